@@ -1,0 +1,41 @@
+package waxwing
+
+import (
+	"net/http"
+	"time"
+)
+
+// Format is how one kind of shop's events look. All functions are pure.
+type Format struct {
+	// Name is the word in the configuration and in the webhook's path: "shopify".
+	Name string
+	// Topic reads what kind of event a webhook carries from its headers:
+	// "orders/paid". Nil: webhooks of this format do not exist.
+	Topic func(h http.Header) string
+	// Verify checks the signature over the raw bytes with any of the live
+	// secrets, in constant time. It is called before anything is parsed. No
+	// secrets means no: it fails closed.
+	Verify func(h http.Header, raw []byte, secrets []Secret) bool
+	// Key reads from the raw event which order it speaks of. It also enforces
+	// the limits of RELIABILITY.md S12 (depth, tokens, string length, duplicate
+	// keys). Errors are permanent and say what to do; they hold no personal data.
+	Key func(topic string, raw []byte) (EventKey, error)
+	// Normalise turns the raw event into an Order. Errors are permanent: the
+	// event is quarantined with them; they hold no personal data.
+	Normalise func(topic string, raw []byte) (*Order, error)
+}
+
+// EventKey is what accepting needs to know of an event.
+type EventKey struct {
+	// Ignore, where not empty, says why the event makes no confirmation: a
+	// ping, a topic that is not an order's. The other fields are then empty.
+	Ignore  string
+	OrderID string
+	// UpdatedAt orders events of one order; zero where the shop gives none.
+	UpdatedAt time.Time
+	// OccurredAt is when the order was completed as far as the shop says
+	// (created or paid); it is held against max_age. Zero: unknown.
+	OccurredAt time.Time
+	// Shop is set by formats whose events name their shop (generic).
+	Shop ShopID
+}
