@@ -1,0 +1,173 @@
+package waxwing
+
+import "time"
+
+// Event is what a source captured: raw bytes, source, tenant and time.
+type Event struct {
+	Tenant TenantID
+	Shop   ShopID
+	Source string // "webhook", "api", ...
+	Format string
+	Topic  string
+	Raw    []byte
+	At     time.Time
+	Key    EventKey
+	// Poison, where not empty, says why no key could be read from the event:
+	// it is quarantined with this reason.
+	Poison string
+	// Stale says that the event is older than the tenant's max_age: it is held
+	// until someone asks for its mail.
+	Stale bool
+}
+
+// Receipt is what accepting an event came to. It is given only after the
+// record is on disk.
+type Receipt struct {
+	ID    ID
+	State State
+	New   bool // this event made the confirmation
+	// Work says that normalise..render should run now.
+	Work bool
+}
+
+// Work is a confirmation that is due to be normalised, rendered or judged at
+// the gate.
+type Work struct {
+	ID      ID
+	Tenant  TenantID
+	Shop    ShopID
+	Format  string
+	Topic   string
+	Raw     []byte
+	State   State
+	Version int64 // of the event that Raw is; compare-and-set on commit
+	Created time.Time
+	// Asked says that a person asked for the mail: age no longer counts.
+	Asked bool
+	// Next is the number that the next message of this confirmation gets, and
+	// Token its unguessable name, the same at each try: the Message-ID's left side.
+	Next  int
+	Token string
+}
+
+// Draft is a message about to be recorded: rendered, with its address.
+type Draft struct {
+	Channel Channel
+	// State is Queued, or Failed where there is nothing to offer (no address).
+	State  State
+	Reason string
+	// From and To are the envelope; Data the exact bytes.
+	From, To           string
+	Data               []byte
+	SMTPUTF8, EightBit bool
+	MessageID          string
+	Locale             string
+	// Resend marks a message that a person asked for.
+	Resend bool
+	// Notes are kept in the trail: what enrich left out, a template's fallback.
+	Notes []string
+}
+
+// Lookup is what a confirmation can be found by.
+type Lookup struct {
+	Order  []string // the order's id and number
+	People []string // e-mail addresses and phone numbers
+}
+
+// Claim is a message that this instance has taken to offer.
+type Claim struct {
+	Out          Outgoing
+	Confirmation ID
+	Shop         ShopID
+	Tries        int       // earlier attempts that count against the retry schedule
+	Faults       int       // provider or transport faults in a row
+	DownSince    time.Time // since when every provider has failed; zero: not
+	Accepted     time.Time // when the event was accepted
+	Released     time.Time // by the gate: the time to live runs from here
+	Expires      time.Time
+	Attempt      int // number of the coming attempt, from 1
+}
+
+// Resolution is what an attempt came to and what follows.
+type Resolution struct {
+	Attempt Attempt
+	// To is Sent, Queued, Failed, Uncertain or Cancelled.
+	To     State
+	Reason string
+	NextAt time.Time // for Queued and Uncertain; zero with Uncertain: wait for a person
+	// Counts says that the attempt counts against the retry schedule.
+	Counts bool
+	// DownSince is recorded as Claim.DownSince.
+	DownSince time.Time
+	// Fallback messages are queued in the same transaction.
+	Fallback []Draft
+	Lookup   Lookup
+}
+
+// ConfirmationView is a confirmation as support staff see it.
+type ConfirmationView struct {
+	ID       ID            `json:"id"`
+	Shop     ShopID        `json:"shop"`
+	Format   string        `json:"format"`
+	State    State         `json:"state"` // received, held, quarantined, ready's outcome: see Outcome
+	Reason   string        `json:"reason,omitempty"`
+	Created  time.Time     `json:"created_at"`
+	Released time.Time     `json:"released_at,omitzero"`
+	Erased   bool          `json:"erased,omitempty"`
+	Order    *Order        `json:"order,omitempty"`
+	Messages []MessageView `json:"messages"`
+	Trail    []TrailEntry  `json:"trail,omitempty"`
+}
+
+// MessageView is a message as support staff see it.
+type MessageView struct {
+	ID        ID            `json:"id"`
+	N         int           `json:"n"`
+	Channel   Channel       `json:"channel"`
+	State     State         `json:"state"`
+	Reason    string        `json:"reason,omitempty"`
+	To        string        `json:"to,omitempty"`
+	MessageID string        `json:"message_id,omitempty"`
+	Locale    string        `json:"locale,omitempty"`
+	Resend    bool          `json:"resend,omitempty"`
+	NextAt    time.Time     `json:"next_at,omitzero"`
+	Expires   time.Time     `json:"expires_at,omitzero"`
+	Attempts  []AttemptView `json:"attempts"`
+}
+
+// AttemptView is one attempt as support staff see it.
+type AttemptView struct {
+	N        int       `json:"n"`
+	Provider string    `json:"provider"`
+	Verdict  Verdict   `json:"verdict"`
+	Fault    Fault     `json:"fault,omitempty"`
+	Phase    Phase     `json:"phase"`
+	Code     int       `json:"code,omitempty"`
+	Enhanced string    `json:"enhanced,omitempty"`
+	Reply    string    `json:"reply,omitempty"`
+	Ref      string    `json:"ref,omitempty"`
+	Began    time.Time `json:"began_at,omitzero"`
+	Ended    time.Time `json:"ended_at,omitzero"`
+}
+
+// TrailEntry is one line of the audit trail. It holds no personal data.
+type TrailEntry struct {
+	Seq          uint64            `json:"seq"`
+	At           time.Time         `json:"at"`
+	Confirmation ID                `json:"confirmation,omitzero"`
+	Message      ID                `json:"message,omitzero"`
+	From         State             `json:"from,omitempty"`
+	To           State             `json:"to,omitempty"`
+	Cause        string            `json:"cause"`
+	Detail       map[string]string `json:"detail,omitempty"`
+}
+
+// Query selects confirmations of one tenant, newest first.
+type Query struct {
+	Tenant TenantID
+	Order  string // the order's number or id
+	Email  string
+	State  State
+	Before ID // page on: ids below this one
+	Limit  int
+}
