@@ -107,6 +107,9 @@ type Outgoing struct {
 	IdempotencyKey string
 	// SMTPUTF8 and EightBit say what an SMTP server must offer (RFC 6531, 6152).
 	SMTPUTF8, EightBit bool
+	// Patience is how long a slow provider is waited for before the commit
+	// point, where another one is healthy; zero: as long as the standard allows.
+	Patience time.Duration
 }
 
 // String hides the message.
