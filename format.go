@@ -33,6 +33,9 @@ type EventKey struct {
 	OrderID string
 	// UpdatedAt orders events of one order; zero where the shop gives none.
 	UpdatedAt time.Time
+	// Rank tells which of two events of one UpdatedAt counts: the higher. Formats
+	// give 1 where the payment is verified, so that "paid" beats "created".
+	Rank int
 	// OccurredAt is when the order was completed as far as the shop says
 	// (created or paid); it is held against max_age. Zero: unknown.
 	OccurredAt time.Time

@@ -62,6 +62,8 @@ type Draft struct {
 	SMTPUTF8, EightBit bool
 	MessageID          string
 	Locale             string
+	// Dictionary names what the bytes compress well with ("" none).
+	Dictionary string
 	// Resend marks a message that a person asked for.
 	Resend bool
 	// Notes are kept in the trail: what enrich left out, a template's fallback.
