@@ -1,0 +1,207 @@
+package locales
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+func builtin(t testing.TB) *Catalogue {
+	t.Helper()
+	c, err := Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Every locale has every message, every plural form that CLDR demands and no
+// other, and the placeholders of the English one.
+func TestCataloguesAreComplete(t *testing.T) {
+	english := catalogueFile(t, "en")
+	c := builtin(t)
+	for _, tag := range Tags() {
+		own := catalogueFile(t, tag)
+		l, _ := c.Locale(tag)
+		for id, text := range own {
+			if _, ok := english[id]; !ok {
+				t.Errorf("%s: %s is not in en.json", tag, id)
+			}
+			forms, plural := text.(map[string]any)
+			if _, want := english[id].(map[string]any); plural != want {
+				t.Errorf("%s: %s: plural %v", tag, id, plural)
+			}
+			if !plural {
+				if got, want := placeholders(text.(string)), placeholders(english[id].(string)); got != want && !nameInstead(got, want) {
+					t.Errorf("%s: %s has %q, en has %q", tag, id, got, want)
+				}
+				continue
+			}
+			var has, need []string
+			for f := range forms {
+				has = append(has, f)
+			}
+			for _, f := range l.plurals.categories() {
+				need = append(need, formNames[f])
+			}
+			// Whole numbers never are of Polish "other", but CLDR has it.
+			if slices.Sort(has); !slices.Equal(has, sorted(need)) {
+				t.Errorf("%s: %s has the forms %v, CLDR %v", tag, id, has, need)
+			}
+			want := placeholders(english[id].(map[string]any)["other"].(string))
+			for f, s := range forms {
+				got := placeholders(s.(string))
+				// Zero, one and two may be said in words.
+				if words := slices.Contains([]string{"zero", "one", "two"}, f); got != want && !(words && got == strings.Replace(want, "Count ", "", 1)) {
+					t.Errorf("%s: %s.%s has %q, en has %q", tag, id, f, got, want)
+				}
+			}
+		}
+		for id := range english {
+			if _, ok := own[id]; !ok {
+				t.Errorf("%s: %s is missing", tag, id)
+			}
+		}
+		if len(own) != int(numBuiltin) {
+			t.Errorf("%s has %d messages, message_ids.go %d", tag, len(own), numBuiltin)
+		}
+	}
+}
+
+// Languages that are polite by the whole name greet by it.
+func nameInstead(got, want string) bool { return got == "Name " && want == "FirstName " }
+
+func sorted(s []string) []string { slices.Sort(s); return s }
+
+func catalogueFile(t *testing.T, tag string) map[string]any {
+	t.Helper()
+	raw, err := catalogueFiles.ReadFile("catalogue/" + tag + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m map[string]any
+	if err := json.Unmarshal(raw, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// placeholders lists a text's placeholders in alphabetical order.
+func placeholders(s string) string {
+	var names []string
+	for _, p := range strings.Split(s, "{{.")[1:] {
+		name, _, _ := strings.Cut(p, "}}")
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return strings.Join(append(names, ""), " ")
+}
+
+// No text betrays a slip of the keyboard: doubled or outer spaces, straight
+// quotes, markup.
+func TestCataloguesAreTidy(t *testing.T) {
+	for _, tag := range Tags() {
+		for id, text := range catalogueFile(t, tag) {
+			forms, plural := text.(map[string]any)
+			if !plural {
+				forms = map[string]any{"": text}
+			}
+			for _, f := range forms {
+				s := f.(string)
+				if s != strings.TrimSpace(s) || strings.Contains(s, "  ") || strings.ContainsAny(s, "<>&\"'\n\t") {
+					t.Errorf("%s: %s: %q", tag, id, s)
+				}
+			}
+		}
+	}
+}
+
+func TestChoose(t *testing.T) {
+	all := Tags()
+	few := []string{"en", "de", "fr", "ja", "ar"}
+	for _, c := range []struct {
+		offered []string
+		wants   string
+		want    string
+	}{
+		{all, "en-GB", "en"}, {all, "pt", "pt-BR"}, {all, "pt-PT", "pt-BR"}, {all, "de_DE", "de"},
+		{all, "de-CH", "de"}, {all, "zh-CN", "zh-Hans"}, {all, "zh", "zh-Hans"}, {all, "zh-SG", "zh-Hans"},
+		{all, "zh-TW", "en"}, {all, "zh-Hant", "en"}, {all, "zh-TW fr", "fr"}, {all, "zh-HK", "en"},
+		{all, "AR-eg", "ar"}, {all, "ja-JP", "ja"}, {all, "nb", "en"}, {all, "sr-Latn", "en"},
+		{all, "xx-!! garbage", "en"}, {all, "", "en"}, {all, "  sv ", "sv"}, {all, "fr-CA-x-private", "fr"},
+		{few, "it", "en"}, {few, "it de", "de"}, {[]string{"de", "en"}, "it", "de"}, {nil, "de", "en"},
+		{all, "und", "en"}, {all, "i-klingon", "en"}, {all, strings.Repeat("a-", 50), "en"}, {all, "C", "en"}, {all, "POSIX", "en"},
+	} {
+		if got := Choose(c.offered, strings.Split(c.wants, " ")...); got != c.want {
+			t.Errorf("Choose(%v, %q) = %s, want %s", c.offered, c.wants, got, c.want)
+		}
+	}
+	for country, want := range map[string]string{"DE": "de", "at": "de", "CH": "", "BR": "pt-BR", "JP": "ja", "CN": "zh-Hans", "TW": "", "SA": "ar", "AE": "ar", "EG": "ar", "BE": "", "CA": "", "": "", "XX": ""} {
+		if got := ForCountry(country); got != want {
+			t.Errorf("ForCountry(%s) = %q, want %q", country, got, want)
+		}
+	}
+}
+
+func TestMessages(t *testing.T) {
+	c := builtin(t)
+	for _, x := range []struct {
+		tag  string
+		msg  Message
+		n    int64
+		want string
+	}{
+		{"en", MsgMoreItems, 1, "and 1 more item"}, {"en", MsgMoreItems, 63, "and 63 more items"},
+		{"pl", MsgMoreItems, 3, "i jeszcze 3 produkty"}, {"pl", MsgMoreItems, 5, "i jeszcze 5 produktów"}, {"pl", MsgMoreItems, 22, "i jeszcze 22 produkty"},
+		{"ar", MsgMoreItems, 2, "ومنتجان آخران"}, {"ar", MsgMoreItems, 3, "و3 منتجات أخرى"}, {"ar", MsgMoreItems, 11, "و11 منتجًا آخر"}, {"ar", MsgMoreItems, 100, "و100 منتج آخر"}, {"ar", MsgMoreItems, 1003, "و1003 منتجات أخرى"},
+	} {
+		l, _ := c.Locale(x.tag)
+		if got := string(l.Append(nil, x.msg, x.n, &Args{ArgCount: string(appendInt(nil, int(x.n), 1))})); got != x.want {
+			t.Errorf("%s %d: %q, want %q", x.tag, x.n, got, x.want)
+		}
+	}
+	ja, _ := c.Locale("ja")
+	if got := ja.Country("DE"); got != "ドイツ" {
+		t.Errorf("DE in Japanese: %q", got)
+	}
+}
+
+// A tenant's files replace and add; every breach is named.
+func TestLoad(t *testing.T) {
+	c, err := Load(fstest.MapFS{
+		"de.json": {Data: []byte(`{"headline": "Danke, {{.FirstName}}!", "slogan": "Draußen zu Hause"}`)},
+		"fr.json": {Data: []byte(`{"slogan": "Chez vous dehors"}`)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slogan, _ := c.Message("slogan")
+	for tag, want := range map[string]string{"de": "Draußen zu Hause", "fr": "Chez vous dehors", "ja": "Draußen zu Hause"} {
+		if l, _ := c.Locale(tag); l.Text(slogan) != want {
+			t.Errorf("%s: %q", tag, l.Text(slogan))
+		}
+	}
+	de, _ := c.Locale("de")
+	if got := string(de.Append(nil, MsgHeadline, 0, &Args{ArgFirstName: "Anna"})); got != "Danke, Anna!" {
+		t.Error(got)
+	}
+	if base, _ := builtin(t).Locale("de"); base.Text(MsgHeadline) != "Vielen Dank für Ihre Bestellung" {
+		t.Error("a tenant's file changed the built-in catalogue")
+	}
+	if base, _ := builtin(t).Locale("de"); base.Parts(slogan, 0) != nil {
+		t.Error("an unknown message has no parts")
+	}
+	_, err = Load(fstest.MapFS{
+		"xx.json": {Data: []byte(`{}`)},
+		"de.json": {Data: []byte(`{"a": "{{.Nmae}}", "b": {"one": "x"}, "c": "{{#x}}"}`)},
+		"pl.json": {Data: []byte(`{"a": {"one": "x", "other": "y"}}`)},
+		"fr.json": {Data: []byte(`{`)},
+	})
+	for _, want := range []string{"xx.json: not a built-in locale", "{{.Nmae}}", `message "b": has no text`, `"c": placeholder {{#x}}`, "pl also needs the plural forms few, many", "fr.json: "} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error lacks %q: %v", want, err)
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package locales
+
+// Message names one text of the catalogues. The built-in ones have constants;
+// a catalogue's own ones follow them.
+type Message uint16
+
+// The built-in messages; their text is in catalogue/en.json.
+const (
+	MsgSubjectNamed Message = iota
+	MsgSubjectPlain
+	MsgPreheader
+	MsgHeadline
+	MsgGreetingNamed
+	MsgGreetingPlain
+	MsgIntro
+	MsgIntroPickup
+	MsgIntroPrepay
+	MsgTestOrder
+	MsgOrderNumber
+	MsgOrderDate
+	MsgViewOrder
+	MsgTrackOrder
+	MsgContactSupport
+	MsgYourItems
+	MsgQuantity
+	MsgMoreItems
+	MsgSubtotal
+	MsgDiscount
+	MsgDiscountTitled
+	MsgShipping
+	MsgShippingTitled
+	MsgFree
+	MsgFee
+	MsgTax
+	MsgTaxRated
+	MsgTaxIncluded
+	MsgTip
+	MsgGiftCard
+	MsgGiftCardTitled
+	MsgTotal
+	MsgRemaining
+	MsgRefunded
+	MsgLineSaving
+	MsgItemsRefunded
+	MsgDigitalItem
+	MsgStockAllocated
+	MsgStockInStock
+	MsgStockLow
+	MsgStockBackorder
+	MsgStockPreorder
+	MsgStockOutOfStock
+	MsgStockPending
+	MsgPaymentMethod
+	MsgCardEnding
+	MsgPaidWith
+	MsgPaidWithEnding
+	MsgPaid
+	MsgPayPending
+	MsgPayAuthorized
+	MsgPayPartly
+	MsgPayPartlyRefunded
+	MsgPayRefunded
+	MsgCashOnDelivery
+	MsgBankTransfer
+	MsgCheque
+	MsgInvoice
+	MsgBillingAddress
+	MsgShippingAddress
+	MsgPickupAddress
+	MsgDelivery
+	MsgPickup
+	MsgDeliveryMethod
+	MsgYourNote
+	MsgSupport
+	MsgFooter
+	MsgLabelled
+	MsgSms
+	MsgSmsShort
+
+	numBuiltin
+)
+
+// builtinNames are the ids of the built-in messages in the catalogue files.
+var builtinNames = [numBuiltin]string{
+	MsgSubjectNamed:      "subject_named",
+	MsgSubjectPlain:      "subject_plain",
+	MsgPreheader:         "preheader",
+	MsgHeadline:          "headline",
+	MsgGreetingNamed:     "greeting_named",
+	MsgGreetingPlain:     "greeting_plain",
+	MsgIntro:             "intro",
+	MsgIntroPickup:       "intro_pickup",
+	MsgIntroPrepay:       "intro_prepay",
+	MsgTestOrder:         "test_order",
+	MsgOrderNumber:       "order_number",
+	MsgOrderDate:         "order_date",
+	MsgViewOrder:         "view_order",
+	MsgTrackOrder:        "track_order",
+	MsgContactSupport:    "contact_support",
+	MsgYourItems:         "your_items",
+	MsgQuantity:          "quantity",
+	MsgMoreItems:         "more_items",
+	MsgSubtotal:          "subtotal",
+	MsgDiscount:          "discount",
+	MsgDiscountTitled:    "discount_titled",
+	MsgShipping:          "shipping",
+	MsgShippingTitled:    "shipping_titled",
+	MsgFree:              "free",
+	MsgFee:               "fee",
+	MsgTax:               "tax",
+	MsgTaxRated:          "tax_rated",
+	MsgTaxIncluded:       "tax_included",
+	MsgTip:               "tip",
+	MsgGiftCard:          "gift_card",
+	MsgGiftCardTitled:    "gift_card_titled",
+	MsgTotal:             "total",
+	MsgRemaining:         "remaining",
+	MsgRefunded:          "refunded",
+	MsgLineSaving:        "line_saving",
+	MsgItemsRefunded:     "items_refunded",
+	MsgDigitalItem:       "digital_item",
+	MsgStockAllocated:    "stock_allocated",
+	MsgStockInStock:      "stock_in_stock",
+	MsgStockLow:          "stock_low",
+	MsgStockBackorder:    "stock_backorder",
+	MsgStockPreorder:     "stock_preorder",
+	MsgStockOutOfStock:   "stock_out_of_stock",
+	MsgStockPending:      "stock_pending",
+	MsgPaymentMethod:     "payment_method",
+	MsgCardEnding:        "card_ending",
+	MsgPaidWith:          "paid_with",
+	MsgPaidWithEnding:    "paid_with_ending",
+	MsgPaid:              "paid",
+	MsgPayPending:        "pay_pending",
+	MsgPayAuthorized:     "pay_authorized",
+	MsgPayPartly:         "pay_partly",
+	MsgPayPartlyRefunded: "pay_partly_refunded",
+	MsgPayRefunded:       "pay_refunded",
+	MsgCashOnDelivery:    "cash_on_delivery",
+	MsgBankTransfer:      "bank_transfer",
+	MsgCheque:            "cheque",
+	MsgInvoice:           "invoice",
+	MsgBillingAddress:    "billing_address",
+	MsgShippingAddress:   "shipping_address",
+	MsgPickupAddress:     "pickup_address",
+	MsgDelivery:          "delivery",
+	MsgPickup:            "pickup",
+	MsgDeliveryMethod:    "delivery_method",
+	MsgYourNote:          "your_note",
+	MsgSupport:           "support",
+	MsgFooter:            "footer",
+	MsgLabelled:          "labelled",
+	MsgSms:               "sms",
+	MsgSmsShort:          "sms_short",
+}
