@@ -1,0 +1,439 @@
+package sink
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// talk is one SMTP conversation. It scans its buffer in place, and answers only
+// when it has nothing left to read, so that a pipelined group costs one write.
+type talk struct {
+	s      *Server
+	raw, c net.Conn
+	in     []byte
+	r, w   int
+	out    []byte
+	hello  bool
+	tls    bool
+	authed bool
+	from   string
+	to     string
+	mail   bool
+	data   []byte // of the message being received, stuffing included
+}
+
+var (
+	errDrop = errors.New("dropped by plan")
+	errQuit = errors.New("quit")
+	errLong = errors.New("line too long")
+)
+
+func (t *talk) run() {
+	defer func() { _ = t.flush() }()
+	if t.s.cfg.Implicit && t.s.cfg.TLS != nil {
+		t.c, t.tls = tls.Server(t.raw, t.s.cfg.TLS), true
+	}
+	if a, ok := t.plan(waxwing.PhaseBanner, ""); !ok {
+		return
+	} else if a.Code != 0 {
+		t.reply(a.Code, a.Text)
+	} else {
+		t.reply(220, t.s.cfg.Hello+" ESMTP Waxwing sink")
+	}
+	for {
+		b, err := t.line()
+		if err != nil {
+			return
+		}
+		if err = t.command(b); err != nil {
+			return
+		}
+	}
+}
+
+// plan asks the plan; false means that the connection was reset.
+func (t *talk) plan(p waxwing.Phase, id string) (Answer, bool) {
+	if t.s.cfg.Plan == nil {
+		return Answer{}, true
+	}
+	a := t.s.cfg.Plan(Question{Phase: p, From: t.from, To: t.to, MessageID: id})
+	if a.Delay > 0 {
+		if t.flush() != nil {
+			return a, false
+		}
+		time.Sleep(a.Delay)
+	}
+	if a.Drop {
+		t.reset()
+		return a, false
+	}
+	return a, true
+}
+
+// reset cuts the connection with what is unsent.
+func (t *talk) reset() {
+	t.out = t.out[:0]
+	if c, ok := t.raw.(interface{ SetLinger(int) error }); ok {
+		_ = c.SetLinger(0)
+	}
+	_ = t.raw.Close()
+}
+
+func (t *talk) reply(code int, text string) {
+	t.out = strconv.AppendInt(t.out, int64(code), 10)
+	t.out = append(append(append(t.out, ' '), text...), '\r', '\n')
+}
+
+func (t *talk) flush() error {
+	if len(t.out) == 0 {
+		return nil
+	}
+	_, err := t.c.Write(t.out)
+	t.out = t.out[:0]
+	return err
+}
+
+// fill answers what is owed and reads more.
+func (t *talk) fill() error {
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if t.r > 0 {
+		t.w = copy(t.in, t.in[t.r:t.w])
+		t.r = 0
+	}
+	if t.w == len(t.in) {
+		return errLong
+	}
+	n, err := t.c.Read(t.in[t.w:])
+	if t.w += n; n > 0 {
+		return nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
+}
+
+// line returns the next command without its line end.
+func (t *talk) line() ([]byte, error) {
+	for seen := 0; ; {
+		if i := bytes.IndexByte(t.in[t.r+seen:t.w], '\n'); i >= 0 {
+			b := t.in[t.r : t.r+seen+i]
+			t.r += seen + i + 1
+			return bytes.TrimSuffix(b, []byte{'\r'}), nil
+		}
+		seen = t.w - t.r
+		if err := t.fill(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func verb(b []byte, v string) bool {
+	return len(b) >= len(v) && strings.EqualFold(string(b[:len(v)]), v)
+}
+
+func (t *talk) command(b []byte) error {
+	switch {
+	case verb(b, "MAIL FROM:"):
+		return t.cmdMail(b[10:])
+	case verb(b, "RCPT TO:"):
+		return t.cmdRcpt(b[8:])
+	case verb(b, "DATA"):
+		return t.cmdData()
+	case verb(b, "EHLO"):
+		t.ehlo()
+	case verb(b, "HELO"):
+		t.hello = true
+		t.reply(250, t.s.cfg.Hello)
+	case verb(b, "RSET"):
+		t.clear()
+		t.reply(250, "2.0.0 flushed")
+	case verb(b, "NOOP"):
+		t.reply(250, "2.0.0 ok")
+	case verb(b, "QUIT"):
+		t.reply(221, "2.0.0 bye")
+		return errQuit
+	case verb(b, "STARTTLS") && t.s.cfg.TLS != nil && !t.tls:
+		return t.startTLS()
+	case verb(b, "AUTH ") && t.s.cfg.User != "":
+		return t.auth(string(b[5:]))
+	default:
+		t.reply(500, "5.5.1 unknown command")
+	}
+	return nil
+}
+
+func (t *talk) clear() { t.from, t.to, t.mail = "", "", false }
+
+func (t *talk) ehlo() {
+	t.clear()
+	t.hello = true
+	t.out = append(append(append(t.out, "250-"...), t.s.cfg.Hello...), "\r\n"...)
+	if !t.s.cfg.Lockstep {
+		t.out = append(t.out, "250-PIPELINING\r\n"...)
+	}
+	if t.s.cfg.TLS != nil && !t.tls {
+		t.out = append(t.out, "250-STARTTLS\r\n"...)
+	}
+	if t.s.cfg.User != "" {
+		t.out = append(t.out, "250-AUTH PLAIN LOGIN\r\n"...)
+	}
+	t.out = strconv.AppendInt(append(t.out, "250-SIZE "...), int64(t.s.cfg.MaxSize), 10)
+	t.out = append(t.out, "\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES\r\n"...)
+}
+
+func (t *talk) startTLS() error {
+	t.reply(220, "2.0.0 go ahead")
+	if err := t.flush(); err != nil {
+		return err
+	}
+	c := tls.Server(t.raw, t.s.cfg.TLS)
+	if err := c.Handshake(); err != nil {
+		return err
+	}
+	t.c, t.tls, t.hello, t.r, t.w = c, true, false, 0, 0
+	t.clear()
+	return nil
+}
+
+func (t *talk) auth(arg string) error {
+	mech, first, _ := strings.Cut(arg, " ")
+	var user, pass string
+	challenge := func(text string) (string, error) {
+		t.reply(334, base64.StdEncoding.EncodeToString([]byte(text)))
+		b, err := t.line()
+		d, e := base64.StdEncoding.DecodeString(string(b))
+		return string(d), errors.Join(err, e)
+	}
+	switch strings.ToUpper(mech) {
+	case "PLAIN":
+		d, _ := base64.StdEncoding.DecodeString(first)
+		_, rest, _ := strings.Cut(string(d), "\x00")
+		user, pass, _ = strings.Cut(rest, "\x00")
+	case "LOGIN":
+		var err error
+		if user, err = challenge("Username:"); err != nil {
+			return err
+		}
+		if pass, err = challenge("Password:"); err != nil {
+			return err
+		}
+	}
+	if t.authed = user == t.s.cfg.User && pass == t.s.cfg.Password.Reveal(); t.authed {
+		t.reply(235, "2.7.0 welcome")
+	} else {
+		t.reply(535, "5.7.8 wrong user or password")
+	}
+	return nil
+}
+
+// path cuts <address> off b.
+func path(b []byte) (string, []byte, bool) {
+	b = bytes.TrimLeft(b, " ")
+	i := bytes.IndexByte(b, '>')
+	if len(b) == 0 || b[0] != '<' || i < 0 {
+		return "", nil, false
+	}
+	return string(b[1:i]), b[i+1:], true
+}
+
+func (t *talk) cmdMail(b []byte) error {
+	from, params, ok := path(b)
+	switch {
+	case !t.hello || t.mail:
+		t.reply(503, "5.5.1 not now")
+		return nil
+	case t.s.cfg.User != "" && !t.authed:
+		t.reply(530, "5.7.0 log in first")
+		return nil
+	case !ok:
+		t.reply(501, "5.5.4 no address")
+		return nil
+	}
+	if i := bytes.Index(params, []byte("SIZE=")); i >= 0 {
+		f, _, _ := bytes.Cut(params[i+5:], []byte(" "))
+		if n, err := strconv.Atoi(string(f)); err == nil && n > t.s.cfg.MaxSize {
+			t.reply(552, "5.3.4 too large")
+			return nil
+		}
+	}
+	t.from = from
+	if a, ok := t.plan(waxwing.PhaseMail, ""); !ok {
+		return errDrop
+	} else if a.Code != 0 && a.Code/100 != 2 {
+		t.reply(a.Code, a.Text)
+		return closing(a.Code)
+	}
+	t.mail = true
+	t.out = append(t.out, "250 2.1.0 ok\r\n"...)
+	return nil
+}
+
+// closing ends the conversation after a 421, as RFC 5321 wants.
+func closing(code int) error {
+	if code == 421 {
+		return errQuit
+	}
+	return nil
+}
+
+func (t *talk) cmdRcpt(b []byte) error {
+	to, _, ok := path(b)
+	if !t.mail || t.to != "" || !ok {
+		t.reply(503, "5.5.1 one recipient after MAIL, please")
+		return nil
+	}
+	t.to = to
+	if a, ok := t.plan(waxwing.PhaseRcpt, ""); !ok {
+		return errDrop
+	} else if a.Code != 0 && a.Code/100 != 2 {
+		t.to = ""
+		t.reply(a.Code, a.Text)
+		return closing(a.Code)
+	}
+	t.out = append(t.out, "250 2.1.5 ok\r\n"...)
+	return nil
+}
+
+func (t *talk) cmdData() error {
+	if t.to == "" {
+		t.reply(503, "5.5.1 no valid recipient")
+		return nil
+	}
+	if a, ok := t.plan(waxwing.PhaseData, ""); !ok {
+		return errDrop
+	} else if a.Code != 0 && a.Code != 354 {
+		t.reply(a.Code, a.Text)
+		return closing(a.Code)
+	}
+	t.out = append(t.out, "354 go ahead\r\n"...)
+	return t.receive()
+}
+
+var end = []byte("\r\n.\r\n")
+
+// receive reads a body to its dot and decides about it.
+func (t *talk) receive() error {
+	t.data = append(t.data[:0], '\r', '\n') // so that a dot on the first line is found
+	size, first := 0, true
+	for {
+		from := max(0, len(t.data)-len(end)+1)
+		t.data = append(t.data, t.in[t.r:t.w]...)
+		t.r = t.w
+		if i := bytes.Index(t.data[from:], end); i >= 0 {
+			i += from
+			t.r -= len(t.data) - i - len(end) // what follows is the next command
+			t.data = t.data[:i+2]
+			break
+		}
+		if len(t.data) > 2 && first {
+			if first = false; t.s.cfg.Plan != nil {
+				if _, ok := t.plan(waxwing.PhaseBody, ""); !ok {
+					return errDrop
+				}
+			}
+		}
+		if len(t.data) > t.s.cfg.MaxSize+len(end) { // too large: go on, but keep the tail only
+			size += len(t.data)
+			t.data = append(t.data[:0], t.data[len(t.data)-4:]...)
+			size -= 4
+		}
+		if err := t.fill(); err != nil {
+			return err
+		}
+	}
+	body := t.data
+	if size == 0 {
+		body = body[2:]
+	}
+	return t.dot(body, size+len(body))
+}
+
+func (t *talk) dot(body []byte, size int) error {
+	defer t.clear()
+	if size > t.s.cfg.MaxSize {
+		t.reply(552, "5.3.4 too large")
+		return nil
+	}
+	id := MessageID(body)
+	a, ok := t.plan(waxwing.PhaseDot, id)
+	if !ok {
+		return errDrop
+	}
+	if a.Code != 0 && a.Code/100 != 2 {
+		t.reply(a.Code, a.Text)
+		return closing(a.Code)
+	}
+	if err := t.s.cfg.Truth.Add(id, t.to); err != nil {
+		t.reply(452, "4.3.1 cannot write")
+		return nil
+	}
+	if f := t.s.cfg.OnMail; f != nil {
+		m := Mail{MessageID: id, From: t.from, To: t.to, Size: size, At: t.s.cfg.Clock()}
+		if t.s.cfg.Keep {
+			m.Data = unstuff(body)
+		}
+		f(m)
+	}
+	if a.Lost {
+		t.reset()
+		return errDrop
+	}
+	if a.Code != 0 {
+		t.reply(a.Code, a.Text)
+	} else {
+		t.out = append(t.out, "250 2.0.0 ok\r\n"...)
+	}
+	return nil
+}
+
+// unstuff copies the message without its doubled dots (RFC 5321, 4.5.2).
+func unstuff(b []byte) []byte {
+	out := make([]byte, 0, len(b))
+	for len(b) > 0 {
+		if b[0] == '.' {
+			b = b[1:]
+		}
+		n := bytes.IndexByte(b, '\n') + 1
+		if n == 0 {
+			n = len(b)
+		}
+		out, b = append(out, b[:n]...), b[n:]
+	}
+	return out
+}
+
+// MessageID returns a message's Message-ID without its angle brackets, or "".
+func MessageID(b []byte) string {
+	for len(b) > 0 && b[0] != '\r' && b[0] != '\n' {
+		n := bytes.IndexByte(b, '\n')
+		if n < 0 {
+			n = len(b) - 1
+		}
+		if verb(b, "Message-ID:") {
+			v := b[len("Message-ID:") : n+1]
+			i, k := bytes.IndexByte(v, '<'), bytes.IndexByte(v, '>')
+			if i < 0 || k < i { // folded onto the next line
+				v = b[len("Message-ID:"):min(len(b), 1200)]
+				i, k = bytes.IndexByte(v, '<'), bytes.IndexByte(v, '>')
+			}
+			if i >= 0 && k > i {
+				return string(v[i+1 : k])
+			}
+			return ""
+		}
+		b = b[n+1:]
+	}
+	return ""
+}

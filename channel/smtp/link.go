@@ -1,0 +1,300 @@
+package smtp
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+var (
+	// errGone: the Offer has left; its outcome is told already.
+	errGone = errors.New("the offer was withdrawn")
+	// errEarly: the server spoke although nothing was asked.
+	errEarly = errors.New("the server answered before it was asked")
+	// errHungUp: the server has closed its side before the dot.
+	errHungUp = errors.New("the server hung up")
+)
+
+// link is one connection, used by one carrier.
+type link struct {
+	s   *Sender
+	nc  net.Conn // TLS or plain
+	raw net.Conn // below TLS
+
+	in       []byte // what was read: in[r:w] is not used up yet
+	r, w     int
+	out      []byte // what is to be written
+	body     []byte // a dot-stuffed body
+	deadline time.Time
+
+	offers extensions
+	wide   bool // SMTPUTF8 was asked for: replies may hold UTF-8
+	begun  int  // messages begun
+	// setupBy ends the setup phases, zero: no bound but their own.
+	setupBy time.Time
+	job     *job // whose leaving ends reads; nil: nobody's
+
+	broken bool // to be cut, not to be used or told QUIT
+	open   bool // a refused message left a transaction open: RSET
+	owed   int  // replies of a refused group that were not read yet
+	inData bool // the last of them is DATA's
+}
+
+// extensions is what EHLO offered.
+type extensions struct {
+	pipelining, eightBit, utf8, startTLS, size bool
+	maxSize                                    int // 0: no bound
+	plain, login                               bool
+}
+
+// fill reads more, bounded by l.deadline and the job.
+func (l *link) fill() error {
+	if l.r > 0 {
+		l.w = copy(l.in, l.in[l.r:l.w])
+		l.r = 0
+	}
+	if l.w == len(l.in) {
+		l.in = append(l.in, make([]byte, max(4096, len(l.in)))...)
+	}
+	for {
+		if l.job != nil {
+			l.job.arm(l.nc.SetReadDeadline, l.deadline)
+		} else if err := l.nc.SetReadDeadline(l.deadline); err != nil {
+			return err
+		}
+		n, err := l.nc.Read(l.in[l.w:])
+		if n > 0 {
+			l.w += n
+			return nil
+		}
+		switch {
+		case l.job != nil && l.job.left():
+			return errGone
+		case err == nil:
+			return io.ErrNoProgress
+		case errors.Is(err, os.ErrDeadlineExceeded) && time.Until(l.deadline) > 0:
+			// The interruption was meant for a job that is done: go on.
+		default:
+			return err
+		}
+	}
+}
+
+// read waits for the reply to what was asked in phase p. Where it returns an
+// outcome the phase did not succeed.
+func (l *link) read(p waxwing.Phase, within time.Duration, see func([]byte, bool)) (reply, *outcome) {
+	l.deadline = time.Now().Add(within)
+	if setup(p) && !l.setupBy.IsZero() && l.setupBy.Before(l.deadline) {
+		l.deadline = l.setupBy
+	}
+	r, err := l.readReply(see)
+	if err != nil {
+		return r, fail(p, err)
+	}
+	if ru := judge(p, r.code, r.enhanced); ru != (ruling{}) {
+		return r, &outcome{ruling: ru, phase: p, reply: r}
+	}
+	return r, nil
+}
+
+// fail rules on a fault that is not a reply.
+func fail(p waxwing.Phase, err error) *outcome {
+	unfit := errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, errGarbled)
+	return &outcome{ruling: lost(p, unfit), phase: p, err: plain(err)}
+}
+
+// plain takes addresses of sockets out of an error, which would make every
+// failure a different line in the log.
+func plain(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Err != nil {
+		return op.Err
+	}
+	return err
+}
+
+// write writes b within d; the job's leaving ends it.
+func (l *link) write(j *job, b []byte, d time.Duration) error {
+	t := time.Now().Add(d)
+	if j != nil {
+		j.arm(l.nc.SetWriteDeadline, t)
+	} else if err := l.nc.SetWriteDeadline(t); err != nil {
+		return err
+	}
+	_, err := l.nc.Write(b)
+	if err != nil && j != nil && j.left() {
+		return errGone
+	}
+	return err
+}
+
+// flush writes what l.out holds. A reply that came before its command means
+// that the two sides do not understand each other.
+func (l *link) flush(j *job) error {
+	b := l.out
+	l.out = l.out[:0]
+	if l.w > l.r {
+		return errEarly
+	}
+	return l.write(j, b, l.s.cfg.Timeouts.Block)
+}
+
+// quiet reports whether the server has nothing to say and is still there: nil,
+// errEarly or errHungUp. It does not wait.
+func (l *link) quiet() error {
+	if l.w > l.r {
+		return errEarly
+	}
+	some, gone := pending(l.raw)
+	switch {
+	case gone:
+		return errHungUp
+	case !some:
+		return nil
+	case l.raw == l.nc:
+		l.job, l.deadline = nil, time.Now().Add(time.Second)
+	default:
+		// Under TLS it may be a session ticket, which says nothing.
+		l.job, l.deadline = nil, time.Now().Add(20*time.Millisecond)
+	}
+	switch err := l.fill(); {
+	case err == nil:
+		return errEarly
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil
+	}
+	return errHungUp
+}
+
+// cut closes the connection at once, so that nothing still in a buffer reaches
+// the server: a QUIT after half a body would deliver it.
+func (l *link) cut() {
+	if t, ok := l.raw.(interface{ SetLinger(int) error }); ok {
+		_ = t.SetLinger(0)
+	}
+	_ = l.raw.Close()
+}
+
+// quit ends the conversation politely; what comes of it changes nothing.
+func (l *link) quit() {
+	l.out = append(l.out[:0], "QUIT\r\n"...)
+	if l.job = nil; l.write(nil, l.out, time.Second) == nil {
+		l.deadline = time.Now().Add(time.Second)
+		_, _ = l.readReply(nil)
+	}
+	_ = l.nc.Close()
+}
+
+// settle reads what a refused message left unread and clears its transaction.
+// Any surprise costs the connection, never a verdict.
+func (l *link) settle() {
+	const patience = 30 * time.Second
+	l.job, l.deadline = nil, time.Now().Add(patience)
+	for ; l.owed > 0 && !l.broken; l.owed-- {
+		r, err := l.readReply(nil)
+		// 354 for a message that has no recipient: the server waits for a body.
+		// It gets none, not even an empty one.
+		if err != nil || r.code == 421 || l.owed == 1 && l.inData && r.code/100 == 3 {
+			l.broken = true
+		}
+	}
+	if l.broken || !l.open {
+		return
+	}
+	l.out = append(l.out[:0], "RSET\r\n"...)
+	if l.flush(nil) != nil {
+		l.broken = true
+		return
+	}
+	l.deadline = time.Now().Add(patience)
+	r, err := l.readReply(nil)
+	l.broken = err != nil || r.code/100 != 2
+	l.open = false
+}
+
+// unfit says why this server cannot take the message: nil, or a refusal that
+// another provider may not share.
+func (l *link) unfit(j *job) *outcome {
+	m := j.msg
+	var err error
+	switch {
+	case l.offers.maxSize > 0 && len(m.Data) > l.offers.maxSize:
+		err = errors.New("message is larger than the server takes (SIZE)")
+	case j.utf8 && !l.offers.utf8:
+		err = errors.New("the server does not offer SMTPUTF8")
+	case m.EightBit && !l.offers.eightBit:
+		err = errors.New("the server does not offer 8BITMIME")
+	default:
+		return nil
+	}
+	return &outcome{ruling: ruling{waxwing.Rejected, waxwing.PolicyFault, false}, phase: waxwing.PhaseMail, err: err}
+}
+
+// appendMail, appendRcpt and appendData build the three commands of a message.
+func (l *link) appendMail(j *job) {
+	m := j.msg
+	b := append(l.out, "MAIL FROM:<"...)
+	b = append(append(b, m.From...), '>')
+	if l.offers.size {
+		b = strconv.AppendInt(append(b, " SIZE="...), int64(len(m.Data)), 10)
+	}
+	if l.offers.eightBit && (m.EightBit || j.utf8) {
+		b = append(b, " BODY=8BITMIME"...)
+	}
+	if j.utf8 {
+		b = append(b, " SMTPUTF8"...)
+		l.wide = true
+	}
+	l.out = append(b, '\r', '\n')
+}
+
+func (l *link) appendRcpt(j *job) {
+	b := append(append(l.out, "RCPT TO:<"...), j.msg.To...)
+	l.out = append(b, ">\r\n"...)
+}
+
+func (l *link) appendData() { l.out = append(l.out, "DATA\r\n"...) }
+
+// appendEnvelope puts the whole group in one write (RFC 2920, 3.1).
+func (l *link) appendEnvelope(j *job) {
+	l.appendMail(j)
+	l.appendRcpt(j)
+	l.appendData()
+}
+
+// see notes an EHLO line.
+func (x *extensions) see(text []byte, first bool) {
+	if first { // the server's name
+		return
+	}
+	word, rest, _ := bytes.Cut(bytes.ToUpper(text), []byte(" "))
+	switch string(word) {
+	case "PIPELINING":
+		x.pipelining = true
+	case "8BITMIME":
+		x.eightBit = true
+	case "SMTPUTF8":
+		x.utf8 = true
+	case "STARTTLS":
+		x.startTLS = true
+	case "SIZE":
+		x.size = true
+		if n, err := strconv.Atoi(string(bytes.TrimSpace(rest))); err == nil && n > 0 {
+			x.maxSize = n
+		}
+	case "AUTH":
+		for _, m := range bytes.Fields(rest) {
+			x.plain = x.plain || string(m) == "PLAIN"
+			x.login = x.login || string(m) == "LOGIN"
+		}
+	}
+}
+
+func (l *link) startTLS() *tls.Conn { return tls.Client(l.nc, l.s.tls) }

@@ -1,0 +1,282 @@
+// Package smtp hands messages to an SMTP server (RFC 5321) so that the moment
+// at which the server becomes responsible is known: the whole body is written,
+// then the caller commits, and only then the final dot goes out (DESIGN.md,
+// "The dot is a commit point"). Connections are kept and pipelined (RFC 2920)
+// until a mail costs one round trip.
+package smtp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/address"
+)
+
+// TLSMode says how a connection is encrypted.
+type TLSMode string
+
+// The modes. There is no mode that falls back to plain text.
+const (
+	NoTLS       TLSMode = "none"
+	StartTLS    TLSMode = "starttls" // RFC 3207; a server that does not offer it is left
+	ImplicitTLS TLSMode = "implicit" // RFC 8314
+)
+
+// Timeouts bound each step. Zero means the default in brackets, which from
+// Banner to Dot is RFC 5321's (4.5.3.2).
+type Timeouts struct {
+	Connect time.Duration // TCP (30 s)
+	Banner  time.Duration // 220 (5 min)
+	Hello   time.Duration // EHLO and STARTTLS (5 min)
+	TLS     time.Duration // the handshake (1 min)
+	Auth    time.Duration // each step of AUTH (2 min)
+	Mail    time.Duration // MAIL (5 min)
+	Rcpt    time.Duration // RCPT (5 min)
+	Data    time.Duration // DATA (2 min)
+	Block   time.Duration // each write of up to 64 KiB (3 min)
+	Dot     time.Duration // the reply to the dot (10 min): a shorter one makes duplicates
+	Idle    time.Duration // how long an unused connection is kept (30 s)
+	// Guard is how long after the start of the commit the dot may still be
+	// written (5 s). Later than that, another instance may have taken over.
+	Guard time.Duration
+}
+
+// Config says whom to send to and how.
+type Config struct {
+	Name string // the provider's name, for Attempt.Provider
+	Addr string // host:port
+	TLS  TLSMode
+	// ServerName is what the certificate must be for; "" means Addr's host.
+	ServerName string
+	// User and Password log in with AUTH PLAIN or LOGIN (RFC 4954). Without
+	// TLS they are sent to a loopback address only.
+	User     string
+	Password waxwing.Secret
+	// Hello is the name in EHLO; "" means the host's name if it has a dot, else
+	// an address literal.
+	Hello string
+	// Connections is the most connections at once (32), and so the most
+	// messages between commit and verdict.
+	Connections int
+	// PerConnection is after how many messages a connection is renewed (1000).
+	PerConnection int
+	Timeouts      Timeouts
+	// TLSConfig is where certificates and roots come from; nil: the system's.
+	TLSConfig *tls.Config
+	// Dial opens a connection; nil: a net.Dialer.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Clock tells Attempt's times and measures Guard; nil: the system's. Socket
+	// deadlines are the system clock's always.
+	Clock waxwing.Clock
+}
+
+func (c Config) withDefaults() Config {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	t := &c.Timeouts
+	set(&t.Connect, 30*time.Second)
+	set(&t.Banner, 5*time.Minute)
+	set(&t.Hello, 5*time.Minute)
+	set(&t.TLS, time.Minute)
+	set(&t.Auth, 2*time.Minute)
+	set(&t.Mail, 5*time.Minute)
+	set(&t.Rcpt, 5*time.Minute)
+	set(&t.Data, 2*time.Minute)
+	set(&t.Block, 3*time.Minute)
+	set(&t.Dot, 10*time.Minute)
+	set(&t.Idle, 30*time.Second)
+	set(&t.Guard, 5*time.Second)
+	if c.TLS == "" {
+		c.TLS = StartTLS // the safe one, where a caller forgot
+	}
+	if c.ServerName == "" {
+		c.ServerName, _, _ = net.SplitHostPort(c.Addr)
+	}
+	if c.Hello == "" {
+		if h, err := os.Hostname(); err == nil && strings.Contains(h, ".") {
+			c.Hello = h
+		}
+	}
+	if c.Connections <= 0 {
+		c.Connections = 32
+	}
+	if c.PerConnection <= 0 {
+		c.PerConnection = 1000
+	}
+	if c.Dial == nil {
+		c.Dial = (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext
+	}
+	if c.Clock == nil {
+		c.Clock = waxwing.SystemClock
+	}
+	return c
+}
+
+// Sender offers messages to one SMTP server over a few kept connections. It is
+// safe for concurrent use. Make it with New, end it with Close.
+type Sender struct {
+	cfg Config
+	tls *tls.Config
+	// warm reaches only those who hold a connection, cold everybody: an Offer
+	// tries warm first, so that no connection is opened while one is free.
+	warm, cold chan *job
+	stop       chan struct{}
+	stopOnce   sync.Once
+	wg         sync.WaitGroup
+	// setup ends dialling when Close runs out of time.
+	setup context.Context
+	kill  context.CancelFunc
+	all   []*carrier
+}
+
+// New returns a Sender. It connects when there is something to send.
+func New(c Config) *Sender {
+	s := &Sender{cfg: c.withDefaults(), warm: make(chan *job), cold: make(chan *job), stop: make(chan struct{})}
+	s.setup, s.kill = context.WithCancel(context.Background())
+	s.tls = &tls.Config{}
+	if c.TLSConfig != nil {
+		s.tls = c.TLSConfig.Clone()
+	}
+	if s.tls.ServerName == "" {
+		s.tls.ServerName = s.cfg.ServerName
+	}
+	s.tls.MinVersion = max(s.tls.MinVersion, tls.VersionTLS12)
+	for range s.cfg.Connections {
+		k := &carrier{s: s}
+		s.all = append(s.all, k)
+		s.wg.Add(1)
+		go k.run()
+	}
+	return s
+}
+
+// Name returns the provider's name.
+func (s *Sender) Name() string { return s.cfg.Name }
+
+// MaxAtDot is the most messages that can be between commit and verdict at once.
+func (s *Sender) MaxAtDot() int { return s.cfg.Connections }
+
+// MaxInFlight is how many concurrent Offers keep every connection pipelining;
+// more only wait.
+func (s *Sender) MaxInFlight() int { return 4 * s.cfg.Connections }
+
+var (
+	errPatience = errors.New("the provider was too slow and another one is healthy")
+	errData     = errors.New("message holds a bare CR, LF or NUL, or a line of more than 998 bytes")
+)
+
+// Offer hands out over and reports what became of it. commit is called at most
+// once, from another goroutine, after the server has the whole body and before
+// the dot that makes it responsible; if it fails the dot is never written and
+// the attempt is Deferred with LedgerFault. Ending ctx ends an attempt that has
+// not come to its commit; afterwards the verdict is waited for. Offer does not
+// use out.Data after it has returned.
+func (s *Sender) Offer(ctx context.Context, out *waxwing.Outgoing, commit func() error) waxwing.Attempt {
+	j := &job{s: s, msg: out, commit: commit, began: s.cfg.Clock(), done: make(chan waxwing.Attempt, 1)}
+	if o := j.check(); o != nil {
+		return j.attempt(*o)
+	}
+	var patience <-chan time.Time
+	if out.Patience > 0 {
+		t := time.NewTimer(out.Patience)
+		defer t.Stop()
+		patience = t.C
+	}
+	if o := s.enqueue(ctx, j, patience); o != nil {
+		return j.attempt(*o)
+	}
+	select {
+	case a := <-j.done:
+		return a
+	case <-ctx.Done():
+		if a, left := j.abandon(outcome{ruling: lost(waxwing.PhaseConnect, false), err: context.Cause(ctx)}); left {
+			return a
+		}
+	case <-patience:
+		if a, left := j.abandon(outcome{ruling: unwell, err: errPatience}); left {
+			return a
+		}
+	}
+	return <-j.done
+}
+
+// enqueue gives j to a connection, or says why not.
+func (s *Sender) enqueue(ctx context.Context, j *job, patience <-chan time.Time) *outcome {
+	broken := ruling{verdict: waxwing.Deferred, fault: waxwing.TransportFault}
+	select {
+	case <-s.stop:
+		return &outcome{ruling: broken, phase: waxwing.PhaseConnect, err: waxwing.ErrStopping}
+	case <-ctx.Done():
+		return &outcome{ruling: broken, phase: waxwing.PhaseConnect, err: context.Cause(ctx)}
+	case s.warm <- j:
+		return nil
+	default:
+	}
+	select {
+	case s.warm <- j:
+	case s.cold <- j:
+	case <-s.stop:
+		return &outcome{ruling: broken, phase: waxwing.PhaseConnect, err: waxwing.ErrStopping}
+	case <-ctx.Done():
+		return &outcome{ruling: broken, phase: waxwing.PhaseConnect, err: context.Cause(ctx)}
+	case <-patience:
+		// Every connection is busy: that alone does not make the server unwell.
+		r := ruling{verdict: waxwing.Deferred, fault: waxwing.ProviderFault}
+		return &outcome{ruling: r, phase: waxwing.PhaseConnect, err: errPatience}
+	}
+	return nil
+}
+
+// check refuses, before anything is written, what must not reach a server.
+func (j *job) check() *outcome {
+	refuse := func(p waxwing.Phase, f waxwing.Fault, err error) *outcome {
+		return &outcome{ruling: ruling{verdict: waxwing.Rejected, fault: f}, phase: p, err: err}
+	}
+	wide, err := address.Envelope(j.msg.To)
+	if err != nil {
+		return refuse(waxwing.PhaseRcpt, waxwing.AddressFault, err)
+	}
+	if j.msg.From != "" { // the null reverse-path is allowed
+		w, err := address.Envelope(j.msg.From)
+		if err != nil {
+			return refuse(waxwing.PhaseMail, waxwing.PolicyFault, err)
+		}
+		wide = wide || w
+	}
+	j.utf8 = j.msg.SMTPUTF8 || wide
+	if !checkData(j.msg.Data) {
+		return refuse(waxwing.PhaseBody, waxwing.PolicyFault, errData)
+	}
+	return nil
+}
+
+// Close stops taking messages, waits for the verdicts of those under way and
+// hangs up. When ctx ends first the connections are cut: what had not been
+// committed is Deferred, the rest uncertain.
+func (s *Sender) Close(ctx context.Context) error {
+	s.stopOnce.Do(func() { close(s.stop) })
+	done := make(chan struct{})
+	go func() { s.wg.Wait(); close(done) }()
+	defer s.kill()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	s.kill()
+	for _, k := range s.all {
+		k.cut()
+	}
+	<-done // what is left is the caller's own commit
+	return context.Cause(ctx)
+}
