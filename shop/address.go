@@ -1,0 +1,75 @@
+package shop
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// personName joins the parts of a name as they are written: the family name
+// first where both are in Chinese characters, kana or hangul.
+func personName(first, last string) string {
+	switch {
+	case first == "":
+		return last
+	case last == "":
+		return first
+	case eastAsian(first) && eastAsian(last):
+		return last + " " + first
+	}
+	return first + " " + last
+}
+
+func eastAsian(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return r >= 0x1100 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
+}
+
+// streetLines splits the lines of a street address and drops empty ones.
+func streetLines(parts ...string) []string {
+	n := 0
+	for _, p := range parts {
+		if p != "" {
+			n++
+		}
+	}
+	lines := make([]string, 0, n)
+	for _, p := range parts {
+		for p != "" && len(lines) < 6 {
+			var line string
+			line, p, _ = strings.Cut(p, "\n")
+			if line = clean(line, capName); line != "" {
+				lines = append(lines, line)
+			}
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return lines
+}
+
+// countryCode returns an ISO 3166-1 alpha-2 code in capitals, or "".
+func countryCode(s string) string {
+	if len(s) != 2 || s[0]|0x20-'a' > 25 || s[1]|0x20-'a' > 25 {
+		return ""
+	}
+	return strings.ToUpper(s)
+}
+
+// regionCodes are the countries in whose addresses the region stands as a code.
+const regionCodes = " US CA AU BR IT MX "
+
+func writesRegionCode(country string) bool {
+	return len(country) == 2 && strings.Contains(regionCodes, " "+country+" ")
+}
+
+// settled returns nil for an address that says nothing more than a country.
+func settled(a *waxwing.Address) *waxwing.Address {
+	if a.Name == "" && a.Company == "" && len(a.Lines) == 0 && a.City == "" && a.PostalCode == "" && a.Phone == "" {
+		return nil
+	}
+	return a
+}

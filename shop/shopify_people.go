@@ -1,0 +1,161 @@
+package shop
+
+import (
+	"strings"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+func shopifyAddress(v value) *waxwing.Address {
+	if v.kind() != kindObject {
+		return nil
+	}
+	a := &waxwing.Address{
+		Name:       clean(v.get("name").text(), capName),
+		Company:    clean(v.get("company").text(), capName),
+		Lines:      streetLines(v.get("address1").text(), v.get("address2").text()),
+		City:       clean(v.get("city").text(), capName),
+		Region:     clean(v.get("province").text(), capName),
+		PostalCode: clean(v.get("zip").text(), capName),
+		Country:    countryCode(v.get("country_code").trimmed()),
+		Phone:      clean(v.get("phone").text(), capPhone),
+	}
+	if a.Name == "" {
+		a.Name = personName(clean(v.get("first_name").text(), capName), clean(v.get("last_name").text(), capName))
+	}
+	a.CountryName = clean(v.first("country", "country_name"), capName)
+	if code := clean(v.get("province_code").text(), capName); code != "" && (a.Region == "" || writesRegionCode(a.Country)) {
+		a.Region = code
+	}
+	return settled(a)
+}
+
+// shopifyCustomer reads who ordered. A guest has no customer, or one without
+// names: then the billing address knows who it is.
+func shopifyCustomer(v value, o *waxwing.Order) waxwing.Customer {
+	c := v.get("customer")
+	who := waxwing.Customer{
+		ID:        clean(c.get("id").text(), capNumber),
+		FirstName: clean(c.get("first_name").text(), capName),
+		LastName:  clean(c.get("last_name").text(), capName),
+		Email:     address(v.first("email", "contact_email")),
+		Phone:     clean(v.get("phone").text(), capPhone),
+	}
+	if who.Email == "" {
+		who.Email = address(c.get("email").text())
+	}
+	if who.Phone == "" {
+		who.Phone = clean(c.get("phone").text(), capPhone)
+	}
+	for _, a := range []*waxwing.Address{o.Shipping, o.Billing} {
+		if who.Phone == "" && a != nil {
+			who.Phone = a.Phone
+		}
+	}
+	for _, key := range []string{"billing_address", "shipping_address"} {
+		if who.FirstName == "" && who.LastName == "" {
+			a := v.get(key)
+			who.FirstName = clean(a.get("first_name").text(), capName)
+			who.LastName = clean(a.get("last_name").text(), capName)
+		}
+	}
+	return who
+}
+
+// shopifyTracking returns the first https tracking page of a parcel that is on
+// its way.
+func shopifyTracking(fulfillments value) string {
+	for _, f := range fulfillments.items() {
+		switch f.get("status").text() {
+		case "cancelled", "error", "failure":
+			continue
+		}
+		if l := link(f.get("tracking_url").text()); l != "" {
+			return l
+		}
+		for _, u := range f.get("tracking_urls").items() {
+			if l := link(u.text()); l != "" {
+				return l
+			}
+		}
+	}
+	return ""
+}
+
+func shopifyPayment(v value) waxwing.Payment {
+	p := waxwing.Payment{Status: shopifyStatus(v.get("financial_status").trimmed())}
+	card := v.get("payment_details")
+	p.Last4 = lastFour(card.get("credit_card_number").text())
+	names := v.get("payment_gateway_names")
+	var methods []string
+	gift := false
+	for _, n := range names.items() {
+		s := clean(n.text(), capName)
+		if s == "gift_card" {
+			gift = true
+			continue
+		}
+		if p.Offline == "" {
+			p.Offline = offlineMethod(s)
+		}
+		if m := methodName(s); m != "" && len(methods) < 3 && !contains(methods, m) {
+			methods = append(methods, m)
+		}
+	}
+	if len(methods) == 0 && !gift {
+		if s := clean(v.get("gateway").text(), capName); s != "" {
+			p.Offline = offlineMethod(s)
+			methods = append(methods, methodName(s))
+		}
+	}
+	p.Method = strings.Join(methods, ", ")
+	if company := clean(card.get("credit_card_company").text(), capName); company != "" {
+		p.Method = company
+	} else if p.Method == "" && gift {
+		p.Method = "Gift card"
+	}
+	if p.Offline == "" && v.get("payment_terms").kind() == kindObject {
+		p.Offline = waxwing.Invoice
+	}
+	return p
+}
+
+func contains(list []string, s string) bool {
+	for _, l := range list {
+		if l == s {
+			return true
+		}
+	}
+	return false
+}
+
+func shopifyStatus(s string) waxwing.PaymentStatus {
+	switch s {
+	case "pending":
+		return waxwing.PaymentPending
+	case "authorized":
+		return waxwing.PaymentAuthorized
+	case "partially_paid":
+		return waxwing.PaymentPartlyPaid
+	case "paid":
+		return waxwing.PaymentPaid
+	case "partially_refunded":
+		return waxwing.PartlyRefunded
+	case "refunded":
+		return waxwing.PaymentRefunded
+	case "voided":
+		return waxwing.PaymentVoided
+	case "expired":
+		return waxwing.PaymentFailed
+	}
+	return waxwing.PaymentUnknown
+}
+
+// lastFour returns the digits that a masked card number ends in.
+func lastFour(s string) string {
+	s = strings.TrimSpace(s)
+	if n := len(s) - 4; n >= 0 && digits(s, n) == len(s) {
+		return s[n:]
+	}
+	return ""
+}

@@ -1,0 +1,253 @@
+package shop
+
+import (
+	"strings"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// amounts reads the lines and the totals of an order.
+func (r *shopifyReader) amounts() error {
+	r.discount = r.till.zero()
+	paidBack := r.refunds()
+	if !r.has(r.v, shopifyTotal) && !r.has(r.v, shopifyNowTotal) {
+		if r.till.err != nil {
+			return r.till.err
+		}
+		return errNoTotal
+	}
+	now := r.has(r.v, shopifyNowTotal) && paidBack.IsZero() &&
+		r.o.Payment.Status != waxwing.PartlyRefunded && r.o.Payment.Status != waxwing.PaymentRefunded
+	total, cut, tax := shopifyTotal, shopifyDiscounts, shopifyTax
+	if now && r.charged(r.v, shopifyNowTotal) != r.charged(r.v, shopifyTotal) || !r.has(r.v, shopifyTotal) {
+		r.edited = true
+		total, cut, tax = shopifyNowTotal, shopifyNowDiscounts, shopifyNowTax
+	}
+	r.o.Total = r.charged(r.v, total)
+	if r.o.Total.Minor < 0 {
+		return errNegative
+	}
+	r.discounts()
+	lines, err := r.items()
+	if err != nil {
+		return err
+	}
+	shipping, err := r.shipping()
+	if err != nil {
+		return err
+	}
+	if err := r.taxes(); err != nil {
+		return err
+	}
+	fees, err := r.fees()
+	if err != nil {
+		return err
+	}
+	r.o.TaxTotal = r.kept(r.v, tax)
+	if tip := r.tip(); !tip.IsZero() {
+		r.o.Tip = tip
+	}
+	b := balance{
+		total: r.o.Total,
+		rest:  r.till.sum(total.plain, fees, r.o.Tip),
+	}
+	if !r.o.TaxesIncluded {
+		b.rest = r.till.sum(total.plain, b.rest, r.o.TaxTotal)
+	}
+	r.balance(&b, lines, shipping, cut)
+	r.o.Subtotal, r.o.DiscountTotal, r.o.ShippingTotal = b.settle()
+	r.o.Discounts = r.discountLines()
+	r.giftCards()
+	r.refunded(paidBack)
+	return r.till.err
+}
+
+// balance gathers what the totals may be: first the payload's own, then what
+// else the lines say, in case only that adds up.
+func (r *shopifyReader) balance(b *balance, lines, shipping waxwing.Money, cut shopifyAmount) {
+	discounts := r.kept(r.v, cut)
+	if !r.has(r.v, cut) {
+		discounts = r.discount
+	}
+	b.discounts = [2]waxwing.Money{discounts, r.discount}
+	b.shipping = [2]waxwing.Money{shipping, shipping}
+	if r.has(r.v, shopifyShipping) {
+		given := r.kept(r.v, shopifyShipping)
+		b.shipping[1] = given
+		if len(r.o.Ship) == 0 {
+			b.shipping[0] = given
+		}
+	}
+	subtotal := lines
+	switch {
+	case r.edited:
+	case r.has(r.v, shopifyItemsTotal):
+		subtotal = r.kept(r.v, shopifyItemsTotal)
+	case len(r.o.Items) == 0 && r.has(r.v, shopifySubtotal):
+		subtotal = r.till.sum("subtotal_price", r.kept(r.v, shopifySubtotal), discounts)
+	}
+	b.subtotals = [3]waxwing.Money{subtotal, r.till.sum("tips", subtotal, r.tips.Neg()), lines}
+	if len(r.o.Items) == 0 {
+		b.subtotals[2] = subtotal
+	}
+}
+
+// balance finds the totals that add up among those that a payload offers.
+type balance struct {
+	total, rest waxwing.Money // rest: fees, tip and the tax that comes on top
+	subtotals   [3]waxwing.Money
+	discounts   [2]waxwing.Money
+	shipping    [2]waxwing.Money
+}
+
+// settle returns the first that add up to the total, or the first of each.
+func (b *balance) settle() (subtotal, discount, shipping waxwing.Money) {
+	for _, s := range b.subtotals {
+		for _, d := range b.discounts {
+			for _, h := range b.shipping {
+				if s.Minor-d.Minor+h.Minor+b.rest.Minor == b.total.Minor {
+					return s, d, h
+				}
+			}
+		}
+	}
+	return b.subtotals[0], b.discounts[0], b.shipping[0]
+}
+
+// tip reads what was given on top, be it a total or a line.
+func (r *shopifyReader) tip() waxwing.Money {
+	if !r.tips.IsZero() {
+		return r.tips // the only form that has presentment money
+	}
+	return r.kept(r.v, shopifyTip)
+}
+
+// discountLines lists the discounts where they add up to their total, else one
+// line of all.
+func (r *shopifyReader) discountLines() []waxwing.Adjustment {
+	total := r.o.DiscountTotal
+	if total.IsZero() {
+		return nil
+	}
+	list := make([]waxwing.Adjustment, 0, len(r.cuts))
+	sum := r.till.zero()
+	for _, c := range r.cuts {
+		if !c.amount.IsZero() {
+			sum = r.till.sum("discount_applications", sum, c.amount)
+			list = append(list, waxwing.Adjustment{Title: c.title, Amount: c.amount})
+		}
+	}
+	if sum == total {
+		return list
+	}
+	var titles []string
+	codes := r.v.get("discount_codes")
+	sum, list = r.till.zero(), list[:0]
+	for _, c := range codes.items() {
+		title := clean(c.get("code").text(), capName)
+		if title != "" && len(titles) < 5 {
+			titles = append(titles, title)
+		}
+		if m, err := waxwing.RoundMoney(c.get("amount").trimmed(), r.till.cur); err == nil && m.Minor > 0 && m.Minor <= maxSum {
+			sum = r.till.sum("discount_codes", sum, m)
+			list = append(list, waxwing.Adjustment{Title: title, Amount: m})
+		}
+	}
+	if sum == total && !r.presentment { // codes have no presentment money
+		return list
+	}
+	if len(titles) == 0 {
+		for _, c := range r.cuts {
+			if c.title != "" && len(titles) < 5 && !contains(titles, c.title) {
+				titles = append(titles, c.title)
+			}
+		}
+	}
+	return []waxwing.Adjustment{{Title: clean(strings.Join(titles, ", "), capName), Amount: total}}
+}
+
+// giftCards reads what was paid with gift cards, where the payload has the
+// transactions.
+func (r *shopifyReader) giftCards() {
+	for _, t := range r.v.get("transactions").items() {
+		if t.get("gateway").text() != "gift_card" || t.get("status").text() != "success" {
+			continue
+		}
+		if k := t.get("kind").text(); k != "sale" && k != "capture" {
+			continue
+		}
+		m, ok := r.transaction(t)
+		if !ok || m.Minor <= 0 {
+			continue
+		}
+		title := clean(t.get("receipt").get("gift_card_last_characters").text(), 8)
+		if title != "" {
+			title = "•••• " + title
+		}
+		r.o.GiftCards = append(r.o.GiftCards, waxwing.Adjustment{Title: title, Amount: m})
+	}
+}
+
+// transaction reads a transaction's amount, if it is in the order's currency.
+func (r *shopifyReader) transaction(t value) (waxwing.Money, bool) {
+	code := t.get("currency").trimmed()
+	if code == r.till.cur || code == "" && !r.presentment {
+		return r.till.kept(t.get("amount"), "transactions"), true
+	}
+	for _, side := range []string{"presentment_money", "shop_money"} {
+		m := t.get("amount_set").get(side)
+		if m.get("currency_code").trimmed() == r.till.cur {
+			return r.till.kept(m.get("amount"), "transactions"), true
+		}
+	}
+	return r.till.zero(), false
+}
+
+// refunds adds up the money that went back and counts the pieces.
+func (r *shopifyReader) refunds() waxwing.Money {
+	sum := r.till.zero()
+	for _, f := range r.v.get("refunds").items() {
+		paid, known := r.till.zero(), true
+		for _, t := range f.get("transactions").items() {
+			if t.get("kind").text() != "refund" || t.get("status").text() != "success" {
+				continue
+			}
+			m, ok := r.transaction(t)
+			known = known && ok
+			paid = r.till.sum("refunds", paid, m)
+		}
+		lines := r.till.zero()
+		for _, l := range f.get("refund_line_items").items() {
+			if q, err := quantity(l.get("quantity")); err == nil {
+				if r.back == nil {
+					r.back = make(map[string]int64)
+				}
+				r.back[l.get("line_item_id").text()] += q
+			}
+			if !known {
+				lines = r.till.sum("refunds", lines, r.kept(l, shopifyAmount{"subtotal", "subtotal_set"}))
+				lines = r.till.sum("refunds", lines, r.kept(l, shopifyAmount{"total_tax", "total_tax_set"}))
+			}
+		}
+		if !known {
+			paid = lines
+		}
+		sum = r.till.sum("refunds", sum, paid)
+	}
+	return sum
+}
+
+// refunded settles how much went back in all.
+func (r *shopifyReader) refunded(paidBack waxwing.Money) {
+	if paidBack.IsZero() {
+		switch status := r.o.Payment.Status; {
+		case status == waxwing.PaymentRefunded:
+			paidBack = r.o.Total
+		case status == waxwing.PartlyRefunded && r.has(r.v, shopifyNowTotal):
+			paidBack = r.o.Total.Sub(r.charged(r.v, shopifyNowTotal))
+		}
+	}
+	if paidBack.Minor > 0 {
+		r.o.Refunded = paidBack
+	}
+}

@@ -1,0 +1,218 @@
+package shop
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// How many characters of a field a mail shows; what is longer ends in an ellipsis.
+const (
+	capName   = 200 // people, companies, streets, titles
+	capItem   = 300 // names of products
+	capValue  = 500 // engravings and other choices
+	capNote   = 2000
+	capPhone  = 64
+	capEmail  = 1000
+	capNumber = 100 // order numbers, article numbers
+)
+
+// clean returns s on one line, without control characters, bidirectional
+// controls and invisible formatting, and with at most limit characters. ZWJ and
+// ZWNJ stay, for emoji and Persian need them.
+func clean(s string, limit int) string {
+	if tidy(s) && len(s) <= limit {
+		return s
+	}
+	var b strings.Builder
+	changed, last, count := false, ' ', 0
+	for i, r := range s {
+		keep := fate(r)
+		if keep != r || changed {
+			if !changed {
+				b.Grow(len(s))
+				b.WriteString(s[:i])
+				changed = true
+			}
+			if keep < 0 || keep == ' ' && r != ' ' && last == ' ' {
+				continue
+			}
+			b.WriteRune(keep)
+		}
+		last = keep
+		count++
+	}
+	if changed {
+		s = b.String()
+	}
+	if count > limit {
+		s = shorten(s, limit)
+	}
+	return strings.TrimSpace(s)
+}
+
+// tidy reports whether s is printable ASCII with no space around it.
+func tidy(s string) bool {
+	for i := range len(s) {
+		if s[i]-' ' > '~'-' ' {
+			return false
+		}
+	}
+	return s == "" || s[0] != ' ' && s[len(s)-1] != ' '
+}
+
+// fate says what becomes of a character in a mail: itself, a space, or -1.
+func fate(r rune) rune {
+	switch {
+	case r < 0x20 || r >= 0x7F && r < 0xA0:
+		if r >= '\t' && r <= '\r' || r == 0x85 {
+			return ' '
+		}
+		return -1
+	case r < 0xAD:
+		return r
+	case r == 0x2028 || r == 0x2029: // line and paragraph separator
+		return ' '
+	case r == 0x200C || r == 0x200D: // ZWNJ, ZWJ
+		return r
+	case r&0xFFFE == 0xFFFE || r >= 0xFDD0 && r <= 0xFDEF: // noncharacters
+		return -1
+	case unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r):
+		return -1
+	}
+	return r
+}
+
+// shorten cuts s to limit characters, the last an ellipsis, and not between a
+// letter and its marks.
+func shorten(s string, limit int) string {
+	cut, n := len(s), 0
+	for i := range s {
+		if n == limit-1 {
+			cut = i
+			break
+		}
+		n++
+	}
+	for cut > 0 {
+		r, _ := utf8.DecodeRuneInString(s[cut:])
+		before, size := utf8.DecodeLastRuneInString(s[:cut])
+		if !unicode.Is(unicode.M, r) && r != 0x200D && before != 0x200D {
+			break
+		}
+		cut -= size
+	}
+	return strings.TrimRight(s[:cut], " ") + "…"
+}
+
+// address returns an e-mail address as it was given. What clean would take
+// away becomes U+FFFD, so that a tampered address cannot turn into another
+// one that is valid.
+func address(s string) string {
+	s = strings.Trim(s, " \t\r\n")
+	if tidy(s) && len(s) <= capEmail {
+		return s
+	}
+	s = strings.Map(func(r rune) rune {
+		if fate(r) != r || r == 0x200C || r == 0x200D {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
+	if utf8.RuneCountInString(s) > capEmail {
+		s = shorten(s, capEmail)
+	}
+	return s
+}
+
+// link returns an absolute https URL (RFC 3986) as it may stand in a mail, or
+// "". Whatever is not https, names a user, holds a backslash or a control
+// character, or has no plain host is dropped; stray characters behind the host
+// are percent-encoded.
+func link(s string) string {
+	const scheme = "https://"
+	s = strings.TrimSpace(s)
+	if len(s) <= len(scheme) || len(s) > 2048 || !strings.EqualFold(s[:len(scheme)], scheme) {
+		return ""
+	}
+	rest := s[len(scheme):]
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	if !plainHost(rest[:end]) {
+		return ""
+	}
+	stray := 0
+	for i := end; i < len(rest); i++ {
+		c := rest[i]
+		if c < ' ' || c == 0x7F || c == '\\' {
+			return ""
+		}
+		if strayInURL(rest, i) {
+			stray++
+		}
+	}
+	if s[:len(scheme)] == scheme && stray == 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s)+2*stray)
+	b = append(append(b, scheme...), rest[:end]...)
+	for i := end; i < len(rest); i++ {
+		if strayInURL(rest, i) {
+			const hex = "0123456789ABCDEF"
+			b = append(b, '%', hex[rest[i]>>4], hex[rest[i]&15])
+		} else {
+			b = append(b, rest[i])
+		}
+	}
+	return string(b)
+}
+
+// plainHost accepts a name or an IPv4 address with an optional port: letters,
+// digits, hyphens and dots, as they stand in DNS.
+func plainHost(h string) bool {
+	host, port, colon := strings.Cut(h, ":")
+	if host == "" || host[0] == '.' || host[0] == '-' || strings.Contains(host, "..") || len(host) > 253 {
+		return false
+	}
+	if colon && (port == "" || len(port) > 5 || digits(port, 0) != len(port)) {
+		return false
+	}
+	for _, c := range []byte(host) {
+		if c-'0' > 9 && c|0x20-'a' > 25 && c != '-' && c != '.' && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// strayInURL reports whether the byte at i may not stand in a URL as it is.
+func strayInURL(s string, i int) bool {
+	switch c := s[i]; c {
+	case '"', '<', '>', '`', '{', '|', '}', '^', ' ', '\'', '[', ']':
+		return true
+	case '%':
+		return i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2])
+	default:
+		return c >= 0x7F
+	}
+}
+
+func isHex(c byte) bool { return c-'0' <= 9 || c|0x20-'a' < 6 }
+
+// localeTag returns a language tag (BCP 47) as a shop gave it, with hyphens
+// for underscores, or "".
+func localeTag(s string) string {
+	s = strings.TrimSpace(s)
+	if len(s) < 2 || len(s) > 35 {
+		return ""
+	}
+	for i, c := range []byte(s) {
+		if c|0x20-'a' > 25 && (i < 2 || c-'0' > 9 && c != '-' && c != '_') {
+			return ""
+		}
+	}
+	s, _, _ = strings.Cut(strings.ReplaceAll(s, "_", "-"), ".")
+	return strings.TrimRight(s, "-")
+}

@@ -1,0 +1,94 @@
+package shop
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// signedBy checks a header's base64 HMAC-SHA256 over the raw bytes with each of
+// the secrets, in constant time. No secrets means no.
+func signedBy(h http.Header, header string, raw []byte, secrets []waxwing.Secret) bool {
+	want, err := base64.StdEncoding.DecodeString(strings.TrimSpace(h.Get(header)))
+	if err != nil || len(want) != sha256.Size {
+		return false
+	}
+	ok := false
+	for _, s := range secrets {
+		if s == "" {
+			continue // an empty secret is a missing one
+		}
+		mac := hmac.New(sha256.New, []byte(s.Reveal()))
+		mac.Write(raw)
+		if hmac.Equal(mac.Sum(nil), want) {
+			ok = true
+		}
+	}
+	return ok
+}
+
+// notOrders says why an event of another topic is ignored. The topic comes
+// from outside: one that is not a plain word is not repeated.
+func notOrders(topic string) waxwing.EventKey {
+	if len(topic) > 64 {
+		topic = ""
+	}
+	for _, c := range []byte(topic) {
+		if c|0x20-'a' > 25 && c-'0' > 9 && c != '/' && c != '.' && c != '_' && c != '-' {
+			topic = ""
+			break
+		}
+	}
+	return waxwing.EventKey{Ignore: strings.TrimSpace("not a topic of completed orders " + topic)}
+}
+
+// rank orders events of one second: a cancellation over verified payment over
+// the rest.
+func rank(status waxwing.PaymentStatus, cancelled time.Time) int {
+	switch {
+	case !cancelled.IsZero():
+		return 2
+	case waxwing.Payment{Status: status}.Verified(nil):
+		return 1
+	}
+	return 0
+}
+
+// orderID reads an id that is a whole number or its digits, however large.
+func orderID(v value) (string, bool) {
+	s := v.trimmed()
+	if len(s) == 0 || len(s) > 20 || s[0] == '0' || digits(s, 0) != len(s) {
+		return "", false
+	}
+	return s, true
+}
+
+// within puts the place of an item before the error that was met in it.
+func within(list string, i int, err error) error {
+	return fmt.Errorf("%s[%d].%w", list, i, err)
+}
+
+// inField puts a field before the error that was met in it.
+func inField(field string, err error) error { return fmt.Errorf("%s: %w", field, err) }
+
+// wrong is a permanent error of a payload, whose message begins with a place.
+func wrong(format string, err error) error {
+	return waxwing.Permanent(fmt.Errorf("%s order: %w", format, err))
+}
+
+// Errors that several formats share. Each names what must be mended.
+var (
+	errNoID       = errors.New("id: missing or not a whole number")
+	errNoCurrency = errors.New("currency: missing or not three letters (ISO 4217)")
+	errNoTotal    = errors.New("total: missing")
+	errNegative   = errors.New("total: negative")
+	errNoItems    = errors.New("line_items: none is left to confirm")
+	errMixed      = errors.New("amounts in more than one currency")
+)
