@@ -76,7 +76,12 @@ func within(list string, i int, err error) error {
 }
 
 // inField puts a field before the error that was met in it.
-func inField(field string, err error) error { return fmt.Errorf("%s: %w", field, err) }
+func inField(field string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", field, err)
+}
 
 // wrong is a permanent error of a payload, whose message begins with a place.
 func wrong(format string, err error) error {

@@ -1,0 +1,303 @@
+package shop
+
+import (
+	"bytes"
+	"errors"
+	"html"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// WooCommerce reads the order webhooks of WooCommerce's REST API (v1 to v3):
+// order.created and order.updated, and order.restored as a later event.
+var WooCommerce = waxwing.Format{
+	Name:      "woocommerce",
+	Topic:     func(h http.Header) string { return strings.TrimSpace(h.Get("X-WC-Webhook-Topic")) },
+	Verify:    verifyWooCommerce,
+	Key:       wooKey,
+	Normalise: normaliseWoo,
+}
+
+func verifyWooCommerce(h http.Header, raw []byte, secrets []waxwing.Secret) bool {
+	return signedBy(h, "X-WC-Webhook-Signature", raw, secrets)
+}
+
+// WooCommercePing reports whether raw is what WooCommerce posts when a webhook
+// is saved: the form webhook_id=N, without topic and signature. It says nothing
+// about an order, so whoever answers it 200, for every tenant alike, gives
+// nothing away.
+func WooCommercePing(raw []byte) bool {
+	id, ok := bytes.CutPrefix(bytes.TrimSpace(raw), []byte("webhook_id="))
+	if !ok || len(id) == 0 || len(id) > 20 {
+		return false
+	}
+	for _, c := range id {
+		if c-'0' > 9 {
+			return false
+		}
+	}
+	return true
+}
+
+func wooTopic(topic string) bool {
+	switch topic {
+	case "", "order.created", "order.updated", "order.restored":
+		return true
+	}
+	return false
+}
+
+func wooKey(topic string, raw []byte) (waxwing.EventKey, error) {
+	if WooCommercePing(raw) {
+		return waxwing.EventKey{Ignore: "ping"}, nil
+	}
+	if !wooTopic(topic) {
+		return notOrders(topic), nil
+	}
+	d, err := readDocument(string(raw))
+	if err != nil {
+		return waxwing.EventKey{}, err
+	}
+	defer d.release()
+	v, err := wooOrder(d)
+	if err != nil {
+		return waxwing.EventKey{}, err
+	}
+	if status := wooStatusWord(v); status == "checkout-draft" || status == "auto-draft" || status == "draft" {
+		return waxwing.EventKey{Ignore: "a draft, not an order yet"}, nil
+	}
+	id, _ := orderID(v.get("id"))
+	status, _ := wooStatus(v)
+	key := waxwing.EventKey{
+		OrderID:    strings.Clone(id),
+		UpdatedAt:  shopTime(v.get("date_modified"), v.get("date_modified_gmt")),
+		OccurredAt: shopTime(v.get("date_paid"), v.get("date_paid_gmt")),
+		Rank:       rank(status, wooCancelled(v)),
+	}
+	if placed := wooPlaced(v); placed.After(key.OccurredAt) {
+		key.OccurredAt = placed
+	}
+	return key, nil
+}
+
+func wooPlaced(v value) time.Time { return shopTime(v.get("date_created"), v.get("date_created_gmt")) }
+
+func wooOrder(d *document) (value, error) {
+	v := d.root()
+	if w := v.get("order"); w.kind() == kindObject && !v.get("id").given() {
+		v = w
+	}
+	if v.kind() != kindObject {
+		return v, wrong("WooCommerce", errors.New("not an object"))
+	}
+	if _, ok := orderID(v.get("id")); !ok {
+		return v, wrong("WooCommerce", errNoID)
+	}
+	if !v.get("total").given() && !v.get("line_items").given() {
+		return v, wrong("WooCommerce", errors.New("neither total nor line_items: this is not an order"))
+	}
+	return v, nil
+}
+
+func wooStatusWord(v value) string {
+	return strings.TrimPrefix(v.get("status").trimmed(), "wc-")
+}
+
+// wooCancelled returns when the order was cancelled or thrown away, as near as
+// the payload says.
+func wooCancelled(v value) time.Time {
+	switch wooStatusWord(v) {
+	case "cancelled", "trash":
+		if t := shopTime(v.get("date_modified"), v.get("date_modified_gmt")); !t.IsZero() {
+			return t
+		}
+		return wooPlaced(v)
+	}
+	return time.Time{}
+}
+
+// wooStatus tells how far the payment has come, and the offline method.
+// WooCommerce's status is that of the order: "processing" means paid, but for
+// cash on delivery, where date_paid stays empty until the order is completed.
+func wooStatus(v value) (waxwing.PaymentStatus, string) {
+	offline := wooOffline(v)
+	paid := !shopTime(v.get("date_paid"), v.get("date_paid_gmt")).IsZero()
+	switch wooStatusWord(v) {
+	case "processing":
+		if offline == waxwing.CashOnDelivery && !paid {
+			return waxwing.PaymentPending, offline
+		}
+		return waxwing.PaymentPaid, offline
+	case "completed":
+		return waxwing.PaymentPaid, offline
+	case "pending", "on-hold", "checkout-draft":
+		return waxwing.PaymentPending, offline
+	case "failed":
+		return waxwing.PaymentFailed, offline
+	case "refunded":
+		return waxwing.PaymentRefunded, offline
+	case "cancelled", "trash":
+		return waxwing.PaymentVoided, offline
+	case "partially-paid", "partial-payment":
+		return waxwing.PaymentPartlyPaid, offline
+	}
+	if paid { // a status of a merchant's own, such as "shipped"
+		return waxwing.PaymentPaid, offline
+	}
+	return waxwing.PaymentUnknown, offline
+}
+
+func wooOffline(v value) string {
+	switch v.get("payment_method").trimmed() {
+	case "bacs":
+		return waxwing.BankTransfer
+	case "cheque":
+		return waxwing.Cheque
+	case "cod":
+		return waxwing.CashOnDelivery
+	case "invoice", "german_market_purchase_on_account":
+		return waxwing.Invoice
+	}
+	return ""
+}
+
+func normaliseWoo(topic string, raw []byte) (*waxwing.Order, error) {
+	if !wooTopic(topic) {
+		return nil, wrong("WooCommerce", errors.New("the topic is not one of completed orders"))
+	}
+	d, err := readDocument(string(raw))
+	if err != nil {
+		return nil, err
+	}
+	defer d.release()
+	v, err := wooOrder(d)
+	if err != nil {
+		return nil, err
+	}
+	cur, ok := currency(v.get("currency"))
+	if !ok {
+		return nil, wrong("WooCommerce", errNoCurrency)
+	}
+	r := wooReader{v: v, till: till{cur: cur}, gross: v.get("prices_include_tax").bool()}
+	o, err := r.order()
+	if err != nil {
+		return nil, wrong("WooCommerce", err)
+	}
+	return o, nil
+}
+
+// wooReader reads one order.
+type wooReader struct {
+	v    value
+	till till
+	o    *waxwing.Order
+	// gross: the shop's prices include the tax, so the tax that WooCommerce
+	// always keeps apart is put back into each line.
+	gross bool
+}
+
+// wooText returns a field as a customer reads it: WordPress keeps HTML entities
+// in names and titles.
+func wooText(v value, limit int) string {
+	s := v.text()
+	if strings.IndexByte(s, '&') >= 0 {
+		s = html.UnescapeString(s)
+	}
+	return clean(s, limit)
+}
+
+func (r *wooReader) order() (*waxwing.Order, error) {
+	v := r.v
+	id, _ := orderID(v.get("id"))
+	o := &waxwing.Order{
+		Format:        "woocommerce",
+		ID:            id,
+		Number:        wooText(v.get("number"), capNumber),
+		Currency:      r.till.cur,
+		PlacedAt:      wooPlaced(v),
+		UpdatedAt:     shopTime(v.get("date_modified"), v.get("date_modified_gmt")),
+		Cancelled:     wooCancelled(v),
+		Note:          wooText(v.get("customer_note"), capNote),
+		TaxesIncluded: r.gross,
+		Billing:       wooAddress(v.get("billing")),
+		Shipping:      wooAddress(v.get("shipping")),
+	}
+	r.o = o
+	if o.Number == "" {
+		o.Number = id
+	}
+	o.Payment.Status, o.Payment.Offline = wooStatus(v)
+	if o.Payment.Method = wooText(v.get("payment_method_title"), capName); o.Payment.Method == "" {
+		o.Payment.Method = methodName(clean(v.get("payment_method").text(), capName))
+	}
+	o.Customer = wooCustomer(v)
+	r.meta()
+	if err := r.amounts(); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+func wooAddress(v value) *waxwing.Address {
+	if v.kind() != kindObject {
+		return nil
+	}
+	a := &waxwing.Address{
+		Name:       personName(wooText(v.get("first_name"), capName), wooText(v.get("last_name"), capName)),
+		Company:    wooText(v.get("company"), capName),
+		Lines:      streetLines(html.UnescapeString(v.get("address_1").text()), html.UnescapeString(v.get("address_2").text())),
+		City:       wooText(v.get("city"), capName),
+		PostalCode: wooText(v.get("postcode"), capName),
+		Country:    countryCode(v.get("country").trimmed()),
+		Phone:      wooText(v.get("phone"), capPhone),
+	}
+	if a.Country == "" {
+		a.CountryName = wooText(v.get("country"), capName)
+	}
+	a.Region = wooRegion(a.Country, wooText(v.get("state"), capName))
+	return settled(a)
+}
+
+func wooCustomer(v value) waxwing.Customer {
+	b, s := v.get("billing"), v.get("shipping")
+	who := waxwing.Customer{
+		FirstName: wooText(b.get("first_name"), capName),
+		LastName:  wooText(b.get("last_name"), capName),
+		Email:     address(b.get("email").text()),
+		Phone:     wooText(b.get("phone"), capPhone),
+	}
+	if id := clean(v.get("customer_id").text(), capNumber); id != "0" {
+		who.ID = id
+	}
+	if who.FirstName == "" && who.LastName == "" {
+		who.FirstName, who.LastName = wooText(s.get("first_name"), capName), wooText(s.get("last_name"), capName)
+	}
+	if who.Phone == "" {
+		who.Phone = wooText(s.get("phone"), capPhone)
+	}
+	return who
+}
+
+// meta reads what plugins note on the order: its language (WPML, Polylang,
+// TranslatePress, Weglot), whether the stock was taken, and test payments.
+func (r *wooReader) meta() {
+	r.o.Locale = localeTag(r.v.get("lang").text())
+	for _, m := range r.v.get("meta_data").items() {
+		switch m.get("key").text() {
+		case "wpml_language", "_wpml_language", "pll_language", "_pll_language", "trp_language",
+			"weglot_language", "_wc_order_language", "order_language", "_order_language", "_order_locale":
+			if l := localeTag(m.get("value").text()); r.o.Locale == "" {
+				r.o.Locale = l
+			}
+		case "_order_stock_reduced":
+			if m.get("value").bool() {
+				r.o.Stock = waxwing.StockAllocated
+			}
+		case "_wcpay_mode":
+			r.o.Test = r.o.Test || m.get("value").text() == "test"
+		}
+	}
+}
