@@ -1,0 +1,211 @@
+// Package ledgertest is the suite that every store of the ledger passes.
+package ledgertest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// Store is what a ledger's store can do, as the suite sees it.
+type Store interface {
+	Accept(*waxwing.Event) (waxwing.Receipt, error)
+	Work(waxwing.ID) (*waxwing.Work, error)
+	Ready(*waxwing.Work, []waxwing.Draft, waxwing.Lookup, time.Duration) ([]waxwing.ID, error)
+	Hold(*waxwing.Work, string, time.Time, waxwing.Lookup) error
+	Quarantine(*waxwing.Work, string) error
+	Cancel(*waxwing.Work, string, waxwing.Lookup) error
+	Claim(waxwing.ID) (*waxwing.Claim, error)
+	ClaimDue(int) ([]*waxwing.Claim, error)
+	CommitDot(*waxwing.Claim, string) error
+	Resolve(*waxwing.Claim, *waxwing.Resolution) error
+	DueWork(int) ([]waxwing.ID, error)
+	ReworkOf(waxwing.TenantID, waxwing.ID) (*waxwing.Work, error)
+	Add(*waxwing.Work, *waxwing.Draft, time.Duration) (waxwing.ID, error)
+	Release(waxwing.TenantID, waxwing.ID) error
+	Stop(waxwing.TenantID, waxwing.ID) error
+	Suppress(waxwing.TenantID, string) error
+	Erase(waxwing.TenantID, string) (int, error)
+	List(waxwing.Query) ([]waxwing.ConfirmationView, error)
+	Get(waxwing.TenantID, waxwing.ID) (*waxwing.ConfirmationView, error)
+	Bytes(waxwing.TenantID, waxwing.ID, int) (*waxwing.Outgoing, error)
+	Export(io.Writer, func(int64)) error
+	Close() error
+}
+
+// Bench is one store under test, with a clock that the test moves.
+type Bench struct {
+	t     *testing.T
+	open  func(t *testing.T, dir string, clock waxwing.Clock, policy string) Store
+	audit func(t *testing.T, s Store)
+	dir   string
+	mu    sync.Mutex
+	now   time.Time
+	s     Store
+}
+
+// Tenants are those that the opener must serve.
+var Tenants = []waxwing.TenantID{"acme", "bolt"}
+
+// Suite runs the stories. open opens the store of a folder; audit checks that
+// its trail verifies.
+func Suite(t *testing.T, open func(*testing.T, string, waxwing.Clock, string) Store, audit func(*testing.T, Store)) {
+	stories := map[string]func(*Bench){
+		"one order, one mail":                oneOrder,
+		"the same order again":               duplicates,
+		"a newer event replaces":             newerEvent,
+		"two shops, one number":              twoShops,
+		"held, then released by an event":    held,
+		"quarantined, then released":         quarantined,
+		"too old, then asked for":            stale,
+		"deferred, then sent":                deferred,
+		"crash before the dot":               crashClaimed,
+		"crash after the dot":                crashDot,
+		"uncertain, assumed sent":            assumed,
+		"rejected, then by SMS":              fallback,
+		"cancelled before the dot":           cancelled,
+		"suppressed is never offered":        suppressed,
+		"expired":                            expired,
+		"erased":                             erased,
+		"a person's resend":                  resend,
+		"another tenant sees nothing":        tenants,
+		"two workers, one claim":             race,
+		"events at once, one confirmation":   acceptRace,
+		"the trail cannot take a wrong turn": wrongTurn,
+	}
+	for name, f := range stories {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := &Bench{t: t, open: open, audit: audit, dir: t.TempDir(), now: time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)}
+			b.start("resend")
+			f(b)
+			b.audit(t, b.s)
+			b.must(b.s.Close())
+		})
+	}
+}
+
+func (b *Bench) start(policy string) { b.s = b.open(b.t, b.dir, b.clock, policy) }
+
+func (b *Bench) clock() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.now
+}
+
+func (b *Bench) later(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.now = b.now.Add(d)
+}
+
+func (b *Bench) must(err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *Bench) wantState(err error) {
+	b.t.Helper()
+	if !errors.Is(err, waxwing.ErrState) {
+		b.t.Fatalf("want ErrState, got %v", err)
+	}
+}
+
+func (b *Bench) event(shop waxwing.ShopID, order string, minute int, body string) *waxwing.Event {
+	at := b.clock()
+	return &waxwing.Event{Tenant: "acme", Shop: shop, Source: "webhook", Format: "generic", Topic: "order", Raw: []byte(body), At: at,
+		Key: waxwing.EventKey{OrderID: order, UpdatedAt: time.Date(2026, 11, 24, 8, minute, 0, 0, time.UTC)}}
+}
+
+func (b *Bench) accept(ev *waxwing.Event) waxwing.Receipt {
+	b.t.Helper()
+	rc, err := b.s.Accept(ev)
+	b.must(err)
+	return rc
+}
+
+// Person is the address that the stories' mails go to.
+const Person = "jane.canary@example.com"
+
+func draft(w *waxwing.Work) waxwing.Draft {
+	return waxwing.Draft{Channel: waxwing.Email, State: waxwing.Queued, From: "orders@acme.example", To: Person,
+		Data: bytes.Repeat([]byte("Thank you, Jane.\r\n"), 100), MessageID: "<" + w.Token + "@acme.example>", Locale: "en"}
+}
+
+var lookup = waxwing.Lookup{Order: []string{"#1001"}, People: []string{Person}}
+
+func (b *Bench) ready(id waxwing.ID) waxwing.ID {
+	b.t.Helper()
+	w, err := b.s.Work(id)
+	b.must(err)
+	ids, err := b.s.Ready(w, []waxwing.Draft{draft(w)}, lookup, 24*time.Hour)
+	b.must(err)
+	return ids[0]
+}
+
+func (b *Bench) queued() (waxwing.ID, waxwing.ID) {
+	b.t.Helper()
+	rc := b.accept(b.event("web", "1001", 0, `{"id":"1001"}`))
+	return rc.ID, b.ready(rc.ID)
+}
+
+func (b *Bench) claim(id waxwing.ID) *waxwing.Claim {
+	b.t.Helper()
+	c, err := b.s.Claim(id)
+	b.must(err)
+	return c
+}
+
+func (b *Bench) state(id waxwing.ID) waxwing.State {
+	b.t.Helper()
+	v, err := b.s.Get("acme", id)
+	b.must(err)
+	return v.State
+}
+
+func (b *Bench) wantIs(id waxwing.ID, want waxwing.State) *waxwing.ConfirmationView {
+	b.t.Helper()
+	v, err := b.s.Get("acme", id)
+	b.must(err)
+	if v.State != want {
+		b.t.Fatalf("state %q, want %q", v.State, want)
+	}
+	return v
+}
+
+func accepted() waxwing.Resolution {
+	return waxwing.Resolution{To: waxwing.Sent, Attempt: waxwing.Attempt{Provider: "mail", Verdict: waxwing.Accepted,
+		Phase: waxwing.PhaseDot, Code: 250, Reply: "250 ok", Ref: "q1"}}
+}
+
+func (b *Bench) send(c *waxwing.Claim) {
+	b.t.Helper()
+	b.must(b.s.CommitDot(c, "mail"))
+	r := accepted()
+	b.must(b.s.Resolve(c, &r))
+}
+
+func marks(v *waxwing.ConfirmationView, cause string) (n int) {
+	for _, e := range v.Trail {
+		if e.Cause == cause {
+			n++
+		}
+	}
+	return n
+}
+
+func (b *Bench) export() string {
+	var buf bytes.Buffer
+	b.must(b.s.Export(&buf, nil))
+	return buf.String()
+}
+
+func invented(n int) string { return fmt.Sprintf(`{"id":"%d"}`, n) }

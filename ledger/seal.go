@@ -1,0 +1,175 @@
+package ledger
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// KeySize is the size of every key in bytes: AES-256.
+const KeySize = 32
+
+// Key is a data, tenant or master key. It hides itself.
+type Key [KeySize]byte
+
+// String hides the key.
+func (Key) String() string { return "key [redacted]" }
+
+// GoString hides the key.
+func (Key) GoString() string { return "key [redacted]" }
+
+// NewKey makes a random key.
+func NewKey() (k Key) {
+	_, _ = rand.Read(k[:]) // never fails (crypto/rand)
+	return k
+}
+
+// ParseKey reads 32 bytes in hex or base64.
+func ParseKey(s waxwing.Secret) (k Key, err error) {
+	t := strings.TrimSpace(s.Reveal())
+	b, err := hex.DecodeString(t)
+	if err != nil {
+		b, err = base64.StdEncoding.DecodeString(t)
+	}
+	if err != nil || len(b) != KeySize {
+		return k, errors.New("a master key is 32 bytes in hex or base64: openssl rand -hex 32 makes one")
+	}
+	copy(k[:], b)
+	return k, nil
+}
+
+// Sealer seals and opens with one key: AES-256-GCM, random nonce in front.
+type Sealer struct{ aead cipher.AEAD }
+
+// Sealer returns the key's sealer.
+func (k *Key) Sealer() Sealer {
+	b, err := aes.NewCipher(k[:])
+	if err != nil {
+		panic(err) // the size is fixed
+	}
+	g, err := cipher.NewGCMWithRandomNonce(b)
+	if err != nil {
+		panic(err) // the block size is AES's
+	}
+	return Sealer{g}
+}
+
+// Seal appends the sealed plain text to dst. The same aad must be given to
+// Open: it ties the content to its place, so that rows cannot be swapped.
+func (s Sealer) Seal(dst, plain []byte, aad string) []byte {
+	return s.aead.Seal(dst, nil, plain, []byte(aad))
+}
+
+// ErrSeal says that content was changed, swapped, or sealed by another key.
+var ErrSeal = errors.New("sealed content does not open: wrong key, or it was changed")
+
+// Open appends the plain text to dst.
+func (s Sealer) Open(dst, sealed []byte, aad string) ([]byte, error) {
+	b, err := s.aead.Open(dst, nil, sealed, []byte(aad))
+	if err != nil {
+		return nil, ErrSeal
+	}
+	return b, nil
+}
+
+// TenantKey is a tenant's key with what is derived from it.
+type TenantKey struct {
+	wrap  Sealer
+	index Key
+	token Key
+}
+
+// NewTenantKey derives the parts of a tenant's key.
+func NewTenantKey(k Key) *TenantKey {
+	return &TenantKey{wrap: k.Sealer(), index: k.derive("index"), token: k.derive("token")}
+}
+
+func (k *Key) derive(label string) (d Key) {
+	m := hmac.New(sha256.New, k[:])
+	m.Write([]byte("waxwing/" + label))
+	m.Sum(d[:0])
+	return d
+}
+
+// Wrap seals a data key under the tenant's.
+func (t *TenantKey) Wrap(data *Key, aad string) []byte { return t.wrap.Seal(nil, data[:], aad) }
+
+// Unwrap opens what Wrap sealed.
+func (t *TenantKey) Unwrap(wrapped []byte, aad string) (k Key, err error) {
+	b, err := t.wrap.Open(nil, wrapped, aad)
+	if err != nil || len(b) != KeySize {
+		return k, fmt.Errorf("data key: %w", ErrSeal)
+	}
+	copy(k[:], b)
+	return k, nil
+}
+
+// Hash is a keyed hash by which rows are found: nobody without the tenant's
+// key can tell whose it is.
+type Hash [16]byte
+
+// Index hashes a kind of lookup and its value.
+func (t *TenantKey) Index(kind string, parts ...string) (h Hash) {
+	m := hmac.New(sha256.New, t.index[:])
+	m.Write([]byte(kind))
+	for _, p := range parts {
+		m.Write([]byte{0})
+		m.Write([]byte(p))
+	}
+	var sum [sha256.Size]byte
+	m.Sum(sum[:0])
+	copy(h[:], sum[:])
+	return h
+}
+
+var tokenEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// Token names a message towards the outside: the left side of its Message-ID
+// and its idempotency key. It is the same for each try and tells nothing.
+func (t *TenantKey) Token(message waxwing.ID) string {
+	m := hmac.New(sha256.New, t.token[:])
+	b, _ := message.AppendBinary(nil) // never fails
+	m.Write(b)
+	var sum [sha256.Size]byte
+	m.Sum(sum[:0])
+	return tokenEncoding.EncodeToString(sum[:20])
+}
+
+// NormaliseEmail is the form in which an address is hashed: trimmed, lower
+// case. Lookups, suppression and erasure all use it.
+func NormaliseEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+// NormalisePhone keeps digits and a leading plus.
+func NormalisePhone(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r >= '0' && r <= '9' || r == '+' && b.Len() == 0 {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// NormalisePerson hashes an e-mail address or a phone number alike.
+func NormalisePerson(s string) string {
+	if strings.Contains(s, "@") {
+		return NormaliseEmail(s)
+	}
+	return NormalisePhone(s)
+}
+
+// NormaliseOrder is the form in which an order number is hashed: "#1001" and
+// "1001" are one.
+func NormaliseOrder(s string) string {
+	return strings.ToLower(strings.TrimPrefix(strings.TrimSpace(s), "#"))
+}

@@ -1,0 +1,163 @@
+package sqlite
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
+)
+
+const (
+	lockFile   = "lock"
+	masterFile = "master.key"
+	anchorFile = "anchor.key"
+	// AnchorsFile is the list of signed heads in the data folder. Copy it
+	// elsewhere: it proves that nothing before its newest line was changed.
+	AnchorsFile = "anchors.jsonl"
+)
+
+func (l *Ledger) loadKeys() (err error) {
+	secret := l.o.Master
+	if secret == "" {
+		s, err := l.keyFile(masterFile, func() string { k := ledger.NewKey(); return hex.EncodeToString(k[:]) })
+		if err != nil {
+			return err
+		}
+		secret = waxwing.Secret(s)
+	}
+	if l.master, err = ledger.ParseKey(secret); err != nil {
+		return err
+	}
+	seed, err := l.keyFile(anchorFile, func() string {
+		_, k, _ := ed25519.GenerateKey(rand.Reader) // never fails (crypto/rand)
+		return hex.EncodeToString(k.Seed())
+	})
+	if err != nil {
+		return err
+	}
+	b, err := hex.DecodeString(seed)
+	if err != nil || len(b) != ed25519.SeedSize {
+		return fmt.Errorf("%s: want %d bytes in hex", anchorFile, ed25519.SeedSize)
+	}
+	l.anchorKey = ed25519.NewKeyFromSeed(b)
+	return nil
+}
+
+// keyFile reads a key, or makes it at the first start (durably: the ledger is
+// worthless without it).
+func (l *Ledger) keyFile(name string, make func() string) (string, error) {
+	p := filepath.Join(l.o.Dir, name)
+	b, err := os.ReadFile(p)
+	if err == nil {
+		return strings.TrimSpace(string(b)), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	if _, err := os.Stat(l.path); err == nil {
+		return "", fmt.Errorf("%s is missing though the ledger exists: restore it from your backup", p)
+	}
+	if l.o.ReadOnly {
+		return "", fmt.Errorf("%s is missing", p)
+	}
+	s := make()
+	l.o.Log.Warn("made a key: back it up apart from the ledger", "file", p)
+	return s, writeDurable(p, []byte(s+"\n"))
+}
+
+func writeDurable(p string, b []byte) error {
+	f, err := os.OpenFile(p+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(p+".new", p)
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(p))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// anchor appends the signed head of the chain to the anchors' file, if the
+// chain has moved. The writer calls it.
+func (l *Ledger) anchor() error {
+	if l.chain.Seq == l.anchored {
+		return nil
+	}
+	a := l.chain.Sign(l.anchorKey, l.o.Clock())
+	b, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	p := filepath.Join(l.o.Dir, AnchorsFile)
+	f, err := os.OpenFile(p, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("anchor: %w", err)
+	}
+	err = appendLine(f, b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("anchor: %w", err)
+	}
+	l.anchored = a.Seq
+	return nil
+}
+
+// appendLine ends a line that a crash cut off before it adds its own.
+func appendLine(f *os.File, b []byte) error {
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	var last [1]byte
+	if st.Size() > 0 {
+		if _, err := f.ReadAt(last[:], st.Size()-1); err != nil {
+			return err
+		}
+	}
+	if st.Size() > 0 && last[0] != '\n' {
+		if err := f.Truncate(lastLineEnd(f, st.Size())); err != nil {
+			return err
+		}
+	}
+	if _, err := f.Seek(0, 2); err != nil {
+		return err
+	}
+	_, err = f.Write(append(b, '\n'))
+	return err
+}
+
+func lastLineEnd(f *os.File, size int64) int64 {
+	var b [1]byte
+	for size > 0 {
+		if _, err := f.ReadAt(b[:], size-1); err != nil || b[0] == '\n' {
+			break
+		}
+		size--
+	}
+	return size
+}
+
+// PublicKey is the key that anchors are checked with, in hex.
+func (l *Ledger) PublicKey() string {
+	return hex.EncodeToString(l.anchorKey.Public().(ed25519.PublicKey))
+}

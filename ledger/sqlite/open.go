@@ -1,0 +1,302 @@
+package sqlite
+
+import (
+	"crypto/ed25519"
+	"database/sql/driver"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
+)
+
+// Options say where the ledger is and how it treats doubt.
+type Options struct {
+	// Dir is the data folder; it is made with mode 0700.
+	Dir string
+	// Master is the key that wraps the tenants' keys; where empty, one is kept
+	// in the folder.
+	Master waxwing.Secret
+	// Tenants that this daemon serves; unknown ones are refused.
+	Tenants []waxwing.TenantID
+	// Policy and After say what becomes of attempts that a crash left
+	// uncertain: "resend", "assume_sent" or "hold".
+	Policy string
+	After  time.Duration
+	// HotBytes bounds what is kept in memory of confirmations under way.
+	HotBytes int64
+	Clock    waxwing.Clock
+	Log      *slog.Logger
+	// Fatal is called when the disk has failed in a way after which nothing
+	// may be written: the program must end (RELIABILITY.md 5.3).
+	Fatal func(error)
+	// ReadOnly opens for the command line: no lock, no instance, no recovery.
+	ReadOnly bool
+}
+
+// Ledger is the embedded ledger. Its methods are safe for concurrent use.
+type Ledger struct {
+	o       Options
+	path    string
+	lock    *os.File
+	w       *conn
+	readers chan *conn
+	ops     chan *op
+	stop    chan struct{}
+	done    chan struct{}
+	closed  atomic.Bool
+	broken  atomic.Pointer[error]
+
+	instance int64
+	lastID   waxwing.ID // writer only
+	batch    int64      // writer only
+	chain    ledger.Chain
+	lines    []byte
+
+	mu      sync.RWMutex
+	tenants map[waxwing.TenantID]*tenant
+	byNo    map[int64]*tenant
+
+	master     ledger.Key
+	anchorKey  ed25519.PrivateKey
+	anchored   uint64 // writer only: the last anchor's entry
+	suppressed map[ledger.Hash]struct{}
+	hot        hotSet
+	packer     packer
+	taken      int // what Open took over from a dead instance
+}
+
+type tenant struct {
+	no   int64
+	name waxwing.TenantID
+	key  *ledger.TenantKey
+}
+
+const readerCount = 4
+
+// Open opens or makes the ledger in a folder, takes its lock, and takes over
+// what a dead instance left behind.
+func Open(o Options) (*Ledger, error) {
+	if o.Clock == nil {
+		o.Clock = waxwing.SystemClock
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.HotBytes == 0 {
+		o.HotBytes = 64 << 20
+	}
+	l := &Ledger{o: o, path: filepath.Join(o.Dir, "ledger.db"), ops: make(chan *op, 1024),
+		stop: make(chan struct{}), done: make(chan struct{}), tenants: map[waxwing.TenantID]*tenant{},
+		byNo: map[int64]*tenant{}, suppressed: map[ledger.Hash]struct{}{}}
+	l.hot.max = o.HotBytes
+	if err := l.open(); err != nil {
+		l.release()
+		return nil, fmt.Errorf("ledger %s: %w", o.Dir, err)
+	}
+	if !o.ReadOnly {
+		go l.write()
+	}
+	return l, nil
+}
+
+func (l *Ledger) open() error {
+	if l.o.ReadOnly {
+		if _, err := os.Stat(l.path); err != nil {
+			return fmt.Errorf("no ledger here: %w", err)
+		}
+	} else if err := l.takeLock(); err != nil {
+		return err
+	}
+	if err := l.loadKeys(); err != nil {
+		return err
+	}
+	if !l.o.ReadOnly {
+		if err := l.openWriter(); err != nil {
+			return err
+		}
+	}
+	l.readers = make(chan *conn, readerCount)
+	for range readerCount {
+		r, err := openConn(dsn(l.path, true))
+		if err != nil {
+			return err
+		}
+		l.readers <- r
+	}
+	if err := l.loadDictionaries(); err != nil {
+		return err
+	}
+	return l.read(l.loadTenants)
+}
+
+func dsn(path string, readOnly bool) string {
+	q := url.Values{}
+	q.Add("_pragma", "busy_timeout(10000)")
+	if readOnly {
+		q.Set("mode", "ro")
+		q.Add("_pragma", "query_only(1)")
+	} else {
+		q.Add("_pragma", "journal_mode(WAL)")
+		q.Add("_pragma", "synchronous(FULL)")
+		q.Add("_pragma", "secure_delete(0)")
+		q.Add("_pragma", "wal_autocheckpoint(4000)")
+		q.Add("_pragma", "cache_size(-65536)")
+		q.Add("_pragma", "temp_store(MEMORY)")
+	}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+}
+
+func (l *Ledger) openWriter() (err error) {
+	if l.w, err = openConn(dsn(l.path, false)); err != nil {
+		return err
+	}
+	if err := os.Chmod(l.path, 0o600); err != nil {
+		return err
+	}
+	if err := migrate(l.w); err != nil {
+		return err
+	}
+	if err := l.resumeChain(); err != nil {
+		return err
+	}
+	if err := l.ensureTenants(); err != nil {
+		return err
+	}
+	if err := l.loadSuppressions(); err != nil {
+		return err
+	}
+	return l.transact([]*op{{f: l.takeOver}})
+}
+
+// resumeChain starts this instance's chain behind the newest entry of the last.
+func (l *Ledger) resumeChain() error {
+	var v [4]driver.Value
+	if _, err := l.w.row("SELECT coalesce(max(id),0) FROM confirmations", v[:1]); err != nil {
+		return err
+	}
+	l.lastID = waxwing.ID(num(v[0]))
+	if _, err := l.w.row("SELECT coalesce(max(id),0) FROM instances", v[:1]); err != nil {
+		return err
+	}
+	l.instance = num(v[0]) + 1
+	found, err := l.w.row("SELECT batch, instance, last, head FROM trail ORDER BY batch DESC LIMIT 1", v[:])
+	if err != nil {
+		return err
+	}
+	l.chain = ledger.Chain{Instance: l.instance}
+	begin := ledger.Entry{At: l.o.Clock(), Cause: ledger.CauseChain,
+		Detail: [][2]string{{"instance", fmt.Sprint(l.instance)}}}
+	if found {
+		l.batch = num(v[0])
+		begin.Detail = append(begin.Detail, [2]string{"after", fmt.Sprint(num(v[1]))},
+			[2]string{"entry", fmt.Sprint(num(v[2]))}, [2]string{"head", hex.EncodeToString(blob(v[3]))})
+	}
+	return l.transact([]*op{{f: func(t *tx) error {
+		t.entry(&begin)
+		_, err := t.c.exec("INSERT INTO instances (id, started) VALUES (?,?)", l.instance, t.now.UnixMilli())
+		return err
+	}}})
+}
+
+// ensureTenants makes a key for each tenant that has none yet.
+func (l *Ledger) ensureTenants() error {
+	s := l.master.Sealer()
+	for _, name := range l.o.Tenants {
+		k := ledger.NewKey()
+		_, err := l.w.exec("INSERT INTO tenants (name, key) VALUES (?,?) ON CONFLICT (name) DO NOTHING",
+			string(name), s.Seal(nil, k[:], "tenant|"+string(name)))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Ledger) loadTenants(c *conn) error {
+	s := l.master.Sealer()
+	return c.query("SELECT no, name, key FROM tenants", func(r []driver.Value) error {
+		name := str(r[1])
+		b, err := s.Open(nil, blob(r[2]), "tenant|"+name)
+		if err != nil || len(b) != ledger.KeySize {
+			return fmt.Errorf("tenant %s: the master key does not open its key; set keys.master to the one this ledger was made with", name)
+		}
+		t := &tenant{no: num(r[0]), name: waxwing.TenantID(name), key: ledger.NewTenantKey(ledger.Key(b))}
+		l.tenants[t.name], l.byNo[t.no] = t, t
+		return nil
+	})
+}
+
+func (l *Ledger) loadSuppressions() error {
+	return l.w.query("SELECT hash FROM suppressions", func(r []driver.Value) error {
+		if b := blob(r[0]); len(b) == len(ledger.Hash{}) {
+			l.suppressed[ledger.Hash(b)] = struct{}{}
+		}
+		return nil
+	})
+}
+
+func (l *Ledger) tenant(id waxwing.TenantID) (*tenant, error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if t := l.tenants[id]; t != nil {
+		return t, nil
+	}
+	return nil, fmt.Errorf("tenant: %w", waxwing.ErrNotFound)
+}
+
+// read lends f a read connection.
+func (l *Ledger) read(f func(*conn) error) error {
+	c := <-l.readers
+	defer func() { l.readers <- c }()
+	return f(c)
+}
+
+// TakenOver says how many messages of a dead instance Open found.
+func (l *Ledger) TakenOver() int { return l.taken }
+
+// Instance is this process's number in the ledger.
+func (l *Ledger) Instance() int64 { return l.instance }
+
+// Close commits what was submitted, writes an anchor and releases the folder.
+// Operations after it return ErrStopping.
+func (l *Ledger) Close() error {
+	if l.closed.Swap(true) {
+		return nil
+	}
+	var err error
+	if !l.o.ReadOnly {
+		close(l.stop)
+		<-l.done
+		if l.broken.Load() == nil {
+			err = errors.Join(l.anchor(), l.transact([]*op{{f: func(t *tx) error {
+				_, err := t.c.exec("UPDATE instances SET stopped=? WHERE id=?", t.now.UnixMilli(), l.instance)
+				return err
+			}}}))
+		}
+	}
+	l.release()
+	return err
+}
+
+func (l *Ledger) release() {
+	if l.readers != nil {
+		for len(l.readers) > 0 {
+			_ = (<-l.readers).close()
+		}
+	}
+	if l.w != nil {
+		_ = l.w.close()
+	}
+	if l.lock != nil {
+		_ = l.lock.Close()
+	}
+}

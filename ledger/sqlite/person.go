@@ -1,0 +1,342 @@
+package sqlite
+
+import (
+	"bytes"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
+)
+
+// own opens a confirmation of a tenant; another tenant's looks like none.
+func (l *Ledger) own(c *conn, tid waxwing.TenantID, id waxwing.ID) (*file, error) {
+	f, err := l.openFile(c, id)
+	if err == nil && (f.t.name != tid || f.id != id) {
+		return nil, fmt.Errorf("confirmation: %w", waxwing.ErrNotFound)
+	}
+	return f, err
+}
+
+// ReworkOf gives what a person's resend renders from: a confirmation in any
+// state whose event can still be read.
+func (l *Ledger) ReworkOf(tid waxwing.TenantID, id waxwing.ID) (w *waxwing.Work, err error) {
+	err = l.read(func(c *conn) error {
+		f, err := l.own(c, tid, id)
+		if err != nil {
+			return err
+		}
+		if f.erased {
+			return fmt.Errorf("its person was erased: %w", waxwing.ErrState)
+		}
+		w, err = l.workOf(c, f)
+		return err
+	})
+	return w, err
+}
+
+// Add queues one more message of a confirmation that a person asked for.
+func (l *Ledger) Add(w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxwing.ID, error) {
+	t, dek, err := l.keysFor(w.ID)
+	if err != nil {
+		return 0, err
+	}
+	id := w.ID | waxwing.ID(w.Next)
+	if w.Next >= idStep {
+		return 0, waxwing.Permanent(fmt.Errorf("a confirmation has at most %d messages: %w", idStep-1, waxwing.ErrState))
+	}
+	s, err := l.sealDraft(t, &dek, id, d)
+	if err != nil {
+		return 0, err
+	}
+	return id, l.do(func(tx *tx) error {
+		n, err := tx.exec(`UPDATE confirmations SET messages=messages+1 WHERE id=? AND messages=? AND state='ready' AND dek IS NOT NULL`,
+			int64(w.ID), w.Next-1)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return fmt.Errorf("confirmation %s has moved on: %w", w.ID, waxwing.ErrState)
+		}
+		for _, h := range s.people {
+			if _, err := tx.exec("INSERT INTO lookups (hash, confirmation) VALUES (?,?) ON CONFLICT DO NOTHING", h[:], int64(w.ID)); err != nil {
+				return err
+			}
+		}
+		now := tx.now
+		_, err = tx.insertMessage(id, t, &s, now.UnixMilli(), now.Add(ttl).UnixMilli(), ledger.CausePerson)
+		return err
+	})
+}
+
+// Release puts a held or quarantined confirmation back to work because a
+// person asked for it: its age no longer counts.
+func (l *Ledger) Release(tid waxwing.TenantID, id waxwing.ID) error {
+	tn, err := l.tenant(tid)
+	if err != nil {
+		return err
+	}
+	return l.do(func(t *tx) error {
+		var v [2]driver.Value
+		ok, err := t.c.row("SELECT state, dek IS NULL FROM confirmations WHERE id=? AND tenant=?", v[:], int64(id), tn.no)
+		if err != nil {
+			return fault{err}
+		}
+		if !ok {
+			return fmt.Errorf("confirmation: %w", waxwing.ErrNotFound)
+		}
+		from := waxwing.State(str(v[0]))
+		if from != waxwing.Held && from != waxwing.Quarantined || num(v[1]) != 0 {
+			return fmt.Errorf("it is %s: only held and quarantined ones are released: %w", from, waxwing.ErrState)
+		}
+		_, err = t.exec("UPDATE confirmations SET state='received', reason='', asked=1, due=?, trail=trail||? WHERE id=?",
+			t.now.Add(sweepAfter).UnixMilli(), t.batch, int64(id))
+		if err != nil {
+			return err
+		}
+		t.entry(&ledger.Entry{Confirmation: id, From: from, To: waxwing.Received, Cause: ledger.CausePerson})
+		t.after = append(t.after, func() { t.l.hot.drop(id) })
+		return nil
+	})
+}
+
+// Stop cancels what has not passed its commit point. ErrState says that
+// nothing could be cancelled: sent, being handed over at this moment, or over.
+func (l *Ledger) Stop(tid waxwing.TenantID, id waxwing.ID) error {
+	tn, err := l.tenant(tid)
+	if err != nil {
+		return err
+	}
+	return l.do(func(t *tx) error {
+		var v [2]driver.Value
+		ok, err := t.c.row("SELECT state, messages FROM confirmations WHERE id=? AND tenant=?", v[:], int64(id), tn.no)
+		if err != nil {
+			return fault{err}
+		}
+		if !ok {
+			return fmt.Errorf("confirmation: %w", waxwing.ErrNotFound)
+		}
+		n, err := t.stop(id, waxwing.State(str(v[0])), waxwing.Cancelled, ledger.CausePerson)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("nothing of it can be cancelled any more: %w", waxwing.ErrState)
+		}
+		return err
+	})
+}
+
+// stop ends everything of a confirmation that has not passed its commit point
+// and says how many things that were.
+func (t *tx) stop(id waxwing.ID, state, to waxwing.State, cause string) (int, error) {
+	count := 0
+	switch state {
+	case waxwing.Received, waxwing.Held, waxwing.Quarantined:
+		if _, err := t.exec("UPDATE confirmations SET state='cancelled', reason=?, due=NULL, trail=trail||? WHERE id=?",
+			cause, t.batch, int64(id)); err != nil {
+			return 0, err
+		}
+		t.entry(&ledger.Entry{Confirmation: id, From: state, To: waxwing.Cancelled, Cause: cause})
+		count++
+	}
+	type open struct {
+		m     claimed
+		held  bool
+		trail string
+	}
+	var all []open
+	err := t.c.query("SELECT "+claimColumns+`, (SELECT trail FROM claims WHERE message=id), (SELECT dot FROM claims WHERE message=id)
+		FROM messages WHERE id>? AND id<? AND state IN ('queued','uncertain')`, func(v []driver.Value) error {
+		if v[12] != nil && num(v[12]) != 0 {
+			return nil // past its commit point
+		}
+		all = append(all, open{scanClaimed(v), v[11] != nil, str(v[11])})
+		return nil
+	}, int64(id), int64(id)+idStep)
+	if err != nil {
+		return 0, fault{err}
+	}
+	for _, o := range all {
+		if o.held {
+			if _, err := t.exec("DELETE FROM claims WHERE message=?", int64(o.m.id)); err != nil {
+				return 0, err
+			}
+			if _, err := t.exec("UPDATE messages SET trail=trail||? WHERE id=?", o.trail, int64(o.m.id)); err != nil {
+				return 0, err
+			}
+			o.m.state = waxwing.Claimed
+		}
+		dest := to
+		if o.m.state == waxwing.Uncertain {
+			dest = waxwing.Cancelled // may have been sent: never "suppressed"
+		}
+		if err := t.finish(&o.m, dest, cause, cause); err != nil {
+			return 0, err
+		}
+		count++
+	}
+	t.after = append(t.after, func() { t.l.hot.drop(id) })
+	return count, nil
+}
+
+// Suppress keeps an address from being mailed, and stops what is queued for it.
+func (l *Ledger) Suppress(tid waxwing.TenantID, address string) error {
+	tn, err := l.tenant(tid)
+	if err != nil {
+		return err
+	}
+	h := tn.key.Index("person", ledger.NormalisePerson(address))
+	return l.do(func(t *tx) error {
+		if _, err := t.exec("INSERT INTO suppressions (hash, tenant, at, cause) VALUES (?,?,?,'by_person') ON CONFLICT DO NOTHING",
+			h[:], tn.no, t.now.UnixMilli()); err != nil {
+			return err
+		}
+		ids, err := t.lookup(h)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if _, err := t.stop(id, waxwing.Ready, waxwing.Suppressed, ledger.CauseSuppressed); err != nil {
+				return err
+			}
+		}
+		t.l.suppressed[h] = struct{}{}
+		return nil
+	})
+}
+
+func (t *tx) lookup(h ledger.Hash) (ids []waxwing.ID, err error) {
+	err = t.c.query("SELECT confirmation FROM lookups WHERE hash=?", func(v []driver.Value) error {
+		ids = append(ids, waxwing.ID(num(v[0])))
+		return nil
+	}, h[:])
+	if err != nil {
+		err = fault{err}
+	}
+	return ids, err
+}
+
+// Erase destroys the data keys and the content of everything that belongs to a
+// person, by e-mail address or phone number, and says how many confirmations
+// those were. The trail stays and still verifies. What is under way and has
+// not passed its commit point is stopped. It also looks into events that could
+// not be indexed yet: received, held, quarantined and ignored ones.
+func (l *Ledger) Erase(tid waxwing.TenantID, address string) (int, error) {
+	tn, err := l.tenant(tid)
+	if err != nil {
+		return 0, err
+	}
+	found, err := l.unindexed(tn, address)
+	if err != nil {
+		return 0, err
+	}
+	h := tn.key.Index("person", ledger.NormalisePerson(address))
+	count := 0
+	err = l.do(func(t *tx) error {
+		ids, err := t.lookup(h)
+		if err != nil {
+			return err
+		}
+		seen := map[waxwing.ID]bool{}
+		count = 0
+		if _, err := t.exec("PRAGMA secure_delete=1"); err != nil {
+			return err
+		}
+		for _, id := range append(ids, found...) {
+			if seen[id] {
+				continue
+			}
+			seen[id] = true
+			n, err := t.erase(id)
+			if err != nil {
+				return err
+			}
+			count += n
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	// The keys must go from the log too, not only from the tables.
+	return count, l.do(func(t *tx) error {
+		t.after = append(t.after, func() {
+			if _, err := t.c.exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+				l.o.Log.Warn("checkpoint after an erasure failed; the next one does it", "err", err)
+			}
+			_, _ = t.c.exec("PRAGMA secure_delete=0") // only speed hangs on it
+		})
+		return nil
+	})
+}
+
+func (t *tx) erase(id waxwing.ID) (int, error) {
+	var v [2]driver.Value
+	ok, err := t.c.row("SELECT state, dek IS NULL FROM confirmations WHERE id=?", v[:], int64(id))
+	if err != nil {
+		return 0, fault{err}
+	}
+	if !ok || num(v[1]) != 0 {
+		return 0, nil
+	}
+	if _, err := t.stop(id, waxwing.State(str(v[0])), waxwing.Cancelled, ledger.CauseErased); err != nil {
+		return 0, err
+	}
+	lo, hi := int64(id), int64(id)+idStep
+	for _, q := range []string{
+		"DELETE FROM events WHERE id>=? AND id<?", "DELETE FROM contents WHERE id>=? AND id<?",
+		"UPDATE attempts SET sealed=NULL WHERE message>=? AND message<?",
+		"UPDATE messages SET reason=CASE WHEN state IN ('failed','cancelled') THEN reason ELSE '' END WHERE id>=? AND id<?",
+	} {
+		if _, err := t.exec(q, lo, hi); err != nil {
+			return 0, err
+		}
+	}
+	if _, err := t.exec("DELETE FROM lookups WHERE confirmation=?", lo); err != nil {
+		return 0, err
+	}
+	if _, err := t.exec("UPDATE confirmations SET dek=NULL, trail=trail||? WHERE id=?", t.batch, lo); err != nil {
+		return 0, err
+	}
+	t.entry(&ledger.Entry{Confirmation: id, Cause: ledger.CauseErased})
+	return 1, nil
+}
+
+// unindexed finds a person in events that no lookup leads to, by looking for
+// her address in their bytes.
+func (l *Ledger) unindexed(tn *tenant, address string) (ids []waxwing.ID, err error) {
+	needle := []byte(strings.ToLower(strings.TrimSpace(address)))
+	if len(needle) < 3 {
+		return nil, waxwing.Permanent(errors.New("an address to erase has at least three characters"))
+	}
+	err = l.read(func(c *conn) error {
+		var files []*file
+		err := c.query("SELECT "+fileColumns+` FROM confirmations WHERE tenant=? AND dek IS NOT NULL
+			AND state IN ('received','held','quarantined','ignored')`, func(v []driver.Value) error {
+			f, err := l.scanFile(v)
+			files = append(files, f)
+			return err
+		}, tn.no)
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			for n := range int64(maxEvents) {
+				raw, _, err := l.openEvent(c, f, n)
+				if errors.Is(err, waxwing.ErrNotFound) {
+					break
+				}
+				if err != nil {
+					return err
+				}
+				if bytes.Contains(bytes.ToLower(raw), needle) {
+					ids = append(ids, f.id)
+					break
+				}
+			}
+		}
+		return nil
+	})
+	return ids, err
+}

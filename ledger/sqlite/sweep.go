@@ -1,0 +1,74 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// DueWork lists confirmations that wait for normalise..render, or whose time
+// at the gate is over, oldest first.
+func (l *Ledger) DueWork(limit int) ([]waxwing.ID, error) {
+	var ids []waxwing.ID
+	err := l.read(func(c *conn) error {
+		return c.query("SELECT id FROM confirmations WHERE due<=? ORDER BY due LIMIT ?", func(v []driver.Value) error {
+			ids = append(ids, waxwing.ID(num(v[0])))
+			return nil
+		}, l.o.Clock().UnixMilli(), limit)
+	})
+	return ids, err
+}
+
+// Depth is what waits in the ledger, for metrics.
+type Depth struct {
+	Work, Messages int64
+	// Oldest is when the oldest due message was due; zero: none is.
+	Oldest time.Time
+}
+
+// maxDepth bounds the counting: a gauge need not walk a million rows.
+const maxDepth = 100_000
+
+// Depth counts what waits, up to maxDepth of each.
+func (l *Ledger) Depth() (Depth, error) {
+	var d Depth
+	err := l.read(func(c *conn) error {
+		var v [1]driver.Value
+		if _, err := c.row("SELECT count(*) FROM (SELECT 1 FROM confirmations WHERE due IS NOT NULL LIMIT ?)", v[:], maxDepth); err != nil {
+			return err
+		}
+		d.Work = num(v[0])
+		if _, err := c.row("SELECT count(*) FROM (SELECT 1 FROM messages WHERE next_at IS NOT NULL LIMIT ?)", v[:], maxDepth); err != nil {
+			return err
+		}
+		d.Messages = num(v[0])
+		ok, err := c.row("SELECT next_at FROM messages WHERE next_at<=? ORDER BY next_at LIMIT 1", v[:], l.o.Clock().UnixMilli())
+		if err == nil && ok {
+			d.Oldest = time.UnixMilli(num(v[0]))
+		}
+		return err
+	})
+	return d, err
+}
+
+// Expire deletes content older than the given age, a batch a call, and says
+// whether there is more. The trail stays.
+func (l *Ledger) Expire(age time.Duration) (more bool, err error) {
+	before := int64(waxwing.NewID(l.o.Clock().Add(-age), 0, 0))
+	err = l.do(func(t *tx) error {
+		more = false
+		for _, q := range []string{
+			"DELETE FROM contents WHERE id IN (SELECT id FROM contents WHERE id<? ORDER BY id LIMIT 500)",
+			"DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id<? ORDER BY id LIMIT 500)",
+		} {
+			n, err := t.exec(q, before)
+			if err != nil {
+				return err
+			}
+			more = more || n == 500
+		}
+		return nil
+	})
+	return more, err
+}

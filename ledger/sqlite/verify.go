@@ -1,0 +1,284 @@
+package sqlite
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"database/sql/driver"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
+)
+
+// Report is what Verify found.
+type Report struct {
+	Entries, Batches, Anchors, Confirmations, Messages, Contents int64
+	// Problems lists what is wrong, in words; empty: the ledger is as it was written.
+	Problems []string
+}
+
+const maxProblems = 100
+
+func (r *Report) add(format string, args ...any) {
+	if len(r.Problems) < maxProblems {
+		r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+	}
+}
+
+// verifier replays the trail and compares.
+type verifier struct {
+	r       *Report
+	chain   ledger.Chain
+	started bool
+	anchors map[int64]map[uint64]string
+	state   map[waxwing.ID]waxwing.State // of confirmations and messages
+	digest  map[waxwing.ID]string
+	places  map[waxwing.ID]place
+	erased  map[waxwing.ID]bool
+}
+
+// place sums the batches in which a row has entries, each once.
+type place struct{ last, sum int64 }
+
+// Verify replays the whole trail: hashes, sequence, anchors, transitions; and
+// compares what follows from it with every row and every sealed content.
+// Anchors are read from path, or from the data folder where it is empty.
+func (l *Ledger) Verify(path string) (*Report, error) {
+	v := &verifier{r: &Report{}, anchors: map[int64]map[uint64]string{}, state: map[waxwing.ID]waxwing.State{},
+		digest: map[waxwing.ID]string{}, places: map[waxwing.ID]place{}, erased: map[waxwing.ID]bool{}}
+	err := l.read(func(c *conn) error {
+		if _, err := c.exec("BEGIN"); err != nil {
+			return err
+		}
+		defer func() { _, _ = c.exec("COMMIT") }() // reads only
+		// The anchors first: the chain may only grow after them.
+		if err := l.readAnchors(v, path); err != nil {
+			return err
+		}
+		for _, step := range []func(*conn) error{v.trail, v.confirmations, v.messages, v.contents} {
+			if err := step(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	v.leftovers()
+	return v.r, err
+}
+
+func (l *Ledger) readAnchors(v *verifier, path string) error {
+	if path == "" {
+		path = filepath.Join(l.o.Dir, AnchorsFile)
+	}
+	b, err := os.ReadFile(path)
+	if os.IsNotExist(err) {
+		v.r.add("no anchors at %s: a cut-off end cannot be seen", path)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	list, err := ledger.ReadAnchors(bytes.NewReader(b))
+	if err != nil {
+		v.r.add("%v", err)
+	}
+	pub := l.anchorKey.Public().(ed25519.PublicKey)
+	for i := range list {
+		a := &list[i]
+		v.r.Anchors++
+		if err := a.Verify(pub); err != nil {
+			v.r.add("%v", err)
+			continue
+		}
+		if v.anchors[a.Instance] == nil {
+			v.anchors[a.Instance] = map[uint64]string{}
+		}
+		v.anchors[a.Instance][a.Seq] = a.Head
+	}
+	return nil
+}
+
+func (v *verifier) trail(c *conn) error {
+	var batch int64
+	return c.query("SELECT batch, instance, first, last, entries, head FROM trail ORDER BY batch", func(r []driver.Value) error {
+		v.r.Batches++
+		if num(r[0]) != batch+1 {
+			v.r.add("trail: batch %d follows batch %d: something is missing", num(r[0]), batch)
+		}
+		batch = num(r[0])
+		prev := v.chain
+		if inst := num(r[1]); inst != v.chain.Instance {
+			v.chain = ledger.Chain{Instance: inst}
+		}
+		if int64(v.chain.Seq)+1 != num(r[2]) {
+			v.r.add("trail: batch %d begins with entry %d of chain %d, after entry %d", batch, num(r[2]), v.chain.Instance, v.chain.Seq)
+		}
+		err := v.chain.Walk(blob(r[4]), func(e waxwing.TrailEntry, h ledger.Head) error {
+			v.entry(&e, h, batch, &prev)
+			return nil
+		})
+		if err != nil {
+			v.r.add("trail: batch %d: %v", batch, err)
+		}
+		if !bytes.Equal(blob(r[5]), v.chain.Head[:]) || num(r[3]) != int64(v.chain.Seq) {
+			v.r.add("trail: batch %d (entries %d to %d of chain %d) was changed", batch, num(r[2]), num(r[3]), v.chain.Instance)
+			// Go on from what is stored, so that one change is one complaint.
+			v.chain.Seq = uint64(num(r[3]))
+			copy(v.chain.Head[:], blob(r[5]))
+		}
+		return nil
+	})
+}
+
+func (v *verifier) entry(e *waxwing.TrailEntry, h ledger.Head, batch int64, prev *ledger.Chain) {
+	v.r.Entries++
+	if want, ok := v.anchors[v.chain.Instance][e.Seq]; ok {
+		if want != hex.EncodeToString(h[:]) {
+			v.r.add("trail: chain %d differs from its anchor at entry %d", v.chain.Instance, e.Seq)
+		}
+		delete(v.anchors[v.chain.Instance], e.Seq)
+	}
+	if e.Cause == ledger.CauseChain {
+		if v.started && (e.Seq != 1 || e.Detail["head"] != hex.EncodeToString(prev.Head[:]) ||
+			e.Detail["after"] != strconv.FormatInt(prev.Instance, 10)) {
+			v.r.add("trail: chain %d does not begin where chain %d ends", v.chain.Instance, prev.Instance)
+		}
+		v.started = true
+		return
+	}
+	owner := e.Confirmation
+	if e.Message != 0 {
+		owner = e.Message
+		if d := e.Detail["digest"]; d != "" {
+			v.digest[owner] = d
+		}
+	}
+	if p := v.places[owner]; p.last != batch {
+		v.places[owner] = place{batch, p.sum + batch*batch%1_000_003 + batch}
+	}
+	if e.Cause == ledger.CauseErased && e.Message == 0 {
+		v.erased[e.Confirmation] = true
+	}
+	if e.To == "" {
+		return
+	}
+	if have := v.state[owner]; have != e.From {
+		v.r.add("trail: entry %d of chain %d takes %s from %q, but it was %q", e.Seq, v.chain.Instance, owner, e.From, have)
+	} else if !ledger.Allowed(e.From, e.To) {
+		v.r.add("trail: entry %d of chain %d: %q may not follow %q", e.Seq, v.chain.Instance, e.To, e.From)
+	}
+	v.state[owner] = e.To
+}
+
+func (v *verifier) confirmations(c *conn) error {
+	return c.query("SELECT id, state, trail, dek IS NULL FROM confirmations", func(r []driver.Value) error {
+		v.r.Confirmations++
+		id := waxwing.ID(num(r[0]))
+		v.compare("confirmation", id, waxwing.State(str(r[1])), str(r[2]))
+		if (num(r[3]) != 0) != v.erased[id] {
+			v.r.add("confirmation %s: erased in the row and in the trail differ", id)
+		}
+		return nil
+	})
+}
+
+func (v *verifier) messages(c *conn) error {
+	return c.query(`SELECT m.id, CASE WHEN c.dot=1 THEN 'dot' WHEN c.dot=0 THEN 'claimed' ELSE m.state END,
+		m.trail||coalesce(c.trail,''), m.digest FROM messages m LEFT JOIN claims c ON c.message=m.id`, func(r []driver.Value) error {
+		v.r.Messages++
+		id := waxwing.ID(num(r[0]))
+		v.compare("message", id, waxwing.State(str(r[1])), str(r[2]))
+		if v.digest[id] != hex.EncodeToString(blob(r[3])) {
+			v.r.add("message %s: its digest differs from the trail's", id)
+		}
+		return nil
+	})
+}
+
+func (v *verifier) compare(what string, id waxwing.ID, state waxwing.State, pointers string) {
+	want, ok := v.state[id]
+	switch {
+	case !ok:
+		v.r.add("%s %s stands in no entry of the trail", what, id)
+	case want != state:
+		v.r.add("%s %s is %q, but its trail says %q", what, id, state, want)
+	}
+	delete(v.state, id)
+	seen := map[string]bool{"": true}
+	var sum int64
+	for p := range strings.SplitSeq(pointers, ",") {
+		if !seen[p] {
+			seen[p] = true
+			b, _ := strconv.ParseInt(p, 36, 64)
+			sum += b*b%1_000_003 + b
+		}
+	}
+	if ok && sum != v.places[id].sum {
+		v.r.add("%s %s does not list the batches that its entries stand in", what, id)
+	}
+	delete(v.places, id)
+}
+
+func (v *verifier) contents(c *conn) error {
+	return c.query("SELECT id, body FROM contents", func(r []driver.Value) error {
+		v.r.Contents++
+		id := waxwing.ID(num(r[0]))
+		sum := sha256.Sum256(blob(r[1]))
+		if v.digest[id] != hex.EncodeToString(sum[:16]) {
+			v.r.add("message %s: its content is not what was recorded", id)
+		}
+		return nil
+	})
+}
+
+// leftovers names what the trail speaks of and nobody has.
+func (v *verifier) leftovers() {
+	for id := range v.state {
+		v.r.add("%s stands in the trail, but its row is gone", id)
+	}
+	for inst, m := range v.anchors {
+		for seq := range m {
+			v.r.add("an anchor of chain %d stands at entry %d, which is gone: the trail was cut off", inst, seq)
+		}
+	}
+}
+
+// Export writes the trail as one line of JSON an entry, each with its chain
+// and the head after it, so that others can check it without this program.
+func (l *Ledger) Export(w io.Writer, progress func(entries int64)) error {
+	var n int64
+	return l.read(func(c *conn) error {
+		var chain ledger.Chain
+		return c.query("SELECT instance, entries, first FROM trail ORDER BY batch", func(r []driver.Value) error {
+			if inst := num(r[0]); inst != chain.Instance {
+				chain = ledger.Chain{Instance: inst}
+			}
+			lines := bytes.Split(bytes.TrimSuffix(blob(r[1]), []byte{'\n'}), []byte{'\n'})
+			i := 0
+			return chain.Walk(blob(r[1]), func(e waxwing.TrailEntry, h ledger.Head) error {
+				b, err := json.Marshal(struct {
+					Instance int64           `json:"instance"`
+					Head     string          `json:"head"`
+					Entry    json.RawMessage `json:"entry"`
+				}{chain.Instance, hex.EncodeToString(h[:]), lines[i]})
+				i++
+				if err != nil {
+					return err
+				}
+				if n++; n%100_000 == 0 && progress != nil {
+					progress(n)
+				}
+				_, err = w.Write(append(b, '\n'))
+				return err
+			})
+		})
+	})
+}

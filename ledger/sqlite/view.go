@@ -1,0 +1,247 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
+)
+
+// scanBudget bounds how many rows one listing looks at.
+const scanBudget = 20_000
+
+// List gives a tenant's confirmations, newest first, without orders and trail.
+func (l *Ledger) List(q waxwing.Query) ([]waxwing.ConfirmationView, error) {
+	t, err := l.tenant(q.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	if q.Limit <= 0 || q.Limit > 500 {
+		q.Limit = 50
+	}
+	if q.Before == 0 {
+		q.Before = 1<<63 - 1
+	}
+	out := []waxwing.ConfirmationView{}
+	err = l.read(func(c *conn) error {
+		files, err := l.listFiles(c, t, q)
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			v, err := l.view(c, f)
+			if err != nil {
+				return err
+			}
+			if q.State != "" && v.State != q.State {
+				continue
+			}
+			if out = append(out, *v); len(out) == q.Limit {
+				break
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (l *Ledger) listFiles(c *conn, t *tenant, q waxwing.Query) (files []*file, err error) {
+	where, args := "tenant=? AND id<?", []any{t.no, int64(q.Before)}
+	add := func(kind, v string) {
+		h := t.key.Index(kind, v)
+		where += " AND id IN (SELECT confirmation FROM lookups WHERE hash=?)"
+		args = append(args, h[:])
+	}
+	if q.Order != "" {
+		add("number", ledger.NormaliseOrder(q.Order))
+	}
+	if q.Email != "" {
+		add("person", ledger.NormalisePerson(q.Email))
+	}
+	limit := q.Limit
+	switch q.State {
+	case "":
+	case waxwing.Received, waxwing.Held, waxwing.Quarantined, waxwing.Ignored:
+		where, args = where+" AND state=?", append(args, string(q.State))
+	case waxwing.Cancelled:
+		where, limit = where+" AND state IN ('ready','cancelled')", scanBudget
+	default:
+		where, limit = where+" AND state='ready'", scanBudget
+	}
+	args = append(args, limit)
+	err = c.query("SELECT "+fileColumns+" FROM confirmations WHERE "+where+" ORDER BY id DESC LIMIT ?", func(v []driver.Value) error {
+		f, err := l.scanFile(v)
+		files = append(files, f)
+		return err
+	}, args...)
+	return files, err
+}
+
+// view reads a confirmation's messages; their number is small.
+func (l *Ledger) view(c *conn, f *file) (*waxwing.ConfirmationView, error) {
+	v := &waxwing.ConfirmationView{ID: f.id, Shop: f.shop, Format: f.format, Reason: f.reason, Created: f.id.Time().UTC(),
+		Erased: f.erased, Messages: []waxwing.MessageView{}}
+	if f.released != 0 {
+		v.Released = time.UnixMilli(f.released).UTC()
+	}
+	var states []waxwing.State
+	err := c.query(`SELECT m.id, m.channel, CASE WHEN c.dot=1 THEN 'dot' WHEN c.dot=0 THEN 'claimed' ELSE m.state END,
+		m.reason, m.locale, m.resend, m.next_at, m.expires FROM messages m LEFT JOIN claims c ON c.message=m.id
+		WHERE m.id>? AND m.id<? ORDER BY m.id`, func(r []driver.Value) error {
+		m := waxwing.MessageView{ID: waxwing.ID(num(r[0])), N: int(num(r[0]) & (idStep - 1)), Channel: waxwing.Channel(str(r[1])),
+			State: waxwing.State(str(r[2])), Reason: str(r[3]), Locale: str(r[4]), Resend: num(r[5]) != 0,
+			Expires: time.UnixMilli(num(r[7])).UTC(), Attempts: []waxwing.AttemptView{}}
+		if r[6] != nil && !m.State.Terminal() {
+			m.NextAt = time.UnixMilli(num(r[6])).UTC()
+		}
+		states = append(states, m.State)
+		v.Messages = append(v.Messages, m)
+		return nil
+	}, int64(f.id), int64(f.id)+idStep)
+	v.State = ledger.Outcome(f.state, states)
+	return v, err
+}
+
+// Get gives one confirmation whole: attempts with phase and reply, trail. The
+// order is the caller's work: Raw has what it is read from.
+func (l *Ledger) Get(tid waxwing.TenantID, id waxwing.ID) (v *waxwing.ConfirmationView, err error) {
+	err = l.read(func(c *conn) error {
+		f, err := l.own(c, tid, id)
+		if err != nil {
+			return err
+		}
+		if v, err = l.view(c, f); err != nil {
+			return err
+		}
+		pointers := []string{f.trail}
+		for i := range v.Messages {
+			p, err := l.details(c, f, &v.Messages[i])
+			if err != nil {
+				return err
+			}
+			pointers = append(pointers, p)
+		}
+		v.Trail, err = trailOf(c, f.id, pointers)
+		return err
+	})
+	return v, err
+}
+
+func (l *Ledger) details(c *conn, f *file, m *waxwing.MessageView) (pointers string, err error) {
+	var p [2]driver.Value
+	if _, err := c.row("SELECT m.trail, coalesce((SELECT trail FROM claims WHERE message=m.id),'') FROM messages m WHERE m.id=?",
+		p[:], int64(m.ID)); err != nil {
+		return "", err
+	}
+	if _, e, err := l.openMessage(c, f, m.ID, m.Channel); err == nil {
+		m.To, m.MessageID = e.To, e.MessageID
+	}
+	sealer := f.dek.Sealer()
+	err = c.query("SELECT n, provider, verdict, fault, phase, code, enhanced, began, ended, sealed FROM attempts WHERE message=? ORDER BY n",
+		func(r []driver.Value) error {
+			a := waxwing.AttemptView{N: int(num(r[0])), Provider: str(r[1]), Verdict: waxwing.Verdict(str(r[2])),
+				Fault: waxwing.Fault(str(r[3])), Phase: waxwing.Phase(str(r[4])), Code: int(num(r[5])), Enhanced: str(r[6])}
+			if n := num(r[7]); n != 0 {
+				a.Began = time.UnixMilli(n).UTC()
+			}
+			if n := num(r[8]); n != 0 {
+				a.Ended = time.UnixMilli(n).UTC()
+			}
+			if b := blob(r[9]); len(b) > 0 && !f.erased {
+				var j replyJSON
+				if plain, err := sealer.Open(nil, b, "attempt|"+m.ID.String()); err == nil && json.Unmarshal(plain, &j) == nil {
+					a.Reply, a.Ref = j.Reply, j.Ref
+				}
+			}
+			m.Attempts = append(m.Attempts, a)
+			return nil
+		}, int64(m.ID))
+	return str(p[0]) + str(p[1]), err
+}
+
+// trailOf collects a confirmation's entries from the batches that its rows
+// point to.
+func trailOf(c *conn, id waxwing.ID, pointers []string) ([]waxwing.TrailEntry, error) {
+	seen := map[int64]bool{}
+	var batches []int64
+	for _, p := range strings.Split(strings.Join(pointers, ""), ",") {
+		n, err := strconv.ParseInt(p, 36, 64)
+		if err == nil && !seen[n] {
+			seen[n] = true
+			batches = append(batches, n)
+		}
+	}
+	sort.Slice(batches, func(i, j int) bool { return batches[i] < batches[j] })
+	out := []waxwing.TrailEntry{}
+	needle := `"c":"` + id.String() + `"`
+	for _, b := range batches {
+		var v [1]driver.Value
+		ok, err := c.row("SELECT entries FROM trail WHERE batch=?", v[:], b)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, fmt.Errorf("trail batch %d is missing: run waxwing ledger verify", b)
+		}
+		for _, line := range strings.Split(string(blob(v[0])), "\n") {
+			if !strings.Contains(line, needle) {
+				continue
+			}
+			e, err := ledger.ParseLine([]byte(line))
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+// Raw gives the event that counts, for showing the order.
+func (l *Ledger) Raw(tid waxwing.TenantID, id waxwing.ID) (format, topic string, raw []byte, err error) {
+	err = l.read(func(c *conn) error {
+		f, err := l.own(c, tid, id)
+		if err != nil {
+			return err
+		}
+		format = f.format
+		raw, topic, err = l.openEvent(c, f, f.version)
+		return err
+	})
+	return format, topic, raw, err
+}
+
+// Bytes gives the exact bytes of a message that was or will be offered: of the
+// n-th message, or of the newest e-mail where n is 0.
+func (l *Ledger) Bytes(tid waxwing.TenantID, id waxwing.ID, n int) (out *waxwing.Outgoing, err error) {
+	err = l.read(func(c *conn) error {
+		f, err := l.own(c, tid, id)
+		if err != nil {
+			return err
+		}
+		v, err := l.view(c, f)
+		if err != nil {
+			return err
+		}
+		for i := len(v.Messages) - 1; i >= 0; i-- {
+			m := v.Messages[i]
+			if n != 0 && m.N != n || n == 0 && m.Channel != waxwing.Email {
+				continue
+			}
+			out, _, err = l.openMessage(c, f, m.ID, m.Channel)
+			return err
+		}
+		return fmt.Errorf("message: %w", waxwing.ErrNotFound)
+	})
+	if errors.Is(err, ledger.ErrSeal) {
+		err = fmt.Errorf("message: %w", err)
+	}
+	return out, err
+}

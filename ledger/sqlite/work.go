@@ -1,0 +1,370 @@
+package sqlite
+
+import (
+	"crypto/sha256"
+	"database/sql/driver"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
+)
+
+// file is a confirmation as it lies in the file, with its data key opened.
+type file struct {
+	id       waxwing.ID
+	t        *tenant
+	key      ledger.Hash
+	dek      ledger.Key
+	erased   bool
+	state    waxwing.State
+	reason   string
+	shop     waxwing.ShopID
+	format   string
+	version  int64
+	asked    bool
+	released int64
+	messages int64
+	trail    string
+}
+
+const fileColumns = "id, tenant, key, dek, state, reason, shop, format, event, asked, coalesce(released,0), messages, trail"
+
+func (l *Ledger) scanFile(v []driver.Value) (*file, error) {
+	f := &file{id: waxwing.ID(num(v[0])), state: waxwing.State(str(v[4])), reason: str(v[5]),
+		shop: waxwing.ShopID(str(v[6])), format: str(v[7]), version: num(v[8]), asked: num(v[9]) != 0,
+		released: num(v[10]), messages: num(v[11]), trail: str(v[12])}
+	l.mu.RLock()
+	f.t = l.byNo[num(v[1])]
+	l.mu.RUnlock()
+	if f.t == nil {
+		return nil, fmt.Errorf("confirmation %s: its tenant's key is missing", f.id)
+	}
+	copy(f.key[:], blob(v[2]))
+	wrapped := blob(v[3])
+	if len(wrapped) == 0 {
+		f.erased = true
+		return f, nil
+	}
+	var err error
+	f.dek, err = f.t.key.Unwrap(wrapped, aadDataKey+string(f.key[:]))
+	return f, err
+}
+
+// openFile reads a confirmation.
+func (l *Ledger) openFile(c *conn, id waxwing.ID) (*file, error) {
+	var v [13]driver.Value
+	ok, err := c.row("SELECT "+fileColumns+" FROM confirmations WHERE id=?", v[:], int64(id&^(idStep-1)))
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fmt.Errorf("confirmation: %w", waxwing.ErrNotFound)
+	}
+	return l.scanFile(v[:])
+}
+
+func (l *Ledger) openEvent(c *conn, f *file, version int64) (raw []byte, topic string, err error) {
+	var v [2]driver.Value
+	ok, err := c.row("SELECT topic, body FROM events WHERE id=?", v[:], int64(f.id)|version)
+	if err != nil {
+		return nil, "", err
+	}
+	if !ok || f.erased {
+		return nil, "", fmt.Errorf("event: %w", waxwing.ErrNotFound)
+	}
+	plain, err := f.dek.Sealer().Open(nil, blob(v[1]), aadEvent+string(f.key[:]))
+	if err != nil {
+		return nil, "", err
+	}
+	raw, err = l.packer.unpack(plain)
+	return raw, str(v[0]), err
+}
+
+// Work gives what is to be normalised and rendered. A confirmation that needs
+// no work is ErrState.
+func (l *Ledger) Work(id waxwing.ID) (*waxwing.Work, error) {
+	if h := l.hot.get(id); h != nil && h.work != nil {
+		return h.work, nil
+	}
+	var w *waxwing.Work
+	err := l.read(func(c *conn) error {
+		f, err := l.openFile(c, id)
+		if err != nil {
+			return err
+		}
+		if w, err = l.workOf(c, f); err != nil {
+			return err
+		}
+		if f.state != waxwing.Received && f.state != waxwing.Held {
+			return fmt.Errorf("confirmation %s is %s: %w", id, f.state, waxwing.ErrState)
+		}
+		l.hot.put(id, &hotOne{tenant: f.t, dek: f.dek, key: f.key, shop: f.shop, created: id.Time(), work: w})
+		return nil
+	})
+	return w, err
+}
+
+func (l *Ledger) workOf(c *conn, f *file) (*waxwing.Work, error) {
+	raw, topic, err := l.openEvent(c, f, f.version)
+	if err != nil {
+		return nil, err
+	}
+	n := int(f.messages) + 1
+	return &waxwing.Work{ID: f.id, Tenant: f.t.name, Shop: f.shop, Format: f.format, Topic: topic, Raw: raw,
+		State: f.state, Version: f.version, Created: f.id.Time(), Asked: f.asked, Next: n,
+		Token: f.t.key.Token(f.id | waxwing.ID(n))}, nil
+}
+
+// keysFor gives the tenant and data key of a confirmation.
+func (l *Ledger) keysFor(id waxwing.ID) (*tenant, ledger.Key, error) {
+	if h := l.hot.get(id); h != nil {
+		return h.tenant, h.dek, nil
+	}
+	var f *file
+	err := l.read(func(c *conn) (err error) { f, err = l.openFile(c, id); return err })
+	if err == nil && f.erased {
+		err = fmt.Errorf("content: %w", waxwing.ErrNotFound)
+	}
+	if err != nil {
+		return nil, ledger.Key{}, err
+	}
+	return f.t, f.dek, nil
+}
+
+// sealedDraft is a draft made ready outside the writer.
+type sealedDraft struct {
+	d      *waxwing.Draft
+	body   []byte
+	digest []byte
+	people []ledger.Hash
+}
+
+type envelope struct {
+	From      string `json:"from"`
+	To        string `json:"to"`
+	MessageID string `json:"mid,omitempty"`
+	UTF8      bool   `json:"utf8,omitempty"`
+	EightBit  bool   `json:"8bit,omitempty"`
+}
+
+const aadMessage = "message|"
+
+func (l *Ledger) sealDraft(t *tenant, dek *ledger.Key, id waxwing.ID, d *waxwing.Draft) (sealedDraft, error) {
+	s := sealedDraft{d: d}
+	head, err := json.Marshal(envelope{d.From, d.To, d.MessageID, d.SMTPUTF8, d.EightBit})
+	if err != nil {
+		return s, err
+	}
+	plain := make([]byte, 0, len(head)+1+len(d.Data))
+	plain = append(append(append(plain, head...), '\n'), d.Data...)
+	packed := l.packer.pack(nil, plain, d.Dictionary)
+	s.body = dek.Sealer().Seal(nil, packed, aadMessage+id.String())
+	sum := sha256.Sum256(s.body)
+	s.digest = sum[:16]
+	if d.To != "" {
+		s.people = []ledger.Hash{t.key.Index("person", ledger.NormalisePerson(d.To))}
+	}
+	return s, nil
+}
+
+// index hashes what a confirmation can be found by.
+func index(t *tenant, lk waxwing.Lookup) []ledger.Hash {
+	var out []ledger.Hash
+	add := func(kind, v string) {
+		if v == "" {
+			return
+		}
+		h := t.key.Index(kind, v)
+		for _, o := range out {
+			if o == h {
+				return
+			}
+		}
+		out = append(out, h)
+	}
+	for _, o := range lk.Order {
+		add("number", ledger.NormaliseOrder(o))
+	}
+	for _, p := range lk.People {
+		add("person", ledger.NormalisePerson(p))
+	}
+	return out
+}
+
+// Ready records what was rendered: the gate has let the confirmation through
+// and its messages are queued. It fails with ErrState where another event, a
+// person or another worker was faster; then nothing has happened.
+func (l *Ledger) Ready(w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Lookup, ttl time.Duration) ([]waxwing.ID, error) {
+	t, dek, err := l.keysFor(w.ID)
+	if err != nil {
+		return nil, err
+	}
+	sealed := make([]sealedDraft, len(drafts))
+	ids := make([]waxwing.ID, len(drafts))
+	for i := range drafts {
+		ids[i] = w.ID | waxwing.ID(w.Next+i)
+		if w.Next+i >= idStep {
+			return nil, waxwing.Permanent(errors.New("a confirmation has at most 63 messages"))
+		}
+		if sealed[i], err = l.sealDraft(t, &dek, ids[i], &drafts[i]); err != nil {
+			return nil, err
+		}
+	}
+	hashes := index(t, lk)
+	err = l.do(func(tx *tx) error { return tx.ready(w, t, sealed, hashes, ttl) })
+	if err != nil {
+		return nil, err
+	}
+	return ids, nil
+}
+
+func (t *tx) ready(w *waxwing.Work, tn *tenant, sealed []sealedDraft, hashes []ledger.Hash, ttl time.Duration) error {
+	now := t.now.UnixMilli()
+	n, err := t.exec(`UPDATE confirmations SET state='ready', reason='', due=NULL, released=?, messages=?, trail=trail||?
+		WHERE id=? AND state=? AND event=? AND messages=? AND dek IS NOT NULL`,
+		now, w.Next-1+len(sealed), t.batch, int64(w.ID), string(w.State), w.Version, w.Next-1)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		t.after = append(t.after, func() { t.l.hot.drop(w.ID) })
+		return fmt.Errorf("confirmation %s has moved on: %w", w.ID, waxwing.ErrState)
+	}
+	t.entry(&ledger.Entry{Confirmation: w.ID, From: w.State, To: waxwing.Ready, Cause: ledger.CauseReleased})
+	for _, h := range hashes {
+		if _, err := t.exec("INSERT INTO lookups (hash, confirmation) VALUES (?,?) ON CONFLICT DO NOTHING", h[:], int64(w.ID)); err != nil {
+			return err
+		}
+	}
+	kept := false
+	for i := range sealed {
+		id := w.ID | waxwing.ID(w.Next+i)
+		state, err := t.insertMessage(id, tn, &sealed[i], now, t.now.Add(ttl).UnixMilli(), ledger.CauseRendered)
+		if err != nil {
+			return err
+		}
+		if state == waxwing.Queued && !kept {
+			kept = true
+			t.rememberMessage(id, tn, sealed[i].d)
+		}
+	}
+	if !kept {
+		t.after = append(t.after, func() { t.l.hot.drop(w.ID) })
+	}
+	return nil
+}
+
+func (t *tx) rememberMessage(id waxwing.ID, tn *tenant, d *waxwing.Draft) {
+	out := outgoing(id, tn, d.Channel, &envelope{d.From, d.To, d.MessageID, d.SMTPUTF8, d.EightBit}, d.Data)
+	conf := id &^ (idStep - 1)
+	t.after = append(t.after, func() {
+		if h := t.l.hot.get(conf); h != nil {
+			n := *h
+			n.work, n.out = nil, out
+			t.l.hot.put(conf, &n)
+		}
+	})
+}
+
+func outgoing(id waxwing.ID, t *tenant, ch waxwing.Channel, e *envelope, data []byte) *waxwing.Outgoing {
+	return &waxwing.Outgoing{Message: id, Tenant: t.name, Channel: ch, From: e.From, To: e.To, Data: data,
+		IdempotencyKey: t.key.Token(id), SMTPUTF8: e.UTF8, EightBit: e.EightBit}
+}
+
+// insertMessage records a message; one to a suppressed address is recorded as
+// suppressed and never offered (P6).
+func (t *tx) insertMessage(id waxwing.ID, tn *tenant, s *sealedDraft, released, expires int64, cause string) (waxwing.State, error) {
+	state, reason := s.d.State, s.d.Reason
+	for _, h := range s.people {
+		if _, ok := t.l.suppressed[h]; ok {
+			state, reason = waxwing.Suppressed, ledger.CauseSuppressed
+		}
+	}
+	next := nullable(0)
+	if state == waxwing.Queued {
+		next = nullable(t.now.UnixMilli())
+	}
+	_, err := t.exec(`INSERT INTO messages (id, tenant, channel, state, reason, locale, resend, next_at, expires, released, digest, trail)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`, int64(id), tn.no, string(s.d.Channel), string(state), reason, s.d.Locale,
+		one(s.d.Resend), next, expires, released, s.digest, t.batch)
+	if err != nil {
+		return "", err
+	}
+	if _, err := t.exec("INSERT INTO contents (id, body) VALUES (?,?)", int64(id), s.body); err != nil {
+		return "", err
+	}
+	e := ledger.Entry{Confirmation: id &^ (idStep - 1), Message: id, To: state, Cause: cause,
+		Detail: [][2]string{{"channel", string(s.d.Channel)}, {"locale", s.d.Locale}, {"digest", hex.EncodeToString(s.digest)}}}
+	if reason != "" {
+		e.Detail = append(e.Detail, [2]string{"reason", reason})
+	}
+	if s.d.Resend {
+		e.Detail = append(e.Detail, [2]string{"resend", "by a person"})
+	}
+	t.entry(&e)
+	for _, note := range s.d.Notes {
+		t.entry(&ledger.Entry{Confirmation: id &^ (idStep - 1), Message: id, Cause: ledger.CauseNote,
+			Detail: [][2]string{{"note", clip(note, 200)}}})
+	}
+	return state, nil
+}
+
+// settle moves a confirmation that is not ready to another waiting or final
+// state, if it is still as the work says.
+func (l *Ledger) settle(w *waxwing.Work, to waxwing.State, reason, cause string, due time.Time, lk waxwing.Lookup) error {
+	t, _, err := l.keysFor(w.ID)
+	if err != nil {
+		return err
+	}
+	hashes := index(t, lk)
+	var at nullable
+	if !due.IsZero() {
+		at = nullable(due.UnixMilli())
+	}
+	if err := ledger.Check(w.State, to); err != nil {
+		return err
+	}
+	return l.do(func(t *tx) error {
+		n, err := t.exec(`UPDATE confirmations SET state=?, reason=?, due=?, trail=trail||?
+			WHERE id=? AND state=? AND event=? AND messages=?`,
+			string(to), clip(reason, 300), at, t.batch, int64(w.ID), string(w.State), w.Version, w.Next-1)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return fmt.Errorf("confirmation %s has moved on: %w", w.ID, waxwing.ErrState)
+		}
+		for _, h := range hashes {
+			if _, err := t.exec("INSERT INTO lookups (hash, confirmation) VALUES (?,?) ON CONFLICT DO NOTHING", h[:], int64(w.ID)); err != nil {
+				return err
+			}
+		}
+		t.entry(&ledger.Entry{Confirmation: w.ID, From: w.State, To: to, Cause: cause,
+			Detail: [][2]string{{"reason", clip(reason, 300)}}})
+		t.after = append(t.after, func() { t.l.hot.drop(w.ID) })
+		return nil
+	})
+}
+
+// Hold keeps a confirmation at the gate until a later event or the given time.
+func (l *Ledger) Hold(w *waxwing.Work, reason string, until time.Time, lk waxwing.Lookup) error {
+	return l.settle(w, waxwing.Held, reason, ledger.CauseGate, until, lk)
+}
+
+// Quarantine keeps a confirmation that cannot be normalised, with the reason.
+func (l *Ledger) Quarantine(w *waxwing.Work, reason string) error {
+	return l.settle(w, waxwing.Quarantined, reason, ledger.CausePoison, time.Time{}, waxwing.Lookup{})
+}
+
+// Cancel ends a confirmation before anything was rendered.
+func (l *Ledger) Cancel(w *waxwing.Work, reason string, lk waxwing.Lookup) error {
+	cause := ledger.CauseOrderGone
+	if reason == ledger.CauseHoldExpired {
+		cause = reason
+	}
+	return l.settle(w, waxwing.Cancelled, reason, cause, time.Time{}, lk)
+}

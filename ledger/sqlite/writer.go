@@ -1,0 +1,225 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"modernc.org/sqlite"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
+)
+
+// op is one transition waiting for a group commit. An op that returns an error
+// must have changed nothing, or return a fault of the database itself.
+type op struct {
+	f    func(*tx) error
+	err  error
+	done chan struct{}
+}
+
+// tx is one group commit under way.
+type tx struct {
+	l     *Ledger
+	c     *conn
+	now   time.Time
+	batch string // this batch's number with a comma, for the trail columns
+	after []func()
+}
+
+// fault is an error of the database, after which the whole batch is undone.
+type fault struct{ err error }
+
+func (f fault) Error() string { return "ledger: " + f.err.Error() }
+func (f fault) Unwrap() error { return f.err }
+
+const (
+	maxGroup    = 512
+	anchorEvery = time.Minute
+)
+
+// do submits an op and waits until it is on disk.
+func (l *Ledger) do(f func(*tx) error) error {
+	o := &op{f: f, done: make(chan struct{})}
+	select {
+	case l.ops <- o:
+	case <-l.stop:
+		return waxwing.ErrStopping
+	}
+	select {
+	case <-o.done:
+		return o.err
+	case <-l.done:
+		select {
+		case <-o.done:
+			return o.err
+		default:
+			return waxwing.ErrStopping
+		}
+	}
+}
+
+// write is the one goroutine that changes the file. Batches form by
+// themselves: whatever came while the last one was being synced is the next.
+func (l *Ledger) write() {
+	defer close(l.done)
+	tick := time.NewTicker(anchorEvery)
+	defer tick.Stop()
+	group := make([]*op, 0, maxGroup)
+	for {
+		group = group[:0]
+		select {
+		case o := <-l.ops:
+			group = append(group, o)
+		case <-tick.C:
+			if err := l.anchor(); err != nil {
+				l.o.Log.Error("anchor not written", "err", err)
+			}
+			continue
+		case <-l.stop:
+			if len(l.ops) == 0 {
+				return
+			}
+			group = append(group, <-l.ops)
+		}
+		group = l.fill(group)
+		l.commit(group)
+	}
+}
+
+func (l *Ledger) fill(group []*op) []*op {
+	for len(group) < maxGroup {
+		select {
+		case o := <-l.ops:
+			group = append(group, o)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// commit runs a group; if it fails as a whole, each op is tried alone, so that
+// one that cannot be written does not spoil its neighbours.
+func (l *Ledger) commit(group []*op) {
+	err := l.transact(group)
+	if err != nil && len(group) > 1 && l.broken.Load() == nil {
+		for _, o := range group {
+			if err := l.transact([]*op{o}); err != nil {
+				o.err = err
+			}
+			close(o.done)
+		}
+		return
+	}
+	for _, o := range group {
+		if err != nil {
+			o.err = err
+		}
+		close(o.done)
+	}
+}
+
+// transact runs ops in one transaction. Its own error means that none of them
+// happened.
+func (l *Ledger) transact(group []*op) error {
+	if e := l.broken.Load(); e != nil {
+		return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, *e)
+	}
+	chain, lastID := l.chain, l.lastID
+	t := &tx{l: l, c: l.w, now: l.o.Clock(), batch: strconv.FormatInt(l.batch+1, 36) + ","}
+	l.lines = l.lines[:0]
+	err := t.run(group)
+	if err == nil {
+		for _, f := range t.after {
+			f()
+		}
+		return nil
+	}
+	l.chain, l.lastID = chain, lastID
+	_, _ = l.w.exec("ROLLBACK") // fails where BEGIN did, or SQLite undid it itself
+	l.judge(err)
+	return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, err)
+}
+
+func (t *tx) run(group []*op) error {
+	if _, err := t.c.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	first := t.l.chain.Seq + 1
+	for _, o := range group {
+		var f fault
+		if o.err = o.f(t); errors.As(o.err, &f) {
+			return f
+		}
+	}
+	if t.l.chain.Seq >= first {
+		_, err := t.c.exec("INSERT INTO trail (batch, instance, first, last, entries, head) VALUES (?,?,?,?,?,?)",
+			t.l.batch+1, t.l.instance, int64(first), int64(t.l.chain.Seq), t.l.lines, t.l.chain.Head[:])
+		if err != nil {
+			return err
+		}
+		t.l.batch++
+		if _, err := t.c.exec("COMMIT"); err != nil {
+			t.l.batch--
+			return err
+		}
+		return nil
+	}
+	_, err := t.c.exec("COMMIT")
+	return err
+}
+
+// judge tells a full disk, which passes, from a broken one, after which no
+// write may be trusted again.
+func (l *Ledger) judge(err error) {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return
+	}
+	const full, ioErr, corrupt, notADB = 13, 10, 11, 26
+	switch e.Code() & 0xff {
+	case ioErr, corrupt, notADB:
+		l.broken.CompareAndSwap(nil, &err)
+		l.o.Log.Error("the ledger's disk has failed: nothing is written any more", "err", err)
+		if l.o.Fatal != nil {
+			l.o.Fatal(err)
+		}
+	case full:
+		l.o.Log.Error("the ledger's disk is full: nothing is accepted or sent until there is room")
+	}
+}
+
+// exec runs a statement within an op.
+func (t *tx) exec(q string, args ...any) (int64, error) {
+	n, err := t.c.exec(q, args...)
+	if err != nil {
+		return 0, fault{err}
+	}
+	return n, nil
+}
+
+// entry adds one line to the trail of this batch.
+func (t *tx) entry(e *ledger.Entry) {
+	if e.At.IsZero() {
+		e.At = t.now
+	}
+	t.l.lines = t.l.chain.Append(t.l.lines, e)
+}
+
+// Sync waits until everything submitted before it is on disk.
+func (l *Ledger) Sync() error { return l.do(func(*tx) error { return nil }) }
+
+// Anchor writes a signed head now.
+func (l *Ledger) Anchor() error {
+	var err error
+	if e := l.do(func(t *tx) error {
+		t.after = append(t.after, func() { err = l.anchor() })
+		return nil
+	}); e != nil {
+		return e
+	}
+	return err
+}
