@@ -11,7 +11,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/net/idna")
+	"golang.org/x/net/idna"
+)
 
 // Limits of RFC 5321, 4.5.3.1 (a path of 256 with its brackets), in octets.
 const (

@@ -136,4 +136,3 @@ func BenchmarkOffer(b *testing.B) {
 		})
 	}
 }
-

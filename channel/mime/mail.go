@@ -1,0 +1,127 @@
+// Package mime builds an e-mail's exact bytes (RFC 5322, 2045 to 2047, 6532):
+// text and HTML as multipart/alternative, 7-bit lines of at most 76 characters,
+// the same input giving the same bytes. No value can add a header or a line:
+// what is not allowed where it stands is encoded, or left out.
+package mime
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"github.com/waxwinghq/waxwing/channel/address"
+)
+
+// Mailbox is an address with the name shown beside it.
+type Mailbox struct {
+	Name string // any text; controls, bidi overrides and signs like @ are taken out
+	// Addr must have passed address.Parse. Of anything else only the characters
+	// that an address may have are written, so that it is useless but harmless.
+	Addr string
+}
+
+// Mail is what Build writes.
+type Mail struct {
+	From, To Mailbox
+	ReplyTo  Mailbox // left out if Addr is ""
+	Subject  string  // any text
+	// MessageID is id@domain without angle brackets. The boundary follows from it.
+	MessageID string
+	Date      time.Time // with its offset
+	// Text and HTML are UTF-8 with any line ends; an empty one is left out.
+	Text, HTML []byte
+	// Language is a BCP 47 tag for Content-Language, "" none (RFC 3282).
+	Language string
+	// EntityRef keeps mail clients from folding mails of one subject into one
+	// (X-Entity-Ref-ID), "" none.
+	EntityRef string
+	// FeedbackID names the stream in mailbox providers' reports, "" none.
+	FeedbackID string
+}
+
+// SMTPUTF8 reports whether the mail's header needs RFC 6532: an address has a
+// local part that is not ASCII. All other mails are 7-bit throughout.
+func (m *Mail) SMTPUTF8() bool {
+	for _, s := range []string{m.From.Addr, m.To.Addr, m.ReplyTo.Addr} {
+		if wide, err := address.Envelope(s); err == nil && wide {
+			return true
+		}
+	}
+	return false
+}
+
+// Build appends the mail to dst, with CRLF line ends.
+func Build(dst []byte, m *Mail) []byte {
+	dst = appendMailbox(dst, "From", m.From)
+	dst = appendMailbox(dst, "To", m.To)
+	if m.ReplyTo.Addr != "" {
+		dst = appendMailbox(dst, "Reply-To", m.ReplyTo)
+	}
+	dst = appendText(dst, "Subject", m.Subject)
+	dst = append(dst, "Date: "...)
+	dst = m.Date.AppendFormat(dst, "Mon, 02 Jan 2006 15:04:05 -0700")
+	dst = append(dst, "\r\nMessage-ID: <"...)
+	dst = appendOnly(dst, m.MessageID, idChars, 250)
+	// RFC 3834: no robot shall answer; the X- header says it to Exchange.
+	dst = append(dst, ">\r\nMIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\nX-Auto-Response-Suppress: All\r\n"...)
+	dst = appendToken(dst, "Content-Language", m.Language)
+	dst = appendToken(dst, "X-Entity-Ref-ID", m.EntityRef)
+	dst = appendToken(dst, "Feedback-ID", m.FeedbackID)
+	switch {
+	case len(m.HTML) == 0:
+		return appendPart(dst, "plain", m.Text)
+	case len(m.Text) == 0:
+		return appendPart(dst, "html", m.HTML)
+	}
+	mark := boundary(m.MessageID)
+	dst = append(dst, "Content-Type: multipart/alternative;\r\n boundary=\""...)
+	dst = append(append(dst, mark[:]...), "\"\r\n\r\n--"...)
+	dst = append(append(dst, mark[:]...), "\r\n"...)
+	dst = appendPart(dst, "plain", m.Text)
+	dst = append(append(append(dst, "\r\n--"...), mark[:]...), "\r\n"...)
+	dst = appendPart(dst, "html", m.HTML)
+	dst = append(append(dst, "\r\n--"...), mark[:]...)
+	return append(dst, "--\r\n"...)
+}
+
+// boundary begins with "=_", which neither quoted-printable nor base64 can
+// hold, so that no body can end its part.
+func boundary(id string) (b [34]byte) {
+	sum := sha256.Sum256([]byte(id))
+	copy(b[:], "=_")
+	hex.Encode(b[2:], sum[:16])
+	return b
+}
+
+// appendPart writes one part's header and body in the shorter encoding.
+func appendPart(dst []byte, subtype string, body []byte) []byte {
+	dst = append(append(dst, "Content-Type: text/"...), subtype...)
+	dst = append(dst, "; charset=utf-8\r\nContent-Transfer-Encoding: "...)
+	if high := countHigh(body); high > len(body)/6 {
+		return appendBase64(append(dst, "base64\r\n\r\n"...), body)
+	}
+	return AppendQuotedPrintable(append(dst, "quoted-printable\r\n\r\n"...), body)
+}
+
+// appendToken writes a header of visible ASCII without spaces; "" writes none.
+func appendToken(dst []byte, name, value string) []byte {
+	if value == "" {
+		return dst
+	}
+	dst = append(append(dst, name...), ": "...)
+	return append(appendOnly(dst, value, idChars+":", 200), '\r', '\n')
+}
+
+const idChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.!#$%&'*+-/=?^_`{|}~@"
+
+// appendOnly appends the bytes of s that are among allowed, at most most.
+func appendOnly(dst []byte, s, allowed string, most int) []byte {
+	for i := 0; i < len(s) && most > 0; i++ {
+		if strings.IndexByte(allowed, s[i]) >= 0 {
+			dst = append(dst, s[i])
+			most--
+		}
+	}
+	return dst
+}
