@@ -1,0 +1,147 @@
+package shop
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestClean(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                            "",
+		"  Jo  ":                      "Jo",
+		"a\r\nBcc: x@y":               "a Bcc: x@y",
+		"a\x00b\x1b[31mc\x7f":         "ab[31mc",
+		"\u202egnp.exe\u202c":         "gnp.exe",
+		"a\u2066b\u2069\u200e\u061cc": "abc",
+		"a\u200bb\ufeffc\u00add":      "abcd",
+		"a\u2028b\u0085c\u0090d":      "a b cd",
+		"👩\u200d👩\u200d👧":             "👩\u200d👩\u200d👧",
+		"می\u200cخواهم":               "می\u200cخواهم",
+		"{{x}} <b>&amp;":              "{{x}} <b>&amp;",
+		"a\U000E0041b\uFFFEc":         "abc",
+	} {
+		if got := clean(in, 100); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestCleanShortens(t *testing.T) {
+	for in, want := range map[string]string{
+		"1234567890":              "1234567890",
+		"12345678901":             "123456789…",
+		"12345678 01":             "12345678…",
+		"ééééééééééé":             "ééééééééé…",
+		"12345678e\u0301e\u0301e": "12345678…",
+		"1234567👩\u200d👩\u200d👧\u200d👦": "1234567…",
+	} {
+		if got := clean(in, 10); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestLink(t *testing.T) {
+	for in, want := range map[string]string{
+		"https://a.example/x?y=1&z=[]#f":                 "https://a.example/x?y=1&z=%5B%5D#f",
+		" HTTPS://A.example:8443/ ":                      "https://A.example:8443/",
+		"https://a.example/größe 1.jpg":                  "https://a.example/gr%C3%B6%C3%9Fe%201.jpg",
+		"https://a.example/100%/%41":                     "https://a.example/100%25/%41",
+		"https://a.example/\"><script>":                  "https://a.example/%22%3E%3Cscript%3E",
+		"https://a.example/{{x}}":                        "https://a.example/%7B%7Bx%7D%7D",
+		"https://a.example":                              "https://a.example",
+		"http://a.example/":                              "",
+		"https://":                                       "",
+		"https:///x":                                     "",
+		"https://user:pw@a.example/":                     "",
+		"https://a.example\\@b.example/":                 "",
+		"https://a.example/\\b":                          "",
+		"https://a.example/a\nb":                         "",
+		"https://a.example:port/":                        "",
+		"https://a..example/":                            "",
+		"https://[::1]/":                                 "",
+		"https://münchen.example/":                       "",
+		"javascript:alert(1)":                            "",
+		"//a.example/":                                   "",
+		"data:text/html,x":                               "",
+		"https://a.example/" + strings.Repeat("x", 2048): "",
+	} {
+		if got := link(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestAddressKeepsOrSpoils(t *testing.T) {
+	for in, want := range map[string]string{
+		" a@b.example\n":                  "a@b.example",
+		"a@b.example\r\nBcc: c@d.example": "a@b.example\ufffd\ufffdBcc: c@d.example",
+		"a\u200b@b.example":               "a\ufffd@b.example",
+		"jörg@müller.example":             "jörg@müller.example",
+		`"a b"@c.example, d@e.example`:    `"a b"@c.example, d@e.example`,
+	} {
+		if got := address(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+	if got := address(strings.Repeat("a", 2000) + "@b.example"); len(got) > 1100 || !strings.HasSuffix(got, "…") {
+		t.Error("a long address was not cut visibly")
+	}
+}
+
+func TestSmallWords(t *testing.T) {
+	for in, want := range map[string]string{"en": "en", "pt_BR": "pt-BR", "zh-Hans-CN": "zh-Hans-CN", "x": "", "de DE": "", "e1": "", "{{": ""} {
+		if got := localeTag(in); got != want {
+			t.Errorf("locale %q: %q", in, got)
+		}
+	}
+	for in, want := range map[string]string{"19": "0.19", "7.7000": "0.077", "100": "1", "0": "", "x": "", "-1": "", "1e2": "", "0.5": "0.005"} {
+		if got := fraction(in, 2); got != want {
+			t.Errorf("rate %q: %q, want %q", in, got, want)
+		}
+	}
+	for in, want := range map[string]string{"paypal": "PayPal", "authorize_net": "Authorize.Net", "my_own-pay": "My Own Pay", "Kauf auf Rechnung": "Kauf auf Rechnung", "_é": "é", "": ""} {
+		if got := methodName(in); got != want {
+			t.Errorf("method %q: %q, want %q", in, got, want)
+		}
+	}
+	for in, want := range map[string]string{"Cash on Delivery (COD)": "cash_on_delivery", "Bank Deposit": "bank_transfer", "Money Order": "cheque", "Rechnung": "invoice", "paypal": ""} {
+		if got := offlineMethod(in); got != want {
+			t.Errorf("offline %q: %q, want %q", in, got, want)
+		}
+	}
+	if personName("太郎", "山田") != "山田 太郎" || personName("Ann", "Lee") != "Ann Lee" || personName("", "Lee") != "Lee" {
+		t.Error("names")
+	}
+	if wooRegion("JP", "JP13") != "東京都" || wooRegion("DE", "DE-BY") != "" || wooRegion("US", "CA") != "CA" || wooRegion("CN", "CN2") != "" {
+		t.Error("regions")
+	}
+}
+
+func TestMoments(t *testing.T) {
+	for in, want := range map[string]string{
+		`"2026-01-02T03:04:05+09:00"`: "2026-01-02T03:04:05+09:00",
+		`"2026-01-02T03:04:05"`:       "2026-01-02T03:04:05Z",
+		`"2026-01-02 03:04:05"`:       "2026-01-02T03:04:05Z",
+		`"2008-01-10 11:00:00 -0500"`: "2008-01-10T11:00:00-05:00",
+		`"2026-01-02"`:                "2026-01-02T00:00:00Z",
+		`"0000-00-00 00:00:00"`:       "",
+		`"0001-01-01T00:00:00Z"`:      "",
+		`"yesterday, at noon"`:        "",
+		`1767323045`:                  "",
+		`null`:                        "",
+	} {
+		d, err := readDocument(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if m := moment(d.root(), time.UTC); !m.IsZero() {
+			got = m.Format(time.RFC3339)
+		}
+		if d.release(); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}
