@@ -88,6 +88,8 @@ type Claim struct {
 	Released     time.Time // by the gate: the time to live runs from here
 	Expires      time.Time
 	Attempt      int // number of the coming attempt, from 1
+	// Doubt says that an earlier attempt was uncertain: it may have arrived.
+	Doubt bool
 }
 
 // Resolution is what an attempt came to and what follows.

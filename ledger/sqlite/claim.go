@@ -158,6 +158,11 @@ func (l *Ledger) fillClaim(m *claimed) (*waxwing.Claim, error) {
 	if m.down != 0 {
 		c.DownSince = time.UnixMilli(m.down)
 	}
+	if m.attempts > 0 {
+		if err := l.read(func(cn *conn) (err error) { c.Doubt, err = doubtful(cn, m.id); return err }); err != nil {
+			return nil, err
+		}
+	}
 	if h := l.hot.get(conf); h != nil && h.out != nil && h.out.Message == m.id {
 		c.Out, c.Shop = *h.out, h.shop
 		return c, nil
@@ -180,6 +185,11 @@ func (l *Ledger) fillClaim(m *claimed) (*waxwing.Claim, error) {
 		return nil, errors.Join(fmt.Errorf("message %s: %w", m.id, err), e)
 	}
 	return c, nil
+}
+
+func doubtful(c *conn, id waxwing.ID) (bool, error) {
+	var v [1]driver.Value
+	return c.row("SELECT 1 FROM attempts WHERE message=? AND verdict='uncertain' LIMIT 1", v[:], int64(id))
 }
 
 func (l *Ledger) openMessage(c *conn, f *file, id waxwing.ID, ch waxwing.Channel) (*waxwing.Outgoing, *envelope, error) {

@@ -1,0 +1,69 @@
+package pipeline
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// Accept makes an event durable and wakes the workers. It is what every source
+// calls; it returns after the record is on disk. An event of an unknown tenant
+// or shop is ErrNotFound.
+func (x *Pipeline) Accept(tenant waxwing.TenantID, shop waxwing.ShopID, source, topic string, raw []byte) (waxwing.Receipt, error) {
+	t, ok := x.p.Config.Tenants[string(tenant)]
+	if !ok {
+		return waxwing.Receipt{}, waxwing.ErrNotFound
+	}
+	name := FormatOf(t.Shops[string(shop)].Format, string(shop))
+	if source == "api" {
+		name = "generic"
+	}
+	f, ok := x.p.Formats[name]
+	if !ok {
+		return waxwing.Receipt{}, fmt.Errorf("shop: %w", waxwing.ErrNotFound)
+	}
+	ev := &waxwing.Event{Tenant: tenant, Shop: shop, Source: source, Format: name, Topic: topic, Raw: raw, At: x.p.Clock()}
+	key, err := f.Key(topic, raw)
+	switch {
+	case err != nil:
+		ev.Poison = err.Error()
+	case key.Ignore == "" && key.OrderID == "":
+		ev.Poison = "the event names no order"
+	}
+	ev.Key = key
+	if source == "api" && key.Shop != "" {
+		ev.Shop = key.Shop
+	}
+	ev.Stale = stale(t.MaxAge.D(), key, ev.At)
+	rc, err := x.p.Ledger.Accept(ev)
+	if err != nil {
+		return rc, fmt.Errorf("accept: %w", err)
+	}
+	x.p.Meter.Received(rc.State, rc.New)
+	if rc.Work {
+		x.wake(topicOrders, rc.ID)
+	}
+	return rc, nil
+}
+
+// Wake puts a confirmation to work that a person released.
+func (x *Pipeline) Wake(id waxwing.ID) { x.wake(topicOrders, id) }
+
+// FormatOf is the format of a shop: the shop's name where none is given.
+func FormatOf(format, shop string) string {
+	if format != "" {
+		return format
+	}
+	return shop
+}
+
+// stale holds the event's own time, not the order's, against max_age: an order
+// of last week that was paid a minute ago is news.
+func stale(maxAge time.Duration, k waxwing.EventKey, now time.Time) bool {
+	at := k.UpdatedAt
+	if at.IsZero() {
+		at = k.OccurredAt
+	}
+	return maxAge > 0 && !at.IsZero() && now.Sub(at) > maxAge
+}

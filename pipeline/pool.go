@@ -1,0 +1,106 @@
+package pipeline
+
+import (
+	"sync"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// pool bounds how many ids are worked on at once, and keeps one id from being
+// worked on twice in this process.
+type pool struct {
+	slots chan struct{}
+	mu    sync.Mutex
+	ids   map[waxwing.ID]struct{}
+	freed chan struct{} // a hint for the sweeper that there is room
+	empty chan struct{} // closed when the last one leaves while waiting
+}
+
+func newPool(n int) *pool {
+	return &pool{slots: make(chan struct{}, n), ids: map[waxwing.ID]struct{}{}, freed: make(chan struct{}, 1)}
+}
+
+// enter waits for a slot. It says no where the id is under way, or on stop.
+func (p *pool) enter(id waxwing.ID, stop <-chan struct{}) bool {
+	select {
+	case <-stop:
+		return false
+	default:
+	}
+	select {
+	case p.slots <- struct{}{}:
+	case <-stop:
+		return false
+	}
+	return p.join(id)
+}
+
+// tryEnter takes a slot only if one is free.
+func (p *pool) tryEnter(id waxwing.ID) bool {
+	select {
+	case p.slots <- struct{}{}:
+		return p.join(id)
+	default:
+		return false
+	}
+}
+
+func (p *pool) join(id waxwing.ID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, twice := p.ids[id]; twice {
+		<-p.slots
+		return false
+	}
+	p.ids[id] = struct{}{}
+	return true
+}
+
+func (p *pool) leave(id waxwing.ID) {
+	p.mu.Lock()
+	delete(p.ids, id)
+	<-p.slots
+	if len(p.ids) == 0 && p.empty != nil {
+		close(p.empty)
+		p.empty = nil
+	}
+	p.mu.Unlock()
+	select {
+	case p.freed <- struct{}{}:
+	default:
+	}
+}
+
+func (p *pool) free() int { return cap(p.slots) - len(p.slots) }
+
+func (p *pool) busy() int { return len(p.slots) }
+
+func (p *pool) has(id waxwing.ID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.ids[id]
+	return ok
+}
+
+// wait waits until nobody works, and says whether that came within the limit.
+func (p *pool) wait(limit time.Duration) bool {
+	p.mu.Lock()
+	if len(p.ids) == 0 {
+		p.mu.Unlock()
+		return true
+	}
+	if p.empty == nil {
+		p.empty = make(chan struct{})
+	}
+	empty := p.empty
+	p.mu.Unlock()
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case <-empty:
+		return true
+	case <-t.C:
+		return false
+	}
+}

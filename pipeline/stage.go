@@ -1,0 +1,90 @@
+package pipeline
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
+)
+
+// Intake is where events become durable.
+type Intake interface {
+	Accept(*waxwing.Event) (waxwing.Receipt, error)
+}
+
+// Orders is the ledger's side of normalise..render.
+type Orders interface {
+	Work(waxwing.ID) (*waxwing.Work, error)
+	DueWork(limit int) ([]waxwing.ID, error)
+	Ready(*waxwing.Work, []waxwing.Draft, waxwing.Lookup, time.Duration) ([]waxwing.ID, error)
+	Hold(*waxwing.Work, string, time.Time, waxwing.Lookup) error
+	Quarantine(*waxwing.Work, string) error
+	Cancel(*waxwing.Work, string, waxwing.Lookup) error
+}
+
+// Outbox is the ledger's side of send and fallback.
+type Outbox interface {
+	Claim(waxwing.ID) (*waxwing.Claim, error)
+	ClaimDue(limit int) ([]*waxwing.Claim, error)
+	CommitDot(*waxwing.Claim, string) error
+	Resolve(*waxwing.Claim, *waxwing.Resolution) error
+	ReworkOf(waxwing.TenantID, waxwing.ID) (*waxwing.Work, error)
+	Add(*waxwing.Work, *waxwing.Draft, time.Duration) (waxwing.ID, error)
+}
+
+// Ledger is all that the pipeline needs of the ledger.
+type Ledger interface {
+	Intake
+	Orders
+	Outbox
+}
+
+// Composer renders an order as a channel's message. It fails only if nothing
+// at all can be sent by that channel: the error is the reason, without
+// personal data, and waxwing.ErrNotFound means that there is no address.
+type Composer interface {
+	Email(w *waxwing.Work, o *waxwing.Order, at time.Time) (waxwing.Draft, error)
+	SMS(w *waxwing.Work, o *waxwing.Order, at time.Time) (waxwing.Draft, error)
+}
+
+// Provider carries a channel's messages. commit is the commit point: it is
+// called once, when everything but the last byte is on its way.
+type Provider interface {
+	Offer(ctx context.Context, out *waxwing.Outgoing, commit func() error) waxwing.Attempt
+}
+
+// Enricher looks something up about an order.
+type Enricher interface {
+	Find(ctx context.Context, q *waxwing.Inquiry) (*waxwing.Finding, error)
+}
+
+// Meter counts what happens. All methods are called on hot paths.
+type Meter interface {
+	Received(state waxwing.State, isNew bool)
+	Rendered(took time.Duration)
+	Attempted(channel waxwing.Channel, provider string, verdict waxwing.Verdict, phase waxwing.Phase)
+	Sent(channel waxwing.Channel, sinceAccepted, sinceReleased time.Duration)
+	Retried(channel waxwing.Channel)
+}
+
+// Parts is what a pipeline is put together from. The lists of components live
+// in cmd/waxwing.
+type Parts struct {
+	Config    *config.Config
+	Ledger    Ledger
+	Formats   map[string]waxwing.Format
+	Composer  Composer
+	Providers map[string]Provider
+	Enrichers map[string]Enricher
+	Meter     Meter
+	Clock     waxwing.Clock
+	Log       *slog.Logger
+	// Wrap lets a test put itself between the stages and Watermill; NoSweeper
+	// switches the sweeper off, for the test that Watermill alone suffices.
+	Wrap      func(message.Publisher) message.Publisher
+	NoSweeper bool
+}

@@ -1,0 +1,115 @@
+package pipeline
+
+import (
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// sweep looks every second, give or take, for what is due, and goes on at once
+// while there is more than there were free workers. It claims by itself and
+// publishes nothing: if every message of the queue were lost, it alone would
+// complete the work.
+func (x *Pipeline) sweep() {
+	for {
+		more := x.sweepOrders()
+		more = x.sweepMessages() || more
+		wait := time.NewTimer(800*time.Millisecond + time.Duration(rand.Int64N(int64(400*time.Millisecond))))
+		if more {
+			select {
+			case <-x.orders.freed:
+			case <-x.messages.freed:
+			case <-wait.C:
+			case <-x.stopping:
+			}
+		} else {
+			select {
+			case <-wait.C:
+			case <-x.stopping:
+			}
+		}
+		wait.Stop()
+		if x.isStopping() {
+			return
+		}
+	}
+}
+
+// sweepOrders hands due confirmations to free workers and says whether there
+// were more than those.
+func (x *Pipeline) sweepOrders() bool {
+	free := x.orders.free()
+	if free == 0 {
+		return true
+	}
+	ids, err := x.p.Ledger.DueWork(free + x.orders.busy())
+	if err != nil {
+		x.complain("sweep orders", err)
+		return false
+	}
+	started := 0
+	for _, id := range ids {
+		if started == free {
+			break
+		}
+		if x.orders.tryEnter(id) {
+			started++
+			go func() {
+				defer x.orders.leave(id)
+				x.work(id)
+			}()
+		}
+	}
+	return len(ids) > 0 && started >= free
+}
+
+// sweepMessages claims due messages, as many as there are free slots. While
+// every provider rests it takes one at a time, to probe.
+func (x *Pipeline) sweepMessages() bool {
+	limit := x.messages.free()
+	if limit == 0 {
+		return true
+	}
+	if email := x.routes[waxwing.Email]; !email.healthy() && !x.canGiveUp(email) {
+		if !email.open() {
+			return false
+		}
+		limit = min(limit, 4)
+	}
+	claims, err := x.p.Ledger.ClaimDue(limit)
+	if err != nil {
+		x.complain("sweep messages", err)
+	}
+	for _, c := range claims {
+		if !x.messages.enter(c.Out.Message, x.stopping) {
+			// Stopping, or its last worker is about to leave: back to the queue.
+			r := &waxwing.Resolution{To: waxwing.Queued, Reason: "not offered", NextAt: x.p.Clock(), DownSince: c.DownSince}
+			if err := x.p.Ledger.Resolve(c, r); err != nil {
+				x.complain("give a claim back", err)
+			}
+			continue
+		}
+		go func() {
+			defer x.messages.leave(c.Out.Message)
+			x.send(c)
+		}()
+	}
+	return len(claims) == limit && limit > 4
+}
+
+// canGiveUp reports whether messages may go to the fallback now.
+func (x *Pipeline) canGiveUp(rs *routes) bool {
+	if !x.fallsBackAfter("unreachable") {
+		return false
+	}
+	since := rs.downSince()
+	return !since.IsZero() && x.p.Clock().Sub(since) >= x.unreachableAfter()
+}
+
+func (x *Pipeline) complain(what string, err error) {
+	if !errors.Is(err, waxwing.ErrStopping) {
+		x.p.Log.Error(what+" failed; tried again in a second", "err", err)
+	}
+}
