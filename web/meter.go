@@ -1,0 +1,107 @@
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// Waiting is what waits in the ledger.
+type Waiting struct {
+	Orders, Messages int64
+	// Oldest is when the oldest due message was due; zero: none is.
+	Oldest time.Time
+}
+
+// Meter keeps the daemon's metrics.
+type Meter struct {
+	reg      *prometheus.Registry
+	received *prometheus.CounterVec
+	rendered prometheus.Histogram
+	attempts *prometheus.CounterVec
+	accepted *prometheus.HistogramVec
+	released *prometheus.HistogramVec
+	retries  *prometheus.CounterVec
+	waiting  func() (Waiting, error)
+}
+
+var (
+	orders   = prometheus.NewDesc("waxwing_queue_orders", "Confirmations that wait at the gate or for normalise..render (counted up to 100,000).", nil, nil)
+	messages = prometheus.NewDesc("waxwing_queue_messages", "Messages that wait to be offered, retries among them (counted up to 100,000).", nil, nil)
+	oldest   = prometheus.NewDesc("waxwing_queue_oldest_due_seconds", "How long the oldest due message has been due.", nil, nil)
+)
+
+// NewMeter makes the metrics. waiting is asked at each scrape.
+func NewMeter(waiting func() (Waiting, error)) *Meter {
+	m := &Meter{reg: prometheus.NewRegistry(), waiting: waiting}
+	buckets := []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2, 3, 5, 10, 30, 60, 300, 900, 3600, 86400}
+	m.received = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_events_total", Help: "Events accepted, by the state they led to."}, []string{"state", "new"})
+	m.rendered = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "waxwing_render_seconds", Help: "From the event to the queued message.", Buckets: buckets[:10]})
+	m.attempts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_attempts_total", Help: "Attempts by verdict and the phase that decided."}, []string{"channel", "provider", "verdict", "phase"})
+	m.accepted = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "waxwing_accepted_to_sent_seconds", Help: "From accepting the event to the provider's 250.", Buckets: buckets}, []string{"channel"})
+	m.released = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "waxwing_released_to_sent_seconds", Help: "From the gate's release to the provider's 250.", Buckets: buckets}, []string{"channel"})
+	m.retries = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_retries_total", Help: "Messages put back to be offered again."}, []string{"channel"})
+	m.reg.MustRegister(m.received, m.rendered, m.attempts, m.accepted, m.released, m.retries, depth{m},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Handler serves the metrics in Prometheus' text format.
+func (m *Meter) Handler() http.Handler { return promhttp.HandlerFor(m.reg, promhttp.HandlerOpts{}) }
+
+// Received counts an event.
+func (m *Meter) Received(s waxwing.State, isNew bool) {
+	n := "false"
+	if isNew {
+		n = "true"
+	}
+	m.received.WithLabelValues(string(s), n).Inc()
+}
+
+// Rendered observes normalise..render.
+func (m *Meter) Rendered(d time.Duration) { m.rendered.Observe(d.Seconds()) }
+
+// Attempted counts an attempt.
+func (m *Meter) Attempted(c waxwing.Channel, provider string, v waxwing.Verdict, p waxwing.Phase) {
+	m.attempts.WithLabelValues(string(c), provider, string(v), string(p)).Inc()
+}
+
+// Sent observes a message that a provider took.
+func (m *Meter) Sent(c waxwing.Channel, sinceAccepted, sinceReleased time.Duration) {
+	m.accepted.WithLabelValues(string(c)).Observe(sinceAccepted.Seconds())
+	m.released.WithLabelValues(string(c)).Observe(sinceReleased.Seconds())
+}
+
+// Retried counts a message that goes round again.
+func (m *Meter) Retried(c waxwing.Channel) { m.retries.WithLabelValues(string(c)).Inc() }
+
+// depth reads the ledger at each scrape.
+type depth struct{ m *Meter }
+
+func (d depth) Describe(ch chan<- *prometheus.Desc) {
+	ch <- orders
+	ch <- messages
+	ch <- oldest
+}
+
+func (d depth) Collect(ch chan<- prometheus.Metric) {
+	if d.m.waiting == nil {
+		return
+	}
+	w, err := d.m.waiting()
+	if err != nil {
+		return
+	}
+	age := 0.0
+	if !w.Oldest.IsZero() {
+		age = time.Since(w.Oldest).Seconds()
+	}
+	ch <- prometheus.MustNewConstMetric(orders, prometheus.GaugeValue, float64(w.Orders))
+	ch <- prometheus.MustNewConstMetric(messages, prometheus.GaugeValue, float64(w.Messages))
+	ch <- prometheus.MustNewConstMetric(oldest, prometheus.GaugeValue, age)
+}

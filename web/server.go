@@ -1,0 +1,258 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
+)
+
+// Intake takes events; it answers only after they are on disk.
+type Intake interface {
+	Accept(tenant waxwing.TenantID, shop waxwing.ShopID, source, topic string, raw []byte) (waxwing.Receipt, error)
+}
+
+// Desk is what support staff may do to a confirmation.
+type Desk interface {
+	Resend(tenant waxwing.TenantID, id waxwing.ID, to string) (waxwing.ID, error)
+	Wake(waxwing.ID)
+}
+
+// Books is what the ledger shows and lets staff change.
+type Books interface {
+	List(waxwing.Query) ([]waxwing.ConfirmationView, error)
+	Get(waxwing.TenantID, waxwing.ID) (*waxwing.ConfirmationView, error)
+	Raw(waxwing.TenantID, waxwing.ID) (format, topic string, raw []byte, err error)
+	Bytes(waxwing.TenantID, waxwing.ID, int) (*waxwing.Outgoing, error)
+	Stop(waxwing.TenantID, waxwing.ID) error
+	Release(waxwing.TenantID, waxwing.ID) error
+	Suppress(waxwing.TenantID, string) error
+	Erase(waxwing.TenantID, string) (int, error)
+}
+
+// Parts is what the server is put together from.
+type Parts struct {
+	Config  *config.Config
+	Formats map[string]waxwing.Format
+	Intake  Intake
+	Desk    Desk
+	Books   Books
+	Meter   *Meter
+	// Schema is the generic order's JSON Schema.
+	Schema []byte
+	// Ready says why the daemon is not ready to take orders; nil: it is.
+	Ready func() error
+	// Pages are further routes: the demonstration's mailbox.
+	Pages map[string]http.Handler
+	Log   *slog.Logger
+}
+
+// Server answers HTTP.
+type Server struct {
+	p       Parts
+	maxBody int64
+	keys    map[waxwing.TenantID][][32]byte
+	admin   [][32]byte
+	shops   map[string]*hook // by tenant/shop
+	pings   chan struct{}
+	http    http.Server
+}
+
+// New makes the routes.
+func New(p Parts) *Server {
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{p: p, maxBody: p.Config.HTTP.MaxBody, keys: map[waxwing.TenantID][][32]byte{}, pings: make(chan struct{}, 1)}
+	if s.maxBody <= 0 {
+		s.maxBody = 1 << 20
+	}
+	for name, t := range p.Config.Tenants {
+		for _, k := range t.Keys {
+			s.keys[waxwing.TenantID(name)] = append(s.keys[waxwing.TenantID(name)], sha256.Sum256([]byte(k.Reveal())))
+		}
+	}
+	for _, k := range p.Config.HTTP.AdminKeys {
+		s.admin = append(s.admin, sha256.Sum256([]byte(k.Reveal())))
+	}
+	s.makeHooks()
+	s.http = http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(p.Log.Handler(), slog.LevelDebug)}
+	return s
+}
+
+// Handler is the server's routes, for tests.
+func (s *Server) Handler() http.Handler { return s.http.Handler }
+
+// Serve answers on a listener until Shutdown.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Shutdown takes no new connections and waits for answers under way.
+func (s *Server) Shutdown(ctx context.Context) error { return s.http.Shutdown(ctx) }
+
+func (s *Server) routes() http.Handler {
+	m := http.NewServeMux()
+	m.HandleFunc("POST /hooks/{tenant}/{shop}", s.webhook)
+	const t = "/v1/tenants/{tenant}"
+	m.HandleFunc("POST "+t+"/orders", s.api(s.postOrder))
+	m.HandleFunc("GET "+t+"/confirmations", s.api(s.list))
+	m.HandleFunc("GET "+t+"/confirmations/{id}", s.api(s.get))
+	m.HandleFunc("GET "+t+"/confirmations/{id}/message", s.api(s.message))
+	m.HandleFunc("POST "+t+"/confirmations/{id}/resend", s.api(s.resend))
+	m.HandleFunc("POST "+t+"/confirmations/{id}/cancel", s.api(s.cancel))
+	m.HandleFunc("POST "+t+"/confirmations/{id}/retry", s.api(s.retry))
+	m.HandleFunc("POST "+t+"/people/erase", s.api(s.erase))
+	m.HandleFunc("POST "+t+"/people/suppress", s.api(s.suppress))
+	s.describe(m)
+	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	m.HandleFunc("GET /readyz", s.readyz)
+	if s.p.Meter != nil {
+		m.Handle("GET /metrics", s.adminOnly(s.p.Meter.Handler()))
+	}
+	for pattern, h := range s.p.Pages {
+		m.Handle(pattern, h)
+	}
+	return m
+}
+
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
+	if s.p.Ready != nil {
+		if err := s.p.Ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+	}
+	_, _ = io.WriteString(w, "ready\n")
+}
+
+func (s *Server) adminOnly(h http.Handler) http.Handler {
+	if len(s.admin) == 0 {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.bears(r, s.admin) {
+			problem(w, http.StatusUnauthorized, "unauthorized", "an admin key is needed: Authorization: Bearer ...")
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) bears(r *http.Request, keys [][32]byte) bool {
+	k, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	sum := sha256.Sum256([]byte(strings.TrimSpace(k)))
+	good := 0
+	for i := range keys {
+		good |= subtle.ConstantTimeCompare(sum[:], keys[i][:])
+	}
+	return ok && k != "" && good == 1
+}
+
+// fault is an answer other than success.
+type fault struct {
+	status int
+	title  string
+	detail string
+}
+
+func (f fault) Error() string { return f.title }
+
+// api checks the tenant's key and turns errors into RFC 9457 answers. An
+// unknown tenant looks like a wrong key.
+func (s *Server) api(h func(http.ResponseWriter, *http.Request, waxwing.TenantID) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		t := waxwing.TenantID(r.PathValue("tenant"))
+		if _, known := s.p.Config.Tenants[string(t)]; !s.bears(r, s.keys[t]) && (!known || !s.bears(r, s.admin)) {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			problem(w, http.StatusUnauthorized, "unauthorized", "send the tenant's key: Authorization: Bearer ...")
+			return
+		}
+		if err := h(w, r, t); err != nil {
+			s.answer(w, r, err)
+		}
+	}
+}
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
+	var f fault
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &f):
+		problem(w, f.status, f.title, f.detail)
+	case errors.As(err, &tooLarge):
+		problem(w, http.StatusRequestEntityTooLarge, "body too large", "a request body has at most 1 MiB (http.max_body)")
+	case errors.Is(err, waxwing.ErrNotFound):
+		problem(w, http.StatusNotFound, "not found", err.Error())
+	case errors.Is(err, waxwing.ErrState):
+		problem(w, http.StatusConflict, "not possible now", err.Error())
+	case errors.Is(err, waxwing.ErrStopping), errors.Is(err, waxwing.ErrUnavailable):
+		w.Header().Set("Retry-After", "5")
+		problem(w, http.StatusServiceUnavailable, "unavailable", "nothing was recorded; try again")
+	case waxwing.IsPermanent(err):
+		problem(w, http.StatusUnprocessableEntity, "unprocessable", err.Error())
+	default:
+		s.p.Log.Error("request failed", "method", r.Method, "route", r.Pattern, "err", err)
+		problem(w, http.StatusInternalServerError, "internal error", "nothing was changed; see the daemon's log")
+	}
+}
+
+// problem writes an error as RFC 9457 has it.
+func problem(w http.ResponseWriter, status int, title, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(struct {
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail,omitempty"`
+	}{title, status, detail})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(b, '\n'))
+	return nil
+}
+
+// readBody reads a request body within the limits (RELIABILITY.md S8).
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+		return nil, fault{http.StatusUnsupportedMediaType, "encoded body", "send the body without Content-Encoding"}
+	}
+	if r.ContentLength > s.maxBody {
+		return nil, &http.MaxBytesError{Limit: s.maxBody}
+	}
+	body := http.MaxBytesReader(w, r.Body, s.maxBody)
+	if n := r.ContentLength; n > 0 {
+		b := make([]byte, n)
+		if _, err := io.ReadFull(body, b); err != nil {
+			return nil, fault{http.StatusBadRequest, "bad body", "the body ended early"}
+		}
+		return b, nil
+	}
+	b, err := io.ReadAll(body)
+	var tooLarge *http.MaxBytesError
+	if err != nil && !errors.As(err, &tooLarge) {
+		err = fault{http.StatusBadRequest, "bad body", "the body could not be read"}
+	}
+	return b, err
+}

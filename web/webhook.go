@@ -1,0 +1,130 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// hook is one shop's webhook.
+type hook struct {
+	format  waxwing.Format
+	secrets []waxwing.Secret
+}
+
+func (s *Server) makeHooks() {
+	s.shops = map[string]*hook{}
+	for name, t := range s.p.Config.Tenants {
+		for shop, c := range t.Shops {
+			format := c.Format
+			if format == "" {
+				format = shop
+			}
+			f, ok := s.p.Formats[format]
+			if !ok || f.Verify == nil {
+				continue
+			}
+			h := &hook{format: f, secrets: append([]waxwing.Secret(nil), c.Secrets...)}
+			if c.Secret != "" {
+				h.secrets = append(h.secrets, c.Secret)
+			}
+			s.shops[name+"/"+shop] = h
+		}
+	}
+}
+
+// noShop stands in for an unknown tenant or shop, so that finding out which
+// exist takes more than a look at the answers or at their time.
+var noShop = []waxwing.Secret{"no such shop"}
+
+func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
+	raw, err := s.readBody(w, r)
+	if err != nil {
+		s.answer(w, r, err)
+		return
+	}
+	tenant, shop := r.PathValue("tenant"), r.PathValue("shop")
+	h := s.shops[tenant+"/"+shop]
+	if h == nil {
+		for _, f := range s.p.Formats {
+			if f.Verify != nil {
+				f.Verify(r.Header, raw, noShop)
+				break
+			}
+		}
+	}
+	if h == nil || !h.format.Verify(r.Header, raw, h.secrets) {
+		if isPing(raw) {
+			s.ping(h, tenant, shop, raw)
+			w.WriteHeader(http.StatusOK)
+			return
+		}
+		problem(w, http.StatusUnauthorized, "unauthorized", "unknown shop, or a signature that is not this shop's")
+		return
+	}
+	topic := ""
+	if h.format.Topic != nil {
+		topic = h.format.Topic(r.Header)
+	}
+	rc, err := s.p.Intake.Accept(waxwing.TenantID(tenant), waxwing.ShopID(shop), "webhook", topic, raw)
+	if err != nil {
+		s.answer(w, r, err)
+		return
+	}
+	s.receipt(w, rc)
+}
+
+// receipt answers 202 for a new confirmation and 200 for a known one.
+func (s *Server) receipt(w http.ResponseWriter, rc waxwing.Receipt) {
+	status := http.StatusOK
+	if rc.New {
+		status = http.StatusAccepted
+	}
+	b := make([]byte, 0, 64)
+	b = append(b, `{"id":"`...)
+	b = append(b, rc.ID.String()...)
+	b = append(b, `","state":"`...)
+	b = append(b, rc.State...)
+	b = append(b, "\"}\n"...)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(b)
+}
+
+// isPing knows WooCommerce's test delivery: a form with one field, which it
+// sends without a signature when a webhook is saved, and which must be
+// answered or the webhook is not activated.
+func isPing(raw []byte) bool {
+	const field = "webhook_id="
+	if len(raw) <= len(field) || len(raw) > len(field)+20 || string(raw[:len(field)]) != field {
+		return false
+	}
+	for _, c := range raw[len(field):] {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// ping records a shop's test delivery, one at a time: nobody signed it, so
+// nobody may fill the ledger with it.
+func (s *Server) ping(h *hook, tenant, shop string, raw []byte) {
+	if h == nil {
+		return
+	}
+	select {
+	case s.pings <- struct{}{}:
+	default:
+		return
+	}
+	go func() {
+		_, err := s.p.Intake.Accept(waxwing.TenantID(tenant), waxwing.ShopID(shop), "webhook", "", raw)
+		if err != nil && !errors.Is(err, waxwing.ErrStopping) {
+			s.p.Log.Warn("ping not recorded", "tenant", tenant, "shop", shop, "err", err)
+		}
+		time.AfterFunc(time.Second, func() { <-s.pings })
+	}()
+}
