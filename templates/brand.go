@@ -1,0 +1,245 @@
+package templates
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// Brand is how a merchant shows herself. The zero Brand works: neutral colours
+// and no logo.
+type Brand struct {
+	// Name signs the mail and opens the SMS.
+	Name string
+	// FromName is what the mail's From shows, where it is not Name.
+	FromName string
+	// LogoURL is an https address, shown 44 px high and at most 220 px wide.
+	LogoURL string
+	// HomeURL is the shop's own page; the logo leads there.
+	HomeURL string
+	// Color is the brand's colour, "#rrggbb"; "" a near-black. What stands on
+	// it, and its shades for text on light and dark grounds, follow from it.
+	Color string
+	// SupportURL is used where the order brings no link of its own: https or mailto.
+	SupportURL string
+	// TrackingURL likewise; {order} in it stands for the order's number.
+	TrackingURL string
+	// Footer is a line of small print; Address the merchant's postal address, a
+	// line each.
+	Footer  string
+	Address []string
+
+	palette *palette
+}
+
+// NewBrand checks a brand and prepares its colours. The error lists each fault.
+func NewBrand(b Brand) (*Brand, error) {
+	var faults []error
+	if strings.TrimSpace(b.Name) == "" {
+		faults = append(faults, errors.New("name: it signs every mail; give the shop's name"))
+	}
+	if _, ok := parseColor(b.Color); b.Color != "" && !ok {
+		faults = append(faults, fmt.Errorf("color %.20q: want #rrggbb", b.Color))
+	}
+	for _, u := range []struct {
+		key, url string
+		mail     bool
+	}{
+		{"logo", b.LogoURL, false}, {"home_url", b.HomeURL, false}, {"support_url", b.SupportURL, true},
+		{"tracking_url", strings.ReplaceAll(b.TrackingURL, "{order}", "1"), false},
+	} {
+		if u.url != "" && !safeURL(u.url) && !(u.mail && safeMailto(u.url)) {
+			faults = append(faults, fmt.Errorf("%s %.80q: want an absolute https address", u.key, u.url))
+		}
+	}
+	if strings.ContainsAny(strings.ReplaceAll(b.TrackingURL, "{order}", ""), "{}") {
+		faults = append(faults, fmt.Errorf("tracking_url %.80q: the only placeholder is {order}", b.TrackingURL))
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	b.palette = newPalette(b.Color)
+	return &b, nil
+}
+
+// safeURL reports whether a value may become a link or a picture: absolute
+// https with a host, no user, no character that could end an attribute, a
+// line or a word.
+func safeURL(s string) bool {
+	if len(s) < 9 || len(s) > 2000 || !strings.EqualFold(s[:8], "https://") {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c == 0x7f || strings.IndexByte("\"'<>\\^`{|}", c) >= 0 {
+			return false
+		}
+	}
+	if !utf8.ValidString(s) || hasRTL(s) || strings.ContainsFunc(s, invisible) {
+		return false
+	}
+	host, _, _ := strings.Cut(s[8:], "/")
+	host, _, _ = strings.Cut(host, "?")
+	host, _, _ = strings.Cut(host, "#")
+	if host == "" || strings.Contains(host, "@") || host[0] == ':' || host[0] == '.' {
+		return false
+	}
+	return true
+}
+
+// invisible finds spaces and marks that would hide what an address is.
+func invisible(r rune) bool {
+	return r >= 0x80 && r <= 0xa0 || r >= 0x2000 && r <= 0x206f || r == 0x3000 || r == 0xfeff || r == utf8.RuneError
+}
+
+func safeMailto(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme == "mailto" && strings.Contains(u.Opaque, "@") && !strings.ContainsAny(s, " \"'<>\r\n\t?&")
+}
+
+// appendTracking appends the tracking address with the number percent-encoded.
+func appendTracking(b []byte, pattern, number string) []byte {
+	before, after, found := strings.Cut(pattern, "{order}")
+	b = append(b, before...)
+	if !found {
+		return b
+	}
+	for i := range len(number) {
+		c := number[i]
+		if c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '-' || c == '_' || c == '.' || c == '~' {
+			b = append(b, c)
+			continue
+		}
+		b = append(b, '%', "0123456789ABCDEF"[c>>4], "0123456789ABCDEF"[c&15])
+	}
+	return appendTracking(b, after, number)
+}
+
+// word is a design word: what a template writes where a value may not stand.
+type word int
+
+// The design words.
+const (
+	wordColor   word = iota // the brand's colour, as a ground
+	wordOnColor             // text on it
+	wordInk                 // its shade for text on white
+	wordGlow                // its shade for text on black
+	wordTint                // a breath of it, as a ground
+	wordFont                // the fonts of the locale
+	numWords
+)
+
+var wordNames = [numWords]string{"brand-color", "brand-on-color", "brand-ink", "brand-glow", "brand-tint", "locale-font"}
+
+// cutWord finds the first design word.
+func cutWord(s string) (before string, w word, after string, found bool) {
+	best := len(s)
+	for i, name := range wordNames {
+		if at := strings.Index(s, name); at >= 0 && at < best {
+			best, w, found = at, word(i), true
+		}
+	}
+	if !found {
+		return s, 0, "", false
+	}
+	return s[:best], w, s[best+len(wordNames[w]):], true
+}
+
+// palette holds a brand's colours as CSS writes them.
+type palette struct{ words [wordFont]string }
+
+type rgb [3]float64
+
+// neutral is the palette of brands without a colour.
+const neutral = "#1f2937"
+
+func newPalette(color string) *palette {
+	c, ok := parseColor(color)
+	if !ok {
+		c, _ = parseColor(neutral)
+	}
+	white, black := rgb{1, 1, 1}, rgb{0.07, 0.08, 0.1}
+	on := white
+	if contrast(c, white) < 3.6 && contrast(c, black) > contrast(c, white) {
+		on = black
+	}
+	p := &palette{}
+	p.words[wordColor] = c.String()
+	p.words[wordOnColor] = on.String()
+	p.words[wordInk] = c.until(black, white, 4.6).String()
+	p.words[wordGlow] = c.until(white, rgb{0.1, 0.11, 0.13}, 5.5).String()
+	p.words[wordTint] = white.mix(c, 0.06).String()
+	return p
+}
+
+func parseColor(s string) (c rgb, ok bool) {
+	if len(s) != 7 || s[0] != '#' {
+		return c, false
+	}
+	for i := range 3 {
+		v := 0
+		for _, d := range []byte(s[1+2*i : 3+2*i]) {
+			n := strings.IndexByte("0123456789abcdef", d|0x20)
+			if n < 0 {
+				return c, false
+			}
+			v = v*16 + n
+		}
+		c[i] = float64(v) / 255
+	}
+	return c, true
+}
+
+// String writes #rrggbb.
+func (c rgb) String() string {
+	return fmt.Sprintf("#%02x%02x%02x", int(math.Round(c[0]*255)), int(math.Round(c[1]*255)), int(math.Round(c[2]*255)))
+}
+
+func (c rgb) mix(o rgb, share float64) rgb {
+	for i := range c {
+		c[i] += (o[i] - c[i]) * share
+	}
+	return c
+}
+
+// until moves a colour towards another until it is legible on a ground.
+func (c rgb) until(towards, ground rgb, want float64) rgb {
+	for share := 0.0; share <= 1; share += 0.05 {
+		if m := c.mix(towards, share); contrast(m, ground) >= want {
+			return m
+		}
+	}
+	return towards
+}
+
+// contrast is the ratio of WCAG 2.2, 1 to 21.
+func contrast(a, b rgb) float64 {
+	x, y := a.luminance()+0.05, b.luminance()+0.05
+	return max(x, y) / min(x, y)
+}
+
+func (c rgb) luminance() float64 {
+	for i, v := range c {
+		if v <= 0.04045 {
+			c[i] = v / 12.92
+		} else {
+			c[i] = math.Pow((v+0.055)/1.055, 2.4)
+		}
+	}
+	return 0.2126*c[0] + 0.7152*c[1] + 0.0722*c[2]
+}
+
+// fonts are the system fonts of each script, most used clients first.
+func fonts(tag string) string {
+	switch tag {
+	case "ja":
+		return "-apple-system,BlinkMacSystemFont,'Hiragino Sans','Hiragino Kaku Gothic ProN','Yu Gothic UI','Yu Gothic',Meiryo,'Noto Sans JP','Noto Sans CJK JP',sans-serif"
+	case "zh-Hans":
+		return "-apple-system,BlinkMacSystemFont,'PingFang SC','Hiragino Sans GB','Microsoft YaHei','Noto Sans SC','Noto Sans CJK SC',sans-serif"
+	case "ar":
+		return "-apple-system,BlinkMacSystemFont,'Segoe UI','Geeza Pro','Noto Sans Arabic',Tahoma,Arial,sans-serif"
+	}
+	return "-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,'Helvetica Neue',Helvetica,Arial,sans-serif"
+}

@@ -1,0 +1,222 @@
+package templates
+
+import (
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// block appends the order as schema.org's Order in a script element, as mail
+// clients read it. Whatever a value holds, it can neither end the string nor
+// the element.
+func (v *view) block(b []byte) []byte {
+	o := v.order
+	b = append(b, `<script type="application/ld+json">`...)
+	j := jsonWriter{b: append(b, `{"@context":"https://schema.org","@type":"Order"`...)}
+	j.open("merchant", "Organization")
+	j.text("name", v.brand.Name)
+	j.link("url", v.brand.HomeURL)
+	j.close()
+	j.text("orderNumber", o.Number)
+	if validDay(o.PlacedAt) {
+		j.key("orderDate")
+		j.b = append(j.b, '"')
+		j.b = o.PlacedAt.AppendFormat(j.b, time.RFC3339)
+		j.b = append(j.b, '"')
+	}
+	j.raw("orderStatus", "https://schema.org/OrderProcessing")
+	j.money("price", "priceCurrency", o.Total)
+	if o.DiscountTotal.Minor > 0 {
+		j.money("discount", "discountCurrency", o.DiscountTotal)
+	}
+	if name := o.Customer.FullName(); name != "" {
+		j.open("customer", "Person")
+		j.text("name", name)
+		j.close()
+	}
+	j.text("paymentMethod", o.Payment.Method)
+	j.address("billingAddress", o.Billing)
+	v.jsonOffers(&j)
+	v.jsonDelivery(&j)
+	if u := v.root[fOrderURL]; u != nil {
+		j.text("url", string(u))
+		j.open("potentialAction", "ViewAction")
+		j.text("target", string(u))
+		j.close()
+	}
+	return append(j.b, "}</script>"...)
+}
+
+// jsonOffers lists the items that the mail lists.
+func (v *view) jsonOffers(j *jsonWriter) {
+	j.key("acceptedOffer")
+	j.b = append(j.b, '[')
+	for i := range v.items {
+		it := &v.order.Items[i]
+		if i > 0 {
+			j.b = append(j.b, ',')
+		}
+		j.b = append(j.b, `{"@type":"Offer"`...)
+		j.open("itemOffered", "Product")
+		j.text("name", it.Name)
+		j.text("sku", it.SKU)
+		j.link("url", it.URL)
+		j.link("image", it.ImageURL)
+		j.close()
+		if known(it.Unit) {
+			j.money("price", "priceCurrency", *it.Unit)
+		}
+		if it.Quantity > 0 {
+			j.open("eligibleQuantity", "QuantitativeValue")
+			j.key("value")
+			j.b = strconv.AppendInt(j.b, it.Quantity, 10)
+			j.close()
+		}
+		j.b = append(j.b, '}')
+	}
+	j.b = append(j.b, ']')
+}
+
+func (v *view) jsonDelivery(j *jsonWriter) {
+	d := &v.order.Delivery
+	if v.order.Shipping == nil && d.From.IsZero() && d.To.IsZero() {
+		return
+	}
+	j.open("orderDelivery", "ParcelDelivery")
+	j.address("deliveryAddress", v.order.Shipping)
+	j.day("expectedArrivalFrom", d.From)
+	j.day("expectedArrivalUntil", d.To)
+	if u := v.root[fTrackingURL]; u != nil {
+		j.text("trackingUrl", string(u))
+	}
+	j.close()
+}
+
+// jsonWriter appends members to a JSON object that has one already.
+type jsonWriter struct{ b []byte }
+
+func (j *jsonWriter) key(k string) {
+	j.b = append(j.b, ',', '"')
+	j.b = append(j.b, k...)
+	j.b = append(j.b, '"', ':')
+}
+
+func (j *jsonWriter) open(k, typ string) {
+	j.key(k)
+	j.b = append(j.b, `{"@type":"`...)
+	j.b = append(j.b, typ...)
+	j.b = append(j.b, '"')
+}
+
+func (j *jsonWriter) close() { j.b = append(j.b, '}') }
+
+func (j *jsonWriter) raw(k, s string) {
+	j.key(k)
+	j.b = append(j.b, '"')
+	j.b = append(j.b, s...)
+	j.b = append(j.b, '"')
+}
+
+// text writes a string member, none for "".
+func (j *jsonWriter) text(k, s string) {
+	if s == "" {
+		return
+	}
+	j.key(k)
+	j.b = appendJSONString(j.b, s)
+}
+
+func (j *jsonWriter) link(k, s string) {
+	if safeURL(s) {
+		j.text(k, s)
+	}
+}
+
+func (j *jsonWriter) money(k, currency string, m waxwing.Money) {
+	if m.Currency == "" {
+		return
+	}
+	j.key(k)
+	j.b = append(j.b, '"')
+	j.b = m.AppendDecimal(j.b)
+	j.b = append(j.b, '"')
+	j.text(currency, m.Currency)
+}
+
+func (j *jsonWriter) day(k string, t time.Time) {
+	if !validDay(t) {
+		return
+	}
+	j.key(k)
+	j.b = append(j.b, '"')
+	j.b = t.AppendFormat(j.b, time.DateOnly)
+	j.b = append(j.b, '"')
+}
+
+func (j *jsonWriter) address(k string, a *waxwing.Address) {
+	if a == nil {
+		return
+	}
+	j.open(k, "PostalAddress")
+	j.text("name", a.Name)
+	if len(a.Lines) > 0 {
+		j.text("streetAddress", joinLines(a.Lines))
+	}
+	j.text("addressLocality", a.City)
+	j.text("addressRegion", a.Region)
+	j.text("postalCode", a.PostalCode)
+	j.text("addressCountry", a.Country)
+	j.close()
+}
+
+func joinLines(lines []string) string {
+	if len(lines) == 1 {
+		return lines[0]
+	}
+	s := ""
+	for i, l := range lines {
+		if i > 0 {
+			s += ", "
+		}
+		s += l
+	}
+	return s
+}
+
+const hexDigits = "0123456789abcdef"
+
+// maxJSON bounds a string of the block, in bytes.
+const maxJSON = 400
+
+// appendJSONString appends a JSON string that is also safe within HTML's script
+// element: <, > and & are escaped, as are the line separators of JavaScript.
+func appendJSONString(b []byte, s string) []byte {
+	b = append(b, '"')
+	begin := len(b)
+	for i := 0; i < len(s) && len(b)-begin < maxJSON; {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(s[i:])
+			i += size
+			if r == '\u2028' || r == '\u2029' {
+				b = append(b, `\u202`...)
+				b = append(b, hexDigits[r&15])
+				continue
+			}
+			b = utf8.AppendRune(b, r)
+			continue
+		}
+		i++
+		switch {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c < 0x20 || c == '<' || c == '>' || c == '&' || c == '\'' || c == 0x7f:
+			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		default:
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
+}

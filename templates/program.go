@@ -1,0 +1,272 @@
+package templates
+
+import (
+	"strings"
+
+	"github.com/waxwinghq/waxwing/locales"
+)
+
+// model is what a program reads its values from. Names became refs at load.
+type model interface {
+	// value returns a field's value, without escaping.
+	value(ref int) []byte
+	// count says how often a section is rendered: 0 for what is false or empty.
+	count(ref int) int
+	// enter makes the i-th element of a section current; leave ends the section.
+	enter(ref, i int)
+	leave(ref int)
+	// message appends a message of the locale with its values escaped.
+	message(b []byte, m locales.Message, esc escape) []byte
+	// word is a design word: a colour or a font list.
+	word(w word) string
+	// block appends what an encoder writes (JSON-LD).
+	block(b []byte) []byte
+}
+
+// schema gives names their meaning at load.
+type schema interface {
+	// resolve looks a name up from the innermost scope outwards.
+	resolve(stack []frame, name string) (field, bool)
+}
+
+// frame is one section that is open around a tag.
+type frame struct {
+	scope  scope
+	prefix string // of object sections: "billing."
+	ref    int    // what {{.}} means; -1 nothing
+}
+
+// field is a resolved name.
+type field struct {
+	kind  kind
+	ref   int
+	frame frame // what a section of this field opens
+	// msg is the message of a name that begins with "t.".
+	msg locales.Message
+}
+
+// kind is what a field may be used for.
+type kind uint8
+
+const (
+	kindText kind = iota
+	kindURL
+	kindFlag // only in sections
+	kindList
+	kindObject
+	kindMessage
+	kindAny // of a schema that knows no kinds
+)
+
+type opcode uint8
+
+const (
+	opText opcode = iota
+	opValue
+	opMessage
+	opWord
+	opBlock
+	opSection
+	opInverted
+	opCall
+)
+
+// op is one instruction. Sections hold the index behind their last instruction.
+type op struct {
+	code opcode
+	esc  escape
+	ref  int
+	end  int
+	text string
+	call *program
+}
+
+// program is a compiled template.
+type program struct{ ops []op }
+
+// run appends what ops[from:to] make of m.
+func (p *program) run(b []byte, m model, from, to int) []byte {
+	for i := from; i < to; i++ {
+		o := &p.ops[i]
+		switch o.code {
+		case opText:
+			b = append(b, o.text...)
+		case opValue:
+			b = o.esc.append(b, m.value(o.ref))
+		case opMessage:
+			b = m.message(b, locales.Message(o.ref), o.esc)
+		case opWord:
+			b = append(b, m.word(word(o.ref))...)
+		case opBlock:
+			b = m.block(b)
+		case opSection:
+			n := m.count(o.ref)
+			for k := range n {
+				m.enter(o.ref, k)
+				b = p.run(b, m, i+1, o.end)
+			}
+			if n > 0 {
+				m.leave(o.ref)
+			}
+			i = o.end - 1
+		case opInverted:
+			if m.count(o.ref) == 0 {
+				b = p.run(b, m, i+1, o.end)
+			}
+			i = o.end - 1
+		case opCall:
+			b = o.call.run(b, m, 0, len(o.call.ops))
+		}
+	}
+	return b
+}
+
+// text adds a literal, joining it to one that stands right before it.
+func (p *program) text(s string, joinable int) {
+	if s == "" {
+		return
+	}
+	if n := len(p.ops); n > joinable && p.ops[n-1].code == opText {
+		p.ops[n-1].text += s
+		return
+	}
+	p.ops = append(p.ops, op{code: opText, text: s})
+}
+
+// compiler turns nodes into a program.
+type compiler struct {
+	schema   schema
+	breaches *Breaches
+	// text says how a value is escaped where no HTML decides it.
+	plain escape
+	// html follows the HTML that the literals make; nil for plain text.
+	html *scanner
+	// raw permits triple braces (in the specification's tests only).
+	raw bool
+	// partial, where not nil, makes a partial a call (for recursion).
+	partial func(name, indent string) *program
+}
+
+// compile appends nodes to p. Literals of before joinable belong to an open section.
+func (c *compiler) compile(p *program, nodes []node, stack []frame) {
+	joinable := len(p.ops)
+	for i := range nodes {
+		n := &nodes[i]
+		switch n.kind {
+		case nodeText:
+			c.literal(p, n, joinable)
+		case nodeValue, nodeRaw:
+			c.value(p, n, stack)
+		case nodeSection, nodeInverted:
+			c.section(p, n, stack)
+			joinable = len(p.ops)
+		case nodePartial:
+			switch {
+			case n.name == blockJSONLD:
+				if c.html == nil || c.html.state != inData {
+					c.breach(n, "{{> %s}} stands outside the HTML's text", "put it into head or body, between elements", n.name)
+				}
+				p.ops = append(p.ops, op{code: opBlock})
+			case c.partial != nil:
+				if call := c.partial(n.name, n.indent); call != nil {
+					p.ops = append(p.ops, op{code: opCall, call: call})
+				}
+			}
+		}
+	}
+}
+
+// blockJSONLD is the partial that an encoder writes.
+const blockJSONLD = "json-ld"
+
+func (c *compiler) breach(n *node, problem, remedy string, args ...any) {
+	*c.breaches = append(*c.breaches, n.pos.breach(problem, remedy, args...))
+}
+
+func (c *compiler) literal(p *program, n *node, joinable int) {
+	if c.html == nil {
+		p.text(n.text, joinable)
+		return
+	}
+	for _, span := range c.html.feed(n, c.breaches) {
+		if !span.css {
+			p.text(span.text, joinable)
+			continue
+		}
+		rest := span.text
+		for {
+			before, w, after, found := cutWord(rest)
+			p.text(before, joinable)
+			if !found {
+				break
+			}
+			p.ops = append(p.ops, op{code: opWord, ref: int(w)})
+			rest = after
+		}
+	}
+}
+
+func (c *compiler) value(p *program, n *node, stack []frame) {
+	esc := c.plain
+	if n.kind == nodeRaw {
+		if !c.raw {
+			c.breach(n, "{{{%s}}} would print a value unescaped", "write {{"+n.name+"}}", n.name)
+			return
+		}
+		esc = escapeNone
+	}
+	f, ok := c.schema.resolve(stack, n.name)
+	if !ok {
+		c.breach(n, "there is no field %q here", unknownRemedy(n.name), n.name)
+		return
+	}
+	if f.kind == kindFlag || f.kind == kindList || f.kind == kindObject {
+		c.breach(n, "%q has no text of its own", "use it as a section: {{#"+n.name+"}}...{{/"+n.name+"}}", n.name)
+		return
+	}
+	if c.html != nil {
+		c.html.value(n, f.kind, c.breaches)
+	}
+	if f.kind == kindMessage {
+		p.ops = append(p.ops, op{code: opMessage, ref: int(f.msg), esc: esc})
+		return
+	}
+	if f.kind == kindURL && esc == escapePlain {
+		esc = escapeNone // checked already; plain text must not break it
+	}
+	p.ops = append(p.ops, op{code: opValue, ref: f.ref, esc: esc})
+}
+
+func (c *compiler) section(p *program, n *node, stack []frame) {
+	f, ok := c.schema.resolve(stack, n.name)
+	if !ok || f.kind == kindMessage {
+		c.breach(n, "there is no field %q here", unknownRemedy(n.name), n.name)
+		return
+	}
+	code := opSection
+	if n.kind == nodeInverted {
+		code = opInverted
+	} else {
+		stack = append(stack, f.frame)
+	}
+	at := len(p.ops)
+	p.ops = append(p.ops, op{code: code, ref: f.ref})
+	var before scanner
+	if c.html != nil {
+		before = *c.html
+		c.html.section(n, c.breaches)
+	}
+	c.compile(p, n.kids, stack)
+	if c.html != nil && !c.html.same(&before) {
+		c.breach(n, "section %q ends in another place of the HTML than it begins", "close within it each tag, quote and element text that it opens", n.name)
+		*c.html = before
+	}
+	p.ops[at].end = len(p.ops)
+}
+
+func unknownRemedy(name string) string {
+	if strings.HasPrefix(name, "t.") {
+		return "add the message to a locale file, or use one of locales/catalogue/en.json"
+	}
+	return "the fields are listed in docs and templates/schema.go"
+}

@@ -1,0 +1,411 @@
+package templates
+
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/locales"
+)
+
+// Limits of what one mail lists, so that it stays below what clients clip.
+const (
+	maxItems      = 40
+	maxProperties = 8
+	maxRows       = 12 // of one kind: discounts, taxes, ...
+	maxLines      = 8  // of an address
+)
+
+// view is an order as templates see it: every value formatted, cleaned and
+// isolated, in one arena that is used again for the next mail.
+type view struct {
+	order  *waxwing.Order
+	brand  *Brand
+	locale *locales.Locale
+	// items limits how many lines are listed.
+	limit int
+
+	arena []byte
+	root  [fItems][]byte
+	flags struct{ test, delivery bool }
+	items []itemView
+	props [][numProperty][]byte
+	rows  []rowView
+	lines [][]byte
+	spans [numRoot]indexes // of the lists: what of rows or lines is theirs
+	at    [numScopes]int   // the current element of each scope
+	args  [locales.NumArgs][]byte
+	font  string
+}
+
+type itemView struct {
+	text    [iProperties][]byte
+	digital bool
+	props   indexes
+}
+
+type rowView struct {
+	text   [rSaving][]byte
+	saving bool
+}
+
+type indexes struct{ from, to int }
+
+// fill computes all that any template may ask for.
+func (v *view) fill(in *Input, limit int) {
+	v.order, v.brand, v.locale, v.limit = in.Order, in.Brand, in.Locale, limit
+	if v.brand == nil {
+		v.brand = &Brand{}
+	}
+	v.arena, v.items, v.props, v.rows, v.lines = v.arena[:0], v.items[:0], v.props[:0], v.rows[:0], v.lines[:0]
+	clear(v.root[:])
+	clear(v.spans[:])
+	clear(v.args[:])
+	v.font = fonts(v.locale.Tag())
+	v.fillHead()
+	v.fillLinks()
+	v.fillItems()
+	v.fillTotals()
+	v.fillDelivery()
+	v.fillPayment()
+	v.fillAddresses()
+	// Composed last, since they speak of the rest.
+	v.root[fPreheader] = v.compose(locales.MsgPreheader, v.pieces())
+	v.root[fIntro] = v.own(v.locale.Text(v.intro()))
+}
+
+func (v *view) fillHead() {
+	o, l := v.order, v.locale
+	v.root[fLang], v.root[fDir] = v.own(l.Tag()), v.own(l.Dir())
+	for _, p := range l.Parts(locales.MsgLabelled, 0) {
+		if p.Arg == 0 { // what the language writes between a label and its value
+			v.root[fColon] = v.own(p.Text)
+		}
+	}
+	v.root[fBrandName] = v.outside(v.brand.Name, maxValue)
+	v.root[fFooter] = v.outside(v.brand.Footer, maxNote)
+	v.root[fNumber] = v.outside(o.Number, 60)
+	v.root[fNote] = v.outside(o.Note, maxNote)
+	v.root[fDate] = v.since(func(b []byte) []byte { return l.AppendDate(b, o.PlacedAt, locales.Long) })
+	v.flags.test = o.Test
+	whole, first := names(o, l.Tag())
+	v.root[fCustomer] = v.outside(whole, 80)
+	v.args[locales.ArgMerchant] = v.root[fBrandName]
+	v.args[locales.ArgNumber] = v.root[fNumber]
+	v.args[locales.ArgName] = v.root[fCustomer]
+	v.args[locales.ArgFirstName] = v.outside(first, 80)
+	greeting, subject := locales.MsgGreetingPlain, locales.MsgSubjectPlain
+	if len(v.root[fCustomer]) > 0 {
+		greeting, subject = locales.MsgGreetingNamed, locales.MsgSubjectNamed
+	}
+	v.root[fGreeting] = v.compose(greeting, 0)
+	v.root[fSubject] = v.compose(subject, 0)
+	v.spans[fBrandAddress] = v.addLines(v.brand.Address)
+}
+
+// names returns how the customer is called in full and how she is greeted.
+// Names in Chinese, Japanese or Korean script are written family name first.
+func names(o *waxwing.Order, tag string) (whole, first string) {
+	given, family := strings.TrimSpace(o.Customer.FirstName), strings.TrimSpace(o.Customer.LastName)
+	if given == "" && family == "" && o.Billing != nil {
+		family = strings.TrimSpace(o.Billing.Name)
+	}
+	switch {
+	case given == "":
+		return family, family
+	case family == "":
+		return given, given
+	case eastAsian(given) || eastAsian(family):
+		if tag == "ja" {
+			return family + " " + given, family + " " + given
+		}
+		return family + given, family + given
+	}
+	return given + " " + family, given
+}
+
+func eastAsian(s string) bool {
+	for _, r := range s {
+		if r >= 0x1100 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *view) intro() locales.Message {
+	switch p := &v.order.Payment; {
+	case (p.Offline == waxwing.BankTransfer || p.Offline == waxwing.Cheque) && !p.Verified(nil):
+		return locales.MsgIntroPrepay
+	case v.order.Delivery.Pickup:
+		return locales.MsgIntroPickup
+	}
+	return locales.MsgIntro
+}
+
+func (v *view) fillLinks() {
+	o := v.order
+	status, tracking := v.url(o.Links.Status), v.url(o.Links.Tracking)
+	if tracking == nil && v.brand.TrackingURL != "" && o.Number != "" {
+		start := len(v.arena)
+		v.arena = appendTracking(v.arena, v.brand.TrackingURL, o.Number)
+		tracking = v.arena[start:len(v.arena):len(v.arena)]
+	}
+	support := v.url(o.Links.Support)
+	if support == nil && v.brand.SupportURL != "" {
+		support = v.own(v.brand.SupportURL)
+	}
+	v.root[fOrderURL], v.root[fTrackingURL], v.root[fSupportURL] = status, tracking, support
+	v.root[fLogoURL], v.root[fHomeURL] = v.own(v.brand.LogoURL), v.own(v.brand.HomeURL)
+	switch {
+	case status != nil:
+		v.root[fButtonURL], v.root[fButton] = status, v.own(v.locale.Text(locales.MsgViewOrder))
+		if tracking != nil {
+			v.root[fSecondURL], v.root[fSecond] = tracking, v.own(v.locale.Text(locales.MsgTrackOrder))
+		}
+	case tracking != nil:
+		v.root[fButtonURL], v.root[fButton] = tracking, v.own(v.locale.Text(locales.MsgTrackOrder))
+	}
+	v.args[locales.ArgLink] = v.root[fButtonURL]
+}
+
+func (v *view) fillItems() {
+	o := v.order
+	for i := range o.Items {
+		if i >= v.limit {
+			break
+		}
+		v.addItem(&o.Items[i])
+	}
+	if more := len(o.Items) - len(v.items); more > 0 {
+		v.root[fMoreItems] = v.compose(locales.MsgMoreItems, int64(more))
+	}
+	v.root[fItemCount] = v.number(v.pieces())
+}
+
+// pieces counts what was bought.
+func (v *view) pieces() (n int64) {
+	for i := range v.order.Items {
+		n += max(v.order.Items[i].Quantity, 0)
+	}
+	return n
+}
+
+func (v *view) addItem(it *waxwing.Item) {
+	v.items = append(v.items, itemView{digital: it.Digital && !it.GiftCard})
+	x := &v.items[len(v.items)-1]
+	x.text[iName] = v.outside(it.Name, maxValue)
+	if len(x.text[iName]) == 0 {
+		x.text[iName] = v.outside(it.SKU, maxValue)
+	}
+	x.text[iURL], x.text[iImage] = v.url(it.URL), v.url(it.ImageURL)
+	x.text[iInitial] = v.initial(it.Name)
+	x.text[iVariant] = v.outside(it.Variant, maxValue)
+	x.text[iSKU] = v.outside(it.SKU, 60)
+	if it.Quantity > 0 {
+		v.args[locales.ArgQuantity] = v.number(it.Quantity)
+		x.text[iQuantity] = v.compose(locales.MsgQuantity, it.Quantity)
+		x.text[iQuantityPrice] = x.text[iQuantity]
+		if known(it.Unit) {
+			x.text[iUnit] = v.money(*it.Unit)
+			x.text[iQuantityPrice] = v.since(func(b []byte) []byte {
+				b = append(b, v.args[locales.ArgQuantity]...)
+				b = append(b, " × "...)
+				return append(b, x.text[iUnit]...)
+			})
+		}
+	}
+	if known(it.Total) {
+		x.text[iTotal] = v.money(*it.Total)
+	}
+	if it.Discount.Minor > 0 && it.Discount.Currency != "" {
+		v.args[locales.ArgAmount] = v.money(it.Discount)
+		x.text[iSaving] = v.compose(locales.MsgLineSaving, 0)
+	}
+	if it.Refunded > 0 {
+		x.text[iRefunded] = v.compose(locales.MsgItemsRefunded, it.Refunded)
+	}
+	if m, good, ok := stockMessage(it.Stock); ok {
+		f := iStockWait
+		if good {
+			f = iStockGood
+		}
+		x.text[f] = v.own(v.locale.Text(m))
+	}
+	x.props.from = len(v.props)
+	for i := range it.Properties {
+		p := &it.Properties[i]
+		// Shops mark what is not for the customer's eyes by a leading underscore.
+		if i >= maxProperties || strings.HasPrefix(p.Name, "_") {
+			continue
+		}
+		if value := v.outside(p.Value, maxValue); len(value) > 0 {
+			v.props = append(v.props, [numProperty][]byte{v.outside(p.Name, 80), value})
+		}
+	}
+	x.props.to = len(v.props)
+}
+
+func known(m *waxwing.Money) bool { return m != nil && m.Currency != "" }
+
+// stockMessage returns the words for a stock state, and whether it is good news.
+func stockMessage(s waxwing.Stock) (m locales.Message, good, ok bool) {
+	switch s {
+	case waxwing.StockAllocated:
+		return locales.MsgStockAllocated, true, true
+	case waxwing.StockInStock:
+		return locales.MsgStockInStock, true, true
+	case waxwing.StockLow:
+		return locales.MsgStockLow, false, true
+	case waxwing.StockBackorder:
+		return locales.MsgStockBackorder, false, true
+	case waxwing.StockPreorder:
+		return locales.MsgStockPreorder, false, true
+	case waxwing.StockOut:
+		return locales.MsgStockOutOfStock, false, true
+	case waxwing.StockPending:
+		return locales.MsgStockPending, false, true
+	}
+	return 0, false, false
+}
+
+func (v *view) fillDelivery() {
+	d, l := &v.order.Delivery, v.locale
+	v.root[fWindow] = v.since(func(b []byte) []byte { return l.AppendRange(b, d.From, d.To, locales.Long) })
+	label := locales.MsgDelivery
+	if d.Pickup {
+		label = locales.MsgPickup
+	}
+	v.root[fWindowLabel] = v.own(l.Text(label))
+	v.root[fMethod] = v.outside(d.Method, maxValue)
+	if len(v.root[fMethod]) == 0 && len(v.order.Ship) > 0 {
+		v.root[fMethod] = v.outside(v.order.Ship[0].Title, maxValue)
+	}
+	ofLines := false
+	for i := range v.order.Items {
+		ofLines = ofLines || v.order.Items[i].Stock != waxwing.StockUnknown
+	}
+	if m, _, ok := stockMessage(v.order.Stock); ok && !ofLines {
+		v.root[fStock] = v.own(l.Text(m))
+	}
+	v.flags.delivery = len(v.root[fWindow])+len(v.root[fStock]) > 0
+}
+
+// The values' makers. All return slices of the arena, nil for nothing.
+
+// own keeps a text that is ours.
+func (v *view) own(s string) []byte {
+	if s == "" {
+		return nil
+	}
+	start := len(v.arena)
+	v.arena = append(v.arena, s...)
+	return v.arena[start:len(v.arena):len(v.arena)]
+}
+
+// since keeps what f appends.
+func (v *view) since(f func(b []byte) []byte) []byte {
+	start := len(v.arena)
+	v.arena = f(v.arena)
+	if len(v.arena) == start {
+		return nil
+	}
+	return v.arena[start:len(v.arena):len(v.arena)]
+}
+
+const (
+	isolate    = "\u2068" // FIRST STRONG ISOLATE
+	endIsolate = "\u2069" // POP DIRECTIONAL ISOLATE
+)
+
+// outside keeps a value from outside: cleaned, and isolated where its letters
+// may run against those around it.
+func (v *view) outside(s string, limit int) []byte {
+	if s == "" {
+		return nil
+	}
+	start, isolated := len(v.arena), v.locale.RTL() || hasRTL(s)
+	if isolated {
+		v.arena = append(v.arena, isolate...)
+	}
+	begin := len(v.arena)
+	v.arena = appendClean(v.arena, s, limit)
+	if len(v.arena) == begin {
+		v.arena = v.arena[:start]
+		return nil
+	}
+	if isolated {
+		v.arena = append(v.arena, endIsolate...)
+	}
+	return v.arena[start:len(v.arena):len(v.arena)]
+}
+
+// url keeps an address that may become a link, nil what may not.
+func (v *view) url(s string) []byte {
+	if !safeURL(s) {
+		return nil
+	}
+	return v.own(s)
+}
+
+func (v *view) money(m waxwing.Money) []byte {
+	start := len(v.arena)
+	if v.locale.RTL() {
+		v.arena = append(v.arena, isolate...)
+		v.arena = v.locale.AppendMoney(v.arena, m)
+		v.arena = append(v.arena, endIsolate...)
+	} else {
+		v.arena = v.locale.AppendMoney(v.arena, m)
+	}
+	return v.arena[start:len(v.arena):len(v.arena)]
+}
+
+func (v *view) number(n int64) []byte {
+	start := len(v.arena)
+	v.arena = v.locale.AppendNumber(v.arena, n)
+	return v.arena[start:len(v.arena):len(v.arena)]
+}
+
+// compose fills a message's placeholders from args; n is its count.
+func (v *view) compose(m locales.Message, n int64) []byte {
+	parts := v.locale.Parts(m, n)
+	for _, p := range parts {
+		if p.Arg == locales.ArgCount {
+			v.args[locales.ArgCount] = v.number(n)
+		}
+	}
+	start := len(v.arena)
+	for _, p := range parts {
+		v.arena = append(v.arena, p.Text...)
+		v.arena = append(v.arena, v.args[p.Arg]...)
+	}
+	return v.arena[start:len(v.arena):len(v.arena)]
+}
+
+// initial is the letter on the tile of an item without a picture.
+func (v *view) initial(name string) []byte {
+	for _, r := range name {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			start := len(v.arena)
+			v.arena = utf8.AppendRune(v.arena, unicode.ToUpper(r))
+			return v.arena[start:len(v.arena):len(v.arena)]
+		}
+	}
+	return v.own("•")
+}
+
+// addLines keeps lines of an address.
+func (v *view) addLines(lines []string) indexes {
+	from := len(v.lines)
+	for _, s := range lines {
+		if line := v.outside(s, maxValue); len(line) > 0 && len(v.lines)-from < maxLines {
+			v.lines = append(v.lines, line)
+		}
+	}
+	return indexes{from, len(v.lines)}
+}
+
+// validDay reports whether a time can be shown.
+func validDay(t time.Time) bool { return !t.IsZero() && t.Year() >= 1970 && t.Year() < 10000 }
