@@ -230,7 +230,7 @@ func (r *wooReader) order() (*waxwing.Order, error) {
 		o.Number = id
 	}
 	o.Payment.Status, o.Payment.Offline = wooStatus(v)
-	if o.Payment.Method = wooText(v.get("payment_method_title"), capName); o.Payment.Method == "" {
+	if o.Payment.Method = wooText(v.get("payment_method_title"), capName); o.Payment.Method == "" && o.Payment.Offline == "" {
 		o.Payment.Method = methodName(clean(v.get("payment_method").text(), capName))
 	}
 	o.Customer = wooCustomer(v)

@@ -47,7 +47,7 @@ func (r *wooReader) amounts() error {
 			return within("fee_lines", i, r.till.err)
 		}
 	}
-	if len(o.Items) == 0 && len(o.Fees) == 0 && (v.get("line_items").given() || v.get("fee_lines").given()) {
+	if len(o.Items) == 0 && len(o.Fees) == 0 && v.get("line_items").given() {
 		return errNoItems
 	}
 	if err := r.taxes(); err != nil {
@@ -185,10 +185,17 @@ func (r *wooReader) choice(m value, it *waxwing.Item) {
 	if name == "" || strings.HasPrefix(name, "pa_") {
 		name = attributeName(key)
 	}
-	if it.VariantID != "" && text != "" && strings.Contains(strings.ToLower(it.Name), strings.ToLower(strings.TrimSpace(text))) {
+	if it.VariantID != "" && inName(it.Name, clean(text, capValue)) {
 		return
 	}
 	addProperty(it, name, text)
+}
+
+// inName reports whether a product's name ends in the attribute, or has it
+// before a comma, as the names of variations do.
+func inName(name, attribute string) bool {
+	name, attribute = strings.ToLower(name), " "+strings.ToLower(attribute)
+	return strings.HasSuffix(name, attribute) || strings.Contains(name, attribute+",")
 }
 
 // attributeName makes a label of a key such as "pa_shoe-size".
