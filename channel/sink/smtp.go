@@ -53,6 +53,7 @@ type Server struct {
 	open map[net.Conn]struct{}
 	ls   map[net.Listener]struct{}
 	shut bool
+	down chan struct{} // closed by Close
 	wg   sync.WaitGroup
 }
 
@@ -70,7 +71,7 @@ func New(c Config) *Server {
 	if c.Clock == nil {
 		c.Clock = waxwing.SystemClock
 	}
-	return &Server{cfg: c, open: map[net.Conn]struct{}{}, ls: map[net.Listener]struct{}{}}
+	return &Server{cfg: c, down: make(chan struct{}), open: map[net.Conn]struct{}{}, ls: map[net.Listener]struct{}{}}
 }
 
 // Truth returns the record of what was accepted.
@@ -97,18 +98,7 @@ func (s *Server) Serve(l net.Listener) error {
 			}
 			return err
 		}
-		s.mu.Lock()
-		if s.shut {
-			s.mu.Unlock()
-			_ = c.Close()
-			continue
-		}
-		s.wg.Add(1)
-		s.mu.Unlock()
-		go func() {
-			defer s.wg.Done()
-			s.ServeConn(c)
-		}()
+		go s.ServeConn(c)
 	}
 }
 
@@ -135,7 +125,9 @@ func (s *Server) ServeConn(c net.Conn) {
 		return
 	}
 	s.open[c] = struct{}{}
+	s.wg.Add(1)
 	s.mu.Unlock()
+	defer s.wg.Done()
 	t := &talk{s: s, raw: c, c: c, in: make([]byte, 64<<10)}
 	t.run()
 	_ = t.c.Close()
@@ -147,7 +139,10 @@ func (s *Server) ServeConn(c net.Conn) {
 // Close ends all listeners and connections and waits for them.
 func (s *Server) Close() error {
 	s.mu.Lock()
-	s.shut = true
+	if !s.shut {
+		s.shut = true
+		close(s.down)
+	}
 	for l := range s.ls {
 		_ = l.Close()
 	}
@@ -157,4 +152,11 @@ func (s *Server) Close() error {
 	s.mu.Unlock()
 	s.wg.Wait()
 	return nil
+}
+
+// Open returns how many connections are open.
+func (s *Server) Open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
 }

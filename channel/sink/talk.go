@@ -70,7 +70,13 @@ func (t *talk) plan(p waxwing.Phase, id string) (Answer, bool) {
 		if t.flush() != nil {
 			return a, false
 		}
-		time.Sleep(a.Delay)
+		wait := time.NewTimer(a.Delay)
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+		case <-t.s.down:
+			return a, false
+		}
 	}
 	if a.Drop {
 		t.reset()

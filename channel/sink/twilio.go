@@ -66,7 +66,13 @@ func (t *Twilio) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a = t.Plan(Question{Phase: waxwing.PhaseRequest, From: x.From, To: x.To, MessageID: x.Key})
 	}
 	if a.Delay > 0 {
-		time.Sleep(a.Delay)
+		wait := time.NewTimer(a.Delay)
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+		case <-r.Context().Done():
+			return
+		}
 	}
 	switch {
 	case a.Drop:

@@ -101,6 +101,11 @@ func (l *link) read(p waxwing.Phase, within time.Duration, see func([]byte, bool
 	if ru := judge(p, r.code, r.enhanced); ru != (ruling{}) {
 		return r, &outcome{ruling: ru, phase: p, reply: r}
 	}
+	// Before MAIL each command waits for its reply, so nothing may follow one.
+	// After STARTTLS it would be somebody on the line who wrote it (CVE-2011-0411).
+	if setup(p) && l.w > l.r {
+		return r, fail(p, errEarly)
+	}
 	return r, nil
 }
 
@@ -195,7 +200,7 @@ func (l *link) quit() {
 // settle reads what a refused message left unread and clears its transaction.
 // Any surprise costs the connection, never a verdict.
 func (l *link) settle() {
-	const patience = 30 * time.Second
+	patience := min(30*time.Second, l.s.cfg.Timeouts.Mail)
 	l.job, l.deadline = nil, time.Now().Add(patience)
 	for ; l.owed > 0 && !l.broken; l.owed-- {
 		r, err := l.readReply(nil)

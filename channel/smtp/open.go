@@ -60,11 +60,6 @@ func (l *link) greet(j *job) *outcome {
 		if _, o := l.ask(waxwing.PhaseSTARTTLS, "STARTTLS", t.Hello); o != nil {
 			return o
 		}
-		// What came with the 220 was written by somebody on the line
-		// (CVE-2011-0411).
-		if l.w > l.r {
-			return &outcome{ruling: unwell, phase: waxwing.PhaseSTARTTLS, err: errEarly}
-		}
 		if o := l.encrypt(j); o != nil {
 			return o
 		}
