@@ -54,6 +54,7 @@ type Ledger struct {
 	done    chan struct{}
 	closed  atomic.Bool
 	broken  atomic.Pointer[error]
+	full    atomic.Bool
 
 	instance int64
 	lastID   waxwing.ID // writer only

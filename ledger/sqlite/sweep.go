@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"database/sql/driver"
+	"fmt"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -71,4 +72,18 @@ func (l *Ledger) Expire(age time.Duration) (more bool, err error) {
 		return nil
 	})
 	return more, err
+}
+
+// Healthy says why the ledger cannot write; nil: it can.
+func (l *Ledger) Healthy() error {
+	if e := l.broken.Load(); e != nil {
+		return fmt.Errorf("ledger: the disk has failed: %w", *e)
+	}
+	if l.closed.Load() {
+		return waxwing.ErrStopping
+	}
+	if e := l.full.Load(); e {
+		return fmt.Errorf("ledger: the disk is full: %w", waxwing.ErrUnavailable)
+	}
+	return nil
 }

@@ -133,6 +133,7 @@ func (l *Ledger) transact(group []*op) error {
 	l.lines = l.lines[:0]
 	err := t.run(group)
 	if err == nil {
+		l.full.Store(false)
 		for _, f := range t.after {
 			f()
 		}
@@ -188,6 +189,7 @@ func (l *Ledger) judge(err error) {
 			l.o.Fatal(err)
 		}
 	case full:
+		l.full.Store(true)
 		l.o.Log.Error("the ledger's disk is full: nothing is accepted or sent until there is room")
 	}
 }

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+
+	// Postgres for enrich's lookups; SQLite's driver comes with the ledger.
+	_ "github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/smtp"
+	"github.com/waxwinghq/waxwing/channel/twilio"
+	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/pipeline"
+	"github.com/waxwinghq/waxwing/shop"
+)
+
+// The lists of components: a new format, provider or lookup is one new file or
+// package and one line here.
+
+// formats are the kinds of shops that this program reads.
+func formats() map[string]waxwing.Format {
+	return map[string]waxwing.Format{
+		"shopify":     shop.Shopify,
+		"woocommerce": shop.WooCommerce,
+		"generic":     shop.Generic,
+	}
+}
+
+// provider is a pipeline.Provider that can be closed.
+type provider interface {
+	pipeline.Provider
+	Close(context.Context) error
+}
+
+// providerTypes make providers of the configuration's types.
+var providerTypes = map[string]func(string, config.Provider) (provider, error){
+	"smtp":   newSMTP,
+	"twilio": newTwilio,
+}
+
+// openProviders makes every provider that the configuration names.
+func openProviders(c *config.Config) (map[string]provider, error) {
+	out := map[string]provider{}
+	for name, p := range c.Providers {
+		f, ok := providerTypes[p.Type]
+		if !ok {
+			return nil, fmt.Errorf("provider %s: there is no type %q", name, p.Type)
+		}
+		made, err := f(name, p)
+		if err != nil {
+			return nil, fmt.Errorf("provider %s: %w", name, err)
+		}
+		out[name] = made
+	}
+	return out, nil
+}
+
+func newSMTP(name string, p config.Provider) (provider, error) {
+	c := smtp.Config{Name: name, Addr: p.Addr, TLS: smtp.TLSMode(p.TLS), Hello: p.Hello, Connections: p.Connections,
+		Timeouts: smtp.Timeouts{Dot: p.DotTimeout.D()}}
+	if p.Auth != nil {
+		c.User, c.Password = p.Auth.User, p.Auth.Password
+	}
+	if p.CAFile != "" {
+		pem, err := os.ReadFile(p.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("ca_file: %w", err)
+		}
+		roots, err := x509.SystemCertPool()
+		if err != nil {
+			roots = x509.NewCertPool()
+		}
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, errors.New("ca_file: no certificate in it (want PEM)")
+		}
+		c.TLSConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	return smtp.New(c), nil
+}
+
+func newTwilio(name string, p config.Provider) (provider, error) {
+	return twilio.New(twilio.Config{Name: name, BaseURL: p.BaseURL, Account: p.Account, Token: p.Token, From: p.From,
+		Connections: p.Connections})
+}

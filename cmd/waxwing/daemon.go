@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/enrich"
+	"github.com/waxwinghq/waxwing/ledger/sqlite"
+	"github.com/waxwinghq/waxwing/pipeline"
+	"github.com/waxwinghq/waxwing/shop"
+	"github.com/waxwinghq/waxwing/web"
+)
+
+// Daemon is the whole program running: a test starts and stops it as main does.
+type Daemon struct {
+	cfg       *config.Config
+	log       *slog.Logger
+	ledger    *sqlite.Ledger
+	providers map[string]provider
+	lookups   *enrich.Lookups
+	composer  *composer
+	pipe      *pipeline.Pipeline
+	server    *web.Server
+	listener  net.Listener
+
+	stop    context.CancelFunc
+	done    chan struct{}
+	runErr  error
+	fatal   chan error
+	keepers sync.WaitGroup
+	once    sync.Once
+	stopErr error
+}
+
+// Extras are what the demonstration and tests add to a daemon.
+type Extras struct {
+	Pages     map[string]http.Handler
+	Wrap      func(message.Publisher) message.Publisher
+	NoSweeper bool
+	Clock     waxwing.Clock
+}
+
+// Start opens the ledger, the providers and the listener, and runs. What it
+// has opened is closed again if it fails.
+func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) {
+	d = &Daemon{cfg: c, log: log, done: make(chan struct{}), fatal: make(chan error, 1)}
+	ctx, cancel := context.WithCancel(context.Background())
+	d.stop = cancel
+	defer func() {
+		if err != nil {
+			cancel()
+			d.release()
+		}
+	}()
+	if d.composer, err = newComposer(c, log); err != nil {
+		return nil, err
+	}
+	if d.providers, err = openProviders(c); err != nil {
+		return nil, err
+	}
+	if d.lookups, err = enrich.Open(c.Enrich); err != nil {
+		return nil, err
+	}
+	// The port before the ledger: a daemon that cannot listen must not take over.
+	if d.listener, err = net.Listen("tcp", c.HTTP.Listen); err != nil {
+		return nil, fmt.Errorf("http.listen: %w", err)
+	}
+	if d.ledger, err = openLedger(c, log, x.Clock, d.failed); err != nil {
+		return nil, err
+	}
+	if err = d.assemble(x); err != nil {
+		return nil, err
+	}
+	go d.run(ctx)
+	<-d.pipe.Running()
+	go d.serve()
+	d.keepers.Go(func() { d.teach(ctx) })
+	d.keepers.Go(func() { d.expire(ctx) })
+	return d, nil
+}
+
+func openLedger(c *config.Config, log *slog.Logger, clock waxwing.Clock, fatal func(error)) (*sqlite.Ledger, error) {
+	o := sqlite.Options{Dir: c.Data, Master: c.Keys.Master, Clock: clock, Log: log, Fatal: fatal}
+	for name := range c.Tenants {
+		o.Tenants = append(o.Tenants, waxwing.TenantID(name))
+	}
+	for _, s := range c.Pipeline {
+		if s.Send != nil {
+			o.Policy, o.After = s.Send.Uncertain.Policy, s.Send.Uncertain.After.D()
+		}
+	}
+	return sqlite.Open(o)
+}
+
+func (d *Daemon) assemble(x Extras) (err error) {
+	parts := pipeline.Parts{Config: d.cfg, Ledger: d.ledger, Formats: formats(), Composer: d.composer,
+		Providers: map[string]pipeline.Provider{}, Enrichers: map[string]pipeline.Enricher{}, Clock: x.Clock, Log: d.log,
+		Wrap: x.Wrap, NoSweeper: x.NoSweeper}
+	for n, p := range d.providers {
+		parts.Providers[n] = p
+	}
+	for n, l := range d.lookups.All() {
+		parts.Enrichers[n] = l
+	}
+	meter := web.NewMeter(d.waiting)
+	parts.Meter = meter
+	if d.pipe, err = pipeline.New(parts); err != nil {
+		return err
+	}
+	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.pipe, Desk: d.pipe, Books: d.ledger,
+		Meter: meter, Schema: shop.GenericSchema, Ready: d.ready, Pages: x.Pages, Log: d.log})
+	return nil
+}
+
+func (d *Daemon) waiting() (web.Waiting, error) {
+	v, err := d.ledger.Depth()
+	return web.Waiting{Orders: v.Work, Messages: v.Messages, Oldest: v.Oldest}, err
+}
+
+func (d *Daemon) ready() error {
+	select {
+	case <-d.done:
+		return errors.New("shutting down")
+	default:
+		return d.ledger.Healthy()
+	}
+}
+
+// failed ends the daemon after a broken disk: what is in memory must not be
+// believed any more.
+func (d *Daemon) failed(err error) {
+	select {
+	case d.fatal <- err:
+	default:
+	}
+}
+
+// Fatal tells of a fault after which the process must end at once.
+func (d *Daemon) Fatal() <-chan error { return d.fatal }
+
+func (d *Daemon) run(ctx context.Context) {
+	d.runErr = d.pipe.Run(ctx)
+	close(d.done)
+}
+
+func (d *Daemon) serve() {
+	if err := d.server.Serve(d.listener); err != nil {
+		d.failed(fmt.Errorf("http: %w", err))
+	}
+}
+
+// Addr is where the daemon listens.
+func (d *Daemon) Addr() string { return d.listener.Addr().String() }
+
+// Stop drains and closes: no new orders, no new claims, then verdicts, then
+// the ledger. It may be called more than once.
+func (d *Daemon) Stop() error {
+	d.once.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		err := d.server.Shutdown(ctx)
+		d.stop()
+		<-d.done
+		d.keepers.Wait()
+		d.stopErr = errors.Join(err, d.runErr, d.release())
+	})
+	return d.stopErr
+}
+
+func (d *Daemon) release() error {
+	var errs []error
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	for _, p := range d.providers {
+		errs = append(errs, p.Close(ctx))
+	}
+	if d.lookups != nil {
+		errs = append(errs, d.lookups.Close())
+	}
+	if d.ledger != nil {
+		errs = append(errs, d.ledger.Close())
+	}
+	if d.listener != nil {
+		_ = d.listener.Close() // Shutdown closed it already, in the usual case
+	}
+	return errors.Join(errs...)
+}
+
+// teach gives the ledger a dictionary for each template set and language, made
+// of an invented order's mail.
+func (d *Daemon) teach(ctx context.Context) {
+	done := map[string]bool{}
+	for name, v := range d.composer.voices {
+		for _, tag := range v.t.Locales {
+			key := v.setName + "/" + tag
+			if done[key] || len(done) >= maxDictionaries || ctx.Err() != nil {
+				continue
+			}
+			done[key] = true
+			sample, err := d.composer.sample(name, tag)
+			if err == nil {
+				err = d.ledger.Teach(key, sample)
+			}
+			if err != nil && !errors.Is(err, waxwing.ErrStopping) {
+				d.log.Warn("no dictionary; contents take more room", "set", key, "err", err)
+			}
+		}
+	}
+}
+
+// maxDictionaries bounds the memory of dictionaries: 64 KiB and tables each.
+const maxDictionaries = 64
+
+// expire deletes content whose retention is over.
+func (d *Daemon) expire(ctx context.Context) {
+	age := d.cfg.Retention.Content.D()
+	if age <= 0 {
+		return
+	}
+	t := time.NewTicker(time.Hour)
+	defer t.Stop()
+	for {
+		for more := true; more && ctx.Err() == nil; {
+			var err error
+			if more, err = d.ledger.Expire(age); err != nil && !errors.Is(err, waxwing.ErrStopping) {
+				d.log.Error("old content not deleted; tried again in an hour", "err", err)
+			}
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

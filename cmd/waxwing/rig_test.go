@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/config"
+)
+
+// rig is a daemon with a mail server and a text service around it.
+type rig struct {
+	t      *testing.T
+	d      *Daemon
+	cfg    *config.Config
+	sink   *sink.Server
+	truth  *sink.Truth
+	mu     sync.Mutex
+	mails  []sink.Mail
+	texts  []sink.Text
+	arrive chan struct{} // one for each mail and text
+	logs   bytes.Buffer
+	plan   sink.Plan
+	client *http.Client
+}
+
+type rigOption func(*rig, *Extras)
+
+const testShopSecret = "shop-secret"
+
+func newRig(t *testing.T, opts ...rigOption) *rig {
+	t.Helper()
+	r := &rig{t: t, arrive: make(chan struct{}, 1<<20), truth: sink.NewTruth(), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+	x := Extras{}
+	r.cfg = testConfig(t)
+	for _, o := range opts {
+		o(r, &x)
+	}
+	r.sink = sink.New(sink.Config{Truth: r.truth, Keep: true, Plan: r.plan, OnMail: func(m sink.Mail) {
+		m.Data = bytes.Clone(m.Data)
+		r.mu.Lock()
+		r.mails = append(r.mails, m)
+		r.mu.Unlock()
+		r.arrive <- struct{}{}
+	}})
+	addr, err := r.sink.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tw := httptest.NewServer(&sink.Twilio{Truth: r.truth, OnText: func(x sink.Text) {
+		r.mu.Lock()
+		r.texts = append(r.texts, x)
+		r.mu.Unlock()
+		r.arrive <- struct{}{}
+	}})
+	mail := r.cfg.Providers["mail"]
+	mail.Addr = addr
+	r.cfg.Providers["mail"] = mail
+	text := r.cfg.Providers["texts"]
+	text.BaseURL = tw.URL
+	r.cfg.Providers["texts"] = text
+	t.Cleanup(func() {
+		tw.Close()
+		_ = r.sink.Close()
+		r.client.CloseIdleConnections()
+	})
+	r.start(x)
+	t.Cleanup(r.stop)
+	return r
+}
+
+func testConfig(t *testing.T) *config.Config {
+	day := config.Duration(24 * time.Hour)
+	return &config.Config{
+		Data: t.TempDir(), HTTP: config.HTTP{Listen: "127.0.0.1:0"},
+		Providers: map[string]config.Provider{
+			"mail":  {Type: "smtp", TLS: "none", Connections: 16},
+			"texts": {Type: "twilio", Account: "AC1", Token: "t", From: "+15005550006"},
+		},
+		Tenants: map[string]config.Tenant{"acme": {
+			Name: "Acme Outfitters", From: "orders@acme.example", SupportURL: "https://acme.example/help",
+			TrackingURL: "https://acme.example/track/{order}", Locales: []string{"en", "de", "fr", "ja", "ar"},
+			Keys: []config.Secret{"acme-key"}, MaxAge: &day,
+			Shops: map[string]config.Shop{"shopify": {Secret: testShopSecret}, "woocommerce": {Secret: testShopSecret},
+				"outlet": {Format: "shopify", Secret: testShopSecret}},
+		}},
+		Pipeline: []config.Stage{
+			{Normalise: &config.Normalise{}}, {Enrich: &config.EnrichStage{}}, {Render: &config.Render{}},
+			{Queue: &config.Queue{Name: "mail", On: "gochannel"}},
+			{Send: &config.Send{Channel: "email", Providers: []string{"mail"}, Retry: []config.Duration{config.Duration(time.Minute)},
+				Uncertain: config.Doubt{Policy: "resend", After: config.Duration(time.Minute)}}},
+			{Fallback: &config.Fallback{Channels: []string{"sms"}, Providers: []string{"texts"}}},
+		},
+	}
+}
+
+func (r *rig) start(x Extras) {
+	r.t.Helper()
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(&lockedWriter{w: &r.logs}, testWriter{r.t}), nil))
+	d, err := Start(r.cfg, log, x)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.d = d
+}
+
+func (r *rig) stop() {
+	r.t.Helper()
+	if err := r.d.Stop(); err != nil {
+		r.t.Error(err)
+	}
+}
+
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
+}
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(b []byte) (int, error) {
+	w.t.Logf("daemon: %s", bytes.TrimSpace(b))
+	return len(b), nil
+}
+
+// wait waits until n mails and texts have come in.
+func (r *rig) wait(n int) {
+	r.t.Helper()
+	limit := time.After(2 * time.Minute)
+	for range n {
+		select {
+		case <-r.arrive:
+		case <-limit:
+			r.t.Fatalf("only %d mails and %d texts came", len(r.mails), len(r.texts))
+		}
+	}
+}
+
+func (r *rig) url(path string) string { return "http://" + r.d.Addr() + path }
+
+func (r *rig) do(method, path, key string, header http.Header, body []byte) (int, string) {
+	r.t.Helper()
+	req, err := http.NewRequest(method, r.url(path), bytes.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for k, v := range header {
+		req.Header[k] = v
+	}
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
+	res, err := r.client.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return res.StatusCode, string(b)
+}
+
+func sign(body []byte, secret string) string {
+	m := hmac.New(sha256.New, []byte(secret))
+	m.Write(body)
+	return base64.StdEncoding.EncodeToString(m.Sum(nil))
+}
+
+func (r *rig) shopify(shop string, body []byte) (int, receipt) {
+	r.t.Helper()
+	code, b := r.do("POST", "/hooks/acme/"+shop, "", http.Header{"X-Shopify-Topic": {"orders/paid"},
+		"X-Shopify-Hmac-Sha256": {sign(body, testShopSecret)}, "Content-Type": {"application/json"}}, body)
+	return code, parseReceipt(r.t, b)
+}
+
+type receipt struct {
+	ID    string `json:"id"`
+	State string `json:"state"`
+}
+
+func parseReceipt(t *testing.T, s string) (rc receipt) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(s), &rc); err != nil {
+		t.Fatalf("%s: %v", s, err)
+	}
+	return rc
+}
+
+// shopifyOrder is an order as a shop sends it, written for these tests.
+func shopifyOrder(id int, email, status string) []byte {
+	now := time.Now().UTC().Format(time.RFC3339)
+	return fmt.Appendf(nil, `{"id":%d,"name":"#%d","email":%q,"created_at":%q,"updated_at":%q,"currency":"EUR","financial_status":%q,
+"customer_locale":"de-DE","subtotal_price":"39.00","total_price":"43.90","total_tax":"7.01","total_discounts":"0.00","taxes_included":true,
+"customer":{"id":1,"first_name":"Jana","last_name":"Muster","email":%q,"phone":"+4915112345678"},
+"line_items":[{"id":1,"sku":"MUG","title":"Becher","quantity":2,"price":"19.50","requires_shipping":true}],
+"shipping_lines":[{"title":"Standard","price":"4.90"}],"tax_lines":[{"title":"MwSt","rate":0.19,"price":"7.01"}],
+"shipping_address":{"name":"Jana Muster","address1":"Hauptstr. 1","city":"Berlin","zip":"10115","country_code":"DE"}}`,
+		id, id, email, now, now, status, email)
+}

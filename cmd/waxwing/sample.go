@@ -1,0 +1,38 @@
+package main
+
+import (
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// sample renders the mail of an invented order. Dictionaries are made of it,
+// so no customer's data is in them.
+func (x *composer) sample(t waxwing.TenantID, tag string) ([]byte, error) {
+	o := inventedOrder()
+	o.Locale = tag
+	w := &waxwing.Work{Tenant: t, Token: "abcdefghijklmnopqrstuvwxyz234567"}
+	d, err := x.Email(w, o, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	return d.Data, err
+}
+
+// inventedOrder has a bit of everything that a mail can show.
+func inventedOrder() *waxwing.Order {
+	eur := func(minor int64) waxwing.Money { return waxwing.Money{Minor: minor, Currency: "EUR"} }
+	ref := func(m waxwing.Money) *waxwing.Money { return &m }
+	address := &waxwing.Address{Name: "Ada Invented", Lines: []string{"Example Street 1"}, City: "Berlin", PostalCode: "10115", Country: "DE"}
+	return &waxwing.Order{ID: "1", Number: "#1000", Currency: "EUR", PlacedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Customer: waxwing.Customer{FirstName: "Ada", LastName: "Invented", Email: "ada@example.com"},
+		Billing:  address, Shipping: address,
+		Items: []waxwing.Item{
+			{SKU: "A-1", Name: "Linen shirt", Variant: "White / M", Quantity: 1, Unit: ref(eur(4900)), Total: ref(eur(4900)), ImageURL: "https://cdn.example.com/a.png"},
+			{SKU: "B-2", Name: "Canvas bag", Quantity: 2, Unit: ref(eur(1950)), Total: ref(eur(3900)), Stock: waxwing.StockBackorder},
+		},
+		Payment: waxwing.Payment{Status: waxwing.PaymentPaid, Method: "Visa", Last4: "4242"},
+		Delivery: waxwing.Delivery{From: time.Date(2026, 1, 6, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 1, 8, 0, 0, 0, 0, time.UTC),
+			Method: "Standard"},
+		Subtotal: eur(8800), Discounts: []waxwing.Adjustment{{Title: "WELCOME", Amount: eur(500)}}, DiscountTotal: eur(500),
+		Ship: []waxwing.Adjustment{{Title: "Standard", Amount: eur(490)}}, ShippingTotal: eur(490),
+		Taxes: []waxwing.Adjustment{{Title: "VAT", Amount: eur(1403), Rate: "0.19"}}, TaxTotal: eur(1403), TaxesIncluded: true,
+		Total: eur(8790)}
+}
