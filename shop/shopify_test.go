@@ -165,3 +165,15 @@ func TestShopifyKey(t *testing.T) {
 		}
 	}
 }
+
+// Shopify's test notifications have current totals that differ though nothing
+// was taken out: the order costs its total_price.
+func TestShopifyTestNotification(t *testing.T) {
+	m := payload(t, shopifyFixture)
+	with(t, m, "total_price_set", nil)
+	with(t, m, "current_total_price_set", nil)
+	o, err := Shopify.Normalise("", with(t, m, "current_total_price", "398.00"))
+	if err != nil || o.Total.Decimal() != "119.74" {
+		t.Errorf("%v %v", o.Total, err)
+	}
+}

@@ -16,11 +16,8 @@ func (r *shopifyReader) amounts() error {
 		}
 		return errNoTotal
 	}
-	now := r.has(r.v, shopifyNowTotal) && paidBack.IsZero() &&
-		r.o.Payment.Status != waxwing.PartlyRefunded && r.o.Payment.Status != waxwing.PaymentRefunded
 	total, cut, tax := shopifyTotal, shopifyDiscounts, shopifyTax
-	if now && r.charged(r.v, shopifyNowTotal) != r.charged(r.v, shopifyTotal) || !r.has(r.v, shopifyTotal) {
-		r.edited = true
+	if r.edited = r.wasEdited(paidBack); r.edited {
 		total, cut, tax = shopifyNowTotal, shopifyNowDiscounts, shopifyNowTax
 	}
 	r.o.Total = r.charged(r.v, total)
@@ -60,6 +57,27 @@ func (r *shopifyReader) amounts() error {
 	r.giftCards()
 	r.refunded(paidBack)
 	return r.till.err
+}
+
+// wasEdited reports whether pieces were taken out of the order before it was
+// paid. Only then do the current_* totals count: after a refund the order still
+// cost what it cost, and Shopify's test notifications have ones that fit nothing.
+func (r *shopifyReader) wasEdited(paidBack waxwing.Money) bool {
+	if !r.has(r.v, shopifyTotal) {
+		return true
+	}
+	status := r.o.Payment.Status
+	if !r.has(r.v, shopifyNowTotal) || !paidBack.IsZero() || status == waxwing.PartlyRefunded ||
+		status == waxwing.PaymentRefunded || r.charged(r.v, shopifyNowTotal) == r.charged(r.v, shopifyTotal) {
+		return false
+	}
+	for _, l := range r.v.get("line_items").items() {
+		was, ok := l.get("quantity").int()
+		if now, has := l.get("current_quantity").int(); ok && has && now < was {
+			return true
+		}
+	}
+	return false
 }
 
 // balance gathers what the totals may be: first the payload's own, then what
