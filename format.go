@@ -16,6 +16,9 @@ type Format struct {
 	// secrets, in constant time. It is called before anything is parsed. No
 	// secrets means no: it fails closed.
 	Verify func(h http.Header, raw []byte, secrets []Secret) bool
+	// Ping knows a test delivery that the shop sends without a signature and that
+	// must be answered with 2xx before the shop switches the webhook on. Nil: none.
+	Ping func(raw []byte) bool
 	// Key reads from the raw event which order it speaks of. It also enforces
 	// the limits of RELIABILITY.md S12 (depth, tokens, string length, duplicate
 	// keys). Errors are permanent and say what to do; they hold no personal data.
