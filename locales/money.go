@@ -23,12 +23,12 @@ func newMoneyFormat(affixes [4]string, symbol string, digits int) *moneyFormat {
 // AppendMoney appends an amount as ICU writes it, byte for byte: its spaces,
 // its direction marks and its own number of decimals. Where that is fewer than
 // ISO 4217's (HUF, IDR) the amount is rounded half away from zero, as ICU does.
-// Money without a currency appends nothing.
+// Money without a valid currency code appends nothing.
 func (l *Locale) AppendMoney(b []byte, m waxwing.Money) []byte {
-	if m.Currency == "" {
+	f, ok := l.formats.money[m.Currency]
+	if !ok && !waxwing.ValidCurrency(m.Currency) {
 		return b
 	}
-	f, ok := l.formats.money[m.Currency]
 	if !ok {
 		f = newMoneyFormat(l.formats.affixes[l.formats.plain], m.Currency, 2)
 	}

@@ -14,7 +14,7 @@ const (
 	postalFirst = "N|O|A|Z C|X"     // most of the world
 	northAmeric = "N|O|A|C, R Z|X"  // city, state and code on a line
 	british     = "N|O|A|C|R|Z|X"   // a line each
-	eastAsia    = "X|Z|R C|A|O|N"   // from the large to the small
+	eastAsia    = "X|Z|RC|A|O|N"    // from the large to the small
 	withRegion  = "N|O|A|Z C, R|X"  // the province behind the city
 	brazilian   = "N|O|A|C - R|Z|X" //
 	cityFirst   = "N|O|A|C Z|R|X"   // the code behind the city
@@ -30,6 +30,9 @@ var addressFormats = map[string]string{
 	"AE": "N|O|A|C|R|X", "KW": "N|O|A|Z C|R|X", "QA": "N|O|A|C|X", "BH": cityFirst,
 	"AR": withRegion, "CL": withRegion, "CO": cityFirst, "ZA": british, "UA": british, "NG": cityFirst, "VN": cityFirst, "PH": "N|O|A|Z C|R|X",
 }
+
+// eastAsianLocale is the language in which a country's own people read.
+var eastAsianLocale = map[string]string{"JP": "ja", "CN": "zh-Hans"}
 
 // fillAddresses formats both addresses. A billing address equal to the
 // shipping address is shown all the same: the customer checks both.
@@ -56,6 +59,12 @@ func (v *view) address(a *waxwing.Address) indexes {
 	if c := a.Country; c == "JP" || c == "CN" || c == "KR" || c == "TW" {
 		if eastAsian(a.City) || eastAsian(a.Region) || len(a.Lines) > 0 && eastAsian(a.Lines[0]) {
 			format = eastAsia
+			if c == "KR" {
+				format = "X|R C|A|O|N|Z"
+			}
+			if v.locale.Tag() == eastAsianLocale[c] { // nobody writes the own country
+				format = strings.TrimPrefix(eastAsia, "X|")
+			}
 		}
 	}
 	for format != "" && len(v.lines)-from < maxLines {

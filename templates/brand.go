@@ -204,14 +204,48 @@ func (c rgb) mix(o rgb, share float64) rgb {
 	return c
 }
 
-// until moves a colour towards another until it is legible on a ground.
+// until makes a colour lighter or darker, keeping its hue, until it is legible
+// on a ground.
 func (c rgb) until(towards, ground rgb, want float64) rgb {
-	for share := 0.0; share <= 1; share += 0.05 {
-		if m := c.mix(towards, share); contrast(m, ground) >= want {
+	h, sat, light := c.hsl()
+	step := 0.01
+	if towards.luminance() < ground.luminance() {
+		step = -step
+	}
+	for ; light >= 0 && light <= 1; light += step {
+		if m := fromHSL(h, sat, light); contrast(m, ground) >= want {
 			return m
 		}
 	}
 	return towards
+}
+
+// hsl returns hue (0 to 6), saturation and lightness.
+func (c rgb) hsl() (h, s, l float64) {
+	high, low := max(c[0], c[1], c[2]), min(c[0], c[1], c[2])
+	l = (high + low) / 2
+	d := high - low
+	if d == 0 {
+		return 0, 0, l
+	}
+	switch s = d / (1 - math.Abs(2*l-1)); high {
+	case c[0]:
+		h = math.Mod((c[1]-c[2])/d+6, 6)
+	case c[1]:
+		h = (c[2]-c[0])/d + 2
+	default:
+		h = (c[0]-c[1])/d + 4
+	}
+	return h, s, l
+}
+
+func fromHSL(h, s, l float64) rgb {
+	a := s * min(l, 1-l)
+	channel := func(n float64) float64 {
+		k := math.Mod(n+h*2, 12)
+		return l - a*max(-1, min(k-3, 9-k, 1))
+	}
+	return rgb{channel(0), channel(8), channel(4)}
 }
 
 // contrast is the ratio of WCAG 2.2, 1 to 21.

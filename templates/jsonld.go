@@ -135,7 +135,7 @@ func (j *jsonWriter) link(k, s string) {
 }
 
 func (j *jsonWriter) money(k, currency string, m waxwing.Money) {
-	if m.Currency == "" {
+	if !waxwing.ValidCurrency(m.Currency) {
 		return
 	}
 	j.key(k)
@@ -191,7 +191,7 @@ const hexDigits = "0123456789abcdef"
 const maxJSON = 400
 
 // appendJSONString appends a JSON string that is also safe within HTML's script
-// element: <, > and & are escaped, as are the line separators of JavaScript.
+// element: <, > and & are escaped, as are line separators and direction controls.
 func appendJSONString(b []byte, s string) []byte {
 	b = append(b, '"')
 	begin := len(b)
@@ -200,9 +200,8 @@ func appendJSONString(b []byte, s string) []byte {
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(s[i:])
 			i += size
-			if r == '\u2028' || r == '\u2029' {
-				b = append(b, `\u202`...)
-				b = append(b, hexDigits[r&15])
+			if r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 { // lines and directions
+				b = append(b, '\\', 'u', '2', '0', hexDigits[r>>4&15], hexDigits[r&15])
 				continue
 			}
 			b = utf8.AppendRune(b, r)

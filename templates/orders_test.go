@@ -27,13 +27,9 @@ func richOrder(tag string) *waxwing.Order {
 	if cur == "" {
 		cur = "EUR"
 	}
-	unit := int64(1)
-	if cur == "JPY" {
-		unit = 100
-	}
 	money := func(minor int64) waxwing.Money {
 		if cur == "JPY" {
-			return waxwing.Money{Minor: minor * 3 / 2 / unit * 100 / 100, Currency: cur}
+			return waxwing.Money{Minor: minor * 3 / 2, Currency: cur}
 		}
 		return waxwing.Money{Minor: minor, Currency: cur}
 	}
@@ -103,5 +99,3 @@ func localise(o *waxwing.Order, tag string) {
 		o.Customer.FirstName, o.Customer.LastName = "Giulia", "Conti"
 	}
 }
-
-

@@ -34,6 +34,7 @@ type frame struct {
 	scope  scope
 	prefix string // of object sections: "billing."
 	ref    int    // what {{.}} means; -1 nothing
+	list   bool   // whether it is run for each element
 }
 
 // field is a resolved name.
@@ -102,6 +103,9 @@ func (p *program) run(b []byte, m model, from, to int) []byte {
 		case opSection:
 			n := m.count(o.ref)
 			for k := range n {
+				if len(b) > maxOutput {
+					return b
+				}
 				m.enter(o.ref, k)
 				b = p.run(b, m, i+1, o.end)
 			}
@@ -247,6 +251,7 @@ func (c *compiler) section(p *program, n *node, stack []frame) {
 	if n.kind == nodeInverted {
 		code = opInverted
 	} else {
+		c.checkNesting(n, f, stack)
 		stack = append(stack, f.frame)
 	}
 	at := len(p.ops)
@@ -262,6 +267,29 @@ func (c *compiler) section(p *program, n *node, stack []frame) {
 		*c.html = before
 	}
 	p.ops[at].end = len(p.ops)
+}
+
+// maxLists bounds lists within lists: with it, and the limits of what a mail
+// lists, no template can run for long.
+const maxLists = 2
+
+func (c *compiler) checkNesting(n *node, f field, stack []frame) {
+	if !f.frame.list || f.kind != kindList {
+		return
+	}
+	lists := 1
+	for _, open := range stack {
+		if open.list {
+			lists++
+			if open.scope == f.frame.scope {
+				c.breach(n, "list %q stands in a list of the same kind", "close the outer one first", n.name)
+				return
+			}
+		}
+	}
+	if lists > maxLists {
+		c.breach(n, "list %q is the third in one another", "nest at most two lists", n.name)
+	}
 }
 
 func unknownRemedy(name string) string {

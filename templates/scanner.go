@@ -39,7 +39,7 @@ var where = map[htmlState]string{
 var urlAttributes = []string{"href", "src", "action", "formaction", "background", "cite", "poster", "data", "longdesc", "ping", "xlink:href", "srcset", "manifest", "usemap", "profile"}
 
 // forbidden elements do nothing in a mail but harm.
-var forbidden = []string{"script", "iframe", "frame", "frameset", "object", "embed", "applet", "base", "link", "form", "svg", "math", "template", "noscript"}
+var forbidden = []string{"script", "iframe", "frame", "frameset", "object", "embed", "applet", "base", "link", "form", "svg", "math", "template", "noscript", "xmp", "noembed", "noframes", "plaintext"}
 
 // span is a stretch of literal text in one kind of place.
 type span struct {

@@ -216,7 +216,7 @@ func (at frame) open(e entry, name string) field {
 	f := field{kind: e.kind, ref: ref(at.scope, e.f), frame: at}
 	switch e.kind {
 	case kindList:
-		f.frame = frame{scope: e.of, ref: -1}
+		f.frame = frame{scope: e.of, ref: -1, list: true}
 		if e.of == scopeLine {
 			f.frame.ref = ref(scopeLine, 0)
 		}

@@ -72,8 +72,11 @@ func (v *view) fill(in *Input, limit int) {
 	v.fillPayment()
 	v.fillAddresses()
 	// Composed last, since they speak of the rest.
-	v.root[fPreheader] = v.compose(locales.MsgPreheader, v.pieces())
 	v.root[fIntro] = v.own(v.locale.Text(v.intro()))
+	v.root[fPreheader] = v.root[fIntro]
+	if v.root[fTotal] != nil && v.root[fBrandName] != nil {
+		v.root[fPreheader] = v.compose(locales.MsgPreheader, v.pieces())
+	}
 }
 
 func (v *view) fillHead() {
@@ -87,6 +90,9 @@ func (v *view) fillHead() {
 	v.root[fBrandName] = v.outside(v.brand.Name, maxValue)
 	v.root[fFooter] = v.outside(v.brand.Footer, maxNote)
 	v.root[fNumber] = v.outside(o.Number, 60)
+	if v.root[fNumber] == nil {
+		v.root[fNumber] = v.outside(o.ID, 60)
+	}
 	v.root[fNote] = v.outside(o.Note, maxNote)
 	v.root[fDate] = v.since(func(b []byte) []byte { return l.AppendDate(b, o.PlacedAt, locales.Long) })
 	v.flags.test = o.Test
@@ -151,14 +157,16 @@ func (v *view) fillLinks() {
 	if tracking == nil && v.brand.TrackingURL != "" && o.Number != "" {
 		start := len(v.arena)
 		v.arena = appendTracking(v.arena, v.brand.TrackingURL, o.Number)
-		tracking = v.arena[start:len(v.arena):len(v.arena)]
+		if tracking = v.arena[start:len(v.arena):len(v.arena)]; !safeURL(string(tracking)) {
+			tracking = nil
+		}
 	}
 	support := v.url(o.Links.Support)
-	if support == nil && v.brand.SupportURL != "" {
-		support = v.own(v.brand.SupportURL)
+	if u := v.brand.SupportURL; support == nil && (safeURL(u) || safeMailto(u)) {
+		support = v.own(u)
 	}
 	v.root[fOrderURL], v.root[fTrackingURL], v.root[fSupportURL] = status, tracking, support
-	v.root[fLogoURL], v.root[fHomeURL] = v.own(v.brand.LogoURL), v.own(v.brand.HomeURL)
+	v.root[fLogoURL], v.root[fHomeURL] = v.url(v.brand.LogoURL), v.url(v.brand.HomeURL)
 	switch {
 	case status != nil:
 		v.root[fButtonURL], v.root[fButton] = status, v.own(v.locale.Text(locales.MsgViewOrder))
