@@ -25,6 +25,20 @@ func (x *Pipeline) work(id waxwing.ID) {
 	}
 }
 
+// workInTurn lets the senders go first while all of them are busy: rendering
+// ahead of them would only fill memory and make the first customers wait for
+// the last ones' mails. It waits 50 ms at most, so that nothing can hang on it.
+func (x *Pipeline) workInTurn(id waxwing.ID) {
+	for n := 0; n < 10 && x.messages.free() == 0 && x.routes[waxwing.Email].healthy(); n++ {
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-x.stopping:
+			return
+		}
+	}
+	x.work(id)
+}
+
 func (x *Pipeline) advance(w *waxwing.Work) error {
 	start := x.p.Clock()
 	t, ok := x.p.Config.Tenants[string(w.Tenant)]

@@ -112,7 +112,7 @@ func (x *Pipeline) wire() (err error) {
 	if x.router, err = message.NewRouter(message.RouterConfig{CloseTimeout: 5 * time.Second}, log); err != nil {
 		return err
 	}
-	x.router.AddConsumerHandler("normalise..render", topicOrders, x.channels, x.handler(x.orders, x.work))
+	x.router.AddConsumerHandler("normalise..render", topicOrders, x.channels, x.handler(x.orders, x.workInTurn))
 	x.router.AddConsumerHandler("send", x.topicMail(), x.channels, x.handler(x.messages, x.claimAndSend))
 	return nil
 }

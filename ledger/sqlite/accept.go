@@ -136,7 +136,7 @@ func (t *tx) insertEvent(id waxwing.ID, a *arrival) error {
 func (t *tx) remember(id waxwing.ID, a *arrival, version int64) {
 	created := id.Time()
 	t.after = append(t.after, func() {
-		t.l.hot.put(id, &hotOne{tenant: a.t, dek: a.dek, key: a.key, shop: a.ev.Shop, created: created,
+		t.l.hot.put(id, &hotOne{tenant: a.t, dek: a.dek, shop: a.ev.Shop,
 			work: &waxwing.Work{ID: id, Tenant: a.ev.Tenant, Shop: a.ev.Shop, Format: a.ev.Format,
 				Topic: a.ev.Topic, Raw: a.ev.Raw, State: waxwing.Received, Version: version, Created: created,
 				Next: 1, Token: a.t.key.Token(id | 1)}})

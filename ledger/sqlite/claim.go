@@ -409,7 +409,6 @@ func (t *tx) fallback(c *waxwing.Claim, tn *tenant, sealed []sealedDraft, hashes
 		if _, err := t.insertMessage(id, tn, &sealed[i], ms(c.Released), ms(c.Expires), ledger.CauseFallback); err != nil {
 			return err
 		}
-		t.rememberMessage(id, tn, sealed[i].d)
 	}
 	return nil
 }

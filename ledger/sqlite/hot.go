@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"sync"
-	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
@@ -19,14 +18,12 @@ type hotSet struct {
 }
 
 type hotOne struct {
-	tenant  *tenant
-	dek     ledger.Key
-	key     ledger.Hash
-	work    *waxwing.Work
-	out     *waxwing.Outgoing // of the message that is queued
-	shop    waxwing.ShopID
-	created time.Time
-	size    int64
+	tenant *tenant
+	dek    ledger.Key
+	work   *waxwing.Work
+	out    *waxwing.Outgoing // of the message that is queued
+	shop   waxwing.ShopID
+	size   int64
 }
 
 // hotFixed is what an entry costs besides its bytes, about.
@@ -49,7 +46,12 @@ func (h *hotSet) put(id waxwing.ID, o *hotOne) {
 		h.size -= old.size
 		delete(h.m, id)
 	}
-	if h.size+o.size > h.max {
+	// Events may take half: messages are wanted sooner, and there are fewer.
+	limit := h.max
+	if o.out == nil {
+		limit /= 2
+	}
+	if h.size+o.size > limit {
 		return
 	}
 	h.m[id] = o

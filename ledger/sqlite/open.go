@@ -93,7 +93,7 @@ func Open(o Options) (*Ledger, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.HotBytes == 0 {
-		o.HotBytes = 64 << 20
+		o.HotBytes = 96 << 20
 	}
 	l := &Ledger{o: o, path: filepath.Join(o.Dir, "ledger.db"), ops: make(chan *op, 1024),
 		stop: make(chan struct{}), done: make(chan struct{}), tenants: map[waxwing.TenantID]*tenant{},
@@ -149,7 +149,7 @@ func dsn(path string, readOnly bool) string {
 		q.Add("_pragma", "journal_mode(WAL)")
 		q.Add("_pragma", "synchronous(FULL)")
 		q.Add("_pragma", "secure_delete(0)")
-		q.Add("_pragma", "wal_autocheckpoint(4000)")
+		q.Add("_pragma", "wal_autocheckpoint(10000)")
 		q.Add("_pragma", "cache_size(-65536)")
 		q.Add("_pragma", "temp_store(MEMORY)")
 	}

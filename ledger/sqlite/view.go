@@ -245,3 +245,15 @@ func (l *Ledger) Bytes(tid waxwing.TenantID, id waxwing.ID, n int) (out *waxwing
 	}
 	return out, err
 }
+
+// Tenants lists the tenants that the ledger has keys for.
+func (l *Ledger) Tenants() []waxwing.TenantID {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	out := make([]waxwing.TenantID, 0, len(l.tenants))
+	for t := range l.tenants {
+		out = append(out, t)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i] < out[j] })
+	return out
+}

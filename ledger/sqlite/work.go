@@ -102,7 +102,7 @@ func (l *Ledger) Work(id waxwing.ID) (*waxwing.Work, error) {
 		if f.state != waxwing.Received && f.state != waxwing.Held {
 			return fmt.Errorf("confirmation %s is %s: %w", id, f.state, waxwing.ErrState)
 		}
-		l.hot.put(id, &hotOne{tenant: f.t, dek: f.dek, key: f.key, shop: f.shop, created: id.Time(), work: w})
+		l.hot.put(id, &hotOne{tenant: f.t, dek: f.dek, shop: f.shop, work: w})
 		return nil
 	})
 	return w, err
@@ -215,14 +215,14 @@ func (l *Ledger) Ready(w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Looku
 		}
 	}
 	hashes := index(t, lk)
-	err = l.do(func(tx *tx) error { return tx.ready(w, t, sealed, hashes, ttl) })
+	err = l.do(func(tx *tx) error { return tx.ready(w, t, dek, sealed, hashes, ttl) })
 	if err != nil {
 		return nil, err
 	}
 	return ids, nil
 }
 
-func (t *tx) ready(w *waxwing.Work, tn *tenant, sealed []sealedDraft, hashes []ledger.Hash, ttl time.Duration) error {
+func (t *tx) ready(w *waxwing.Work, tn *tenant, dek ledger.Key, sealed []sealedDraft, hashes []ledger.Hash, ttl time.Duration) error {
 	now := t.now.UnixMilli()
 	n, err := t.exec(`UPDATE confirmations SET state='ready', reason='', due=NULL, released=?, messages=?, trail=trail||?
 		WHERE id=? AND state=? AND event=? AND messages=? AND dek IS NOT NULL`,
@@ -249,7 +249,7 @@ func (t *tx) ready(w *waxwing.Work, tn *tenant, sealed []sealedDraft, hashes []l
 		}
 		if state == waxwing.Queued && !kept {
 			kept = true
-			t.rememberMessage(id, tn, sealed[i].d)
+			t.rememberMessage(id, tn, dek, w.Shop, sealed[i].d)
 		}
 	}
 	if !kept {
@@ -258,15 +258,11 @@ func (t *tx) ready(w *waxwing.Work, tn *tenant, sealed []sealedDraft, hashes []l
 	return nil
 }
 
-func (t *tx) rememberMessage(id waxwing.ID, tn *tenant, d *waxwing.Draft) {
+func (t *tx) rememberMessage(id waxwing.ID, tn *tenant, dek ledger.Key, shop waxwing.ShopID, d *waxwing.Draft) {
 	out := outgoing(id, tn, d.Channel, &envelope{d.From, d.To, d.MessageID, d.SMTPUTF8, d.EightBit}, d.Data)
 	conf := id &^ (idStep - 1)
 	t.after = append(t.after, func() {
-		if h := t.l.hot.get(conf); h != nil {
-			n := *h
-			n.work, n.out = nil, out
-			t.l.hot.put(conf, &n)
-		}
+		t.l.hot.put(conf, &hotOne{tenant: tn, dek: dek, shop: shop, out: out})
 	})
 }
 

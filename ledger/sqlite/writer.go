@@ -38,6 +38,14 @@ func (f fault) Unwrap() error { return f.err }
 const (
 	maxGroup    = 512
 	anchorEvery = time.Minute
+
+	// Under load a commit waits this long for company: a group of 64 costs a
+	// fifth of what groups of 8 do, for the sync and the pages it writes are
+	// shared. A group that came with fewer than gatherFrom is not load, and
+	// nobody waits.
+	gather       = time.Millisecond
+	gatherFrom   = 4
+	gatherEnough = 128
 )
 
 // do submits an op and waits until it is on disk.
@@ -68,6 +76,7 @@ func (l *Ledger) write() {
 	tick := time.NewTicker(anchorEvery)
 	defer tick.Stop()
 	group := make([]*op, 0, maxGroup)
+	busy := false
 	for {
 		group = group[:0]
 		select {
@@ -84,7 +93,11 @@ func (l *Ledger) write() {
 			}
 			group = append(group, <-l.ops)
 		}
+		if busy && len(l.ops) < gatherEnough {
+			time.Sleep(gather)
+		}
 		group = l.fill(group)
+		busy = len(group) >= gatherFrom
 		l.commit(group)
 	}
 }

@@ -1,0 +1,145 @@
+// Command waxwing sends the confirmation for every completed order: exactly
+// one, in the customer's language, with a record that proves it.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/waxwinghq/waxwing/config"
+)
+
+// cli is the command line; its tags are the help.
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Run the daemon: webhooks and API in, confirmations out. SIGTERM drains."`
+	Demo    demoCmd    `cmd:"" help:"Run a demonstration with invented orders and a built-in mailbox; nothing leaves this machine."`
+	Check   checkCmd   `cmd:"" help:"Check a configuration file and say what is wrong with it: line, column and remedy."`
+	Preview previewCmd `cmd:"" help:"Render a shop's event without sending it."`
+	Ledger  ledgerCmd  `cmd:"" help:"Look into the ledger: list, show, verify, export."`
+	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the configuration file, for editors."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// streams are where a command reads and writes; tests give their own.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+const about = `Waxwing sends the confirmation for every completed order: exactly one, in the customer's language, with a record that proves it.
+
+Begin with "waxwing demo". A configuration to start from is in config/examples; "waxwing check -c FILE" explains what is wrong with yours.`
+
+func main() { os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})) }
+
+// run is main without the process: it returns the exit status.
+func run(args []string, s streams) int {
+	var c cli
+	status := -1
+	p, err := kong.New(&c, kong.Name("waxwing"), kong.Description(about), kong.UsageOnError(), kong.Writers(s.out, s.err),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(code int) { status = code }))
+	if err != nil {
+		_, _ = fmt.Fprintln(s.err, "waxwing:", err)
+		return 1
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	ctx, err := p.Parse(args)
+	if status >= 0 {
+		return status // help was asked for
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(s.err, "waxwing: %v\nRun \"waxwing --help\", or \"waxwing COMMAND --help\".\n", err)
+		return 2
+	}
+	if err := ctx.Run(s); err != nil {
+		_, _ = fmt.Fprintln(s.err, "waxwing:", err)
+		return 1
+	}
+	return 0
+}
+
+// configFlag names the configuration file.
+type configFlag struct {
+	Config string `short:"c" placeholder:"FILE" help:"The configuration file." default:"waxwing.yaml"`
+}
+
+func (f configFlag) load() (*config.Config, error) { return config.Load(f.Config) }
+
+func newLog(c config.Log, w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(orElse(c.Level, "info"))) // the file was checked
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+type checkCmd struct{ configFlag }
+
+// Run checks everything that serve would, short of opening the ledger.
+func (c checkCmd) Run(s streams) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	if _, err := newComposer(cfg, slog.New(slog.NewTextHandler(s.err, nil))); err != nil {
+		return fmt.Errorf("%s: %w", c.Config, err)
+	}
+	ps, err := openProviders(cfg)
+	for _, p := range ps {
+		closeNow(p)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Config, err)
+	}
+	shops := 0
+	for _, t := range cfg.Tenants {
+		shops += len(t.Shops)
+	}
+	_, err = fmt.Fprintf(s.out, "%s is good: %d tenants, %d shops, %d providers, %d stages.\n", c.Config, len(cfg.Tenants), shops,
+		len(cfg.Providers), len(cfg.Pipeline))
+	return err
+}
+
+type schemaCmd struct{}
+
+// Run prints the schema.
+func (schemaCmd) Run(s streams) error {
+	b, err := config.Schema()
+	if err != nil {
+		return err
+	}
+	_, err = s.out.Write(b)
+	return err
+}
+
+type versionCmd struct{}
+
+// Run prints what was built, of what.
+func (versionCmd) Run(s streams) error {
+	v, rev := "devel", ""
+	if b, ok := debug.ReadBuildInfo(); ok {
+		v = b.Main.Version
+		for _, k := range b.Settings {
+			if k.Key == "vcs.revision" {
+				rev = " " + k.Value
+			}
+		}
+		_, err := fmt.Fprintf(s.out, "waxwing %s%s %s\n", v, rev, b.GoVersion)
+		return err
+	}
+	_, err := fmt.Fprintln(s.out, "waxwing", strings.TrimSpace(v+rev))
+	return err
+}
+
+var errProblems = errors.New("the ledger is not as it was written")

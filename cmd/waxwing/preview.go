@@ -1,0 +1,133 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/locales"
+	"github.com/waxwinghq/waxwing/pipeline"
+	"github.com/waxwinghq/waxwing/templates"
+)
+
+type previewCmd struct {
+	configFlag
+	Event  string `arg:"" help:"The event as the shop sends it, JSON; - reads standard input."`
+	Tenant string `help:"Whose brand and templates. Without a configuration file an invented one is used." default:"acme"`
+	Shop   string `help:"The shop, or its format: shopify, woocommerce, generic." default:"shopify"`
+	Topic  string `help:"The webhook's topic, where the event does not show it." placeholder:"orders/paid"`
+	Locale string `help:"Render in this language, whatever the order says." placeholder:"de"`
+	Format string `enum:"html,text,eml,json,sms" default:"html" help:"What to print: html, text, eml, json (the order as read), sms."`
+}
+
+// Run renders one event to standard output.
+func (c previewCmd) Run(s streams) error {
+	raw, err := readEvent(c.Event, s.in)
+	if err != nil {
+		return err
+	}
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	t, ok := cfg.Tenants[c.Tenant]
+	if !ok {
+		return fmt.Errorf("--tenant: %q is not in %s", c.Tenant, c.Config)
+	}
+	format := pipeline.FormatOf(t.Shops[c.Shop].Format, c.Shop)
+	f, ok := formats()[format]
+	if !ok {
+		return fmt.Errorf("--shop: tenant %s has no shop %q, and there is no format of that name (shopify, woocommerce, generic)", c.Tenant, c.Shop)
+	}
+	key, err := f.Key(c.Topic, raw)
+	if err != nil {
+		return fmt.Errorf("%s: would be quarantined: %w", c.Event, err)
+	}
+	if key.Ignore != "" {
+		return fmt.Errorf("%s: would be ignored: %s", c.Event, key.Ignore)
+	}
+	o, err := f.Normalise(c.Topic, raw)
+	if err != nil {
+		return fmt.Errorf("%s: would be quarantined: %w", c.Event, err)
+	}
+	o.Shop = waxwing.ShopID(c.Shop)
+	return c.render(cfg, o, s)
+}
+
+func readEvent(path string, in io.Reader) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(io.LimitReader(in, 8<<20))
+	}
+	return os.ReadFile(path)
+}
+
+// config loads the file, or where the default one does not exist an invented
+// tenant, so that a template can be tried with nothing set up.
+func (c previewCmd) config() (*config.Config, error) {
+	if _, err := os.Stat(c.Config); errors.Is(err, fs.ErrNotExist) && c.Config == "waxwing.yaml" {
+		return &config.Config{Tenants: map[string]config.Tenant{c.Tenant: {Name: "Acme Outfitters", From: "orders@acme.example",
+			SupportURL: "https://acme.example/help", TrackingURL: "https://acme.example/track/{order}", Locales: locales.Tags()}}}, nil
+	}
+	return c.load()
+}
+
+func (c previewCmd) render(cfg *config.Config, o *waxwing.Order, s streams) error {
+	log := slog.New(slog.NewTextHandler(s.err, nil))
+	x, err := newComposer(cfg, log)
+	if err != nil {
+		return err
+	}
+	v := x.voices[waxwing.TenantID(c.Tenant)]
+	in := x.input(v, o)
+	if c.Locale != "" {
+		l, ok := x.catalogue.Locale(c.Locale)
+		if !ok {
+			return fmt.Errorf("--locale: %q is not built in; there are %s", c.Locale, strings.Join(locales.Tags(), ", "))
+		}
+		in.Locale = l
+		own := *v.t
+		own.Locales = []string{c.Locale}
+		v.t = &own
+		o.Locale = c.Locale
+	}
+	w := &waxwing.Work{Tenant: waxwing.TenantID(c.Tenant), Token: "preview"}
+	var m templates.Mail
+	switch c.Format {
+	case "json":
+		e := json.NewEncoder(s.out)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		return e.Encode(o)
+	case "sms":
+		_, err = fmt.Fprintln(s.out, v.set.SMS(in))
+		return err
+	case "eml":
+		d, err := x.Email(w, o, time.Now())
+		if err != nil {
+			return fmt.Errorf("no mail: %w", err)
+		}
+		_, err = s.out.Write(d.Data)
+		return err
+	}
+	if err := v.set.Render(in, &m); err != nil {
+		var fb *templates.FallbackError
+		if !errors.As(err, &fb) {
+			return err
+		}
+		_, _ = fmt.Fprintln(s.err, "waxwing:", err)
+	}
+	if c.Format == "text" {
+		_, err = fmt.Fprintf(s.out, "Subject: %s\n\n%s", m.Subject, m.Text)
+		return err
+	}
+	_, err = s.out.Write(m.HTML)
+	return err
+}

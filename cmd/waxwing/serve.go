@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+type serveCmd struct{ configFlag }
+
+// Run runs the daemon until SIGTERM or SIGINT. A second signal ends it at once.
+func (c serveCmd) Run(s streams) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	log := newLog(cfg.Log, s.err)
+	start := time.Now()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+	d, err := Start(cfg, log, Extras{})
+	if err != nil {
+		return err
+	}
+	log.Info("ready", "listen", d.Addr(), "tenants", len(cfg.Tenants), "instance", d.ledger.Instance(),
+		"taken_over", d.ledger.TakenOver(), "took", time.Since(start).Round(time.Millisecond))
+	select {
+	case sig := <-signals:
+		log.Info("stopping: waiting for verdicts", "signal", sig.String(), "limit", cfg.Limits.Drain.D())
+	case err := <-d.Fatal():
+		return fmt.Errorf("ended because nothing may be written any more: %w", err)
+	}
+	go func() {
+		<-signals
+		log.Warn("second signal: ending at once; what is at its commit point stays uncertain")
+		os.Exit(1)
+	}()
+	if err := d.Stop(); err != nil {
+		return err
+	}
+	log.Info("stopped", "took", time.Since(start).Round(time.Millisecond))
+	return nil
+}
+
+func closeNow(p provider) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = p.Close(ctx) // nothing was offered
+}
