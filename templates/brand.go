@@ -72,12 +72,16 @@ func safeURL(s string) bool {
 	if len(s) < 9 || len(s) > 2000 || !strings.EqualFold(s[:8], "https://") {
 		return false
 	}
+	ascii := true
 	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c == 0x7f || strings.IndexByte("\"'<>\\^`{|}", c) >= 0 {
+		switch urlBytes[s[i]] {
+		case urlNever:
 			return false
+		case urlForeign:
+			ascii = false
 		}
 	}
-	if !utf8.ValidString(s) || hasRTL(s) || strings.ContainsFunc(s, invisible) {
+	if !ascii && (!utf8.ValidString(s) || hasRTL(s) || strings.ContainsFunc(s, invisible)) {
 		return false
 	}
 	host, _, _ := strings.Cut(s[8:], "/")
@@ -88,6 +92,25 @@ func safeURL(s string) bool {
 	}
 	return true
 }
+
+// What a byte may do in an address.
+const (
+	urlPlain byte = iota
+	urlNever
+	urlForeign // part of a letter beyond ASCII
+)
+
+var urlBytes = func() (t [256]byte) {
+	for c := range t {
+		switch {
+		case c <= ' ' || c == 0x7f || strings.IndexByte("\"'<>\\^`{|}", byte(c)) >= 0:
+			t[c] = urlNever
+		case c >= 0x80:
+			t[c] = urlForeign
+		}
+	}
+	return t
+}()
 
 // invisible finds spaces and marks that would hide what an address is.
 func invisible(r rune) bool {

@@ -38,19 +38,23 @@ func appendHTML[T string | []byte](b []byte, v T) []byte {
 // appendPlain breaks what looks like a link: a value is never a URL, and mail
 // clients turn "https://..." and "www...." in plain text into links.
 func appendPlain[T string | []byte](b []byte, v T) []byte {
+	start := 0
 	for i := range len(v) {
 		c := v[i]
+		if c != '\n' && c != '\r' && c != '/' && c != '.' {
+			continue
+		}
 		switch {
 		case c == '\n' || c == '\r':
-			c = ' '
-		case c == '/' && i > 0 && v[i-1] == ':':
-			b = append(b, ' ')
-		case c == '.' && i >= 3 && v[i-1]|0x20 == 'w' && v[i-2]|0x20 == 'w' && v[i-3]|0x20 == 'w':
-			b = append(b, ' ')
+			b = append(append(b, v[start:i]...), ' ')
+			start = i + 1
+		case c == '/' && i > 0 && v[i-1] == ':',
+			c == '.' && i >= 3 && v[i-1]|0x20 == 'w' && v[i-2]|0x20 == 'w' && v[i-3]|0x20 == 'w':
+			b = append(append(b, v[start:i]...), ' ')
+			start = i
 		}
-		b = append(b, c)
 	}
-	return b
+	return append(b, v[start:]...)
 }
 
 // Limits of a value's length in the mail, in runes. No honest value is longer;

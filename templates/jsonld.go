@@ -2,6 +2,7 @@ package templates
 
 import (
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -62,8 +63,8 @@ func (v *view) jsonOffers(j *jsonWriter) {
 		j.open("itemOffered", "Product")
 		j.text("name", it.Name)
 		j.text("sku", it.SKU)
-		j.link("url", it.URL)
-		j.link("image", it.ImageURL)
+		j.checked("url", it.URL, v.items[i].text[iURL])
+		j.checked("image", it.ImageURL, v.items[i].text[iImage])
 		j.close()
 		if known(it.Unit) {
 			j.money("price", "priceCurrency", *it.Unit)
@@ -124,12 +125,22 @@ func (j *jsonWriter) text(k, s string) {
 	if s == "" {
 		return
 	}
+	if len(s) > maxJSON { // an address is never this long, a text is cut
+		s = strings.ToValidUTF8(s[:maxJSON], "")
+	}
 	j.key(k)
 	j.b = appendJSONString(j.b, s)
 }
 
 func (j *jsonWriter) link(k, s string) {
 	if safeURL(s) {
+		j.text(k, s)
+	}
+}
+
+// checked writes a link that the view has judged already.
+func (j *jsonWriter) checked(k, s string, ok []byte) {
+	if ok != nil {
 		j.text(k, s)
 	}
 }
@@ -190,12 +201,28 @@ const hexDigits = "0123456789abcdef"
 // maxJSON bounds a string of the block, in bytes.
 const maxJSON = 400
 
+// jsonPlain are the bytes that stand for themselves in a JSON string within
+// HTML's script element.
+var jsonPlain = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' && c != '\''
+	}
+	return t
+}()
+
 // appendJSONString appends a JSON string that is also safe within HTML's script
 // element: <, > and & are escaped, as are line separators and direction controls.
 func appendJSONString(b []byte, s string) []byte {
 	b = append(b, '"')
-	begin := len(b)
-	for i := 0; i < len(s) && len(b)-begin < maxJSON; {
+	for i := 0; i < len(s); {
+		start := i
+		for i < len(s) && jsonPlain[s[i]] {
+			i++
+		}
+		b = append(b, s[start:i]...)
+		if i == len(s) {
+			break
+		}
 		c := s[i]
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(s[i:])
@@ -208,13 +235,10 @@ func appendJSONString(b []byte, s string) []byte {
 			continue
 		}
 		i++
-		switch {
-		case c == '"' || c == '\\':
+		if c == '"' || c == '\\' {
 			b = append(b, '\\', c)
-		case c < 0x20 || c == '<' || c == '>' || c == '&' || c == '\'' || c == 0x7f:
+		} else {
 			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-		default:
-			b = append(b, c)
 		}
 	}
 	return append(b, '"')

@@ -85,8 +85,7 @@ func (v *view) leave(int) {}
 // message appends a message with its values. Its own words are trusted but may
 // hold what HTML escapes.
 func (v *view) message(b []byte, m locales.Message, esc escape) []byte {
-	n := v.pieces()
-	for _, p := range v.locale.Parts(m, n) {
+	for _, p := range v.locale.Parts(m, v.bought) {
 		if esc == escapeHTML {
 			b = appendHTML(b, p.Text)
 		} else {

@@ -56,7 +56,11 @@ func sum(list []waxwing.Adjustment) (m waxwing.Money) {
 	return m
 }
 
+// row adds a row. The amount of an unknown currency is no amount.
 func (v *view) row(label []byte, m waxwing.Money) *rowView {
+	if !waxwing.ValidCurrency(m.Currency) {
+		return &rowView{}
+	}
 	v.rows = append(v.rows, rowView{text: [rSaving][]byte{label, v.money(m)}})
 	return &v.rows[len(v.rows)-1]
 }
@@ -104,18 +108,23 @@ func (v *view) label(title string, plain, titled locales.Message) []byte {
 }
 
 // shipping makes the rows of what the delivery costs; free is a word, not 0.00.
+// The order's total of it counts, where the shop gives one.
 func (v *view) shipping() {
 	o := v.order
-	if o.ShippingTotal.Minor == 0 && sum(o.Ship).Minor == 0 {
-		if len(o.Ship) > 0 && !o.Delivery.Pickup {
-			v.rows = append(v.rows, rowView{text: [rSaving][]byte{
-				v.label(o.Ship[0].Title, locales.MsgShipping, locales.MsgShippingTitled),
-				v.own(v.locale.Text(locales.MsgFree)),
-			}})
-		}
+	cost := o.ShippingTotal
+	if cost.Currency == "" {
+		cost = sum(o.Ship)
+	}
+	if cost.Minor != 0 {
+		v.titled(o.Ship, cost, locales.MsgShipping, locales.MsgShippingTitled, false)
 		return
 	}
-	v.titled(o.Ship, o.ShippingTotal, locales.MsgShipping, locales.MsgShippingTitled, false)
+	if len(o.Ship) > 0 && !o.Delivery.Pickup {
+		v.rows = append(v.rows, rowView{text: [rSaving][]byte{
+			v.label(o.Ship[0].Title, locales.MsgShipping, locales.MsgShippingTitled),
+			v.own(v.locale.Text(locales.MsgFree)),
+		}})
+	}
 }
 
 // taxes makes a row for each tax, in the given frame.

@@ -25,7 +25,8 @@ type view struct {
 	brand  *Brand
 	locale *locales.Locale
 	// items limits how many lines are listed.
-	limit int
+	limit  int
+	bought int64 // how many pieces
 
 	arena []byte
 	root  [fItems][]byte
@@ -64,6 +65,7 @@ func (v *view) fill(in *Input, limit int) {
 	clear(v.spans[:])
 	clear(v.args[:])
 	v.font = fonts(v.locale.Tag())
+	v.bought = pieces(v.order)
 	v.fillHead()
 	v.fillLinks()
 	v.fillItems()
@@ -75,7 +77,7 @@ func (v *view) fill(in *Input, limit int) {
 	v.root[fIntro] = v.own(v.locale.Text(v.intro()))
 	v.root[fPreheader] = v.root[fIntro]
 	if v.root[fTotal] != nil && v.root[fBrandName] != nil {
-		v.root[fPreheader] = v.compose(locales.MsgPreheader, v.pieces())
+		v.root[fPreheader] = v.compose(locales.MsgPreheader, v.bought)
 	}
 }
 
@@ -94,7 +96,9 @@ func (v *view) fillHead() {
 		v.root[fNumber] = v.outside(o.ID, 60)
 	}
 	v.root[fNote] = v.outside(o.Note, maxNote)
-	v.root[fDate] = v.since(func(b []byte) []byte { return l.AppendDate(b, o.PlacedAt, locales.Long) })
+	if validDay(o.PlacedAt) {
+		v.root[fDate] = v.since(func(b []byte) []byte { return l.AppendDate(b, o.PlacedAt, locales.Long) })
+	}
 	v.flags.test = o.Test
 	whole, first := names(o, l.Tag())
 	v.root[fCustomer] = v.outside(whole, 80)
@@ -190,13 +194,13 @@ func (v *view) fillItems() {
 	if more := len(o.Items) - len(v.items); more > 0 {
 		v.root[fMoreItems] = v.compose(locales.MsgMoreItems, int64(more))
 	}
-	v.root[fItemCount] = v.number(v.pieces())
+	v.root[fItemCount] = v.number(v.bought)
 }
 
 // pieces counts what was bought.
-func (v *view) pieces() (n int64) {
-	for i := range v.order.Items {
-		n += max(v.order.Items[i].Quantity, 0)
+func pieces(o *waxwing.Order) (n int64) {
+	for i := range o.Items {
+		n += max(o.Items[i].Quantity, 0)
 	}
 	return n
 }
@@ -228,7 +232,7 @@ func (v *view) addItem(it *waxwing.Item) {
 	if known(it.Total) {
 		x.text[iTotal] = v.money(*it.Total)
 	}
-	if it.Discount.Minor > 0 && it.Discount.Currency != "" {
+	if it.Discount.Minor > 0 && waxwing.ValidCurrency(it.Discount.Currency) {
 		v.args[locales.ArgAmount] = v.money(it.Discount)
 		x.text[iSaving] = v.compose(locales.MsgLineSaving, 0)
 	}
@@ -256,7 +260,7 @@ func (v *view) addItem(it *waxwing.Item) {
 	x.props.to = len(v.props)
 }
 
-func known(m *waxwing.Money) bool { return m != nil && m.Currency != "" }
+func known(m *waxwing.Money) bool { return m != nil && waxwing.ValidCurrency(m.Currency) }
 
 // stockMessage returns the words for a stock state, and whether it is good news.
 func stockMessage(s waxwing.Stock) (m locales.Message, good, ok bool) {
@@ -281,7 +285,9 @@ func stockMessage(s waxwing.Stock) (m locales.Message, good, ok bool) {
 
 func (v *view) fillDelivery() {
 	d, l := &v.order.Delivery, v.locale
-	v.root[fWindow] = v.since(func(b []byte) []byte { return l.AppendRange(b, d.From, d.To, locales.Long) })
+	if (d.From.IsZero() || validDay(d.From)) && (d.To.IsZero() || validDay(d.To)) {
+		v.root[fWindow] = v.since(func(b []byte) []byte { return l.AppendRange(b, d.From, d.To, locales.Long) })
+	}
 	label := locales.MsgDelivery
 	if d.Pickup {
 		label = locales.MsgPickup
@@ -358,15 +364,22 @@ func (v *view) url(s string) []byte {
 	return v.own(s)
 }
 
+// money keeps an amount, nil where its currency is none.
 func (v *view) money(m waxwing.Money) []byte {
 	start := len(v.arena)
-	if v.locale.RTL() {
-		v.arena = append(v.arena, isolate...)
-		v.arena = v.locale.AppendMoney(v.arena, m)
-		v.arena = append(v.arena, endIsolate...)
-	} else {
-		v.arena = v.locale.AppendMoney(v.arena, m)
+	if !v.locale.RTL() {
+		if v.arena = v.locale.AppendMoney(v.arena, m); len(v.arena) == start {
+			return nil
+		}
+		return v.arena[start:len(v.arena):len(v.arena)]
 	}
+	v.arena = append(v.arena, isolate...)
+	begin := len(v.arena)
+	if v.arena = v.locale.AppendMoney(v.arena, m); len(v.arena) == begin {
+		v.arena = v.arena[:start]
+		return nil
+	}
+	v.arena = append(v.arena, endIsolate...)
 	return v.arena[start:len(v.arena):len(v.arena)]
 }
 
