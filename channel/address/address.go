@@ -159,6 +159,9 @@ func asciiDomain(s string) (string, error) {
 	// ASCII names take the short way, except that A-labels are checked to be
 	// what a U-label becomes.
 	if wide || strings.Contains(strings.ToLower(s), "xn--") {
+		if checkWide(s) != nil { // IDNA would map what is invisible away
+			return "", ErrUnicode
+		}
 		a, err := idna.Lookup.ToASCII(s)
 		if err != nil {
 			return "", ErrDomain

@@ -190,8 +190,9 @@ func (l *link) cut() {
 // quit ends the conversation politely; what comes of it changes nothing.
 func (l *link) quit() {
 	l.out = append(l.out[:0], "QUIT\r\n"...)
-	if l.job = nil; l.write(nil, l.out, time.Second) == nil {
-		l.deadline = time.Now().Add(time.Second)
+	patience := min(time.Second, l.s.cfg.Timeouts.Reset) // it holds up Close
+	if l.job = nil; l.write(nil, l.out, patience) == nil {
+		l.deadline = time.Now().Add(patience)
 		_, _ = l.readReply(nil)
 	}
 	_ = l.nc.Close()
@@ -200,7 +201,7 @@ func (l *link) quit() {
 // settle reads what a refused message left unread and clears its transaction.
 // Any surprise costs the connection, never a verdict.
 func (l *link) settle() {
-	patience := min(30*time.Second, l.s.cfg.Timeouts.Mail)
+	patience := l.s.cfg.Timeouts.Reset
 	l.job, l.deadline = nil, time.Now().Add(patience)
 	for ; l.owed > 0 && !l.broken; l.owed-- {
 		r, err := l.readReply(nil)

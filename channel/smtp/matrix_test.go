@@ -44,6 +44,7 @@ type gate struct {
 	fired <-chan struct{}
 	total int
 	open  bool
+	cut   func(n int) int // where in a write of n bytes; nil: in the middle
 }
 
 func (g *gate) Write(b []byte) (int, error) {
@@ -51,7 +52,11 @@ func (g *gate) Write(b []byte) (int, error) {
 		return g.TCPConn.Write(b)
 	}
 	g.open = true
-	n, err := g.TCPConn.Write(b[:len(b)/2])
+	at := len(b) / 2
+	if g.cut != nil {
+		at = g.cut(len(b))
+	}
+	n, err := g.TCPConn.Write(b[:at])
 	if err != nil {
 		return n, err
 	}
@@ -178,7 +183,7 @@ func runCell(t *testing.T, mode string, c cell, server *tls.Config, pool *x509.C
 }
 
 func allTimeouts(d time.Duration) smtp.Timeouts {
-	return smtp.Timeouts{Connect: d, Banner: d, Hello: d, TLS: d, Auth: d, Mail: d, Rcpt: d, Data: d, Block: d, Dot: d}
+	return smtp.Timeouts{Connect: d, Banner: d, Hello: d, TLS: d, Auth: d, Mail: d, Rcpt: d, Data: d, Block: d, Dot: d, Reset: d}
 }
 
 func shorten(t *smtp.Timeouts, phase string, d time.Duration) {
@@ -193,8 +198,10 @@ func shorten(t *smtp.Timeouts, phase string, d time.Duration) {
 		t.TLS = d
 	case "auth":
 		t.Auth = d
-	case "mail", "reset":
+	case "mail":
 		t.Mail = d
+	case "reset":
+		t.Reset = d
 	case "rcpt":
 		t.Rcpt = d
 	case "data":

@@ -95,7 +95,7 @@ func (l *link) readReply(see func(text []byte, first bool)) (r reply, err error)
 	kept := text[:0]
 	for n := 0; ; n++ {
 		if n == maxLines {
-			return r, errGarbled
+			return reply{}, errGarbled
 		}
 		b, err := l.readLine()
 		if err != nil {

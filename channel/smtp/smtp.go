@@ -42,6 +42,7 @@ type Timeouts struct {
 	Data    time.Duration // DATA (2 min)
 	Block   time.Duration // each write of up to 64 KiB (3 min)
 	Dot     time.Duration // the reply to the dot (10 min): a shorter one makes duplicates
+	Reset   time.Duration // RSET and QUIT, which change nothing (10 s)
 	Idle    time.Duration // how long an unused connection is kept (30 s)
 	// Guard is how long after the start of the commit the dot may still be
 	// written (5 s). Later than that, another instance may have taken over.
@@ -94,6 +95,7 @@ func (c Config) withDefaults() Config {
 	set(&t.Data, 2*time.Minute)
 	set(&t.Block, 3*time.Minute)
 	set(&t.Dot, 10*time.Minute)
+	set(&t.Reset, 10*time.Second)
 	set(&t.Idle, 30*time.Second)
 	set(&t.Guard, 5*time.Second)
 	if c.TLS == "" {

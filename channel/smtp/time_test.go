@@ -234,4 +234,3 @@ func TestCloseCutsWhatDoesNotEnd(t *testing.T) {
 		}
 	})
 }
-
