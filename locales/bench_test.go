@@ -27,3 +27,11 @@ func BenchmarkRange(b *testing.B) {
 		buf = l.AppendRange(buf[:0], from, to, Long)
 	}
 }
+
+func BenchmarkChoose(b *testing.B) {
+	offered := []string{"en", "de", "fr", "ja", "ar"}
+	b.ReportAllocs()
+	for b.Loop() {
+		Choose(offered, "fr-CA")
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
@@ -161,6 +162,9 @@ func newMessage(l *Locale, m *i18n.Message) (message, error) {
 	texts := [numForms]string{m.Other, m.Zero, m.One, m.Two, m.Few, m.Many}
 	var msg message
 	for f, s := range texts {
+		if strings.ContainsFunc(s, unicode.IsControl) {
+			return msg, errors.New("holds a line break or control character: a message is one line")
+		}
 		parts, err := cutParts(s)
 		if err != nil {
 			return msg, err

@@ -195,11 +195,11 @@ func TestLoad(t *testing.T) {
 	}
 	_, err = Load(fstest.MapFS{
 		"xx.json": {Data: []byte(`{}`)},
-		"de.json": {Data: []byte(`{"a": "{{.Nmae}}", "b": {"one": "x"}, "c": "{{#x}}"}`)},
+		"de.json": {Data: []byte(`{"a": "{{.Nmae}}", "b": {"one": "x"}, "c": "{{#x}}", "d": "a\\nBcc: x"}`)},
 		"pl.json": {Data: []byte(`{"a": {"one": "x", "other": "y"}}`)},
 		"fr.json": {Data: []byte(`{`)},
 	})
-	for _, want := range []string{"xx.json: not a built-in locale", "{{.Nmae}}", `message "b": has no text`, `"c": placeholder {{#x}}`, "pl also needs the plural forms few, many", "fr.json: "} {
+	for _, want := range []string{"xx.json: not a built-in locale", "{{.Nmae}}", `message "b": has no text`, `"c": placeholder {{#x}}`, "pl also needs the plural forms few, many", "fr.json: ", `"d": holds a line break`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the error lacks %q: %v", want, err)
 		}

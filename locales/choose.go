@@ -2,6 +2,7 @@ package locales
 
 import (
 	"strings"
+	"sync"
 
 	"golang.org/x/text/language"
 )
@@ -27,6 +28,11 @@ func match(offered []string, want string) string {
 	if want == "" || len(want) > 35 {
 		return ""
 	}
+	for _, tag := range offered {
+		if tag == want {
+			return tag
+		}
+	}
 	w, err := language.Parse(strings.ReplaceAll(strings.TrimSpace(want), "_", "-"))
 	if err != nil || w == language.Und {
 		return ""
@@ -39,17 +45,12 @@ func match(offered []string, want string) string {
 	region, _ := w.Region()
 	best := ""
 	for _, tag := range offered {
-		o, err := language.Parse(tag)
-		if err != nil {
-			continue
-		}
-		ob, _ := o.Base()
-		os, _ := o.Script()
-		if ob != base || os != script {
+		o, ok := tongues()[tag]
+		if !ok || o.base != base || o.script != script {
 			continue
 		}
 		// A locale of the same region wins over one that merely speaks the language.
-		if or, _ := o.Region(); or == region {
+		if o.region == region {
 			return tag
 		}
 		if best == "" {
@@ -58,6 +59,26 @@ func match(offered []string, want string) string {
 	}
 	return best
 }
+
+// tongue is what a tag means, with its likely script and region filled in.
+type tongue struct {
+	base   language.Base
+	script language.Script
+	region language.Region
+}
+
+// tongues holds the built-in locales; no others can be offered.
+var tongues = sync.OnceValue(func() map[string]tongue {
+	all := map[string]tongue{}
+	for _, tag := range Tags() {
+		t := language.Make(tag)
+		base, _ := t.Base()
+		script, _ := t.Script()
+		region, _ := t.Region()
+		all[tag] = tongue{base, script, region}
+	}
+	return all
+})
 
 // countries lists where one of the twelve languages is what shops speak to
 // everyone. Countries of several languages (CH, BE, CA, LU) are left out:

@@ -16,7 +16,7 @@ type Brand struct {
 	Name string
 	// FromName is what the mail's From shows, where it is not Name.
 	FromName string
-	// LogoURL is an https address, shown 44 px high and at most 220 px wide.
+	// LogoURL is an https address, shown 44 px high.
 	LogoURL string
 	// HomeURL is the shop's own page; the logo leads there.
 	HomeURL string

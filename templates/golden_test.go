@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
@@ -133,4 +134,25 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.tag, got, c.want)
 		}
 	}
+}
+
+// One set serves many mails at a time.
+func TestConcurrently(t *testing.T) {
+	s, brand := builtin(t), &Brand{Name: "Unchecked", Color: "#123456"}
+	var wg sync.WaitGroup
+	for _, tag := range locales.Tags() {
+		wg.Go(func() {
+			in := &Input{Order: richOrder(tag), Brand: brand, Locale: locale(t, tag)}
+			var first, m Mail
+			if err := s.Render(in, &first); err != nil {
+				t.Error(err)
+			}
+			for range 20 {
+				if err := s.Render(in, &m); err != nil || !bytes.Equal(m.HTML, first.HTML) {
+					t.Errorf("%s: %v", tag, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -293,3 +293,43 @@ func TestMissingData(t *testing.T) {
 		}
 	}
 }
+
+// Whatever an order holds, there is a mail, small enough, with the structure of
+// its like.
+func FuzzRender(f *testing.F) {
+	f.Add("Anna", "#1042", "Wool Jacket", "https://acme.example/x", int64(2), int64(1999), "USD", uint8(0))
+	f.Add(hostile, hostile, hostile, hostile, int64(-1), int64(-1<<62), "\x00", uint8(11))
+	f.Add("ליאת", "\u202e1", "ｱ\xff", "https://a\u200b.b", int64(1<<62), int64(1<<62), "KWD", uint8(7))
+	f.Fuzz(func(t *testing.T, name, number, item, link string, quantity, minor int64, currency string, which uint8) {
+		if len(name)+len(number)+len(item)+len(link) > 4000 {
+			return
+		}
+		tag := locales.Tags()[int(which)%len(locales.Tags())]
+		render := func(name, number, item string) *Mail {
+			o := richOrder(tag)
+			money := waxwing.Money{Minor: minor, Currency: currency}
+			o.Customer.FirstName, o.Number, o.Note = name, number, item
+			o.Items[0] = waxwing.Item{Name: item, SKU: "s", Variant: "v", Quantity: quantity, Unit: &money, Total: &money, Discount: money, URL: link, ImageURL: link}
+			o.Total, o.Tip, o.Links.Status = money, money, link
+			m := &Mail{}
+			if err := builtin(t).Render(&Input{Order: o, Brand: acme(t), Locale: locale(t, tag)}, m); err != nil {
+				t.Fatal(err)
+			}
+			return m
+		}
+		m := render(name, number, item)
+		if len(m.HTML) > 100_000 {
+			t.Errorf("%d bytes", len(m.HTML))
+		}
+		if strings.ContainsFunc(m.Subject, unicode.IsControl) {
+			t.Errorf("subject %q", m.Subject)
+		}
+		visible := func(s string) bool { return len(appendClean(nil, s, 9)) > 0 }
+		if visible(name) && visible(number) && visible(item) {
+			if a, b := structure(t, m.HTML), structure(t, render("n", "1", "i").HTML); a != b {
+				t.Errorf("a value changes the structure:\n%s", firstDifference(a, b))
+			}
+		}
+		checkLinks(t, m.HTML)
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -239,4 +240,19 @@ func FuzzTemplate(f *testing.F) {
 			t.Errorf("%q lets a value out:\n%s\n%s", src, a, b)
 		}
 	})
+}
+
+// The page of fields names every field.
+func TestFieldsAreDocumented(t *testing.T) {
+	raw, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, names := range scopeNames {
+		for name := range names {
+			if !strings.Contains(string(raw), "`"+name+"`") {
+				t.Errorf("README.md lacks %s", name)
+			}
+		}
+	}
 }
