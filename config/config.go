@@ -3,42 +3,51 @@
 // the reference page, both generated from these types.
 package config
 
-import (
-	"time"
-
-	"github.com/waxwinghq/waxwing"
-)
+import "github.com/waxwinghq/waxwing"
 
 // Config is one whole configuration file.
+//
+// The loader, the schema and the reference page read the fields' tags. yaml is
+// the key, without omitempty it must be given; default is written as in the
+// file; enum lists the choices of a text or of each entry of a list; min and
+// max bound numbers and durations; for names the type of provider that a key
+// belongs to; asis keeps "file:" in a secret from being read as a path.
 type Config struct {
-	// Data is the folder of the embedded ledger. One daemon at a time holds it.
+	// Data is the folder of the embedded ledger, relative to the working
+	// directory. One daemon at a time holds it.
 	Data string `yaml:"data,omitempty" default:"./data"`
-	HTTP HTTP   `yaml:"http,omitempty"`
+	// HTTP is the listener of webhooks, API and pages.
+	HTTP HTTP `yaml:"http,omitempty"`
 	// Keys says where the master key comes from that wraps all others.
 	Keys Keys `yaml:"keys,omitempty"`
 	// Providers carry messages; the pipeline names them.
 	Providers map[string]Provider `yaml:"providers"`
-	Tenants   map[string]Tenant   `yaml:"tenants"`
+	// Tenants are the merchants by name.
+	Tenants map[string]Tenant `yaml:"tenants"`
 	// Pipeline lists the stages in their order; queues stand between them.
+	// Left out, it is normalise, enrich, render, a queue, send by every SMTP
+	// provider in the order of their names, and a fallback by every Twilio one.
 	Pipeline []Stage `yaml:"pipeline,omitempty"`
-	Enrich   Enrich  `yaml:"enrich,omitempty"`
+	// Enrich holds the lookups by name.
+	Enrich Enrich `yaml:"enrich,omitempty"`
 	// Limits hold for all tenants.
-	Limits    Limits    `yaml:"limits,omitempty"`
+	Limits Limits `yaml:"limits,omitempty"`
+	// Retention says how long things are kept.
 	Retention Retention `yaml:"retention,omitempty"`
-	Log       Log       `yaml:"log,omitempty"`
-
-	file   string
-	source []byte
+	// Log is what the daemon writes to standard error.
+	Log Log `yaml:"log,omitempty"`
 }
 
 // HTTP is the listener of webhooks, API and pages.
 type HTTP struct {
+	// Listen is host:port; without a host every interface is listened on. TLS
+	// belongs to the proxy in front.
 	Listen string `yaml:"listen,omitempty" default:"127.0.0.1:8080"`
 	// AdminKeys open /metrics and every tenant's API. Without one, /metrics is
 	// open and the API takes tenants' keys only.
 	AdminKeys []Secret `yaml:"admin_keys,omitempty"`
 	// MaxBody is the largest request body in bytes.
-	MaxBody int64 `yaml:"max_body,omitempty" default:"1048576"`
+	MaxBody int64 `yaml:"max_body,omitempty" default:"1048576" min:"1024" max:"67108864"`
 }
 
 // Keys says where the master key is.
@@ -50,103 +59,135 @@ type Keys struct {
 
 // Provider is one way to hand messages over.
 type Provider struct {
+	// Type says what carries the messages: smtp carries e-mail, twilio texts.
 	Type string `yaml:"type" enum:"smtp,twilio"`
 
-	// SMTP.
-	Addr string `yaml:"addr,omitempty"`
-	TLS  string `yaml:"tls,omitempty" enum:"none,starttls,implicit" default:"starttls"`
-	Auth *Auth  `yaml:"auth,omitempty"`
+	// Addr is the mail server's host:port. An SMTP provider needs it.
+	Addr string `yaml:"addr,omitempty" for:"smtp"`
+	// TLS is none only for a relay in the same host or network; starttls is
+	// insisted on (port 587); implicit encrypts from the first byte (port 465).
+	TLS string `yaml:"tls,omitempty" enum:"none,starttls,implicit" default:"starttls" for:"smtp"`
+	// Auth logs in to the server; it needs TLS unless the server is this host.
+	Auth *Auth `yaml:"auth,omitempty" for:"smtp"`
 	// Connections is how many are kept at most: also the most attempts that one
 	// crash can leave uncertain.
-	Connections int `yaml:"connections,omitempty" default:"32"`
+	Connections int `yaml:"connections,omitempty" default:"32" min:"1" max:"1000"`
 	// Hello is the name given in EHLO, the host's own by default.
-	Hello string `yaml:"hello,omitempty"`
-	// CAFile holds further certificates to trust, PEM.
-	CAFile string `yaml:"ca_file,omitempty"`
+	Hello string `yaml:"hello,omitempty" for:"smtp"`
+	// CAFile is a PEM file of further certificates to trust, relative to the
+	// configuration file.
+	CAFile string `yaml:"ca_file,omitempty" for:"smtp"`
 
-	// Twilio.
-	BaseURL string `yaml:"base_url,omitempty" default:"https://api.twilio.com"`
-	Account string `yaml:"account,omitempty"`
-	Token   Secret `yaml:"token,omitempty"`
-	From    string `yaml:"from,omitempty"`
+	// BaseURL is where Twilio's API is; only a stand-in needs another.
+	BaseURL string `yaml:"base_url,omitempty" default:"https://api.twilio.com" for:"twilio"`
+	// Account is the account SID. A Twilio provider needs it.
+	Account string `yaml:"account,omitempty" for:"twilio"`
+	// Token is the auth token. A Twilio provider needs it.
+	Token Secret `yaml:"token,omitempty" for:"twilio"`
+	// From is the number that texts come from (+15005550006) or a messaging
+	// service (MG...). A Twilio provider needs it.
+	From string `yaml:"from,omitempty" for:"twilio"`
 
 	// DotTimeout is how long the answer to the whole message is waited for
 	// (RFC 5321 4.5.3.2.6); shorter ones make duplicates.
-	DotTimeout Duration `yaml:"dot_timeout,omitempty" default:"10m"`
+	DotTimeout Duration `yaml:"dot_timeout,omitempty" default:"10m" min:"1s" max:"1h" for:"smtp"`
 }
 
 // Auth is a name and password.
 type Auth struct {
-	User     string `yaml:"user"`
+	// User is the name to log in with.
+	User string `yaml:"user"`
+	// Password is the provider's, not a person's.
 	Password Secret `yaml:"password"`
 }
 
 // Tenant is one merchant.
 type Tenant struct {
+	// Name signs the mails and is shown beside their address.
 	Name string `yaml:"name"`
-	// From is the address that mails come from.
-	From    string `yaml:"from"`
+	// From is the bare address that mails come from.
+	From string `yaml:"from"`
+	// ReplyTo is where answers go, if not to From.
 	ReplyTo string `yaml:"reply_to,omitempty"`
-	// SupportURL and TrackingURL stand in the mail; {order} becomes the order's
-	// number.
-	SupportURL  string `yaml:"support_url,omitempty"`
+	// SupportURL is the help link in the mail, https or mailto, where the order
+	// brings none of its own.
+	SupportURL string `yaml:"support_url,omitempty"`
+	// TrackingURL likewise is the tracking link; {order} becomes the order's number.
 	TrackingURL string `yaml:"tracking_url,omitempty"`
 	// Locales are those the tenant offers; the first is the default.
 	Locales []string `yaml:"locales,omitempty" default:"[en]"`
-	// Keys are the bearer keys of the tenant's API.
-	Keys  []Secret        `yaml:"keys,omitempty"`
+	// Keys are the bearer keys of the tenant's API; without one it is closed.
+	Keys []Secret `yaml:"keys,omitempty"`
+	// Shops are the tenant's stores by name, the one in the webhook's path.
 	Shops map[string]Shop `yaml:"shops,omitempty"`
 	// Offline lists the payment methods that count as paid before the money is
-	// there.
-	Offline []string `yaml:"offline,omitempty" enum:"cash_on_delivery,bank_transfer,cheque,invoice"`
+	// there. [] means none.
+	Offline []string `yaml:"offline,omitempty" enum:"cash_on_delivery,bank_transfer,cheque,invoice" default:"[cash_on_delivery]"`
 	// HoldTTL is how long an order may wait at the gate before it is cancelled.
-	HoldTTL Duration `yaml:"hold_ttl,omitempty" default:"336h"`
+	HoldTTL Duration `yaml:"hold_ttl,omitempty" default:"14d" min:"1s" max:"1y"`
 	// MaxAge is the age beyond which an event is held until someone asks for
 	// its mail. 0 means no limit.
-	MaxAge *Duration `yaml:"max_age,omitempty" default:"24h"`
+	MaxAge *Duration `yaml:"max_age,omitempty" default:"24h" min:"0s" max:"1y"`
 	// TTL is how long after its release a confirmation may still be sent.
-	TTL Duration `yaml:"ttl,omitempty" default:"24h"`
-	// Templates is a folder of the tenant's own template set.
+	TTL Duration `yaml:"ttl,omitempty" default:"24h" min:"1s" max:"30d"`
+	// Templates is a folder of the tenant's own template set, relative to the
+	// configuration file.
 	Templates string `yaml:"templates,omitempty"`
-	Brand     Brand  `yaml:"brand,omitempty"`
-	DKIM      *DKIM  `yaml:"dkim,omitempty"`
+	// Brand is how the tenant's mails look.
+	Brand Brand `yaml:"brand,omitempty"`
+	// DKIM signs the tenant's mails.
+	DKIM *DKIM `yaml:"dkim,omitempty"`
 }
 
 // Brand is how a tenant's mails look.
 type Brand struct {
-	Logo    string `yaml:"logo,omitempty"`
-	Color   string `yaml:"color,omitempty"`
-	Footer  string `yaml:"footer,omitempty"`
+	// Logo is the https address of a picture.
+	Logo string `yaml:"logo,omitempty"`
+	// Color is "#rrggbb", in quotes since # begins a comment.
+	Color string `yaml:"color,omitempty"`
+	// Footer is a line of small print.
+	Footer string `yaml:"footer,omitempty"`
+	// Address is the merchant's postal address, of one or more lines.
 	Address string `yaml:"address,omitempty"`
 }
 
 // DKIM signs a tenant's mails (RFC 6376).
 type DKIM struct {
-	Domain   string `yaml:"domain"`
+	// Domain is the signing domain, as a rule that of From.
+	Domain string `yaml:"domain"`
+	// Selector names the key in DNS: SELECTOR._domainkey.DOMAIN.
 	Selector string `yaml:"selector"`
-	// Key is a private key in PEM: RSA or Ed25519 (RFC 8463).
+	// Key is a private key in PEM, RSA of 2048 bits or more or Ed25519
+	// (RFC 8463); mostly written as "file:dkim.pem".
 	Key Secret `yaml:"key"`
 }
 
 // Shop is one store of a tenant.
 type Shop struct {
 	// Format says how its events look; the shop's name where none is given.
-	Format string `yaml:"format,omitempty"`
-	// Secret signs its webhooks; during a rotation Secrets holds both.
-	Secret  Secret   `yaml:"secret,omitempty"`
+	Format string `yaml:"format,omitempty" enum:"shopify,woocommerce,generic"`
+	// Secret signs its webhooks: without one they would be refused.
+	Secret Secret `yaml:"secret,omitempty"`
+	// Secrets holds the old and the new one during a rotation.
 	Secrets []Secret `yaml:"secrets,omitempty"`
-	// Locale is the tenant's rule for orders that do not say theirs.
+	// Locale is for orders that do not say theirs: one of the tenant's.
 	Locale string `yaml:"locale,omitempty"`
 }
 
 // Stage is one entry of the pipeline: exactly one of its fields is set.
 type Stage struct {
-	Normalise *Normalise
-	Enrich    *EnrichStage
-	Render    *Render
-	Queue     *Queue
-	Send      *Send
-	Fallback  *Fallback
+	// Normalise comes first.
+	Normalise *Normalise `yaml:"normalise,omitempty"`
+	// Enrich may be left out.
+	Enrich *EnrichStage `yaml:"enrich,omitempty"`
+	// Render makes the message.
+	Render *Render `yaml:"render,omitempty"`
+	// Queue stands between render and send.
+	Queue *Queue `yaml:"queue,omitempty"`
+	// Send offers the e-mail.
+	Send *Send `yaml:"send,omitempty"`
+	// Fallback comes last and may be left out.
+	Fallback *Fallback `yaml:"fallback,omitempty"`
 }
 
 // Normalise turns the shop's event into an order; the gate stands behind it.
@@ -158,7 +199,7 @@ type EnrichStage struct {
 	From []string `yaml:"from,omitempty"`
 	// Deadline is for all lookups of one order together; what has not answered
 	// by then is left out and noted in the trail.
-	Deadline Duration `yaml:"deadline,omitempty" default:"300ms"`
+	Deadline Duration `yaml:"deadline,omitempty" default:"300ms" min:"1ms" max:"10s"`
 }
 
 // Render makes the exact bytes of the message.
@@ -166,31 +207,44 @@ type Render struct{}
 
 // Queue is a durable hop between stages.
 type Queue struct {
+	// Name is the queue's, in topics and metrics.
 	Name string `yaml:"name"`
-	On   string `yaml:"on,omitempty" enum:"gochannel" default:"gochannel"`
+	// On is the Pub/Sub that carries it.
+	On string `yaml:"on,omitempty" enum:"gochannel" default:"gochannel"`
 }
 
 // Send offers the message to providers.
 type Send struct {
-	Channel   string     `yaml:"channel,omitempty" enum:"email" default:"email"`
-	Providers []string   `yaml:"providers"`
-	Retry     []Duration `yaml:"retry,omitempty" default:"[1m, 5m, 15m, 30m, 1h, 2h, 4h]"`
-	Uncertain Doubt      `yaml:"uncertain,omitempty"`
+	// Channel is what the message is.
+	Channel string `yaml:"channel,omitempty" enum:"email" default:"email"`
+	// Providers are asked in this order: the next one where one is down.
+	Providers []string `yaml:"providers"`
+	// Retry is how long to wait after each try that the recipient's side put
+	// off; the last one repeats until the tenant's ttl.
+	Retry []Duration `yaml:"retry,omitempty" default:"[1m, 5m, 15m, 30m, 1h, 2h, 4h]" min:"1s" max:"24h"`
+	// Uncertain says what becomes of an attempt whose answer was lost.
+	Uncertain Doubt `yaml:"uncertain,omitempty"`
 }
 
 // Doubt says what becomes of an attempt whose answer was lost.
 type Doubt struct {
-	Policy string   `yaml:"policy,omitempty" enum:"resend,assume_sent,hold" default:"resend"`
-	After  Duration `yaml:"after,omitempty" default:"1m"`
+	// Policy is resend (a marked, possible duplicate), assume_sent (a possible
+	// loss) or hold (a person decides).
+	Policy string `yaml:"policy,omitempty" enum:"resend,assume_sent,hold" default:"resend"`
+	// After is how long a late answer is waited for.
+	After Duration `yaml:"after,omitempty" default:"1m" min:"1s" max:"15m"`
 }
 
 // Fallback goes another way when e-mail does not.
 type Fallback struct {
-	Channels  []string `yaml:"channels,omitempty" enum:"sms" default:"[sms]"`
+	// Channels are tried in this order.
+	Channels []string `yaml:"channels,omitempty" enum:"sms" default:"[sms]"`
+	// Providers are asked in this order.
 	Providers []string `yaml:"providers"`
-	After     []string `yaml:"after,omitempty" enum:"rejected,unreachable" default:"[rejected, unreachable]"`
+	// After says which failures of the e-mail start it.
+	After []string `yaml:"after,omitempty" enum:"rejected,unreachable" default:"[rejected, unreachable]"`
 	// Unreachable is how long every e-mail provider must have failed.
-	Unreachable Duration `yaml:"unreachable,omitempty" default:"5m"`
+	Unreachable Duration `yaml:"unreachable,omitempty" default:"5m" min:"1s" max:"24h"`
 }
 
 // Enrich holds the lookups by name.
@@ -198,45 +252,47 @@ type Enrich map[string]Lookup
 
 // Lookup is one source of further data about an order.
 type Lookup struct {
+	// Type is the kind of lookup.
 	Type string `yaml:"type" enum:"sql"`
-	// DSN names the database: a SQLite file or postgres://...
-	DSN Secret `yaml:"dsn"`
-	// The queries; each may be left out. Parameters are :tenant, :shop,
-	// :order, :email, :customer, :sku (docs/configuration.md has the columns).
+	// DSN names the database: file:shop.db?mode=ro (SQLite) or
+	// postgres://user:password@host/database.
+	DSN Secret `yaml:"dsn" asis:"file:"`
+	// Customer is a query for who ordered.
 	Customer string `yaml:"customer,omitempty"`
-	Product  string `yaml:"product,omitempty"`
-	Stock    string `yaml:"stock,omitempty"`
+	// Product is a query for one article: name, picture, page.
+	Product string `yaml:"product,omitempty"`
+	// Stock is a query for whether one article is there.
+	Stock string `yaml:"stock,omitempty"`
+	// Delivery is a query for the delivery's days.
 	Delivery string `yaml:"delivery,omitempty"`
 }
 
 // Limits bound what one daemon does at once.
 type Limits struct {
-	// Render is how many orders are rendered at once; 0 means one a core.
-	Render int `yaml:"render,omitempty"`
+	// Render is how many orders are rendered at once.
+	Render int `yaml:"render,omitempty" default:"64" min:"1" max:"10000"`
 	// Send is how many messages are claimed at once.
-	Send int `yaml:"send,omitempty" default:"256"`
+	Send int `yaml:"send,omitempty" default:"256" min:"1" max:"10000"`
 	// Drain is how long SIGTERM waits for verdicts.
-	Drain Duration `yaml:"drain,omitempty" default:"25s"`
+	Drain Duration `yaml:"drain,omitempty" default:"25s" min:"1s" max:"10m"`
 }
 
 // Retention says how long things are kept.
 type Retention struct {
-	Content Duration `yaml:"content,omitempty" default:"2160h"`
-	Trail   Duration `yaml:"trail,omitempty" default:"61320h"`
+	// Content is for events, messages and replies: what holds personal data.
+	Content Duration `yaml:"content,omitempty" default:"90d" min:"1d" max:"100y"`
+	// Trail is for the record of what was done, which holds none.
+	Trail Duration `yaml:"trail,omitempty" default:"7y" min:"1d" max:"100y"`
 }
 
 // Log is what the daemon writes to standard error.
 type Log struct {
-	Level  string `yaml:"level,omitempty" enum:"debug,info,warn,error" default:"info"`
+	// Level is the least that is written.
+	Level string `yaml:"level,omitempty" enum:"debug,info,warn,error" default:"info"`
+	// Format is text for people, json for machines.
 	Format string `yaml:"format,omitempty" enum:"text,json" default:"text"`
 }
 
 // Secret is a value that hides itself; in the file it may be written as
 // "${VAR}" or "file:/path".
 type Secret = waxwing.Secret
-
-// Duration is a time span that the file writes as "90s", "24h" or "90d".
-type Duration time.Duration
-
-// D returns the span.
-func (d Duration) D() time.Duration { return time.Duration(d) }

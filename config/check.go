@@ -1,0 +1,346 @@
+package config
+
+import (
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// checker holds the rules between values, which the tags cannot say.
+type checker struct {
+	*decoder
+	c *Config
+	// bearers are the API's keys by their value, to find one that opens two doors.
+	bearers map[string]string
+}
+
+// check adds a fault for each rule that the configuration breaks, and fills in
+// what depends on several values.
+func check(d *decoder, c *Config) {
+	x := &checker{decoder: d, c: c, bearers: map[string]string{}}
+	x.http()
+	for _, name := range sorted(c.Providers) {
+		x.provider("providers."+name, name)
+	}
+	x.pipeline()
+	for _, name := range sorted(c.Tenants) {
+		x.tenant("tenants."+name, name)
+	}
+	for _, name := range sorted(c.Enrich) {
+		x.lookup("enrich."+name, c.Enrich[name])
+	}
+	x.retention()
+	if m := c.Keys.Master; m != "" && !masterKey(m.Reveal()) {
+		x.fail("keys.master", "keys.master is not 32 bytes in hex or base64", "Make one with: openssl rand -hex 32")
+	}
+}
+
+// fail reports the value at a path, unless a fault there has been reported.
+func (x *checker) fail(path, problem, remedy string) { x.report(path, problem, remedy, false) }
+
+// failKey likewise points at the key.
+func (x *checker) failKey(path, problem, remedy string) { x.report(path, problem, remedy, true) }
+
+func (x *checker) report(path, problem, remedy string, key bool) {
+	if x.isBad(path) {
+		return
+	}
+	at, problem2 := x.spots[path], problem
+	for p := path; ; p = parent(p) {
+		if s, ok := x.spots[p]; ok {
+			at = s
+			key = key || p != path
+			break
+		}
+		if p == "" {
+			break
+		}
+	}
+	where := at.value
+	if key {
+		where = at.key
+	}
+	x.add(where, problem2, remedy)
+}
+
+// isBad reports whether a path or what holds it was reported already.
+func (x *checker) isBad(path string) bool {
+	for p := path; ; p = parent(p) {
+		if x.spots[p].bad {
+			return true
+		}
+		if p == "" {
+			return false
+		}
+	}
+}
+
+// parent of "a.b[0].c" is "a.b[0]", then "a.b", "a" and "".
+func parent(path string) string {
+	return path[:max(strings.LastIndexAny(path, ".["), 0)]
+}
+
+// given reports whether the file has a value there.
+func (x *checker) given(path string) bool {
+	_, ok := x.spots[path]
+	return ok
+}
+
+// quote is a value as the file has it.
+func (x *checker) quote(path string) string { return fmt.Sprintf("%.100q", x.spots[path].raw) }
+
+func (x *checker) http() {
+	h := x.c.HTTP
+	if problem := badHostPort(h.Listen, true); problem != "" {
+		x.fail("http.listen", fmt.Sprintf("http.listen %s %s", x.quote("http.listen"), problem), "Write host:port, such as 127.0.0.1:8080, or :8080 for every interface")
+	}
+	for i, k := range h.AdminKeys {
+		x.bearer(fmt.Sprintf("http.admin_keys[%d]", i), k)
+	}
+}
+
+// bearer finds a key that was given twice.
+func (x *checker) bearer(path string, k Secret) {
+	if k == "" {
+		return // reported where it was read
+	}
+	if other, twice := x.bearers[k.Reveal()]; twice {
+		x.fail(path, "this key is the same as "+other, "Make a key of its own, since a key says whose the request is: openssl rand -hex 24")
+		return
+	}
+	x.bearers[k.Reveal()] = path
+}
+
+// badHostPort says what is wrong with an address.
+func badHostPort(s string, listen bool) string {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return "is not host:port"
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	switch {
+	case err != nil:
+		return "has no port from 1 to 65535"
+	case n == 0 && !listen:
+		return "has no port from 1 to 65535"
+	case host == "" && !listen:
+		return "has no host"
+	case host != "" && !isHost(host):
+		return "has no valid host"
+	}
+	return ""
+}
+
+func isHost(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	if len(s) > 253 {
+		return false
+	}
+	for l := range strings.SplitSeq(strings.TrimSuffix(s, "."), ".") {
+		if l == "" || len(l) > 63 || l[0] == '-' || l[len(l)-1] == '-' {
+			return false
+		}
+		for _, r := range l {
+			if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func isLoopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
+}
+
+func (x *checker) provider(path, name string) {
+	p := x.c.Providers[name]
+	switch p.Type {
+	case "smtp":
+		x.smtp(path, name, &p)
+	case "twilio":
+		x.twilio(path, &p)
+	}
+	x.c.Providers[name] = p
+}
+
+func (x *checker) smtp(path, name string, p *Provider) {
+	if !x.given(path+".addr") || p.Addr == "" {
+		x.fail(path+".addr", path+`: "addr" is missing`, "Add addr: with the mail server's host:port, such as smtp.example.com:587")
+	} else if problem := badHostPort(p.Addr, false); problem != "" {
+		x.fail(path+".addr", fmt.Sprintf("%s.addr %s %s", path, x.quote(path+".addr"), problem), "Write the mail server's host:port, such as smtp.example.com:587")
+	}
+	host, _, _ := net.SplitHostPort(p.Addr)
+	if p.Auth != nil && p.TLS == "none" && host != "" && !isLoopback(host) && !x.isBad(path+".tls") {
+		at := path + ".tls"
+		x.fail(at, path+": the password would cross the network in the clear", "Set tls: starttls or tls: implicit, or take auth out")
+	}
+	if p.Auth != nil && p.Auth.User == "" {
+		x.fail(path+".auth.user", path+".auth.user is empty", "Write the name to log in with")
+	}
+	if p.Hello != "" && !isHost(strings.Trim(p.Hello, "[]")) {
+		x.fail(path+".hello", fmt.Sprintf("%s.hello %s is no host name", path, x.quote(path+".hello")), "Write this host's full name, such as mta1.example.com")
+	}
+	if p.CAFile != "" {
+		p.CAFile = x.beside(p.CAFile)
+		x.certificates(path+".ca_file", p.CAFile)
+	}
+}
+
+func (x *checker) certificates(path, file string) {
+	b, err := os.ReadFile(file)
+	switch {
+	case err != nil:
+		x.fail(path, fmt.Sprintf("%s %s cannot be read", path, x.quote(path)), "Mend the path, which begins at the configuration file, or let the daemon's user read it")
+	case !x509.NewCertPool().AppendCertsFromPEM(b):
+		x.fail(path, fmt.Sprintf("%s %s holds no certificate", path, x.quote(path)), `Name a PEM file with "BEGIN CERTIFICATE"`)
+	}
+}
+
+func (x *checker) twilio(path string, p *Provider) {
+	for _, m := range []struct {
+		key, what string
+		empty     bool
+	}{
+		{"account", "the account SID (AC...)", p.Account == ""}, {"token", `the auth token, as "${VAR}" or "file:/path"`, p.Token == ""},
+		{"from", `the number that texts come from, such as "+15005550006"`, p.From == ""},
+	} {
+		if m.empty && !x.isBad(path+"."+m.key) {
+			if x.given(path + "." + m.key) {
+				x.fail(path+"."+m.key, path+"."+m.key+" is empty", "Write "+m.what)
+				continue
+			}
+			x.missing(x.spots[path].key, path, field{name: m.key, typ: secretType})
+			for i, f := range x.faults {
+				if f.at == x.spots[path].key && strings.HasPrefix(f.remedy, "Add "+m.key+":") {
+					x.faults[i].remedy = "Add " + m.key + ": with " + m.what
+				}
+			}
+		}
+	}
+	if p.From != "" && !smsSender(p.From) {
+		x.fail(path+".from", fmt.Sprintf("%s.from %s is no number that Twilio sends from", path, x.quote(path+".from")), `Write it with + and the country's code, in quotes: "+15005550006"; or a messaging service: MG and 32 hex digits`)
+	}
+	u, err := url.Parse(p.BaseURL)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		x.fail(path+".base_url", fmt.Sprintf("%s.base_url %s is no https address", path, x.quote(path+".base_url")), "Take it out for Twilio's own, https://api.twilio.com")
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		x.fail(path+".base_url", path+".base_url: the token would cross the network in the clear", "Use https; http is for a stand-in on this host")
+	}
+}
+
+// smsSender reports whether s is a number in E.164 or a messaging service.
+func smsSender(s string) bool {
+	if id, ok := strings.CutPrefix(s, "MG"); ok {
+		_, err := hex.DecodeString(id)
+		return err == nil && len(id) == 32
+	}
+	digits, ok := strings.CutPrefix(s, "+")
+	if !ok || len(digits) < 7 || len(digits) > 15 || digits[0] == '0' {
+		return false
+	}
+	return strings.Trim(digits, "0123456789") == ""
+}
+
+func (x *checker) lookup(path string, l Lookup) {
+	scheme, _, ok := strings.Cut(l.DSN.Reveal(), "://")
+	if ok && scheme != "postgres" && scheme != "postgresql" && scheme != "file" && scheme != "sqlite" {
+		x.fail(path+".dsn", path+".dsn names no database that can be asked", "Write file:shop.db?mode=ro (SQLite) or postgres://user:password@host/database")
+	}
+	if l.Type == "sql" && l.Customer+l.Product+l.Stock+l.Delivery == "" {
+		x.failKey(path, path+" asks nothing", "Give it a query: customer, product, stock or delivery")
+	}
+}
+
+// retention must outlast the work: what is erased can no longer be sent.
+func (x *checker) retention() {
+	r := x.c.Retention
+	for _, name := range sorted(x.c.Tenants) {
+		t := x.c.Tenants[name]
+		if need := t.HoldTTL + t.TTL; r.Content > 0 && r.Content < need && !x.isBad("tenants."+name) {
+			x.fail("retention.content", fmt.Sprintf("retention.content is shorter than tenant %s may need an order: %s", name, need),
+				fmt.Sprintf("Set it to %s or more, or shorten the tenant's hold_ttl and ttl", need))
+			break
+		}
+	}
+	if r.Trail < r.Content {
+		x.fail("retention.trail", "retention.trail is shorter than retention.content", "The trail must outlast what it tells of: raise it")
+	}
+}
+
+func masterKey(s string) bool {
+	if b, err := hex.DecodeString(s); err == nil && len(b) == 32 {
+		return true
+	}
+	for _, e := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+		if b, err := e.DecodeString(s); err == nil && len(b) == 32 {
+			return true
+		}
+	}
+	return false
+}
+
+// badMailbox says what keeps s from being a bare address.
+func badMailbox(s string) string {
+	a, err := mail.ParseAddress(s)
+	switch {
+	case err != nil || len(s) > 254:
+		return "is no e-mail address"
+	case a.Name != "" || a.Address != s:
+		return "has more than the address"
+	case !isHost(s[strings.LastIndexByte(s, '@')+1:]) && isASCII(s):
+		return "is no e-mail address"
+	}
+	return ""
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
+}
+
+// privateKey says what is wrong with a DKIM key; the words hold nothing of it.
+func privateKey(s string) string {
+	b, _ := pem.Decode([]byte(s))
+	if b == nil {
+		return "is not PEM"
+	}
+	var key any
+	var err error
+	switch b.Type {
+	case "RSA PRIVATE KEY":
+		key, err = x509.ParsePKCS1PrivateKey(b.Bytes)
+	case "PRIVATE KEY":
+		key, err = x509.ParsePKCS8PrivateKey(b.Bytes)
+	default:
+		return "holds no private key"
+	}
+	if err != nil {
+		return "is damaged"
+	}
+	switch k := key.(type) {
+	case *rsa.PrivateKey:
+		if k.N.BitLen() < 2048 {
+			return "is an RSA key of less than 2048 bits"
+		}
+	case ed25519.PrivateKey:
+	default:
+		return "is neither RSA nor Ed25519"
+	}
+	return ""
+}

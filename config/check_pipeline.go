@@ -1,0 +1,162 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// pipeline checks the stages, or makes them where the file has none.
+func (x *checker) pipeline() {
+	if !x.given("pipeline") {
+		x.c.Pipeline = x.usual()
+		return
+	}
+	if x.isBad("pipeline") {
+		return
+	}
+	if len(x.c.Pipeline) == 0 {
+		x.fail("pipeline", "the pipeline has no stages", "List them, or leave pipeline out for the usual ones")
+		return
+	}
+	order := names(shape(stageType))
+	seen := map[string]int{} // the line
+	last, whole := -1, true
+	for i := range x.c.Pipeline {
+		path := fmt.Sprintf("pipeline[%d]", i)
+		name := x.c.Pipeline[i].name()
+		if name == "" {
+			whole = false // unknown, and reported
+			continue
+		}
+		rank := slices.Index(order, name)
+		first, again := seen[name]
+		switch {
+		case again:
+			x.failKey(path, fmt.Sprintf("the stage %q stands here twice", name), fmt.Sprintf("Keep one of them; the first is on line %d", first))
+		case rank < last:
+			x.failKey(path, fmt.Sprintf("the stage %q stands after %q", name, order[last]), "Put the stages in this order: "+strings.Join(order, ", "))
+		}
+		if !again {
+			seen[name] = x.spots[path].key.line
+		}
+		last = max(last, rank)
+		x.stage(path+"."+name, &x.c.Pipeline[i])
+	}
+	for _, must := range []string{"normalise", "render", "queue", "send"} {
+		if _, ok := seen[must]; !ok && whole {
+			x.failKey("pipeline", fmt.Sprintf("the pipeline has no stage %q", must), "The stages are "+strings.Join(order, ", ")+"; only enrich and fallback may be left out")
+			break
+		}
+	}
+}
+
+// name is the stage's word, "" if it has none.
+func (s Stage) name() string {
+	v := reflect.ValueOf(s)
+	for _, f := range shape(stageType) {
+		if !v.Field(f.index).IsNil() {
+			return f.name
+		}
+	}
+	return ""
+}
+
+func (x *checker) stage(path string, s *Stage) {
+	switch {
+	case s.Enrich != nil:
+		x.refers(path+".from", s.Enrich.From, sorted(x.c.Enrich), "enrich", "lookup")
+	case s.Queue != nil:
+		if !validName(s.Queue.Name) {
+			x.fail(path+".name", fmt.Sprintf("%s.name %s is no name", path, x.quote(path+".name")), "Use a-z, 0-9, - and _, up to 64")
+		}
+	case s.Send != nil:
+		x.carriers(path+".providers", s.Send.Providers, "smtp", "an e-mail")
+		if len(s.Send.Retry) == 0 {
+			x.fail(path+".retry", path+".retry is empty", "List how long to wait after each try, such as [1m, 5m, 15m], or leave it out")
+		}
+	case s.Fallback != nil:
+		x.carriers(path+".providers", s.Fallback.Providers, "twilio", "a text")
+		for _, l := range []struct {
+			key  string
+			list []string
+		}{{"channels", s.Fallback.Channels}, {"after", s.Fallback.After}} {
+			if len(l.list) == 0 {
+				x.fail(path+"."+l.key, path+"."+l.key+" is empty", "Leave it out for the usual, or take the fallback out")
+			}
+		}
+	}
+}
+
+// refers checks that a list names what another section defines, each once.
+func (x *checker) refers(path string, list, defined []string, section, what string) {
+	for i, name := range list {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		switch {
+		case slices.Contains(list[:i], name):
+			x.fail(at, fmt.Sprintf("%s names %s twice", path, x.quote(at)), "Take one of them out")
+		case !slices.Contains(defined, name) && !x.isBad(section):
+			otherwise := fmt.Sprintf("Define it under %s:, or take it out", section)
+			if len(defined) > 0 {
+				otherwise += "; there are " + strings.Join(defined, ", ")
+			}
+			x.fail(at, fmt.Sprintf("there is no %s %s", what, x.quote(at)), meant(name, defined, otherwise))
+		}
+	}
+}
+
+// carriers checks a list of providers and that each can carry the message.
+func (x *checker) carriers(path string, list []string, typ, message string) {
+	if len(list) == 0 {
+		x.fail(path, path+" is empty", "Name one of "+choices(append(x.ofType(typ), "a new provider of type "+typ)))
+	}
+	x.refers(path, list, sorted(x.c.Providers), "providers", "provider")
+	for i, name := range list {
+		p, ok := x.c.Providers[name]
+		if !ok || p.Type == typ || p.Type == "" || x.isBad("providers."+name) || x.isBad("providers."+name+".type") {
+			continue
+		}
+		remedy := "Define a provider of type " + typ
+		if others := x.ofType(typ); len(others) > 0 {
+			remedy = "Name one of type " + typ + ": " + choices(others)
+		}
+		x.fail(fmt.Sprintf("%s[%d]", path, i), fmt.Sprintf("provider %q is of type %s and cannot carry %s", name, p.Type, message), remedy)
+	}
+}
+
+// ofType are the names of the providers of one type.
+func (x *checker) ofType(typ string) []string {
+	var out []string
+	for _, n := range sorted(x.c.Providers) {
+		if x.c.Providers[n].Type == typ {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// usual is the pipeline of a file that has none.
+func (x *checker) usual() []Stage {
+	mails, texts := x.ofType("smtp"), x.ofType("twilio")
+	if len(mails) == 0 {
+		x.failKey("providers", "no provider can carry an e-mail", "Define one of type smtp")
+		return nil
+	}
+	s := []Stage{{Normalise: &Normalise{}}, {Enrich: &EnrichStage{}}, {Render: &Render{}}, {Queue: &Queue{Name: "mail"}},
+		{Send: &Send{Providers: mails}}}
+	if len(texts) > 0 {
+		s = append(s, Stage{Fallback: &Fallback{Providers: texts}})
+	}
+	for i := range s {
+		v := reflect.ValueOf(&s[i]).Elem()
+		for _, f := range shape(stageType) {
+			if p := v.Field(f.index); !p.IsNil() {
+				for _, g := range shape(p.Type().Elem()) {
+					x.fill(p.Elem().Field(g.index), g)
+				}
+			}
+		}
+	}
+	return s
+}

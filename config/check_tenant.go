@@ -1,0 +1,147 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// builtInLocales are the catalogues of package locales, which this one does not
+// import; a test holds the two together.
+var builtInLocales = []string{"en", "de", "fr", "es", "it", "pt-BR", "nl", "pl", "sv", "ja", "zh-Hans", "ar"}
+
+func (x *checker) tenant(path, name string) {
+	t := x.c.Tenants[name]
+	if strings.TrimSpace(t.Name) == "" {
+		x.fail(path+".name", path+".name is empty", "Write the shop's name: it signs every mail")
+	}
+	x.mailbox(path+".from", t.From, true)
+	x.mailbox(path+".reply_to", t.ReplyTo, x.given(path+".reply_to"))
+	x.link(path+".support_url", t.SupportURL, true)
+	x.link(path+".tracking_url", strings.ReplaceAll(t.TrackingURL, "{order}", "1"), false)
+	x.link(path+".brand.logo", t.Brand.Logo, false)
+	if !isColor(t.Brand.Color) {
+		x.fail(path+".brand.color", fmt.Sprintf("%s.brand.color %s is no colour", path, x.quote(path+".brand.color")), `Write "#rrggbb" in quotes, such as "#1a5fb4"`)
+	}
+	x.locales(path, t)
+	for i, k := range t.Keys {
+		x.bearer(fmt.Sprintf("%s.keys[%d]", path, i), k)
+	}
+	for i, m := range t.Offline {
+		if at := fmt.Sprintf("%s.offline[%d]", path, i); slices.Contains(t.Offline[:i], m) {
+			x.fail(at, fmt.Sprintf("%s.offline names %s twice", path, x.quote(at)), "Take one of them out")
+		}
+	}
+	for _, s := range sorted(t.Shops) {
+		t.Shops[s] = x.shop(path+".shops."+s, s, t.Shops[s], t.Locales)
+	}
+	if t.Templates != "" {
+		t.Templates = x.beside(t.Templates)
+		if st, err := os.Stat(t.Templates); err != nil || !st.IsDir() {
+			x.fail(path+".templates", fmt.Sprintf("%s.templates %s is no folder", path, x.quote(path+".templates")), "Mend the path, which begins at the configuration file, or leave it out for the built-in templates")
+		}
+	}
+	if t.DKIM != nil {
+		x.dkim(path+".dkim", t.DKIM)
+	}
+	x.c.Tenants[name] = t
+}
+
+// beside makes a path that is relative to the file one for the daemon.
+func (x *checker) beside(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(x.dir, path)
+}
+
+func (x *checker) mailbox(path, s string, must bool) {
+	if s == "" && !must {
+		return
+	}
+	remedy := "Write a bare address such as orders@example.com"
+	switch problem := badMailbox(s); {
+	case problem == "":
+	case strings.Contains(problem, "more"):
+		x.fail(path, fmt.Sprintf("%s %s %s", path, x.quote(path), problem), remedy+"; the name beside it is the tenant's name")
+	default:
+		x.fail(path, fmt.Sprintf("%s %s %s", path, x.quote(path), problem), remedy)
+	}
+}
+
+// link checks an address that stands in the mail.
+func (x *checker) link(path, s string, mailto bool) {
+	if s == "" && !x.given(path) {
+		return
+	}
+	if strings.ContainsAny(s, "{}") {
+		x.fail(path, fmt.Sprintf("%s %s has a placeholder that is not known", path, x.quote(path)), "The only one is {order}, in tracking_url")
+		return
+	}
+	if a, ok := strings.CutPrefix(s, "mailto:"); ok && mailto && badMailbox(a) == "" {
+		return
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(s) > 2000 || strings.ContainsAny(s, " \"'<>\\^`|") {
+		want := "Write an absolute https address"
+		if mailto {
+			want += ", or mailto: with an address"
+		}
+		x.fail(path, fmt.Sprintf("%s %s is no https address", path, x.quote(path)), want)
+	}
+}
+
+// isColor allows "": the brand's colour has a default of its own.
+func isColor(s string) bool {
+	return s == "" || len(s) == 7 && s[0] == '#' && strings.Trim(s[1:], "0123456789abcdefABCDEF") == ""
+}
+
+func (x *checker) locales(path string, t Tenant) {
+	if len(t.Locales) == 0 {
+		x.fail(path+".locales", path+".locales is empty", "Name one at least; the first is the default")
+	}
+	for i, l := range t.Locales {
+		at := fmt.Sprintf("%s.locales[%d]", path, i)
+		switch {
+		case slices.Contains(t.Locales[:i], l):
+			x.fail(at, fmt.Sprintf("%s.locales names %s twice", path, x.quote(at)), "Take one of them out")
+		case !slices.Contains(builtInLocales, l):
+			x.fail(at, fmt.Sprintf("the locale %s is not built in", x.quote(at)), meant(l, builtInLocales, "There are "+strings.Join(builtInLocales, ", ")))
+		}
+	}
+}
+
+func (x *checker) shop(path, name string, s Shop, locales []string) Shop {
+	formats := enumOf(s, "format")
+	switch {
+	case s.Format == "" && slices.Contains(formats, name):
+		s.Format = name
+	case s.Format == "":
+		remedy := "Add format: " + choices(formats)
+		if n := nearest(name, formats); n != "" {
+			remedy = fmt.Sprintf("Did you mean %q? Else add format: %s", n, choices(formats))
+		}
+		x.failKey(path, fmt.Sprintf("the shop %q does not say its format", name), remedy)
+	}
+	if s.Format != "generic" && s.Secret == "" && len(s.Secrets) == 0 && !x.isBad(path+".secret") && !x.isBad(path+".secrets") {
+		x.failKey(path, path+" has no secret, so that its webhooks would be refused", `Add secret: "${VAR}" with the secret that the shop signs with`)
+	}
+	if s.Locale != "" && !slices.Contains(locales, s.Locale) && !x.isBad(parent(parent(path))+".locales") {
+		x.fail(path+".locale", fmt.Sprintf("%s.locale %s is not among the tenant's locales", path, x.quote(path+".locale")), meant(s.Locale, locales, "Choose "+choices(locales)+", or add it there"))
+	}
+	return s
+}
+
+func (x *checker) dkim(path string, k *DKIM) {
+	for _, n := range []struct{ key, value, such string }{{"domain", k.Domain, "example.com"}, {"selector", k.Selector, "waxwing1"}} {
+		if !isHost(n.value) {
+			x.fail(path+"."+n.key, fmt.Sprintf("%s.%s %s is no host name", path, n.key, x.quote(path+"."+n.key)), "Write it in ASCII, such as "+n.such)
+		}
+	}
+	if problem := privateKey(k.Key.Reveal()); problem != "" {
+		x.fail(path+".key", path+".key "+problem, `Write "file:dkim.pem", made with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out dkim.pem`)
+	}
+}

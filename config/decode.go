@@ -1,0 +1,377 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+)
+
+// decoder fills the types from the tree, guided by their tags alone, and
+// remembers where each value stood for the checks that follow.
+type decoder struct {
+	*source
+	env     func(string) (string, bool)
+	dir     string
+	anchors map[string]ast.Node
+	nodes   int
+	depth   int
+	spots   map[string]spot
+}
+
+// spot is where a key and its value stand.
+type spot struct {
+	key, value place
+	bad        bool   // a fault was added: checks leave it alone
+	raw        string // what the file says, before ${VAR}; "" for secrets
+}
+
+func (d *decoder) document(root ast.Node, c *Config) {
+	at := placeOf(start(root))
+	d.spots[""] = spot{key: at, value: at}
+	d.value(root, reflect.ValueOf(c).Elem(), field{typ: reflect.TypeFor[Config]()}, "")
+}
+
+// start is a node's first token.
+func start(n ast.Node) *token.Token {
+	first, _ := ends(n)
+	return first
+}
+
+// fail reports a value and keeps the checks from reporting it again.
+func (d *decoder) fail(path string, n ast.Node, problem, remedy string) {
+	s := d.spots[path]
+	s.bad = true
+	d.spots[path] = s
+	d.add(placeOf(start(n)), problem, remedy)
+}
+
+// resolve follows anchors and aliases.
+func (d *decoder) resolve(n ast.Node, path string) (ast.Node, bool) {
+	for range 8 {
+		switch x := n.(type) {
+		case *ast.AnchorNode:
+			d.anchors[x.Name.GetToken().Value] = x.Value
+			n = x.Value
+		case *ast.AliasNode:
+			name := x.Value.GetToken().Value
+			target, ok := d.anchors[name]
+			if !ok {
+				d.fail(path, n, fmt.Sprintf("no anchor &%.40s stands above", name), "Define it before it is used, or put quotes around a value that begins with *")
+				return nil, false
+			}
+			n = target
+		default:
+			return n, true
+		}
+	}
+	d.fail(path, n, "aliases lead to aliases", "Write the value out")
+	return nil, false
+}
+
+// value decodes n into v. path is v's name in messages.
+func (d *decoder) value(n ast.Node, v reflect.Value, f field, path string) {
+	if d.nodes++; d.nodes > maxNodes || d.depth > maxDepth {
+		if d.nodes == maxNodes+1 || d.depth > maxDepth {
+			d.fail(path, n, "the aliases unfold to too much", "Write the values out")
+		}
+		return
+	}
+	d.depth++
+	defer func() { d.depth-- }()
+	if holdsSecret(v.Type()) && (v.Type() == secretType || !nested(n)) {
+		d.hide(n)
+	}
+	at := n
+	n, ok := d.resolve(n, path)
+	if !ok {
+		return
+	}
+	if v.Type() == secretType || !nested(n) && holdsSecret(v.Type()) {
+		d.hide(n)
+	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
+	if v.Type() == stageType {
+		d.stage(n, v, path)
+		return
+	}
+	if _, null := n.(*ast.NullNode); null {
+		d.null(at, f, path)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		d.structure(n, v, path)
+	case reflect.Map:
+		d.mapping(n, v, f, path)
+	case reflect.Slice:
+		d.sequence(n, v, f, path)
+	default:
+		d.scalar(at, n, v, f, path)
+	}
+}
+
+func nested(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode, *ast.SequenceNode, *ast.AnchorNode, *ast.AliasNode:
+		return true
+	}
+	return false
+}
+
+// null is a key without a value: mostly a value that # turned into a comment.
+func (d *decoder) null(n ast.Node, f field, path string) {
+	s := d.spots[path]
+	s.bad = true
+	d.spots[path] = s
+	remedy := "Give it a value, or leave the key out"
+	if s.key.line > 0 && s.key.line <= len(d.lines) {
+		if _, after, _ := strings.Cut(d.lines[s.key.line-1], ":"); strings.HasPrefix(strings.TrimSpace(after), "#") && f.typ.Kind() == reflect.String {
+			remedy = "A # begins a comment: put quotes around the value"
+		}
+	}
+	at := s.key
+	if at.line == 0 {
+		at = placeOf(start(n))
+	}
+	d.add(at, label(path)+" has no value", remedy)
+}
+
+// label is a path as messages name it.
+func label(path string) string {
+	if path == "" {
+		return "the file"
+	}
+	return path
+}
+
+// pairs are the keys and values of a mapping, each key once.
+func (d *decoder) pairs(n ast.Node, path string, want string) ([]*ast.MappingValueNode, bool) {
+	var values []*ast.MappingValueNode
+	switch x := n.(type) {
+	case *ast.MappingNode:
+		values = x.Values
+	case *ast.MappingValueNode:
+		values = []*ast.MappingValueNode{x}
+	default:
+		d.fail(path, n, label(path)+" wants keys and values, not "+found(n), want)
+		return nil, false
+	}
+	seen := map[string]place{}
+	var out []*ast.MappingValueNode
+	for _, p := range values {
+		at := placeOf(p.Key.GetToken())
+		key := p.Key.GetToken().Value
+		if first, again := seen[key]; again {
+			d.hide(p.Value)
+			d.add(at, fmt.Sprintf("the key %.60q stands here twice", key), fmt.Sprintf("Keep one of them; the first is on line %d", first.line))
+			continue
+		}
+		seen[key] = at
+		out = append(out, p)
+	}
+	return out, true
+}
+
+// found says in words what a node is.
+func found(n ast.Node) string {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "keys and values"
+	case *ast.SequenceNode:
+		return "a list"
+	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		return "a number"
+	case *ast.BoolNode:
+		return "true or false"
+	case *ast.NullNode:
+		return "nothing"
+	}
+	return "text"
+}
+
+func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
+	fs := shape(v.Type())
+	values, ok := d.pairs(n, path, "Its keys are "+strings.Join(names(fs), ", "))
+	if !ok {
+		return
+	}
+	given := map[string]bool{}
+	for _, p := range values {
+		key := p.Key.GetToken().Value
+		at := placeOf(p.Key.GetToken())
+		i := -1
+		for j, f := range fs {
+			if f.name == key {
+				i = j
+			}
+		}
+		if i < 0 {
+			d.hide(p.Value)
+			d.add(at, fmt.Sprintf("unknown key %.60q", key), meant(key, names(fs), "The keys here are "+strings.Join(names(fs), ", ")))
+			continue
+		}
+		given[key] = true
+		sub := join(path, key)
+		d.spots[sub] = spot{key: at, value: placeOf(start(p.Value))}
+		d.value(p.Value, v.Field(fs[i].index), fs[i], sub)
+	}
+	d.complete(n, v, fs, given, path)
+}
+
+// complete fills in defaults and asks for what has none.
+func (d *decoder) complete(n ast.Node, v reflect.Value, fs []field, given map[string]bool, path string) {
+	of := ""
+	if v.Type() == reflect.TypeFor[Provider]() {
+		of = v.Interface().(Provider).Type
+	}
+	for _, f := range fs {
+		switch {
+		case given[f.name] && f.belongs != "" && f.belongs != of && of != "" && !d.spots[join(path, "type")].bad:
+			s := d.spots[join(path, f.name)]
+			s.bad = true
+			d.spots[join(path, f.name)] = s
+			d.add(s.key, fmt.Sprintf("%q belongs to providers of type %s, and this one's is %s", f.name, f.belongs, of), "Take it out, or change the type")
+		case given[f.name] || f.belongs != "" && f.belongs != of:
+		case f.required:
+			at := d.spots[path].key
+			if at.line == 0 {
+				at = placeOf(start(n))
+			}
+			// Several may be missing at one place: the first is enough of a
+			// mark, the others follow in its words.
+			d.missing(at, path, f)
+		default:
+			d.fill(v.Field(f.index), f)
+		}
+	}
+}
+
+func (d *decoder) missing(at place, path string, f field) {
+	s := d.spots[join(path, f.name)]
+	s.bad, s.key, s.value = true, at, at
+	d.spots[join(path, f.name)] = s
+	word := `"` + f.name + `"`
+	for i, x := range d.faults {
+		if x.at == at && strings.HasSuffix(x.problem, " is missing") {
+			d.faults[i].problem = strings.TrimSuffix(x.problem, " is missing") + " and " + word + " is missing"
+			return
+		}
+	}
+	remedy := fmt.Sprintf("Add %s: with %s", f.name, kind(f.typ))
+	if len(f.enum) > 0 && f.typ.Kind() == reflect.String {
+		remedy = fmt.Sprintf("Add %s: %s", f.name, choices(f.enum))
+	}
+	d.add(at, label(path)+": "+word+" is missing", remedy)
+}
+
+// fill sets the default.
+func (d *decoder) fill(v reflect.Value, f field) {
+	if f.def == "" {
+		if v.Kind() == reflect.Struct {
+			for _, g := range shape(v.Type()) {
+				d.fill(v.Field(g.index), g)
+			}
+		}
+		return
+	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
+	if v.Kind() != reflect.Slice {
+		_ = set(v, f.def) // a test fills every default
+		return
+	}
+	for _, w := range strings.Split(strings.Trim(f.def, "[]"), ", ") {
+		e := reflect.New(v.Type().Elem()).Elem()
+		_ = set(e, w)
+		v.Set(reflect.Append(v, e))
+	}
+}
+
+// set parses a text into a scalar.
+func set(v reflect.Value, s string) error {
+	switch {
+	case v.Type() == durationType:
+		x, err := ParseDuration(s)
+		v.SetInt(int64(x))
+		return err
+	case v.Kind() == reflect.String:
+		v.SetString(s)
+	case v.Kind() == reflect.Bool:
+		if s != "true" && s != "false" {
+			return strconv.ErrSyntax
+		}
+		v.SetBool(s == "true")
+	default:
+		x, err := strconv.ParseInt(s, 10, v.Type().Bits())
+		v.SetInt(x)
+		return err
+	}
+	return nil
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func (d *decoder) mapping(n ast.Node, v reflect.Value, f field, path string) {
+	values, ok := d.pairs(n, path, "Write a name, a colon, and its keys below")
+	if !ok {
+		return
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	for _, p := range values {
+		key := p.Key.GetToken().Value
+		at := placeOf(p.Key.GetToken())
+		if !validName(key) {
+			d.add(at, fmt.Sprintf("%.80q is no name", key), "Use a-z, 0-9, - and _, up to 64, with a letter or digit first")
+		}
+		sub := join(path, key)
+		d.spots[sub] = spot{key: at, value: placeOf(start(p.Value))}
+		e := reflect.New(v.Type().Elem()).Elem()
+		d.value(p.Value, e, field{typ: e.Type()}, sub)
+		v.SetMapIndex(reflect.ValueOf(key), e)
+	}
+	if len(values) == 0 && f.required {
+		d.fail(path, n, label(path)+" is empty", "Give it one entry at least")
+	}
+}
+
+func validName(s string) bool {
+	for i, r := range s {
+		if (r < 'a' || r > 'z') && (r < '0' || r > '9') && (i == 0 || r != '-' && r != '_') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}
+
+func (d *decoder) sequence(n ast.Node, v reflect.Value, f field, path string) {
+	seq, ok := n.(*ast.SequenceNode)
+	if !ok {
+		d.fail(path, n, label(path)+" wants a list, not "+found(n), "Put it in brackets: [...]")
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), 0, len(seq.Values)))
+	f.required = false
+	f.typ = v.Type().Elem()
+	for i, x := range seq.Values {
+		sub := fmt.Sprintf("%s[%d]", path, i)
+		at := placeOf(start(x))
+		d.spots[sub] = spot{key: at, value: at}
+		e := reflect.New(v.Type().Elem()).Elem()
+		d.value(x, e, f, sub)
+		v.Set(reflect.Append(v, e))
+	}
+}

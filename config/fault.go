@@ -1,0 +1,149 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Error is one mistake in a configuration file.
+type Error struct {
+	// File is the name that was given to Load or Parse.
+	File string
+	// Line and Column count from 1; columns are characters, not bytes.
+	Line, Column int
+	// Problem says what is wrong and Remedy what to do, without a full stop.
+	// Neither holds a secret.
+	Problem, Remedy string
+	// Excerpt is the line of the file with secrets masked and a caret below.
+	Excerpt string
+}
+
+// Error writes "FILE:LINE:COLUMN: what is wrong. What to do." and the excerpt.
+func (e *Error) Error() string {
+	s := fmt.Sprintf("%s:%d:%d: %s. %s", e.File, e.Line, e.Column, e.Problem, e.Remedy)
+	if !strings.HasSuffix(e.Remedy, "?") {
+		s += "."
+	}
+	if e.Excerpt != "" {
+		s += "\n" + e.Excerpt
+	}
+	return s
+}
+
+// ErrorList is all the mistakes of a file in their order.
+type ErrorList []*Error
+
+// maxShown keeps a file of another kind from filling the screen.
+const maxShown = 50
+
+// Error writes each mistake on lines of its own.
+func (l ErrorList) Error() string {
+	var b strings.Builder
+	for i, e := range l {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		if i == maxShown {
+			fmt.Fprintf(&b, "and %d more", len(l)-i)
+			break
+		}
+		b.WriteString(e.Error())
+	}
+	return b.String()
+}
+
+// Unwrap gives errors.As each mistake.
+func (l ErrorList) Unwrap() []error {
+	errs := make([]error, len(l))
+	for i, e := range l {
+		errs[i] = e
+	}
+	return errs
+}
+
+// place is a point in the file, from 1.
+type place struct{ line, column int }
+
+func (p place) before(q place) bool {
+	return p.line < q.line || p.line == q.line && p.column < q.column
+}
+
+// source is the file's text and the mistakes found in it.
+type source struct {
+	name   string
+	lines  []string
+	parsed bool // from then on the decoder knows which values are secret
+	hidden []region
+	faults []fault
+}
+
+// fault is an Error before its excerpt is made: that waits until all secrets of
+// the file are known.
+type fault struct {
+	at              place
+	problem, remedy string
+}
+
+func newSource(name, text string) *source {
+	return &source{name: name, lines: strings.Split(text, "\n")}
+}
+
+// add reports a mistake; each place has one at most, since the second is
+// mostly the first's echo.
+func (s *source) add(at place, problem, remedy string) {
+	at.line, at.column = max(at.line, 1), max(at.column, 1)
+	if at.line > len(s.lines) {
+		at = place{len(s.lines), 1}
+	}
+	for _, f := range s.faults {
+		if f.at == at {
+			return
+		}
+	}
+	s.faults = append(s.faults, fault{at, problem, remedy})
+}
+
+// errors makes the list, nil if there are no mistakes.
+func (s *source) errors() error {
+	if len(s.faults) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(s.faults, func(a, b fault) int {
+		return cmp.Or(cmp.Compare(a.at.line, b.at.line), cmp.Compare(a.at.column, b.at.column))
+	})
+	var l ErrorList
+	for _, f := range s.faults {
+		l = append(l, &Error{File: s.name, Line: f.at.line, Column: f.at.column, Problem: f.problem, Remedy: f.remedy,
+			Excerpt: s.excerpt(f.at)})
+	}
+	return l
+}
+
+// maxExcerpt is the most characters of a line that are shown.
+const maxExcerpt = 160
+
+func (s *source) excerpt(at place) string {
+	if at.line > len(s.lines) {
+		return ""
+	}
+	text, column := s.masked(at)
+	if strings.TrimSpace(string(text)) == "" {
+		return ""
+	}
+	for i, r := range text {
+		if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' {
+			text[i] = ' ' // tabs would move the caret; escapes would move more
+		}
+	}
+	if from := max(column-maxExcerpt*3/4, 0); len(text) > maxExcerpt && from > 0 {
+		text, column = append([]rune("..."), text[min(from, len(text)):]...), column-from+3
+	}
+	if len(text) > maxExcerpt {
+		text = append(text[:maxExcerpt:maxExcerpt], []rune("...")...)
+	}
+	column = min(column, len(text)+1)
+	number := fmt.Sprintf("%5d", at.line)
+	return fmt.Sprintf("%s | %s\n%*s | %s^", number, string(text), len(number), "", strings.Repeat(" ", max(column-1, 0)))
+}

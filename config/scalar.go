@@ -1,0 +1,131 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// scalar decodes a text, number or duration. at is where it stands: n itself
+// or the alias that leads to it.
+func (d *decoder) scalar(at, n ast.Node, v reflect.Value, f field, path string) {
+	raw, plain, ok := text(n)
+	if !ok {
+		d.fail(path, at, label(path)+" wants "+kind(v.Type())+", not "+found(n), wanted(v.Type(), f))
+		return
+	}
+	isSecret := v.Type() == secretType
+	if v.Kind() == reflect.String && plain && found(n) != "text" {
+		remedy := "Put quotes around it"
+		if !isSecret {
+			remedy += fmt.Sprintf(": %q", raw)
+		}
+		d.fail(path, at, label(path)+" wants text, not "+found(n), remedy)
+		return
+	}
+	value, problem, remedy := expand(raw, d.env)
+	if problem == "" && isSecret {
+		value, problem, remedy = d.secret(value, f, path)
+	}
+	if problem != "" {
+		d.fail(path, at, problem, remedy)
+		return
+	}
+	if !isSecret {
+		s := d.spots[path]
+		s.raw = raw
+		d.spots[path] = s
+	}
+	// What came from the environment is not quoted: it may be a secret that
+	// strayed into the wrong key.
+	shown := fmt.Sprintf("%.100q", raw)
+	if value != raw {
+		shown += " (as the environment has it)"
+	}
+	switch {
+	case v.Kind() == reflect.String:
+		v.SetString(value)
+		if len(f.enum) > 0 && !slices.Contains(f.enum, value) {
+			d.fail(path, at, label(path)+": there is no "+shown, meant(value, f.enum, "Choose "+choices(f.enum)))
+		}
+	case v.Type() == durationType:
+		d.duration(at, v, f, path, value, shown)
+	default:
+		if err := set(v, value); err != nil {
+			d.fail(path, at, label(path)+" wants "+kind(v.Type())+", not "+shown, wanted(v.Type(), f))
+			return
+		}
+		low, _ := strconv.ParseInt(f.min, 10, 64)
+		high, _ := strconv.ParseInt(f.max, 10, 64)
+		if f.max != "" && (v.Int() < low || v.Int() > high) {
+			d.fail(path, at, label(path)+" is out of range: "+shown, fmt.Sprintf("Choose from %s to %s", f.min, f.max))
+		}
+	}
+}
+
+// text is a scalar's text as the file has it; plain if it has no quotes.
+func text(n ast.Node) (raw string, plain, ok bool) {
+	switch x := n.(type) {
+	case *ast.StringNode:
+		return x.Value, false, true
+	case *ast.LiteralNode:
+		return x.Value.Value, false, true
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return strings.TrimSpace(n.GetToken().Value), true, true
+	}
+	return "", false, false
+}
+
+// secret reads the file that a secret may name.
+func (d *decoder) secret(value string, f field, path string) (out, problem, remedy string) {
+	if strings.TrimSpace(value) == "" {
+		return "", label(path) + " is empty", `Write the secret, "${VAR}" with a variable that is set, or "file:/path"`
+	}
+	if file, ok := strings.CutPrefix(value, "file:"); ok && f.asis != "file:" {
+		return readSecret(d.dir, file)
+	}
+	return value, "", ""
+}
+
+func (d *decoder) duration(at ast.Node, v reflect.Value, f field, path, value, shown string) {
+	x, err := ParseDuration(value)
+	switch {
+	case errors.Is(err, errNoUnit):
+		d.fail(path, at, fmt.Sprintf("%s: the duration %s has no unit", label(path), shown), fmt.Sprintf("Write %.20ss for seconds; the units are ms, s, m, h, d and y", value))
+		return
+	case errors.Is(err, errTooLong):
+		d.fail(path, at, fmt.Sprintf("%s: the duration %s is too long", label(path), shown), "Choose a shorter one")
+		return
+	case err != nil:
+		d.fail(path, at, fmt.Sprintf("%s: %s is not a duration", label(path), shown), "Write whole numbers with units, such as 90s, 24h, 90d or 1h30m")
+		return
+	}
+	v.SetInt(int64(x))
+	low, _ := ParseDuration(f.min)
+	high, err := ParseDuration(f.max)
+	if err == nil && (x < low || x > high) {
+		d.fail(path, at, fmt.Sprintf("%s is out of range: %s", label(path), shown), fmt.Sprintf("Choose from %s to %s", f.min, f.max))
+	}
+}
+
+// wanted is the remedy for a value of the wrong type.
+func wanted(t reflect.Type, f field) string {
+	switch {
+	case t == durationType:
+		return "Write a duration such as 90s, 24h or 90d"
+	case t == secretType:
+		return `Write the secret, "${VAR}" or "file:/path"`
+	case len(f.enum) > 0:
+		return "Choose " + choices(f.enum)
+	case t.Kind() == reflect.String:
+		return "Write one text, in quotes if it has special characters"
+	case f.max != "":
+		return fmt.Sprintf("Write a whole number from %s to %s, without quotes or units", f.min, f.max)
+	}
+	return "Write " + kind(t)
+}

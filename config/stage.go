@@ -1,0 +1,81 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// stage decodes "- normalise", "- enrich: {...}": a word, or a word with its
+// settings.
+func (d *decoder) stage(n ast.Node, v reflect.Value, path string) {
+	fs := shape(stageType)
+	if s, ok := n.(*ast.StringNode); ok {
+		d.stageNamed(s.Value, n, nil, v, fs, path)
+		return
+	}
+	if _, ok := n.(*ast.NullNode); ok {
+		at := d.spots[path]
+		at.bad = true
+		d.spots[path] = at
+		d.add(at.key, label(path)+" is empty", "Name a stage: "+strings.Join(names(fs), ", "))
+		return
+	}
+	values, ok := d.pairs(n, path, "A stage is a word, or a word with its settings: \"- queue: {name: mail}\"")
+	if !ok {
+		return
+	}
+	switch {
+	case len(values) == 0:
+		d.fail(path, n, label(path)+" is empty", "Name a stage: "+strings.Join(names(fs), ", "))
+		return
+	case len(values) > 1:
+		s := d.spots[path]
+		s.bad = true
+		d.spots[path] = s
+		second := values[1].Key.GetToken()
+		word, what := second.Value, "a stage has two names"
+		remedy := "Begin each stage with a dash of its own"
+		if nearest(word, names(fs)) == "" {
+			what = fmt.Sprintf("the key %.60q stands beside its stage, not below it", word)
+			remedy = "Indent the stage's settings further than its name"
+		}
+		for _, p := range values {
+			d.hide(p.Value)
+		}
+		d.add(placeOf(second), what, remedy)
+	}
+	d.stageNamed(values[0].Key.GetToken().Value, values[0].Key, values[0].Value, v, fs, path)
+}
+
+func (d *decoder) stageNamed(word string, key, settings ast.Node, v reflect.Value, fs []field, path string) {
+	for _, f := range fs {
+		if f.name != word {
+			continue
+		}
+		into := v.Field(f.index)
+		into.Set(reflect.New(f.typ.Elem()))
+		sub := join(path, word)
+		at := placeOf(key.GetToken())
+		s := spot{key: at, value: at}
+		if settings != nil {
+			s.value = placeOf(start(settings))
+		}
+		d.spots[sub] = s
+		if _, null := settings.(*ast.NullNode); settings == nil || null {
+			d.complete(key, into.Elem(), shape(f.typ.Elem()), map[string]bool{}, sub)
+			return
+		}
+		d.value(settings, into.Elem(), field{typ: f.typ.Elem()}, sub)
+		return
+	}
+	if settings != nil {
+		d.hide(settings)
+	}
+	s := d.spots[path]
+	s.bad = true
+	d.spots[path] = s
+	d.add(placeOf(key.GetToken()), fmt.Sprintf("unknown stage %.60q", word), meant(word, names(fs), "The stages are "+strings.Join(names(fs), ", ")))
+}
