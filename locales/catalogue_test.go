@@ -195,7 +195,7 @@ func TestLoad(t *testing.T) {
 	}
 	_, err = Load(fstest.MapFS{
 		"xx.json": {Data: []byte(`{}`)},
-		"de.json": {Data: []byte(`{"a": "{{.Nmae}}", "b": {"one": "x"}, "c": "{{#x}}", "d": "a\\nBcc: x"}`)},
+		"de.json": {Data: []byte(`{"a": "{{.Nmae}}", "b": {"one": "x"}, "c": "{{#x}}", "d": "a\nBcc: x"}`)},
 		"pl.json": {Data: []byte(`{"a": {"one": "x", "other": "y"}}`)},
 		"fr.json": {Data: []byte(`{`)},
 	})
