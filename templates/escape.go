@@ -62,6 +62,7 @@ func appendPlain[T string | []byte](b []byte, v T) []byte {
 const (
 	maxValue = 240
 	maxNote  = 1000
+	maxAlt   = 36
 )
 
 // appendClean appends a value from outside made fit for one line: control

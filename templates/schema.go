@@ -71,6 +71,7 @@ const (
 	iName = iota
 	iURL
 	iImage
+	iAlt
 	iInitial
 	iVariant
 	iSKU
@@ -165,6 +166,7 @@ var scopeNames = [numScopes]map[string]entry{
 		"name":           {kindText, iName, 0},
 		"url":            {kindURL, iURL, 0},
 		"image_url":      {kindURL, iImage, 0},
+		"image_alt":      {kindText, iAlt, 0},
 		"initial":        {kindText, iInitial, 0},
 		"variant":        {kindText, iVariant, 0},
 		"sku":            {kindText, iSKU, 0},

@@ -211,6 +211,10 @@ func (v *view) addItem(it *waxwing.Item) {
 		x.text[iName] = v.outside(it.SKU, maxValue)
 	}
 	x.text[iURL], x.text[iImage] = v.url(it.URL), v.url(it.ImageURL)
+	if x.text[iImage] != nil {
+		// Short: with pictures blocked it stands in a narrow column.
+		x.text[iAlt] = v.outside(it.Name, maxAlt)
+	}
 	x.text[iInitial] = v.initial(it.Name)
 	x.text[iVariant] = v.outside(it.Variant, maxValue)
 	x.text[iSKU] = v.outside(it.SKU, 60)
