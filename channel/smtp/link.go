@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/wire"
 )
 
 var (
@@ -157,7 +158,7 @@ func (l *link) quiet() error {
 	if l.w > l.r {
 		return errEarly
 	}
-	some, gone := pending(l.raw)
+	some, gone := wire.Pending(l.raw)
 	switch {
 	case gone:
 		return errHungUp

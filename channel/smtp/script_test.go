@@ -340,21 +340,21 @@ func (k *scripted) receive() error {
 			return err
 		}
 	}
-	for first := true; ; first = false {
+	for {
 		line, err := k.r.ReadBytes('\n')
 		if err != nil {
 			return err
 		}
-		if _ = first; bytes.Equal(line, []byte(".\r\n")) {
+		if bytes.Equal(line, []byte(".\r\n")) {
 			break
 		}
 	}
 	k.mail, k.rcpt = false, false
-	s.accepted.Add(1) // before the reply, as a server must
-	code, err := k.at("dot", 250, "250 ok\r\n")
-	if code >= 400 {
-		s.accepted.Add(-1)
+	refuses := s.phase == "dot" && !s.done.Load() && len(s.fault) == 3 && (s.fault[0] == '4' || s.fault[0] == '5')
+	if !refuses {
+		s.accepted.Add(1) // before the reply, as a server must
 	}
+	_, err := k.at("dot", 250, "250 ok\r\n")
 	return err
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/http/httptrace"
 	"sync"
 	"sync/atomic"
+
+	"github.com/waxwinghq/waxwing/channel/wire"
 )
 
 // counted is a connection that knows how many bytes were written to it, below
@@ -15,6 +17,7 @@ type counted struct {
 	written atomic.Int64
 	mu      sync.Mutex // held during a write
 	sealed  atomic.Bool
+	suspect atomic.Bool // kept: look before the next write
 }
 
 // Write counts before it writes: what may have left has left.
@@ -23,6 +26,13 @@ func (c *counted) Write(b []byte) (int, error) {
 	defer c.mu.Unlock()
 	if c.sealed.Load() {
 		return 0, net.ErrClosed
+	}
+	if c.suspect.Swap(false) {
+		// A request that goes into a connection which the server has closed
+		// would be uncertain for nothing.
+		if some, gone := wire.Pending(c.Conn); some || gone {
+			return 0, net.ErrClosed
+		}
 	}
 	c.written.Add(int64(len(b)))
 	return c.Conn.Write(b)
@@ -66,6 +76,7 @@ func (p *proof) trace() *httptrace.ClientTrace {
 		p.got, p.reused = true, i.Reused
 		if p.conn, _ = c.(*counted); p.conn != nil {
 			p.before = p.conn.written.Load()
+			p.conn.suspect.Store(i.Reused)
 		}
 	}}
 }

@@ -1,15 +1,15 @@
 //go:build unix
 
-package smtp
+package wire
 
 import (
 	"net"
 	"syscall"
 )
 
-// pending looks, without waiting and without reading, whether the peer has
+// Pending looks, without waiting and without reading, whether the peer has
 // sent something or has hung up. Connections that are not sockets are quiet.
-func pending(c net.Conn) (some, gone bool) {
+func Pending(c net.Conn) (some, gone bool) {
 	sc, ok := c.(syscall.Conn)
 	if !ok {
 		return false, false
