@@ -240,7 +240,7 @@ func (l *link) offerBody(j *job) *outcome {
 	err := errGone
 	if j.advance(writing, waxwing.PhaseBody) {
 		if err = l.quietBuffer(); err == nil {
-			err = l.writeBody(j, j.msg.Data)
+			err = l.writeBody(j, j.data)
 		}
 		if err == nil {
 			err = l.quiet()
@@ -253,6 +253,7 @@ func (l *link) offerBody(j *job) *outcome {
 	if err == errEarly { // it may be a reason
 		l.deadline = time.Now().Add(10 * time.Millisecond)
 		if r, e := l.readReply(nil); e == nil {
+			r.text = string(l.kept)
 			return &outcome{ruling: judge(waxwing.PhaseBody, r.code, r.enhanced), phase: waxwing.PhaseBody, reply: r, err: err}
 		}
 	}

@@ -12,12 +12,17 @@ import (
 // job is one Offer on its way through a connection.
 type job struct {
 	s      *Sender
-	msg    *waxwing.Outgoing
 	commit func() error
 	began  time.Time
 	done   chan waxwing.Attempt // holds one
-	utf8   bool                 // needs SMTPUTF8
-	again  int                  // silent tries on another connection
+	// What the connection reads is copied, so that the Outgoing is the caller's
+	// again as soon as Offer returns; data's bytes are read only while writing.
+	from, to       string
+	data           []byte
+	size           int
+	eightBit, utf8 bool // what the server must offer
+	hurry          bool // the Offer has a patience
+	again          int  // silent tries on another connection
 
 	// mu settles who ends the job: the Offer that is tired of waiting, or the
 	// connection that works on it.

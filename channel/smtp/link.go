@@ -33,6 +33,7 @@ type link struct {
 	r, w     int
 	out      []byte // what is to be written
 	body     []byte // a dot-stuffed body
+	kept     []byte // the last reply's text
 	deadline time.Time
 
 	offers extensions
@@ -100,6 +101,7 @@ func (l *link) read(p waxwing.Phase, within time.Duration, see func([]byte, bool
 		return r, fail(p, err)
 	}
 	if ru := judge(p, r.code, r.enhanced); ru != (ruling{}) {
+		r.text = string(l.kept)
 		return r, &outcome{ruling: ru, phase: p, reply: r}
 	}
 	// Before MAIL each command waits for its reply, so nothing may follow one.
@@ -229,14 +231,13 @@ func (l *link) settle() {
 // unfit says why this server cannot take the message: nil, or a refusal that
 // another provider may not share.
 func (l *link) unfit(j *job) *outcome {
-	m := j.msg
 	var err error
 	switch {
-	case l.offers.maxSize > 0 && len(m.Data) > l.offers.maxSize:
+	case l.offers.maxSize > 0 && j.size > l.offers.maxSize:
 		err = errors.New("message is larger than the server takes (SIZE)")
 	case j.utf8 && !l.offers.utf8:
 		err = errors.New("the server does not offer SMTPUTF8")
-	case m.EightBit && !l.offers.eightBit:
+	case j.eightBit && !l.offers.eightBit:
 		err = errors.New("the server does not offer 8BITMIME")
 	default:
 		return nil
@@ -246,13 +247,12 @@ func (l *link) unfit(j *job) *outcome {
 
 // appendMail, appendRcpt and appendData build the three commands of a message.
 func (l *link) appendMail(j *job) {
-	m := j.msg
 	b := append(l.out, "MAIL FROM:<"...)
-	b = append(append(b, m.From...), '>')
+	b = append(append(b, j.from...), '>')
 	if l.offers.size {
-		b = strconv.AppendInt(append(b, " SIZE="...), int64(len(m.Data)), 10)
+		b = strconv.AppendInt(append(b, " SIZE="...), int64(j.size), 10)
 	}
-	if l.offers.eightBit && (m.EightBit || j.utf8) {
+	if l.offers.eightBit && (j.eightBit || j.utf8) {
 		b = append(b, " BODY=8BITMIME"...)
 	}
 	if j.utf8 {
@@ -263,7 +263,7 @@ func (l *link) appendMail(j *job) {
 }
 
 func (l *link) appendRcpt(j *job) {
-	b := append(append(l.out, "RCPT TO:<"...), j.msg.To...)
+	b := append(append(l.out, "RCPT TO:<"...), j.to...)
 	l.out = append(b, ">\r\n"...)
 }
 

@@ -18,7 +18,7 @@ func (k *carrier) open(j *job) (*link, *outcome) {
 	t := s.cfg.Timeouts
 	j.enter(waxwing.PhaseConnect, nil)
 	l := &link{s: s, in: make([]byte, 4096)}
-	if j.msg.Patience > 0 {
+	if j.hurry {
 		// Another provider is healthy: this one does not get the standard's minutes.
 		l.setupBy = time.Now().Add(t.Connect)
 	}

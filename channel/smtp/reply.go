@@ -21,7 +21,7 @@ var errGarbled = errors.New("not an SMTP reply")
 type reply struct {
 	code     int
 	enhanced string // RFC 3463, of the first line that has one
-	text     string // the first 512 bytes, lines separated by LF
+	text     string // the first 512 bytes, lines separated by LF; set where it is told
 }
 
 // line is one line of a reply.
@@ -88,11 +88,25 @@ func parseEnhanced(b []byte) []byte {
 	return b[:i]
 }
 
+// intern returns the codes of an ordinary day without allocating.
+func intern(b []byte) string {
+	switch string(b) {
+	case "":
+		return ""
+	case "2.0.0":
+		return "2.0.0"
+	case "2.1.0":
+		return "2.1.0"
+	case "2.1.5":
+		return "2.1.5"
+	}
+	return string(b)
+}
+
 // readReply reads one reply of any number of lines; each line goes to see first
-// (nil: nobody). The bytes are valid during the call only.
+// (nil: nobody). The bytes are valid during the call only, the text is in l.kept.
 func (l *link) readReply(see func(text []byte, first bool)) (r reply, err error) {
-	var text [keepText]byte
-	kept := text[:0]
+	l.kept = l.kept[:0]
 	for n := 0; ; n++ {
 		if n == maxLines {
 			return reply{}, errGarbled
@@ -107,17 +121,16 @@ func (l *link) readReply(see func(text []byte, first bool)) (r reply, err error)
 		}
 		r.code = ln.code
 		if r.enhanced == "" {
-			r.enhanced = string(parseEnhanced(ln.text))
+			r.enhanced = intern(parseEnhanced(ln.text))
 		}
-		if n > 0 && len(kept) < keepText {
-			kept = append(kept, '\n')
+		if n > 0 && len(l.kept) < keepText {
+			l.kept = append(l.kept, '\n')
 		}
-		kept = append(kept, b[:min(len(b), keepText-len(kept))]...)
+		l.kept = append(l.kept, b[:min(len(b), keepText-len(l.kept))]...)
 		if see != nil {
 			see(ln.text, n == 0)
 		}
 		if !ln.more {
-			r.text = string(kept)
 			return r, nil
 		}
 	}

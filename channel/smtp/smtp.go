@@ -184,8 +184,9 @@ var (
 // not come to its commit; afterwards the verdict is waited for. Offer does not
 // use out.Data after it has returned.
 func (s *Sender) Offer(ctx context.Context, out *waxwing.Outgoing, commit func() error) waxwing.Attempt {
-	j := &job{s: s, msg: out, commit: commit, began: s.cfg.Clock(), done: make(chan waxwing.Attempt, 1)}
-	if o := j.check(); o != nil {
+	j := &job{s: s, commit: commit, began: s.cfg.Clock(), done: make(chan waxwing.Attempt, 1),
+		from: out.From, to: out.To, data: out.Data, size: len(out.Data), eightBit: out.EightBit, hurry: out.Patience > 0}
+	if o := j.check(out); o != nil {
 		return j.attempt(*o)
 	}
 	var patience <-chan time.Time
@@ -240,23 +241,23 @@ func (s *Sender) enqueue(ctx context.Context, j *job, patience <-chan time.Time)
 }
 
 // check refuses, before anything is written, what must not reach a server.
-func (j *job) check() *outcome {
+func (j *job) check(m *waxwing.Outgoing) *outcome {
 	refuse := func(p waxwing.Phase, f waxwing.Fault, err error) *outcome {
 		return &outcome{ruling: ruling{verdict: waxwing.Rejected, fault: f}, phase: p, err: err}
 	}
-	wide, err := address.Envelope(j.msg.To)
+	wide, err := address.Envelope(m.To)
 	if err != nil {
 		return refuse(waxwing.PhaseRcpt, waxwing.AddressFault, err)
 	}
-	if j.msg.From != "" { // the null reverse-path is allowed
-		w, err := address.Envelope(j.msg.From)
+	if m.From != "" { // the null reverse-path is allowed
+		w, err := address.Envelope(m.From)
 		if err != nil {
 			return refuse(waxwing.PhaseMail, waxwing.PolicyFault, err)
 		}
 		wide = wide || w
 	}
-	j.utf8 = j.msg.SMTPUTF8 || wide
-	if !checkData(j.msg.Data) {
+	j.utf8 = m.SMTPUTF8 || wide
+	if !checkData(m.Data) {
 		return refuse(waxwing.PhaseBody, waxwing.PolicyFault, errData)
 	}
 	return nil
