@@ -32,8 +32,7 @@ type script struct {
 	startTLS     bool
 	pipelining   bool
 	auth         bool
-	offers       string // more EHLO lines, each with its CRLF
-	lenient      bool   // answers DATA with 354 whatever happened before
+	offers       string // EHLO lines that are said in the clear only
 
 	fired    chan struct{} // closed when the fault has begun
 	once     sync.Once
@@ -260,14 +259,14 @@ func (k *scripted) command(line string) (err error) {
 	verb, _, _ := strings.Cut(line, " ")
 	switch verb {
 	case "EHLO":
-		p, text := "ehlo", "250-mx.example\r\n"+s.offers
+		p, text := "ehlo", "250-mx.example\r\n"
 		if s.pipelining {
 			text += "250-PIPELINING\r\n"
 		}
 		if _, encrypted := k.c.(*tls.Conn); encrypted && !s.implicit {
 			p = "ehlo2"
 		} else if s.startTLS {
-			text += "250-STARTTLS\r\n"
+			text += "250-STARTTLS\r\n" + s.offers
 		}
 		if s.auth {
 			text += "250-AUTH LOGIN PLAIN\r\n"
@@ -292,7 +291,7 @@ func (k *scripted) command(line string) (err error) {
 		code, err = k.at("rcpt", 250, "250 ok\r\n")
 		k.rcpt = code/100 == 2
 	case "DATA":
-		if !k.rcpt && !s.lenient {
+		if !k.rcpt {
 			return k.say("503 no RCPT\r\n")
 		}
 		if code, err = k.at("data", 354, "354 go\r\n"); code == 354 && err == nil {

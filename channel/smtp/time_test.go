@@ -234,3 +234,26 @@ func TestCloseCutsWhatDoesNotEnd(t *testing.T) {
 		}
 	})
 }
+
+// TestUnattendedSetupEnds: a connection that its impatient message has left is
+// not waited for as long as the standard allows.
+func TestUnattendedSetupEnds(t *testing.T) {
+	var dials atomic.Int64
+	mute := func(context.Context, string, string) (net.Conn, error) {
+		dials.Add(1)
+		a, _ := newWire(0)
+		return a, nil
+	}
+	bubble(t, 0, sink.Config{}, smtp.Config{Connections: 1, Dial: mute}, func(t *testing.T, _ *sink.Server, s *smtp.Sender) {
+		for _, patience := range []time.Duration{time.Second, 40 * time.Second} {
+			m := mail(1, 100)
+			m.Patience = patience
+			if a := s.Offer(t.Context(), m, nothing); a.Verdict != waxwing.Deferred || a.Ended.Sub(a.Began) != patience {
+				t.Errorf("%+v", a)
+			}
+		}
+		if dials.Load() != 2 {
+			t.Errorf("%d connections, want 2", dials.Load())
+		}
+	})
+}
