@@ -30,6 +30,9 @@ type checker struct {
 // what depends on several values.
 func check(d *decoder, c *Config) {
 	x := &checker{decoder: d, c: c, bearers: map[string]string{}}
+	if c.Data == "" {
+		x.fail("data", "data is empty", "Name a folder for the ledger, such as ./data")
+	}
 	x.http()
 	for _, name := range sorted(c.Providers) {
 		x.provider("providers."+name, name)
@@ -57,7 +60,7 @@ func (x *checker) report(path, problem, remedy string, key bool) {
 	if x.isBad(path) {
 		return
 	}
-	at, problem2 := x.spots[path], problem
+	at := x.spots[path]
 	for p := path; ; p = parent(p) {
 		if s, ok := x.spots[p]; ok {
 			at = s
@@ -72,7 +75,7 @@ func (x *checker) report(path, problem, remedy string, key bool) {
 	if key {
 		where = at.key
 	}
-	x.add(where, problem2, remedy)
+	x.add(where, problem, remedy)
 }
 
 // isBad reports whether a path or what holds it was reported already.
@@ -180,8 +183,8 @@ func (x *checker) provider(path, name string) {
 }
 
 func (x *checker) smtp(path, name string, p *Provider) {
-	if !x.given(path+".addr") || p.Addr == "" {
-		x.fail(path+".addr", path+`: "addr" is missing`, "Add addr: with the mail server's host:port, such as smtp.example.com:587")
+	if !x.given(path + ".addr") {
+		x.missing(x.spots[path].key, path, "addr", "with the mail server's host:port, such as smtp.example.com:587")
 	} else if problem := badHostPort(p.Addr, false); problem != "" {
 		x.fail(path+".addr", fmt.Sprintf("%s.addr %s %s", path, x.quote(path+".addr"), problem), "Write the mail server's host:port, such as smtp.example.com:587")
 	}
@@ -225,12 +228,7 @@ func (x *checker) twilio(path string, p *Provider) {
 				x.fail(path+"."+m.key, path+"."+m.key+" is empty", "Write "+m.what)
 				continue
 			}
-			x.missing(x.spots[path].key, path, field{name: m.key, typ: secretType})
-			for i, f := range x.faults {
-				if f.at == x.spots[path].key && strings.HasPrefix(f.remedy, "Add "+m.key+":") {
-					x.faults[i].remedy = "Add " + m.key + ": with " + m.what
-				}
-			}
+			x.missing(x.spots[path].key, path, m.key, "with "+m.what)
 		}
 	}
 	if p.From != "" && !smsSender(p.From) {

@@ -30,6 +30,7 @@ func (x *checker) pipeline() {
 			whole = false // unknown, and reported
 			continue
 		}
+		whole = whole && !x.isBad(path)
 		rank := slices.Index(order, name)
 		first, again := seen[name]
 		switch {

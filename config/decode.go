@@ -49,6 +49,15 @@ func (d *decoder) fail(path string, n ast.Node, problem, remedy string) {
 	d.add(placeOf(start(n)), problem, remedy)
 }
 
+// refuse likewise reports a value of another shape. What is in it is not read,
+// so that any of it may be a secret.
+func (d *decoder) refuse(path string, n ast.Node, problem, remedy string) {
+	if nested(n) {
+		d.hide(n)
+	}
+	d.fail(path, n, problem, remedy)
+}
+
 // resolve follows anchors and aliases.
 func (d *decoder) resolve(n ast.Node, path string) (ast.Node, bool) {
 	for range 8 {
@@ -57,10 +66,9 @@ func (d *decoder) resolve(n ast.Node, path string) (ast.Node, bool) {
 			d.anchors[x.Name.GetToken().Value] = x.Value
 			n = x.Value
 		case *ast.AliasNode:
-			name := x.Value.GetToken().Value
-			target, ok := d.anchors[name]
-			if !ok {
-				d.fail(path, n, fmt.Sprintf("no anchor &%.40s stands above", name), "Define it before it is used, or put quotes around a value that begins with *")
+			target, ok := d.anchors[x.Value.GetToken().Value]
+			if !ok { // the name may be a secret that begins with *
+				d.fail(path, n, label(path)+" is an alias of no anchor above", "Define it before it is used, or put quotes around a value that begins with *")
 				return nil, false
 			}
 			n = target
@@ -130,6 +138,9 @@ func (d *decoder) null(n ast.Node, f field, path string) {
 	s := d.spots[path]
 	s.bad = true
 	d.spots[path] = s
+	if holdsSecret(f.typ) {
+		d.hidden = append(d.hidden, region{from: place{s.key.line, s.key.column + len(keyName(path))}, to: place{s.key.line + 1, 1}})
+	}
 	remedy := "Give it a value, or leave the key out"
 	if s.key.line > 0 && s.key.line <= len(d.lines) {
 		if _, after, _ := strings.Cut(d.lines[s.key.line-1], ":"); strings.HasPrefix(strings.TrimSpace(after), "#") && f.typ.Kind() == reflect.String {
@@ -142,6 +153,9 @@ func (d *decoder) null(n ast.Node, f field, path string) {
 	}
 	d.add(at, label(path)+" has no value", remedy)
 }
+
+// keyName is the last word of a path.
+func keyName(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
 
 // label is a path as messages name it.
 func label(path string) string {
@@ -160,7 +174,7 @@ func (d *decoder) pairs(n ast.Node, path string, want string) ([]*ast.MappingVal
 	case *ast.MappingValueNode:
 		values = []*ast.MappingValueNode{x}
 	default:
-		d.fail(path, n, label(path)+" wants keys and values, not "+found(n), want)
+		d.refuse(path, n, label(path)+" wants keys and values, not "+found(n), want)
 		return nil, false
 	}
 	seen := map[string]place{}
@@ -168,6 +182,11 @@ func (d *decoder) pairs(n ast.Node, path string, want string) ([]*ast.MappingVal
 	for _, p := range values {
 		at := placeOf(p.Key.GetToken())
 		key := p.Key.GetToken().Value
+		if p.Start == nil || p.Start.Type != token.MappingValueType {
+			d.hide(p.Key) // perhaps a piece of a broken list of secrets
+			d.add(at, "a word without a colon stands in the braces", `Write "key: value", with commas between them`)
+			continue
+		}
 		if first, again := seen[key]; again {
 			d.hide(p.Value)
 			d.add(at, fmt.Sprintf("the key %.60q stands here twice", key), fmt.Sprintf("Keep one of them; the first is on line %d", first.line))
@@ -203,6 +222,7 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 		return
 	}
 	given := map[string]bool{}
+	var misspelt []string
 	for _, p := range values {
 		key := p.Key.GetToken().Value
 		at := placeOf(p.Key.GetToken())
@@ -214,13 +234,28 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 		}
 		if i < 0 {
 			d.hide(p.Value)
+			first, _, several := strings.Cut(key, " ")
+			if several { // "password hunter2" without its colon
+				d.hidden = append(d.hidden, region{place{at.line, at.column + len([]rune(first))}, place{at.line + 1, 1}})
+				d.add(at, fmt.Sprintf("unknown key %.60q", first+" ..."), `Write "key: value"; the keys here are `+strings.Join(names(fs), ", "))
+				continue
+			}
 			d.add(at, fmt.Sprintf("unknown key %.60q", key), meant(key, names(fs), "The keys here are "+strings.Join(names(fs), ", ")))
+			if n := nearest(key, names(fs)); n != "" && !given[n] {
+				misspelt = append(misspelt, n)
+			}
 			continue
 		}
 		given[key] = true
 		sub := join(path, key)
 		d.spots[sub] = spot{key: at, value: placeOf(start(p.Value))}
 		d.value(p.Value, v.Field(fs[i].index), fs[i], sub)
+	}
+	for _, n := range misspelt { // it is not missing as well
+		if !given[n] {
+			given[n] = true
+			d.spots[join(path, n)] = spot{key: d.spots[path].key, value: d.spots[path].key, bad: true}
+		}
 	}
 	d.complete(n, v, fs, given, path)
 }
@@ -244,31 +279,38 @@ func (d *decoder) complete(n ast.Node, v reflect.Value, fs []field, given map[st
 			if at.line == 0 {
 				at = placeOf(start(n))
 			}
-			// Several may be missing at one place: the first is enough of a
-			// mark, the others follow in its words.
-			d.missing(at, path, f)
+			d.missing(at, path, f.name, wantedKey(f))
 		default:
 			d.fill(v.Field(f.index), f)
 		}
 	}
 }
 
-func (d *decoder) missing(at place, path string, f field) {
-	s := d.spots[join(path, f.name)]
-	s.bad, s.key, s.value = true, at, at
-	d.spots[join(path, f.name)] = s
-	word := `"` + f.name + `"`
+// missing reports a key that must be given; those of one place in one fault.
+func (d *decoder) missing(at place, path, key, with string) {
+	d.spots[join(path, key)] = spot{key: at, value: at, bad: true}
+	word, remedy := `"`+key+`"`, "add "+key+": "+with
 	for i, x := range d.faults {
-		if x.at == at && strings.HasSuffix(x.problem, " is missing") {
-			d.faults[i].problem = strings.TrimSuffix(x.problem, " is missing") + " and " + word + " is missing"
+		if words, ok := strings.CutSuffix(x.problem, " missing"); ok && x.at == at {
+			words = strings.TrimSuffix(strings.TrimSuffix(words, " is"), " are")
+			words = strings.ReplaceAll(words, " and ", ", ")
+			d.faults[i].problem = words + " and " + word + " are missing"
+			d.faults[i].remedy = x.remedy + "; " + remedy
 			return
 		}
 	}
-	remedy := fmt.Sprintf("Add %s: with %s", f.name, kind(f.typ))
-	if len(f.enum) > 0 && f.typ.Kind() == reflect.String {
-		remedy = fmt.Sprintf("Add %s: %s", f.name, choices(f.enum))
+	if path != "" {
+		word = path + ": " + word
 	}
-	d.add(at, label(path)+": "+word+" is missing", remedy)
+	d.add(at, word+" is missing", "A"+remedy[1:])
+}
+
+// wantedKey says what a missing key should be given.
+func wantedKey(f field) string {
+	if len(f.enum) > 0 && f.typ.Kind() == reflect.String {
+		return choices(f.enum)
+	}
+	return "with " + kind(f.typ)
 }
 
 // fill sets the default.
@@ -360,7 +402,11 @@ func validName(s string) bool {
 func (d *decoder) sequence(n ast.Node, v reflect.Value, f field, path string) {
 	seq, ok := n.(*ast.SequenceNode)
 	if !ok {
-		d.fail(path, n, label(path)+" wants a list, not "+found(n), "Put it in brackets: [...]")
+		remedy := "Put it in brackets: [...]"
+		if raw, _, ok := text(n); ok && !holdsSecret(v.Type()) && len(raw) < 60 {
+			remedy = "Put it in brackets: [" + raw + "]"
+		}
+		d.refuse(path, n, label(path)+" wants a list, not "+found(n), remedy)
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), 0, len(seq.Values)))

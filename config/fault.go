@@ -76,7 +76,9 @@ type source struct {
 	lines  []string
 	parsed bool // from then on the decoder knows which values are secret
 	hidden []region
-	faults []fault
+	// comments are where they begin.
+	comments []place
+	faults   []fault
 }
 
 // fault is an Error before its excerpt is made: that waits until all secrets of

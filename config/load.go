@@ -146,6 +146,8 @@ func (s *source) shallow(tokens token.Tokens) bool {
 			row, line = 0, at.line
 		}
 		switch t.Type {
+		case token.CommentType:
+			s.comments = append(s.comments, at)
 		case token.MappingStartType, token.SequenceStartType:
 			flow++
 		case token.MappingEndType, token.SequenceEndType:
@@ -177,9 +179,9 @@ func (s *source) shallow(tokens token.Tokens) bool {
 // may quote the file, so they are not passed on.
 var remedies = []struct{ part, problem, remedy string }{
 	{"mapping value is not allowed", `a second "key: value" stands in one place`, "Check the indentation, and put quotes around a value that holds a colon"},
-	{"map key-value is pre-defined", "a value stands beside its mapping", "Check the indentation of this line"},
-	{"',' or '}' must", "a comma or } is missing", "Close the braces, and put quotes around a value that holds { } [ ] or a comma"},
-	{"',' or ']' must", "a comma or ] is missing", "Close the bracket, and put quotes around a value that holds { } [ ] or a comma"},
+	{"map key-value is pre-defined", "a value stands beside its mapping", "Check the indentation of this line, and whether the quotes above it are closed"},
+	{"',' or '}' must", "a comma or } is missing", "Close the brace that was opened, and put quotes around a value that holds { } [ ] or a comma"},
+	{"',' or ']' must", "a comma or ] is missing", "Close the bracket that was opened, and put quotes around a value that holds { } [ ] or a comma"},
 	{"end token '}'", "this { is never closed", "Add the }"},
 	{"sequence end token", "this [ is never closed", "Add the ]"},
 	{"corresponding to ']'", "this ] closes nothing", "Take it out, or put quotes around the value"},

@@ -1,8 +1,11 @@
 package config
 
 import (
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
@@ -24,15 +27,21 @@ func (s *source) hide(n ast.Node) {
 	if first == nil {
 		return
 	}
-	// Tokens of several lines are placed now at their begin, now at their end;
-	// their neighbours are safe.
+	// Tokens of several lines are placed now at their begin, now at their end,
+	// and the parser's own have no neighbours: take the widest.
 	r := region{to: place{len(s.lines) + 1, 1}}
 	if first.Prev != nil {
 		p := placeOf(first.Prev)
 		r.from = place{p.line, p.column + 1}
 	}
+	if p := placeOf(first); p.before(r.from) {
+		r.from = p
+	}
 	if last.Next != nil {
 		r.to = placeOf(last.Next)
+	}
+	if p := placeOf(last); !p.before(r.to) {
+		r.to = place{p.line + 1, 1}
 	}
 	s.hidden = append(s.hidden, r)
 }
@@ -93,9 +102,14 @@ func (s *source) masked(at place) ([]rune, int) {
 			secret[i] = secret[i] || !p.before(r.from) && p.before(r.to)
 		}
 	}
-	if !s.parsed {
-		s.guess(at.line, text, secret)
+	for _, c := range s.comments {
+		if c.line == at.line && slices.Contains(secret, true) { // "# was hunter2"
+			for i := c.column - 1; i < len(secret); i++ {
+				secret[i] = true
+			}
+		}
 	}
+	s.guess(at.line, text, secret)
 	var out []rune
 	column := 0
 	for i := 0; i < len(text); i++ {
@@ -124,71 +138,93 @@ func (s *source) masked(at place) ([]rune, int) {
 	return out, column
 }
 
-// secretKey finds what may be the key of a secret, also in a file that is not
-// YAML and where a key is misspelled.
-var secretKey = regexp.MustCompile(`(?i)[\w-]*(secr|key|tok|pass|pwd|dsn|master|auth|cred)[\w-]*["']?\s*:`)
+// keyPattern finds keys in a line, also where the file is not YAML.
+var keyPattern = regexp.MustCompile(`[\w-]+["']?\s*:(?:\s|$)`)
 
-// guess hides by the keys' names: where a file is not YAML nothing else is
-// known. It rather hides too much.
+// guess hides by the keys' names. In a file that could not be parsed it shows
+// nothing but keys, and values of known keys that hold no secret.
 func (s *source) guess(line int, text []rune, secret []bool) {
 	str := string(text)
-	for _, m := range secretKey.FindAllStringIndex(str, -1) {
-		from := utf8.RuneCountInString(str[:m[1]])
-		for i := from; i < len(secret); i++ {
-			secret[i] = true
+	hide := func(from, to int) { // of str, in bytes
+		if strings.Trim(str[from:to], " {}[],\"'|>&*-") == "" {
+			return
+		}
+		to -= len(str[from:to]) - len(strings.TrimRight(str[from:to], " ,}]"))
+		a := utf8.RuneCountInString(str[:from])
+		for j := range []rune(str[from:to]) {
+			secret[a+j] = true
 		}
 	}
-	if s.insideSecret(line) {
-		for i := range secret {
-			secret[i] = true
-		}
+	keys := keyPattern.FindAllStringIndex(str, -1)
+	first := len(str)
+	if len(keys) > 0 {
+		first = keys[0][0]
 	}
-	if strings.Contains(str, "-----") {
-		for i := range secret {
-			secret[i] = true
-		}
+	if !s.parsed && !harmless()[s.above(line)] {
+		hide(0, first)
 	}
-}
-
-// insideSecret looks for a key above whose value reaches down to this line:
-// the nearest lines that are indented less and less.
-func (s *source) insideSecret(line int) bool {
-	depth := indent(s.lines[line-1]) + 1 // a list may stand right below its key
-	for i := line - 2; i >= 0 && depth > 0; i-- {
-		l := s.lines[i]
-		if strings.TrimSpace(l) == "" || strings.HasPrefix(strings.TrimSpace(l), "#") || indent(l) >= depth {
+	for i, k := range keys {
+		end, key := len(str), keyOf(str[k[0]:k[1]])
+		if i+1 < len(keys) {
+			end = keys[i+1][0]
+		}
+		safe, known := harmless()[key]
+		if s.parsed { // the decoder knows, but the parser lets some faults pass
+			if known && !safe {
+				hide(k[1], end)
+			}
 			continue
 		}
-		if opensValue(l) {
-			return true
+		if !known && (i > 0 || !slices.Contains(sections, s.above(line))) {
+			hide(k[0], k[1]) // it may be the end of a value
 		}
-		depth = min(depth, indent(l))
+		if !safe || strings.Contains(str, "{") { // in braces one fault can join two values
+			hide(k[1], end)
+		}
 	}
-	return false
 }
 
-// opensValue reports whether a line ends in a secret's key or within its
-// unfinished value.
-func opensValue(l string) bool {
-	m := secretKey.FindAllStringIndex(l, -1)
-	if len(m) == 0 {
-		return false
+// sections hold names that the file's author chose.
+var sections = []string{"providers", "tenants", "shops", "enrich"}
+
+// above is the key to which a line belongs: the last one of the nearest line
+// that is indented less, or as much where this line is a list's.
+func (s *source) above(line int) string {
+	depth := indent(s.lines[line-1])
+	if keyPattern.MatchString(s.lines[line-1]) {
+		depth--
 	}
-	rest := strings.TrimSpace(l[m[len(m)-1][1]:])
-	if i := strings.Index(rest, " #"); i >= 0 {
-		rest = strings.TrimSpace(rest[:i])
+	for i := line - 2; i >= 0; i-- {
+		l := s.lines[i]
+		if keys := keyPattern.FindAllString(l, -1); len(keys) > 0 && indent(l) <= depth {
+			return keyOf(keys[len(keys)-1])
+		}
 	}
-	switch {
-	case rest == "", strings.ContainsAny(rest[:1], "|>&!#"):
-		return true
-	case rest[0] == '"' || rest[0] == '\'':
-		return strings.Count(rest, rest[:1])%2 == 1
-	case rest[0] == '[':
-		return !strings.Contains(rest, "]")
-	case rest[0] == '{':
-		return !strings.Contains(rest, "}")
-	}
-	return false
+	return ""
 }
+
+func keyOf(match string) string { return strings.TrimRight(match, ": \t\"'") }
+
+// harmless are the keys whose values hold no secret, whatever section they are
+// found in.
+var harmless = sync.OnceValue(func() map[string]bool {
+	m := map[string]bool{}
+	var walk func(t reflect.Type)
+	walk = func(t reflect.Type) {
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Map:
+			walk(t.Elem())
+		case reflect.Struct:
+			for _, f := range shape(t) {
+				if safe, seen := m[f.name]; !seen || safe {
+					m[f.name] = !holdsSecret(f.typ)
+				}
+				walk(f.typ)
+			}
+		}
+	}
+	walk(reflect.TypeFor[Config]())
+	return m
+})
 
 func indent(l string) int { return len(l) - len(strings.TrimLeft(l, " \t")) }

@@ -16,19 +16,25 @@ func meant(word string, known []string, otherwise string) string {
 
 // nearest is the known word that a typing mistake or two lead to, "" if none.
 func nearest(word string, known []string) string {
-	best, least := "", max(1, min(len(word), 9)/3)+1
+	w := plain(word)
+	best, least := "", max(1, min(len(w), 9)/3)+1
 	for _, k := range known {
-		if d := distance(plain(word), plain(k)); d < least {
+		p := plain(k)
+		d := distance(w, p)
+		if len(w) >= 3 && len(p) >= 3 && (strings.HasPrefix(w, p) || strings.HasPrefix(p, w)) {
+			d = min(d, 1) // address, addr
+		}
+		if d < least {
 			best, least = k, d
 		}
 	}
 	return best
 }
 
-// plain takes away what people vary: case, hyphens, British spelling.
+// plain takes away what people vary: case, hyphens, double letters, spelling.
 func plain(s string) string {
 	s = strings.NewReplacer("-", "_", " ", "_", "colour", "color", "ize", "ise").Replace(strings.ToLower(s))
-	return s
+	return string(slices.Compact([]rune(s)))
 }
 
 // distance counts the letters to add, drop, change or swap (the optimal string

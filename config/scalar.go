@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // scalar decodes a text, number or duration. at is where it stands: n itself
@@ -16,7 +17,12 @@ import (
 func (d *decoder) scalar(at, n ast.Node, v reflect.Value, f field, path string) {
 	raw, plain, ok := text(n)
 	if !ok {
-		d.fail(path, at, label(path)+" wants "+kind(v.Type())+", not "+found(n), wanted(v.Type(), f))
+		d.refuse(path, at, label(path)+" wants "+kind(v.Type())+", not "+found(n), wanted(v.Type(), f))
+		return
+	}
+	if t := n.GetToken(); t.Type == token.StringType && strings.Contains(t.Value, ": ") {
+		d.hide(n) // the parser lets "{user: u password: hunter2}" pass
+		d.fail(path, at, label(path)+" holds a colon and a space", "Put a comma before the next key, or quotes around the value")
 		return
 	}
 	isSecret := v.Type() == secretType
