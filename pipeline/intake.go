@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
 )
 
 // Accept makes an event durable and wakes the workers. It is what every source
@@ -35,7 +36,7 @@ func (x *Pipeline) Accept(tenant waxwing.TenantID, shop waxwing.ShopID, source, 
 	if source == "api" && key.Shop != "" {
 		ev.Shop = key.Shop
 	}
-	ev.Stale = stale(t.MaxAge.D(), key, ev.At)
+	ev.Stale = stale(maxAge(&t), key, ev.At)
 	rc, err := x.p.Ledger.Accept(ev)
 	if err != nil {
 		return rc, fmt.Errorf("accept: %w", err)
@@ -56,6 +57,14 @@ func FormatOf(format, shop string) string {
 		return format
 	}
 	return shop
+}
+
+// maxAge is the tenant's, or a day; 0 switches it off.
+func maxAge(t *config.Tenant) time.Duration {
+	if t.MaxAge == nil {
+		return 24 * time.Hour
+	}
+	return t.MaxAge.D()
 }
 
 // stale holds the event's own time, not the order's, against max_age: an order

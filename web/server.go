@@ -6,10 +6,12 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -86,7 +88,7 @@ func New(p Parts) *Server {
 		s.admin = append(s.admin, sha256.Sum256([]byte(k.Reveal())))
 	}
 	s.makeHooks()
-	s.http = http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second,
+	s.http = http.Server{Handler: s.guard(s.routes()), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(p.Log.Handler(), slog.LevelDebug)}
 	return s
 }
@@ -128,6 +130,26 @@ func (s *Server) routes() http.Handler {
 		m.Handle(pattern, h)
 	}
 	return m
+}
+
+// guard answers a fault of ours with 500 and says so in the log: the server's
+// own answer would be a closed connection and silence.
+func (s *Server) guard(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			v := recover()
+			if v == nil {
+				return
+			}
+			if v == http.ErrAbortHandler {
+				panic(v)
+			}
+			s.p.Log.Error("a request failed; this is a fault of ours", "method", r.Method, "route", r.Pattern,
+				"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			problem(w, http.StatusInternalServerError, "internal error", "see the daemon's log; send the event again")
+		}()
+		h.ServeHTTP(w, r)
+	})
 }
 
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {

@@ -1,0 +1,368 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/ledger/sqlite"
+)
+
+var (
+	tortureKills  = flag.Int("torture.kills", 30, "how often the daemon is killed")
+	tortureOrders = flag.Int("torture.orders", 600, "how many orders arrive meanwhile")
+	tortureSeed   = flag.Uint64("torture.seed", 0, "seed of kills and faults; 0: by the clock")
+)
+
+const childEnv = "WAXWING_TORTURE_CHILD"
+
+// TestMain lets the test binary be the daemon that is killed.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childEnv); dir != "" {
+		os.Exit(tortureChild(dir))
+	}
+	os.Exit(m.Run())
+}
+
+func tortureConfig(dir, listen, sinkAddr string) *config.Config {
+	short := func(d time.Duration) config.Duration { return config.Duration(d) }
+	return &config.Config{Data: dir, HTTP: config.HTTP{Listen: listen},
+		Providers: map[string]config.Provider{"mail": {Type: "smtp", Addr: sinkAddr, TLS: "none", Connections: 16}},
+		Tenants: map[string]config.Tenant{"acme": {Name: "Acme", From: "orders@acme.example", Locales: []string{"en"},
+			Keys: []config.Secret{"acme-key"}, Shops: map[string]config.Shop{"shopify": {Secret: testShopSecret}}}},
+		Pipeline: []config.Stage{{Normalise: &config.Normalise{}}, {Render: &config.Render{}},
+			{Queue: &config.Queue{Name: "mail"}},
+			{Send: &config.Send{Providers: []string{"mail"}, Retry: []config.Duration{short(200 * time.Millisecond)},
+				Uncertain: config.Doubt{Policy: "resend", After: short(200 * time.Millisecond)}}}}}
+}
+
+func tortureChild(dir string) int {
+	c := tortureConfig(dir, os.Getenv("WAXWING_TORTURE_LISTEN"), os.Getenv("WAXWING_TORTURE_SINK"))
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	d, err := Start(c, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})), Extras{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "child:", err)
+		return 1
+	}
+	select {
+	case <-term:
+	case err := <-d.Fatal():
+		fmt.Fprintln(os.Stderr, "child:", err)
+		return 3
+	}
+	if err := d.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "child:", err)
+		return 1
+	}
+	return 0
+}
+
+// torture is one storm: a daemon in a process of its own, a truth server here.
+type torture struct {
+	t      *testing.T
+	dir    string
+	listen string
+	sink   string
+	mu     sync.Mutex
+	truth  map[string]int // by recipient
+	ids    map[string]map[string]int
+	child  *exec.Cmd
+	stderr bytes.Buffer
+	client http.Client
+}
+
+func newTorture(t *testing.T, faults sink.Faults) *torture {
+	x := &torture{t: t, dir: t.TempDir(), truth: map[string]int{}, ids: map[string]map[string]int{}, client: http.Client{Timeout: 10 * time.Second}}
+	s := sink.New(sink.Config{Plan: faults.Plan(), OnMail: func(m sink.Mail) {
+		x.mu.Lock()
+		x.truth[m.To]++
+		if x.ids[m.To] == nil {
+			x.ids[m.To] = map[string]int{}
+		}
+		x.ids[m.To][m.MessageID]++
+		x.mu.Unlock()
+	}})
+	addr, err := s.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.sink = addr
+	x.listen = lowPort(t)
+	t.Cleanup(func() { _ = s.Close() })
+	return x
+}
+
+// lowPort finds a free port below those that the system gives to outgoing
+// connections: one of these, asked for while nobody listens, can connect to
+// itself and so keep the daemon from its own port.
+func lowPort(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			_ = l.Close()
+			return addr
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
+func (x *torture) spawn() {
+	x.t.Helper()
+	c := exec.Command(os.Args[0], "-test.run=^$")
+	c.Env = append(os.Environ(), childEnv+"="+x.dir, "WAXWING_TORTURE_LISTEN="+x.listen, "WAXWING_TORTURE_SINK="+x.sink)
+	c.Stderr = &x.stderr
+	if err := c.Start(); err != nil {
+		x.t.Fatal(err)
+	}
+	x.child = c
+}
+
+// up waits until the child answers, and says whether it does.
+func (x *torture) up(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		res, err := x.client.Get("http://" + x.listen + "/readyz")
+		if err == nil {
+			_, _ = io.Copy(io.Discard, res.Body)
+			_ = res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return true
+			}
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+	return false
+}
+
+func (x *torture) end(sig syscall.Signal) error {
+	_ = x.child.Process.Signal(sig)
+	return x.child.Wait()
+}
+
+// order posts one order until it is answered with 2xx, as a shop does.
+func (x *torture) order(ctx context.Context, i int) {
+	body := shopifyOrder(i+1, recipient(i), "paid")
+	for ctx.Err() == nil {
+		req, _ := http.NewRequestWithContext(ctx, "POST", "http://"+x.listen+"/hooks/acme/shopify", bytes.NewReader(body))
+		req.Header.Set("X-Shopify-Topic", "orders/paid")
+		req.Header.Set("X-Shopify-Hmac-Sha256", sign(body, testShopSecret))
+		res, err := x.client.Do(req)
+		if err == nil {
+			_, _ = io.Copy(io.Discard, res.Body)
+			_ = res.Body.Close()
+			if res.StatusCode/100 == 2 {
+				return
+			}
+			x.t.Log(i, res.StatusCode)
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func recipient(i int) string { return fmt.Sprintf("customer%d@example.com", i) }
+
+// settled asks the daemon until no confirmation of the tenant is open.
+func (x *torture) settled(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		open := 0
+		for _, state := range []waxwing.State{waxwing.Received, waxwing.Queued, waxwing.Claimed, waxwing.Dot, waxwing.Uncertain} {
+			open += x.count(state)
+		}
+		if open == 0 {
+			return true
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+	return false
+}
+
+func (x *torture) count(state waxwing.State) int {
+	req, _ := http.NewRequest("GET", "http://"+x.listen+"/v1/tenants/acme/confirmations?limit=1&state="+string(state), nil)
+	req.Header.Set("Authorization", "Bearer acme-key")
+	res, err := x.client.Do(req)
+	if err != nil {
+		return 1
+	}
+	defer res.Body.Close()
+	var v struct {
+		Confirmations []json.RawMessage `json:"confirmations"`
+	}
+	b, _ := io.ReadAll(res.Body)
+	if err := json.Unmarshal(b, &v); res.StatusCode != http.StatusOK || err != nil {
+		x.t.Log(state, res.StatusCode, string(b), err)
+		return 1
+	}
+	return len(v.Confirmations)
+}
+
+// TestTorture kills the daemon at random while orders arrive and the mail
+// server misbehaves, and then counts by the truth server's books.
+func TestTorture(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short")
+	}
+	seed := *tortureSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("seed %d: go test ./cmd/waxwing -run Torture -torture.seed=%d -torture.kills=%d -torture.orders=%d", seed, seed, *tortureKills, *tortureOrders)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	x := newTorture(t, sink.Faults{Seed: seed, LostReply: .02, Dropped: .02, DeferRcpt: .025, DeferDot: .025})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute+time.Duration(*tortureKills)*time.Second+time.Duration(*tortureOrders)*50*time.Millisecond)
+	defer cancel()
+
+	posted := make(chan struct{})
+	go func() {
+		defer close(posted)
+		var wg sync.WaitGroup
+		next := make(chan int)
+		for range 16 {
+			wg.Go(func() {
+				for i := range next {
+					x.order(ctx, i)
+				}
+			})
+		}
+		for i := range *tortureOrders {
+			next <- i
+		}
+		close(next)
+		wg.Wait()
+	}()
+	kills := 0
+	for kills < *tortureKills {
+		x.spawn()
+		if rng.IntN(8) > 0 { // now and then it dies while it starts
+			if !x.up(ctx) {
+				t.Fatalf("the daemon did not come up: %s", x.stderr.String())
+			}
+		}
+		time.Sleep(time.Duration(20+rng.IntN(250)) * time.Millisecond)
+		_ = x.end(syscall.SIGKILL) // "signal: killed" is what is wanted
+		kills++
+	}
+	x.spawn()
+	if !x.up(ctx) {
+		t.Fatalf("the daemon did not come up again: %s", x.stderr.String())
+	}
+	<-posted
+	if !x.settled(ctx) {
+		x.dump(1)
+		t.Fatalf("not all confirmations are over: %s", x.stderr.String())
+	}
+	if err := x.end(syscall.SIGTERM); err != nil {
+		t.Fatalf("SIGTERM: %v: %s", err, x.stderr.String())
+	}
+	x.judge(*tortureOrders)
+}
+
+// judge compares the truth with the ledger.
+func (x *torture) judge(orders int) {
+	x.t.Helper()
+	l, err := sqlite.Open(sqlite.Options{Dir: x.dir, ReadOnly: true})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	defer l.Close()
+	lost, silent, marked, doubled := 0, 0, 0, 0
+	for i := range orders {
+		got := x.truth[recipient(i)]
+		v, err := x.only(l, i)
+		if err != nil {
+			x.t.Errorf("order %d: %v", i, err)
+			lost++
+			continue
+		}
+		marks := 0
+		for _, e := range v.Trail {
+			if e.Cause == "possible_duplicate" {
+				marks++
+			}
+		}
+		marked += marks
+		if got == 0 || v.State != waxwing.Sent {
+			lost++
+			x.t.Errorf("order %d: %s, %d mails", i, v.State, got)
+		}
+		if got > 1 {
+			doubled++
+		}
+		if got > 1+marks {
+			silent++
+			x.t.Errorf("order %d: %d mails, %d marks", i, got, marks)
+		}
+		if len(x.ids[recipient(i)]) > 1 {
+			x.t.Errorf("order %d: mails of different Message-IDs", i)
+		}
+	}
+	r, err := l.Verify("")
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	for _, p := range r.Problems {
+		x.t.Error(p)
+	}
+	x.t.Logf("%d orders: %d lost, %d silent duplicates, %d duplicates with %d marks; trail of %d entries verifies: %v",
+		orders, lost, silent, doubled, marked, r.Entries, len(r.Problems) == 0)
+}
+
+func (x *torture) only(l *sqlite.Ledger, i int) (*waxwing.ConfirmationView, error) {
+	found, err := l.List(waxwing.Query{Tenant: "acme", Email: recipient(i)})
+	if err != nil {
+		return nil, err
+	}
+	if len(found) != 1 {
+		return nil, fmt.Errorf("%d confirmations: %w", len(found), errors.New("want one"))
+	}
+	return l.Get("acme", found[0].ID)
+}
+
+// dump shows some open confirmations.
+func (x *torture) dump(n int) {
+	l, err := sqlite.Open(sqlite.Options{Dir: x.dir, ReadOnly: true})
+	if err != nil {
+		x.t.Log(err)
+		return
+	}
+	defer l.Close()
+	for _, state := range []waxwing.State{waxwing.Received, waxwing.Queued, waxwing.Claimed, waxwing.Dot, waxwing.Uncertain} {
+		found, err := l.List(waxwing.Query{Tenant: "acme", State: state, Limit: n})
+		if err != nil {
+			x.t.Log(err)
+		}
+		for _, f := range found {
+			v, _ := l.Get("acme", f.ID)
+			b, _ := json.MarshalIndent(v, "", " ")
+			x.t.Logf("%s: %s", state, b)
+		}
+	}
+}
