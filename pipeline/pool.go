@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"context"
+	"runtime/pprof"
 	"sync"
 	"time"
 
@@ -13,12 +15,13 @@ type pool struct {
 	slots chan struct{}
 	mu    sync.Mutex
 	ids   map[waxwing.ID]struct{}
-	freed chan struct{} // a hint for the sweeper that there is room
-	empty chan struct{} // closed when the last one leaves while waiting
+	freed chan struct{}   // a hint for the sweeper that there is room
+	empty chan struct{}   // closed when the last one leaves while waiting
+	label context.Context // marks its workers in profiles
 }
 
-func newPool(n int) *pool {
-	return &pool{slots: make(chan struct{}, n), ids: map[waxwing.ID]struct{}{}, freed: make(chan struct{}, 1)}
+func newPool(n int, part string) *pool {
+	return &pool{label: pprof.WithLabels(context.Background(), pprof.Labels("part", part)), slots: make(chan struct{}, n), ids: map[waxwing.ID]struct{}{}, freed: make(chan struct{}, 1)}
 }
 
 // enter waits for a slot. It says no where the id is under way, or on stop.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -63,8 +64,8 @@ func New(p Parts) (*Pipeline, error) {
 	if err := x.makeRoutes(); err != nil {
 		return nil, err
 	}
-	x.orders = newPool(orDefault(p.Config.Limits.Render, 64))
-	x.messages = newPool(orDefault(p.Config.Limits.Send, 256))
+	x.orders = newPool(orDefault(p.Config.Limits.Render, 64), "render")
+	x.messages = newPool(orDefault(p.Config.Limits.Send, 256), "send")
 	return x, x.wire()
 }
 
@@ -129,6 +130,7 @@ func (x *Pipeline) handler(p *pool, do func(waxwing.ID)) message.NoPublishHandle
 		if p.enter(id, x.stopping) {
 			go func() {
 				defer p.leave(id)
+				pprof.SetGoroutineLabels(p.label)
 				do(id)
 			}()
 		}

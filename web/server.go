@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"runtime/pprof"
 	"strings"
 	"time"
 
@@ -135,7 +136,9 @@ func (s *Server) routes() http.Handler {
 // guard answers a fault of ours with 500 and says so in the log: the server's
 // own answer would be a closed connection and silence.
 func (s *Server) guard(h http.Handler) http.Handler {
+	label := pprof.WithLabels(context.Background(), pprof.Labels("part", "http"))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pprof.SetGoroutineLabels(label)
 		defer func() {
 			v := recover()
 			if v == nil {

@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"syscall"
 	"time"
 )
 
-type serveCmd struct{ configFlag }
+type serveCmd struct {
+	configFlag
+	Profile string `hidden:"" help:"Write a CPU profile of the whole run to this file."`
+}
 
 // Run runs the daemon until SIGTERM or SIGINT. A second signal ends it at once.
 func (c serveCmd) Run(s streams) error {
@@ -18,6 +22,19 @@ func (c serveCmd) Run(s streams) error {
 		return err
 	}
 	log := newLog(cfg.Log, s.err)
+	if c.Profile != "" {
+		f, err := os.Create(c.Profile)
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer func() {
+			pprof.StopCPUProfile()
+			_ = f.Close() // a profile for whoever measures
+		}()
+	}
 	start := time.Now()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)

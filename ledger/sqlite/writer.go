@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"runtime/pprof"
 	"strconv"
 	"time"
 
@@ -73,6 +74,7 @@ func (l *Ledger) do(f func(*tx) error) error {
 // themselves: whatever came while the last one was being synced is the next.
 func (l *Ledger) write() {
 	defer close(l.done)
+	pprof.SetGoroutineLabels(pprof.WithLabels(bg, pprof.Labels("part", "ledger")))
 	tick := time.NewTicker(anchorEvery)
 	defer tick.Stop()
 	group := make([]*op, 0, maxGroup)
