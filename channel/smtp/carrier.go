@@ -42,6 +42,7 @@ func (k *carrier) cut() {
 }
 
 func (k *carrier) run() {
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("part", "smtp")))
 	defer k.s.wg.Done()
 	var j *job
 	asked := false // the envelope of j has been written already
