@@ -1,0 +1,343 @@
+package waxwing_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// The rules of DESIGN.md section 4. They are tests because nobody reads a rule
+// before breaking it.
+
+const module = "github.com/waxwinghq/waxwing"
+
+// folders are those of the layout, and what may be imported from each: "*" is
+// everything. Subpackages of one folder may import each other.
+var folders = map[string][]string{
+	".":         {},
+	"sdk":       {},
+	"config":    {"."},
+	"locales":   {"."},
+	"templates": {".", "config", "locales"},
+	"source":    {".", "config"},
+	"channel":   {".", "config"},
+	"shop":      {".", "config"},
+	"enrich":    {".", "config"},
+	"ledger":    {".", "config"},
+	"plugins":   {".", "config"},
+	"web":       {".", "config"},
+	"pipeline":  {".", "config"},
+	"cmd":       {"*"},
+	"docs":      {},
+	".ci":       {},
+}
+
+// owners says which folders know each outside module, and why it is there.
+var owners = []struct {
+	prefix  string
+	folders []string
+	reason  string
+}{
+	{"github.com/ThreeDotsLabs/watermill", []string{"pipeline", "source", "cmd"}, "carries the work between stages"},
+	{"github.com/goccy/go-yaml", []string{"config"}, "reads the configuration with line and column"},
+	{"go.yaml.in/yaml", []string{"config"}, "reads the configuration with line and column"},
+	{"github.com/invopop/jsonschema", []string{"config"}, "the configuration's schema"},
+	{"modernc.org/sqlite", []string{"ledger"}, "the embedded ledger, without cgo"},
+	{"github.com/jackc/pgx", []string{"cmd"}, "a database/sql driver for enrich's lookups, named in a list of components"},
+	{"github.com/klauspost/compress", []string{"ledger"}, "zstd with dictionaries for the kept bytes"},
+	{"github.com/prometheus/client_golang", []string{"web"}, "/metrics"},
+	{"github.com/alecthomas/kong", []string{"cmd"}, "the command line"},
+	{"github.com/nicksnyder/go-i18n", []string{"locales"}, "message catalogues and plurals"},
+	{"golang.org/x/text", []string{"locales"}, "language tags and their matching"},
+	{"github.com/vanng822/go-premailer", []string{"templates"}, "inlines CSS, at load"},
+	{"golang.org/x/net/html", []string{"templates"}, "reads a template's HTML, at load"},
+	{"golang.org/x/net/idna", []string{"channel"}, "domains of addresses as A-labels"},
+}
+
+// inTests are modules that only tests know, wherever they are.
+var inTests = map[string]string{
+	"github.com/jhillyerd/enmime":           "reads mails back with other code than wrote them",
+	"github.com/emersion/go-msgauth":        "verifies DKIM signatures with other code than made them",
+	"go.uber.org/goleak":                    "goroutines that stay behind",
+	"github.com/rogpeppe/go-internal":       "testscript: the command line's stories",
+	"github.com/santhosh-tekuri/jsonschema": "holds answers and orders to their schemas",
+	"github.com/google/go-cmp":              "differences that can be read",
+	"golang.org/x/net/html":                 "reads mails as a browser does",
+	"golang.org/x/text":                     "an oracle for locales",
+	"modernc.org/sqlite":                    "makes shops' databases, and tampers with ledgers",
+	"github.com/goccy/go-yaml":              "reads examples apart from the loader",
+	"github.com/prometheus":                 "reads metrics back",
+	"github.com/ThreeDotsLabs/watermill":    "loses messages on purpose",
+}
+
+// sleepers are test files that may sleep, each with its reason.
+var sleepers = map[string]string{
+	"cmd/waxwing/torture_test.go": "kills at random moments: the moment is what is tested",
+	"cmd/waxwing/bench_test.go":   "takes a profile: lets the daemon come to rest first",
+}
+
+// source is one parsed Go file of the module.
+type source struct {
+	path, folder, pkg string
+	test              bool
+	file              *ast.File
+}
+
+// sources parses every Go file once.
+func sources(t *testing.T) (*token.FileSet, []source) {
+	t.Helper()
+	set := token.NewFileSet()
+	var out []source
+	err := fs.WalkDir(os.DirFS("."), ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() {
+			if p != "." && (name[0] == '.' || name[0] == '_' || name == "testdata" || name == "node_modules") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		f, err := parser.ParseFile(set, p, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		folder, _, nested := strings.Cut(p, "/")
+		if !nested {
+			folder = "."
+		}
+		out = append(out, source{p, folder, path.Dir(p), strings.HasSuffix(name, "_test.go"), f})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set, out
+}
+
+func TestImportsPointDown(t *testing.T) {
+	_, files := sources(t)
+	for _, s := range files {
+		for _, im := range s.file.Imports {
+			p, _ := strconv.Unquote(im.Path.Value) // it was parsed
+			rest, ours := strings.CutPrefix(p, module)
+			switch {
+			case ours:
+				to, _, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/")
+				if to == "" {
+					to = "."
+				}
+				may := folders[s.folder]
+				if to != s.folder && !slices.Contains(may, to) && !slices.Contains(may, "*") && !(s.test && testMay(s, rest)) {
+					t.Errorf("%s imports %s: %s may import %v only", s.path, p, s.folder, may)
+				}
+			case strings.Contains(strings.Split(p, "/")[0], "."):
+				outside(t, s, p)
+			}
+		}
+	}
+}
+
+// testMay lets tests hold two packages against each other: a mail is built to
+// be sent, a schema stands beside what it describes.
+func testMay(s source, rest string) bool {
+	return s.folder == "." || strings.HasPrefix(rest, "/channel/sink") || strings.HasPrefix(rest, "/shop") || strings.HasPrefix(rest, "/locales")
+}
+
+func outside(t *testing.T, s source, p string) {
+	t.Helper()
+	for _, o := range owners {
+		if !strings.HasPrefix(p, o.prefix) {
+			continue
+		}
+		if slices.Contains(o.folders, s.folder) {
+			return
+		}
+	}
+	if s.test {
+		for prefix := range inTests {
+			if strings.HasPrefix(p, prefix) {
+				return
+			}
+		}
+	}
+	t.Errorf("%s imports %s: a dependency has one owner; see the table in house_test.go", s.path, p)
+}
+
+func TestOwnersAreNeeded(t *testing.T) {
+	_, files := sources(t)
+	used := map[string]bool{}
+	for _, s := range files {
+		for _, im := range s.file.Imports {
+			for _, o := range owners {
+				if strings.Contains(im.Path.Value, o.prefix) {
+					used[o.prefix] = true
+				}
+			}
+		}
+	}
+	alternatives := map[string]bool{"github.com/goccy/go-yaml": true, "go.yaml.in/yaml": true, "github.com/invopop/jsonschema": true}
+	for _, o := range owners {
+		if !used[o.prefix] && !alternatives[o.prefix] {
+			t.Errorf("nobody imports %s (%s): take it off the table", o.prefix, o.reason)
+		}
+	}
+}
+
+func TestFoldersAndNames(t *testing.T) {
+	_, files := sources(t)
+	bad := regexp.MustCompile(`^(util|utils|common|helper|helpers|manager|base|misc|lib)$`)
+	for _, s := range files {
+		if _, ok := folders[s.folder]; !ok {
+			t.Errorf("%s: the folder %s is not in DESIGN.md's layout", s.path, s.folder)
+		}
+		for _, part := range append(strings.Split(s.pkg, "/"), strings.TrimSuffix(s.file.Name.Name, "_test")) {
+			if bad.MatchString(part) {
+				t.Errorf("%s: %q names no duty", s.path, part)
+			}
+		}
+		for _, d := range s.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
+				t.Errorf("%s has an init(): lists of components are written out in cmd/waxwing", s.path)
+			}
+		}
+	}
+}
+
+func TestEachPackageSaysWhatItIsFor(t *testing.T) {
+	_, files := sources(t)
+	said := map[string]bool{}
+	for _, s := range files {
+		if !s.test {
+			said[s.pkg] = said[s.pkg] || s.file.Doc != nil && len(s.file.Doc.Text()) > 20
+		}
+	}
+	for _, p := range slices.Sorted(maps.Keys(said)) {
+		if !said[p] {
+			t.Errorf("package %s has no comment", p)
+		}
+	}
+}
+
+func TestEachExportedNameHasAComment(t *testing.T) {
+	set, files := sources(t)
+	complain := func(n ast.Node, name string) {
+		t.Errorf("%s: %s has no comment", set.Position(n.Pos()), name)
+	}
+	for _, s := range files {
+		if s.test {
+			continue
+		}
+		for _, d := range s.file.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Name.IsExported() && d.Doc == nil && exportedReceiver(d) {
+					complain(d, d.Name.Name)
+				}
+			case *ast.GenDecl:
+				checkSpecs(d, complain)
+			}
+		}
+	}
+}
+
+// exportedReceiver: methods of hidden types are commented where their
+// interface is, unless it is one that others must know.
+func exportedReceiver(d *ast.FuncDecl) bool {
+	if d.Recv == nil {
+		return true
+	}
+	x := d.Recv.List[0].Type
+	if s, ok := x.(*ast.StarExpr); ok {
+		x = s.X
+	}
+	if i, ok := x.(*ast.IndexExpr); ok {
+		x = i.X
+	}
+	id, ok := x.(*ast.Ident)
+	return ok && id.IsExported()
+}
+
+func checkSpecs(d *ast.GenDecl, complain func(ast.Node, string)) {
+	for _, sp := range d.Specs {
+		switch sp := sp.(type) {
+		case *ast.TypeSpec:
+			if sp.Name.IsExported() && d.Doc == nil && sp.Doc == nil {
+				complain(sp, sp.Name.Name)
+			}
+		case *ast.ValueSpec:
+			// One comment over a block of constants is enough.
+			for _, n := range sp.Names {
+				if n.IsExported() && d.Doc == nil && sp.Doc == nil && sp.Comment == nil {
+					complain(n, n.Name)
+				}
+			}
+		}
+	}
+}
+
+func TestTestsDoNotSleep(t *testing.T) {
+	set, files := sources(t)
+	for _, s := range files {
+		if !s.test || sleepers[s.path] != "" {
+			continue
+		}
+		synctest := false
+		for _, im := range s.file.Imports {
+			synctest = synctest || im.Path.Value == `"testing/synctest"`
+		}
+		if synctest {
+			continue // its clock is not ours
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if c, ok := n.(*ast.SelectorExpr); ok {
+				if x, ok := c.X.(*ast.Ident); ok && x.Name == "time" && c.Sel.Name == "Sleep" {
+					t.Errorf("%s sleeps: wait for what happens", set.Position(n.Pos()))
+				}
+			}
+			return true
+		})
+	}
+}
+
+// machines are paths and hosts that stand on one machine only.
+var machines = regexp.MustCompile(`/(root|home/[a-z]+)/(go|work|src|\.)|/work/(main|shared)\b|(registry|proxy|mirror)[a-z0-9.-]*\.(internal|local|lan)\b|GOPROXY=http`)
+
+func TestNothingOfThisMachine(t *testing.T) {
+	out, err := exec.Command("git", "ls-files", "-z").Output()
+	if err != nil {
+		t.Skip("not a git checkout:", err)
+	}
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		if name == "" || name == "house_test.go" {
+			continue
+		}
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue // removed, not committed yet
+		}
+		if i := machines.FindIndex(b); i != nil {
+			line := 1 + strings.Count(string(b[:i[0]]), "\n")
+			t.Errorf("%s:%d: %q is of one machine", name, line, b[i[0]:i[1]])
+		}
+		if top, _, ok := strings.Cut(name, "/"); ok {
+			if _, ok := folders[top]; !ok {
+				t.Errorf("%s: the folder %s is not in DESIGN.md's layout", name, top)
+			}
+		}
+	}
+}
