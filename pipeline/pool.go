@@ -18,10 +18,56 @@ type pool struct {
 	freed chan struct{}   // a hint for the sweeper that there is room
 	empty chan struct{}   // closed when the last one leaves while waiting
 	label context.Context // marks its workers in profiles
+	idle  chan task       // to a worker that has just become free
+	quit  chan struct{}
+}
+
+type task struct {
+	id waxwing.ID
+	do func(waxwing.ID)
+}
+
+// rest is how long a worker waits for more before it ends: a goroutine that
+// has grown its stack is worth keeping while there is load.
+const rest = 200 * time.Millisecond
+
+// run gives an id that has entered to a worker.
+func (p *pool) run(id waxwing.ID, do func(waxwing.ID)) {
+	t := task{id, do}
+	select {
+	case p.idle <- t:
+	default:
+		go p.worker(t)
+	}
+}
+
+func (p *pool) worker(t task) {
+	pprof.SetGoroutineLabels(p.label)
+	timer := time.NewTimer(rest)
+	defer timer.Stop()
+	for {
+		p.serve(t)
+		timer.Reset(rest)
+		select {
+		case t = <-p.idle:
+		case <-timer.C:
+			return
+		case <-p.quit:
+			return
+		}
+	}
+}
+
+// close ends resting workers.
+func (p *pool) close() { close(p.quit) }
+
+func (p *pool) serve(t task) {
+	defer p.leave(t.id)
+	t.do(t.id)
 }
 
 func newPool(n int, part string) *pool {
-	return &pool{label: pprof.WithLabels(context.Background(), pprof.Labels("part", part)), slots: make(chan struct{}, n), ids: map[waxwing.ID]struct{}{}, freed: make(chan struct{}, 1)}
+	return &pool{label: pprof.WithLabels(context.Background(), pprof.Labels("part", part)), idle: make(chan task), quit: make(chan struct{}), slots: make(chan struct{}, n), ids: map[waxwing.ID]struct{}{}, freed: make(chan struct{}, 1)}
 }
 
 // enter waits for a slot. It says no where the id is under way, or on stop.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -128,11 +127,7 @@ func (x *Pipeline) handler(p *pool, do func(waxwing.ID)) message.NoPublishHandle
 			return nil
 		}
 		if p.enter(id, x.stopping) {
-			go func() {
-				defer p.leave(id)
-				pprof.SetGoroutineLabels(p.label)
-				do(id)
-			}()
+			p.run(id, do)
 		}
 		return nil
 	}
@@ -182,6 +177,8 @@ func (x *Pipeline) drain() error {
 	defer x.cut()
 	ok := x.messages.wait(limit) && x.orders.wait(time.Second)
 	err := errors.Join(x.router.Close(), x.channels.Close())
+	x.orders.close()
+	x.messages.close()
 	if !ok {
 		err = errors.Join(err, fmt.Errorf("%d messages had no verdict after %s: they are uncertain and are resolved at the next start", x.messages.busy(), limit))
 	}

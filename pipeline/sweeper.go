@@ -56,10 +56,7 @@ func (x *Pipeline) sweepOrders() bool {
 		}
 		if x.orders.tryEnter(id) {
 			started++
-			go func() {
-				defer x.orders.leave(id)
-				x.work(id)
-			}()
+			x.orders.run(id, x.work)
 		}
 	}
 	return len(ids) > 0 && started >= free
@@ -91,10 +88,7 @@ func (x *Pipeline) sweepMessages() bool {
 			}
 			continue
 		}
-		go func() {
-			defer x.messages.leave(c.Out.Message)
-			x.send(c)
-		}()
+		x.messages.run(c.Out.Message, func(waxwing.ID) { x.send(c) })
 	}
 	return len(claims) == limit && limit > 4
 }

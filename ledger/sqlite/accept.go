@@ -67,9 +67,14 @@ func (l *Ledger) Accept(ev *waxwing.Event) (waxwing.Receipt, error) {
 	return rc, err
 }
 
+// sealRoom is what a seal adds: nonce and tag.
+const sealRoom = 12 + 16
+
 func (a *arrival) seal(l *Ledger) {
-	plain := l.packer.pack(nil, a.ev.Raw, "")
-	a.body = a.dek.Sealer().Seal(nil, plain, aadEvent+string(a.key[:]))
+	sc := scratches.Get().(*scratch)
+	defer scratches.Put(sc)
+	sc.packed = l.packer.pack(sc.packed[:0], a.ev.Raw, "")
+	a.body = a.dek.Sealer().Seal(make([]byte, 0, len(sc.packed)+sealRoom), sc.packed, aadEvent+string(a.key[:]))
 }
 
 func (a *arrival) first() (waxwing.State, string, string) {

@@ -1,11 +1,11 @@
 package sqlite
 
 import (
+	"database/sql/driver"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"sync"
-
-	"database/sql/driver"
 
 	"github.com/klauspost/compress/s2"
 )
@@ -33,6 +33,7 @@ const (
 
 var errPacked = errors.New("stored content is damaged")
 
+// pack appends b, compressed, to dst.
 func (p *packer) pack(dst, b []byte, dict string) []byte {
 	p.mu.RLock()
 	d := p.name[dict]
@@ -44,11 +45,22 @@ func (p *packer) pack(dst, b []byte, dict string) []byte {
 	if d.d != nil {
 		dst = append(dst, packDict)
 		dst = binary.BigEndian.AppendUint32(dst, d.id)
-		return append(dst, d.d.Encode(make([]byte, need), b)...)
+	} else {
+		dst = append(dst, packS2)
 	}
-	dst = append(dst, packS2)
-	return append(dst, s2.Encode(make([]byte, need), b)...)
+	dst = slices.Grow(dst, need)
+	room := dst[len(dst) : len(dst)+need]
+	if d.d != nil {
+		return dst[:len(dst)+len(d.d.Encode(room, b))]
+	}
+	return dst[:len(dst)+len(s2.Encode(room, b))]
 }
+
+// scratch holds a plain text and its packed form on their way to a seal:
+// together twice a mail, which need not be garbage after each.
+type scratch struct{ plain, packed []byte }
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
 const maxUnpacked = 32 << 20
 

@@ -159,10 +159,11 @@ func (l *Ledger) sealDraft(t *tenant, dek *ledger.Key, id waxwing.ID, d *waxwing
 	if err != nil {
 		return s, err
 	}
-	plain := make([]byte, 0, len(head)+1+len(d.Data))
-	plain = append(append(append(plain, head...), '\n'), d.Data...)
-	packed := l.packer.pack(nil, plain, d.Dictionary)
-	s.body = dek.Sealer().Seal(nil, packed, aadMessage+id.String())
+	sc := scratches.Get().(*scratch)
+	defer scratches.Put(sc)
+	sc.plain = append(append(append(sc.plain[:0], head...), '\n'), d.Data...)
+	sc.packed = l.packer.pack(sc.packed[:0], sc.plain, d.Dictionary)
+	s.body = dek.Sealer().Seal(make([]byte, 0, len(sc.packed)+sealRoom), sc.packed, aadMessage+id.String())
 	sum := sha256.Sum256(s.body)
 	s.digest = sum[:16]
 	if d.To != "" {
