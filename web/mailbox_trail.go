@@ -1,0 +1,158 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// step is one line of a confirmation's story.
+type step struct {
+	At    time.Time `json:"at"`
+	Tone  string    `json:"tone"` // good, wait, bad, doubt, plain
+	Title string    `json:"title"`
+	Text  string    `json:"text,omitempty"`
+	Cause string    `json:"cause,omitempty"` // of the trail's entry, in its own words
+	Seq   uint64    `json:"seq,omitempty"`
+	Reply string    `json:"reply,omitempty"`
+	Took  int64     `json:"took_ms,omitempty"`
+}
+
+// trail tells a row's confirmation as a story, fresh from the ledger.
+func (m *Mailbox) trail(w http.ResponseWriter, r *http.Request) {
+	x := m.row(w, r)
+	if x == nil {
+		return
+	}
+	m.mu.Lock()
+	f, books := x.file, m.books
+	m.mu.Unlock()
+	out := struct {
+		Confirmation string        `json:"confirmation"`
+		Tenant       string        `json:"tenant"`
+		State        waxwing.State `json:"state"`
+		Reason       string        `json:"reason,omitempty"`
+		Steps        []step        `json:"steps"`
+	}{Steps: []step{}}
+	if f != nil && books != nil {
+		if v, err := books.Get(waxwing.TenantID(f.tenant.id), f.view.ID); err == nil {
+			out.Confirmation, out.Tenant, out.State, out.Reason, out.Steps = v.ID.String(), f.tenant.id, v.State, v.Reason, story(v)
+		}
+	}
+	m.json(w, out)
+}
+
+// story joins trail and attempts in the order of their time.
+func story(v *waxwing.ConfirmationView) []step {
+	attempts := map[string]*waxwing.AttemptView{}
+	for i := range v.Messages {
+		for k := range v.Messages[i].Attempts {
+			a := &v.Messages[i].Attempts[k]
+			attempts[fmt.Sprintf("%s/%d", v.Messages[i].ID, a.N)] = a
+		}
+	}
+	steps := make([]step, 0, len(v.Trail))
+	for _, e := range v.Trail {
+		s := step{At: e.At, Tone: "plain", Cause: e.Cause, Seq: e.Seq}
+		if e.Cause == "verdict" {
+			tellVerdict(&s, &e, attempts[e.Message.String()+"/"+e.Detail["attempt"]])
+		} else {
+			tell(&s, &e)
+		}
+		if e.From != "" || e.To != "" {
+			s.Cause += "  " + strings.TrimSpace(string(e.From)+" → "+string(e.To))
+		}
+		steps = append(steps, s)
+	}
+	slices.SortStableFunc(steps, func(a, b step) int { return a.At.Compare(b.At) })
+	return steps
+}
+
+// tellings are the trail's causes in plain words.
+var tellings = map[string][3]string{
+	"accepted":           {"plain", "Order accepted", "The event is on disk; only then was the shop answered."},
+	"poison":             {"bad", "Quarantined", "The event is kept. It can be mended and retried, never lost."},
+	"duplicate_event":    {"plain", "The same event again", "Absorbed: one order, one confirmation."},
+	"event_replaced":     {"plain", "A newer event of the order", "It takes the older one's place."},
+	"late_event":         {"plain", "A newer event, after the mail was made", "Recorded."},
+	"gate":               {"wait", "Held at the gate", "No confirmation before the payment is certain."},
+	"released":           {"good", "Released by the gate", "Payment is verified and stock is allocated."},
+	"too_old":            {"wait", "Held: the event is older than max_age", "It is mailed only when somebody asks for it."},
+	"hold_expired":       {"bad", "Cancelled: it waited too long at the gate", ""},
+	"order_cancelled":    {"bad", "Cancelled: the shop cancelled the order", ""},
+	"rendered":           {"plain", "Message made", "Its bytes, Message-ID and date are fixed from here."},
+	"note":               {"plain", "Note", ""},
+	"claimed":            {"plain", "Claimed by this instance", ""},
+	"commit_point":       {"plain", "Commit point", "Recorded before the final dot is written, so that a crash cannot hide a mail that was sent."},
+	"possible_duplicate": {"doubt", "Sent again, marked as a possible duplicate", "The same bytes and Message-ID: the recipient's side can tell."},
+	"assumed_sent":       {"doubt", "Counted as sent, by the tenant's policy", ""},
+	"takeover":           {"wait", "Taken over from an instance that is dead", ""},
+	"expired":            {"bad", "Its time to live is over", ""},
+	"unreachable":        {"bad", "Every mail provider failed for too long", ""},
+	"fallback":           {"good", "A text message takes over", "Queued in the same transaction that ended the e-mail."},
+	"by_person":          {"plain", "Somebody of the staff asked for it", ""},
+	"erased":             {"plain", "The person was erased", "The keys of her data are destroyed; the trail stays whole."},
+	"suppressed":         {"bad", "The address is not to be mailed", ""},
+}
+
+func tell(s *step, e *waxwing.TrailEntry) {
+	t, ok := tellings[e.Cause]
+	if !ok {
+		t = [3]string{"plain", e.Cause, ""}
+	}
+	s.Tone, s.Title, s.Text = t[0], t[1], t[2]
+	switch e.Cause {
+	case "accepted":
+		s.Title += " by " + e.Detail["source"] + " from the shop “" + e.Detail["shop"] + "”"
+	case "rendered", "fallback":
+		s.Title += " (" + e.Detail["channel"] + ", " + e.Detail["locale"] + ")"
+	case "commit_point":
+		s.Title += " with " + e.Detail["provider"]
+	case "note":
+		s.Text = e.Detail["note"]
+	}
+	if r := e.Detail["reason"]; r != "" {
+		s.Text = strings.TrimSpace("Reason: " + r + ". " + s.Text)
+	}
+}
+
+var verdictWords = map[string][2]string{
+	"accepted":  {"good", "took the message"},
+	"deferred":  {"wait", "put the message off"},
+	"rejected":  {"bad", "refused the message"},
+	"uncertain": {"doubt", "got the whole message, but its answer was lost"},
+}
+
+func tellVerdict(s *step, e *waxwing.TrailEntry, a *waxwing.AttemptView) {
+	w, ok := verdictWords[e.Detail["verdict"]]
+	if !ok {
+		w = [2]string{"plain", e.Detail["verdict"]}
+	}
+	s.Tone = w[0]
+	s.Title = "Attempt " + e.Detail["attempt"] + ": " + e.Detail["provider"] + " " + w[1]
+	s.Text = "Decided at " + e.Detail["phase"]
+	if c := e.Detail["code"]; c != "" {
+		s.Text += ", code " + c
+	}
+	if r := e.Detail["reason"]; r != "" {
+		s.Text += ". " + r
+	}
+	switch e.To {
+	case waxwing.Queued:
+		s.Text += ". It is tried again."
+	case waxwing.Uncertain:
+		s.Text += ". A late answer is waited for; then the tenant's policy decides."
+	default:
+		s.Text += "."
+	}
+	if a != nil {
+		s.Reply = a.Reply
+		if a.Ended.After(a.Began) {
+			s.Took = a.Ended.Sub(a.Began).Milliseconds()
+		}
+	}
+}
