@@ -74,13 +74,13 @@ func newerEvent(b *Bench) {
 	// Of two events of one second the one that says more counts.
 	second := b.accept(b.event("web", "1002", 0, "created"))
 	paid := b.event("web", "1002", 0, "paid")
-	paid.Key.Rank = 1
+	paid.Key.Rank, paid.Format = 1, "shopify" // it came another way
 	b.accept(paid)
 	b.accept(b.event("web", "1002", 0, "created"))
 	w, err = b.s.Work(second.ID)
 	b.must(err)
-	if string(w.Raw) != "paid" {
-		b.t.Fatalf("work has %q", w.Raw)
+	if string(w.Raw) != "paid" || w.Format != "shopify" {
+		b.t.Fatalf("work has %q as %s", w.Raw, w.Format)
 	}
 }
 

@@ -157,12 +157,11 @@ type existing struct {
 	updated int64
 	rank    int64
 	wrapped []byte
-	format  string
 }
 
 func (t *tx) find(key ledger.Hash) (*existing, error) {
-	var v [8]driver.Value
-	ok, err := t.c.row(`SELECT id, state, event, events, updated, rank, dek, format FROM confirmations WHERE key=?`, v[:], key[:])
+	var v [7]driver.Value
+	ok, err := t.c.row(`SELECT id, state, event, events, updated, rank, dek FROM confirmations WHERE key=?`, v[:], key[:])
 	if err != nil {
 		return nil, fault{err}
 	}
@@ -170,7 +169,7 @@ func (t *tx) find(key ledger.Hash) (*existing, error) {
 		return nil, waxwing.ErrNotFound
 	}
 	return &existing{id: waxwing.ID(num(v[0])), state: waxwing.State(str(v[1])), version: num(v[2]), events: num(v[3]),
-		updated: num(v[4]), rank: num(v[5]), wrapped: append([]byte(nil), blob(v[6])...), format: str(v[7])}, nil
+		updated: num(v[4]), rank: num(v[5]), wrapped: append([]byte(nil), blob(v[6])...)}, nil
 }
 
 // again judges an event of an order that is known. A newer one must be sealed
@@ -245,8 +244,9 @@ func (t *tx) replace(a *arrival, old *existing) (waxwing.Receipt, error) {
 	if to == waxwing.Received {
 		due = nullable(t.now.Add(sweepAfter).UnixMilli())
 	}
-	_, err := t.exec(`UPDATE confirmations SET state=?, reason=?, event=?, updated=?, rank=?, due=?,
-		events=events+1, trail=trail||? WHERE id=?`, string(to), reason, old.events, a.updated, a.ev.Key.Rank,
+	// The format, too: an order held by webhook may be paid by the API.
+	_, err := t.exec(`UPDATE confirmations SET state=?, reason=?, format=?, event=?, updated=?, rank=?, due=?,
+		events=events+1, trail=trail||? WHERE id=?`, string(to), reason, a.ev.Format, old.events, a.updated, a.ev.Key.Rank,
 		due, t.batch, int64(old.id))
 	if err != nil {
 		return rc, err

@@ -333,6 +333,9 @@ func (l *Ledger) settle(w *waxwing.Work, to waxwing.State, reason, cause string,
 			return err
 		}
 		if n == 0 {
+			// What is remembered of it may be older than the row: were it kept,
+			// every later try would fail here as well.
+			t.after = append(t.after, func() { t.l.hot.drop(w.ID) })
 			return fmt.Errorf("confirmation %s has moved on: %w", w.ID, waxwing.ErrState)
 		}
 		for _, h := range hashes {
