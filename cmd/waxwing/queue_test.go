@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// deaf loses every message.
+type deaf struct{ lost atomic.Int64 }
+
+func (d *deaf) Publish(_ string, m ...*message.Message) error {
+	d.lost.Add(int64(len(m)))
+	return nil
+}
+
+func (*deaf) Close() error { return nil }
+
+// storm posts n different orders in parallel and wants each accepted.
+func (r *rig) storm(from, n int) {
+	r.t.Helper()
+	parallel(n, 32, func(i int) {
+		if code, _ := r.shopify("shopify", shopifyOrder(from+i, fmt.Sprintf("c%d@example.com", from+i), "paid")); code != http.StatusAccepted {
+			r.t.Errorf("order %d: %d", from+i, code)
+		}
+	})
+}
+
+// oneEach wants exactly one mail for each order of the storm.
+func (r *rig) oneEach(from, n int) {
+	r.t.Helper()
+	count := map[string]int{}
+	for _, m := range r.allMails() {
+		count[m.To]++
+	}
+	for i := from; i < from+n; i++ {
+		if c := count[fmt.Sprintf("c%d@example.com", i)]; c != 1 {
+			r.t.Errorf("order %d has %d mails", i, c)
+		}
+	}
+}
+
+// Acceptance 5: the ledger is the truth; without a single message of the queue
+// all completes.
+func TestEveryQueueMessageLost(t *testing.T) {
+	d := &deaf{}
+	r := newRig(t, func(_ *rig, x *Extras) { x.Wrap = func(message.Publisher) message.Publisher { return d } })
+	const n = 300
+	r.storm(1, n)
+	r.wait(n)
+	r.stop()
+	r.oneEach(1, n)
+	if d.lost.Load() < n {
+		t.Fatalf("only %d messages were lost: the test tests nothing", d.lost.Load())
+	}
+}
+
+// And its opposite: the queue alone suffices where nothing fails.
+func TestQueueAloneSuffices(t *testing.T) {
+	n := 10_000
+	if testing.Short() || raceDetector {
+		n = 2_000
+	}
+	r := newRig(t, func(_ *rig, x *Extras) { x.NoSweeper = true })
+	r.storm(1, n)
+	r.wait(n)
+	r.stop()
+	r.oneEach(1, n)
+	if got := r.truth.Total(); got != n {
+		t.Fatalf("%d mails of %d", got, n)
+	}
+}
