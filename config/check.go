@@ -13,6 +13,9 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"reflect"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -261,8 +264,29 @@ func (x *checker) lookup(path string, l Lookup) {
 	if ok && scheme != "postgres" && scheme != "postgresql" && scheme != "file" && scheme != "sqlite" {
 		x.fail(path+".dsn", path+".dsn names no database that can be asked", "Write file:shop.db?mode=ro (SQLite) or postgres://user:password@host/database")
 	}
+	v := reflect.ValueOf(l)
+	for _, f := range shape(v.Type()) {
+		if f.params != nil {
+			x.query(path+"."+f.name, v.Field(f.index).String(), f.params)
+		}
+	}
 	if l.Type == "sql" && l.Customer+l.Product+l.Stock+l.Delivery == "" {
 		x.failKey(path, path+" asks nothing", "Give it a query: customer, product, stock or delivery")
+	}
+}
+
+var (
+	notParams = regexp.MustCompile(`(?s)'[^']*'|"[^"]*"|--[^\n]*|/\*.*?\*/|::`)
+	param     = regexp.MustCompile(`:([A-Za-z_][A-Za-z0-9_]*)`)
+)
+
+// query checks the parameters of a lookup's statement.
+func (x *checker) query(path, text string, known []string) {
+	for _, m := range param.FindAllStringSubmatch(notParams.ReplaceAllString(text, " "), -1) {
+		if !slices.Contains(known, m[1]) {
+			x.fail(path, fmt.Sprintf("%s has no parameter %q", path, ":"+m[1]), meant(m[1], known, "There are :"+strings.Join(known, ", :")))
+			return
+		}
 	}
 }
 

@@ -11,7 +11,8 @@ import "github.com/waxwinghq/waxwing"
 // the key, without omitempty it must be given; default is written as in the
 // file; enum lists the choices of a text or of each entry of a list; min and
 // max bound numbers and durations; for names the type of provider that a key
-// belongs to; asis keeps "file:" in a secret from being read as a path.
+// belongs to; asis keeps "file:" in a secret from being read as a path; params
+// are what a query may ask with.
 type Config struct {
 	// Data is the folder of the embedded ledger, relative to the working
 	// directory. One daemon at a time holds it.
@@ -258,13 +259,13 @@ type Lookup struct {
 	// postgres://user:password@host/database.
 	DSN Secret `yaml:"dsn" asis:"file:"`
 	// Customer is a query for who ordered.
-	Customer string `yaml:"customer,omitempty"`
+	Customer string `yaml:"customer,omitempty" params:"tenant,shop,order,email,customer"`
 	// Product is a query for one article: name, picture, page.
-	Product string `yaml:"product,omitempty"`
+	Product string `yaml:"product,omitempty" params:"tenant,shop,sku"`
 	// Stock is a query for whether one article is there.
-	Stock string `yaml:"stock,omitempty"`
+	Stock string `yaml:"stock,omitempty" params:"tenant,shop,sku"`
 	// Delivery is a query for the delivery's days.
-	Delivery string `yaml:"delivery,omitempty"`
+	Delivery string `yaml:"delivery,omitempty" params:"tenant,shop,order,country,postal_code,placed"`
 }
 
 // Limits bound what one daemon does at once.

@@ -35,8 +35,11 @@ func (e *Error) Error() string {
 // ErrorList is all the mistakes of a file in their order.
 type ErrorList []*Error
 
-// maxShown keeps a file of another kind from filling the screen.
-const maxShown = 50
+// A file of another kind must not fill the screen, nor keep us busy.
+const (
+	maxFaults = 1000
+	maxShown  = 50
+)
 
 // Error writes each mistake on lines of its own.
 func (l ErrorList) Error() string {
@@ -99,6 +102,9 @@ func (s *source) add(at place, problem, remedy string) {
 	if at.line > len(s.lines) {
 		at = place{len(s.lines), 1}
 	}
+	if len(s.faults) == maxFaults {
+		return
+	}
 	for _, f := range s.faults {
 		if f.at == at {
 			return
@@ -116,18 +122,25 @@ func (s *source) errors() error {
 		return cmp.Or(cmp.Compare(a.at.line, b.at.line), cmp.Compare(a.at.column, b.at.column))
 	})
 	var l ErrorList
-	for _, f := range s.faults {
-		l = append(l, &Error{File: s.name, Line: f.at.line, Column: f.at.column, Problem: f.problem, Remedy: f.remedy,
-			Excerpt: s.excerpt(f.at)})
+	for i, f := range s.faults {
+		e := &Error{File: s.name, Line: f.at.line, Column: f.at.column, Problem: f.problem, Remedy: f.remedy}
+		if i < maxShown {
+			e.Excerpt = s.excerpt(f.at)
+		}
+		l = append(l, e)
 	}
 	return l
 }
 
-// maxExcerpt is the most characters of a line that are shown.
-const maxExcerpt = 160
+// maxExcerpt is the most characters of a line that are shown, of a line of at
+// most maxLine bytes.
+const (
+	maxExcerpt = 160
+	maxLine    = 8 << 10
+)
 
 func (s *source) excerpt(at place) string {
-	if at.line > len(s.lines) {
+	if at.line > len(s.lines) || len(s.lines[at.line-1]) > maxLine {
 		return ""
 	}
 	text, column := s.masked(at)

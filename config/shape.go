@@ -16,6 +16,7 @@ type field struct {
 	min, max string
 	belongs  string // the type of provider
 	asis     string
+	params   []string // of a query
 }
 
 var (
@@ -37,6 +38,9 @@ func shape(t reflect.Type) []field {
 			min: f.Tag.Get("min"), max: f.Tag.Get("max"), belongs: f.Tag.Get("for"), asis: f.Tag.Get("asis")}
 		if e := f.Tag.Get("enum"); e != "" {
 			x.enum = strings.Split(e, ",")
+		}
+		if p := f.Tag.Get("params"); p != "" {
+			x.params = strings.Split(p, ",")
 		}
 		fs = append(fs, x)
 	}

@@ -1,0 +1,110 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// complete fills in defaults and asks for what has none.
+func (d *decoder) complete(n ast.Node, v reflect.Value, fs []field, given map[string]bool, path string) {
+	of := ""
+	if v.Type() == reflect.TypeFor[Provider]() {
+		of = v.Interface().(Provider).Type
+	}
+	for _, f := range fs {
+		switch {
+		case given[f.name] && f.belongs != "" && f.belongs != of && of != "" && !d.spots[join(path, "type")].bad:
+			s := d.spots[join(path, f.name)]
+			s.bad = true
+			d.spots[join(path, f.name)] = s
+			d.add(s.key, fmt.Sprintf("%q belongs to providers of type %s, and this one's is %s", f.name, f.belongs, of), "Take it out, or change the type")
+		case given[f.name] || f.belongs != "" && f.belongs != of:
+		case f.required:
+			at := d.spots[path].key
+			if at.line == 0 {
+				at = placeOf(start(n))
+			}
+			d.missing(at, path, f.name, wantedKey(f))
+		default:
+			d.fill(v.Field(f.index), f)
+		}
+	}
+}
+
+// missing reports a key that must be given; those of one place in one fault.
+func (d *decoder) missing(at place, path, key, with string) {
+	d.spots[join(path, key)] = spot{key: at, value: at, bad: true}
+	word, remedy := `"`+key+`"`, "add "+key+": "+with
+	for i, x := range d.faults {
+		if words, ok := strings.CutSuffix(x.problem, " missing"); ok && x.at == at {
+			words = strings.TrimSuffix(strings.TrimSuffix(words, " is"), " are")
+			words = strings.ReplaceAll(words, " and ", ", ")
+			d.faults[i].problem = words + " and " + word + " are missing"
+			d.faults[i].remedy = x.remedy + "; " + remedy
+			return
+		}
+	}
+	if path != "" {
+		word = path + ": " + word
+	}
+	d.add(at, word+" is missing", "A"+remedy[1:])
+}
+
+// wantedKey says what a missing key should be given.
+func wantedKey(f field) string {
+	if len(f.enum) > 0 && f.typ.Kind() == reflect.String {
+		return choices(f.enum)
+	}
+	return "with " + kind(f.typ)
+}
+
+// fill sets the default.
+func (d *decoder) fill(v reflect.Value, f field) {
+	if f.def == "" {
+		if v.Kind() == reflect.Struct {
+			for _, g := range shape(v.Type()) {
+				d.fill(v.Field(g.index), g)
+			}
+		}
+		return
+	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
+	if v.Kind() != reflect.Slice {
+		_ = set(v, f.def) // a test fills every default
+		return
+	}
+	for _, w := range strings.Split(strings.Trim(f.def, "[]"), ", ") {
+		e := reflect.New(v.Type().Elem()).Elem()
+		_ = set(e, w)
+		v.Set(reflect.Append(v, e))
+	}
+}
+
+// set parses a text into a scalar.
+func set(v reflect.Value, s string) error {
+	switch {
+	case v.Type() == durationType:
+		x, err := ParseDuration(s)
+		v.SetInt(int64(x))
+		return err
+	case v.Kind() == reflect.String:
+		v.SetString(s)
+	case v.Kind() == reflect.Bool:
+		if s != "true" && s != "false" {
+			return strconv.ErrSyntax
+		}
+		v.SetBool(s == "true")
+	default:
+		x, err := strconv.ParseInt(s, 10, v.Type().Bits())
+		v.SetInt(x)
+		return err
+	}
+	return nil
+}
