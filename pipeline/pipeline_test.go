@@ -1,0 +1,100 @@
+package pipeline
+
+import (
+	"testing"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+func TestGate(t *testing.T) {
+	order := func(s waxwing.PaymentStatus, offline string, stock waxwing.Stock) *waxwing.Order {
+		return &waxwing.Order{Payment: waxwing.Payment{Status: s, Offline: offline}, Stock: stock}
+	}
+	gone := order(waxwing.PaymentPaid, "", "")
+	gone.Cancelled = time.Now()
+	for _, c := range []struct {
+		name    string
+		o       *waxwing.Order
+		offline []string
+		want    ruling
+	}{
+		{"paid", order(waxwing.PaymentPaid, "", ""), nil, ruling{}},
+		{"paid, stock pending", order(waxwing.PaymentPaid, "", waxwing.StockPending), nil, ruling{hold: "stock not allocated"}},
+		{"pending", order(waxwing.PaymentPending, "", ""), nil, ruling{hold: "payment pending"}},
+		{"unknown", order("", "", ""), nil, ruling{hold: "payment not known"}},
+		{"cash, counted", order(waxwing.PaymentPending, waxwing.CashOnDelivery, ""), []string{waxwing.CashOnDelivery}, ruling{}},
+		{"cash, not counted", order(waxwing.PaymentPending, waxwing.CashOnDelivery, ""), []string{waxwing.BankTransfer}, ruling{hold: "payment pending"}},
+		{"voided", order(waxwing.PaymentVoided, "", ""), nil, ruling{cancel: "the payment was voided"}},
+		{"cancelled", gone, nil, ruling{cancel: "the shop cancelled the order"}},
+	} {
+		if got := gate(c.o, c.offline); got != c.want {
+			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestRouteDoesNotFlap: a provider that fails rests, is probed by one message
+// at a time, and is healthy only after several successes.
+func TestRouteDoesNotFlap(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	r := &route{name: "mail"}
+	rs := &routes{clock: func() time.Time { return now }, all: []*route{r}}
+	bad := &waxwing.Attempt{Verdict: waxwing.Deferred, Fault: waxwing.ProviderFault}
+	good := &waxwing.Attempt{Verdict: waxwing.Accepted}
+	r.note(bad, now)
+	r.note(bad, now)
+	if !r.healthy() || rs.downSince() != now {
+		t.Fatal("two faults are not yet an outage, but the time counts")
+	}
+	r.note(bad, now)
+	if r.healthy() || rs.pick(map[string]bool{}) != nil {
+		t.Fatal("three faults in a row are")
+	}
+	now = now.Add(firstRest)
+	if rs.pick(map[string]bool{}) != r || rs.pick(map[string]bool{}) != nil {
+		t.Fatal("after the rest one probe, not two")
+	}
+	r.note(bad, now)
+	if now = now.Add(firstRest); rs.open() {
+		t.Fatal("the second rest is longer")
+	}
+	now = now.Add(firstRest)
+	for range goodToRecover {
+		if r.healthy() || rs.pick(map[string]bool{}) != r {
+			t.Fatal("on probation")
+		}
+		r.note(good, now)
+	}
+	if !r.healthy() || !rs.downSince().IsZero() {
+		t.Fatal("recovered")
+	}
+	r.note(&waxwing.Attempt{Verdict: waxwing.Deferred, Fault: waxwing.RecipientFault, Bad: true, Code: 421}, now)
+	if r.healthy() {
+		t.Fatal("421 rests the provider at once")
+	}
+}
+
+func TestPool(t *testing.T) {
+	p := newPool(2, "test")
+	stop := make(chan struct{})
+	if !p.enter(1, stop) || p.tryEnter(1) || !p.tryEnter(2) || p.tryEnter(3) || p.free() != 0 {
+		t.Fatal("two slots, each id once")
+	}
+	done := make(chan bool)
+	go func() { done <- p.enter(3, stop) }()
+	p.leave(1)
+	if !<-done {
+		t.Fatal("a free slot is taken")
+	}
+	go func() { done <- p.enter(4, stop) }()
+	close(stop)
+	if <-done {
+		t.Fatal("stopping lets nobody in")
+	}
+	p.leave(2)
+	p.leave(3)
+	if !p.wait(time.Minute) {
+		t.Fatal("nobody is left")
+	}
+}
