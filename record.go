@@ -16,8 +16,10 @@ type Event struct {
 	// it is quarantined with this reason.
 	Poison string
 	// Stale says that the event is older than the tenant's max_age: it is held
-	// until someone asks for its mail.
-	Stale bool
+	// until someone asks for its mail. Old says that the order was completed
+	// longer ago than that, which counts for an order that is not known yet: an
+	// edit of last year's order is no news, a late payment of a held one is.
+	Stale, Old bool
 }
 
 // Receipt is what accepting an event came to. It is given only after the

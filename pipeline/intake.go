@@ -36,7 +36,7 @@ func (x *Pipeline) Accept(tenant waxwing.TenantID, shop waxwing.ShopID, source, 
 	if source == "api" && key.Shop != "" {
 		ev.Shop = key.Shop
 	}
-	ev.Stale = stale(maxAge(&t), key, ev.At)
+	ev.Stale, ev.Old = stale(maxAge(&t), key, ev.At), old(maxAge(&t), key, ev.At)
 	rc, err := x.p.Ledger.Accept(ev)
 	if err != nil {
 		return rc, fmt.Errorf("accept: %w", err)
@@ -74,5 +74,15 @@ func stale(maxAge time.Duration, k waxwing.EventKey, now time.Time) bool {
 	if at.IsZero() {
 		at = k.OccurredAt
 	}
+	return past(maxAge, at, now)
+}
+
+// old holds the time at which the order was completed against max_age. It
+// counts for orders that come for the first time.
+func old(maxAge time.Duration, k waxwing.EventKey, now time.Time) bool {
+	return past(maxAge, k.OccurredAt, now)
+}
+
+func past(maxAge time.Duration, at, now time.Time) bool {
 	return maxAge > 0 && !at.IsZero() && now.Sub(at) > maxAge
 }

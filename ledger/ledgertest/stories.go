@@ -160,6 +160,34 @@ func stale(b *Bench) {
 	b.wantIs(rc.ID, waxwing.Sent)
 }
 
+// oldOrder: an edit of last year's order is no news, a late payment is.
+func oldOrder(b *Bench) {
+	edit := b.event("web", "1001", 0, "edited")
+	edit.Old = true
+	if rc := b.accept(edit); rc.State != waxwing.Held || rc.Work {
+		b.t.Fatalf("%+v", rc)
+	}
+	again := b.event("web", "1001", 1, "edited again")
+	again.Old = true
+	if rc := b.accept(again); rc.State != waxwing.Held || rc.Work {
+		b.t.Fatalf("%+v", rc)
+	}
+	rc := b.accept(b.event("web", "1002", 0, "unpaid"))
+	w, err := b.s.Work(rc.ID)
+	b.must(err)
+	b.must(b.s.Hold(w, "payment pending", b.clock().Add(14*24*time.Hour), lookup))
+	paid := b.event("web", "1002", 5, "paid")
+	paid.Old = true
+	if rc := b.accept(paid); rc.State != waxwing.Received || !rc.Work {
+		b.t.Fatalf("%+v", rc)
+	}
+	late := b.event("web", "1002", 6, "delivered after an outage")
+	late.Stale = true
+	if rc := b.accept(late); rc.State != waxwing.Held || rc.Work {
+		b.t.Fatalf("%+v", rc)
+	}
+}
+
 func deferral(next time.Time) *waxwing.Resolution {
 	return &waxwing.Resolution{To: waxwing.Queued, NextAt: next, Counts: true, Attempt: waxwing.Attempt{Provider: "mail",
 		Verdict: waxwing.Deferred, Fault: waxwing.RecipientFault, Phase: waxwing.PhaseRcpt, Code: 451, Reply: "451 later"}}

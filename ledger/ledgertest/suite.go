@@ -64,6 +64,7 @@ func Suite(t *testing.T, open func(*testing.T, string, waxwing.Clock, string) St
 		"held, then released by an event":    held,
 		"quarantined, then released":         quarantined,
 		"too old, then asked for":            stale,
+		"an old order, edited or paid late":  oldOrder,
 		"deferred, then sent":                deferred,
 		"crash before the dot":               crashClaimed,
 		"crash after the dot":                crashDot,

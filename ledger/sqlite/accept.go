@@ -83,7 +83,7 @@ func (a *arrival) first() (waxwing.State, string, string) {
 		return waxwing.Quarantined, clip(a.ev.Poison, 300), ledger.CausePoison
 	case a.ev.Key.Ignore != "":
 		return waxwing.Ignored, clip(a.ev.Key.Ignore, 100), ledger.CauseIgnored
-	case a.ev.Stale:
+	case a.ev.Stale || a.ev.Old:
 		return waxwing.Held, ledger.CauseStale, ledger.CauseStale
 	}
 	return waxwing.Received, "", ledger.CauseAccepted
@@ -157,11 +157,12 @@ type existing struct {
 	updated int64
 	rank    int64
 	wrapped []byte
+	fresh   bool // it was news when it came, or someone asked for its mail
 }
 
 func (t *tx) find(key ledger.Hash) (*existing, error) {
-	var v [7]driver.Value
-	ok, err := t.c.row(`SELECT id, state, event, events, updated, rank, dek FROM confirmations WHERE key=?`, v[:], key[:])
+	var v [9]driver.Value
+	ok, err := t.c.row(`SELECT id, state, event, events, updated, rank, dek, reason, asked FROM confirmations WHERE key=?`, v[:], key[:])
 	if err != nil {
 		return nil, fault{err}
 	}
@@ -169,7 +170,9 @@ func (t *tx) find(key ledger.Hash) (*existing, error) {
 		return nil, waxwing.ErrNotFound
 	}
 	return &existing{id: waxwing.ID(num(v[0])), state: waxwing.State(str(v[1])), version: num(v[2]), events: num(v[3]),
-		updated: num(v[4]), rank: num(v[5]), wrapped: append([]byte(nil), blob(v[6])...)}, nil
+		updated: num(v[4]), rank: num(v[5]), wrapped: append([]byte(nil), blob(v[6])...),
+		fresh: num(v[8]) != 0 || str(v[1]) == string(waxwing.Received) ||
+			str(v[1]) == string(waxwing.Held) && str(v[7]) != ledger.CauseStale}, nil
 }
 
 // again judges an event of an order that is known. A newer one must be sealed
@@ -240,6 +243,9 @@ func (t *tx) replace(a *arrival, old *existing) (waxwing.Receipt, error) {
 		return rc, err
 	}
 	to, reason, _ := a.first()
+	if old.fresh && !a.ev.Stale {
+		to, reason = waxwing.Received, ""
+	}
 	due := nullable(0)
 	if to == waxwing.Received {
 		due = nullable(t.now.Add(sweepAfter).UnixMilli())
