@@ -104,6 +104,11 @@ func Open(o Options) (*Ledger, error) {
 		return nil, fmt.Errorf("ledger %s: %w", o.Dir, err)
 	}
 	if !o.ReadOnly {
+		// The first head at once: what came before this start is fixed by it, and
+		// nobody has to wait a minute to see the trail proved.
+		if err := l.anchor(); err != nil {
+			o.Log.Error("anchor not written", "err", err)
+		}
 		go l.write()
 	}
 	return l, nil
