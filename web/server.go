@@ -105,8 +105,16 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown takes no new connections and waits for answers under way.
-func (s *Server) Shutdown(ctx context.Context) error { return s.http.Shutdown(ctx) }
+// Shutdown takes no new connections and waits for answers under way until the
+// context ends. Then it hangs up: who got no answer sends again, so a client
+// that never ends its request is no reason to fail.
+func (s *Server) Shutdown(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err != nil && ctx.Err() != nil {
+		return s.http.Close()
+	}
+	return err
+}
 
 func (s *Server) routes() http.Handler {
 	m := http.NewServeMux()

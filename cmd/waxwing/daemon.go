@@ -166,7 +166,7 @@ func (d *Daemon) Addr() string { return d.listener.Addr().String() }
 // the ledger. It may be called more than once.
 func (d *Daemon) Stop() error {
 	d.once.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
 		err := d.server.Shutdown(ctx)
 		d.stop()
