@@ -149,6 +149,7 @@ func (s *source) guess(line int, text []rune, secret []bool) {
 		if strings.Trim(str[from:to], " {}[],\"'|>&*-") == "" {
 			return
 		}
+		from += len(str[from:to]) - len(strings.TrimLeft(str[from:to], " ["))
 		to -= len(str[from:to]) - len(strings.TrimRight(str[from:to], " ,}]"))
 		a := utf8.RuneCountInString(str[:from])
 		for j := range []rune(str[from:to]) {
@@ -170,7 +171,7 @@ func (s *source) guess(line int, text []rune, secret []bool) {
 		}
 		safe, known := harmless()[key]
 		if s.parsed { // the decoder knows, but the parser lets some faults pass
-			if known && !safe {
+			if secretKeys()[key] {
 				hide(k[1], end)
 			}
 			continue
@@ -209,22 +210,36 @@ func keyOf(match string) string { return strings.TrimRight(match, ": \t\"'") }
 // found in.
 var harmless = sync.OnceValue(func() map[string]bool {
 	m := map[string]bool{}
-	var walk func(t reflect.Type)
-	walk = func(t reflect.Type) {
-		switch t.Kind() {
-		case reflect.Pointer, reflect.Slice, reflect.Map:
-			walk(t.Elem())
-		case reflect.Struct:
-			for _, f := range shape(t) {
-				if safe, seen := m[f.name]; !seen || safe {
-					m[f.name] = !holdsSecret(f.typ)
-				}
-				walk(f.typ)
-			}
+	everyField(reflect.TypeFor[Config](), func(f field) {
+		if safe, seen := m[f.name]; !seen || safe {
+			m[f.name] = !holdsSecret(f.typ)
 		}
-	}
-	walk(reflect.TypeFor[Config]())
+	})
 	return m
 })
+
+// secretKeys are the keys whose values are secrets or lists of them.
+var secretKeys = sync.OnceValue(func() map[string]bool {
+	m := map[string]bool{}
+	everyField(reflect.TypeFor[Config](), func(f field) {
+		if f.typ == secretType || f.typ.Kind() == reflect.Slice && f.typ.Elem() == secretType {
+			m[f.name] = true
+		}
+	})
+	return m
+})
+
+// everyField visits the keys of a type and of all below it.
+func everyField(t reflect.Type, visit func(field)) {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		everyField(t.Elem(), visit)
+	case reflect.Struct:
+		for _, f := range shape(t) {
+			visit(f)
+			everyField(f.typ, visit)
+		}
+	}
+}
 
 func indent(l string) int { return len(l) - len(strings.TrimLeft(l, " \t")) }

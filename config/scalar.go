@@ -39,6 +39,9 @@ func (d *decoder) scalar(at, n ast.Node, v reflect.Value, f field, path string) 
 		value, problem, remedy = d.secret(value, f, path)
 	}
 	if problem != "" {
+		if isSecret { // no default for those
+			remedy, _, _ = strings.Cut(remedy, `, or write "${`)
+		}
 		d.fail(path, at, problem, remedy)
 		return
 	}
