@@ -290,7 +290,7 @@ func (f *file) badges(r *row) []string {
 	}
 	refused := false
 	for _, msg := range f.view.Messages {
-		add("retried", msg.Channel == r.Channel && len(msg.Attempts) > 1 && msg.Attempts[0].Verdict == waxwing.Deferred)
+		add("retried", msg.Channel == r.Channel && len(msg.Attempts) > 0 && msg.Attempts[0].Verdict == waxwing.Deferred)
 		refused = refused || msg.Channel == waxwing.Email && (msg.State == waxwing.Failed || msg.State == waxwing.Cancelled)
 	}
 	add("fallback", refused && r.Channel != waxwing.Email)

@@ -138,8 +138,8 @@ func tellVerdict(s *step, e *waxwing.TrailEntry, a *waxwing.AttemptView) {
 	if c := e.Detail["code"]; c != "" {
 		s.Text += ", code " + c
 	}
-	if r := e.Detail["reason"]; r != "" {
-		s.Text += ". " + r
+	if r := e.Detail["reason"]; r != "" && e.To != waxwing.Uncertain {
+		s.Text += ", reason: " + r
 	}
 	switch e.To {
 	case waxwing.Queued:

@@ -56,10 +56,11 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	d = &Daemon{cfg: c, log: log, done: make(chan struct{}), fatal: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.stop = cancel
+	begun := d // a return of nil takes d away before the clean-up
 	defer func() {
 		if err != nil {
 			cancel()
-			d.release()
+			_ = begun.release() // the first error is the one to tell
 		}
 	}()
 	if d.composer, err = newComposer(c, log); err != nil {

@@ -30,6 +30,8 @@ type demoCmd struct {
 	Data   string `help:"Keep the ledger in this folder. Without it a temporary one is used and removed at the end." placeholder:"DIR" type:"path"`
 	Rate   int    `help:"Orders a minute after the first forty." default:"12"`
 	Orders int    `help:"Stop after so many orders." default:"300"`
+
+	brisk bool // tests do not wait between orders
 }
 
 // Run runs the demonstration until it is interrupted.

@@ -81,6 +81,8 @@ func plot(n int, now time.Time, rng *rand.Rand) *sale {
 // pause is how long after the n-th order the next one comes.
 func (c demoCmd) pause(n int) time.Duration {
 	switch {
+	case c.brisk:
+		return 0
 	case n < 12:
 		return 250 * time.Millisecond
 	case n < opening:

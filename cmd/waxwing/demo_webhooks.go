@@ -35,6 +35,17 @@ func (s *sale) webhook() ([]byte, http.Header, error) {
 
 func (s *sale) address() string { return s.mail + "@" + s.domain }
 
+// fullName is as the customer would write it.
+func (s *sale) fullName() string {
+	switch s.crowd.Country {
+	case "JP":
+		return s.family + " " + s.given
+	case "CN":
+		return s.family + s.given
+	}
+	return s.given + " " + s.family
+}
+
 // street gives each customer a house of her own.
 func (s *sale) street() string {
 	switch s.crowd.Country {
@@ -46,7 +57,7 @@ func (s *sale) street() string {
 
 func (s *sale) shopify() fields {
 	total, discount, tax := s.total()
-	at := fields{"first_name": s.given, "last_name": s.family, "name": s.given + " " + s.family, "address1": s.street(),
+	at := fields{"first_name": s.given, "last_name": s.family, "name": s.fullName(), "address1": s.street(),
 		"city": s.crowd.City, "zip": s.crowd.Post, "province": s.crowd.Region, "country_code": s.crowd.Country}
 	status := "paid"
 	switch {

@@ -33,7 +33,6 @@ const waiting = {
   held: "Held: not confirmed until it is paid",
   quarantined: "Quarantined: this event cannot be read",
   failed: "Failed: nothing could be delivered",
-  queued: "Waiting for the next try",
   uncertain: "Uncertain: the answer was lost",
 };
 const tongues = new Intl.DisplayNames(["en"], { type: "language" });
@@ -55,16 +54,18 @@ function fillBadges(box, r) {
   for (const text of b ? [b, ...r.badges.filter((x) => !(b === "retrying" && x === "retried"))] : r.badges) {
     box.append(make("span", "badge " + (tones[text] || ""), text));
   }
-  if (r.locale) {
-    const l = make("span", "badge", r.locale);
-    l.title = tongue(r.locale);
-    box.append(l);
-  }
+}
+
+function language(r) {
+  const l = make("span", "tag", r.locale);
+  if (r.locale) l.title = tongue(r.locale);
+  return l;
 }
 
 function subjectOf(r) {
   if (r.letter) return r.subject;
-  return (waiting[r.state] || "Order on its way") + (r.order ? " (" + r.order + ")" : "");
+  const again = stateBadge(r) === "retrying" && "Put off: waiting for the next try";
+  return (again || waiting[r.state] || "Order on its way") + (r.order ? " (" + r.order + ")" : "");
 }
 
 function listItem(r) {
@@ -73,18 +74,19 @@ function listItem(r) {
     li = make("li");
     const b = make("button", "row fresh");
     b.type = "button";
-    b.append(make("span", "mark"), make("span", "who"), make("time", "when"), make("span", "what"), make("span", "badges"));
+    b.append(make("span", "mark"), make("span", "who"), make("span", "side"), make("span", "what"), make("span", "badges"));
     b.addEventListener("click", () => choose(r.n, true));
     li.append(b);
     items.set(r.n, li);
   }
-  const [mark, who, when, what, badges] = li.firstChild.children;
+  const [mark, who, side, what, badges] = li.firstChild.children;
   mark.textContent = r.channel === "sms" ? "✆" : [...(r.brand || "?")][0];
-  mark.className = "mark" + (r.channel === "sms" ? " sms" : "");
+  mark.className = "mark" + (r.channel === "sms" ? " round" : "");
   if (/^#[0-9a-f]{6}$/i.test(r.color)) mark.style.background = r.color;
   who.textContent = (r.brand || "") + " → " + (r.to || r.name || "nobody yet");
-  when.textContent = clock(r.at);
+  const when = make("time", "when", clock(r.at));
   when.dateTime = r.at;
+  side.replaceChildren(...(r.locale ? [language(r), when] : [when]));
   what.textContent = subjectOf(r);
   what.dir = "auto";
   fillBadges(badges, r);
@@ -205,6 +207,7 @@ function drawHead(r) {
   $("subject").textContent = r.letter && r.channel === "sms" ? "Text message to " + (r.name || r.to) : subjectOf(r);
   $("meta").textContent = [r.brand, "to " + (r.to || "nobody yet"), r.order && "order " + r.order, r.shop && "shop " + r.shop, clock(r.at)].filter(Boolean).join("  ·  ");
   fillBadges($("badges"), r);
+  if (r.locale) $("badges").append(make("span", "badge", tongue(r.locale)));
 }
 
 async function choose(n, open) {
@@ -220,9 +223,12 @@ async function choose(n, open) {
   $("letter").hidden = false;
   drawHead(r);
   drawList();
-  for (const t of ["html", "text", "source"]) $("tab-" + t).hidden = !r.letter;
+  const sms = r.channel === "sms";
+  $("tab-html").hidden = !r.letter;
+  $("tab-text").hidden = $("tab-source").hidden = !r.letter || sms;
+  $("tab-html").textContent = sms ? "Message" : "HTML";
   if (!r.letter) showTab("trail", false);
-  else if (other) showTab(view.wanted || "html", false);
+  else if (other) showTab(sms && view.wanted !== "trail" ? "html" : view.wanted || "html", false);
   if (other) draw(r);
 }
 
@@ -255,7 +261,7 @@ function scheme() {
 
 function drawStage(r) {
   const phone = view.width === "phone" || r.channel === "sms";
-  $("device").className = "device" + (phone ? " phone" : "") + (scheme() === "dark" ? " dark" : "");
+  $("device").className = "device" + (phone ? " phone" : "") + (r.channel === "sms" ? " text" : "") + (scheme() === "dark" ? " dark" : "");
   for (const b of document.querySelectorAll("[data-width]")) b.setAttribute("aria-pressed", String((b.dataset.width === "phone") === phone));
   for (const b of document.querySelectorAll("[data-scheme]")) b.setAttribute("aria-pressed", String(b.dataset.scheme === scheme()));
   if (!r.letter || r.channel === "sms") return;

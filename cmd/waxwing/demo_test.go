@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waxwinghq/waxwing/config"
+)
+
+// feedRow is what the test reads of the mailbox's list.
+type feedRow struct {
+	N       int      `json:"n"`
+	Letter  bool     `json:"letter"`
+	Channel string   `json:"channel"`
+	To      string   `json:"to"`
+	State   string   `json:"state"`
+	Locale  string   `json:"locale"`
+	Badges  []string `json:"badges"`
+}
+
+type feedPage struct {
+	Counts map[string]int `json:"counts"`
+	Rows   []feedRow      `json:"rows"`
+}
+
+func fetch(t *testing.T, d *demo, path string) []byte {
+	t.Helper()
+	res, err := d.client.Get("http://" + d.daemon.Addr() + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s %v", path, res.Status, err)
+	}
+	return b
+}
+
+// until polls the mailbox until it shows what is wanted.
+func until(t *testing.T, d *demo, want string, ok func(feedPage) bool) (p feedPage) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(time.Minute)
+	for {
+		p = feedPage{}
+		if err := json.Unmarshal(fetch(t, d, "/mailbox/feed?since=0"), &p); err != nil {
+			t.Fatal(err)
+		}
+		if ok(p) {
+			return p
+		}
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("never came: %s; last seen %+v", want, p)
+		}
+	}
+}
+
+func (p feedPage) has(f func(feedRow) bool) bool {
+	for _, r := range p.Rows {
+		if f(r) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p feedPage) badge(b string) bool {
+	return p.has(func(r feedRow) bool { return strings.Contains(strings.Join(r.Badges, ","), b) })
+}
+
+// The whole demonstration, as make run has it, with its waits made short.
+func TestDemo(t *testing.T) {
+	var logs bytes.Buffer
+	d, err := demoCmd{Listen: "127.0.0.1:0", Rate: 600, Orders: 40}.start(&lockedWriter{w: &logs}, func(c *config.Config) {
+		soon := config.Duration(50 * time.Millisecond)
+		for i := range c.Pipeline {
+			if s := c.Pipeline[i].Send; s != nil {
+				s.Retry, s.Uncertain.After = []config.Duration{soon}, soon
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped := false
+	defer func() {
+		if !stopped {
+			_ = d.stop()
+		}
+	}()
+	ctx, cancel := context.WithCancel(t.Context())
+	sold := make(chan error, 1)
+	go func() { sold <- d.sell(ctx, demoCmd{Rate: 600, Orders: 40, brisk: true}) }()
+	p := until(t, d, "everything that the demonstration is for", func(p feedPage) bool {
+		return p.Counts["accepted"] == 40 && p.Counts["sent"] == 38 && p.Counts["held"] == 0 && p.Counts["quarantined"] == 1 &&
+			p.Counts["failed"] == 1 && p.badge("possible duplicate") && p.badge("answer lost") && p.badge("retried") &&
+			p.badge("fallback") && p.badge("was held") && p.badge("repeat absorbed")
+	})
+	tongues := map[string]bool{}
+	for _, r := range p.Rows {
+		if r.Letter && r.Channel == "email" {
+			tongues[r.Locale] = true
+		}
+	}
+	if len(tongues) != 12 {
+		t.Errorf("languages: %v", tongues)
+	}
+	for _, r := range p.Rows {
+		if !r.Letter || r.Channel != "email" {
+			continue
+		}
+		html := string(fetch(t, d, fmt.Sprintf("/mailbox/letters/%d/html?scheme=dark", r.N)))
+		if strings.Contains(html, picturesAt) || !strings.Contains(html, "</html>") {
+			t.Errorf("letter %d is not fit to be shown", r.N)
+		}
+		trail := string(fetch(t, d, fmt.Sprintf("/mailbox/letters/%d/trail", r.N)))
+		if !strings.Contains(trail, `"cause":"verdict`) {
+			t.Errorf("letter %d: %s", r.N, trail)
+		}
+	}
+	cancel()
+	if err := <-sold; err != nil {
+		t.Error(err)
+	}
+	stopped = true
+	if err := d.stop(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(d.dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the temporary folder is still there: %v", err)
+	}
+	if logs.Len() > 0 {
+		t.Errorf("a demonstration has no errors:\n%s", logs.String())
+	}
+}
+
+func TestDemoTakenPort(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, err = demoCmd{Listen: l.Addr().String()}.start(io.Discard, nil)
+	if err == nil || !strings.Contains(err.Error(), "--listen") {
+		t.Fatalf("want the remedy, got %v", err)
+	}
+}
+
+// Every picture that the goods name is in the mailbox, and every name is there
+// in each language that its customers may have.
+func TestDemoGoods(t *testing.T) {
+	a := assortment()
+	for tenant, goods := range a.goods {
+		for _, g := range goods {
+			if _, err := os.Stat(filepath.Join("..", "..", "web", "mailbox", "pictures", g.Picture+".svg")); g.Picture != "" && err != nil {
+				t.Errorf("%s: %v", g.SKU, err)
+			}
+			for _, c := range a.people {
+				for _, x := range c.Tenants {
+					if x == tenant && c.Locale != "en-US" && localName(&g, c.Locale) == g.Name["en"] && !strings.HasPrefix(c.Locale, "en") {
+						t.Errorf("%s has no name for %s", g.SKU, c.Locale)
+					}
+				}
+			}
+		}
+	}
+}
