@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -103,7 +104,7 @@ tenants:
   - queue: {name: mail, on: gochannel}
   - send: {channel: email, providers: [mail], uncertain: {policy: resend, after: 1m}}
 log: {level: warn}
-`, filepath.Join(s.dir, "data"), listen, s.sink, max(s.connections, 32), strings.Join(localeTags, ", "), secret, s.dkim)
+`, filepath.Join(s.dir, "data"), listen, s.sink, cmp.Or(s.connections, 32), strings.Join(localeTags, ", "), secret, s.dkim)
 	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
 		return nil, err
 	}
