@@ -65,7 +65,7 @@ async function shoot() {
     writeFileSync(join(out, name + ".png"), Buffer.from(shot.data, "base64"));
   };
   const click = (q) => `document.querySelector(${JSON.stringify(q)}).click()`;
-  const letter = (tag) => one((r) => r.letter && r.channel === "email" && r.locale === tag);
+  const letter = (tag) => feed.rows.findLast((r) => r.letter && r.channel === "email" && r.locale === tag)?.n || 1;
   await take("mailbox-light", 1360, 860, "light", letter("en"));
   await take("mailbox-dark", 1360, 860, "dark", letter("ja"));
   await take("mailbox-trail", 1360, 860, "light", badge("possible duplicate"), [click("#tab-trail")]);

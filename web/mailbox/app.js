@@ -234,6 +234,7 @@ async function choose(n, open) {
 
 async function draw(r) {
   const sms = r.channel === "sms";
+  document.querySelector(".switch:has([data-width])").hidden = sms;
   $("frame").hidden = sms;
   $("sms").hidden = !sms;
   drawStage(r);

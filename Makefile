@@ -1,0 +1,47 @@
+# "make" alone lists what there is.
+.DEFAULT_GOAL := help
+GO ?= go
+SEED ?= 0
+KILLS ?= 300
+ORDERS ?= 5000
+FUZZTIME ?= 20s
+URL ?= http://127.0.0.1:8080
+
+.PHONY: help run build test torture bench fuzz docs services lint shots
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## Show the demonstration: http://127.0.0.1:8080
+	$(GO) run ./cmd/waxwing demo
+
+build: ## Build bin/waxwing, static, without this machine's paths in it
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/waxwing ./cmd/waxwing
+
+test: ## Vet, then every test with the race detector in random order
+	$(GO) vet ./...
+	$(GO) test -race -shuffle=on -timeout 20m ./...
+
+torture: ## Kill the daemon KILLS times while ORDERS orders arrive (SEED=n repeats a run)
+	$(GO) test ./cmd/waxwing -run Torture -count=1 -v -torture.kills=$(KILLS) -torture.orders=$(ORDERS) -torture.seed=$(SEED) -timeout 60m
+
+bench: ## Measure orders a second, latency and CPU against this machine's ceiling
+	$(GO) run ./cmd/bench
+
+fuzz: ## Run each fuzz target for FUZZTIME
+	@for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -h -o '^func Fuzz[A-Za-z0-9_]*' $$pkg/*_test.go | sed 's/^func //' | sort -u); do \
+	    echo "$$pkg $$f"; $(GO) test $$pkg -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) || exit 1; done; done
+
+docs: ## Write again what is generated: schema, reference, CLDR data
+	$(GO) generate ./...
+
+services: ## The tests that need a real Postgres; WAXWING_REQUIRE_SERVICES=1 fails where it is missing
+	$(GO) test -count=1 -run Postgres ./enrich ./ledger/... ./source/...
+
+lint: ## gofmt and vet
+	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$bad" || { echo "gofmt -w $$bad"; exit 1; }
+	$(GO) vet ./...
+
+shots: ## Take the mailbox's pictures of a running demonstration (URL=...); needs chromium and node 20
+	node --experimental-websocket docs/img/shots.mjs $(URL)
