@@ -123,6 +123,9 @@ func (p *pool) leave(id waxwing.ID) {
 
 func (p *pool) free() int { return cap(p.slots) - len(p.slots) }
 
+// roomy reports whether a quarter of the slots is free.
+func (p *pool) roomy() bool { return 4*p.free() >= cap(p.slots) }
+
 func (p *pool) busy() int { return len(p.slots) }
 
 func (p *pool) has(id waxwing.ID) bool {

@@ -13,25 +13,35 @@ import (
 // publishes nothing: if every message of the queue were lost, it alone would
 // complete the work.
 func (x *Pipeline) sweep() {
-	for {
-		more := x.sweepOrders()
-		more = x.sweepMessages() || more
+	for !x.isStopping() {
+		orders := x.sweepOrders()
+		messages := x.sweepMessages()
+		if orders || messages {
+			x.awaitRoom(orders, messages)
+			continue
+		}
 		wait := time.NewTimer(800*time.Millisecond + time.Duration(rand.Int64N(int64(400*time.Millisecond))))
-		if more {
-			select {
-			case <-x.orders.freed:
-			case <-x.messages.freed:
-			case <-wait.C:
-			case <-x.stopping:
-			}
-		} else {
-			select {
-			case <-wait.C:
-			case <-x.stopping:
-			}
+		select {
+		case <-wait.C:
+		case <-x.stopping:
 		}
 		wait.Stop()
-		if x.isStopping() {
+	}
+}
+
+// awaitRoom waits until a quarter of a pool that there is more work for is
+// free: taking one at a time would make a commit of each. It waits 20 ms at
+// most and then takes what there is.
+func (x *Pipeline) awaitRoom(orders, messages bool) {
+	limit := time.NewTimer(20 * time.Millisecond)
+	defer limit.Stop()
+	for !(orders && x.orders.roomy() || messages && x.messages.roomy()) {
+		select {
+		case <-x.orders.freed:
+		case <-x.messages.freed:
+		case <-limit.C:
+			return
+		case <-x.stopping:
 			return
 		}
 	}
@@ -69,11 +79,12 @@ func (x *Pipeline) sweepMessages() bool {
 	if limit == 0 {
 		return true
 	}
+	probing := false
 	if email := x.routes[waxwing.Email]; !email.healthy() && !x.canGiveUp(email) {
 		if !email.open() {
 			return false
 		}
-		limit = min(limit, 4)
+		limit, probing = min(limit, 4), true
 	}
 	claims, err := x.p.Ledger.ClaimDue(limit)
 	if err != nil {
@@ -90,7 +101,7 @@ func (x *Pipeline) sweepMessages() bool {
 		}
 		x.messages.run(c.Out.Message, func(waxwing.ID) { x.send(c) })
 	}
-	return len(claims) == limit && limit > 4
+	return len(claims) == limit && !probing
 }
 
 // canGiveUp reports whether messages may go to the fallback now.
