@@ -129,6 +129,8 @@ func appendTracking(b []byte, pattern, number string) []byte {
 	if !found {
 		return b
 	}
+	// Shopify writes #1001 and means 1001: no shop's page is found under %231001.
+	number = strings.TrimPrefix(number, "#")
 	for i := range len(number) {
 		c := number[i]
 		if c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '-' || c == '_' || c == '.' || c == '~' {
