@@ -33,6 +33,9 @@ func (x *Pipeline) unreachable(c *waxwing.Claim, rs *routes) *waxwing.Resolution
 		return nil
 	}
 	since := rs.downSince()
+	if !since.IsZero() && !c.DownSince.IsZero() && c.DownSince.Before(since) && !rs.worked() {
+		since = c.DownSince // the outage began before this process did
+	}
 	if since.IsZero() || x.p.Clock().Sub(since) < x.unreachableAfter() {
 		return nil
 	}

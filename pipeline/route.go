@@ -27,6 +27,7 @@ type route struct {
 	probing bool
 	good    int       // successes in a row since the rest
 	down    time.Time // since when it has not worked
+	worked  bool      // ever, in this process
 }
 
 const (
@@ -73,7 +74,7 @@ func (r *route) note(a *waxwing.Attempt, now time.Time) {
 	switch {
 	case a.Fault == waxwing.LedgerFault: // says nothing about the provider
 	case !bad:
-		r.faults, r.down = 0, time.Time{}
+		r.faults, r.down, r.worked = 0, time.Time{}, true
 		if !r.until.IsZero() {
 			if r.good++; r.good >= goodToRecover {
 				r.until, r.rest, r.good = time.Time{}, 0, 0
@@ -165,4 +166,17 @@ func (rs *routes) downSince() time.Time {
 		}
 	}
 	return at
+}
+
+// worked reports whether any route has worked in this process.
+func (rs *routes) worked() bool {
+	for _, r := range rs.all {
+		r.mu.Lock()
+		w := r.worked
+		r.mu.Unlock()
+		if w {
+			return true
+		}
+	}
+	return false
 }
