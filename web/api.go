@@ -183,7 +183,15 @@ func (s *Server) resend(w http.ResponseWriter, r *http.Request, t waxwing.Tenant
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusAccepted, map[string]any{"id": id, "message": msg, "state": waxwing.Queued})
+	state := waxwing.Queued
+	if v, err = s.p.Books.Get(t, id); err == nil {
+		for i := range v.Messages {
+			if m := &v.Messages[i]; m.ID == msg && m.State == waxwing.Suppressed {
+				state = m.State // nothing will be sent: say so
+			}
+		}
+	}
+	return writeJSON(w, http.StatusAccepted, map[string]any{"id": id, "message": msg, "state": state})
 }
 
 func (s *Server) cancel(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
