@@ -1,0 +1,138 @@
+package main
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/sink"
+)
+
+// at answers one phase.
+func at(p waxwing.Phase, a sink.Answer) sink.Plan {
+	return func(q sink.Question) sink.Answer {
+		if q.Phase == p {
+			return a
+		}
+		return sink.Answer{}
+	}
+}
+
+// wantText wants one German text with number and link, and its trail.
+func (r *rig) wantText(v *waxwing.ConfirmationView, number string) {
+	r.t.Helper()
+	texts := r.allTexts()
+	if len(texts) != 1 {
+		r.t.Fatalf("%d texts", len(texts))
+	}
+	x := texts[0]
+	if x.To != "+4915112345678" || x.From != "+15005550006" || !strings.Contains(x.Body, number) ||
+		!strings.Contains(x.Body, "https://acme.example/track/"+number) || !strings.Contains(x.Body, "Bestell") {
+		r.t.Fatalf("%+v", x)
+	}
+	if len(v.Messages) != 2 || v.Messages[1].Channel != waxwing.SMS || v.Messages[1].State != waxwing.Sent || v.Messages[1].Locale != "de" {
+		r.t.Fatalf("%+v", v.Messages)
+	}
+	r.verified()
+}
+
+func TestRejectedMailBecomesText(t *testing.T) {
+	r := newRig(t, withPlan(at(waxwing.PhaseRcpt, sink.Answer{Code: 550, Text: "5.1.1 no such user"})))
+	v := r.until(r.accepted(shopifyOrder(41, "nobody@example.com", "paid")), waxwing.Sent)
+	r.wantText(v, "41")
+	m := v.Messages[0]
+	if m.State != waxwing.Failed || m.Reason != "bad_address" || len(m.Attempts) != 1 || m.Attempts[0].Code != 550 ||
+		m.Attempts[0].Enhanced != "5.1.1" || m.Attempts[0].Phase != waxwing.PhaseRcpt || !strings.Contains(m.Attempts[0].Reply, "no such user") {
+		t.Fatalf("%+v", m)
+	}
+	wantCauses(t, v, "verdict", "fallback")
+	if len(r.allMails()) != 0 {
+		t.Fatal("a mail came, too")
+	}
+}
+
+func TestNoAddressBecomesText(t *testing.T) {
+	for name, change := range map[string]map[string]any{
+		"none": {"email": nil, "contact_email": nil, "customer": map[string]any{"id": 1, "first_name": "Jana", "phone": "+4915112345678"}},
+		"bad": {"email": "jana@@example", "contact_email": nil, "customer": map[string]any{"id": 1, "first_name": "Jana",
+			"email": "jana@@example", "phone": "+4915112345678"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			v := r.until(r.accepted(order(42, "x@example.com", change)), waxwing.Sent)
+			r.wantText(v, "42")
+			if m := v.Messages[0]; m.State != waxwing.Failed || strings.Contains(m.Reason, "jana") {
+				t.Fatalf("%+v", m)
+			}
+		})
+	}
+}
+
+func TestNoWayToReachAnyone(t *testing.T) {
+	r := newRig(t)
+	id := r.accepted(order(43, "x@example.com", map[string]any{"email": nil, "customer": nil}))
+	if v := r.until(id, waxwing.Failed); v.Messages[0].Reason != "no_address" {
+		t.Fatalf("%+v", v.Messages)
+	}
+}
+
+func TestUnreachableBecomesText(t *testing.T) {
+	clock := &testClock{}
+	r := newRig(t, withClock(clock), withPlan(func(sink.Question) sink.Answer { return sink.Answer{Drop: true} }))
+	id := r.accepted(shopifyOrder(44, "jana@example.com", "paid"))
+	r.poll("a fault", func() bool { return len(r.get(id).Messages) > 0 && len(r.get(id).Messages[0].Attempts) > 0 })
+	before := len(r.get(id).Messages[0].Attempts)
+	clock.forward(4 * time.Minute)
+	r.poll("another one", func() bool { return len(r.get(id).Messages[0].Attempts) > before })
+	if len(r.allTexts()) != 0 {
+		t.Fatal("a text after four minutes")
+	}
+	clock.forward(2 * time.Minute)
+	v := r.until(id, waxwing.Sent)
+	r.wantText(v, "44")
+	if m := v.Messages[0]; m.State != waxwing.Cancelled || m.Reason != "unreachable" {
+		t.Fatalf("%+v", m)
+	}
+}
+
+// The outage began before a restart: the customer has waited all the same.
+func TestUnreachableAcrossARestart(t *testing.T) {
+	clock := &testClock{}
+	r := newRig(t, withClock(clock), withPlan(func(sink.Question) sink.Answer { return sink.Answer{Drop: true} }))
+	id := r.accepted(shopifyOrder(45, "jana@example.com", "paid"))
+	r.poll("a fault", func() bool { m := r.get(id).Messages; return len(m) > 0 && len(m[0].Attempts) > 1 })
+	clock.forward(3 * time.Minute)
+	before := len(r.get(id).Messages[0].Attempts)
+	r.restart(Extras{Clock: clock.now})
+	r.poll("a fault", func() bool { return len(r.get(id).Messages[0].Attempts) > before })
+	clock.forward(3 * time.Minute)
+	r.wantText(r.until(id, waxwing.Sent), "45")
+}
+
+// A mail that may have arrived is not followed by a text.
+func TestNoTextWhileInDoubt(t *testing.T) {
+	clock := &testClock{}
+	var lost atomic.Bool
+	r := newRig(t, withClock(clock), withPlan(func(q sink.Question) sink.Answer {
+		switch {
+		case lost.Load():
+			return sink.Answer{Drop: true}
+		case q.Phase == waxwing.PhaseDot:
+			lost.Store(true)
+			return sink.Answer{Lost: true}
+		}
+		return sink.Answer{}
+	}))
+	id := r.accepted(shopifyOrder(46, "jana@example.com", "paid"))
+	r.until(id, waxwing.Uncertain)
+	for range 4 {
+		clock.forward(5 * time.Minute)
+		before := len(r.get(id).Messages[0].Attempts)
+		r.poll("another attempt", func() bool { return len(r.get(id).Messages[0].Attempts) > before })
+	}
+	if len(r.allTexts()) != 0 || len(r.get(id).Messages) != 1 {
+		t.Fatal("a text followed a mail that may have arrived")
+	}
+}
