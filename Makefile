@@ -37,7 +37,7 @@ docs: ## Write again what is generated: schema, reference, CLDR data
 	$(GO) generate ./...
 
 services: ## The tests that need a real Postgres; WAXWING_REQUIRE_SERVICES=1 fails where it is missing
-	$(GO) test -count=1 -run Postgres ./enrich ./ledger/... ./source/...
+	$(GO) test -count=1 -run Postgres ./enrich
 
 lint: ## gofmt and vet
 	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$bad" || { echo "gofmt -w $$bad"; exit 1; }
