@@ -13,7 +13,8 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## Show the demonstration: http://127.0.0.1:8080
-	$(GO) run ./cmd/waxwing demo
+	@echo "Building: a minute or so the first time."
+	@$(GO) run ./cmd/waxwing demo
 
 build: ## Build bin/waxwing, static, without this machine's paths in it
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/waxwing ./cmd/waxwing

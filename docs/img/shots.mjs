@@ -45,7 +45,9 @@ async function connect() {
 }
 
 async function shoot() {
-  const feed = await (await fetch(base + "/mailbox/feed?since=0")).json();
+  let feed;
+  const look = async () => { feed = await (await fetch(base + "/mailbox/feed?since=0")).json(); };
+  await look();
   const one = (f) => feed.rows.find((r) => !r.gone && f(r))?.n || 1;
   const badge = (b) => one((r) => r.badges.includes(b));
   const say = await connect();
@@ -65,10 +67,11 @@ async function shoot() {
     writeFileSync(join(out, name + ".png"), Buffer.from(shot.data, "base64"));
   };
   const click = (q) => `document.querySelector(${JSON.stringify(q)}).click()`;
-  const letter = (tag) => feed.rows.findLast((r) => r.letter && r.channel === "email" && r.locale === tag)?.n || 1;
-  await take("mailbox-light", 1360, 860, "light", letter("en"));
-  await take("mailbox-dark", 1360, 860, "dark", letter("ja"));
-  await take("mailbox-trail", 1360, 860, "light", badge("possible duplicate"), [click("#tab-trail")]);
+  const letter = (tag) => feed.rows.filter((r) => r.letter && r.channel === "email" && r.locale === tag).sort((a, b) => (a.at < b.at ? 1 : -1))[0]?.n || 1;
+  await take("mailbox-light", 1360, 960, "light", letter("en"));
+  await look();
+  await take("mailbox-dark", 1360, 960, "dark", letter("ja"));
+  await take("mailbox-trail", 1360, 960, "light", badge("possible duplicate"), [click("#tab-trail")]);
   await take("mailbox-phone", 390, 780, "light", 0, [], "/", true);
   if (process.argv[4] !== "all") return;
   await take("x-phone-mail", 390, 780, "dark", letter("ar"), [], "/", true);
