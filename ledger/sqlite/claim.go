@@ -172,6 +172,9 @@ func (l *Ledger) fillClaim(m *claimed) (*waxwing.Claim, error) {
 		if err != nil {
 			return err
 		}
+		if f.erased {
+			return errErased
+		}
 		out, _, err := l.openMessage(cn, f, m.id, m.channel)
 		if err != nil {
 			return err
@@ -180,12 +183,17 @@ func (l *Ledger) fillClaim(m *claimed) (*waxwing.Claim, error) {
 		return nil
 	})
 	if err != nil {
-		e := l.Resolve(&waxwing.Claim{Out: waxwing.Outgoing{Message: m.id}, Confirmation: conf}, &waxwing.Resolution{To: waxwing.Failed,
-			Reason: "content_unreadable"})
+		r := &waxwing.Resolution{To: waxwing.Failed, Reason: "content_unreadable"}
+		if errors.Is(err, errErased) {
+			r.To, r.Reason = waxwing.Cancelled, ledger.CauseErased
+		}
+		e := l.Resolve(&waxwing.Claim{Out: waxwing.Outgoing{Message: m.id}, Confirmation: conf, Attempt: c.Attempt}, r)
 		return nil, errors.Join(fmt.Errorf("message %s: %w", m.id, err), e)
 	}
 	return c, nil
 }
+
+var errErased = fmt.Errorf("its person was erased: %w", waxwing.ErrState)
 
 func doubtful(c *conn, id waxwing.ID) (bool, error) {
 	var v [1]driver.Value
@@ -221,7 +229,12 @@ func (l *Ledger) openMessage(c *conn, f *file, id waxwing.ID, ch waxwing.Channel
 // once for a claim of this instance that was not cancelled, erased, suppressed
 // or taken over, and only before the message expires.
 func (l *Ledger) CommitDot(c *waxwing.Claim, provider string) error {
-	return l.do(func(t *tx) error {
+	barred := false
+	err := l.do(func(t *tx) error {
+		var err error
+		if barred, err = t.bar(c); barred || err != nil {
+			return err
+		}
 		n, err := t.exec("UPDATE claims SET dot=1, provider=?, at=?, trail=trail||? WHERE message=? AND instance=? AND dot=0 AND expires>?",
 			provider, t.now.UnixMilli(), t.batch, int64(c.Out.Message), t.l.instance, t.now.UnixMilli())
 		if err != nil {
@@ -234,6 +247,42 @@ func (l *Ledger) CommitDot(c *waxwing.Claim, provider string) error {
 			Cause: ledger.CauseCommit, Detail: [][2]string{{"provider", provider}}})
 		return nil
 	})
+	if err == nil && barred {
+		err = fmt.Errorf("message %s may not be sent any more: %w", c.Out.Message, waxwing.ErrState)
+	}
+	return err
+}
+
+// bar ends a claimed message whose address was suppressed while it could not
+// be stopped: at its commit point, with a verdict after which it would go
+// again (P6).
+func (t *tx) bar(c *waxwing.Claim) (bool, error) {
+	tn, err := t.l.tenant(c.Out.Tenant)
+	if err != nil || len(t.l.suppressed) == 0 {
+		return false, nil
+	}
+	if _, ok := t.l.suppressed[tn.key.Index("person", ledger.NormalisePerson(c.Out.To))]; !ok {
+		return false, nil
+	}
+	var v [2]driver.Value
+	ok, err := t.c.row("SELECT dot, trail FROM claims WHERE message=? AND instance=?", v[:], int64(c.Out.Message), t.l.instance)
+	if err != nil {
+		return false, fault{err}
+	}
+	if !ok || num(v[0]) != 0 {
+		return false, nil
+	}
+	to := waxwing.Suppressed
+	if c.Doubt {
+		to = waxwing.Cancelled // may have been sent: never "suppressed"
+	}
+	if _, err := t.exec("DELETE FROM claims WHERE message=?", int64(c.Out.Message)); err != nil {
+		return false, err
+	}
+	if _, err := t.exec("UPDATE messages SET trail=trail||? WHERE id=?", str(v[1]), int64(c.Out.Message)); err != nil {
+		return false, err
+	}
+	return true, t.finish(&claimed{id: c.Out.Message, state: waxwing.Claimed}, to, ledger.CauseSuppressed, ledger.CauseSuppressed)
 }
 
 // Resolve records what an attempt came to and what follows from it.
@@ -291,6 +340,17 @@ func (t *tx) resolve(c *waxwing.Claim, r *waxwing.Resolution, reply []byte, seal
 	if num(v[0]) != 0 {
 		from = waxwing.Dot
 	}
+	if r.To == waxwing.Queued || r.To == waxwing.Uncertain {
+		gone, err := t.erased(c.Confirmation)
+		if err != nil {
+			return err
+		}
+		if gone { // while it was at its commit point: there is nothing left to offer
+			end := *r
+			end.To, end.Reason, end.NextAt = waxwing.Cancelled, ledger.CauseErased, time.Time{}
+			r = &end
+		}
+	}
 	if err := ledger.Check(from, r.To); err != nil {
 		return err
 	}
@@ -318,6 +378,15 @@ func (t *tx) resolve(c *waxwing.Claim, r *waxwing.Resolution, reply []byte, seal
 		t.after = append(t.after, func() { t.l.hot.drop(c.Confirmation) })
 	}
 	return nil
+}
+
+func (t *tx) erased(id waxwing.ID) (bool, error) {
+	var v [1]driver.Value
+	ok, err := t.c.row("SELECT dek IS NULL FROM confirmations WHERE id=?", v[:], int64(id))
+	if err != nil {
+		return false, fault{err}
+	}
+	return ok && num(v[0]) != 0, nil
 }
 
 func (t *tx) settleMessage(c *waxwing.Claim, r *waxwing.Resolution, claimTrail string) error {

@@ -5,6 +5,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -303,11 +305,48 @@ func (t *tx) erase(id waxwing.ID) (int, error) {
 	return 1, nil
 }
 
+// person is an address as it is looked for in bytes that nobody could read.
+type person struct {
+	address []byte // lower case
+	digits  []byte // of a phone number; nil: it is none
+}
+
+func newPerson(address string) person {
+	p := person{address: []byte(strings.ToLower(strings.TrimSpace(address)))}
+	if n := strings.TrimPrefix(ledger.NormalisePerson(address), "+"); !strings.Contains(address, "@") && len(n) >= 7 {
+		p.digits = []byte(n)
+	}
+	return p
+}
+
+// in reports whether the bytes name the person: in any case, with JSON's
+// escapes, and a number however it is grouped.
+func (p person) in(raw []byte) bool {
+	low := bytes.ToLower(raw)
+	if bytes.Contains(low, []byte(`\u00`)) {
+		low = asciiEscape.ReplaceAllFunc(low, func(b []byte) []byte {
+			n, _ := strconv.ParseUint(string(b[4:]), 16, 8) // two hex digits
+			return bytes.ToLower([]byte{byte(n)})
+		})
+	}
+	if bytes.Contains(low, p.address) {
+		return true
+	}
+	return p.digits != nil && bytes.Contains(bytes.Map(func(r rune) rune {
+		if strings.ContainsRune(" ()-./\u00a0", r) {
+			return -1
+		}
+		return r
+	}, low), p.digits)
+}
+
+var asciiEscape = regexp.MustCompile(`\\u00[0-7][0-9a-f]`)
+
 // unindexed finds a person in events that no lookup leads to, by looking for
 // her address in their bytes.
 func (l *Ledger) unindexed(tn *tenant, address string) (ids []waxwing.ID, err error) {
-	needle := []byte(strings.ToLower(strings.TrimSpace(address)))
-	if len(needle) < 3 {
+	p := newPerson(address)
+	if len(p.address) < 3 {
 		return nil, waxwing.Permanent(errors.New("an address to erase has at least three characters"))
 	}
 	err = l.read(func(c *conn) error {
@@ -330,7 +369,7 @@ func (l *Ledger) unindexed(tn *tenant, address string) (ids []waxwing.ID, err er
 				if err != nil {
 					return err
 				}
-				if bytes.Contains(bytes.ToLower(raw), needle) {
+				if p.in(raw) {
 					ids = append(ids, f.id)
 					break
 				}
