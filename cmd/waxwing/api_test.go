@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,6 +70,36 @@ func TestResendToSuppressed(t *testing.T) {
 	}
 }
 
+// P6: an address that is suppressed while a mail to it is at its commit point is
+// not offered again after the server says "not now".
+func TestSuppressedAtTheDot(t *testing.T) {
+	clock := &testClock{}
+	release, atDot := make(chan struct{}), make(chan struct{}, 8)
+	r := newRig(t, withClock(clock), withPlan(func(q sink.Question) sink.Answer {
+		if q.Phase == waxwing.PhaseDot {
+			atDot <- struct{}{}
+			<-release
+			return sink.Answer{Code: 451, Text: "4.3.0 not now"}
+		}
+		return sink.Answer{}
+	}))
+	letGo := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(letGo)
+	id := r.accepted(shopifyOrder(1, "jana@example.com", "paid"))
+	<-atDot
+	if code, b := r.api("POST", "/people/suppress", map[string]string{"address": "jana@example.com"}); code != http.StatusOK {
+		t.Fatalf("%d %s", code, b)
+	}
+	letGo()
+	r.poll("the verdict", func() bool { return len(r.get(id).Messages[0].Attempts) == 1 })
+	clock.forward(5 * time.Minute)
+	v := r.until(id, waxwing.Suppressed)
+	if len(v.Messages[0].Attempts) != 1 || len(atDot) != 0 {
+		t.Fatalf("%+v", v.Messages[0])
+	}
+	r.verified()
+}
+
 // A suppressed phone number stops a text that is under way, wherever in the
 // order the number stood.
 func TestSuppressedPhone(t *testing.T) {
@@ -93,13 +124,15 @@ func TestCancel(t *testing.T) {
 		}
 		return sink.Answer{}
 	}))
+	letGo := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(letGo)
 	id := r.accepted(shopifyOrder(1, "jana@example.com", "paid"))
 	<-reached // claimed, before the dot
 	code, b := r.api("POST", "/confirmations/"+id+"/cancel", nil)
 	if code != http.StatusOK || !strings.Contains(b, `"cancelled"`) {
 		t.Fatalf("%d %s", code, b)
 	}
-	close(release)
+	letGo()
 	other := r.accepted(shopifyOrder(2, "other@example.com", "paid"))
 	r.until(other, waxwing.Sent)
 	if code, b := r.api("POST", "/confirmations/"+other+"/cancel", nil); code != http.StatusConflict || !strings.Contains(b, "not possible now") {
