@@ -65,8 +65,9 @@ func (r *route) open(now time.Time) bool {
 	return r.until.IsZero() || !r.probing && !now.Before(r.until)
 }
 
-// note takes an attempt's word on the provider's health.
-func (r *route) note(a *waxwing.Attempt, now time.Time) {
+// note takes an attempt's word on the provider's health. It says for how long
+// the provider rests from now on, and whether it has just become healthy again.
+func (r *route) note(a *waxwing.Attempt, now time.Time) (rests time.Duration, recovered bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.probing = false
@@ -78,6 +79,7 @@ func (r *route) note(a *waxwing.Attempt, now time.Time) {
 		if !r.until.IsZero() {
 			if r.good++; r.good >= goodToRecover {
 				r.until, r.rest, r.good = time.Time{}, 0, 0
+				return 0, true
 			}
 		}
 	default:
@@ -86,14 +88,16 @@ func (r *route) note(a *waxwing.Attempt, now time.Time) {
 			r.down = now
 		}
 		if r.faults++; r.faults < faultsToRest && !a.Bad && r.until.IsZero() {
-			return
+			return 0, false
 		}
 		if now.Before(r.until) {
-			return // one of many in flight when it failed
+			return 0, false // one of many in flight when it failed
 		}
 		r.rest = min(max(r.rest*2, firstRest), longestRest)
 		r.until = now.Add(r.rest)
+		return r.rest, false
 	}
+	return 0, false
 }
 
 // pick gives the first usable route that was not tried yet.

@@ -107,10 +107,22 @@ func (x *Pipeline) offer(c *waxwing.Claim, tried map[string]bool) (*waxwing.Reso
 	a.Provider = rt.name
 	now := x.p.Clock()
 	if x.hard.Err() == nil || a.Verdict == waxwing.Accepted {
-		rt.note(&a, now)
+		x.noteHealth(rt, &a, now)
 	}
 	tried[rt.name] = true
 	return x.judge(c, rs, a, tried, now)
+}
+
+// noteHealth tells operators when a provider goes to rest and when it is back;
+// single faults stand in the trail.
+func (x *Pipeline) noteHealth(rt *route, a *waxwing.Attempt, now time.Time) {
+	rests, recovered := rt.note(a, now)
+	switch {
+	case rests > 0:
+		x.p.Log.Warn("provider rests", "provider", rt.name, "for", rests, "phase", a.Phase, "code", a.Code, "err", a.Err)
+	case recovered:
+		x.p.Log.Info("provider is healthy again", "provider", rt.name)
+	}
 }
 
 func later(now, at time.Time) time.Time {
