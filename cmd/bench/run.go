@@ -93,6 +93,7 @@ type figures struct {
 	mean, p50, p99 time.Duration // accepted to 250
 	accept99       time.Duration // due to 2xx
 	twice          int
+	rss            int64
 }
 
 func (b *bench) measure(d *daemon, n, lines, conns int, rate float64) (f figures, err error) {
@@ -121,8 +122,8 @@ func (b *bench) measure(d *daemon, n, lines, conns int, rate float64) (f figures
 		if !ok || !res[i].ok {
 			return f, fmt.Errorf("order %d was lost", first+i)
 		}
-		d := max(at.Sub(res[i].accepted), 0)
-		sent, sum = append(sent, d), sum+d
+		took := max(at.Sub(res[i].accepted), 0)
+		sent, sum = append(sent, took), sum+took
 		accept = append(accept, res[i].accepted.Sub(res[i].due))
 		if at.After(last) {
 			last = at
@@ -132,7 +133,7 @@ func (b *bench) measure(d *daemon, n, lines, conns int, rate float64) (f figures
 	slices.Sort(accept)
 	f.perSecond = float64(n) / last.Sub(res[0].due).Seconds()
 	f.mean, f.p50, f.p99 = sum/time.Duration(n), sent[n/2], sent[n*99/100]
-	f.accept99, f.twice = accept[n*99/100], twice
+	f.accept99, f.twice, f.rss = accept[n*99/100], twice, d.rss()
 	return f, nil
 }
 
@@ -184,7 +185,7 @@ func (b *bench) burst() error {
 	fmt.Printf("  ceiling                    %8.0f orders/s  %.0f us CPU an order\n", median(tops), median(tcpus))
 	fmt.Printf("  daemon                     %8.0f orders/s  %d us CPU an order (G2: 450)\n", f.perSecond, f.cpu.Microseconds())
 	fmt.Printf("  ratio to the ceiling           %.2f           (G1: 0.35 now, 0.45, 0.60)\n", median(ratios))
-	fmt.Printf("  accepted to 250: mean %s, p50 %s, p99 %s (G0: mean < 3 s, p99 < 5 s); lost 0, twice %d\n", ms(f.mean), ms(f.p50), ms(f.p99), f.twice)
+	fmt.Printf("  accepted to 250: mean %s, p50 %s, p99 %s (G0: mean < 3 s, p99 < 5 s); lost 0, twice %d\n  %.0f MB resident after it\n", ms(f.mean), ms(f.p50), ms(f.p99), f.twice, float64(f.rss)/1e6)
 	return byPart(b.bin, prof, b.Orders)
 }
 
