@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"os"
 	"path/filepath"
@@ -43,6 +44,22 @@ type verifier struct {
 	digest  map[waxwing.ID]string
 	places  map[waxwing.ID]place
 	erased  map[waxwing.ID]bool
+	tries   map[waxwing.ID]tried
+	names   map[string]string // of providers, each kept once
+}
+
+// tried sums up a message's attempts, and where its commit point was passed.
+type tried struct {
+	n        int
+	sum      uint64
+	provider string
+}
+
+// attemptSum is one attempt in a number; those of a message are added.
+func attemptSum(n int64, provider, verdict, phase, fault string, code int64) uint64 {
+	h := fnv.New64a()
+	_, _ = fmt.Fprintf(h, "%d|%s|%s|%s|%s|%d", n, provider, verdict, phase, fault, code) // never fails
+	return h.Sum64()
 }
 
 // place sums the batches in which a row has entries, each once.
@@ -53,7 +70,8 @@ type place struct{ last, sum int64 }
 // Anchors are read from path, or from the data folder where it is empty.
 func (l *Ledger) Verify(path string) (*Report, error) {
 	v := &verifier{r: &Report{}, anchors: map[int64]map[uint64]string{}, state: map[waxwing.ID]waxwing.State{},
-		digest: map[waxwing.ID]string{}, places: map[waxwing.ID]place{}, erased: map[waxwing.ID]bool{}}
+		digest: map[waxwing.ID]string{}, places: map[waxwing.ID]place{}, erased: map[waxwing.ID]bool{},
+		tries: map[waxwing.ID]tried{}, names: map[string]string{}}
 	err := l.read(func(c *conn) error {
 		if _, err := c.exec("BEGIN"); err != nil {
 			return err
@@ -63,7 +81,7 @@ func (l *Ledger) Verify(path string) (*Report, error) {
 		if err := l.readAnchors(v, path); err != nil {
 			return err
 		}
-		for _, step := range []func(*conn) error{v.trail, v.confirmations, v.messages, v.contents} {
+		for _, step := range []func(*conn) error{v.trail, v.confirmations, v.messages, v.contents, v.attempts} {
 			if err := step(c); err != nil {
 				return err
 			}
@@ -164,6 +182,7 @@ func (v *verifier) entry(e *waxwing.TrailEntry, h ledger.Head, batch int64, prev
 	if p := v.places[owner]; p.last != batch {
 		v.places[owner] = place{batch, p.sum + batch*batch%1_000_003 + batch}
 	}
+	v.attempt(e)
 	if e.Cause == ledger.CauseErased && e.Message == 0 {
 		v.erased[e.Confirmation] = true
 	}
@@ -176,6 +195,51 @@ func (v *verifier) entry(e *waxwing.TrailEntry, h ledger.Head, batch int64, prev
 		v.r.add("trail: entry %d of chain %d: %q may not follow %q", e.Seq, v.chain.Instance, e.To, e.From)
 	}
 	v.state[owner] = e.To
+}
+
+// attempt follows what the trail says of a message's attempts. One that a
+// crash left uncertain has no verdict of its own: its takeover tells of it.
+func (v *verifier) attempt(e *waxwing.TrailEntry) {
+	if e.Message == 0 {
+		return
+	}
+	t := v.tries[e.Message]
+	switch {
+	case e.Cause == ledger.CauseCommit:
+		p := e.Detail["provider"]
+		if _, ok := v.names[p]; !ok {
+			v.names[p] = p
+		}
+		t.provider = v.names[p]
+	case e.Cause == ledger.CauseVerdict:
+		n, _ := strconv.ParseInt(e.Detail["attempt"], 10, 64)
+		code, _ := strconv.ParseInt(e.Detail["code"], 10, 64) // none is 0
+		t.n++
+		t.sum += attemptSum(n, e.Detail["provider"], e.Detail["verdict"], e.Detail["phase"], e.Detail["fault"], code)
+	case e.Cause == ledger.CauseTakeover && e.From == waxwing.Dot:
+		t.n++
+		t.sum += attemptSum(int64(t.n), t.provider, string(waxwing.UncertainVerdict), string(waxwing.PhaseDot), "", 0)
+	default:
+		return
+	}
+	v.tries[e.Message] = t
+}
+
+func (v *verifier) attempts(c *conn) error {
+	err := c.query("SELECT message, n, provider, verdict, phase, fault, code FROM attempts", func(r []driver.Value) error {
+		id := waxwing.ID(num(r[0]))
+		t := v.tries[id]
+		t.n--
+		t.sum -= attemptSum(num(r[1]), str(r[2]), str(r[3]), str(r[4]), str(r[5]), num(r[6]))
+		v.tries[id] = t
+		return nil
+	})
+	for id, t := range v.tries {
+		if t.n != 0 || t.sum != 0 {
+			v.r.add("message %s: its attempts are not those of its trail", id)
+		}
+	}
+	return err
 }
 
 func (v *verifier) confirmations(c *conn) error {
