@@ -36,18 +36,13 @@ func scanClaimed(v []driver.Value) claimed {
 func (l *Ledger) Claim(id waxwing.ID) (*waxwing.Claim, error) {
 	var c *claimed
 	err := l.do(func(t *tx) error {
-		var v [11]driver.Value
-		ok, err := t.c.row("SELECT "+claimColumns+" FROM messages WHERE id=?", v[:], int64(id))
+		m, err := t.message(id)
 		if err != nil {
-			return fault{err}
+			return err
 		}
-		if !ok {
-			return fmt.Errorf("message: %w", waxwing.ErrNotFound)
-		}
-		m := scanClaimed(v[:])
-		got, err := t.claim(&m)
+		got, err := t.claim(m)
 		if got {
-			c = &m
+			c = m
 		}
 		return err
 	})
@@ -117,9 +112,7 @@ func (t *tx) claim(m *claimed) (bool, error) {
 	if m.state == waxwing.Uncertain && t.l.o.Policy == "assume_sent" {
 		return false, t.finish(m, waxwing.Sent, ledger.CauseAssumed, ledger.CauseAssumed)
 	}
-	n, err := t.exec("INSERT INTO claims (message, instance, at, expires, trail) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
-		int64(m.id), t.l.instance, now, m.expires, t.batch)
-	if err != nil || n == 0 {
+	if ok, err := t.take(m); !ok {
 		return false, err
 	}
 	conf := m.id &^ (idStep - 1)
@@ -139,6 +132,7 @@ func (t *tx) finish(m *claimed, to waxwing.State, reason, cause string) error {
 	if err := ledger.Check(m.state, to); err != nil {
 		return err
 	}
+	delete(t.l.desk.fresh, m.id)
 	if _, err := t.exec("UPDATE messages SET state=?, reason=?, next_at=NULL, trail=trail||? WHERE id=?",
 		string(to), reason, t.batch, int64(m.id)); err != nil {
 		return err
@@ -235,12 +229,11 @@ func (l *Ledger) CommitDot(c *waxwing.Claim, provider string) error {
 		if barred, err = t.bar(c); barred || err != nil {
 			return err
 		}
-		n, err := t.exec("UPDATE claims SET dot=1, provider=?, at=?, trail=trail||? WHERE message=? AND instance=? AND dot=0 AND expires>?",
-			provider, t.now.UnixMilli(), t.batch, int64(c.Out.Message), t.l.instance, t.now.UnixMilli())
+		ok, err := t.reach(c.Out.Message, provider)
 		if err != nil {
 			return err
 		}
-		if n == 0 {
+		if !ok {
 			return fmt.Errorf("message %s may not be sent any more: %w", c.Out.Message, waxwing.ErrState)
 		}
 		t.entry(&ledger.Entry{Confirmation: c.Confirmation, Message: c.Out.Message, From: waxwing.Claimed, To: waxwing.Dot,
@@ -264,22 +257,18 @@ func (t *tx) bar(c *waxwing.Claim) (bool, error) {
 	if _, ok := t.l.suppressed[tn.key.Index("person", ledger.NormalisePerson(c.Out.To))]; !ok {
 		return false, nil
 	}
-	var v [2]driver.Value
-	ok, err := t.c.row("SELECT dot, trail FROM claims WHERE message=? AND instance=?", v[:], int64(c.Out.Message), t.l.instance)
-	if err != nil {
-		return false, fault{err}
-	}
-	if !ok || num(v[0]) != 0 {
-		return false, nil
+	h, ok, err := t.holding(c.Out.Message)
+	if err != nil || !ok || h.dot {
+		return false, err
 	}
 	to := waxwing.Suppressed
 	if c.Doubt {
 		to = waxwing.Cancelled // may have been sent: never "suppressed"
 	}
-	if _, err := t.exec("DELETE FROM claims WHERE message=?", int64(c.Out.Message)); err != nil {
+	if err := t.let(c.Out.Message); err != nil {
 		return false, err
 	}
-	if _, err := t.exec("UPDATE messages SET trail=trail||? WHERE id=?", str(v[1]), int64(c.Out.Message)); err != nil {
+	if _, err := t.exec("UPDATE messages SET trail=trail||? WHERE id=?", h.trail, int64(c.Out.Message)); err != nil {
 		return false, err
 	}
 	return true, t.finish(&claimed{id: c.Out.Message, state: waxwing.Claimed}, to, ledger.CauseSuppressed, ledger.CauseSuppressed)
@@ -328,16 +317,15 @@ func sealReply(dek *ledger.Key, id waxwing.ID, a *waxwing.Attempt) []byte {
 
 func (t *tx) resolve(c *waxwing.Claim, r *waxwing.Resolution, reply []byte, sealed []sealedDraft, hashes []ledger.Hash, tn *tenant) error {
 	id := c.Out.Message
-	var v [2]driver.Value
-	ok, err := t.c.row("SELECT dot, trail FROM claims WHERE message=? AND instance=?", v[:], int64(id), t.l.instance)
+	h, ok, err := t.holding(id)
 	if err != nil {
-		return fault{err}
+		return err
 	}
 	if !ok {
 		return fmt.Errorf("message %s is not held any more: %w", id, waxwing.ErrState)
 	}
 	from := waxwing.Claimed
-	if num(v[0]) != 0 {
+	if h.dot {
 		from = waxwing.Dot
 	}
 	if r.To == waxwing.Queued || r.To == waxwing.Uncertain {
@@ -359,10 +347,10 @@ func (t *tx) resolve(c *waxwing.Claim, r *waxwing.Resolution, reply []byte, seal
 			return err
 		}
 	}
-	if _, err := t.exec("DELETE FROM claims WHERE message=?", int64(id)); err != nil {
+	if err := t.let(id); err != nil {
 		return err
 	}
-	if err := t.settleMessage(c, r, str(v[1])); err != nil {
+	if err := t.settleMessage(c, r, h.trail); err != nil {
 		return err
 	}
 	t.verdictEntry(c, r, from)

@@ -61,6 +61,7 @@ type Ledger struct {
 	batch    int64      // writer only
 	chain    ledger.Chain
 	lines    []byte
+	desk     desk // writer only
 
 	mu      sync.RWMutex
 	tenants map[waxwing.TenantID]*tenant
@@ -98,7 +99,7 @@ func Open(o Options) (*Ledger, error) {
 	l := &Ledger{o: o, path: filepath.Join(o.Dir, "ledger.db"), ops: make(chan *op, 1024),
 		stop: make(chan struct{}), done: make(chan struct{}), tenants: map[waxwing.TenantID]*tenant{},
 		byNo: map[int64]*tenant{}, suppressed: map[ledger.Hash]struct{}{}}
-	l.hot.max = o.HotBytes
+	l.hot.max, l.desk = o.HotBytes, newDesk()
 	if err := l.open(); err != nil {
 		l.release()
 		return nil, fmt.Errorf("ledger %s: %w", o.Dir, err)

@@ -161,7 +161,7 @@ func (t *tx) stop(id waxwing.ID, state, to waxwing.State, cause string) (int, er
 	}
 	for _, o := range all {
 		if o.held {
-			if _, err := t.exec("DELETE FROM claims WHERE message=?", int64(o.m.id)); err != nil {
+			if err := t.let(o.m.id); err != nil {
 				return 0, err
 			}
 			if _, err := t.exec("UPDATE messages SET trail=trail||? WHERE id=?", o.trail, int64(o.m.id)); err != nil {

@@ -294,6 +294,9 @@ func (t *tx) insertMessage(id waxwing.ID, tn *tenant, s *sealedDraft, released, 
 	if _, err := t.exec("INSERT INTO contents (id, body) VALUES (?,?)", int64(id), s.body); err != nil {
 		return "", err
 	}
+	if state == waxwing.Queued {
+		t.l.desk.add(claimed{id: id, tenant: tn.no, channel: s.d.Channel, state: state, released: released, expires: expires, nextAt: int64(next)})
+	}
 	e := ledger.Entry{Confirmation: id &^ (idStep - 1), Message: id, To: state, Cause: cause,
 		Detail: [][2]string{{"channel", string(s.d.Channel)}, {"locale", s.d.Locale}, {"digest", hex.EncodeToString(s.digest)}}}
 	if reason != "" {

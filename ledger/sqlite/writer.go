@@ -155,6 +155,7 @@ func (l *Ledger) transact(group []*op) error {
 		return nil
 	}
 	l.chain, l.lastID = chain, lastID
+	l.desk.forget()
 	_, _ = l.w.exec("ROLLBACK") // fails where BEGIN did, or SQLite undid it itself
 	l.judge(err)
 	return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, err)
