@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
@@ -34,12 +36,13 @@ var (
 
 const childEnv = "WAXWING_TORTURE_CHILD"
 
-// TestMain lets the test binary be the daemon that is killed.
+// TestMain lets the test binary be the daemon that is killed, and the program
+// that scripts call.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childEnv); dir != "" {
 		os.Exit(tortureChild(dir))
 	}
-	os.Exit(m.Run())
+	testscript.Main(m, map[string]func(){"waxwing": main})
 }
 
 func tortureConfig(dir, listen, sinkAddr string) *config.Config {
