@@ -43,7 +43,7 @@ func AppendQuotedPrintable(dst, b []byte) []byte {
 			}
 			col = 0
 		case literal[c]: // the line is full
-			dst, col = softBreak(dst, col)
+			dst, col = append(dst, "=\r\n"...), 0
 		default:
 			if col+3 > width {
 				dst, col = append(dst, "=\r\n"...), 0
@@ -52,40 +52,6 @@ func AppendQuotedPrintable(dst, b []byte) []byte {
 		}
 	}
 	return guardEnd(dst, col)
-}
-
-// softWindow is how far back a soft line break looks for a better place.
-const softWindow = 44
-
-// softBreak ends a full line behind a tag, else behind a word, where one ends
-// near: what the content says decides then where lines break, not how long a
-// name at their beginning was, so that two mails of one template stay alike
-// and compress to what differs. It returns the new line's length.
-func softBreak(dst []byte, col int) ([]byte, int) {
-	line := dst[len(dst)-col:]
-	at := 0
-	for i := col - 1; i > 0 && i >= col-softWindow; i-- {
-		c := line[i-1]
-		if c != '>' && (at > 0 || c != ' ' && c != ';') {
-			continue
-		}
-		if line[i] == '.' || line[i] == 'F' {
-			continue // would have to be encoded at the start of a line
-		}
-		at = i
-		if c == '>' {
-			break
-		}
-	}
-	if at == 0 {
-		return append(dst, "=\r\n"...), 0
-	}
-	tail := col - at
-	dst = append(dst, "=\r\n"...)
-	end := len(dst)
-	copy(dst[end-tail:end], dst[end-3-tail:end-3])
-	copy(dst[end-tail-3:], "=\r\n")
-	return dst, tail
 }
 
 // guardEnd encodes a space or tab that would end the line, where relays may
