@@ -101,9 +101,9 @@ func (x *Pipeline) makeRoutes() error {
 // an ack says that it was handed on, the ledger says what became of it.
 func (x *Pipeline) wire() (err error) {
 	log := quiet{x.p.Log}
-	// Publish must not wait for a handler, and the buffer keeps the hop from
-	// costing a goroutine switch an id.
-	x.channels = gochannel.NewGoChannel(gochannel.Config{OutputChannelBuffer: 1024}, log)
+	// Publish must not wait for a handler, and the buffer keeps a burst
+	// from parking a goroutine an id.
+	x.channels = gochannel.NewGoChannel(gochannel.Config{OutputChannelBuffer: 1 << 14}, log)
 	x.pub = shared{x.channels}
 	if x.p.Wrap != nil {
 		x.pub = x.p.Wrap(x.pub)
