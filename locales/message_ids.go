@@ -31,6 +31,7 @@ const (
 	MsgShippingTitled
 	MsgFree
 	MsgFee
+	MsgDuties
 	MsgTax
 	MsgTaxRated
 	MsgTaxIncluded
@@ -107,6 +108,7 @@ var builtinNames = [numBuiltin]string{
 	MsgShippingTitled:    "shipping_titled",
 	MsgFree:              "free",
 	MsgFee:               "fee",
+	MsgDuties:            "duties",
 	MsgTax:               "tax",
 	MsgTaxRated:          "tax_rated",
 	MsgTaxIncluded:       "tax_included",

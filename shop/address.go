@@ -9,14 +9,18 @@ import (
 )
 
 // personName joins the parts of a name as they are written: the family name
-// first where both are in Chinese characters, kana or hangul.
-func personName(first, last string) string {
+// first where both are in Chinese characters, kana or hangul, with a space
+// between them in Japan alone.
+func personName(first, last, country string) string {
 	switch {
 	case first == "":
 		return last
 	case last == "":
 		return first
 	case eastAsian(first) && eastAsian(last):
+		if country == "CN" || country == "TW" || country == "HK" || country == "KR" {
+			return last + first
+		}
 		return last + " " + first
 	}
 	return first + " " + last
@@ -25,6 +29,16 @@ func personName(first, last string) string {
 func eastAsian(s string) bool {
 	r, _ := utf8.DecodeRuneInString(s)
 	return r >= 0x1100 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
+}
+
+// eastAsianAny reports whether one of the strings begins in such a script.
+func eastAsianAny(list ...string) bool {
+	for _, s := range list {
+		if eastAsian(s) {
+			return true
+		}
+	}
+	return false
 }
 
 // streetLines splits the lines of a street address and drops empty ones.

@@ -187,7 +187,7 @@ func (r *genericReader) payment(v value) (p waxwing.Payment) {
 	}
 	p.Status = waxwing.PaymentStatus(r.choice(v, at, "status", genericStatuses))
 	p.Offline = r.choice(v, at, "offline", genericOffline)
-	p.Method = r.text(v, at, "method", capName)
+	p.Method = ownWords(r.text(v, at, "method", capName), p.Offline)
 	if p.Last4 = r.text(v, at, "last4", 8); p.Last4 != "" && (len(p.Last4) != 4 || lastFour(p.Last4) == "") {
 		r.failIn(at, "last4", "want four digits in a string")
 	}

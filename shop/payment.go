@@ -6,19 +6,27 @@ import (
 	"github.com/waxwinghq/waxwing"
 )
 
-// gateways are the names that customers know for the words that shops use.
+// gateways are the names that customers know for the words that shops use. A
+// word that only the merchant knows has none: the customer paid by a card, not
+// "with Shopify Payments", and which card the payload no longer says.
 var gateways = map[string]string{
 	"afterpay": "Afterpay", "affirm": "Affirm", "airwallex": "Airwallex", "amazon_payments": "Amazon Pay",
 	"amazon_pay": "Amazon Pay", "apple_pay": "Apple Pay", "google_pay": "Google Pay", "klarna": "Klarna",
 	"paypal": "PayPal", "paypal_express_checkout": "PayPal", "paypal_express": "PayPal", "ppec_paypal": "PayPal",
 	"shop_pay": "Shop Pay", "shop_pay_installments": "Shop Pay", "shop_cash": "Shop Cash",
-	"shopify_payments": "Shopify Payments", "shopify_installments": "Shop Pay", "swish": "Swish",
-	"authorize_net": "Authorize.Net", "manual": "", "ideal": "iDEAL",
+	"shopify_payments": "", "shopify_installments": "Shop Pay", "swish": "Swish",
+	"authorize_net": "Authorize.Net", "manual": "", "ideal": "iDEAL", "bogus": "", "cash": "", "shopify_store_credit": "",
+	"american_express": "American Express", "amex": "American Express", "jcb": "JCB", "master": "Mastercard", "twint": "TWINT",
+	"stripe": "", "stripe_cc": "", "woocommerce_payments": "", "ppcp-gateway": "PayPal", "ppcp-credit-card-gateway": "",
+	"ppcp-card-button-gateway": "", "ppcp-applepay": "Apple Pay", "ppcp-googlepay": "Google Pay", "kco": "Klarna",
+	"klarna_payments": "Klarna", "klarna_checkout": "Klarna", "square_credit_card": "", "mercado_pago": "Mercado Pago",
+	"przelewy24": "Przelewy24", "p24": "Przelewy24", "komoju": "KOMOJU", "sofort": "Sofort", "(for testing) Bogus Gateway": "",
 }
 
 // methodName returns a payment method as a customer would read it. Words of a
 // merchant's own stay as they are.
 func methodName(s string) string {
+	s = strings.TrimPrefix(s, "mollie_wc_gateway_")
 	if name, ok := gateways[s]; ok {
 		return name
 	}
@@ -45,7 +53,7 @@ var offlineWords = []struct{ word, method string }{
 	{"onder rembours", waxwing.CashOnDelivery}, {"za pobraniem", waxwing.CashOnDelivery},
 	{"postförskott", waxwing.CashOnDelivery}, {"代金引換", waxwing.CashOnDelivery}, {"代引", waxwing.CashOnDelivery},
 	{"货到付款", waxwing.CashOnDelivery}, {"الدفع عند الاستلام", waxwing.CashOnDelivery},
-	{"bank deposit", waxwing.BankTransfer}, {"bank_deposit", waxwing.BankTransfer},
+	{"bank deposit", waxwing.BankTransfer}, {"bacs", waxwing.BankTransfer}, {"bank_deposit", waxwing.BankTransfer},
 	{"bank transfer", waxwing.BankTransfer}, {"bank_transfer", waxwing.BankTransfer},
 	{"wire transfer", waxwing.BankTransfer}, {"überweisung", waxwing.BankTransfer},
 	{"vorkasse", waxwing.BankTransfer}, {"virement", waxwing.BankTransfer},
@@ -57,6 +65,16 @@ var offlineWords = []struct{ word, method string }{
 	{"check payment", waxwing.Cheque}, {"chèque", waxwing.Cheque},
 	{"invoice", waxwing.Invoice}, {"rechnung", waxwing.Invoice}, {"facture", waxwing.Invoice},
 	{"faktura", waxwing.Invoice}, {"請求書", waxwing.Invoice},
+}
+
+// ownWords returns a method's name, or "" where it says no more than that it is
+// the offline method: that the mail says in the customer's language. A title of
+// the merchant's own, which the customer chose by, stays.
+func ownWords(name, offline string) string {
+	if offline != "" && offlineMethod(name) == offline {
+		return ""
+	}
+	return name
 }
 
 // offlineMethod tells an offline method by its name, or "".

@@ -22,7 +22,15 @@ func wooRegion(country, state string) string {
 	if !own || country == "" || rest == "" || rest[0] != '-' && rest[0]-'0' > 9 {
 		return state
 	}
-	if n, err := strconv.Atoi(rest); err == nil && country == "JP" && n >= 1 && n <= len(prefectures) {
+	if country == "JP" {
+		return prefecture(rest)
+	}
+	return ""
+}
+
+// prefecture returns the name behind the digits of ISO 3166-2:JP, or "".
+func prefecture(digits string) string {
+	if n, err := strconv.Atoi(digits); err == nil && n >= 1 && n <= len(prefectures) {
 		return prefectures[n-1]
 	}
 	return ""

@@ -20,12 +20,20 @@ func shopifyAddress(v value) *waxwing.Address {
 		Country:    countryCode(v.get("country_code").trimmed()),
 		Phone:      clean(v.get("phone").text(), capPhone),
 	}
-	if a.Name == "" {
-		a.Name = personName(clean(v.get("first_name").text(), capName), clean(v.get("last_name").text(), capName))
+	first, last := clean(v.get("first_name").text(), capName), clean(v.get("last_name").text(), capName)
+	// Shopify joins the given name and the family name in this order everywhere.
+	if a.Name == "" || a.Name == first+" "+last && eastAsian(first) && eastAsian(last) {
+		a.Name = personName(first, last, a.Country)
 	}
 	a.CountryName = clean(v.first("country", "country_name"), capName)
 	if code := clean(v.get("province_code").text(), capName); code != "" && (a.Region == "" || writesRegionCode(a.Country)) {
 		a.Region = code
+	}
+	// Shopify has the prefecture in Latin letters only.
+	if len(a.Lines) > 0 && eastAsianAny(a.City, a.Lines[0]) {
+		if name := prefecture(strings.TrimPrefix(v.get("province_code").trimmed(), "JP-")); name != "" && a.Country == "JP" {
+			a.Region = name
+		}
 	}
 	return settled(a)
 }
@@ -111,12 +119,16 @@ func shopifyPayment(v value) waxwing.Payment {
 	p.Method = strings.Join(methods, ", ")
 	if company := clean(card.get("credit_card_company").text(), capName); company != "" {
 		p.Method = company
+		if lower := strings.ToLower(company); lower == company || strings.ToUpper(company) == company {
+			p.Method = methodName(lower) // the gateway's word, not the brand's
+		}
 	} else if p.Method == "" && gift {
 		p.Method = "Gift card"
 	}
 	if p.Offline == "" && v.get("payment_terms").kind() == kindObject {
 		p.Offline = waxwing.Invoice
 	}
+	p.Method = ownWords(p.Method, p.Offline)
 	return p
 }
 

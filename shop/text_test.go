@@ -111,7 +111,7 @@ func TestSmallWords(t *testing.T) {
 			t.Errorf("offline %q: %q, want %q", in, got, want)
 		}
 	}
-	if personName("太郎", "山田") != "山田 太郎" || personName("Ann", "Lee") != "Ann Lee" || personName("", "Lee") != "Lee" {
+	if personName("太郎", "山田", "JP") != "山田 太郎" || personName("伟", "王", "CN") != "王伟" || personName("Ann", "Lee", "CN") != "Ann Lee" || personName("", "Lee", "") != "Lee" {
 		t.Error("names")
 	}
 	if wooRegion("JP", "JP13") != "東京都" || wooRegion("DE", "DE-BY") != "" || wooRegion("US", "CA") != "CA" || wooRegion("CN", "CN2") != "" {

@@ -3,7 +3,6 @@ package shop
 import (
 	"bytes"
 	"errors"
-	"html"
 	"net/http"
 	"strings"
 	"time"
@@ -11,8 +10,9 @@ import (
 	"github.com/waxwinghq/waxwing"
 )
 
-// WooCommerce reads the order webhooks of WooCommerce's REST API (v1 to v3):
-// order.created and order.updated, and order.restored as a later event.
+// WooCommerce reads the order webhooks of WooCommerce's REST API (v1 to v3) and
+// of the legacy API before it: order.created and order.updated, and
+// order.restored as a later event.
 var WooCommerce = waxwing.Format{
 	Name:      "woocommerce",
 	Topic:     func(h http.Header) string { return strings.TrimSpace(h.Get("X-WC-Webhook-Topic")) },
@@ -74,7 +74,7 @@ func wooKey(topic string, raw []byte) (waxwing.EventKey, error) {
 	status, _ := wooStatus(v)
 	key := waxwing.EventKey{
 		OrderID:    strings.Clone(id),
-		UpdatedAt:  shopTime(v.get("date_modified"), v.get("date_modified_gmt")),
+		UpdatedAt:  wooUpdated(v),
 		OccurredAt: shopTime(v.get("date_paid"), v.get("date_paid_gmt")),
 		Rank:       rank(status, wooCancelled(v)),
 	}
@@ -84,7 +84,19 @@ func wooKey(topic string, raw []byte) (waxwing.EventKey, error) {
 	return key, nil
 }
 
-func wooPlaced(v value) time.Time { return shopTime(v.get("date_created"), v.get("date_created_gmt")) }
+func wooPlaced(v value) time.Time {
+	if t := shopTime(v.get("date_created"), v.get("date_created_gmt")); !t.IsZero() {
+		return t
+	}
+	return moment(v.get("created_at"), time.UTC)
+}
+
+func wooUpdated(v value) time.Time {
+	if t := shopTime(v.get("date_modified"), v.get("date_modified_gmt")); !t.IsZero() {
+		return t
+	}
+	return moment(v.get("updated_at"), time.UTC)
+}
 
 func wooOrder(d *document) (value, error) {
 	v := d.root()
@@ -112,7 +124,7 @@ func wooStatusWord(v value) string {
 func wooCancelled(v value) time.Time {
 	switch wooStatusWord(v) {
 	case "cancelled", "trash":
-		if t := shopTime(v.get("date_modified"), v.get("date_modified_gmt")); !t.IsZero() {
+		if t := wooUpdated(v); !t.IsZero() {
 			return t
 		}
 		return wooPlaced(v)
@@ -125,7 +137,7 @@ func wooCancelled(v value) time.Time {
 // cash on delivery, where date_paid stays empty until the order is completed.
 func wooStatus(v value) (waxwing.PaymentStatus, string) {
 	offline := wooOffline(v)
-	paid := !shopTime(v.get("date_paid"), v.get("date_paid_gmt")).IsZero()
+	paid := !shopTime(v.get("date_paid"), v.get("date_paid_gmt")).IsZero() || v.get("payment_details").get("paid").bool()
 	switch wooStatusWord(v) {
 	case "processing":
 		if offline == waxwing.CashOnDelivery && !paid {
@@ -152,7 +164,7 @@ func wooStatus(v value) (waxwing.PaymentStatus, string) {
 }
 
 func wooOffline(v value) string {
-	switch v.get("payment_method").trimmed() {
+	switch wooMethod(v).trimmed() {
 	case "bacs":
 		return waxwing.BankTransfer
 	case "cheque":
@@ -200,40 +212,35 @@ type wooReader struct {
 	gross bool
 }
 
-// wooText returns a field as a customer reads it: WordPress keeps HTML entities
-// in names and titles.
-func wooText(v value, limit int) string {
-	s := v.text()
-	if strings.IndexByte(s, '&') >= 0 {
-		s = html.UnescapeString(s)
-	}
-	return clean(s, limit)
-}
-
 func (r *wooReader) order() (*waxwing.Order, error) {
 	v := r.v
 	id, _ := orderID(v.get("id"))
 	o := &waxwing.Order{
 		Format:        "woocommerce",
 		ID:            id,
-		Number:        wooText(v.get("number"), capNumber),
+		Number:        wooText(v.either("number", "order_number"), capNumber),
 		Currency:      r.till.cur,
 		PlacedAt:      wooPlaced(v),
-		UpdatedAt:     shopTime(v.get("date_modified"), v.get("date_modified_gmt")),
+		UpdatedAt:     wooUpdated(v),
 		Cancelled:     wooCancelled(v),
-		Note:          wooText(v.get("customer_note"), capNote),
+		Note:          wooNote(v.either("customer_note", "note")),
 		TaxesIncluded: r.gross,
-		Billing:       wooAddress(v.get("billing")),
-		Shipping:      wooAddress(v.get("shipping")),
+		Billing:       wooAddress(wooBilling(v)),
+		Shipping:      wooAddress(wooShipping(v)),
 	}
 	r.o = o
 	if o.Number == "" {
 		o.Number = id
 	}
 	o.Payment.Status, o.Payment.Offline = wooStatus(v)
-	if o.Payment.Method = wooText(v.get("payment_method_title"), capName); o.Payment.Method == "" && o.Payment.Offline == "" {
-		o.Payment.Method = methodName(clean(v.get("payment_method").text(), capName))
+	title := v.get("payment_method_title")
+	if !title.given() {
+		title = v.get("payment_details").get("method_title")
 	}
+	if o.Payment.Method = wooText(title, capName); o.Payment.Method == "" && o.Payment.Offline == "" {
+		o.Payment.Method = methodName(clean(wooMethod(v).text(), capName))
+	}
+	o.Payment.Method = ownWords(o.Payment.Method, o.Payment.Offline)
 	o.Customer = wooCustomer(v)
 	r.meta()
 	if err := r.amounts(); err != nil {
@@ -247,9 +254,8 @@ func wooAddress(v value) *waxwing.Address {
 		return nil
 	}
 	a := &waxwing.Address{
-		Name:       personName(wooText(v.get("first_name"), capName), wooText(v.get("last_name"), capName)),
 		Company:    wooText(v.get("company"), capName),
-		Lines:      streetLines(html.UnescapeString(v.get("address_1").text()), html.UnescapeString(v.get("address_2").text())),
+		Lines:      wooStreet(v),
 		City:       wooText(v.get("city"), capName),
 		PostalCode: wooText(v.get("postcode"), capName),
 		Country:    countryCode(v.get("country").trimmed()),
@@ -258,12 +264,13 @@ func wooAddress(v value) *waxwing.Address {
 	if a.Country == "" {
 		a.CountryName = wooText(v.get("country"), capName)
 	}
+	a.Name = personName(wooText(v.get("first_name"), capName), wooText(v.get("last_name"), capName), a.Country)
 	a.Region = wooRegion(a.Country, wooText(v.get("state"), capName))
 	return settled(a)
 }
 
 func wooCustomer(v value) waxwing.Customer {
-	b, s := v.get("billing"), v.get("shipping")
+	b, s := wooBilling(v), wooShipping(v)
 	who := waxwing.Customer{
 		FirstName: wooText(b.get("first_name"), capName),
 		LastName:  wooText(b.get("last_name"), capName),

@@ -2,7 +2,6 @@ package shop
 
 import (
 	"errors"
-	"html"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -24,7 +23,12 @@ func (r *wooReader) amounts() error {
 	if v.get("total").trimmed() == "" {
 		return errNoTotal
 	}
-	if o.Total = r.till.charged(v.get("total"), "total"); o.Total.Minor < 0 {
+	// A shop may keep prices to more places than its currency has. Gateways
+	// charge them rounded, half away from zero.
+	if o.Total = r.till.kept(v.get("total"), "total"); r.till.err != nil {
+		return r.till.err
+	}
+	if o.Total.Minor < 0 {
 		return errNegative
 	}
 	subtotal, err := r.items()
@@ -32,15 +36,19 @@ func (r *wooReader) amounts() error {
 		return err
 	}
 	o.Subtotal = subtotal
-	o.ShippingTotal = r.net(v, "shipping_total", "shipping_tax")
-	o.DiscountTotal = r.net(v, "discount_total", "discount_tax")
+	if o.ShippingTotal = r.net(v, "shipping_total", "shipping_tax"); !v.get("shipping_total").given() {
+		o.ShippingTotal = r.till.kept(v.get("total_shipping"), "total_shipping")
+	}
+	if o.DiscountTotal = r.net(v, "discount_total", "discount_tax"); !v.get("discount_total").given() {
+		o.DiscountTotal = r.till.kept(v.get("total_discount"), "total_discount")
+	}
 	o.TaxTotal = r.till.kept(v.get("total_tax"), "total_tax")
 	if err := r.shipping(); err != nil {
 		return err
 	}
 	for i, f := range v.get("fee_lines").items() {
 		o.Fees = append(o.Fees, waxwing.Adjustment{
-			Title:  wooText(f.get("name"), capName),
+			Title:  wooText(f.either("name", "title"), capName),
 			Amount: r.net(f, "total", "total_tax"),
 		})
 		if r.till.err != nil {
@@ -56,6 +64,7 @@ func (r *wooReader) amounts() error {
 	if o.Discounts, err = r.coupons(); err != nil {
 		return err
 	}
+	r.giftCards()
 	back := r.till.zero()
 	for _, f := range v.get("refunds").items() {
 		m := r.till.kept(f.get("total"), "refunds")
@@ -109,7 +118,10 @@ func (r *wooReader) item(v value, coupons bool) (it waxwing.Item, err error) {
 	if v.kind() != kindObject {
 		return it, errors.New("(line): not an object")
 	}
-	if it.Quantity, err = quantity(v.get("quantity")); err != nil || it.Quantity == 0 {
+	measure := fractional(v.get("quantity"))
+	if measure != "" {
+		it.Quantity = 1
+	} else if it.Quantity, err = quantity(v.get("quantity")); err != nil || it.Quantity == 0 {
 		return it, inField("quantity", err)
 	}
 	r.price(v, &it, coupons)
@@ -122,11 +134,27 @@ func (r *wooReader) item(v value, coupons bool) (it waxwing.Item, err error) {
 	}
 	it.Name = wooText(v.get("name"), capItem)
 	it.Name = nameOf(&it)
+	if measure != "" {
+		it.Name += " × " + measure
+	}
 	it.ImageURL = link(v.get("image").get("src").text())
-	for _, m := range v.get("meta_data").items() {
+	for _, m := range v.either("meta_data", "meta").items() {
 		r.choice(m, &it)
 	}
 	return it, nil
+}
+
+// fractional returns a quantity that is no whole number, as it is written:
+// shops that sell by the metre or the kilogram have such. The line then counts
+// as one piece, of that measure. Anything else is "".
+func fractional(v value) string {
+	s := v.trimmed()
+	whole, frac, _ := strings.Cut(s, ".")
+	frac = strings.TrimRight(frac, "0")
+	if whole == "" || frac == "" || len(s) > 12 || digits(whole, 0) != len(whole) || digits(frac, 0) != len(frac) {
+		return ""
+	}
+	return whole + "." + frac
 }
 
 // price reads a line's prices before discounts: subtotal is what the line
@@ -142,7 +170,7 @@ func (r *wooReader) price(v value, it *waxwing.Item, coupons bool) {
 		total := r.net(v, amount, tax)
 		unit := waxwing.Money{Minor: divide(total.Minor, it.Quantity), Currency: r.till.cur}
 		it.Unit, it.Total = &unit, &total
-	case price.trimmed() != "":
+	case price.trimmed() != "" && fractional(v.get("quantity")) == "":
 		unit, total := r.till.kept(price, "price"), r.till.line("price", price, it.Quantity)
 		it.Unit, it.Total = &unit, &total
 	default:
@@ -176,12 +204,11 @@ func (r *wooReader) choice(m value, it *waxwing.Item) {
 		it.Stock = waxwing.StockBackorder
 		return
 	}
-	shown := m.get("display_value")
-	text := html.UnescapeString(shown.text())
-	if text == "" || strings.ContainsAny(text, "<>") {
-		text = html.UnescapeString(m.get("value").text())
+	text := wooPlain(m.either("display_value", "value").text())
+	if strings.TrimSpace(text) == "" {
+		text = wooPlain(m.get("value").text())
 	}
-	name := html.UnescapeString(m.get("display_key").text())
+	name := wooPlain(m.either("display_key", "label").text())
 	if name == "" || strings.HasPrefix(name, "pa_") {
 		name = attributeName(key)
 	}
@@ -228,8 +255,8 @@ func (r *wooReader) shipping() error {
 func (r *wooReader) taxes() error {
 	for i, v := range r.v.get("tax_lines").items() {
 		a := waxwing.Adjustment{
-			Title:  wooText(v.get("label"), capName),
-			Amount: r.till.keptSum("tax_total", v.get("tax_total"), v.get("shipping_tax_total")),
+			Title:  wooText(v.either("label", "title"), capName),
+			Amount: r.till.keptSum("tax_total", v.either("tax_total", "total"), v.get("shipping_tax_total")),
 			Rate:   fraction(v.get("rate_percent").trimmed(), 2),
 		}
 		if r.till.err != nil {
@@ -252,6 +279,9 @@ func (r *wooReader) coupons() ([]waxwing.Adjustment, error) {
 			Title:  wooText(v.get("code"), capName),
 			Amount: r.net(v, "discount", "discount_tax"),
 		}
+		if !v.get("discount").given() {
+			a.Amount = r.till.kept(v.get("amount"), "amount")
+		}
 		sum = r.till.sum("discount", sum, a.Amount)
 		if r.till.err != nil {
 			return nil, within("coupon_lines", i, r.till.err)
@@ -270,5 +300,39 @@ func (r *wooReader) coupons() ([]waxwing.Adjustment, error) {
 		return list, nil
 	default:
 		return []waxwing.Adjustment{{Title: clean(strings.Join(titles, ", "), capName), Amount: total}}, nil
+	}
+}
+
+// giftCards reads what WooCommerce's Gift Cards took off the total: the order
+// costs what the lines say, and what is left is the payload's total.
+func (r *wooReader) giftCards() {
+	paid := r.till.zero()
+	var list []waxwing.Adjustment
+	for _, v := range r.v.get("gift_cards").items() {
+		m := r.till.kept(v.get("amount"), "gift_cards")
+		if m.Minor <= 0 {
+			continue
+		}
+		paid = r.till.sum("gift_cards", paid, m)
+		title := clean(v.get("code").text(), capNumber)
+		if n := len(title); n > 4 && tidy(title) {
+			title = "•••• " + title[n-4:] // who has the code has the money
+		}
+		list = append(list, waxwing.Adjustment{Title: title, Amount: m})
+	}
+	o := r.o
+	cost := r.till.sum("gift_cards", o.Subtotal.Sub(o.DiscountTotal), o.ShippingTotal)
+	for i := range o.Fees {
+		cost = r.till.sum("gift_cards", cost, o.Fees[i].Amount)
+	}
+	if !o.TaxesIncluded {
+		cost = r.till.sum("gift_cards", cost, o.TaxTotal)
+	}
+	switch {
+	case paid.IsZero() || r.till.err != nil:
+	case cost == o.Total:
+		o.GiftCards = list // they are a way to pay
+	case cost == o.Total.Add(paid):
+		o.GiftCards, o.Total = list, cost
 	}
 }

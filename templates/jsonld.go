@@ -37,7 +37,11 @@ func (v *view) block(b []byte) []byte {
 		j.text("name", name)
 		j.close()
 	}
-	j.text("paymentMethod", o.Payment.Method)
+	method := o.Payment.Method
+	if m, ok := offlineMessages[o.Payment.Offline]; ok && method == "" {
+		method = v.locale.Text(m)
+	}
+	j.text("paymentMethod", method)
 	j.address("billingAddress", o.Billing)
 	v.jsonOffers(&j)
 	v.jsonDelivery(&j)

@@ -73,15 +73,17 @@ const maxSegments = 2
 
 // SMS makes the short text that replaces a mail: who, which order, and the
 // link where there is one. It fits two segments: what does not is said shorter,
-// then without accents in Latin script, then without the link, and at last cut.
+// then without accents in Latin script, then with the second link, then without
+// one, and at last cut.
 func (s *Set) SMS(in *Input) string {
 	v := view{}
 	v.fill(in, 0)
 	brand := v.brand.Name
 	number := smsValue(in.Order.Number, 24)
-	link := string(v.root[fButtonURL])
 	var texts []string
-	for _, l := range []string{link, ""} {
+	// Shops' links to an order carry long keys; the tenant's to its tracking is
+	// short.
+	for _, l := range []string{string(v.root[fButtonURL]), string(v.root[fSecondURL]), ""} {
 		for _, m := range []locales.Message{locales.MsgSms, locales.MsgSmsShort} {
 			if m == locales.MsgSms && strings.TrimSpace(brand) == "" {
 				continue

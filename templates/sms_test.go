@@ -47,6 +47,9 @@ func TestSMSShortens(t *testing.T) {
 				if link <= 60 && !strings.Contains(sms, o.Links.Status) {
 					t.Errorf("%s, %d: no link: %s", tag, link, sms)
 				}
+				if !strings.Contains(sms, "https://acme.example/") {
+					t.Errorf("%s, %d: not even the short link: %s", tag, link, sms)
+				}
 			}
 		}
 	}

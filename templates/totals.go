@@ -1,6 +1,8 @@
 package templates
 
 import (
+	"strings"
+
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/locales"
 )
@@ -98,8 +100,10 @@ func (v *view) titled(list []waxwing.Adjustment, total waxwing.Money, plain, tit
 func (v *view) label(title string, plain, titled locales.Message) []byte {
 	t := v.outside(title, 80)
 	switch {
-	case len(t) == 0:
+	case len(t) == 0 || plain == locales.MsgDiscount && strings.EqualFold(title, "Discount"):
 		return v.own(v.locale.Text(plain))
+	case plain == locales.MsgFee && title == "Duties": // the word of Shopify's reader
+		return v.own(v.locale.Text(locales.MsgDuties))
 	case titled == 0:
 		return t
 	}
@@ -181,8 +185,12 @@ var offlineMessages = map[string]locales.Message{
 func (v *view) fillPayment() {
 	p, l := &v.order.Payment, v.locale
 	method := v.outside(p.Method, 80)
-	if m, ok := offlineMessages[p.Offline]; ok {
-		method = v.own(l.Text(m))
+	offline, isOffline := offlineMessages[p.Offline]
+	switch {
+	case p.Method == "Gift card": // the word of Shopify's reader
+		method = v.own(l.Text(locales.MsgGiftCard))
+	case len(method) == 0 && isOffline:
+		method = v.own(l.Text(offline))
 	}
 	last4 := p.Last4
 	if len(last4) != 4 {
@@ -201,6 +209,11 @@ func (v *view) fillPayment() {
 	case len(method) == 0 && paid:
 		text = v.own(l.Text(locales.MsgPaid))
 	case len(method) == 0:
+	case paid && isOffline: // "paid with cash on delivery" is said by nobody
+		text = v.since(func(b []byte) []byte {
+			b = append(append(b, method...), " · "...)
+			return append(b, l.Text(locales.MsgPaid)...)
+		})
 	case paid && last4 != "":
 		text = v.compose(locales.MsgPaidWithEnding, 0)
 	case paid:

@@ -299,11 +299,16 @@ func (v *view) fillDelivery() {
 	if len(v.root[fMethod]) == 0 && len(v.order.Ship) > 0 {
 		v.root[fMethod] = v.outside(v.order.Ship[0].Title, maxValue)
 	}
-	ofLines := false
+	// What is said of lines, or of things that nobody takes from a shelf, is not
+	// said of the whole order; nor after the money went back.
+	ofLines, shelf := false, len(v.order.Items) == 0
 	for i := range v.order.Items {
-		ofLines = ofLines || v.order.Items[i].Stock != waxwing.StockUnknown
+		it := &v.order.Items[i]
+		ofLines = ofLines || it.Stock != waxwing.StockUnknown
+		shelf = shelf || !it.Digital && !it.GiftCard
 	}
-	if m, _, ok := stockMessage(v.order.Stock); ok && !ofLines {
+	back := v.order.Payment.Status == waxwing.PaymentRefunded
+	if m, _, ok := stockMessage(v.order.Stock); ok && !ofLines && shelf && !back {
 		v.root[fStock] = v.own(l.Text(m))
 	}
 	v.flags.delivery = len(v.root[fWindow])+len(v.root[fStock]) > 0

@@ -1,0 +1,97 @@
+package shop
+
+import (
+	"html"
+	"strings"
+)
+
+// wooText returns a field as a customer reads it: WordPress keeps HTML entities
+// in names and titles, and some plugins put markup there.
+func wooText(v value, limit int) string { return clean(wooPlain(v.text()), limit) }
+
+// wooNote returns the customer's own words: a tag in them is hers.
+func wooNote(v value) string { return clean(html.UnescapeString(v.text()), capNote) }
+
+// wooPlain takes markup away and decodes entities, in this order, so that a
+// tag that somebody wrote as text (&lt;b&gt;) stays text.
+func wooPlain(s string) string {
+	if strings.IndexByte(s, '<') >= 0 {
+		s = withoutMarkup(s)
+	}
+	if strings.IndexByte(s, '&') >= 0 {
+		s = html.UnescapeString(s)
+	}
+	return s
+}
+
+// markup lists the elements that shops' plugins put into titles and values, and
+// what stands in their place. Whatever else is in angle brackets is text.
+var markup = map[string]string{
+	"a": "", "b": "", "bdi": "", "del": "", "em": "", "font": "", "i": "", "img": "", "ins": "", "small": "", "span": "",
+	"strong": "", "sub": "", "sup": "", "u": "", "br": " ", "div": " ", "li": " ", "ol": " ", "p": " ", "ul": " ",
+}
+
+func withoutMarkup(s string) string {
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(s, '<')
+		if i < 0 {
+			break
+		}
+		end := strings.IndexByte(s[i:], '>')
+		if end < 0 {
+			break
+		}
+		tag := s[i+1 : i+end]
+		name := strings.TrimPrefix(tag, "/")
+		if cut := strings.IndexAny(name, " \t\r\n/"); cut >= 0 {
+			name = name[:cut]
+		}
+		between, ok := markup[strings.ToLower(name)]
+		if !ok {
+			b.WriteString(s[:i+1])
+			s = s[i+1:]
+			continue
+		}
+		b.WriteString(s[:i])
+		b.WriteString(between)
+		s = s[i+end+1:]
+	}
+	b.WriteString(s)
+	return b.String()
+}
+
+// either returns what stands under the first key that is given.
+func (v value) either(keys ...string) value {
+	for _, k := range keys {
+		if x := v.get(k); x.given() {
+			return x
+		}
+	}
+	return value{}
+}
+
+// The legacy API (wc-api v3), whose webhooks a plugin keeps alive, wraps the
+// order in "order" and has other names for the same things.
+func wooBilling(v value) value  { return v.either("billing", "billing_address") }
+func wooShipping(v value) value { return v.either("shipping", "shipping_address") }
+
+// wooMethod is the word of the payment's gateway.
+func wooMethod(v value) value {
+	if m := v.get("payment_method"); m.given() {
+		return m
+	}
+	return v.get("payment_details").get("method_id")
+}
+
+// wooStreet reads the lines of a street address. Brazil's shops keep the number
+// of the house and the quarter in fields of their own.
+func wooStreet(v value) []string {
+	street, rest := wooPlain(v.get("address_1").text()), wooPlain(v.get("address_2").text())
+	if n := wooText(v.get("number"), capNumber); n != "" && strings.TrimSpace(street) != "" {
+		if street = strings.TrimSpace(street); !strings.HasSuffix(street, " "+n) {
+			street += ", " + n
+		}
+	}
+	return streetLines(street, rest, wooPlain(v.get("neighborhood").text()))
+}
