@@ -16,7 +16,8 @@ type serveCmd struct {
 	Profile string `hidden:"" help:"Write a CPU profile of the whole run to this file."`
 }
 
-// Run runs the daemon until SIGTERM or SIGINT. A second signal ends it at once.
+// Run runs the daemon until SIGTERM or SIGINT, and then drains. A SIGINT while
+// it drains ends it at once.
 func (c serveCmd) Run(s streams) error {
 	cfg, err := c.load()
 	if err != nil {
@@ -54,9 +55,14 @@ func (c serveCmd) Run(s streams) error {
 		return fmt.Errorf("ended because nothing may be written any more: %w", err)
 	}
 	go func() {
-		<-signals
-		log.Warn("second signal: ending at once; what is at its commit point stays uncertain")
-		os.Exit(1)
+		// A second Ctrl-C is impatience; a second SIGTERM is often the first one
+		// again, sent to the process and to its group, and changes nothing.
+		for sig := range signals {
+			if sig == syscall.SIGINT {
+				log.Warn("interrupted again: ending at once; what is at its commit point stays uncertain")
+				os.Exit(1)
+			}
+		}
 	}()
 	if err := d.Stop(); err != nil {
 		return err
