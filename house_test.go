@@ -82,7 +82,6 @@ var inTests = map[string]string{
 // sleepers are test files that may sleep, each with its reason.
 var sleepers = map[string]string{
 	"cmd/waxwing/torture_test.go": "kills at random moments: the moment is what is tested",
-	"cmd/waxwing/bench_test.go":   "takes a profile: lets the daemon come to rest first",
 }
 
 // source is one parsed Go file of the module.
