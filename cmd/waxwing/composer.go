@@ -29,6 +29,7 @@ type voice struct {
 	domain  string
 	smsFrom string
 	signer  *dkim.Signer
+	fault   error // why the tenant's own templates are not used
 }
 
 // composer makes messages of orders. It implements pipeline.Composer.
@@ -100,6 +101,7 @@ func newVoice(t *config.Tenant, builtin *templates.Set, log *slog.Logger) (*voic
 		set, err := templates.Load(os.DirFS(t.Templates), nil)
 		if err != nil {
 			log.Error("the tenant's templates do not load; the built-in ones are used", "folder", t.Templates, "err", err)
+			v.fault = fmt.Errorf("templates %s: %w", t.Templates, err)
 		} else {
 			v.set, v.setName = set, "own"
 		}
@@ -128,6 +130,18 @@ func smsSender(c *config.Config) string {
 		}
 	}
 	return ""
+}
+
+// faults are the templates that did not load. They do not keep the daemon from
+// starting, but whoever checks a configuration wants to know.
+func (x *composer) faults() error {
+	var errs []error
+	for name, v := range x.voices {
+		if v.fault != nil {
+			errs = append(errs, fmt.Errorf("tenant %s: %w", name, v.fault))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 var errNoVoice = errors.New("the tenant is not in the configuration")

@@ -92,7 +92,11 @@ func (c checkCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	if _, err := newComposer(cfg, slog.New(slog.NewTextHandler(s.err, nil))); err != nil {
+	x, err := newComposer(cfg, slog.New(slog.DiscardHandler))
+	if err == nil {
+		err = x.faults()
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", c.Config, err)
 	}
 	ps, err := openProviders(cfg)
