@@ -59,6 +59,7 @@ var owners = []struct {
 	{"golang.org/x/text", []string{"locales"}, "language tags and their matching"},
 	{"github.com/vanng822/go-premailer", []string{"templates"}, "inlines CSS, at load"},
 	{"golang.org/x/net/html", []string{"templates"}, "reads a template's HTML, at load"},
+	{"github.com/tetratelabs/wazero", []string{"plugins"}, "runs merchants' WebAssembly, without cgo"},
 	{"golang.org/x/net/idna", []string{"channel"}, "domains of addresses as A-labels"},
 }
 

@@ -14,6 +14,9 @@ type Inquiry struct {
 	PostalCode string
 	Placed     time.Time
 	SKUs       []string
+	Currency   string // of the order
+	// What the tenant's plugins need beyond the order; nobody pays for the rest.
+	Candidates, Baskets, Lane bool
 }
 
 // Finding is what a lookup found. Nil and empty fields mean: nothing known.
@@ -22,6 +25,7 @@ type Finding struct {
 	Products map[string]Product // by SKU
 	Stock    map[string]Stock   // by SKU
 	Delivery *Delivery
+	Insight  Insight
 }
 
 // Product is what a catalogue knows of a SKU.

@@ -45,6 +45,11 @@ type Order struct {
 	TaxTotal      Money        `json:"tax_total"`
 	Total         Money        `json:"total"`             // what the order costs, gift cards not taken off
 	Refunded      Money        `json:"refunded,omitzero"` // positive
+
+	// Insight is written by enrich and Personal by the plugins stage; both are
+	// nil for a tenant without plugins.
+	Insight  *Insight  `json:"-"`
+	Personal *Personal `json:"-"`
 }
 
 // Customer is who ordered. Any field may be empty: guests order too.
@@ -55,6 +60,10 @@ type Customer struct {
 	Email     string `json:"email,omitempty"` // as given; the send stage judges it
 	Phone     string `json:"phone,omitempty"` // as given; E.164 where the shop has it
 	Group     string `json:"group,omitempty"` // "vip" and the like, from enrich
+	// Orders is how many she has placed before and Points what she has
+	// collected, from enrich; nil: unknown.
+	Orders *int64 `json:"orders,omitempty"`
+	Points *int64 `json:"points,omitempty"`
 }
 
 // Address is a postal address.

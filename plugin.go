@@ -1,0 +1,108 @@
+package waxwing
+
+import "time"
+
+// Hook is a question that the pipeline asks a tenant's plugins.
+type Hook string
+
+// The hooks, in the order in which the pipeline asks them by default.
+const (
+	HookNormalise    Hook = "normalise"     // an event of an unknown shop -> the generic order
+	HookFilter       Hook = "filter"        // hold or drop, with a reason
+	HookRecommend    Hook = "recommend"     // an order of the candidates' SKUs
+	HookPredictDelay Hook = "predict_delay" // p50 and p90 of the delay
+	HookPersonalise  Hook = "personalise"   // subject, greeting, variables, blocks
+)
+
+// Hooks are all of them.
+var Hooks = []Hook{HookNormalise, HookFilter, HookRecommend, HookPredictDelay, HookPersonalise}
+
+// Insight is what enrich knows of an order for its plugins' sake. Nothing of
+// it is asked where no plugin of the tenant needs it.
+type Insight struct {
+	Candidates []Candidate // articles that may be recommended
+	Baskets    [][]string  // SKUs of earlier orders that share an article with this one
+	Lane       *Lane
+}
+
+// Candidate is an article that may be recommended.
+type Candidate struct {
+	SKU      string
+	Name     string
+	Price    *Money // nil: unknown
+	ImageURL string // https or empty
+	URL      string // https or empty
+	Tags     []string
+}
+
+// Lane is a carrier's way from a place to a country, with the delays of its
+// latest parcels in hours (negative: early).
+type Lane struct {
+	Carrier string
+	Service string
+	Origin  string
+	Delays  []float64
+}
+
+// Personal is what plugins made of one order. The plugins stage writes it; the
+// render stage shows it. All of it is text that the renderer escapes.
+type Personal struct {
+	Subject  string // "": the template's own
+	Greeting string // "": the template's own
+	// Vars are {{vars.NAME}} in templates; Blocks say whether {{#blocks.NAME}} is shown.
+	Vars   map[string]string
+	Blocks map[string]bool
+	// Recommended are candidates, in the order in which to show them.
+	Recommended []Candidate
+	Delay       *Delay
+}
+
+// Delay is a prediction: half of such parcels come later than P50, one in ten
+// later than P90.
+type Delay struct {
+	P50, P90 time.Duration
+	Reason   DelayReason
+}
+
+// DelayReason says why a parcel is late.
+type DelayReason string
+
+// The reasons that a notice has words for.
+const (
+	DelayWeather DelayReason = "weather"
+	DelayVolume  DelayReason = "volume" // too many parcels
+	DelayCustoms DelayReason = "customs"
+	DelayCarrier DelayReason = "carrier" // the carrier's own trouble
+	DelayStock   DelayReason = "stock"   // the goods are not there yet
+	DelayHoliday DelayReason = "holiday"
+	DelayOther   DelayReason = "other"
+)
+
+// DelayReasons are all of them.
+var DelayReasons = []DelayReason{DelayWeather, DelayVolume, DelayCustoms, DelayCarrier, DelayStock, DelayHoliday, DelayOther}
+
+// Run is one call of one plugin's hook on one order, recorded so that it can
+// be replayed.
+type Run struct {
+	Plugin string // its name in the tenant
+	Hash   string // SHA-256 of the module or script, hex
+	Hook   Hook
+	// Role is active, canary or shadow: a shadow's output was not used.
+	Role   string
+	Input  []byte
+	Output []byte // what the guest gave, before it was judged
+	Log    []byte
+	Fuel   int64
+	Micros int64
+	// Fault is why the output was not used, "" if it was: "fuel", "wall",
+	// "trap", "output", ... and a text for the author behind a colon.
+	Fault string
+	At    time.Time // the frozen clock's reading
+	Seed  string    // of the random source, beside the hash
+	// Confirmation and ID are set when it is read back.
+	Confirmation ID
+	ID           int64
+}
+
+// String hides the run: it holds an order's data.
+func (r *Run) String() string { return "run of " + r.Plugin + " " + redacted }
