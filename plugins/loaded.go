@@ -262,7 +262,9 @@ func (e *Engine) Call(c *Code, h waxwing.Hook, input []byte, at time.Time, seed 
 	in.begin(r, c.limits.Fuel, wall)
 	out, err := in.ask(h, input)
 	res.Fuel, res.Log, res.Fault = in.used(), r.said(), r.faultOf(err)
-	if res.Fault != nil || !in.restore(home.snap) {
+	// A script's instance is set back when the next script takes it: which
+	// snapshot it needs is known only then.
+	if res.Fault != nil || l.js == nil && !in.restore(l.snap) || in.mem.Size() != l.snap.size {
 		in.close()
 	} else {
 		in.owner = home

@@ -227,10 +227,10 @@ func (e *Engine) hostModules() error {
 		in.stop(FaultFailed, string(in.text(s[1], s[2])))
 	}), three, nil).Export("fail")
 	env := e.rt.NewHostModuleBuilder("env") // of the JavaScript engine only: checkABI refuses it to plugins
-	five := []api.ValueType{api.ValueTypeI64, api.ValueTypeI64, api.ValueTypeI32, api.ValueTypeI32, api.ValueTypeI32}
+	four := []api.ValueType{api.ValueTypeI32, api.ValueTypeI64, api.ValueTypeI32, api.ValueTypeI32}
 	env.NewFunctionBuilder().WithGoFunction(api.GoFunc(func(ctx context.Context, _ []uint64) {
 		caller(ctx).stop(FaultTrap, "a call that the engine does not know")
-	}), five, []api.ValueType{api.ValueTypeI64}).Export("jsFunctionProxy")
+	}), four, []api.ValueType{api.ValueTypeI64}).Export("jsFunctionProxy")
 	wasi := e.rt.NewHostModuleBuilder(wasiModule)
 	for name, t := range importTypes {
 		if fn, is := strings.CutPrefix(name, wasiModule+"."); is {

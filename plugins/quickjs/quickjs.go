@@ -39,3 +39,18 @@ func Module() ([]byte, error) {
 	}
 	return b, nil
 }
+
+// Prelude is the script that runs before a plugin's own.
+//
+//go:embed prelude.js
+var Prelude string
+
+// Dispatch is the script that runs behind a plugin's own. Its value is the
+// function (hook, seed, input) -> text that answers: "O" and the output, or "F"
+// and why it failed.
+const Dispatch = `__waxwing({
+normalise: typeof normalise === "function" ? normalise : undefined,
+filter: typeof filter === "function" ? filter : undefined,
+recommend: typeof recommend === "function" ? recommend : undefined,
+predict_delay: typeof predict_delay === "function" ? predict_delay : undefined,
+personalise: typeof personalise === "function" ? personalise : undefined})`
