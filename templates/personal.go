@@ -1,7 +1,9 @@
 package templates
 
 import (
+	"bytes"
 	"time"
+	"unicode/utf8"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/locales"
@@ -30,6 +32,7 @@ func (v *view) fillPersonal() {
 	}
 	if s := v.outside(p.Greeting, maxGreeting); s != nil {
 		v.root[fGreeting] = s
+		v.fresh = !endsInComma(s)
 	}
 	for _, name := range v.names.vars {
 		v.vars = append(v.vars, v.outside(p.Vars[name], maxVar))
@@ -48,6 +51,21 @@ func (v *view) fillPersonal() {
 	for _, s := range v.vars {
 		v.flags.personal = v.flags.personal || s != nil
 	}
+}
+
+// endsInComma reports whether a greeting runs on into the text below it, as
+// German and Italian have it.
+func endsInComma(s []byte) bool {
+	r, _ := utf8.DecodeLastRune(bytes.TrimSuffix(s, []byte(endIsolate)))
+	return r == ',' || r == '،'
+}
+
+// capital writes a sentence's first letter large.
+func capital(s []byte) []byte {
+	if len(s) > 0 && s[0] >= 'a' && s[0] <= 'z' { // of the catalogues' own words
+		s[0] -= 'a' - 'A'
+	}
+	return s
 }
 
 // blockShown reports whether a block is shown.

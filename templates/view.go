@@ -45,6 +45,9 @@ type view struct {
 	blocks   []bool
 	goods    [][numGood][]byte
 	options  [][numOption][]byte
+	// fresh says that a plugin's greeting is a sentence of its own, so that the
+	// intro begins one.
+	fresh bool
 }
 
 type itemView struct {
@@ -68,7 +71,7 @@ func (v *view) fill(in *Input, limit int) {
 	}
 	v.arena, v.items, v.props, v.rows, v.lines = v.arena[:0], v.items[:0], v.props[:0], v.rows[:0], v.lines[:0]
 	v.vars, v.blocks, v.goods, v.options = v.vars[:0], v.blocks[:0], v.goods[:0], v.options[:0]
-	v.flags.personal = false
+	v.flags.personal, v.fresh = false, false
 	clear(v.root[:])
 	clear(v.spans[:])
 	clear(v.args[:])
@@ -84,6 +87,9 @@ func (v *view) fill(in *Input, limit int) {
 	v.fillPersonal()
 	// Composed last, since they speak of the rest.
 	v.root[fIntro] = v.own(v.locale.Text(v.intro()))
+	if v.fresh {
+		v.root[fIntro] = capital(v.root[fIntro])
+	}
 	v.root[fPreheader] = v.root[fIntro]
 	if v.root[fTotal] != nil && v.root[fBrandName] != nil {
 		v.root[fPreheader] = v.compose(locales.MsgPreheader, v.bought)
