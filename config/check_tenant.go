@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // builtInLocales are the catalogues of package locales, which this one does not
@@ -27,6 +29,7 @@ func (x *checker) tenant(path, name string) {
 		x.fail(path+".brand.color", fmt.Sprintf("%s.brand.color %s is no colour", path, x.quote(path+".brand.color")), `Write "#rrggbb" in quotes, such as "#1a5fb4"`)
 	}
 	x.locales(path, t)
+	x.deliveries(path+".deliveries", t)
 	for i, k := range t.Keys {
 		x.bearer(fmt.Sprintf("%s.keys[%d]", path, i), k)
 	}
@@ -78,7 +81,7 @@ func (x *checker) link(path, s string, mailto bool) {
 		return
 	}
 	if strings.ContainsAny(s, "{}") {
-		x.fail(path, fmt.Sprintf("%s %s has a placeholder that is not known", path, x.quote(path)), "The only one is {order}, in tracking_url")
+		x.fail(path, fmt.Sprintf("%s %s has a placeholder that is not known", path, x.quote(path)), "The only one is {order}, in tracking_url and in the url of deliveries")
 		return
 	}
 	if a, ok := strings.CutPrefix(s, "mailto:"); ok && mailto && badMailbox(a) == "" {
@@ -111,6 +114,42 @@ func (x *checker) locales(path string, t Tenant) {
 		case !slices.Contains(builtInLocales, l):
 			x.fail(at, fmt.Sprintf("the locale %s is not built in", x.quote(at)), meant(l, builtInLocales, "There are "+strings.Join(builtInLocales, ", ")))
 		}
+	}
+}
+
+// What a mail can show of alternative deliveries.
+const (
+	maxDeliveries   = 5
+	maxDeliveryName = 80 // characters
+)
+
+func (x *checker) deliveries(path string, t Tenant) {
+	if n := len(t.Deliveries); n > maxDeliveries {
+		x.fail(fmt.Sprintf("%s[%d]", path, maxDeliveries), fmt.Sprintf("%s has %d entries", path, n), fmt.Sprintf("Keep %d at most: more is no choice that anybody makes in a mail", maxDeliveries))
+	}
+	for i, d := range t.Deliveries {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		x.deliveryName(at+".name", d.Name)
+		for _, l := range sorted(d.Names) {
+			name := at + ".names." + l
+			if !slices.Contains(builtInLocales, l) {
+				x.failKey(name, fmt.Sprintf("the locale %.40q is not built in", l), meant(l, builtInLocales, "There are "+strings.Join(builtInLocales, ", ")))
+			}
+			x.deliveryName(name, d.Names[l])
+		}
+		x.link(at+".url", strings.ReplaceAll(d.URL, "{order}", "1"), false)
+	}
+}
+
+func (x *checker) deliveryName(path, s string) {
+	if !x.given(path) {
+		return // reported where it was read
+	}
+	switch {
+	case strings.TrimSpace(s) == "":
+		x.fail(path, path+" is empty", `Write what the customer reads, such as "Pick up in our shop"`)
+	case utf8.RuneCountInString(s) > maxDeliveryName || strings.ContainsFunc(s, unicode.IsControl):
+		x.fail(path, fmt.Sprintf("%s is not one line of up to %d characters", path, maxDeliveryName), "Shorten it: it stands as a link in the mail")
 	}
 }
 

@@ -11,8 +11,8 @@ import "github.com/waxwinghq/waxwing"
 // the key, without omitempty it must be given; default is written as in the
 // file; enum lists the choices of a text or of each entry of a list; min and
 // max bound numbers and durations; for names the type of provider that a key
-// belongs to; asis keeps "file:" in a secret from being read as a path; params
-// are what a query may ask with.
+// belongs to; keys says that a mapping's keys are locales; asis keeps "file:" in
+// a secret from being read as a path; params are what a query may ask with.
 type Config struct {
 	// Data is the folder of the embedded ledger, relative to the working
 	// directory. One daemon at a time holds it.
@@ -136,6 +136,9 @@ type Tenant struct {
 	Templates string `yaml:"templates,omitempty"`
 	// Brand is how the tenant's mails look.
 	Brand Brand `yaml:"brand,omitempty"`
+	// Deliveries are what a mail offers instead where it says that the parcel
+	// may come late; five at most.
+	Deliveries []Delivery `yaml:"deliveries,omitempty"`
 	// DKIM signs the tenant's mails.
 	DKIM *DKIM `yaml:"dkim,omitempty"`
 }
@@ -150,6 +153,17 @@ type Brand struct {
 	Footer string `yaml:"footer,omitempty"`
 	// Address is the merchant's postal address, of one or more lines.
 	Address string `yaml:"address,omitempty"`
+}
+
+// Delivery is another way to get an order, offered beside a notice of delay.
+type Delivery struct {
+	// Name is what the customer reads: "Pick up in our shop".
+	Name string `yaml:"name"`
+	// Names are translations by locale; Name stands where one is missing.
+	Names map[string]string `yaml:"names,omitempty" keys:"locale"`
+	// URL is the https address where she chooses it; {order} becomes the order's
+	// number. Without one it is a line of text.
+	URL string `yaml:"url,omitempty"`
 }
 
 // DKIM signs a tenant's mails (RFC 6376).
@@ -266,6 +280,14 @@ type Lookup struct {
 	Stock string `yaml:"stock,omitempty" params:"tenant,shop,sku"`
 	// Delivery is a query for the delivery's days.
 	Delivery string `yaml:"delivery,omitempty" params:"tenant,shop,order,country,postal_code,placed"`
+	// Candidates is a query for the articles that may be recommended. This and
+	// the two below are asked only if a plugin of the tenant needs them.
+	Candidates string `yaml:"candidates,omitempty" params:"tenant,shop,order,customer,email,currency,country"`
+	// Baskets is a query for earlier orders that hold one article.
+	Baskets string `yaml:"baskets,omitempty" params:"tenant,shop,sku"`
+	// Lane is a query for the delays of the carrier's latest parcels to the
+	// order's country.
+	Lane string `yaml:"lane,omitempty" params:"tenant,shop,order,country,postal_code,placed"`
 }
 
 // Limits bound what one daemon does at once.

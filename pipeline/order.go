@@ -264,7 +264,8 @@ func (x *Pipeline) lookups() []string {
 }
 
 func inquiry(w *waxwing.Work, o *waxwing.Order) *waxwing.Inquiry {
-	q := &waxwing.Inquiry{Tenant: w.Tenant, Shop: w.Shop, Order: o.ID, Customer: o.Customer.ID, Email: o.Customer.Email, Placed: o.PlacedAt}
+	q := &waxwing.Inquiry{Tenant: w.Tenant, Shop: w.Shop, Order: o.ID, Customer: o.Customer.ID, Email: o.Customer.Email,
+		Placed: o.PlacedAt, Currency: o.Currency}
 	if o.Shipping != nil {
 		q.Country, q.PostalCode = o.Shipping.Country, o.Shipping.PostalCode
 	}
@@ -285,7 +286,10 @@ func merge(o *waxwing.Order, f *waxwing.Finding) {
 		fill(&o.Customer.Phone, c.Phone)
 		fill(&o.Customer.Group, c.Group)
 		fill(&o.Customer.Email, c.Email)
+		fillCount(&o.Customer.Orders, c.Orders)
+		fillCount(&o.Customer.Points, c.Points)
 	}
+	mergeInsight(o, &f.Insight)
 	for i := range o.Items {
 		it := &o.Items[i]
 		if p, ok := f.Products[it.SKU]; ok && it.SKU != "" {
@@ -306,6 +310,32 @@ func merge(o *waxwing.Order, f *waxwing.Finding) {
 		o.Delivery = *f.Delivery
 		fill(&o.Delivery.Method, m)
 		o.Delivery.Pickup = o.Delivery.Pickup || pickup
+	}
+}
+
+// mergeInsight adds what plugins may ask for. Of several lookups the first that
+// knows a thing says it.
+func mergeInsight(o *waxwing.Order, n *waxwing.Insight) {
+	if len(n.Candidates)+len(n.Baskets) == 0 && n.Lane == nil {
+		return
+	}
+	if o.Insight == nil {
+		o.Insight = &waxwing.Insight{}
+	}
+	if o.Insight.Candidates == nil {
+		o.Insight.Candidates = n.Candidates
+	}
+	if o.Insight.Baskets == nil {
+		o.Insight.Baskets = n.Baskets
+	}
+	if o.Insight.Lane == nil {
+		o.Insight.Lane = n.Lane
+	}
+}
+
+func fillCount(dst **int64, v *int64) {
+	if *dst == nil {
+		*dst = v
 	}
 }
 
