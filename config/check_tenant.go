@@ -50,6 +50,9 @@ func (x *checker) tenant(path, name string) {
 	if t.DKIM != nil {
 		x.dkim(path+".dkim", t.DKIM)
 	}
+	for _, p := range sorted(t.Plugins) {
+		t.Plugins[p] = x.plugin(path+".plugins."+p, t.Plugins[p])
+	}
 	x.c.Tenants[name] = t
 }
 
@@ -168,6 +171,14 @@ func (x *checker) shop(path, name string, s Shop, locales []string) Shop {
 	if s.Format != "generic" && s.Secret == "" && len(s.Secrets) == 0 && !x.isBad(path+".secret") && !x.isBad(path+".secrets") {
 		x.failKey(path, path+" has no secret, so that its webhooks would be refused", `Add secret: "${VAR}" with the secret that the shop signs with`)
 	}
+	if s.Format == "plugin" && s.Plugin == "" && !x.isBad(path+".plugin") {
+		x.failKey(path, path+" does not say which plugin reads its events", "Add plugin: with the name of one that fills the hook normalise")
+	}
+	for _, p := range []struct{ key, value string }{{"order_id", s.OrderID}, {"updated_at", s.UpdatedAt}} {
+		if p.value != "" && !strings.HasPrefix(p.value, "/") {
+			x.fail(path+"."+p.key, fmt.Sprintf("%s.%s %s is no JSON pointer", path, p.key, x.quote(path+"."+p.key)), "Begin it with /, such as /order/id")
+		}
+	}
 	if s.Locale != "" && !slices.Contains(locales, s.Locale) && !x.isBad(parent(parent(path))+".locales") {
 		x.fail(path+".locale", fmt.Sprintf("%s.locale %s is not among the tenant's locales", path, x.quote(path+".locale")), meant(s.Locale, locales, "Choose "+choices(locales)+", or add it there"))
 	}
@@ -183,4 +194,29 @@ func (x *checker) dkim(path string, k *DKIM) {
 	if problem := privateKey(k.Key.Reveal()); problem != "" {
 		x.fail(path+".key", path+".key "+problem, `Write "file:dkim.pem", made with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out dkim.pem`)
 	}
+}
+
+// plugin checks that its files are there; what they hold is checked where they
+// are loaded.
+func (x *checker) plugin(path string, p Plugin) Plugin {
+	if p.File == "" {
+		return p
+	}
+	if p.Manifest == "" {
+		p.Manifest = filepath.Join(filepath.Dir(p.File), "plugin.json")
+	}
+	p.File, p.Manifest = x.beside(p.File), x.beside(p.Manifest)
+	for _, f := range []struct{ key, path, remedy string }{
+		{"file", p.File, "Mend the path, which begins at the configuration file; \"waxwing plugin build\" makes the file"},
+		{"manifest", p.Manifest, "Put plugin.json beside the file, or name it under manifest:"},
+	} {
+		if st, err := os.Stat(f.path); err != nil || !st.Mode().IsRegular() {
+			at := path + "." + f.key
+			if !x.given(at) {
+				at = path + ".file"
+			}
+			x.fail(at, fmt.Sprintf("%s %.80q is no file", path+"."+f.key, f.path), f.remedy)
+		}
+	}
+	return p
 }

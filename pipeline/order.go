@@ -52,6 +52,10 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 	if !ok {
 		return x.p.Ledger.Quarantine(w, "the shop's format is not known any more: "+w.Format)
 	}
+	if x.hasPlugins(w.Tenant) {
+		own := *w // the ledger's is shared, and plugins write into it
+		w = &own
+	}
 	o, err := normalise(f, w)
 	if err != nil {
 		return x.p.Ledger.Quarantine(w, err.Error())
@@ -64,6 +68,11 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 	if pass, err := x.atGate(stockGate(o), w, &t, lk); !pass {
 		return err
 	}
+	r, said := x.askPlugins(w, o)
+	if pass, err := x.atGate(r, w, &t, lk); !pass {
+		return err
+	}
+	notes = append(notes, said...)
 	drafts := x.render(w, o, notes)
 	ids, err := x.p.Ledger.Ready(w, drafts, lk, ttl(&t))
 	if err != nil {
@@ -207,6 +216,9 @@ func (x *Pipeline) enrich(w *waxwing.Work, o *waxwing.Order) (notes []string) {
 	ctx, cancel := context.WithTimeout(x.hard, deadline)
 	defer cancel()
 	q := inquiry(w, o)
+	if x.p.Plugins != nil && len(x.plan.hooks) > 0 {
+		_, q.Candidates, q.Baskets, q.Lane = x.p.Plugins.Wants(w.Tenant)
+	}
 	found := make([]*waxwing.Finding, len(names))
 	errs := make([]error, len(names))
 	done := make(chan int, len(names))
