@@ -390,6 +390,19 @@ type Log struct {
 	Format string `yaml:"format,omitempty" enum:"text,json" default:"text"`
 }
 
+// FormatOf is the name of a shop's format: the shop's own name where it gives
+// none, and one for each shop that a plugin reads, since its settings say where
+// an order's id stands.
+func FormatOf(tenant, shop, format string) string {
+	switch format {
+	case "":
+		return shop
+	case "plugin":
+		return "plugin:" + tenant + "/" + shop
+	}
+	return format
+}
+
 // Secret is a value that hides itself; in the file it may be written as
 // "${VAR}" or "file:/path".
 type Secret = waxwing.Secret

@@ -356,6 +356,16 @@ func (h *Host) RollBack(t waxwing.TenantID, name string) (waxwing.PluginVersion,
 	return h.rollBack(p, "by a person")
 }
 
+// Serves reports whether exactly this is what serves already.
+func (h *Host) Serves(t waxwing.TenantID, name string, manifest, code []byte) bool {
+	p, err := h.find(t, name)
+	if err != nil {
+		return false
+	}
+	a := p.slots.Load().active
+	return a != nil && a.rec.Hash == hex.EncodeToString(sha(code)) && string(a.rec.Manifest) == string(manifest)
+}
+
 // Promote lets the version in shadow or canary serve all orders at once.
 func (h *Host) Promote(t waxwing.TenantID, name string) (waxwing.PluginVersion, error) {
 	h.changes.Lock()

@@ -99,6 +99,9 @@ func (r *run) said() []byte {
 		return nil
 	}
 	s := clean(string(r.logged))
+	if len(s) > r.limits.Log { // what was mended has grown
+		s, r.full = strings.ToValidUTF8(s[:r.limits.Log], ""), true
+	}
 	if r.full {
 		s += "\n[more was written than is kept]"
 	}

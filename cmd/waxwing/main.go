@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/plugins"
 )
 
 // cli is the command line; its tags are the help.
@@ -41,6 +42,9 @@ func main() { os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 
 // run is main without the process: it returns the exit status.
 func run(args []string, s streams) int {
+	if len(args) == 2 && args[0] == compileChild && plugins.IsCompileChild() {
+		return plugins.CompileChild(args[1], s.in, s.err)
+	}
 	var c cli
 	status := -1
 	p, err := kong.New(&c, kong.Name("waxwing"), kong.Description(about), kong.UsageOnError(), kong.Writers(s.out, s.err),

@@ -14,7 +14,6 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/locales"
-	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/templates"
 )
 
@@ -43,7 +42,7 @@ func (c previewCmd) Run(s streams) error {
 	if !ok {
 		return fmt.Errorf("--tenant: %q is not in %s", c.Tenant, c.Config)
 	}
-	format := pipeline.FormatOf(t.Shops[c.Shop].Format, c.Shop)
+	format := config.FormatOf(c.Tenant, c.Shop, t.Shops[c.Shop].Format)
 	f, ok := formats()[format]
 	if !ok {
 		return fmt.Errorf("--shop: tenant %s has no shop %q, and there is no format of that name (shopify, woocommerce, generic)", c.Tenant, c.Shop)
