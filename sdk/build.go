@@ -94,14 +94,14 @@ func buildRust(p *project) error {
 	}
 	defer os.RemoveAll(work)
 	library := filepath.Join(work, "libwaxwing.rlib")
-	each := []string{"--edition", "2021", "--target", "wasm32-unknown-unknown", "-C", "opt-level=3", "-C", "panic=abort",
+	each := []string{"--edition", "2021", "--target", "wasm32-unknown-unknown", "-C", "opt-level=s", "-C", "panic=abort",
 		"-C", "embed-bitcode=yes", "-C", "codegen-units=1"}
 	if err := p.run(nil, rustc, append(each, "--crate-type", "rlib", "--crate-name", "waxwing",
 		filepath.Join(Folder, "src", "lib.rs"), "-o", library)...); err != nil {
 		return err
 	}
 	args := append(each, "--crate-type", "cdylib", "--crate-name", "plugin", "--extern", "waxwing="+library,
-		"-C", "lto=fat", "-C", "strip=symbols", "-C", "link-arg=-zstack-size="+stack,
+		"-C", "lto=fat", "-C", "strip=symbols", "-C", "link-arg=--strip-all", "-C", "link-arg=-zstack-size="+stack,
 		"-C", "link-arg=--initial-memory=393216", "-C", "link-arg=--max-memory=4194304", p.main, "-o", p.out)
 	if ld := findProgram("wasm-ld", "wasm-ld-19", "wasm-ld-16", "wasm-ld-15", "wasm-ld-14"); ld != "" {
 		args = append(args, "-C", "linker="+ld)

@@ -16,7 +16,7 @@ import (
 
 //go:generate go run ./gen
 
-//go:embed schema go project
+//go:embed schema go rust project
 var files embed.FS
 
 // Folder is where the SDK stands in a project. Build writes it where it is
@@ -35,6 +35,7 @@ type lang struct {
 
 var langs = []lang{
 	{"go", "main.go", ".wasm", buildGo},
+	{"rust", "src/lib.rs", ".wasm", buildRust},
 }
 
 // hooks are those of ABI 1, with what a starter needs to know.

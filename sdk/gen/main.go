@@ -15,6 +15,7 @@ var targets = []struct {
 	write func(*model) ([]byte, error)
 }{
 	{"go/types.go", writeGo},
+	{"rust/src/types.rs", writeRust},
 }
 
 func main() {

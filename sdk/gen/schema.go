@@ -86,6 +86,7 @@ type field struct {
 type record struct {
 	name, doc string
 	fields    []field
+	answer    bool // a hook gives it; else it is told it
 }
 
 // words are the enumerations that get constants, with their prefix.
@@ -104,6 +105,7 @@ type model struct {
 type reader struct {
 	model  *model
 	prefix string // of the names of records without a title
+	answer bool
 	root   *schema
 	seen   map[string]bool
 }
@@ -127,7 +129,8 @@ func load(dir string) (*model, error) {
 		if err := json.Unmarshal(b, root); err != nil {
 			return nil, fmt.Errorf("%s: %w", f.file, err)
 		}
-		r := reader{model: m, prefix: f.prefix, root: root, seen: map[string]bool{}}
+		answer := !strings.HasSuffix(f.file, "input.json")
+		r := reader{model: m, prefix: f.prefix, answer: answer, root: root, seen: map[string]bool{}}
 		name := root.Title
 		if f.prefix == "Generic" {
 			name = "GenericOrder" // Order is what a hook is told
@@ -142,7 +145,7 @@ func (r *reader) record(name string, s *schema) {
 		return
 	}
 	r.seen[name] = true
-	rec := record{name: name, doc: s.Description}
+	rec := record{name: name, doc: s.Description, answer: r.answer}
 	at := len(r.model.records)
 	r.model.records = append(r.model.records, record{})
 	required := s.Required
