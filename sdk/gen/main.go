@@ -16,6 +16,7 @@ var targets = []struct {
 }{
 	{"go/types.go", writeGo},
 	{"rust/src/types.rs", writeRust},
+	{"js/waxwing.d.ts", writeTypeScript},
 }
 
 func main() {
