@@ -114,9 +114,9 @@ func buildC(p *project) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"--target=wasm32-unknown-unknown", "-std=c11", "-O2", "-flto", "-Wall", "-Wextra", "-ffreestanding", "-nostdlib",
+	args := []string{"--target=wasm32-unknown-unknown", "-std=c11", "-O2", "-Wall", "-Wextra", "-ffreestanding", "-nostdlib",
 		"-fno-exceptions", "-fvisibility=hidden", "-mbulk-memory", "-msign-ext", "-mnontrapping-fptoint", "-I", Folder,
-		"-Wl,--no-entry", "-Wl,--strip-all", "-Wl,-O2", "-Wl,--lto-O2", "-Wl,-z,stack-size=" + stack,
+		"-Wl,--no-entry", "-Wl,--strip-all", "-Wl,-O2", "-Wl,-z,stack-size=" + stack,
 		"-Wl,--initial-memory=262144", "-Wl,--max-memory=4194304", "-o", p.out}
 	for _, glob := range []string{filepath.Join(Folder, "*.c"), "src/*.c"} {
 		found, err := filepath.Glob(filepath.Join(p.dir, filepath.FromSlash(glob)))

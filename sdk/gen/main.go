@@ -16,6 +16,8 @@ var targets = []struct {
 }{
 	{"go/types.go", writeGo},
 	{"rust/src/types.rs", writeRust},
+	{"c/types.h", writeCHeader},
+	{"c/types.c", writeC},
 	{"js/waxwing.d.ts", writeTypeScript},
 }
 
