@@ -141,3 +141,14 @@ type PluginVersion struct {
 	Faults   int64       `json:"faults"` // of these
 	Manifest []byte      `json:"-"`
 }
+
+// PluginUpload is a new version as its author sends it.
+type PluginUpload struct {
+	Tenant    TenantID
+	Name      string
+	Manifest  []byte
+	Code      []byte   // the module or script
+	Fixtures  [][]byte // JSON, one each
+	Signature string   // hex or base64; "" none
+	Now       bool     // serve at once, without shadow and canary
+}
