@@ -24,6 +24,7 @@ type cli struct {
 	Check   checkCmd   `cmd:"" help:"Check a configuration file and say what is wrong with it: line, column and remedy."`
 	Preview previewCmd `cmd:"" help:"Render a shop's event without sending it."`
 	Ledger  ledgerCmd  `cmd:"" help:"Look into the ledger: list, show, verify, export."`
+	Plugin  pluginCmd  `cmd:"" help:"Write, check, test and push plugins: your own code on your own orders."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the configuration file, for editors."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
