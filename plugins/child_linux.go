@@ -21,7 +21,7 @@ func confine() error {
 	for _, l := range []struct {
 		what int
 		max  uint64
-	}{{syscall.RLIMIT_CPU, childCPU}, {syscall.RLIMIT_AS, childAddress}, {syscall.RLIMIT_FSIZE, childFile}, {syscall.RLIMIT_CORE, 0}} {
+	}{{syscall.RLIMIT_CPU, childCPU}, {syscall.RLIMIT_AS, childAddress * raceFactor}, {syscall.RLIMIT_FSIZE, childFile}, {syscall.RLIMIT_CORE, 0}} {
 		if err := syscall.Setrlimit(l.what, &syscall.Rlimit{Cur: l.max, Max: l.max}); err != nil {
 			return err
 		}

@@ -366,6 +366,12 @@ func (h *Host) Serves(t waxwing.TenantID, name string, manifest, code []byte) bo
 	return a != nil && a.rec.Hash == hex.EncodeToString(sha(code)) && string(a.rec.Manifest) == string(manifest)
 }
 
+// Active reports whether a version of the plugin serves.
+func (h *Host) Active(t waxwing.TenantID, name string) bool {
+	p, err := h.find(t, name)
+	return err == nil && p.slots.Load().active != nil
+}
+
 // Promote lets the version in shadow or canary serve all orders at once.
 func (h *Host) Promote(t waxwing.TenantID, name string) (waxwing.PluginVersion, error) {
 	h.changes.Lock()

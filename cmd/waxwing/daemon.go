@@ -35,6 +35,8 @@ type Daemon struct {
 	server    *web.Server
 	listener  net.Listener
 
+	restored chan struct{} // closed when plugins have been put
+
 	stop    context.CancelFunc
 	done    chan struct{}
 	runErr  error
@@ -55,7 +57,7 @@ type Extras struct {
 // Start opens the ledger, the providers and the listener, and runs. What it
 // has opened is closed again if it fails.
 func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) {
-	d = &Daemon{cfg: c, log: log, done: make(chan struct{}), fatal: make(chan error, 1)}
+	d = &Daemon{cfg: c, log: log, done: make(chan struct{}), restored: make(chan struct{}), fatal: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.stop = cancel
 	begun := d // a return of nil takes d away before the clean-up
@@ -87,7 +89,10 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	if err = d.assemble(x); err != nil {
 		return nil, err
 	}
-	d.keepers.Go(func() { d.workshop.restore(ctx, c, log) })
+	d.keepers.Go(func() {
+		defer close(d.restored)
+		d.workshop.restore(ctx, c, log)
+	})
 	go d.run(ctx)
 	<-d.pipe.Running()
 	go d.serve()
