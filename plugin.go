@@ -141,3 +141,16 @@ type PluginVersion struct {
 	Faults   int64       `json:"faults"` // of these
 	Manifest []byte      `json:"-"`
 }
+
+// PluginUpload is a new version as its author sends it: nothing of it is
+// checked yet.
+type PluginUpload struct {
+	Tenant    TenantID
+	Name      string
+	Manifest  []byte   // plugin.json
+	Code      []byte   // the module or script
+	Fixtures  [][]byte // JSON each
+	Signature string   // hex or base64, "" none
+	// Now skips shadow and canary: whoever asks for it has tried it elsewhere.
+	Now bool
+}
