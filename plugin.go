@@ -142,13 +142,15 @@ type PluginVersion struct {
 	Manifest []byte      `json:"-"`
 }
 
-// PluginUpload is a new version as its author sends it.
+// PluginUpload is a new version as its author sends it: nothing of it is
+// checked yet.
 type PluginUpload struct {
 	Tenant    TenantID
 	Name      string
-	Manifest  []byte
+	Manifest  []byte   // plugin.json
 	Code      []byte   // the module or script
-	Fixtures  [][]byte // JSON, one each
-	Signature string   // hex or base64; "" none
-	Now       bool     // serve at once, without shadow and canary
+	Fixtures  [][]byte // JSON each
+	Signature string   // hex or base64, "" none
+	// Now skips shadow and canary: whoever asks for it has tried it elsewhere.
+	Now bool
 }

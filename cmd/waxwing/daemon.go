@@ -131,7 +131,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 	if d.pipe, err = pipeline.New(parts); err != nil {
 		return err
 	}
-	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.pipe, Desk: d.pipe, Books: d.ledger,
+	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.pipe, Desk: d.pipe, Books: d.ledger, Workshop: d.workshop, Shelves: d.ledger,
 		Meter: meter, Schema: shop.GenericSchema, Ready: d.ready, Pages: x.Pages, Log: d.log})
 	return nil
 }
