@@ -141,7 +141,7 @@ func buildAssemblyScript(p *project) error {
 	}
 	return p.run([]string{"NODE_OPTIONS="}, node, asc, p.main, "--outFile", p.out, "--runtime", "stub", "--exportStart", "_initialize",
 		"--use", "abort="+Folder+"/host/abort", "--initialMemory", "8", "--maximumMemory", "64",
-		"--optimizeLevel", "3", "--shrinkLevel", "0", "--converge", "--noColors")
+		"--optimizeLevel", "3", "--shrinkLevel", "0", "--noColors")
 }
 
 // buildJS checks a script and copies it: there is nothing to compile.

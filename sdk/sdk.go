@@ -16,7 +16,7 @@ import (
 
 //go:generate go run ./gen
 
-//go:embed schema go rust c js project
+//go:embed schema go rust c assemblyscript js project
 var files embed.FS
 
 // Folder is where the SDK stands in a project. Build writes it where it is
@@ -37,6 +37,7 @@ var langs = []lang{
 	{"go", "main.go", ".wasm", buildGo},
 	{"rust", "src/lib.rs", ".wasm", buildRust},
 	{"c", "src/plugin.c", ".wasm", buildC},
+	{"assemblyscript", "assembly/index.ts", ".wasm", buildAssemblyScript},
 	{"js", "src/main.js", ".js", buildJS},
 }
 

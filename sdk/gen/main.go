@@ -18,6 +18,7 @@ var targets = []struct {
 	{"rust/src/types.rs", writeRust},
 	{"c/types.h", writeCHeader},
 	{"c/types.c", writeC},
+	{"assemblyscript/types.ts", writeAssemblyScript},
 	{"js/waxwing.d.ts", writeTypeScript},
 }
 
