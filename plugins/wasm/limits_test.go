@@ -205,18 +205,24 @@ func TestBombs(t *testing.T) {
 	header := "\x00asm\x01\x00\x00\x00"
 	huge := []byte{0xff, 0xff, 0xff, 0xff, 0x0f}
 	bombs := map[string][]byte{
-		"locals of 39 bytes":      with(func(m *binary) { m.memory = nil; m.bodies[0] = body(cat([]byte{1}, huge, []byte{byte(I32)})) }),
-		"2^32 locals in groups":   with(func(m *binary) { m.bodies[0] = body(vec(slicesOf(4000, cat(huge, []byte{byte(I32)}))...)) }),
-		"250,000 functions":       cat([]byte(header), appendSection(nil, 1, vec(signature(nil, nil))), appendSection(nil, 3, vector(250000, []byte{0})), appendSection(nil, 10, vector(50000, []byte{2, 0, opEnd}))),
-		"100,000 exports":         with(func(m *binary) { m.exports = slicesOf(70000, exported("x", KindFunc, 0)) }),
-		"70,000 globals":          section(6, vector(70000, []byte{byte(I32), 1, opI32Const, 0, opEnd})),
-		"functions x locals":      with(func(m *binary) { m.funcs = make([]uint32, 8000); m.bodies = slicesOf(8000, body([]byte{1, 0x80, 4, byte(I64)})) }),
+		"locals of 39 bytes":    with(func(m *binary) { m.memory = nil; m.bodies[0] = body(cat([]byte{1}, huge, []byte{byte(I32)})) }),
+		"2^32 locals in groups": with(func(m *binary) { m.bodies[0] = body(vec(slicesOf(4000, cat(huge, []byte{byte(I32)}))...)) }),
+		"250,000 functions":     cat([]byte(header), appendSection(nil, 1, vec(signature(nil, nil))), appendSection(nil, 3, vector(250000, []byte{0})), appendSection(nil, 10, vector(50000, []byte{2, 0, opEnd}))),
+		"100,000 exports":       with(func(m *binary) { m.exports = slicesOf(70000, exported("x", KindFunc, 0)) }),
+		"70,000 globals":        section(6, vector(70000, []byte{byte(I32), 1, opI32Const, 0, opEnd})),
+		"functions x locals": with(func(m *binary) {
+			m.funcs = make([]uint32, 8000)
+			m.bodies = slicesOf(8000, body([]byte{1, 0x80, 4, byte(I64)}))
+		}),
 		"a name of 4 GiB":         section(0, cat(huge, []byte("x"))),
 		"a data segment of 4 GiB": with(func(m *binary) { m.datas = [][]byte{cat([]byte{1}, huge)} }),
 		"a table of 4 Gi":         with(func(m *binary) { m.table = cat([]byte{1, byte(funcref), 0}, huge) }),
 		"br_table of 4 Gi":        plain(cat([]byte{opI32Const, 0, opBrTable}, huge)...).bytes(),
 		"nested blocks":           plain(times(32000, opBlock, blockEmpty)...).bytes(),
-		"an element count":        with(func(m *binary) { m.table = []byte{1, byte(funcref), 0, 1}; m.elements = [][]byte{cat([]byte{0, opI32Const, 0, opEnd}, huge)} }),
+		"an element count": with(func(m *binary) {
+			m.table = []byte{1, byte(funcref), 0, 1}
+			m.elements = [][]byte{cat([]byte{0, opI32Const, 0, opEnd}, huge)}
+		}),
 	}
 	for id := byte(1); id <= 12; id++ {
 		bombs[fmt.Sprint("count of section ", id)] = section(id, huge)
