@@ -34,7 +34,7 @@ func (b Breach) Error() string {
 		}
 	}
 	fmt.Fprintf(&s, "at byte %d: %s", b.Offset, b.Limit)
-	if b.Max > 0 {
+	if b.Got > b.Max {
 		fmt.Fprintf(&s, " %d, at most %d", b.Got, b.Max)
 	}
 	return s.String() + ": " + b.Text
@@ -84,26 +84,28 @@ var remedies = map[string]string{
 	"name bytes":       "use shorter names",
 	"memory pages":     "lower the initial memory (-z stack-size, --initial-memory)",
 
-	"threads":               "build without atomics and shared memory",
-	"exceptions":            "build without exceptions (-fno-exceptions, panic=abort)",
-	"tail calls":            "build without -mtail-call",
-	"SIMD":                  "build without -msimd128",
-	"GC":                    "build for linear memory",
-	"multi-memory":          "use one memory",
-	"memory64":              "build for wasm32",
-	"reference types":       "build with -mno-reference-types; only calls through table 0 are let in",
-	"extended constants":    "build with -mno-extended-const and without relocation",
-	"wide arithmetic":       "build without -mwide-arithmetic",
-	"table mutation":        "fill the table by active element segments only",
-	"data.drop":             "build without -mbulk-memory for passive data: a reset could not bring the segment back",
-	"several tables":        "use one table",
-	"passive elements":      "fill the table by active element segments only",
-	"start":                 "build a reactor (-mexec-model=reactor): its start runs as _initialize",
-	"imported memory":       "define and export the memory",
-	"imported table":        "define the table",
-	"imported global":       "define the global; link statically",
-	"reserved name":         "rename it: the prefix and the module belong to the host",
-	"malformed":             "it is no WebAssembly module; build and upload it anew",
-	"invalid":               "it does not type-check; validate it (wasm-validate)",
-	"too many instructions": "split the function",
+	"threads":            "build without atomics and shared memory",
+	"exceptions":         "build without exceptions (-fno-exceptions, panic=abort)",
+	"tail calls":         "build without -mtail-call",
+	"SIMD":               "build without -msimd128",
+	"GC":                 "build for linear memory",
+	"multi-memory":       "use one memory",
+	"memory64":           "build for wasm32",
+	"reference types":    "build with -mno-reference-types; only calls through table 0 are let in",
+	"extended constants": "build with -mno-extended-const and without relocation",
+	"wide arithmetic":    "build without -mwide-arithmetic",
+	"table mutation":     "fill the table by active element segments only",
+	"data.drop":          "build without -mbulk-memory for passive data: a reset could not bring the segment back",
+	"several tables":     "use one table",
+	"passive elements":   "fill the table by active element segments only",
+	"start":              "build a reactor (-mexec-model=reactor): its start runs as _initialize",
+	"imported memory":    "define and export the memory",
+	"imported table":     "define the table",
+	"imported global":    "define the global; link statically",
+	"reserved name":      "rename it: the prefix and the module belong to the host",
+	"malformed":          "it is no WebAssembly module; build and upload it anew",
+	"invalid":            "it does not type-check; validate it (wasm-validate)",
+
+	"instrumented bytes":      "the code is nearly all calls and branches; inline more (-O2)",
+	"instrumented body bytes": "the code is nearly all calls and branches; split the function",
 }

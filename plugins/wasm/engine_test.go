@@ -58,6 +58,12 @@ func newWorld(t testing.TB, compiler, injected bool) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, err = w.rt.NewHostModuleBuilder("env").
+		NewFunctionBuilder().WithFunc(func(_ context.Context, n uint32) uint32 { return 2 * n }).Export("double").
+		NewFunctionBuilder().WithFunc(func(context.Context) {}).Export("nothing").Instantiate(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return w
 }
 

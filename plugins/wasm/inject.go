@@ -52,8 +52,9 @@ type GlobalExport struct {
 }
 
 // Inject writes the module anew with fuel and depth counted. It fails, with
-// Breaches, for names that the configuration reserves and for a memory that is
-// greater than MaxPages from the start.
+// Breaches, for names that the configuration reserves, for a memory that is
+// greater than MaxPages from the start, and for code that is nearly all calls
+// and branches: counters would make it many times larger, and compiling slow.
 func (m *Module) Inject(c Config) (*Instrumented, error) {
 	if c.YieldModule == "" {
 		c.YieldModule = DefaultYieldModule
@@ -75,6 +76,13 @@ func (m *Module) Inject(c Config) (*Instrumented, error) {
 		Depth: c.ExportPrefix + "depth",
 	}}
 	n.write()
+	if most := 4*len(m.b) + 64<<10; len(n.b) > most {
+		n.breaches = append(n.breaches, Breach{Limit: "instrumented bytes", Func: -1, Got: uint64(len(n.b)), Max: uint64(most), Text: remedies["instrumented bytes"]})
+	}
+	if len(n.breaches) > 0 {
+		nameFunctions(m.b, m, n.breaches)
+		return nil, n.breaches
+	}
 	return n.out, nil
 }
 
@@ -110,6 +118,8 @@ type injector struct {
 	typ   uint32 // () -> ()
 	fuel  uint32
 	depth uint32
+
+	breaches Breaches
 }
 
 // end writes the section that was collected.
@@ -278,6 +288,11 @@ func (n *injector) code() {
 	n.s = appendU32(n.s, uint32(len(n.m.code)))
 	for i := range n.m.code {
 		n.s = w.function(n.s, i)
+		c := &n.m.code[i]
+		if most := 4*(c.expr.to-c.locals.from) + 16<<10; len(w.body) > most && len(n.breaches) < mostBreaches {
+			n.breaches = append(n.breaches, Breach{Limit: "instrumented body bytes", Func: n.m.importedF + i,
+				Got: uint64(len(w.body)), Max: uint64(most), Offset: c.locals.from, Text: remedies["instrumented body bytes"]})
+		}
 	}
 	n.end(sectionCode)
 }

@@ -49,7 +49,7 @@ func GoLimits() Limits {
 	l := DefaultLimits()
 	l.ModuleBytes, l.CustomBytes = 4<<20, 4<<20
 	l.AllLocals, l.Functions = 256<<10, 16<<10
-	l.DataSegments = 128 << 10 // Go splits its data at every run of noughts: 38,000 were seen
+	l.DataSegments = 128 << 10 // its linker writes one for each run of bytes that are not zero
 	l.MemoryPages = 512
 	return l
 }
