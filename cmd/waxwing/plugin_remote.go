@@ -221,15 +221,11 @@ func (c pluginReplayCmd) Run(s streams) error {
 	if err := c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/runs/%d", c.Name, c.RunID), "", nil, &r); err != nil {
 		return err
 	}
-	body, raw, err := c.moduleOf(r.Hash)
+	v, body, err := c.moduleOf(r.Hash)
 	if err != nil {
 		return err
 	}
-	m, err := plugins.ParseManifest(raw)
-	if err != nil {
-		return err
-	}
-	code, err := plugins.Prepare(m, body, plugins.Limits{})
+	code, err := plugins.Prepare(&plugins.Manifest{Name: c.Name, Version: v.Version, Lang: v.Lang, Hooks: []waxwing.Hook{r.Hook}}, body, plugins.Limits{})
 	if err != nil {
 		return err
 	}
@@ -253,23 +249,31 @@ func (c pluginReplayCmd) Run(s streams) error {
 	if res.Fault != nil {
 		_, _ = fmt.Fprintf(s.out, "fault  %v, then %q\n", res.Fault, r.Fault)
 	}
-	if res.Fuel != r.Fuel || !bytes.Equal(res.Output, r.Output) && r.Fault == "" {
+	if res.Fuel != r.Fuel || r.Fault == "" && !sameBytes(res.Output, r.Output) {
 		return errors.New("the replay differs from the run")
 	}
 	_, err = fmt.Fprintln(s.out, "the same, to the byte.")
 	return err
 }
 
-// moduleOf finds code and manifest of a hash among the plugin's versions.
-func (c pluginReplayCmd) moduleOf(hash string) (body, manifest []byte, err error) {
+// sameBytes compares an output with one that the API has written into its answer,
+// without the spaces between its tokens.
+func sameBytes(got []byte, answered json.RawMessage) bool {
+	var text string
+	if json.Unmarshal(answered, &text) == nil {
+		return text == string(got) // it was no JSON
+	}
+	var c bytes.Buffer
+	return json.Compact(&c, got) == nil && bytes.Equal(c.Bytes(), answered)
+}
+
+// moduleOf finds the version with a hash, and its code.
+func (c pluginReplayCmd) moduleOf(hash string) (v waxwing.PluginVersion, body []byte, err error) {
 	var vs struct {
-		Versions []struct {
-			waxwing.PluginVersion
-			Manifest json.RawMessage `json:"manifest"`
-		} `json:"versions"`
+		Versions []waxwing.PluginVersion `json:"versions"`
 	}
 	if err := c.call(http.MethodGet, "/plugins/"+c.Name+"/versions", "", nil, &vs); err != nil {
-		return nil, nil, err
+		return v, nil, err
 	}
 	for _, v := range vs.Versions {
 		if v.Hash != hash {
@@ -280,9 +284,9 @@ func (c pluginReplayCmd) moduleOf(hash string) (body, manifest []byte, err error
 		} else {
 			err = c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/versions/%d/module", c.Name, v.No), "", nil, &body)
 		}
-		return body, v.Manifest, err
+		return v, body, err
 	}
-	return nil, nil, fmt.Errorf("no version with the hash %.12s is kept", hash)
+	return v, nil, fmt.Errorf("no version with the hash %.12s is kept", hash)
 }
 
 type pluginLogsCmd struct {
@@ -293,31 +297,31 @@ type pluginLogsCmd struct {
 
 // Run prints logs, oldest first.
 func (c pluginLogsCmd) Run(s streams) error {
-	after := int64(0)
-	for {
+	query := ""
+	for last := int64(-1); ; {
 		var page struct {
-			Logs []struct {
+			After int64 `json:"after"`
+			Logs  []struct {
 				Run   int64        `json:"run"`
 				At    time.Time    `json:"at"`
 				Hook  waxwing.Hook `json:"hook"`
+				Role  string       `json:"role"`
 				Fault string       `json:"fault"`
 				Log   string       `json:"log"`
 			} `json:"logs"`
 		}
-		if err := c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/logs?after=%d", c.Name, after), "", nil, &page); err != nil {
+		if err := c.call(http.MethodGet, "/plugins/"+c.Name+"/logs"+query, "", nil, &page); err != nil {
 			return err
 		}
 		for _, l := range page.Logs {
-			after = max(after, l.Run)
-			if l.Log == "" && l.Fault == "" {
-				continue
-			}
-			_, _ = fmt.Fprintf(s.out, "%s run %d %s %s\n", l.At.Format(time.DateTime), l.Run, l.Hook, l.Fault)
+			_, _ = fmt.Fprintf(s.out, "%s run %d %s %s %s\n", l.At.Format(time.DateTime), l.Run, l.Role, l.Hook, l.Fault)
 			for line := range strings.Lines(l.Log) {
 				_, _ = fmt.Fprintf(s.out, "  %s\n", strings.TrimRight(line, "\n"))
 			}
 		}
-		if len(page.Logs) > 0 {
+		query = fmt.Sprintf("?after=%d", page.After)
+		if page.After != last {
+			last = page.After
 			continue
 		}
 		if !c.Follow {
