@@ -204,7 +204,8 @@ func (h *Host) judge(p *plugin, v *version, res *Result, role string, now time.T
 		h.o.Log.Warn("a plugin rests after failures", "tenant", p.tenant, "plugin", p.name, "version", v.rec.No, "fault", res.Fault.Kind)
 	}
 	if tooOften && role == "active" {
-		h.later(func() { h.rollBackIf(p, v, "it failed too often: "+res.Fault.Error()) })
+		kind := res.Fault.Kind // not the text: it may quote an order, and the trail is for ever
+		h.later(func() { h.rollBackIf(p, v, "it failed too often, last by "+kind) })
 	}
 	s := p.slots.Load()
 	if s.candidate == nil {

@@ -64,6 +64,7 @@ type demo struct {
 	dir     string
 	keep    bool
 	secret  string // of every shop
+	key     string // of acme's API
 	daemon  *Daemon
 	mailbox *web.Mailbox
 	mail    *sink.Server
@@ -118,7 +119,7 @@ func (d *demo) world() (map[string]string, error) {
 	var key, secret [16]byte
 	_, _ = rand.Read(key[:]) // never fails (crypto/rand)
 	_, _ = rand.Read(secret[:])
-	d.secret = hex.EncodeToString(secret[:])
+	d.secret, d.key = hex.EncodeToString(secret[:]), hex.EncodeToString(key[:])
 	d.mailbox = web.NewMailbox(web.MailboxConfig{Formats: formats(), PicturesAt: picturesAt})
 	fates := newFates()
 	d.mail = sink.New(sink.Config{Hello: "mailbox.example", Plan: fates.plan, Keep: true, OnMail: func(m sink.Mail) {
@@ -139,7 +140,7 @@ func (d *demo) world() (map[string]string, error) {
 	go func() { _ = d.texts.Serve(l) }() // ends by Close
 	dsn, err := d.stock()
 	return map[string]string{"DEMO_SMTP": smtp, "DEMO_TWILIO": "http://" + l.Addr().String(), "DEMO_TOKEN": token,
-		"DEMO_SECRET": d.secret, "DEMO_KEY": hex.EncodeToString(key[:]), "DEMO_CATALOGUE": dsn}, err
+		"DEMO_SECRET": d.secret, "DEMO_KEY": d.key, "DEMO_CATALOGUE": dsn}, err
 }
 
 // open starts the daemon. Where no port was asked for, the next free one is
@@ -197,6 +198,7 @@ func (d *demo) greet(w io.Writer, c demoCmd) {
   Metrics   http://%[1]s/metrics
   API       http://%[1]s/v1/openapi
   Ledger    %[3]s
+  Plugins   waxwing plugin push DIR --url http://%[1]s --tenant acme --key %[6]s
 
 Three merchants sell in twelve languages. The first forty orders come within a
 minute, then %[4]d a minute up to %[5]d. In the mailbox, watch for
@@ -210,5 +212,5 @@ minute, then %[4]d a minute up to %[5]d. In the mailbox, watch for
   one sent twice    by its shop, and absorbed
 
 Press Ctrl-C to end.
-`, d.daemon.Addr(), taken, kept, c.Rate, c.Orders)
+`, d.daemon.Addr(), taken, kept, c.Rate, c.Orders, d.key)
 }
