@@ -13,18 +13,18 @@ import (
 )
 
 var pluginStories = map[string]func(*Bench){
-	"a plugin's versions":                versions,
-	"a plugin's code is one of them":     strangeCode,
-	"a plugin's runs":                    runs,
-	"runs of what did not happen":        runsUndone,
-	"runs of whatever becomes of it":     runsKept,
-	"runs of an erased person":           runsErased,
-	"runs that are too old":              runsPruned,
-	"another tenant sees no plugin":      pluginTenants,
-	"ids of runs rise after an erasure":  runIDs,
-	"content and runs expire together":   runsExpired,
-	"a list of runs goes on from an id":  runPages,
-	"one order's runs cannot be another": runsApart,
+	"a plugin's versions":               versions,
+	"a plugin's code is one of them":    strangeCode,
+	"a plugin's runs":                   runs,
+	"runs of what did not happen":       runsUndone,
+	"runs of whatever becomes of it":    runsKept,
+	"runs of an erased person":          runsErased,
+	"runs that are too old":             runsPruned,
+	"another tenant sees no plugin":     pluginTenants,
+	"ids of runs rise after an erasure": runIDs,
+	"content and runs expire together":  runsExpired,
+	"a list of runs goes on from an id": runPages,
+	"runs of two orders":                runsApart,
 }
 
 var module = bytes.Repeat([]byte("\x00asm loyalty "), 500)
@@ -80,10 +80,13 @@ func strangeCode(b *Bench) {
 	if err := b.s.SavePlugins([]waxwing.PluginVersion{v}, module); !errors.Is(err, waxwing.ErrNotFound) {
 		b.t.Fatal(err)
 	}
+	empty := b.version(1, nil, waxwing.PluginRefused)
+	empty.Plugin, empty.Why = "empty", "it has no code"
+	b.must(b.s.SavePlugins([]waxwing.PluginVersion{empty}, nil))
 	if _, err := b.s.PluginModule(v.Hash); !errors.Is(err, waxwing.ErrNotFound) {
 		b.t.Fatal(err)
 	}
-	if got, err := b.s.PluginVersions("acme"); err != nil || len(got) != 0 {
+	if got, err := b.s.PluginVersions("acme"); err != nil || len(got) != 1 || got[0].Plugin != "empty" {
 		b.t.Fatal(got, err)
 	}
 }

@@ -188,7 +188,9 @@ func (l *Ledger) verifyPlugins(v *verifier) func(*conn) error {
 				err != nil || b.Hash != str(r[3]) || b.Why != str(r[6]):
 				v.r.add("plugin version %s is not what was recorded", id)
 			}
-			wanted[str(r[3])] = id
+			if want.state != string(waxwing.PluginRefused) {
+				wanted[str(r[3])] = id // a refused one may have had no code
+			}
 			return nil
 		})
 		if err != nil {
