@@ -106,3 +106,51 @@ type Run struct {
 
 // String hides the run: it holds an order's data.
 func (r *Run) String() string { return "run of " + r.Plugin + " " + redacted }
+
+// PluginState is where a version of a plugin stands in its life (PLUGINS.md).
+type PluginState string
+
+// The states. One version of a plugin is active, one at most is in shadow or canary.
+const (
+	PluginRefused  PluginState = "refused"     // it broke a limit, or its fixtures failed
+	PluginShadow   PluginState = "shadow"      // it runs on real orders, unused
+	PluginCanary   PluginState = "canary"      // it serves a share of the orders
+	PluginActive   PluginState = "active"      // it serves all
+	PluginRetired  PluginState = "retired"     // a newer one serves; kept for a rollback
+	PluginStopped  PluginState = "stopped"     // a canary or shadow that was worse than the old one
+	PluginRolled   PluginState = "rolled_back" // it served, and failed
+	PluginWithdraw PluginState = "withdrawn"   // by a person
+)
+
+// PluginVersion is one upload of a tenant's plugin.
+type PluginVersion struct {
+	Tenant   TenantID    `json:"-"`
+	Plugin   string      `json:"plugin"`
+	No       int         `json:"no"`      // from 1
+	Version  string      `json:"version"` // the author's
+	Hash     string      `json:"hash"`    // SHA-256 of module or script, hex
+	Lang     string      `json:"lang"`
+	State    PluginState `json:"state"`
+	Percent  int         `json:"percent,omitempty"` // of a canary
+	Why      string      `json:"why,omitempty"`     // refused, stopped, rolled back
+	Signer   string      `json:"signer,omitempty"`  // name of the key that signed it
+	Source   string      `json:"source"`            // upload or file
+	Created  time.Time   `json:"created_at"`
+	Changed  time.Time   `json:"changed_at"`
+	Runs     int64       `json:"runs"`   // of the present state
+	Faults   int64       `json:"faults"` // of these
+	Manifest []byte      `json:"-"`
+}
+
+// PluginUpload is a new version as its author sends it: nothing of it is
+// checked yet.
+type PluginUpload struct {
+	Tenant    TenantID
+	Name      string
+	Manifest  []byte   // plugin.json
+	Code      []byte   // the module or script
+	Fixtures  [][]byte // JSON each
+	Signature string   // hex or base64, "" none
+	// Now skips shadow and canary: whoever asks for it has tried it elsewhere.
+	Now bool
+}

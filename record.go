@@ -50,6 +50,9 @@ type Work struct {
 	// Token its unguessable name, the same at each try: the Message-ID's left side.
 	Next  int
 	Token string
+	// Runs are what plugins did with it; the ledger keeps them with whatever
+	// becomes of the work.
+	Runs []Run
 }
 
 // Draft is a message about to be recorded: rendered, with its address.

@@ -270,8 +270,8 @@ func (x *checker) lookup(path string, l Lookup) {
 			x.query(path+"."+f.name, v.Field(f.index).String(), f.params)
 		}
 	}
-	if l.Type == "sql" && l.Customer+l.Product+l.Stock+l.Delivery == "" {
-		x.failKey(path, path+" asks nothing", "Give it a query: customer, product, stock or delivery")
+	if l.Type == "sql" && l.Customer+l.Product+l.Stock+l.Delivery+l.Candidates+l.Baskets+l.Lane == "" {
+		x.failKey(path, path+" asks nothing", "Give it a query: customer, product, stock, delivery, candidates, baskets or lane")
 	}
 }
 

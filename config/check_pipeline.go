@@ -47,7 +47,7 @@ func (x *checker) pipeline() {
 	}
 	for _, must := range []string{"normalise", "render", "queue", "send"} {
 		if _, ok := seen[must]; !ok && whole {
-			x.failKey("pipeline", fmt.Sprintf("the pipeline has no stage %q", must), "The stages are "+strings.Join(order, ", ")+"; only enrich and fallback may be left out")
+			x.failKey("pipeline", fmt.Sprintf("the pipeline has no stage %q", must), "The stages are "+strings.Join(order, ", ")+"; only enrich, plugins and fallback may be left out")
 			break
 		}
 	}
@@ -68,6 +68,12 @@ func (x *checker) stage(path string, s *Stage) {
 	switch {
 	case s.Enrich != nil:
 		x.refers(path+".from", s.Enrich.From, sorted(x.c.Enrich), "enrich", "lookup")
+	case s.Plugins != nil:
+		for i, h := range s.Plugins.Hooks {
+			if at := fmt.Sprintf("%s.hooks[%d]", path, i); slices.Contains(s.Plugins.Hooks[:i], h) {
+				x.fail(at, fmt.Sprintf("%s.hooks names %s twice", path, x.quote(at)), "Take one of them out")
+			}
+		}
 	case s.Queue != nil:
 		if !validName(s.Queue.Name) {
 			x.fail(path+".name", fmt.Sprintf("%s.name %s is no name", path, x.quote(path+".name")), "Use a-z, 0-9, - and _, up to 64")
@@ -144,7 +150,7 @@ func (x *checker) usual() []Stage {
 		x.failKey("providers", "no provider can carry an e-mail", "Define one of type smtp")
 		return nil
 	}
-	s := []Stage{{Normalise: &Normalise{}}, {Enrich: &EnrichStage{}}, {Render: &Render{}}, {Queue: &Queue{Name: "mail"}},
+	s := []Stage{{Normalise: &Normalise{}}, {Enrich: &EnrichStage{}}, {Plugins: &PluginsStage{}}, {Render: &Render{}}, {Queue: &Queue{Name: "mail"}},
 		{Send: &Send{Providers: mails}}}
 	if len(texts) > 0 {
 		s = append(s, Stage{Fallback: &Fallback{Providers: texts}})

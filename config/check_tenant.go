@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // builtInLocales are the catalogues of package locales, which this one does not
@@ -27,6 +29,7 @@ func (x *checker) tenant(path, name string) {
 		x.fail(path+".brand.color", fmt.Sprintf("%s.brand.color %s is no colour", path, x.quote(path+".brand.color")), `Write "#rrggbb" in quotes, such as "#1a5fb4"`)
 	}
 	x.locales(path, t)
+	x.deliveries(path+".deliveries", t)
 	for i, k := range t.Keys {
 		x.bearer(fmt.Sprintf("%s.keys[%d]", path, i), k)
 	}
@@ -46,6 +49,9 @@ func (x *checker) tenant(path, name string) {
 	}
 	if t.DKIM != nil {
 		x.dkim(path+".dkim", t.DKIM)
+	}
+	for _, p := range sorted(t.Plugins) {
+		t.Plugins[p] = x.plugin(path+".plugins."+p, t.Plugins[p])
 	}
 	x.c.Tenants[name] = t
 }
@@ -78,7 +84,7 @@ func (x *checker) link(path, s string, mailto bool) {
 		return
 	}
 	if strings.ContainsAny(s, "{}") {
-		x.fail(path, fmt.Sprintf("%s %s has a placeholder that is not known", path, x.quote(path)), "The only one is {order}, in tracking_url")
+		x.fail(path, fmt.Sprintf("%s %s has a placeholder that is not known", path, x.quote(path)), "The only one is {order}, in tracking_url and in the url of deliveries")
 		return
 	}
 	if a, ok := strings.CutPrefix(s, "mailto:"); ok && mailto && badMailbox(a) == "" {
@@ -114,6 +120,42 @@ func (x *checker) locales(path string, t Tenant) {
 	}
 }
 
+// What a mail can show of alternative deliveries.
+const (
+	maxDeliveries   = 5
+	maxDeliveryName = 80 // characters
+)
+
+func (x *checker) deliveries(path string, t Tenant) {
+	if n := len(t.Deliveries); n > maxDeliveries {
+		x.fail(fmt.Sprintf("%s[%d]", path, maxDeliveries), fmt.Sprintf("%s has %d entries", path, n), fmt.Sprintf("Keep %d at most: more is no choice that anybody makes in a mail", maxDeliveries))
+	}
+	for i, d := range t.Deliveries {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		x.deliveryName(at+".name", d.Name)
+		for _, l := range sorted(d.Names) {
+			name := at + ".names." + l
+			if !slices.Contains(builtInLocales, l) {
+				x.failKey(name, fmt.Sprintf("the locale %.40q is not built in", l), meant(l, builtInLocales, "There are "+strings.Join(builtInLocales, ", ")))
+			}
+			x.deliveryName(name, d.Names[l])
+		}
+		x.link(at+".url", strings.ReplaceAll(d.URL, "{order}", "1"), false)
+	}
+}
+
+func (x *checker) deliveryName(path, s string) {
+	if !x.given(path) {
+		return // reported where it was read
+	}
+	switch {
+	case strings.TrimSpace(s) == "":
+		x.fail(path, path+" is empty", `Write what the customer reads, such as "Pick up in our shop"`)
+	case utf8.RuneCountInString(s) > maxDeliveryName || strings.ContainsFunc(s, unicode.IsControl):
+		x.fail(path, fmt.Sprintf("%s is not one line of up to %d characters", path, maxDeliveryName), "Shorten it: it stands as a link in the mail")
+	}
+}
+
 func (x *checker) shop(path, name string, s Shop, locales []string) Shop {
 	formats := enumOf(s, "format")
 	switch {
@@ -128,6 +170,14 @@ func (x *checker) shop(path, name string, s Shop, locales []string) Shop {
 	}
 	if s.Format != "generic" && s.Secret == "" && len(s.Secrets) == 0 && !x.isBad(path+".secret") && !x.isBad(path+".secrets") {
 		x.failKey(path, path+" has no secret, so that its webhooks would be refused", `Add secret: "${VAR}" with the secret that the shop signs with`)
+	}
+	if s.Format == "plugin" && s.Plugin == "" && !x.isBad(path+".plugin") {
+		x.failKey(path, path+" does not say which plugin reads its events", "Add plugin: with the name of one that fills the hook normalise")
+	}
+	for _, p := range []struct{ key, value string }{{"order_id", s.OrderID}, {"updated_at", s.UpdatedAt}} {
+		if p.value != "" && !strings.HasPrefix(p.value, "/") {
+			x.fail(path+"."+p.key, fmt.Sprintf("%s.%s %s is no JSON pointer", path, p.key, x.quote(path+"."+p.key)), "Begin it with /, such as /order/id")
+		}
 	}
 	if s.Locale != "" && !slices.Contains(locales, s.Locale) && !x.isBad(parent(parent(path))+".locales") {
 		x.fail(path+".locale", fmt.Sprintf("%s.locale %s is not among the tenant's locales", path, x.quote(path+".locale")), meant(s.Locale, locales, "Choose "+choices(locales)+", or add it there"))
@@ -144,4 +194,29 @@ func (x *checker) dkim(path string, k *DKIM) {
 	if problem := privateKey(k.Key.Reveal()); problem != "" {
 		x.fail(path+".key", path+".key "+problem, `Write "file:dkim.pem", made with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out dkim.pem`)
 	}
+}
+
+// plugin checks that its files are there; what they hold is checked where they
+// are loaded.
+func (x *checker) plugin(path string, p Plugin) Plugin {
+	if p.File == "" {
+		return p
+	}
+	if p.Manifest == "" {
+		p.Manifest = filepath.Join(filepath.Dir(p.File), "plugin.json")
+	}
+	p.File, p.Manifest = x.beside(p.File), x.beside(p.Manifest)
+	for _, f := range []struct{ key, path, remedy string }{
+		{"file", p.File, "Mend the path, which begins at the configuration file; \"waxwing plugin build\" makes the file"},
+		{"manifest", p.Manifest, "Put plugin.json beside the file, or name it under manifest:"},
+	} {
+		if st, err := os.Stat(f.path); err != nil || !st.Mode().IsRegular() {
+			at := path + "." + f.key
+			if !x.given(at) {
+				at = path + ".file"
+			}
+			x.fail(at, fmt.Sprintf("%s %.80q is no file", path+"."+f.key, f.path), f.remedy)
+		}
+	}
+	return p
 }

@@ -11,8 +11,8 @@ import "github.com/waxwinghq/waxwing"
 // the key, without omitempty it must be given; default is written as in the
 // file; enum lists the choices of a text or of each entry of a list; min and
 // max bound numbers and durations; for names the type of provider that a key
-// belongs to; asis keeps "file:" in a secret from being read as a path; params
-// are what a query may ask with.
+// belongs to; keys says that a mapping's keys are locales; asis keeps "file:" in
+// a secret from being read as a path; params are what a query may ask with.
 type Config struct {
 	// Data is the folder of the embedded ledger, relative to the working
 	// directory. One daemon at a time holds it.
@@ -31,6 +31,8 @@ type Config struct {
 	Pipeline []Stage `yaml:"pipeline,omitempty"`
 	// Enrich holds the lookups by name.
 	Enrich Enrich `yaml:"enrich,omitempty"`
+	// Plugins bound the tenants' own code and say how new versions come to serve.
+	Plugins Plugins `yaml:"plugins,omitempty"`
 	// Limits hold for all tenants.
 	Limits Limits `yaml:"limits,omitempty"`
 	// Retention says how long things are kept.
@@ -136,8 +138,29 @@ type Tenant struct {
 	Templates string `yaml:"templates,omitempty"`
 	// Brand is how the tenant's mails look.
 	Brand Brand `yaml:"brand,omitempty"`
+	// Deliveries are what a mail offers instead where it says that the parcel
+	// may come late; five at most.
+	Deliveries []Delivery `yaml:"deliveries,omitempty"`
 	// DKIM signs the tenant's mails.
 	DKIM *DKIM `yaml:"dkim,omitempty"`
+	// Plugins are the tenant's own code by name: files that serve at once, and
+	// settings of those that are uploaded.
+	Plugins map[string]Plugin `yaml:"plugins,omitempty"`
+	// PluginKeys are the ed25519 public keys, by name, that sign the tenant's plugins.
+	PluginKeys map[string]string `yaml:"plugin_keys,omitempty"`
+}
+
+// Plugin is one plugin of a tenant.
+type Plugin struct {
+	// File is the module (.wasm) or script (.js), relative to the configuration
+	// file. Without it the plugin is one that is uploaded.
+	File string `yaml:"file,omitempty"`
+	// Manifest is its plugin.json, the one beside the file by default.
+	Manifest string `yaml:"manifest,omitempty"`
+	// Signature is the file's signature, as "waxwing plugin sign" prints it.
+	Signature string `yaml:"signature,omitempty"`
+	// Config lays these settings over those of the manifest.
+	Config map[string]string `yaml:"config,omitempty"`
 }
 
 // Brand is how a tenant's mails look.
@@ -150,6 +173,17 @@ type Brand struct {
 	Footer string `yaml:"footer,omitempty"`
 	// Address is the merchant's postal address, of one or more lines.
 	Address string `yaml:"address,omitempty"`
+}
+
+// Delivery is another way to get an order, offered beside a notice of delay.
+type Delivery struct {
+	// Name is what the customer reads: "Pick up in our shop".
+	Name string `yaml:"name"`
+	// Names are translations by locale; Name stands where one is missing.
+	Names map[string]string `yaml:"names,omitempty" keys:"locale"`
+	// URL is the https address where she chooses it; {order} becomes the order's
+	// number. Without one it is a line of text.
+	URL string `yaml:"url,omitempty"`
 }
 
 // DKIM signs a tenant's mails (RFC 6376).
@@ -166,13 +200,25 @@ type DKIM struct {
 // Shop is one store of a tenant.
 type Shop struct {
 	// Format says how its events look; the shop's name where none is given.
-	Format string `yaml:"format,omitempty" enum:"shopify,woocommerce,generic"`
+	// "plugin" is a shop that one of the tenant's plugins normalises.
+	Format string `yaml:"format,omitempty" enum:"shopify,woocommerce,generic,plugin"`
 	// Secret signs its webhooks: without one they would be refused.
 	Secret Secret `yaml:"secret,omitempty"`
 	// Secrets holds the old and the new one during a rotation.
 	Secrets []Secret `yaml:"secrets,omitempty"`
 	// Locale is for orders that do not say theirs: one of the tenant's.
 	Locale string `yaml:"locale,omitempty"`
+	// Plugin is the plugin with the hook normalise that reads the events of a
+	// shop of format plugin.
+	Plugin string `yaml:"plugin,omitempty"`
+	// OrderID is where such an event names its order (JSON pointer, RFC 6901).
+	OrderID string `yaml:"order_id,omitempty" default:"/id"`
+	// UpdatedAt is where it says when it was changed, in RFC 3339 or Unix
+	// seconds; an event without it is as new as its arrival.
+	UpdatedAt string `yaml:"updated_at,omitempty" default:"/updated_at"`
+	// Signature is the header with the HMAC-SHA256 of such an event's body under
+	// the shop's secret, in hex or base64.
+	Signature string `yaml:"signature,omitempty" default:"X-Signature"`
 }
 
 // Stage is one entry of the pipeline: exactly one of its fields is set.
@@ -181,6 +227,8 @@ type Stage struct {
 	Normalise *Normalise `yaml:"normalise,omitempty"`
 	// Enrich may be left out.
 	Enrich *EnrichStage `yaml:"enrich,omitempty"`
+	// Plugins asks the tenants' own code. It may be left out.
+	Plugins *PluginsStage `yaml:"plugins,omitempty"`
 	// Render makes the message.
 	Render *Render `yaml:"render,omitempty"`
 	// Queue stands between render and send.
@@ -201,6 +249,12 @@ type EnrichStage struct {
 	// Deadline is for all lookups of one order together; what has not answered
 	// by then is left out and noted in the trail.
 	Deadline Duration `yaml:"deadline,omitempty" default:"300ms" min:"1ms" max:"10s"`
+}
+
+// PluginsStage asks the tenants' plugins about an order.
+type PluginsStage struct {
+	// Hooks are asked in this order.
+	Hooks []string `yaml:"hooks,omitempty" enum:"filter,recommend,predict_delay,personalise" default:"[filter, recommend, predict_delay, personalise]"`
 }
 
 // Render makes the exact bytes of the message.
@@ -266,6 +320,48 @@ type Lookup struct {
 	Stock string `yaml:"stock,omitempty" params:"tenant,shop,sku"`
 	// Delivery is a query for the delivery's days.
 	Delivery string `yaml:"delivery,omitempty" params:"tenant,shop,order,country,postal_code,placed"`
+	// Candidates is a query for the articles that may be recommended. This and
+	// the two below are asked only if a plugin of the tenant needs them.
+	Candidates string `yaml:"candidates,omitempty" params:"tenant,shop,order,customer,email,currency,country"`
+	// Baskets is a query for earlier orders that hold one article.
+	Baskets string `yaml:"baskets,omitempty" params:"tenant,shop,sku"`
+	// Lane is a query for the delays of the carrier's latest parcels to the
+	// order's country.
+	Lane string `yaml:"lane,omitempty" params:"tenant,shop,order,country,postal_code,placed"`
+}
+
+// Plugins bound the tenants' own code.
+type Plugins struct {
+	// Signatures says whether a plugin must be signed by one of its tenant's
+	// plugin_keys.
+	Signatures string `yaml:"signatures,omitempty" enum:"optional,required" default:"optional"`
+	// Memory is for loaded plugins, in MiB; the least used go first.
+	Memory int `yaml:"memory,omitempty" default:"192" min:"32" max:"65536"`
+	// Workers is how many plugins run at once; by default one less than there
+	// are processors.
+	Workers int `yaml:"workers,omitempty" min:"0" max:"256"`
+	// Fuel is for one call, in instructions.
+	Fuel int64 `yaml:"fuel,omitempty" default:"20000000" min:"10000" max:"1000000000"`
+	// Wall is for one call, by the clock.
+	Wall Duration `yaml:"wall,omitempty" default:"25ms" min:"1ms" max:"1s"`
+	// Order is for all of one order's calls, waiting included.
+	Order Duration `yaml:"order,omitempty" default:"100ms" min:"1ms" max:"5s"`
+	// Rollout is how a new version comes to serve.
+	Rollout Rollout `yaml:"rollout,omitempty"`
+	// Runs is how long recorded runs are kept.
+	Runs Duration `yaml:"runs,omitempty" default:"7d" min:"1h" max:"1y"`
+}
+
+// Rollout is how a new version of a plugin comes to serve.
+type Rollout struct {
+	// Shadow is how many orders it runs on unused; 0 leaves the shadow out.
+	Shadow int `yaml:"shadow,omitempty" default:"100" min:"0" max:"1000000"`
+	// Steps are the shares of the orders, in per cent, that it then serves.
+	Steps []int `yaml:"steps,omitempty" default:"[1, 10, 50, 100]" min:"1" max:"100"`
+	// Runs of the new version end a step.
+	Runs int `yaml:"runs,omitempty" default:"100" min:"1" max:"1000000"`
+	// Orders of the tenant end a step where the runs are not reached.
+	Orders int `yaml:"orders,omitempty" default:"300" min:"1" max:"1000000"`
 }
 
 // Limits bound what one daemon does at once.
@@ -292,6 +388,19 @@ type Log struct {
 	Level string `yaml:"level,omitempty" enum:"debug,info,warn,error" default:"info"`
 	// Format is text for people, json for machines.
 	Format string `yaml:"format,omitempty" enum:"text,json" default:"text"`
+}
+
+// FormatOf is the name of a shop's format: the shop's own name where it gives
+// none, and one for each shop that a plugin reads, since its settings say where
+// an order's id stands.
+func FormatOf(tenant, shop, format string) string {
+	switch format {
+	case "":
+		return shop
+	case "plugin":
+		return "plugin:" + tenant + "/" + shop
+	}
+	return format
 }
 
 // Secret is a value that hides itself; in the file it may be written as

@@ -275,7 +275,7 @@ func (d *decoder) mapping(n ast.Node, v reflect.Value, f field, path string) {
 	for _, p := range values {
 		key := p.Key.GetToken().Value
 		at := placeOf(p.Key.GetToken())
-		if !validName(key) {
+		if f.keys == "" && !validName(key) {
 			d.add(at, fmt.Sprintf("%.80q is no name", key), "Use a-z, 0-9, - and _, up to 64, with a letter or digit first")
 		}
 		sub := join(path, key)

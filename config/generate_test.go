@@ -168,8 +168,11 @@ func (g *generator) value(t *testing.T, typ reflect.Type, f field) object {
 	case reflect.Slice:
 		return object{"type": "array", "items": g.value(t, typ.Elem(), f)}
 	case reflect.Map:
-		o := object{"type": "object", "propertyNames": object{"pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"},
-			"additionalProperties": g.value(t, typ.Elem(), f)}
+		names := object{"pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"}
+		if f.keys == "locale" {
+			names = object{"enum": builtInLocales}
+		}
+		o := object{"type": "object", "propertyNames": names, "additionalProperties": g.value(t, typ.Elem(), f)}
 		if f.required {
 			o["minProperties"] = 1
 		}
@@ -223,7 +226,7 @@ func defaultOf(f field) any {
 func (g *generator) reference(t *testing.T) []byte {
 	types := map[string]reflect.Type{}
 	for _, typ := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[HTTP](), reflect.TypeFor[Keys](), reflect.TypeFor[Provider](),
-		reflect.TypeFor[Auth](), reflect.TypeFor[Tenant](), reflect.TypeFor[Brand](), reflect.TypeFor[DKIM](), reflect.TypeFor[Shop](),
+		reflect.TypeFor[Auth](), reflect.TypeFor[Tenant](), reflect.TypeFor[Brand](), reflect.TypeFor[Delivery](), reflect.TypeFor[DKIM](), reflect.TypeFor[Shop](),
 		reflect.TypeFor[EnrichStage](), reflect.TypeFor[Queue](), reflect.TypeFor[Send](), reflect.TypeFor[Doubt](), reflect.TypeFor[Fallback](),
 		reflect.TypeFor[Lookup](), reflect.TypeFor[Limits](), reflect.TypeFor[Retention](), reflect.TypeFor[Log]()} {
 		types[typ.Name()] = typ
@@ -287,6 +290,8 @@ func wording(f field) string {
 		return "list of stages"
 	case typ == secretType:
 		s = "secret"
+	case f.keys == "locale":
+		return "text by locale"
 	case typ.Kind() == reflect.Map:
 		return "by name"
 	case f.enum != nil:

@@ -74,6 +74,11 @@ func examples(t *testing.T) []string {
 	if err := os.Mkdir(filepath.Join(dir, "templates"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Mkdir(filepath.Join(dir, "plugins"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	put("plugins/loyalty.wasm", nil)
+	put("plugins/loyalty.json", nil)
 	files, err := filepath.Glob("examples/*.yaml")
 	if err != nil || len(files) < 3 {
 		t.Fatal(files, err)
@@ -155,13 +160,13 @@ func TestPipelineLeftOut(t *testing.T) {
 	for _, s := range c.Pipeline {
 		got = append(got, s.name())
 	}
-	if !slices.Equal(got, []string{"normalise", "enrich", "render", "queue", "send", "fallback"}) {
+	if !slices.Equal(got, []string{"normalise", "enrich", "plugins", "render", "queue", "send", "fallback"}) {
 		t.Fatal(got)
 	}
-	if s := c.Pipeline[4].Send; !slices.Equal(s.Providers, []string{"b", "mail"}) || s.Uncertain.Policy != "resend" || len(s.Retry) != 7 {
+	if s := c.Pipeline[5].Send; !slices.Equal(s.Providers, []string{"b", "mail"}) || s.Uncertain.Policy != "resend" || len(s.Retry) != 7 {
 		t.Errorf("%+v", s)
 	}
-	if q := c.Pipeline[3].Queue; *q != (Queue{Name: "mail", On: "gochannel"}) {
+	if q := c.Pipeline[4].Queue; *q != (Queue{Name: "mail", On: "gochannel"}) {
 		t.Errorf("%+v", q)
 	}
 }

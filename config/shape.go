@@ -16,6 +16,7 @@ type field struct {
 	min, max string
 	belongs  string // the type of provider
 	asis     string
+	keys     string   // what a mapping's keys are, "" names
 	params   []string // of a query
 }
 
@@ -35,7 +36,7 @@ func shape(t reflect.Type) []field {
 			continue
 		}
 		x := field{index: i, name: name, typ: f.Type, required: options != "omitempty", def: f.Tag.Get("default"),
-			min: f.Tag.Get("min"), max: f.Tag.Get("max"), belongs: f.Tag.Get("for"), asis: f.Tag.Get("asis")}
+			min: f.Tag.Get("min"), max: f.Tag.Get("max"), belongs: f.Tag.Get("for"), asis: f.Tag.Get("asis"), keys: f.Tag.Get("keys")}
 		if e := f.Tag.Get("enum"); e != "" {
 			x.enum = strings.Split(e, ",")
 		}

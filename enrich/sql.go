@@ -18,6 +18,7 @@ import (
 type sqlLookup struct {
 	db                                 *sql.DB
 	customer, product, stock, delivery *query
+	candidates, baskets, lane          *query // asked only where plugins need them
 }
 
 // maxSKUs bounds how many lines of one order are looked up.
@@ -42,6 +43,9 @@ func openSQL(c config.Lookup) (Lookup, error) {
 		{"product", c.Product, &l.product, "tenant shop sku"},
 		{"stock", c.Stock, &l.stock, "tenant shop sku"},
 		{"delivery", c.Delivery, &l.delivery, "tenant shop order country postal_code placed"},
+		{"candidates", c.Candidates, &l.candidates, "tenant shop order customer email currency country"},
+		{"baskets", c.Baskets, &l.baskets, "tenant shop sku"},
+		{"lane", c.Lane, &l.lane, "tenant shop order country postal_code placed"},
 	} {
 		if q.text == "" {
 			continue
@@ -159,6 +163,8 @@ func (q *query) args(in *waxwing.Inquiry, sku string) []any {
 			args[i] = in.PostalCode
 		case "placed":
 			args[i] = in.Placed.UTC().Format("2006-01-02")
+		case "currency":
+			args[i] = in.Currency
 		case "sku":
 			args[i] = sku
 		}
@@ -171,7 +177,7 @@ func (q *query) args(in *waxwing.Inquiry, sku string) []any {
 func (l *sqlLookup) Find(ctx context.Context, in *waxwing.Inquiry) (*waxwing.Finding, error) {
 	f := &waxwing.Finding{}
 	var wg sync.WaitGroup
-	var errs [4]error
+	var errs [7]error
 	tasks := 0
 	start := func(i int, q *query, work func(*query) error) {
 		if q != nil {
@@ -179,10 +185,22 @@ func (l *sqlLookup) Find(ctx context.Context, in *waxwing.Inquiry) (*waxwing.Fin
 			wg.Go(func() { errs[i] = work(q) })
 		}
 	}
+	asked := func(q *query, needed bool) *query {
+		if !needed {
+			return nil
+		}
+		return q
+	}
 	start(0, l.customer, func(q *query) (err error) { f.Customer, err = l.findCustomer(ctx, q, in); return err })
 	start(1, l.product, func(q *query) (err error) { f.Products, err = l.findProducts(ctx, q, in); return err })
 	start(2, l.stock, func(q *query) (err error) { f.Stock, err = l.findStock(ctx, q, in); return err })
 	start(3, l.delivery, func(q *query) (err error) { f.Delivery, err = l.findDelivery(ctx, q, in); return err })
+	start(4, asked(l.candidates, in.Candidates), func(q *query) (err error) {
+		f.Insight.Candidates, err = l.findCandidates(ctx, q, in)
+		return err
+	})
+	start(5, asked(l.baskets, in.Baskets), func(q *query) (err error) { f.Insight.Baskets, err = l.findBaskets(ctx, q, in); return err })
+	start(6, asked(l.lane, in.Lane), func(q *query) (err error) { f.Insight.Lane, err = l.findLane(ctx, q, in); return err })
 	wg.Wait()
 	failed := 0
 	for _, e := range errs {
@@ -196,92 +214,13 @@ func (l *sqlLookup) Find(ctx context.Context, in *waxwing.Inquiry) (*waxwing.Fin
 	return f, nil
 }
 
-// row is one result by column name.
-type row map[string]any
-
-func (l *sqlLookup) first(ctx context.Context, q *query, args []any) (row, error) {
-	rows, err := l.db.QueryContext(ctx, q.text, args...)
-	if err != nil {
-		return nil, fmt.Errorf("query: %w", err)
-	}
-	defer func() { _ = rows.Close() }() // reads only
-	if !rows.Next() {
-		return nil, rows.Err()
-	}
-	cols, err := rows.Columns()
-	if err != nil {
-		return nil, err
-	}
-	vals, ptrs := make([]any, len(cols)), make([]any, len(cols))
-	for i := range vals {
-		ptrs[i] = &vals[i]
-	}
-	if err := rows.Scan(ptrs...); err != nil {
-		return nil, err
-	}
-	r := row{}
-	for i, c := range cols {
-		r[strings.ToLower(c)] = vals[i]
-	}
-	return r, nil
-}
-
-const maxText = 1000
-
-func (r row) text(col string) string {
-	s := ""
-	switch v := r[col].(type) {
-	case string:
-		s = v
-	case []byte:
-		s = string(v)
-	case int64:
-		s = fmt.Sprint(v)
-	}
-	s = strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f {
-			return ' '
-		}
-		return c
-	}, strings.ToValidUTF8(s, ""))
-	if len(s) > maxText {
-		return ""
-	}
-	return strings.TrimSpace(s)
-}
-
-func (r row) number(col string) (int64, bool) {
-	switch v := r[col].(type) {
-	case int64:
-		return v, true
-	case int32:
-		return int64(v), true
-	case float64:
-		return int64(v), true
-	}
-	return 0, false
-}
-
-func (r row) day(col string) time.Time {
-	if t, ok := r[col].(time.Time); ok {
-		return t
-	}
-	s := r.text(col)
-	for _, layout := range []string{"2006-01-02", time.RFC3339, "2006-01-02 15:04:05"} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t
-		}
-	}
-	return time.Time{}
-}
-
 func (l *sqlLookup) findCustomer(ctx context.Context, q *query, in *waxwing.Inquiry) (*waxwing.Customer, error) {
 	r, err := l.first(ctx, q, q.args(in, ""))
 	if err != nil || r == nil {
 		return nil, err
 	}
 	return &waxwing.Customer{FirstName: r.text("first_name"), LastName: r.text("last_name"), Email: r.text("email"),
-		Phone: r.text("phone"), Group: r.text("group")}, nil
+		Phone: r.text("phone"), Group: r.text("group"), Orders: r.count("orders"), Points: r.count("points")}, nil
 }
 
 func (l *sqlLookup) findProducts(ctx context.Context, q *query, in *waxwing.Inquiry) (map[string]waxwing.Product, error) {

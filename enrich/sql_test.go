@@ -18,22 +18,33 @@ import (
 )
 
 var fixture = []string{
-	`CREATE TABLE people (email TEXT, first TEXT, last TEXT, phone TEXT, grp TEXT)`,
-	`INSERT INTO people VALUES ('ada@example.com', 'Ada', 'Lovelace', '+4915112345678', 'vip')`,
+	`CREATE TABLE people (email TEXT, first TEXT, last TEXT, phone TEXT, grp TEXT, bought INTEGER)`,
+	`INSERT INTO people VALUES ('ada@example.com', 'Ada', 'Lovelace', '+4915112345678', 'vip', 12)`,
 	`CREATE TABLE goods (sku TEXT, title TEXT, picture TEXT, page TEXT, status TEXT, left_over INTEGER)`,
 	`INSERT INTO goods VALUES ('MUG', 'Mug: enamel', 'https://cdn.example/mug.png', 'https://shop.example/mug', '', 7)`,
 	`INSERT INTO goods VALUES ('BAG', 'Bag', '', '', 'preorder', 0)`,
 	`INSERT INTO goods VALUES ('HAT', 'Hat', '', '', '', 0)`,
 	`CREATE TABLE lanes (country TEXT, lo INTEGER, hi INTEGER, name TEXT)`,
 	`INSERT INTO lanes VALUES ('DE', 2, 4, 'DHL')`,
+	`CREATE TABLE offers (n INTEGER, sku TEXT, title TEXT, price NUMERIC, currency TEXT, picture TEXT, page TEXT, tags TEXT)`,
+	`INSERT INTO offers VALUES (1, 'SOAP', 'Soap', 4.5, NULL, 'https://cdn.example/soap.png', 'http://shop.example/soap', ' bath, gift,,bath ')`,
+	`INSERT INTO offers VALUES (2, 'TEA', 'Tea', 1200, 'jpy', NULL, 'https://shop.example/tea', NULL), (3, 'SOAP', 'Again', 1, NULL, NULL, NULL, NULL)`,
+	`INSERT INTO offers VALUES (4, '', 'No SKU', 1, NULL, NULL, NULL, NULL), (5, 'ODD', 'Odd', -1, 'EURO', 'javascript:x', '', '')`,
+	`CREATE TABLE sold (basket INTEGER, sku TEXT)`,
+	`INSERT INTO sold VALUES (1, 'MUG'), (1, 'SOAP'), (1, 'SOAP'), (2, 'MUG'), (2, 'BAG'), (3, 'BAG'), (4, 'TEA'), (3, NULL)`,
+	`CREATE TABLE parcels (n INTEGER, carrier TEXT, origin TEXT, late REAL)`,
+	`INSERT INTO parcels VALUES (1, 'DHL', 'LEJ', 1.5), (2, 'DHL', 'LEJ', -2), (3, 'UPS', 'LEJ', 99), (4, 'DHL', 'LEJ', NULL), (5, 'DHL', 'LEJ', 1e30)`,
 }
 
 func lookupConfig(dsn string) config.Lookup {
 	return config.Lookup{Type: "sql", DSN: config.Secret(dsn),
-		Customer: `SELECT first AS first_name, last AS last_name, phone, grp AS "group" FROM people WHERE email = :email -- :not a parameter`,
-		Product:  `SELECT title AS name, picture AS image_url, page AS url FROM goods WHERE sku = :sku AND 'a:b' <> :shop`,
-		Stock:    `SELECT status, left_over AS quantity FROM goods WHERE sku = :sku`,
-		Delivery: `SELECT lo AS min_days, hi AS max_days, name AS method FROM lanes WHERE country = :country`}
+		Customer:   `SELECT first AS first_name, last AS last_name, phone, grp AS "group", bought AS orders, -3 AS points FROM people WHERE email = :email -- :not a parameter`,
+		Product:    `SELECT title AS name, picture AS image_url, page AS url FROM goods WHERE sku = :sku AND 'a:b' <> :shop`,
+		Stock:      `SELECT status, left_over AS quantity FROM goods WHERE sku = :sku`,
+		Delivery:   `SELECT lo AS min_days, hi AS max_days, name AS method FROM lanes WHERE country = :country`,
+		Candidates: `SELECT sku, title AS name, price, currency, picture AS image_url, page AS url, tags FROM offers WHERE :currency <> '' ORDER BY n`,
+		Baskets:    `SELECT basket, sku FROM sold WHERE basket IN (SELECT basket FROM sold WHERE sku = :sku) ORDER BY basket`,
+		Lane:       `SELECT carrier, origin, late AS delay_hours FROM parcels WHERE :country = 'DE' ORDER BY n`}
 }
 
 func story(t *testing.T, dsn string) {
@@ -49,7 +60,8 @@ func story(t *testing.T, dsn string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c := f.Customer; c == nil || c.FirstName != "Ada" || c.Group != "vip" || c.Phone != "+4915112345678" {
+	if c := f.Customer; c == nil || c.FirstName != "Ada" || c.Group != "vip" || c.Phone != "+4915112345678" ||
+		c.Orders == nil || *c.Orders != 12 || c.Points != nil {
 		t.Errorf("customer %#v", f.Customer)
 	}
 	if p := f.Products["MUG"]; len(f.Products) != 3 || p.Name != "Mug: enamel" || p.ImageURL != "https://cdn.example/mug.png" || p.URL != "https://shop.example/mug" {
@@ -63,6 +75,10 @@ func story(t *testing.T, dsn string) {
 	if d == nil || d.Method != "DHL" || d.From.Format("2006-01-02") != "2026-11-26" || d.To.Format("2006-01-02") != "2026-11-28" {
 		t.Errorf("delivery %+v", d)
 	}
+	if x := f.Insight; x.Candidates != nil || x.Baskets != nil || x.Lane != nil {
+		t.Errorf("nobody asked for %+v", x)
+	}
+	insight(t, ls.All()["catalogue"])
 	none, err := ls.All()["catalogue"].Find(t.Context(), &waxwing.Inquiry{Email: "nobody@example.com", SKUs: []string{"NONE"}})
 	if err != nil || none.Customer != nil || len(none.Products) != 0 || none.Delivery != nil {
 		t.Errorf("%+v %v", none, err)
@@ -71,6 +87,64 @@ func story(t *testing.T, dsn string) {
 	cancel()
 	if _, err := ls.All()["catalogue"].Find(ctx, &waxwing.Inquiry{Email: "ada@example.com", SKUs: []string{"MUG"}}); err == nil {
 		t.Error("an ended context is no answer")
+	}
+}
+
+// insight is what plugins are told, odd rows left out.
+func insight(t *testing.T, l Lookup) {
+	t.Helper()
+	f, err := l.Find(t.Context(), &waxwing.Inquiry{Country: "DE", Currency: "EUR", SKUs: []string{"MUG", "BAG", "MUG", "NONE"},
+		Candidates: true, Baskets: true, Lane: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for _, c := range f.Insight.Candidates {
+		price := "?"
+		if c.Price != nil {
+			price = c.Price.Decimal() + c.Price.Currency
+		}
+		said = append(said, fmt.Sprintf("%s|%s|%s|%s|%s|%q", c.SKU, c.Name, price, c.ImageURL, c.URL, c.Tags))
+	}
+	want := []string{`SOAP|Soap|4.50EUR|https://cdn.example/soap.png||["bath" "gift"]`, `TEA|Tea|1200JPY||https://shop.example/tea|[]`, `ODD|Odd|?|||[]`}
+	if fmt.Sprint(said) != fmt.Sprint(want) {
+		t.Errorf("candidates\n got %v\nwant %v", said, want)
+	}
+	if got := fmt.Sprint(f.Insight.Baskets); got != "[[MUG SOAP] [MUG BAG] [BAG]]" {
+		t.Errorf("baskets %s", got)
+	}
+	if got := fmt.Sprint(f.Insight.Lane); got != "&{DHL  LEJ [1.5 -2]}" {
+		t.Errorf("lane %s", got)
+	}
+}
+
+// No query can bring more than an order's plugins are told.
+func TestInsightIsBounded(t *testing.T) {
+	dsn := "file:" + filepath.Join(t.TempDir(), "shop.db")
+	build(t, "sqlite", dsn)
+	many := func(n int, columns string) string {
+		return fmt.Sprintf("WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c WHERE n < %d) SELECT %s FROM c", n, columns)
+	}
+	ls, err := Open(config.Enrich{"shop": config.Lookup{Type: "sql", DSN: config.Secret(dsn), Candidates: many(500, "n AS sku"),
+		Baskets: many(30000, "n % 300 AS basket, n AS sku, :sku AS x"), Lane: many(500, "n AS delay_hours")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ls.Close()
+	var skus []string
+	for i := range 40 {
+		skus = append(skus, fmt.Sprint("S", i))
+	}
+	f, err := ls.All()["shop"].Find(t.Context(), &waxwing.Inquiry{SKUs: skus, Candidates: true, Baskets: true, Lane: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	longest := 0
+	for _, b := range f.Insight.Baskets {
+		longest = max(longest, len(b))
+	}
+	if x := f.Insight; len(x.Candidates) != maxCandidates || len(x.Baskets) != maxBaskets || longest > maxBasketSKUs || len(x.Lane.Delays) != maxParcels {
+		t.Errorf("%d candidates, %d baskets of up to %d, %d parcels", len(x.Candidates), len(x.Baskets), longest, len(x.Lane.Delays))
 	}
 }
 

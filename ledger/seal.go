@@ -117,6 +117,10 @@ func (k *Key) derive(label string) (d Key) {
 	return d
 }
 
+// Derive makes a key for another purpose than the ledger's own. Its labels are
+// apart from those that the ledger derives its parts by.
+func (k *Key) Derive(label string) Key { return k.derive("for/" + label) }
+
 // Wrap seals a data key under the tenant's.
 func (t *TenantKey) Wrap(data *Key, aad string) []byte { return t.wrap.Seal(nil, data[:], aad) }
 

@@ -156,6 +156,10 @@ func TestMessages(t *testing.T) {
 		{"en", MsgMoreItems, 1, "and 1 more item"}, {"en", MsgMoreItems, 63, "and 63 more items"},
 		{"pl", MsgMoreItems, 3, "i jeszcze 3 produkty"}, {"pl", MsgMoreItems, 5, "i jeszcze 5 produktów"}, {"pl", MsgMoreItems, 22, "i jeszcze 22 produkty"},
 		{"ar", MsgMoreItems, 2, "ومنتجان آخران"}, {"ar", MsgMoreItems, 3, "و3 منتجات أخرى"}, {"ar", MsgMoreItems, 11, "و11 منتجًا آخر"}, {"ar", MsgMoreItems, 100, "و100 منتج آخر"}, {"ar", MsgMoreItems, 1003, "و1003 منتجات أخرى"},
+		{"pl", MsgSpanHours, 1, "godzinę"}, {"pl", MsgSpanHours, 4, "4 godziny"}, {"pl", MsgSpanHours, 12, "12 godzin"}, {"pl", MsgSpanDays, 1, "jeden dzień"}, {"pl", MsgSpanDays, 22, "22 dni"},
+		{"ar", MsgSpanHours, 1, "ساعة واحدة"}, {"ar", MsgSpanHours, 2, "ساعتين"}, {"ar", MsgSpanHours, 7, "7 ساعات"}, {"ar", MsgSpanHours, 19, "19 ساعة"},
+		{"ar", MsgSpanDays, 2, "يومين"}, {"ar", MsgSpanDays, 10, "10 أيام"}, {"ar", MsgSpanDays, 11, "11 يومًا"}, {"ar", MsgSpanDays, 100, "100 يوم"},
+		{"de", MsgSpanDays, 1, "einem Tag"}, {"fr", MsgSpanDays, 2, "2 jours"}, {"ja", MsgSpanDays, 1, "1日"},
 	} {
 		l, _ := c.Locale(x.tag)
 		if got := string(l.Append(nil, x.msg, x.n, &Args{ArgCount: string(appendInt(nil, int(x.n), 1))})); got != x.want {

@@ -29,14 +29,17 @@ const (
 	ArgAmount
 	ArgValue
 	ArgLink
-	NumArgs // how many there are
+	ArgDelay    // how late, as a span of hours or days
+	ArgLimit    // how late at most, likewise
+	ArgEstimate // the sentence with both
+	NumArgs     // how many there are
 )
 
 var argNames = map[string]Arg{
 	"Name": ArgName, "FirstName": ArgFirstName, "Number": ArgNumber, "Merchant": ArgMerchant,
 	"Count": ArgCount, "Total": ArgTotal, "Quantity": ArgQuantity, "Method": ArgMethod,
 	"Last4": ArgLast4, "Title": ArgTitle, "Rate": ArgRate, "Amount": ArgAmount,
-	"Value": ArgValue, "Link": ArgLink,
+	"Value": ArgValue, "Link": ArgLink, "Delay": ArgDelay, "Limit": ArgLimit, "Estimate": ArgEstimate,
 }
 
 // Args are the values for a message's placeholders. They are inserted as they

@@ -73,6 +73,22 @@ const (
 	MsgDeliveryMethod
 	MsgYourNote
 	MsgSupport
+	MsgRecommendations
+	MsgDelayTitle
+	MsgDelayWeather
+	MsgDelayVolume
+	MsgDelayCustoms
+	MsgDelayCarrier
+	MsgDelayStock
+	MsgDelayHoliday
+	MsgDelayOther
+	MsgDelayExpected
+	MsgDelayAbout
+	MsgDelayUpTo
+	MsgSpanHours
+	MsgSpanDays
+	MsgDelayWindow
+	MsgDelayOptions
 	MsgFooter
 	MsgLabelled
 	MsgSms
@@ -150,6 +166,22 @@ var builtinNames = [numBuiltin]string{
 	MsgDeliveryMethod:    "delivery_method",
 	MsgYourNote:          "your_note",
 	MsgSupport:           "support",
+	MsgRecommendations:   "recommendations",
+	MsgDelayTitle:        "delay_title",
+	MsgDelayWeather:      "delay_weather",
+	MsgDelayVolume:       "delay_volume",
+	MsgDelayCustoms:      "delay_customs",
+	MsgDelayCarrier:      "delay_carrier",
+	MsgDelayStock:        "delay_stock",
+	MsgDelayHoliday:      "delay_holiday",
+	MsgDelayOther:        "delay_other",
+	MsgDelayExpected:     "delay_expected",
+	MsgDelayAbout:        "delay_about",
+	MsgDelayUpTo:         "delay_up_to",
+	MsgSpanHours:         "span_hours",
+	MsgSpanDays:          "span_days",
+	MsgDelayWindow:       "delay_window",
+	MsgDelayOptions:      "delay_options",
 	MsgFooter:            "footer",
 	MsgLabelled:          "labelled",
 	MsgSms:               "sms",

@@ -16,7 +16,7 @@ func (x *Pipeline) Accept(tenant waxwing.TenantID, shop waxwing.ShopID, source, 
 	if !ok {
 		return waxwing.Receipt{}, waxwing.ErrNotFound
 	}
-	name := FormatOf(t.Shops[string(shop)].Format, string(shop))
+	name := config.FormatOf(string(tenant), string(shop), t.Shops[string(shop)].Format)
 	if source == "api" {
 		name = "generic"
 	}
@@ -50,14 +50,6 @@ func (x *Pipeline) Accept(tenant waxwing.TenantID, shop waxwing.ShopID, source, 
 
 // Wake puts a confirmation to work that a person released.
 func (x *Pipeline) Wake(id waxwing.ID) { x.wake(topicOrders, id) }
-
-// FormatOf is the format of a shop: the shop's name where none is given.
-func FormatOf(format, shop string) string {
-	if format != "" {
-		return format
-	}
-	return shop
-}
 
 // maxAge is the tenant's, or a day; 0 switches it off.
 func maxAge(t *config.Tenant) time.Duration {

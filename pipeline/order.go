@@ -52,6 +52,10 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 	if !ok {
 		return x.p.Ledger.Quarantine(w, "the shop's format is not known any more: "+w.Format)
 	}
+	if x.hasPlugins(w.Tenant) {
+		own := *w // the ledger's is shared, and plugins write into it
+		w = &own
+	}
 	o, err := normalise(f, w)
 	if err != nil {
 		return x.p.Ledger.Quarantine(w, err.Error())
@@ -64,6 +68,11 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 	if pass, err := x.atGate(stockGate(o), w, &t, lk); !pass {
 		return err
 	}
+	r, said := x.askPlugins(w, o)
+	if pass, err := x.atGate(r, w, &t, lk); !pass {
+		return err
+	}
+	notes = append(notes, said...)
 	drafts := x.render(w, o, notes)
 	ids, err := x.p.Ledger.Ready(w, drafts, lk, ttl(&t))
 	if err != nil {
@@ -207,6 +216,9 @@ func (x *Pipeline) enrich(w *waxwing.Work, o *waxwing.Order) (notes []string) {
 	ctx, cancel := context.WithTimeout(x.hard, deadline)
 	defer cancel()
 	q := inquiry(w, o)
+	if x.p.Plugins != nil && len(x.plan.hooks) > 0 {
+		_, q.Candidates, q.Baskets, q.Lane = x.p.Plugins.Wants(w.Tenant)
+	}
 	found := make([]*waxwing.Finding, len(names))
 	errs := make([]error, len(names))
 	done := make(chan int, len(names))
@@ -264,7 +276,8 @@ func (x *Pipeline) lookups() []string {
 }
 
 func inquiry(w *waxwing.Work, o *waxwing.Order) *waxwing.Inquiry {
-	q := &waxwing.Inquiry{Tenant: w.Tenant, Shop: w.Shop, Order: o.ID, Customer: o.Customer.ID, Email: o.Customer.Email, Placed: o.PlacedAt}
+	q := &waxwing.Inquiry{Tenant: w.Tenant, Shop: w.Shop, Order: o.ID, Customer: o.Customer.ID, Email: o.Customer.Email,
+		Placed: o.PlacedAt, Currency: o.Currency}
 	if o.Shipping != nil {
 		q.Country, q.PostalCode = o.Shipping.Country, o.Shipping.PostalCode
 	}
@@ -285,7 +298,10 @@ func merge(o *waxwing.Order, f *waxwing.Finding) {
 		fill(&o.Customer.Phone, c.Phone)
 		fill(&o.Customer.Group, c.Group)
 		fill(&o.Customer.Email, c.Email)
+		fillCount(&o.Customer.Orders, c.Orders)
+		fillCount(&o.Customer.Points, c.Points)
 	}
+	mergeInsight(o, &f.Insight)
 	for i := range o.Items {
 		it := &o.Items[i]
 		if p, ok := f.Products[it.SKU]; ok && it.SKU != "" {
@@ -306,6 +322,32 @@ func merge(o *waxwing.Order, f *waxwing.Finding) {
 		o.Delivery = *f.Delivery
 		fill(&o.Delivery.Method, m)
 		o.Delivery.Pickup = o.Delivery.Pickup || pickup
+	}
+}
+
+// mergeInsight adds what plugins may ask for. Of several lookups the first that
+// knows a thing says it.
+func mergeInsight(o *waxwing.Order, n *waxwing.Insight) {
+	if len(n.Candidates)+len(n.Baskets) == 0 && n.Lane == nil {
+		return
+	}
+	if o.Insight == nil {
+		o.Insight = &waxwing.Insight{}
+	}
+	if o.Insight.Candidates == nil {
+		o.Insight.Candidates = n.Candidates
+	}
+	if o.Insight.Baskets == nil {
+		o.Insight.Baskets = n.Baskets
+	}
+	if o.Insight.Lane == nil {
+		o.Insight.Lane = n.Lane
+	}
+}
+
+func fillCount(dst **int64, v *int64) {
+	if *dst == nil {
+		*dst = v
 	}
 }
 

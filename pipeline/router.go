@@ -215,6 +215,7 @@ func (q quiet) With(watermill.LogFields) watermill.LoggerAdapter { return q }
 // plan is the configuration's list of stages, sorted out.
 type plan struct {
 	enrich   *config.EnrichStage
+	hooks    []waxwing.Hook // of the plugins stage
 	queue    config.Queue
 	send     config.Send
 	fallback *config.Fallback
@@ -231,6 +232,10 @@ func planOf(c *config.Config) (plan, error) {
 			seen["normalise"] = true
 		case s.Enrich != nil:
 			p.enrich = s.Enrich
+		case s.Plugins != nil:
+			for _, h := range s.Plugins.Hooks {
+				p.hooks = append(p.hooks, waxwing.Hook(h))
+			}
 		case s.Render != nil:
 			seen["render"] = true
 		case s.Queue != nil:

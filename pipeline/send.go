@@ -228,6 +228,12 @@ func (x *Pipeline) Resend(tenant waxwing.TenantID, id waxwing.ID, to string) (wa
 		o.Customer.Email = to
 	}
 	notes := x.enrich(w, o)
+	// A person has decided that it goes out: filter is not asked.
+	own := *w
+	own.Asked = true
+	w = &own
+	_, said := x.askPlugins(w, o)
+	notes = append(notes, said...)
 	d, err := x.compose(x.p.Composer.Email, w, o)
 	if err != nil {
 		return 0, waxwing.Permanent(err)

@@ -62,6 +62,16 @@ type Enricher interface {
 	Find(ctx context.Context, q *waxwing.Inquiry) (*waxwing.Finding, error)
 }
 
+// Plugins are the tenants' own code.
+type Plugins interface {
+	// Wants says whether the tenant has plugins, and what they need of an
+	// order beyond itself.
+	Wants(waxwing.TenantID) (any, candidates, baskets, lane bool)
+	// Ask lets the tenant's plugins fill the hooks, in this order. It writes
+	// o.Personal and w.Runs; a reason to hold or drop the order is a filter's.
+	Ask(w *waxwing.Work, o *waxwing.Order, hooks []waxwing.Hook) (hold, drop string, notes []string)
+}
+
 // Meter counts what happens. All methods are called on hot paths.
 type Meter interface {
 	Received(state waxwing.State, isNew bool)
@@ -80,6 +90,7 @@ type Parts struct {
 	Composer  Composer
 	Providers map[string]Provider
 	Enrichers map[string]Enricher
+	Plugins   Plugins // nil: there are none
 	Meter     Meter
 	Clock     waxwing.Clock
 	Log       *slog.Logger

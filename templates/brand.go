@@ -31,8 +31,18 @@ type Brand struct {
 	// line each.
 	Footer  string
 	Address []string
+	// Deliveries are offered beside a notice of delay.
+	Deliveries []Delivery
 
 	palette *palette
+}
+
+// Delivery is another way to get an order.
+type Delivery struct {
+	Name  string
+	Names map[string]string // translations by locale
+	// URL is an https address or empty; {order} in it stands for the order's number.
+	URL string
 }
 
 // NewBrand checks a brand and prepares its colours. The error lists each fault.
@@ -53,6 +63,11 @@ func NewBrand(b Brand) (*Brand, error) {
 	} {
 		if u.url != "" && !safeURL(u.url) && !(u.mail && safeMailto(u.url)) {
 			faults = append(faults, fmt.Errorf("%s %.80q: want an absolute https address", u.key, u.url))
+		}
+	}
+	for i, d := range b.Deliveries {
+		if u := strings.ReplaceAll(d.URL, "{order}", "1"); u != "" && !safeURL(u) {
+			faults = append(faults, fmt.Errorf("deliveries[%d].url %.80q: want an absolute https address", i, d.URL))
 		}
 	}
 	if strings.ContainsAny(strings.ReplaceAll(b.TrackingURL, "{order}", ""), "{}") {

@@ -231,7 +231,7 @@ func FuzzTemplate(f *testing.F) {
 			o := richOrder("en")
 			o.Number, o.Note, o.Items[0].Name = value, value, value
 			var m Mail
-			if err := s.render(&Input{Order: o, Brand: acme(t), Locale: locale(t, "en")}, &m); err != nil {
+			if err := s.render(&Input{Order: o, Brand: acme(t), Locale: locale(t, "en")}, &m, true); err != nil {
 				return nil
 			}
 			return m.HTML

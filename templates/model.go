@@ -22,6 +22,14 @@ func (v *view) value(r int) []byte {
 		}
 	case scopeLine:
 		return v.lines[v.at[s]]
+	case scopeGood:
+		return v.goods[v.at[s]][f]
+	case scopeOption:
+		return v.options[v.at[s]][f]
+	case scopeVar:
+		if f < len(v.vars) {
+			return v.vars[f]
+		}
 	}
 	return nil
 }
@@ -38,6 +46,10 @@ func (v *view) list(r int) (s scope, x indexes, ok bool) {
 			return scopeRow, v.spans[f], true
 		case fShippingLines, fBillingLines, fBrandAddress:
 			return scopeLine, v.spans[f], true
+		case fRecommended, fRecommendedAll:
+			return scopeGood, v.spans[f], true
+		case fDelayOptions:
+			return scopeOption, v.spans[f], true
 		}
 	case scopeItem:
 		if f == iProperties {
@@ -65,7 +77,19 @@ func (v *view) count(r int) int {
 		yes = v.items[v.at[scopeItem]].digital
 	case ref(scopeRow, rSaving):
 		yes = v.rows[v.at[scopeRow]].saving
+	case ref(scopeRoot, fPersonal):
+		yes = v.flags.personal
+	case ref(scopeRoot, fRecommendations):
+		yes = len(v.goods) > 0
+	case ref(scopeRoot, fDelay):
+		yes = v.root[fDelayNotice] != nil
+	case ref(scopeRoot, fDelayChoice):
+		yes = len(v.options) > 0
 	default:
+		if scope(r>>8) == scopeBlock {
+			yes = v.blockShown(r & 0xff)
+			break
+		}
 		yes = len(v.value(r)) > 0
 	}
 	if yes {

@@ -296,5 +296,8 @@ func unknownRemedy(name string) string {
 	if strings.HasPrefix(name, "t.") {
 		return "add the message to a locale file, or use one of locales/catalogue/en.json"
 	}
+	if strings.HasPrefix(name, "vars.") || strings.HasPrefix(name, "blocks.") {
+		return "name it as a plugin may: a letter, then a-z, 0-9 and _, 32 at most, and not more than 200 of them"
+	}
 	return "the fields are listed in docs and templates/schema.go"
 }

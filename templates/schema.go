@@ -15,6 +15,10 @@ const (
 	scopeProperty
 	scopeRow
 	scopeLine // a line of an address: only {{.}}
+	scopeGood // a recommended article
+	scopeOption
+	scopeVar   // {{vars.NAME}}: the field is the name's index in the set
+	scopeBlock // {{#blocks.NAME}} likewise
 	numScopes
 )
 
@@ -55,6 +59,12 @@ const (
 	fOrderURL
 	fTrackingURL
 	fColon
+	fPersonal
+	fRecommendations
+	fDelay
+	fDelayNotice
+	fDelayWindow
+	fDelayChoice
 	// Lists.
 	fItems
 	fCharges
@@ -63,6 +73,9 @@ const (
 	fShippingLines
 	fBillingLines
 	fBrandAddress
+	fRecommended
+	fRecommendedAll
+	fDelayOptions
 	numRoot
 )
 
@@ -101,6 +114,23 @@ const (
 	numRow
 )
 const numLine = 1
+
+// The fields of a recommended article and of another way to deliver.
+const (
+	gName = iota
+	gSKU
+	gPrice
+	gURL
+	gImage
+	gAlt
+	gInitial
+	numGood
+)
+const (
+	oName = iota
+	oURL
+	numOption
+)
 
 // ref packs a scope and a field.
 func ref(s scope, f int) int { return int(s)<<8 | f }
@@ -158,6 +188,15 @@ var rootNames = map[string]entry{
 	"shipping.lines":     {kindList, fShippingLines, scopeLine},
 	"billing":            {kindObject, fBilling, 0},
 	"billing.lines":      {kindList, fBillingLines, scopeLine},
+	"personal":           {kindFlag, fPersonal, 0},
+	"recommendations":    {kindFlag, fRecommendations, 0},
+	"recommended":        {kindList, fRecommended, scopeGood},
+	"recommended_all":    {kindList, fRecommendedAll, scopeGood},
+	"delay":              {kindObject, fDelay, 0},
+	"delay.notice":       {kindText, fDelayNotice, 0},
+	"delay.window":       {kindText, fDelayWindow, 0},
+	"delay.choice":       {kindFlag, fDelayChoice, 0},
+	"delay.options":      {kindList, fDelayOptions, scopeOption},
 }
 
 var scopeNames = [numScopes]map[string]entry{
@@ -184,15 +223,32 @@ var scopeNames = [numScopes]map[string]entry{
 	scopeProperty: {"name": {kindText, pName, 0}, "value": {kindText, pValue, 0}},
 	scopeRow:      {"label": {kindText, rLabel, 0}, "amount": {kindText, rAmount, 0}, "saving": {kindFlag, rSaving, 0}},
 	scopeLine:     {},
+	scopeGood: {
+		"name":      {kindText, gName, 0},
+		"sku":       {kindText, gSKU, 0},
+		"price":     {kindText, gPrice, 0},
+		"url":       {kindURL, gURL, 0},
+		"image_url": {kindURL, gImage, 0},
+		"image_alt": {kindText, gAlt, 0},
+		"initial":   {kindText, gInitial, 0},
+	},
+	scopeOption: {"name": {kindText, oName, 0}, "url": {kindURL, oURL, 0}},
 }
 
-// orderSchema resolves the names of the view, and t.NAME in a catalogue.
-type orderSchema struct{ catalogue *locales.Catalogue }
+// orderSchema resolves the names of the view, t.NAME in a catalogue, and the
+// names that plugins give, which it adds to the set's.
+type orderSchema struct {
+	catalogue *locales.Catalogue
+	names     *personalNames
+}
 
 func (s orderSchema) resolve(stack []frame, name string) (field, bool) {
 	if id, is := strings.CutPrefix(name, "t."); is {
 		m, ok := s.catalogue.Message(id)
 		return field{kind: kindMessage, msg: m}, ok
+	}
+	if f, is, ok := s.names.resolve(name); is {
+		return f, ok
 	}
 	if name == "." {
 		if len(stack) == 0 || stack[len(stack)-1].ref < 0 {

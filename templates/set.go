@@ -36,6 +36,7 @@ const (
 type Set struct {
 	html     [2]*program // left to right, right to left
 	text     *program
+	names    *personalNames
 	fallback *Set // the built-in set, nil in itself
 }
 
@@ -58,6 +59,9 @@ type Mail struct {
 	Text      []byte
 	// Shortened says how many lines of the order the mail does not list.
 	Shortened int
+	// Impersonal says that what plugins said was left out, since the mail would
+	// have become too large or its rendering failed with it.
+	Impersonal bool
 
 	view view
 }
@@ -155,7 +159,7 @@ func compileSet(files map[string]string, catalogue *locales.Catalogue) (*Set, er
 			}
 		}
 	}
-	s := &Set{}
+	s := &Set{names: newPersonalNames()}
 	if len(breaches) == 0 {
 		s.compileHTML(files, catalogue, &breaches)
 		s.compileText(files, catalogue, &breaches)
@@ -191,7 +195,7 @@ func ordered(bs Breaches) Breaches {
 func (s *Set) compileHTML(files map[string]string, catalogue *locales.Catalogue, breaches *Breaches) {
 	nodes := expand(files, parse(htmlFile, files[htmlFile], "", breaches), nil, breaches)
 	check := func(nodes []node) *program {
-		p, c := &program{}, compiler{schema: orderSchema{catalogue}, breaches: breaches, plain: escapeHTML, html: &scanner{}}
+		p, c := &program{}, compiler{schema: orderSchema{catalogue, s.names}, breaches: breaches, plain: escapeHTML, html: &scanner{}}
 		c.compile(p, nodes, nil)
 		if c.html.state != inData && len(*breaches) == 0 {
 			*breaches = append(*breaches, Breach{htmlFile, strings.Count(files[htmlFile], "\n") + 1, 1, "the HTML ends within a tag, a comment or a style", "close it"})
@@ -214,7 +218,7 @@ func (s *Set) compileHTML(files map[string]string, catalogue *locales.Catalogue,
 func (s *Set) compileText(files map[string]string, catalogue *locales.Catalogue, breaches *Breaches) {
 	nodes := expand(files, parse(textFile, files[textFile], "", breaches), nil, breaches)
 	s.text = &program{}
-	c := compiler{schema: orderSchema{catalogue}, breaches: breaches, plain: escapePlain}
+	c := compiler{schema: orderSchema{catalogue, s.names}, breaches: breaches, plain: escapePlain}
 	c.compile(s.text, nodes, nil)
 }
 
@@ -227,17 +231,29 @@ var (
 // one makes it and the error is a *FallbackError; any other error means that
 // there is no mail.
 func (s *Set) Render(in *Input, m *Mail) error {
-	err := s.render(in, m)
+	err := s.personally(in, m)
 	if err == nil || s.fallback == nil {
 		return err
 	}
-	if err := s.fallback.render(in, m); err != nil {
+	if err := s.fallback.personally(in, m); err != nil {
 		return err
 	}
 	return &FallbackError{err}
 }
 
-func (s *Set) render(in *Input, m *Mail) (err error) {
+// personally renders with what plugins said, and without where that fails: a
+// plugin costs its own words, never the mail.
+func (s *Set) personally(in *Input, m *Mail) error {
+	m.Impersonal = false
+	err := s.render(in, m, true)
+	if err != nil && in.Order != nil && in.Order.Personal != nil && s.render(in, m, false) == nil {
+		m.Impersonal = true
+		return nil
+	}
+	return err
+}
+
+func (s *Set) render(in *Input, m *Mail, personal bool) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("render: %v", r)
@@ -251,6 +267,10 @@ func (s *Set) render(in *Input, m *Mail) (err error) {
 		html = s.html[1]
 	}
 	v := &m.view
+	v.names, v.personal = s.names, nil
+	if personal {
+		v.personal = in.Order.Personal
+	}
 	for limit := maxItems; ; limit /= 2 {
 		v.fill(in, limit)
 		if m.HTML = html.run(m.HTML[:0], v, 0, len(html.ops)); len(m.HTML) <= maxHTML {
@@ -268,7 +288,7 @@ func (s *Set) render(in *Input, m *Mail) (err error) {
 	m.Subject = v.subject()
 	m.Preheader = string(v.root[fPreheader])
 	m.Shortened = len(in.Order.Items) - len(v.items)
-	v.order = nil
+	v.order, v.personal = nil, nil
 	return nil
 }
 

@@ -66,6 +66,20 @@ func (v *view) url(s string) []byte {
 	return v.own(s)
 }
 
+// pattern keeps a tenant's address with the order's number in it, nil where
+// there is no number or no address comes out.
+func (v *view) pattern(s string) []byte {
+	if s == "" || v.order.Number == "" {
+		return nil
+	}
+	start := len(v.arena)
+	v.arena = appendTracking(v.arena, s, v.order.Number)
+	if u := v.arena[start:len(v.arena):len(v.arena)]; safeURL(string(u)) {
+		return u
+	}
+	return nil
+}
+
 // money keeps an amount, nil where its currency is none.
 func (v *view) money(m waxwing.Money) []byte {
 	start := len(v.arena)

@@ -28,7 +28,7 @@ type view struct {
 
 	arena []byte
 	root  [fItems][]byte
-	flags struct{ test, delivery bool }
+	flags struct{ test, delivery, personal bool }
 	items []itemView
 	props [][numProperty][]byte
 	rows  []rowView
@@ -37,6 +37,17 @@ type view struct {
 	at    [numScopes]int   // the current element of each scope
 	args  [locales.NumArgs][]byte
 	font  string
+
+	// What plugins made of the order, nil for most; names are the set's.
+	personal *waxwing.Personal
+	names    *personalNames
+	vars     [][]byte
+	blocks   []bool
+	goods    [][numGood][]byte
+	options  [][numOption][]byte
+	// fresh says that a plugin's greeting is a sentence of its own, so that the
+	// intro begins one.
+	fresh bool
 }
 
 type itemView struct {
@@ -59,6 +70,8 @@ func (v *view) fill(in *Input, limit int) {
 		v.brand = &Brand{}
 	}
 	v.arena, v.items, v.props, v.rows, v.lines = v.arena[:0], v.items[:0], v.props[:0], v.rows[:0], v.lines[:0]
+	v.vars, v.blocks, v.goods, v.options = v.vars[:0], v.blocks[:0], v.goods[:0], v.options[:0]
+	v.flags.personal, v.fresh = false, false
 	clear(v.root[:])
 	clear(v.spans[:])
 	clear(v.args[:])
@@ -71,8 +84,12 @@ func (v *view) fill(in *Input, limit int) {
 	v.fillDelivery()
 	v.fillPayment()
 	v.fillAddresses()
+	v.fillPersonal()
 	// Composed last, since they speak of the rest.
 	v.root[fIntro] = v.own(v.locale.Text(v.intro()))
+	if v.fresh {
+		v.root[fIntro] = capital(v.root[fIntro])
+	}
 	v.root[fPreheader] = v.root[fIntro]
 	if v.root[fTotal] != nil && v.root[fBrandName] != nil {
 		v.root[fPreheader] = v.compose(locales.MsgPreheader, v.bought)
@@ -156,12 +173,8 @@ func (v *view) intro() locales.Message {
 func (v *view) fillLinks() {
 	o := v.order
 	status, tracking := v.url(o.Links.Status), v.url(o.Links.Tracking)
-	if tracking == nil && v.brand.TrackingURL != "" && o.Number != "" {
-		start := len(v.arena)
-		v.arena = appendTracking(v.arena, v.brand.TrackingURL, o.Number)
-		if tracking = v.arena[start:len(v.arena):len(v.arena)]; !safeURL(string(tracking)) {
-			tracking = nil
-		}
+	if tracking == nil {
+		tracking = v.pattern(v.brand.TrackingURL)
 	}
 	support := v.url(o.Links.Support)
 	if u := v.brand.SupportURL; support == nil && (safeURL(u) || safeMailto(u)) {

@@ -97,6 +97,7 @@ var tellings = map[string][3]string{
 	"by_person":          {"plain", "Somebody of the staff asked for it", ""},
 	"erased":             {"plain", "The person was erased", "The keys of her data are destroyed; the trail stays whole."},
 	"suppressed":         {"bad", "The address is not to be mailed", ""},
+	"plugin":             {"plain", "A plugin's version changed its state", ""},
 }
 
 func tell(s *step, e *waxwing.TrailEntry) {

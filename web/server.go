@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"runtime/pprof"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -50,7 +51,10 @@ type Parts struct {
 	Intake  Intake
 	Desk    Desk
 	Books   Books
-	Meter   *Meter
+	// Workshop and Shelves are the tenants' plugins; nil: plugins are off.
+	Workshop Workshop
+	Shelves  Shelves
+	Meter    *Meter
 	// Schema is the generic order's JSON Schema.
 	Schema []byte
 	// Ready says why the daemon is not ready to take orders; nil: it is.
@@ -68,6 +72,7 @@ type Server struct {
 	admin   [][32]byte
 	shops   map[string]*hook // by tenant/shop
 	pings   chan struct{}
+	uploads sync.Map // TenantID: a plugin is being put
 	http    http.Server
 }
 
@@ -129,6 +134,7 @@ func (s *Server) routes() http.Handler {
 	m.HandleFunc("POST "+t+"/confirmations/{id}/retry", s.api(s.retry))
 	m.HandleFunc("POST "+t+"/people/erase", s.api(s.erase))
 	m.HandleFunc("POST "+t+"/people/suppress", s.api(s.suppress))
+	s.pluginRoutes(m)
 	s.describe(m)
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	m.HandleFunc("GET /readyz", s.readyz)

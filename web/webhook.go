@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
 )
 
 // hook is one shop's webhook.
@@ -18,11 +19,7 @@ func (s *Server) makeHooks() {
 	s.shops = map[string]*hook{}
 	for name, t := range s.p.Config.Tenants {
 		for shop, c := range t.Shops {
-			format := c.Format
-			if format == "" {
-				format = shop
-			}
-			f, ok := s.p.Formats[format]
+			f, ok := s.p.Formats[config.FormatOf(name, shop, c.Format)]
 			if !ok || f.Verify == nil {
 				continue
 			}

@@ -80,6 +80,9 @@ func newVoice(t *config.Tenant, builtin *templates.Set, log *slog.Logger) (*voic
 	if t.Brand.Address != "" {
 		b.Address = strings.Split(strings.TrimSpace(t.Brand.Address), "\n")
 	}
+	for _, d := range t.Deliveries {
+		b.Deliveries = append(b.Deliveries, templates.Delivery{Name: d.Name, Names: d.Names, URL: d.URL})
+	}
 	if v.brand, err = templates.NewBrand(b); err != nil {
 		return nil, err
 	}
@@ -189,6 +192,10 @@ func (x *composer) Email(w *waxwing.Work, o *waxwing.Order, at time.Time) (waxwi
 		}
 		x.log.Error("a tenant's template failed; the built-in one was used", "tenant", w.Tenant, "confirmation", w.ID, "err", fb.Err)
 		d.Notes = append(d.Notes, "render: the tenant's template failed and the built-in one was used")
+	}
+	if sc.mail.Impersonal {
+		x.log.Error("a mail cannot be rendered with what plugins said; it goes without", "tenant", w.Tenant, "confirmation", w.ID)
+		d.Notes = append(d.Notes, "render: what plugins said was left out, since no mail came out of it")
 	}
 	m := mime.Mail{From: v.from, To: mime.Mailbox{Name: o.Customer.FullName(), Addr: rcpt.String()}, ReplyTo: v.reply,
 		Subject: sc.mail.Subject, MessageID: w.Token + "@" + v.domain, Date: at, Text: sc.mail.Text, HTML: sc.mail.HTML,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -29,9 +30,12 @@ type Daemon struct {
 	providers map[string]provider
 	lookups   *enrich.Lookups
 	composer  *composer
+	workshop  *workshop
 	pipe      *pipeline.Pipeline
 	server    *web.Server
 	listener  net.Listener
+
+	restored chan struct{} // closed when plugins have been put
 
 	stop    context.CancelFunc
 	done    chan struct{}
@@ -53,7 +57,7 @@ type Extras struct {
 // Start opens the ledger, the providers and the listener, and runs. What it
 // has opened is closed again if it fails.
 func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) {
-	d = &Daemon{cfg: c, log: log, done: make(chan struct{}), fatal: make(chan error, 1)}
+	d = &Daemon{cfg: c, log: log, done: make(chan struct{}), restored: make(chan struct{}), fatal: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.stop = cancel
 	begun := d // a return of nil takes d away before the clean-up
@@ -79,13 +83,21 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	if d.ledger, err = openLedger(c, log, x.Clock, d.failed); err != nil {
 		return nil, err
 	}
+	if d.workshop, err = openWorkshop(c, d.ledger, d.ledger.Derive("plugin cache"), d.composer, x.Clock, log); err != nil {
+		return nil, err
+	}
 	if err = d.assemble(x); err != nil {
 		return nil, err
 	}
+	d.keepers.Go(func() {
+		defer close(d.restored)
+		d.workshop.restore(ctx, c, log)
+	})
 	go d.run(ctx)
 	<-d.pipe.Running()
 	go d.serve()
 	d.keepers.Go(func() { d.teach(ctx) })
+	d.keepers.Go(func() { d.prune(ctx) })
 	d.keepers.Go(func() { d.expire(ctx) })
 	return d, nil
 }
@@ -106,7 +118,8 @@ func openLedger(c *config.Config, log *slog.Logger, clock waxwing.Clock, fatal f
 func (d *Daemon) assemble(x Extras) (err error) {
 	parts := pipeline.Parts{Config: d.cfg, Ledger: d.ledger, Formats: formats(), Composer: d.composer,
 		Providers: map[string]pipeline.Provider{}, Enrichers: map[string]pipeline.Enricher{}, Clock: x.Clock, Log: d.log,
-		Wrap: x.Wrap, NoSweeper: x.NoSweeper}
+		Plugins: d.workshop, Wrap: x.Wrap, NoSweeper: x.NoSweeper}
+	maps.Copy(parts.Formats, pluginFormats(d.cfg, d.workshop.normalise, parts.Formats["generic"]))
 	for n, p := range d.providers {
 		parts.Providers[n] = p
 	}
@@ -118,7 +131,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 	if d.pipe, err = pipeline.New(parts); err != nil {
 		return err
 	}
-	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.pipe, Desk: d.pipe, Books: d.ledger,
+	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.pipe, Desk: d.pipe, Books: d.ledger, Workshop: d.workshop, Shelves: d.ledger,
 		Meter: meter, Schema: shop.GenericSchema, Ready: d.ready, Pages: x.Pages, Log: d.log})
 	return nil
 }
@@ -188,6 +201,7 @@ func (d *Daemon) release() error {
 	if d.lookups != nil {
 		errs = append(errs, d.lookups.Close())
 	}
+	errs = append(errs, d.workshop.close())
 	if d.ledger != nil {
 		errs = append(errs, d.ledger.Close())
 	}
@@ -222,18 +236,32 @@ func (d *Daemon) teach(ctx context.Context) {
 // maxDictionaries bounds the memory of dictionaries: 64 KiB and tables each.
 const maxDictionaries = 64
 
+// prune deletes recorded runs of plugins whose time is over.
+func (d *Daemon) prune(ctx context.Context) {
+	age := d.cfg.Plugins.Runs.D()
+	if age <= 0 {
+		return
+	}
+	d.hourly(ctx, func() (bool, error) { return d.ledger.PrunePluginRuns(age) })
+}
+
 // expire deletes content whose retention is over.
 func (d *Daemon) expire(ctx context.Context) {
 	age := d.cfg.Retention.Content.D()
 	if age <= 0 {
 		return
 	}
+	d.hourly(ctx, func() (bool, error) { return d.ledger.Expire(age) })
+}
+
+// hourly deletes what is old, a part at a time, and looks again each hour.
+func (d *Daemon) hourly(ctx context.Context, some func() (more bool, err error)) {
 	t := time.NewTicker(time.Hour)
 	defer t.Stop()
 	for {
 		for more := true; more && ctx.Err() == nil; {
 			var err error
-			if more, err = d.ledger.Expire(age); err != nil && !errors.Is(err, waxwing.ErrStopping) {
+			if more, err = some(); err != nil && !errors.Is(err, waxwing.ErrStopping) {
 				d.log.Error("old content not deleted; tried again in an hour", "err", err)
 			}
 		}

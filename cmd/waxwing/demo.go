@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	_ "embed"
 	"encoding/hex"
 	"errors"
@@ -141,41 +140,6 @@ func (d *demo) world() (map[string]string, error) {
 	dsn, err := d.stock()
 	return map[string]string{"DEMO_SMTP": smtp, "DEMO_TWILIO": "http://" + l.Addr().String(), "DEMO_TOKEN": token,
 		"DEMO_SECRET": d.secret, "DEMO_KEY": hex.EncodeToString(key[:]), "DEMO_CATALOGUE": dsn}, err
-}
-
-// stock writes the merchants' own database that the enrich stage asks: an
-// ordinary SQLite file with pictures, stock and days of delivery.
-func (d *demo) stock() (dsn string, err error) {
-	path := filepath.Join(d.dir, "catalogue.db")
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("demo: %w", err)
-	}
-	db, err := sql.Open("sqlite", "file:"+path)
-	if err != nil {
-		return "", fmt.Errorf("demo: the catalogue: %w", err)
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	if _, err = db.Exec(`CREATE TABLE goods (tenant, sku, image_url, url, stock, PRIMARY KEY (tenant, sku));
-		CREATE TABLE carriers (country PRIMARY KEY, min_days, max_days)`); err != nil {
-		return "", fmt.Errorf("demo: the catalogue: %w", err)
-	}
-	for tenant, goods := range assortment().goods {
-		for _, g := range goods {
-			picture, page := "", ""
-			if g.Picture != "" {
-				picture, page = picturesAt+g.Picture+".svg", "https://"+domains[tenant]+"/p/"+strings.ToLower(g.SKU)
-			}
-			if _, err = db.Exec("INSERT INTO goods VALUES (?,?,?,?,?)", tenant, g.SKU, picture, page, g.Stock); err != nil {
-				return "", fmt.Errorf("demo: the catalogue: %w", err)
-			}
-		}
-	}
-	for country, m := range markets {
-		if _, err = db.Exec("INSERT INTO carriers VALUES (?,?,?)", country, m.days, m.days+2); err != nil {
-			return "", fmt.Errorf("demo: the catalogue: %w", err)
-		}
-	}
-	return "file:" + path + "?mode=ro", nil
 }
 
 // open starts the daemon. Where no port was asked for, the next free one is

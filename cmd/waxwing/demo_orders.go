@@ -26,6 +26,7 @@ type good struct {
 	Stock   string            `json:"stock"`
 	Variant string            `json:"variant"`
 	Gift    bool              `json:"gift"`
+	Tags    string            `json:"tags"`
 	Name    map[string]string `json:"name"`
 }
 

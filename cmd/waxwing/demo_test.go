@@ -15,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/enrich"
 )
 
 // feedRow is what the test reads of the mailbox's list.
@@ -158,6 +160,44 @@ func TestDemoTakenPort(t *testing.T) {
 	_, err = demoCmd{Listen: l.Addr().String()}.start(io.Discard, nil)
 	if err == nil || !strings.Contains(err.Error(), "--listen") {
 		t.Fatalf("want the remedy, got %v", err)
+	}
+}
+
+// The merchants' database answers what plugins may ask for.
+func TestDemoCatalogue(t *testing.T) {
+	d := &demo{dir: t.TempDir()}
+	dsn, err := d.stock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"DEMO_CATALOGUE": dsn, "DEMO_TWILIO": "http://127.0.0.1:1", "DEMO_SMTP": "127.0.0.1:25", "DEMO_LISTEN": "127.0.0.1:0",
+		"DEMO_DATA": "x", "DEMO_TOKEN": "t", "DEMO_SECRET": "s", "DEMO_KEY": "k"}
+	cfg, err := config.Parse("demo/waxwing.yaml", demoConfig, func(k string) (string, bool) { v, ok := env[k]; return v, ok })
+	if err != nil {
+		t.Fatal(err)
+	}
+	ls, err := enrich.Open(cfg.Enrich)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ls.Close()
+	for _, c := range assortment().people {
+		for _, tenant := range c.Tenants {
+			var skus []string
+			for _, g := range assortment().goods[tenant] {
+				skus = append(skus, g.SKU)
+			}
+			f, err := ls.All()["catalogue"].Find(t.Context(), &waxwing.Inquiry{Tenant: waxwing.TenantID(tenant), Country: c.Country, Currency: c.Currency,
+				Email: strings.Split(c.Names[0], "|")[2] + "@post.example", SKUs: skus, Candidates: true, Baskets: true, Lane: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			x := f.Insight
+			if len(x.Candidates) != len(skus) || x.Candidates[0].Price == nil || x.Candidates[0].Price.Currency != c.Currency || len(x.Candidates[0].Tags) == 0 ||
+				len(x.Baskets) < 100 || x.Lane == nil || len(x.Lane.Delays) != 60 || f.Customer == nil || f.Customer.Group != "vip" || *f.Customer.Points != 1840 {
+				t.Errorf("%s %s: %+v %+v", tenant, c.Locale, x, f.Customer)
+			}
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/plugins"
 )
 
 // cli is the command line; its tags are the help.
@@ -23,6 +24,7 @@ type cli struct {
 	Check   checkCmd   `cmd:"" help:"Check a configuration file and say what is wrong with it: line, column and remedy."`
 	Preview previewCmd `cmd:"" help:"Render a shop's event without sending it."`
 	Ledger  ledgerCmd  `cmd:"" help:"Look into the ledger: list, show, verify, export."`
+	Plugin  pluginCmd  `cmd:"" help:"Write, check, test and push plugins: your own code on your own orders."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the configuration file, for editors."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
@@ -41,6 +43,9 @@ func main() { os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 
 // run is main without the process: it returns the exit status.
 func run(args []string, s streams) int {
+	if len(args) == 2 && args[0] == compileChild && plugins.IsCompileChild() {
+		return plugins.CompileChild(args[1], s.in, s.err)
+	}
 	var c cli
 	status := -1
 	p, err := kong.New(&c, kong.Name("waxwing"), kong.Description(about), kong.UsageOnError(), kong.Writers(s.out, s.err),

@@ -14,18 +14,18 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/locales"
-	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/templates"
 )
 
 type previewCmd struct {
 	configFlag
-	Event  string `arg:"" help:"The event as the shop sends it, JSON; - reads standard input."`
-	Tenant string `help:"Whose brand and templates. Without a configuration file an invented one is used." default:"acme"`
-	Shop   string `help:"The shop, or its format: shopify, woocommerce, generic." default:"shopify"`
-	Topic  string `help:"The webhook's topic, where the event does not show it." placeholder:"orders/paid"`
-	Locale string `help:"Render in this language, whatever the order says." placeholder:"de"`
-	Format string `enum:"html,text,eml,json,sms" default:"html" help:"What to print: html, text, eml, json (the order as read), sms."`
+	Event    string `arg:"" help:"The event as the shop sends it, JSON; - reads standard input."`
+	Tenant   string `help:"Whose brand and templates. Without a configuration file an invented one is used." default:"acme"`
+	Shop     string `help:"The shop, or its format: shopify, woocommerce, generic." default:"shopify"`
+	Topic    string `help:"The webhook's topic, where the event does not show it." placeholder:"orders/paid"`
+	Locale   string `help:"Render in this language, whatever the order says." placeholder:"de"`
+	Personal bool   `help:"Add what plugins might say: a note, recommendations, a delay, invented."`
+	Format   string `enum:"html,text,eml,json,sms" default:"html" help:"What to print: html, text, eml, json (the order as read), sms."`
 }
 
 // Run renders one event to standard output.
@@ -42,7 +42,7 @@ func (c previewCmd) Run(s streams) error {
 	if !ok {
 		return fmt.Errorf("--tenant: %q is not in %s", c.Tenant, c.Config)
 	}
-	format := pipeline.FormatOf(t.Shops[c.Shop].Format, c.Shop)
+	format := config.FormatOf(c.Tenant, c.Shop, t.Shops[c.Shop].Format)
 	f, ok := formats()[format]
 	if !ok {
 		return fmt.Errorf("--shop: tenant %s has no shop %q, and there is no format of that name (shopify, woocommerce, generic)", c.Tenant, c.Shop)
@@ -74,13 +74,17 @@ func readEvent(path string, in io.Reader) ([]byte, error) {
 func (c previewCmd) config() (*config.Config, error) {
 	if _, err := os.Stat(c.Config); errors.Is(err, fs.ErrNotExist) && c.Config == "waxwing.yaml" {
 		return &config.Config{Tenants: map[string]config.Tenant{c.Tenant: {Name: "Acme Outfitters", From: "orders@acme.example",
-			SupportURL: "https://acme.example/help", TrackingURL: "https://acme.example/track/{order}", Locales: locales.Tags()}}}, nil
+			SupportURL: "https://acme.example/help", TrackingURL: "https://acme.example/track/{order}", Locales: locales.Tags(),
+			Deliveries: []config.Delivery{{Name: "Pick up in our shop", URL: "https://acme.example/pickup/{order}"}}}}}, nil
 	}
 	return c.load()
 }
 
 func (c previewCmd) render(cfg *config.Config, o *waxwing.Order, s streams) error {
 	log := slog.New(slog.NewTextHandler(s.err, nil))
+	if c.Personal {
+		o.Personal = inventedPersonal(o)
+	}
 	x, err := newComposer(cfg, log)
 	if err != nil {
 		return err

@@ -36,3 +36,17 @@ func inventedOrder() *waxwing.Order {
 		Taxes: []waxwing.Adjustment{{Title: "VAT", Amount: eur(1403), Rate: "0.19"}}, TaxTotal: eur(1403), TaxesIncluded: true,
 		Total: eur(8790)}
 }
+
+// inventedPersonal is what plugins might make of an order.
+func inventedPersonal(o *waxwing.Order) *waxwing.Personal {
+	price := func(minor int64) *waxwing.Money { return &waxwing.Money{Minor: minor, Currency: o.Currency} }
+	return &waxwing.Personal{
+		Vars: map[string]string{"message": "This is a note that a plugin wrote for this customer: every order gets its own."},
+		Recommended: []waxwing.Candidate{
+			{SKU: "C-3", Name: "Enamel mug", Price: price(1950), URL: "https://shop.example/mug"},
+			{SKU: "D-4", Name: "Wool blanket", Price: price(8900), URL: "https://shop.example/blanket"},
+			{SKU: "E-5", Name: "Lantern", Price: price(4200), URL: "https://shop.example/lantern"},
+		},
+		Delay: &waxwing.Delay{P50: 30 * time.Hour, P90: 80 * time.Hour, Reason: waxwing.DelayWeather},
+	}
+}

@@ -26,6 +26,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
+	"github.com/waxwinghq/waxwing/plugins"
 )
 
 var (
@@ -41,6 +42,9 @@ const childEnv = "WAXWING_TORTURE_CHILD"
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childEnv); dir != "" {
 		os.Exit(tortureChild(dir))
+	}
+	if plugins.IsCompileChild() {
+		os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 	}
 	testscript.Main(m, map[string]func(){"waxwing": main})
 }

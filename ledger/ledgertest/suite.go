@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -36,6 +37,14 @@ type Store interface {
 	Get(waxwing.TenantID, waxwing.ID) (*waxwing.ConfirmationView, error)
 	Bytes(waxwing.TenantID, waxwing.ID, int) (*waxwing.Outgoing, error)
 	Export(io.Writer, func(int64)) error
+	SavePlugins([]waxwing.PluginVersion, []byte) error
+	PluginVersions(waxwing.TenantID) ([]waxwing.PluginVersion, error)
+	PluginModule(string) ([]byte, error)
+	PluginRuns(waxwing.TenantID, string, int64, int) ([]waxwing.Run, error)
+	PluginRunsFull(waxwing.TenantID, string, int64, int) ([]waxwing.Run, error)
+	PluginRun(waxwing.TenantID, int64) (*waxwing.Run, error)
+	PrunePluginRuns(time.Duration) (bool, error)
+	Expire(time.Duration) (bool, error)
 	Close() error
 }
 
@@ -80,6 +89,7 @@ func Suite(t *testing.T, open func(*testing.T, string, waxwing.Clock, string) St
 		"events at once, one confirmation":   acceptRace,
 		"the trail cannot take a wrong turn": wrongTurn,
 	}
+	maps.Copy(stories, pluginStories)
 	for name, f := range stories {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

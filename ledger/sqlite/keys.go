@@ -157,6 +157,10 @@ func lastLineEnd(f *os.File, size int64) int64 {
 	return size
 }
 
+// Derive makes a key from the master key, the same at each start: what other
+// parts seal with it is worth nothing in another installation.
+func (l *Ledger) Derive(label string) [32]byte { return l.master.Derive(label) }
+
 // PublicKey is the key that anchors are checked with, in hex.
 func (l *Ledger) PublicKey() string {
 	return hex.EncodeToString(l.anchorKey.Public().(ed25519.PublicKey))

@@ -58,6 +58,7 @@ type Ledger struct {
 
 	instance int64
 	lastID   waxwing.ID // writer only
+	lastRun  int64      // writer only
 	batch    int64      // writer only
 	chain    ledger.Chain
 	lines    []byte
@@ -191,6 +192,10 @@ func (l *Ledger) resumeChain() error {
 		return err
 	}
 	l.lastID = waxwing.ID(num(v[0]))
+	if _, err := l.w.row("SELECT coalesce(max(id),0) FROM plugin_runs", v[:1]); err != nil {
+		return err
+	}
+	l.lastRun = num(v[0])
 	if _, err := l.w.row("SELECT coalesce(max(id),0) FROM instances", v[:1]); err != nil {
 		return err
 	}

@@ -54,6 +54,10 @@ func (l *Ledger) Add(w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxw
 	if err != nil {
 		return 0, err
 	}
+	runs, err := l.sealRuns(w, &dek)
+	if err != nil {
+		return 0, err
+	}
 	return id, l.do(func(tx *tx) error {
 		n, err := tx.exec(`UPDATE confirmations SET messages=messages+1 WHERE id=? AND messages=? AND state='ready' AND dek IS NOT NULL`,
 			int64(w.ID), w.Next-1)
@@ -69,8 +73,10 @@ func (l *Ledger) Add(w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxw
 			}
 		}
 		now := tx.now
-		_, err = tx.insertMessage(id, t, &s, now.UnixMilli(), now.Add(ttl).UnixMilli(), ledger.CausePerson)
-		return err
+		if _, err = tx.insertMessage(id, t, &s, now.UnixMilli(), now.Add(ttl).UnixMilli(), ledger.CausePerson); err != nil {
+			return err
+		}
+		return tx.insertRuns(t, w.ID, runs)
 	})
 }
 
@@ -295,8 +301,10 @@ func (t *tx) erase(id waxwing.ID) (int, error) {
 			return 0, err
 		}
 	}
-	if _, err := t.exec("DELETE FROM lookups WHERE confirmation=?", lo); err != nil {
-		return 0, err
+	for _, q := range []string{"DELETE FROM lookups WHERE confirmation=?", "DELETE FROM plugin_runs WHERE confirmation=?"} {
+		if _, err := t.exec(q, lo); err != nil {
+			return 0, err
+		}
 	}
 	if _, err := t.exec("UPDATE confirmations SET dek=NULL, trail=trail||? WHERE id=?", t.batch, lo); err != nil {
 		return 0, err

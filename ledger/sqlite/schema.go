@@ -6,7 +6,7 @@ import (
 )
 
 // version is the schema's; it is kept in PRAGMA user_version.
-const version = 1
+const version = 2
 
 // Ids of messages and later events lie behind their confirmation's: its own id
 // has six low bits of nought, the n-th message is id|n. So no index is needed
@@ -94,23 +94,57 @@ CREATE TABLE trail (
 CREATE TABLE dictionaries (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 `
 
-// migrate brings the file to this version. Later versions add a step each.
+// shelves is what version 2 adds: plugins, their code, and what they were asked.
+//
+// A version's columns repeat its body for whoever looks into the file; a run's
+// are what a list shows. Its id is the moment of writing in ms, ten bits up:
+// it rises though the newest row may be erased, and tells its age.
+const shelves = `
+CREATE TABLE plugin_versions (
+  tenant INTEGER NOT NULL, plugin TEXT NOT NULL, no INTEGER NOT NULL,
+  hash TEXT NOT NULL, state TEXT NOT NULL, percent INTEGER NOT NULL, why TEXT NOT NULL,
+  body BLOB NOT NULL,              -- the version as JSON
+  PRIMARY KEY (tenant, plugin, no)
+);
+CREATE TABLE plugin_modules (hash TEXT PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE plugin_runs (
+  id INTEGER PRIMARY KEY,
+  tenant INTEGER NOT NULL, plugin TEXT NOT NULL, confirmation INTEGER NOT NULL,
+  hook TEXT NOT NULL, role TEXT NOT NULL, hash TEXT NOT NULL, at INTEGER NOT NULL,
+  fuel INTEGER NOT NULL, micros INTEGER NOT NULL,
+  fault TEXT NOT NULL,             -- its kind only
+  body BLOB NOT NULL               -- sealed: input, output, log, fault, seed, at
+);
+CREATE INDEX plugin_runs_plugin ON plugin_runs (tenant, plugin, id);
+CREATE INDEX plugin_runs_confirmation ON plugin_runs (confirmation);
+`
+
+// steps lead from each version to the next, from an empty file on.
+var steps = [version]string{schema, shelves}
+
+// migrate brings the file to this version, a step at a time: what is done
+// stays done where the program is killed between two.
 func migrate(c *conn) error {
-	var v [1]driver.Value
-	if _, err := c.row("PRAGMA user_version", v[:]); err != nil {
+	at, err := schemaOf(c)
+	if err != nil {
 		return err
 	}
-	at := num(v[0])
-	switch {
-	case at == version:
-		return nil
-	case at > version:
+	if at > version {
 		return fmt.Errorf("the ledger has schema %d and this program knows %d: run the newer program", at, version)
 	}
-	for _, q := range []string{"BEGIN IMMEDIATE", schema, fmt.Sprintf("PRAGMA user_version=%d", version), "COMMIT"} {
-		if _, err := c.exec(q); err != nil {
-			return fmt.Errorf("make the tables: %w", err)
+	for ; at < version; at++ {
+		for _, q := range []string{"BEGIN IMMEDIATE", steps[at], fmt.Sprintf("PRAGMA user_version=%d", at+1), "COMMIT"} {
+			if _, err := c.exec(q); err != nil {
+				return fmt.Errorf("make the tables of schema %d: %w", at+1, err)
+			}
 		}
 	}
 	return nil
+}
+
+// schemaOf is the file's version; 0: it is empty.
+func schemaOf(c *conn) (int64, error) {
+	var v [1]driver.Value
+	_, err := c.row("PRAGMA user_version", v[:])
+	return num(v[0]), err
 }

@@ -69,7 +69,10 @@ func (l *Ledger) Expire(age time.Duration) (more bool, err error) {
 			}
 			more = more || n == 500
 		}
-		return nil
+		// What a plugin was given is content too.
+		n, err := t.pruneRuns(age)
+		more = more || n
+		return err
 	})
 	return more, err
 }

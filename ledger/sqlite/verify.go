@@ -46,6 +46,7 @@ type verifier struct {
 	erased  map[waxwing.ID]bool
 	tries   map[waxwing.ID]tried
 	names   map[string]string // of providers, each kept once
+	plugins map[string]shelved
 }
 
 // tried sums up a message's attempts, and where its commit point was passed.
@@ -71,7 +72,7 @@ type place struct{ last, sum int64 }
 func (l *Ledger) Verify(path string) (*Report, error) {
 	v := &verifier{r: &Report{}, anchors: map[int64]map[uint64]string{}, state: map[waxwing.ID]waxwing.State{},
 		digest: map[waxwing.ID]string{}, places: map[waxwing.ID]place{}, erased: map[waxwing.ID]bool{},
-		tries: map[waxwing.ID]tried{}, names: map[string]string{}}
+		tries: map[waxwing.ID]tried{}, names: map[string]string{}, plugins: map[string]shelved{}}
 	err := l.read(func(c *conn) error {
 		if _, err := c.exec("BEGIN"); err != nil {
 			return err
@@ -81,7 +82,7 @@ func (l *Ledger) Verify(path string) (*Report, error) {
 		if err := l.readAnchors(v, path); err != nil {
 			return err
 		}
-		for _, step := range []func(*conn) error{v.trail, v.confirmations, v.messages, v.contents, v.attempts} {
+		for _, step := range []func(*conn) error{v.trail, v.confirmations, v.messages, v.contents, v.attempts, l.verifyPlugins(v)} {
 			if err := step(c); err != nil {
 				return err
 			}
@@ -170,6 +171,10 @@ func (v *verifier) entry(e *waxwing.TrailEntry, h ledger.Head, batch int64, prev
 			v.r.add("trail: chain %d does not begin where chain %d ends", v.chain.Instance, prev.Instance)
 		}
 		v.started = true
+		return
+	}
+	if e.Cause == ledger.CausePlugin {
+		v.plugin(e)
 		return
 	}
 	owner := e.Confirmation
@@ -307,6 +312,9 @@ func (v *verifier) contents(c *conn) error {
 func (v *verifier) leftovers() {
 	for id := range v.state {
 		v.r.add("%s stands in the trail, but its row is gone", id)
+	}
+	for id := range v.plugins {
+		v.r.add("plugin version %s stands in the trail, but its row is gone", id)
 	}
 	for inst, m := range v.anchors {
 		for seq := range m {

@@ -216,7 +216,16 @@ func (l *Ledger) Ready(w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Looku
 		}
 	}
 	hashes := index(t, lk)
-	err = l.do(func(tx *tx) error { return tx.ready(w, t, dek, sealed, hashes, ttl) })
+	runs, err := l.sealRuns(w, &dek)
+	if err != nil {
+		return nil, err
+	}
+	err = l.do(func(tx *tx) error {
+		if err := tx.ready(w, t, dek, sealed, hashes, ttl); err != nil {
+			return err
+		}
+		return tx.insertRuns(t, w.ID, runs)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -316,11 +325,15 @@ func (t *tx) insertMessage(id waxwing.ID, tn *tenant, s *sealedDraft, released, 
 // settle moves a confirmation that is not ready to another waiting or final
 // state, if it is still as the work says.
 func (l *Ledger) settle(w *waxwing.Work, to waxwing.State, reason, cause string, due time.Time, lk waxwing.Lookup) error {
-	t, _, err := l.keysFor(w.ID)
+	tn, dek, err := l.keysFor(w.ID)
 	if err != nil {
 		return err
 	}
-	hashes := index(t, lk)
+	hashes := index(tn, lk)
+	runs, err := l.sealRuns(w, &dek)
+	if err != nil {
+		return err
+	}
 	var at nullable
 	if !due.IsZero() {
 		at = nullable(due.UnixMilli())
@@ -349,7 +362,7 @@ func (l *Ledger) settle(w *waxwing.Work, to waxwing.State, reason, cause string,
 		t.entry(&ledger.Entry{Confirmation: w.ID, From: w.State, To: to, Cause: cause,
 			Detail: [][2]string{{"reason", clip(reason, 300)}}})
 		t.after = append(t.after, func() { t.l.hot.drop(w.ID) })
-		return nil
+		return t.insertRuns(tn, w.ID, runs)
 	})
 }
 

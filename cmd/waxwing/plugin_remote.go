@@ -1,0 +1,376 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins"
+)
+
+// apiFlags say where the daemon is.
+type apiFlags struct {
+	URL    string `default:"http://127.0.0.1:8080" env:"WAXWING_URL" help:"The daemon."`
+	Tenant string `required:"" env:"WAXWING_TENANT" help:"The tenant."`
+	Key    string `env:"WAXWING_KEY" help:"The tenant's API key; better given in the environment." placeholder:"KEY"`
+}
+
+// call sends a request to the tenant's API. An answer that is no success is an
+// error with the daemon's own words.
+func (a apiFlags) call(method, path, contentType string, body []byte, into any) error {
+	req, err := http.NewRequest(method, strings.TrimRight(a.URL, "/")+"/v1/tenants/"+url.PathEscape(a.Tenant)+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+a.Key)
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	client := &http.Client{Timeout: 90 * time.Second}
+	res, err := client.Do(req)
+	if err != nil {
+		return fmt.Errorf("the daemon at %s cannot be reached: %w", a.URL, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
+	if err != nil {
+		return err
+	}
+	if res.StatusCode >= 300 {
+		var p struct{ Title, Detail string }
+		if json.Unmarshal(b, &p) != nil || p.Title == "" {
+			p.Title = res.Status
+		}
+		return fmt.Errorf("%s: %s", p.Title, p.Detail)
+	}
+	if raw, ok := into.(*[]byte); ok {
+		*raw = b
+		return nil
+	}
+	if into == nil || len(b) == 0 {
+		return nil
+	}
+	return json.Unmarshal(b, into)
+}
+
+type pluginPushCmd struct {
+	pluginDir
+	apiFlags
+	Now  bool   `help:"Serve all orders at once, without shadow and canary."`
+	Sign string `help:"Sign with the key in this file (waxwing plugin sign --new)." type:"path" placeholder:"FILE"`
+}
+
+// Run sends the manifest, the code and the fixtures.
+func (c pluginPushCmd) Run(s streams) error {
+	p, err := openProject(c.Dir)
+	if err != nil {
+		return err
+	}
+	_, _, fixtures, err := p.fixtures()
+	if err != nil {
+		return err
+	}
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	put := func(field, name string, b []byte) {
+		if err == nil {
+			var part io.Writer
+			if part, err = w.CreateFormFile(field, name); err == nil {
+				_, err = part.Write(b)
+			}
+		}
+	}
+	put("manifest", "plugin.json", p.raw)
+	put("module", p.manifest.Name, p.body)
+	for _, f := range fixtures {
+		put("fixture", "fixture.json", f)
+	}
+	if c.Sign != "" && err == nil {
+		var sig string
+		if sig, err = signature(c.Sign, p); err == nil {
+			err = w.WriteField("signature", sig)
+		}
+	}
+	if c.Now && err == nil {
+		err = w.WriteField("now", "true")
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		return err
+	}
+	var v waxwing.PluginVersion
+	if err := c.call(http.MethodPut, "/plugins/"+p.manifest.Name, w.FormDataContentType(), body.Bytes(), &v); err != nil {
+		return err
+	}
+	word := map[waxwing.PluginState]string{waxwing.PluginActive: "serves all orders from now on",
+		waxwing.PluginShadow: "runs in shadow: on real orders, unused", waxwing.PluginCanary: fmt.Sprintf("serves %d %% of the orders", v.Percent)}
+	_, err = fmt.Fprintf(s.out, "%s version %d (%s) %s.\n", v.Plugin, v.No, v.Version, orElse(word[v.State], string(v.State)))
+	return err
+}
+
+type pluginListCmd struct{ apiFlags }
+
+// Run prints each plugin's versions.
+func (c pluginListCmd) Run(s streams) error {
+	var list struct {
+		Plugins []struct {
+			Name string `json:"name"`
+		} `json:"plugins"`
+	}
+	if err := c.call(http.MethodGet, "/plugins", "", nil, &list); err != nil {
+		return err
+	}
+	for _, p := range list.Plugins {
+		var vs struct {
+			Versions []waxwing.PluginVersion `json:"versions"`
+		}
+		if err := c.call(http.MethodGet, "/plugins/"+p.Name+"/versions", "", nil, &vs); err != nil {
+			return err
+		}
+		for _, v := range vs.Versions {
+			_, _ = fmt.Fprintf(s.out, "%-24s %4d  %-12s %-11s %3d%%  %.12s  %s\n", v.Plugin, v.No, v.Version, v.State, v.Percent, v.Hash, v.Why)
+		}
+	}
+	if len(list.Plugins) == 0 {
+		_, _ = fmt.Fprintln(s.out, "no plugins yet: waxwing plugin new --lang js DIR")
+	}
+	return nil
+}
+
+type pluginNameArg struct {
+	Name string `arg:"" help:"The plugin."`
+}
+
+type pluginRunsCmd struct {
+	pluginNameArg
+	apiFlags
+}
+
+// Run prints the newest runs.
+func (c pluginRunsCmd) Run(s streams) error {
+	var b []byte
+	if err := c.call(http.MethodGet, "/plugins/"+c.Name+"/runs", "", nil, &b); err != nil {
+		return err
+	}
+	_, err := s.out.Write(b)
+	return err
+}
+
+type pluginPromoteCmd struct {
+	pluginNameArg
+	apiFlags
+}
+
+// Run promotes.
+func (c pluginPromoteCmd) Run(s streams) error { return c.change(s, c.Name, "promote") }
+
+type pluginRollbackCmd struct {
+	pluginNameArg
+	apiFlags
+}
+
+// Run rolls back.
+func (c pluginRollbackCmd) Run(s streams) error { return c.change(s, c.Name, "rollback") }
+
+func (a apiFlags) change(s streams, name, what string) error {
+	var v waxwing.PluginVersion
+	if err := a.call(http.MethodPost, "/plugins/"+name+"/"+what, "", nil, &v); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(s.out, "%s version %d is %s now.\n", v.Plugin, v.No, v.State)
+	return err
+}
+
+type pluginReplayCmd struct {
+	pluginNameArg
+	RunID int64 `arg:"" name:"run" help:"The run's number, as waxwing plugin runs shows it."`
+	apiFlags
+	Module string `help:"The module or script of that run; by default the daemon is asked for it." type:"path" placeholder:"FILE"`
+}
+
+// apiRun is a run as the API shows it.
+type apiRun struct {
+	Plugin string          `json:"plugin"`
+	Hash   string          `json:"hash"`
+	Hook   waxwing.Hook    `json:"hook"`
+	Input  json.RawMessage `json:"input"`
+	Output json.RawMessage `json:"output"`
+	Log    string          `json:"log"`
+	Fuel   int64           `json:"fuel"`
+	Fault  string          `json:"fault"`
+	At     time.Time       `json:"at"`
+	Seed   string          `json:"seed"`
+}
+
+// Run runs the recorded run again and compares.
+func (c pluginReplayCmd) Run(s streams) error {
+	var r apiRun
+	if err := c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/runs/%d", c.Name, c.RunID), "", nil, &r); err != nil {
+		return err
+	}
+	body, raw, err := c.moduleOf(r.Hash)
+	if err != nil {
+		return err
+	}
+	m, err := plugins.ParseManifest(raw)
+	if err != nil {
+		return err
+	}
+	code, err := plugins.Prepare(m, body, plugins.Limits{})
+	if err != nil {
+		return err
+	}
+	e, done, err := benchEngine()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := e.Compile(context.Background(), code); err != nil {
+		return err
+	}
+	run := &waxwing.Run{Plugin: r.Plugin, Hash: r.Hash, Hook: r.Hook, Input: r.Input, At: r.At, Seed: r.Seed}
+	res, err := plugins.Replay(e, code, run)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(s.out, "output %s\nfuel   %d, then %d\n", res.Output, res.Fuel, r.Fuel)
+	if len(res.Log) > 0 {
+		_, _ = fmt.Fprintf(s.out, "log    %s\n", res.Log)
+	}
+	if res.Fault != nil {
+		_, _ = fmt.Fprintf(s.out, "fault  %v, then %q\n", res.Fault, r.Fault)
+	}
+	if res.Fuel != r.Fuel || !bytes.Equal(res.Output, r.Output) && r.Fault == "" {
+		return errors.New("the replay differs from the run")
+	}
+	_, err = fmt.Fprintln(s.out, "the same, to the byte.")
+	return err
+}
+
+// moduleOf finds code and manifest of a hash among the plugin's versions.
+func (c pluginReplayCmd) moduleOf(hash string) (body, manifest []byte, err error) {
+	var vs struct {
+		Versions []struct {
+			waxwing.PluginVersion
+			Manifest json.RawMessage `json:"manifest"`
+		} `json:"versions"`
+	}
+	if err := c.call(http.MethodGet, "/plugins/"+c.Name+"/versions", "", nil, &vs); err != nil {
+		return nil, nil, err
+	}
+	for _, v := range vs.Versions {
+		if v.Hash != hash {
+			continue
+		}
+		if c.Module != "" {
+			body, err = os.ReadFile(c.Module)
+		} else {
+			err = c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/versions/%d/module", c.Name, v.No), "", nil, &body)
+		}
+		return body, v.Manifest, err
+	}
+	return nil, nil, fmt.Errorf("no version with the hash %.12s is kept", hash)
+}
+
+type pluginLogsCmd struct {
+	pluginNameArg
+	apiFlags
+	Follow bool `short:"f" help:"Go on as runs are recorded."`
+}
+
+// Run prints logs, oldest first.
+func (c pluginLogsCmd) Run(s streams) error {
+	after := int64(0)
+	for {
+		var page struct {
+			Logs []struct {
+				Run   int64        `json:"run"`
+				At    time.Time    `json:"at"`
+				Hook  waxwing.Hook `json:"hook"`
+				Fault string       `json:"fault"`
+				Log   string       `json:"log"`
+			} `json:"logs"`
+		}
+		if err := c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/logs?after=%d", c.Name, after), "", nil, &page); err != nil {
+			return err
+		}
+		for _, l := range page.Logs {
+			after = max(after, l.Run)
+			if l.Log == "" && l.Fault == "" {
+				continue
+			}
+			_, _ = fmt.Fprintf(s.out, "%s run %d %s %s\n", l.At.Format(time.DateTime), l.Run, l.Hook, l.Fault)
+			for line := range strings.Lines(l.Log) {
+				_, _ = fmt.Fprintf(s.out, "  %s\n", strings.TrimRight(line, "\n"))
+			}
+		}
+		if len(page.Logs) > 0 {
+			continue
+		}
+		if !c.Follow {
+			return nil
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+type pluginSignCmd struct {
+	pluginDir
+	Key string `required:"" help:"The file of the private key." type:"path" placeholder:"FILE"`
+	New bool   `help:"Make the key, and print what belongs under plugin_keys."`
+}
+
+// Run prints the signature of a project, or makes a key.
+func (c pluginSignCmd) Run(s streams) error {
+	if c.New {
+		pub, key, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			return err
+		}
+		f, err := os.OpenFile(c.Key, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(f, hex.EncodeToString(key.Seed()))
+		if err = errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(s.out, "plugin_keys: {release: %q}\n", hex.EncodeToString(pub))
+		return err
+	}
+	p, err := openProject(c.Dir)
+	if err != nil {
+		return err
+	}
+	sig, err := signature(c.Key, p)
+	if err == nil {
+		_, err = fmt.Fprintln(s.out, sig)
+	}
+	return err
+}
+
+func signature(file string, p *project) (string, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	seed, err := hex.DecodeString(strings.TrimSpace(string(b)))
+	if err != nil || len(seed) != ed25519.SeedSize {
+		return "", fmt.Errorf("%s is no key of \"waxwing plugin sign --new\": want 32 bytes in hex", relative(file))
+	}
+	sig := ed25519.Sign(ed25519.NewKeyFromSeed(seed), plugins.Signed(p.manifest.Name, p.raw, p.body))
+	return base64.StdEncoding.EncodeToString(sig), nil
+}

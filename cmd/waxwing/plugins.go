@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/plugins"
+	"github.com/waxwinghq/waxwing/shop"
+)
+
+// workshop is where plugins live in the daemon: it asks them for the pipeline,
+// and takes uploads for the API.
+type workshop struct {
+	engine   *plugins.Engine
+	host     *plugins.Host
+	composer *composer
+}
+
+// compileChild is the hidden command that compiles plugins apart from the daemon.
+const compileChild = "plugin-compile"
+
+func openWorkshop(c *config.Config, store plugins.Store, key [32]byte, x *composer, clock waxwing.Clock, log *slog.Logger) (*workshop, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("plugins: %w", err)
+	}
+	w := &workshop{composer: x}
+	w.engine, err = plugins.NewEngine(plugins.EngineOptions{Cache: filepath.Join(c.Data, "plugins"), Key: key[:],
+		Child: []string{self, compileChild}, Memory: int64(c.Plugins.Memory) << 20, Workers: c.Plugins.Workers, Log: log,
+		Limits: pluginLimits(c.Plugins)})
+	if err != nil {
+		return nil, err
+	}
+	o := plugins.HostOptions{Engine: w.engine, Store: store, Clock: clock, Log: log, Signed: c.Plugins.Signatures == "required",
+		Configs: map[waxwing.TenantID]map[string]map[string]string{}, Signers: map[waxwing.TenantID]map[string]plugins.PublicKey{}}
+	if r := c.Plugins.Rollout; len(r.Steps) > 0 {
+		o.Rollout = plugins.Rollout{Shadow: r.Shadow, Steps: r.Steps, Runs: r.Runs, Orders: r.Orders}
+	}
+	for name, t := range c.Tenants {
+		id := waxwing.TenantID(name)
+		for p, s := range t.Plugins {
+			if len(s.Config) > 0 {
+				if o.Configs[id] == nil {
+					o.Configs[id] = map[string]map[string]string{}
+				}
+				o.Configs[id][p] = s.Config
+			}
+		}
+		for k, s := range t.PluginKeys {
+			pub, err := plugins.ParsePublicKey(s)
+			if err != nil {
+				return nil, errors.Join(fmt.Errorf("tenants.%s.plugin_keys.%s: %w", name, k, err), w.engine.Close())
+			}
+			if o.Signers[id] == nil {
+				o.Signers[id] = map[string]plugins.PublicKey{}
+			}
+			o.Signers[id][k] = pub
+		}
+	}
+	w.host = plugins.NewHost(o)
+	return w, nil
+}
+
+func pluginLimits(p config.Plugins) plugins.Limits {
+	return plugins.Limits{Fuel: p.Fuel, Wall: p.Wall.D(), Order: p.Order.D()}
+}
+
+// restore brings back uploaded plugins and puts those that are files. What
+// fails is logged and left out: a plugin never keeps the daemon from starting.
+func (w *workshop) restore(ctx context.Context, c *config.Config, log *slog.Logger) {
+	for _, name := range sortedNames(c.Tenants) {
+		t := waxwing.TenantID(name)
+		if err := w.host.Restore(t); err != nil {
+			log.Error("plugins not brought back", "tenant", name, "err", err)
+		}
+		for _, p := range sortedNames(c.Tenants[name].Plugins) {
+			s := c.Tenants[name].Plugins[p]
+			if s.File == "" || ctx.Err() != nil {
+				continue
+			}
+			if err := w.putFile(ctx, t, p, s); err != nil && ctx.Err() == nil {
+				log.Error("a plugin is left out", "tenant", name, "plugin", p, "file", s.File, "err", err)
+			}
+		}
+	}
+}
+
+// putFile puts a file that the host does not serve yet.
+func (w *workshop) putFile(ctx context.Context, t waxwing.TenantID, name string, s config.Plugin) error {
+	u := &plugins.Upload{Tenant: t, Name: name, Source: "file", Now: true, Signature: s.Signature}
+	var err error
+	if u.Manifest, err = os.ReadFile(s.Manifest); err != nil {
+		return err
+	}
+	if u.Code, err = os.ReadFile(s.File); err != nil {
+		return err
+	}
+	if w.host.Serves(t, name, u.Manifest, u.Code) {
+		return nil
+	}
+	_, err = w.host.Put(ctx, u)
+	return err
+}
+
+func (w *workshop) close() error {
+	if w == nil || w.host == nil {
+		return nil
+	}
+	w.host.Close()
+	return w.engine.Close()
+}
+
+// Wants is pipeline.Plugins'.
+func (w *workshop) Wants(t waxwing.TenantID) (any, candidates, baskets, lane bool) {
+	return w.host.Wants(t)
+}
+
+// Ask is pipeline.Plugins'. The plugins' clock shows when the event came, and
+// they are told the language that the mail will have.
+func (w *workshop) Ask(work *waxwing.Work, o *waxwing.Order, hooks []waxwing.Hook) (hold, drop string, notes []string) {
+	q := &plugins.Question{Order: o, At: work.Created, Seed: seedOf(work), Locale: w.composer.tongue(work.Tenant, o)}
+	if work.Asked { // a person has let it through
+		var rest []waxwing.Hook
+		for _, h := range hooks {
+			if h != waxwing.HookFilter {
+				rest = append(rest, h)
+			}
+		}
+		hooks = rest
+	}
+	r, runs, notes := w.host.Ask(work.Tenant, work.ID, q, hooks)
+	work.Runs = append(work.Runs, runs...)
+	return r.Hold, r.Drop, notes
+}
+
+// seedOf is the same at each try of one order.
+func seedOf(w *waxwing.Work) string { return string(w.Tenant) + "/" + w.ID.String() }
+
+// Put is web.Workshop's.
+func (w *workshop) Put(ctx context.Context, u *waxwing.PluginUpload) (waxwing.PluginVersion, error) {
+	up := &plugins.Upload{Tenant: u.Tenant, Name: u.Name, Manifest: u.Manifest, Code: u.Code, Signature: u.Signature, Source: "upload", Now: u.Now}
+	for _, b := range u.Fixtures {
+		f, err := plugins.ParseFixture(b)
+		if err != nil {
+			return waxwing.PluginVersion{}, err
+		}
+		up.Fixtures = append(up.Fixtures, f)
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return w.host.Put(ctx, up)
+}
+
+// RollBack is web.Workshop's.
+func (w *workshop) RollBack(t waxwing.TenantID, name string) (waxwing.PluginVersion, error) {
+	return w.host.RollBack(t, name)
+}
+
+// Promote is web.Workshop's.
+func (w *workshop) Promote(t waxwing.TenantID, name string) (waxwing.PluginVersion, error) {
+	return w.host.Promote(t, name)
+}
+
+// Withdraw is web.Workshop's.
+func (w *workshop) Withdraw(t waxwing.TenantID, name string) error { return w.host.Withdraw(t, name) }
+
+// tongue is the language that the order's mail will have.
+func (x *composer) tongue(t waxwing.TenantID, o *waxwing.Order) string {
+	v := x.voices[t]
+	if v == nil {
+		return "en"
+	}
+	return x.input(v, o).Locale.Tag()
+}
+
+// pluginFormats are the shops that a plugin normalises: each is a format of its
+// own, since its settings say where the order's id stands.
+func pluginFormats(c *config.Config, normalise func(t waxwing.TenantID, shop waxwing.ShopID, plugin, topic string, raw []byte) ([]byte, error), generic waxwing.Format) map[string]waxwing.Format {
+	out := map[string]waxwing.Format{}
+	for name, t := range c.Tenants {
+		for store, s := range t.Shops {
+			if s.Format != "plugin" {
+				continue
+			}
+			f := shop.Foreign(s.OrderID, s.UpdatedAt, s.Signature)
+			f.Name = config.FormatOf(name, store, "plugin")
+			f.Normalise = func(topic string, raw []byte) (*waxwing.Order, error) {
+				b, err := normalise(waxwing.TenantID(name), waxwing.ShopID(store), s.Plugin, topic, raw)
+				if err != nil {
+					return nil, waxwing.Permanent(err)
+				}
+				o, err := generic.Normalise("", b)
+				if err != nil {
+					return nil, fmt.Errorf("what the plugin %s made is no order: %w", s.Plugin, err)
+				}
+				if key, err := f.Key(topic, raw); err != nil || key.OrderID != o.ID {
+					return nil, waxwing.Permanent(fmt.Errorf("the plugin %s gave another order's id than the event has at %s", s.Plugin, s.OrderID))
+				}
+				o.Format = "plugin"
+				return o, nil
+			}
+			out[f.Name] = f
+		}
+	}
+	return out
+}
+
+// normalise asks a plugin for the order of one event. It has no work beside it
+// whose runs it could record: what a normaliser does stands in its order.
+func (w *workshop) normalise(t waxwing.TenantID, shop waxwing.ShopID, plugin, topic string, raw []byte) ([]byte, error) {
+	if w == nil || w.host == nil {
+		return nil, errors.New("plugins are off here")
+	}
+	q := &plugins.Question{Shop: shop, Topic: topic, Raw: raw, At: eventTime(raw), Seed: string(t) + "/" + string(shop)}
+	b, _, err := w.host.Normalise(t, plugin, q)
+	return b, err
+}
+
+// eventTime is the clock of a normaliser: fixed, so that the same event always
+// comes to the same order.
+func eventTime([]byte) time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,214 @@
+package sqlite
+
+import (
+	"crypto/sha256"
+	"database/sql/driver"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
+)
+
+// shelfBody is a version as it lies in the file: with its manifest, which
+// nobody outside is shown.
+type shelfBody struct {
+	waxwing.PluginVersion
+	Manifest []byte `json:"manifest"`
+}
+
+// SavePlugins records versions as they stand now, each with an entry in the
+// trail, and the code of a new one (nil: none is new). All of it happens, or
+// nothing.
+func (l *Ledger) SavePlugins(versions []waxwing.PluginVersion, module []byte) error {
+	shelf := make([]*tenant, len(versions))
+	bodies := make([][]byte, len(versions))
+	hash := sha256.Sum256(module)
+	name := hex.EncodeToString(hash[:])
+	known := module == nil
+	for i := range versions {
+		v := &versions[i]
+		var err error
+		if shelf[i], err = l.tenant(v.Tenant); err != nil {
+			return err
+		}
+		if bodies[i], err = json.Marshal(shelfBody{*v, v.Manifest}); err != nil {
+			return err
+		}
+		known = known || v.Hash == name
+	}
+	if !known {
+		return waxwing.Permanent(errors.New("the plugin's code is not that of any of the versions: its hash differs"))
+	}
+	var packed []byte
+	if module != nil {
+		packed = l.packer.pack(nil, module, "")
+	}
+	return l.do(func(t *tx) error {
+		if packed != nil {
+			if _, err := t.exec("INSERT INTO plugin_modules (hash, body) VALUES (?,?) ON CONFLICT DO NOTHING", name, packed); err != nil {
+				return err
+			}
+		}
+		for i := range versions {
+			if err := t.savePlugin(shelf[i], &versions[i], bodies[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (t *tx) savePlugin(tn *tenant, v *waxwing.PluginVersion, body []byte) error {
+	var from [1]driver.Value
+	if _, err := t.c.row("SELECT state FROM plugin_versions WHERE tenant=? AND plugin=? AND no=?", from[:], tn.no, v.Plugin, v.No); err != nil {
+		return fault{err}
+	}
+	_, err := t.exec(`INSERT INTO plugin_versions (tenant, plugin, no, hash, state, percent, why, body) VALUES (?,?,?,?,?,?,?,?)
+		ON CONFLICT (tenant, plugin, no) DO UPDATE SET hash=excluded.hash, state=excluded.state, percent=excluded.percent,
+		why=excluded.why, body=excluded.body`, tn.no, v.Plugin, v.No, v.Hash, string(v.State), v.Percent, v.Why, body)
+	if err != nil {
+		return err
+	}
+	e := ledger.Entry{Cause: ledger.CausePlugin, Detail: [][2]string{{"tenant", string(v.Tenant)}, {"plugin", v.Plugin},
+		{"version", strconv.Itoa(v.No)}, {"hash", shortHash(v.Hash)}}}
+	add := func(k, s string) {
+		if s != "" {
+			e.Detail = append(e.Detail, [2]string{k, s})
+		}
+	}
+	add("from", str(from[0]))
+	add("to", string(v.State))
+	if v.Percent != 0 {
+		add("percent", strconv.Itoa(v.Percent))
+	}
+	add("why", clip(v.Why, 200))
+	add("digest", bodyDigest(body))
+	t.entry(&e)
+	return nil
+}
+
+func shortHash(h string) string { return h[:min(len(h), 12)] }
+
+// bodyDigest ties all of a version, its manifest too, to its entry.
+func bodyDigest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
+}
+
+// readShelves is read for the tables of version 2: a file that an older
+// program made, and that only the command line looks at, has none of them.
+func (l *Ledger) readShelves(f func(*conn) error) error {
+	return l.read(func(c *conn) error {
+		if at, err := schemaOf(c); err != nil || at < 2 {
+			return err
+		}
+		return f(c)
+	})
+}
+
+// PluginVersions gives all that is kept of a tenant's plugins, oldest first.
+func (l *Ledger) PluginVersions(tid waxwing.TenantID) ([]waxwing.PluginVersion, error) {
+	tn, err := l.tenant(tid)
+	if err != nil {
+		return nil, err
+	}
+	var out []waxwing.PluginVersion
+	err = l.readShelves(func(c *conn) error {
+		return c.query("SELECT body FROM plugin_versions WHERE tenant=? ORDER BY rowid", func(r []driver.Value) error {
+			var b shelfBody
+			if err := json.Unmarshal(blob(r[0]), &b); err != nil {
+				return fmt.Errorf("a plugin version of %s: %w: run waxwing ledger verify", tid, err)
+			}
+			b.PluginVersion.Tenant, b.PluginVersion.Manifest = tid, b.Manifest
+			out = append(out, b.PluginVersion)
+			return nil
+		}, tn.no)
+	})
+	return out, err
+}
+
+// PluginModule gives the code of a hash.
+func (l *Ledger) PluginModule(hash string) (code []byte, err error) {
+	found := false
+	err = l.readShelves(func(c *conn) error {
+		return c.query("SELECT body FROM plugin_modules WHERE hash=?", func(r []driver.Value) (err error) {
+			found = true
+			code, err = l.packer.unpack(blob(r[0]))
+			return err
+		}, hash)
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("plugin module %.12s: %w", hash, waxwing.ErrNotFound)
+	}
+	return code, err
+}
+
+// shelved is what the trail says last of a version.
+type shelved struct{ state, hash, percent, digest string }
+
+func shelfName(tenant, plugin, no string) string { return tenant + "/" + plugin + "/" + no }
+
+// plugin follows what the trail says of a version.
+func (v *verifier) plugin(e *waxwing.TrailEntry) {
+	d := e.Detail
+	id := shelfName(d["tenant"], d["plugin"], d["version"])
+	if have := v.plugins[id].state; have != d["from"] {
+		v.r.add("trail: entry %d of chain %d takes plugin version %s from %q, but it was %q", e.Seq, v.chain.Instance, id, d["from"], have)
+	}
+	v.plugins[id] = shelved{d["to"], d["hash"], d["percent"], d["digest"]}
+}
+
+// verifyPlugins compares versions and their code with the trail.
+func (l *Ledger) verifyPlugins(v *verifier) func(*conn) error {
+	return func(c *conn) error {
+		if at, err := schemaOf(c); err != nil || at < 2 {
+			return err
+		}
+		wanted := map[string]string{}
+		err := c.query(`SELECT t.name, p.plugin, p.no, p.hash, p.state, p.percent, p.why, p.body FROM plugin_versions p
+			LEFT JOIN tenants t ON t.no=p.tenant`, func(r []driver.Value) error {
+			id := shelfName(str(r[0]), str(r[1]), strconv.FormatInt(num(r[2]), 10))
+			want, ok := v.plugins[id]
+			delete(v.plugins, id)
+			percent := ""
+			if n := num(r[5]); n != 0 {
+				percent = strconv.FormatInt(n, 10)
+			}
+			var b shelfBody
+			switch err := json.Unmarshal(blob(r[7]), &b); {
+			case !ok:
+				v.r.add("plugin version %s stands in no entry of the trail", id)
+			case str(r[4]) != want.state:
+				v.r.add("plugin version %s is %q, but its trail says %q", id, str(r[4]), want.state)
+			case percent != want.percent || shortHash(str(r[3])) != want.hash || bodyDigest(blob(r[7])) != want.digest ||
+				err != nil || b.Hash != str(r[3]) || b.Why != str(r[6]):
+				v.r.add("plugin version %s is not what was recorded", id)
+			}
+			wanted[str(r[3])] = id
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return l.verifyModules(v, c, wanted)
+	}
+}
+
+func (l *Ledger) verifyModules(v *verifier, c *conn, wanted map[string]string) error {
+	err := c.query("SELECT hash, body FROM plugin_modules", func(r []driver.Value) error {
+		code, err := l.packer.unpack(blob(r[1]))
+		if sum := sha256.Sum256(code); err != nil || hex.EncodeToString(sum[:]) != str(r[0]) {
+			v.r.add("plugin module %.12s is not what was recorded", str(r[0]))
+		}
+		delete(wanted, str(r[0]))
+		return nil
+	})
+	for hash, id := range wanted {
+		v.r.add("plugin version %s: its module %.12s is gone", id, hash)
+	}
+	return err
+}

@@ -1,0 +1,165 @@
+package plugins
+
+import "encoding/binary"
+
+// The smallest of assemblers: modules for tests, byte by byte.
+
+type fn struct {
+	typ    string // "ii>I" is (i32 i32) -> i64
+	locals int    // of i32
+	body   []byte // without the last end
+	export string
+}
+
+type imp struct{ module, name, typ string }
+
+type mod struct {
+	imports []imp
+	fns     []fn
+	pages   int // of memory; 0: one
+	maxed   int // memory's maximum, 0: none
+	globals int // mutable i32
+	table   int
+	elems   []int
+	data    []byte // at 1024
+	start   int    // function's index + 1
+	tail    []byte // raw sections at the end
+}
+
+func leb(b []byte, v int) []byte { return binary.AppendUvarint(b, uint64(v)) }
+
+func sleb(v int64) (b []byte) {
+	for {
+		c := byte(v & 0x7f)
+		v >>= 7
+		if v == 0 && c&0x40 == 0 || v == -1 && c&0x40 != 0 {
+			return append(b, c)
+		}
+		b = append(b, c|0x80)
+	}
+}
+
+func section(out []byte, id byte, body []byte) []byte {
+	return append(leb(append(out, id), len(body)), body...)
+}
+
+func name(b []byte, s string) []byte { return append(leb(b, len(s)), s...) }
+
+func typeBytes(s string) []byte {
+	var p, r []byte
+	at := &p
+	for _, c := range s {
+		switch c {
+		case '>':
+			at = &r
+		case 'i':
+			*at = append(*at, 0x7f)
+		case 'I':
+			*at = append(*at, 0x7e)
+		}
+	}
+	b := append(leb([]byte{0x60}, len(p)), p...)
+	return append(leb(b, len(r)), r...)
+}
+
+// bytes writes the module. Each function has a type of its own.
+func (m *mod) bytes() []byte {
+	out := []byte("\x00asm\x01\x00\x00\x00")
+	types := leb(nil, len(m.imports)+len(m.fns))
+	imports := leb(nil, len(m.imports))
+	for i, im := range m.imports {
+		types = append(types, typeBytes(im.typ)...)
+		imports = leb(append(name(name(imports, im.module), im.name), 0), i)
+	}
+	funcs, exports, n := leb(nil, len(m.fns)), []byte(nil), 1
+	code := leb(nil, len(m.fns))
+	for i, f := range m.fns {
+		types = append(types, typeBytes(f.typ)...)
+		funcs = leb(funcs, len(m.imports)+i)
+		if f.export != "" {
+			exports = leb(append(name(exports, f.export), 0), len(m.imports)+i)
+			n++
+		}
+		body := []byte{0}
+		if f.locals > 0 {
+			body = append(leb([]byte{1}, f.locals), 0x7f)
+		}
+		body = append(append(body, f.body...), 0x0b)
+		code = append(leb(code, len(body)), body...)
+	}
+	exports = append(append(leb(nil, n), exports...), append(name(nil, "memory"), 2, 0)...)
+	out = section(out, 1, types)
+	if len(m.imports) > 0 {
+		out = section(out, 2, imports)
+	}
+	out = section(out, 3, funcs)
+	if m.table > 0 {
+		out = section(out, 4, leb([]byte{1, 0x70, 0}, m.table))
+	}
+	mem := leb([]byte{1, 0}, max(m.pages, 1))
+	if m.maxed > 0 {
+		mem = leb(leb([]byte{1, 1}, max(m.pages, 1)), m.maxed)
+	}
+	out = section(out, 5, mem)
+	if m.globals > 0 {
+		g := leb(nil, m.globals)
+		for range m.globals {
+			g = append(g, 0x7f, 1, 0x41, 0, 0x0b)
+		}
+		out = section(out, 6, g)
+	}
+	out = section(out, 7, exports)
+	if m.start > 0 {
+		out = section(out, 8, leb(nil, m.start-1))
+	}
+	if len(m.elems) > 0 {
+		e := leb([]byte{1, 0, 0x41, 0, 0x0b}, len(m.elems))
+		for _, i := range m.elems {
+			e = leb(e, i)
+		}
+		out = section(out, 9, e)
+	}
+	out = section(out, 10, code)
+	if len(m.data) > 0 {
+		d := append([]byte{1, 0, 0x41}, sleb(1024)...)
+		d = append(leb(append(d, 0x0b), len(m.data)), m.data...)
+		out = section(out, 11, d)
+	}
+	return append(out, m.tail...)
+}
+
+// i32c and i64c are constants; call calls a function.
+func i32c(v int) []byte   { return append([]byte{0x41}, sleb(int64(int32(v)))...) }
+func i64c(v int64) []byte { return append([]byte{0x42}, sleb(v)...) }
+func call(i int) []byte   { return leb([]byte{0x10}, i) }
+
+func cat(parts ...[]byte) (out []byte) {
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	return out
+}
+
+// loop is body in an endless loop.
+func loop(body []byte) []byte { return cat([]byte{0x03, 0x40}, body, []byte{0x0c, 0, 0x0b}) }
+
+// plug is a plugin whose hook personalise has this body, which leaves an i64;
+// more functions follow from index 3 on (imports come before all).
+func plug(body []byte, more ...fn) *mod {
+	m := &mod{pages: 2}
+	m.fns = append([]fn{
+		{typ: ">", export: "ww_abi_1"},
+		{typ: "i>i", export: "ww_alloc", body: i32c(32768)},
+		{typ: "ii>I", export: "ww_personalise_1", body: body, locals: 4},
+	}, more...)
+	return m
+}
+
+// says is a plugin that always gives this output.
+func says(out string) *mod {
+	m := plug(i64c(1024<<32 | int64(len(out))))
+	m.data = []byte(out)
+	return m
+}
+
+var nothing = i64c(1024 << 32) // an empty output

@@ -1,0 +1,61 @@
+package plugins
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Limits bound one plugin's calls (PLUGINS.md). The zero value of a field is
+// its default.
+type Limits struct {
+	Fuel     int64         // of a call, in instructions
+	InitFuel int64         // of _initialize or of a script's first run
+	Wall     time.Duration // of a call
+	Order    time.Duration // of all of an order's calls, waiting for a worker included
+	Stack    int           // bytes, by the depth counter
+	Input    int           // bytes
+	Output   int
+	Log      int
+	Module   int // bytes of a module
+	ModuleGo int
+	Script   int // bytes of a script
+	Pages    uint32
+	PagesGo  uint32
+	PagesJS  uint32
+}
+
+// DefaultLimits are those of PLUGINS.md.
+func DefaultLimits() Limits {
+	return Limits{Fuel: 20e6, InitFuel: 50e6, Wall: 25 * time.Millisecond, Order: 100 * time.Millisecond, Stack: 1 << 20,
+		Input: 64 << 10, Output: 32 << 10, Log: 4 << 10, Module: 512 << 10, ModuleGo: 4 << 20, Script: 256 << 10,
+		Pages: 64, PagesGo: 512, PagesJS: 256}
+}
+
+func (l Limits) orDefault() Limits {
+	d := DefaultLimits()
+	fill(&l.Fuel, d.Fuel)
+	fill(&l.InitFuel, d.InitFuel)
+	fill(&l.Wall, d.Wall)
+	fill(&l.Order, d.Order)
+	fill(&l.Stack, d.Stack)
+	fill(&l.Input, d.Input)
+	fill(&l.Output, d.Output)
+	fill(&l.Log, d.Log)
+	fill(&l.Module, d.Module)
+	fill(&l.ModuleGo, d.ModuleGo)
+	fill(&l.Script, d.Script)
+	fill(&l.Pages, d.Pages)
+	fill(&l.PagesGo, d.PagesGo)
+	fill(&l.PagesJS, d.PagesJS)
+	return l
+}
+
+func fill[T comparable](dst *T, v T) {
+	var zero T
+	if *dst == zero {
+		*dst = v
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,69 @@
+package plugins
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// TestMain lets the test binary be the compiling child, as the program is.
+func TestMain(m *testing.M) {
+	if IsCompileChild() {
+		os.Exit(CompileChild(os.Args[1], os.Stdin, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// engine makes an engine whose child is this test binary.
+func engine(t testing.TB, change func(*EngineOptions)) *Engine {
+	t.Helper()
+	o := EngineOptions{Cache: t.TempDir(), Key: []byte("a key of thirty-two bytes for us"), Child: []string{os.Args[0]}}
+	if change != nil {
+		change(&o)
+	}
+	e, err := NewEngine(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+var moment = time.Date(2026, 11, 25, 10, 0, 0, 0, time.UTC)
+
+const smallInput = `{"abi":1,"hook":"personalise","at":"2026-11-25T10:00:00Z","locale":"en","currency":"EUR","shop":"main"}`
+
+func manifestFor(t testing.TB, lang string, hooks ...waxwing.Hook) *Manifest {
+	t.Helper()
+	if len(hooks) == 0 {
+		hooks = []waxwing.Hook{waxwing.HookPersonalise}
+	}
+	m := &Manifest{Name: "test", Version: "1", Lang: lang, Hooks: hooks}
+	if err := m.check(); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// prepared checks and compiles a module or script.
+func prepared(t testing.TB, e *Engine, lang string, body []byte, hooks ...waxwing.Hook) *Code {
+	t.Helper()
+	c, err := Prepare(manifestFor(t, lang, hooks...), body, e.o.Limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Compile(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func ask(e *Engine, c *Code, h waxwing.Hook, input string) Result {
+	return e.Call(c, h, []byte(input), moment, "order", 0)
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package plugins
+
+// raceFactor is for builds with the race detector.
+const raceFactor = 1

@@ -1,0 +1,151 @@
+package plugins
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The faults of a call: why its output was not used.
+const (
+	FaultFuel   = "fuel"   // it ran for too long, in instructions
+	FaultWall   = "wall"   // it ran for too long, by the clock
+	FaultStack  = "stack"  // it called too deep
+	FaultTrap   = "trap"   // it trapped: out of bounds, unreachable, proc_exit, ...
+	FaultFailed = "failed" // it said so itself
+	FaultABI    = "abi"    // what it returned points nowhere
+	FaultOutput = "output" // what it returned was refused
+	FaultInput  = "input"  // the order is too large for it
+	FaultBusy   = "busy"   // no worker was free in time; nothing ran
+	FaultOff    = "off"    // it rests after failures, or is not compiled yet; nothing ran
+	FaultHost   = "host"   // a fault of ours
+)
+
+// Fault is why a call failed: a word and, behind it, a text for the author.
+type Fault struct{ Kind, Text string }
+
+// Error is the word and the text.
+func (f *Fault) Error() string {
+	if f.Text == "" {
+		return f.Kind
+	}
+	return f.Kind + ": " + f.Text
+}
+
+// blames reports whether the fault is the plugin's own, whenever and wherever
+// it runs.
+func blames(kind string) bool {
+	switch kind {
+	case FaultBusy, FaultOff, FaultHost, FaultInput, "":
+		return false
+	}
+	return true
+}
+
+var errBusy = &Fault{Kind: FaultBusy, Text: "no worker was free in time"}
+
+// run is one call under way.
+type run struct {
+	at       time.Time // the frozen clock
+	seed     string
+	rng      *rand.ChaCha8
+	limits   *Limits
+	total    int64 // fuel that it may take
+	rest     int64 // of total, not yet in the global
+	deadline time.Time
+	logged   []byte
+	full     bool
+	fault    *Fault
+}
+
+// slice is how much fuel a guest gets at once. Between two of them it gives the
+// clock and the Go runtime a look: compiled code cannot be preempted.
+const slice = 200_000
+
+func (r *run) random() *rand.ChaCha8 {
+	if r.rng == nil {
+		r.rng = rand.NewChaCha8(sha256.Sum256([]byte(r.seed)))
+	}
+	return r.rng
+}
+
+// write takes what a guest writes to standard output.
+func (r *run) write(b []byte) {
+	room := r.limits.Log - len(r.logged)
+	if len(b) > room {
+		b, r.full = b[:max(room, 0)], true
+	}
+	r.logged = append(r.logged, b...)
+}
+
+var levels = [...]string{"debug: ", "info: ", "warn: ", "error: "}
+
+func (r *run) log(level uint32, b []byte) {
+	r.write([]byte(levels[min(level, 3)]))
+	// A line is one line: a guest must not forge another.
+	r.write(bytes.ReplaceAll(b, []byte("\n"), []byte("\n  ")))
+	r.write([]byte("\n"))
+}
+
+// said is the log, readable and without control characters.
+func (r *run) said() []byte {
+	if len(r.logged) == 0 {
+		return nil
+	}
+	s := clean(string(r.logged))
+	if len(s) > r.limits.Log { // what was mended has grown
+		s, r.full = strings.ToValidUTF8(s[:r.limits.Log], ""), true
+	}
+	if r.full {
+		s += "\n[more was written than is kept]"
+	}
+	return []byte(s)
+}
+
+// clean makes a guest's text harmless for terminals and log files.
+func clean(s string) string {
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\ufffd")
+	}
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) && c != '\n' && c != '\t' || unicode.Is(unicode.Bidi_Control, c) || c == '\u2028' || c == '\u2029' {
+			return '\ufffd'
+		}
+		return c
+	}, s)
+}
+
+// oneLine is clean for a text of one line.
+func oneLine(s string, most int) string {
+	s = strings.Join(strings.Fields(clean(s)), " ")
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "")
+	}
+	return s
+}
+
+// faultOf turns what a call returned into a fault.
+func (r *run) faultOf(err error) *Fault {
+	if err == nil {
+		return nil
+	}
+	if r.fault != nil {
+		return r.fault
+	}
+	var f *Fault
+	if errors.As(err, &f) {
+		return f
+	}
+	first, _, _ := strings.Cut(fmt.Sprint(err), "\n")
+	first = strings.TrimPrefix(first, "wasm error: ")
+	if strings.Contains(first, "stack overflow") {
+		return &Fault{FaultStack, "the stack is full"}
+	}
+	return &Fault{FaultTrap, oneLine(first, 200)}
+}

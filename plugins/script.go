@@ -1,0 +1,225 @@
+package plugins
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins/quickjs"
+)
+
+// scriptState is where a script's guest keeps what a call needs: addresses and
+// values inside its own memory, the same in every instance that has taken the
+// snapshot.
+type scriptState struct {
+	context  uint64 // JSContext*
+	input    uint64 // room for the input and its end
+	argv     uint64 // room for three values
+	dispatch uint64 // the function that answers, a JSValue
+}
+
+// The engine's values (quickjs.h, 32 bits: the tag is the upper half) and flags.
+const (
+	jsUndefined  = 3 << 32
+	jsEvalGlobal = 0
+	// headroom keeps a script's own data from growing the memory: an instance
+	// that has grown must be thrown away.
+	headroom = 512 << 10
+)
+
+// openEngine loads the JavaScript engine that all scripts share.
+func (e *Engine) openEngine() (*loaded, error) {
+	if e.js != nil {
+		return e.js, nil
+	}
+	c, err := e.script(nil)
+	if err != nil {
+		return nil, &Fault{FaultOff, err.Error()}
+	}
+	l := &loaded{e: e, code: c}
+	if err := l.compile(); err != nil {
+		return nil, err
+	}
+	in, err := e.newInstance(l)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{at: initTime, seed: "engine", limits: &c.limits}
+	in.begin(r, c.limits.InitFuel*10, time.Minute)
+	if err := in.startEngine(&l.script, c.limits.Input); err != nil {
+		in.close()
+		return nil, fmt.Errorf("JavaScript engine: %w", r.faultOf(err))
+	}
+	if l.snap, err = in.snapshot(); err != nil {
+		in.close()
+		return nil, err
+	}
+	l.put(in)
+	e.js = l
+	return l, nil
+}
+
+func (in *instance) startEngine(s *scriptState, room int) error {
+	if err := in.call("initialize", nil); err != nil {
+		return err
+	}
+	qjs, err := in.value("QJS_GetRuntime")
+	if err == nil {
+		s.context, err = in.value("QJS_GetContext", qjs)
+	}
+	if err == nil {
+		s.input, err = in.value("malloc", uint64(room+1))
+	}
+	if err == nil {
+		s.argv, err = in.value("malloc", 32)
+	}
+	if err != nil {
+		return err
+	}
+	spare, err := in.value("malloc", headroom)
+	if err == nil {
+		_, err = in.value("free", spare)
+	}
+	if err == nil {
+		_, err = in.eval(s, "prelude.js", quickjs.Prelude)
+	}
+	return err
+}
+
+// value calls a function of the engine and gives its result.
+func (in *instance) value(fn string, args ...uint64) (uint64, error) {
+	stack := make([]uint64, max(len(args), 1))
+	copy(stack, args)
+	err := in.call(fn, stack)
+	return stack[0], err
+}
+
+// eval runs a script in the global scope.
+func (in *instance) eval(s *scriptState, name, script string) (uint64, error) {
+	at, err := in.value("malloc", uint64(len(script)+len(name)+2))
+	if err != nil {
+		return 0, err
+	}
+	if at == 0 || !in.mem.WriteString(uint32(at), script+"\x00"+name+"\x00") {
+		return 0, &Fault{FaultTrap, "the script does not fit into the memory"}
+	}
+	opts, err := in.value("QJS_CreateEvalOption", at, 0, 0, at+uint64(len(script))+1, jsEvalGlobal)
+	if err != nil {
+		return 0, err
+	}
+	v, err := in.value("QJS_Eval", s.context, opts)
+	if err != nil {
+		return 0, err
+	}
+	if bad, err := in.value("QJS_IsException", v); err != nil || uint32(bad) != 0 {
+		return 0, in.exception(s, err)
+	}
+	return v, nil
+}
+
+// exception says what was thrown.
+func (in *instance) exception(s *scriptState, err error) error {
+	if err != nil {
+		return err
+	}
+	e, err := in.value("JS_GetException", s.context)
+	if err != nil {
+		return err
+	}
+	msg, err := in.stringOf(s, e, 300)
+	if err != nil {
+		return err
+	}
+	return &Fault{FaultFailed, oneLine(string(msg), 300)}
+}
+
+// stringOf copies a value as text out of the memory.
+func (in *instance) stringOf(s *scriptState, v uint64, most int) ([]byte, error) {
+	p, err := in.value("QJS_ToCString", s.context, v)
+	if err != nil {
+		return nil, err
+	}
+	packed, ok := in.mem.ReadUint64Le(uint32(p))
+	if p == 0 || !ok {
+		return nil, &Fault{FaultTrap, "the script ran out of memory"}
+	}
+	at, n := uint32(packed>>32), uint32(packed)
+	if int64(n) > int64(most) {
+		return nil, &Fault{FaultOutput, fmt.Sprintf("the output has %d bytes, at most %d are allowed", n-1, most)}
+	}
+	b, ok := in.mem.Read(at, n)
+	if !ok {
+		return nil, &Fault{FaultABI, "the result points outside of the memory"}
+	}
+	return append([]byte(nil), b...), nil
+}
+
+// openScript lets a script run once on a fresh engine and keeps what it left.
+func (e *Engine) openScript(l *loaded) error {
+	js, err := e.openEngine()
+	if err != nil {
+		return err
+	}
+	l.js, l.script = js, js.script
+	in, err := js.get()
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	if !in.restore(js.snap) {
+		return &Fault{FaultHost, "the engine's snapshot does not fit"}
+	}
+	in.owner = l
+	r := &run{at: initTime, seed: l.code.Hash, limits: &l.code.limits}
+	in.begin(r, l.code.limits.InitFuel, time.Minute)
+	_, err = in.eval(&l.script, "plugin.js", string(l.code.Script))
+	if err == nil {
+		l.script.dispatch, err = in.eval(&l.script, "dispatch.js", quickjs.Dispatch)
+	}
+	if err != nil {
+		f := r.faultOf(err)
+		return &Fault{f.Kind, "the script: " + f.Text}
+	}
+	l.snap, err = in.snapshot()
+	return err
+}
+
+// askScript asks a script's function.
+func (in *instance) askScript(h waxwing.Hook, input []byte) ([]byte, error) {
+	s := &in.owner.script
+	args := [3]uint64{}
+	for i, text := range []string{string(h), in.run.seed, string(input)} {
+		if !in.mem.WriteString(uint32(s.input), text+"\x00") {
+			return nil, &Fault{FaultHost, "the input's room is gone"}
+		}
+		v, err := in.value("QJS_NewString", s.context, s.input)
+		if err != nil {
+			return nil, err
+		}
+		args[i] = v
+	}
+	for i, v := range args {
+		if !in.mem.WriteUint64Le(uint32(s.argv)+8*uint32(i), v) {
+			return nil, &Fault{FaultHost, "the arguments' room is gone"}
+		}
+	}
+	v, err := in.value("QJS_Call", s.context, s.dispatch, jsUndefined, 3, s.argv)
+	if err != nil {
+		return nil, err
+	}
+	if bad, err := in.value("QJS_IsException", v); err != nil || uint32(bad) != 0 {
+		return nil, in.exception(s, err)
+	}
+	out, err := in.stringOf(s, v, in.run.limits.Output+1)
+	if err != nil {
+		return nil, err
+	}
+	if len(out) == 0 || out[0] != 'O' {
+		text := "it gave nothing"
+		if len(out) > 0 {
+			text = string(out[1:])
+		}
+		return nil, &Fault{FaultFailed, oneLine(text, 300)}
+	}
+	return out[1:], nil
+}

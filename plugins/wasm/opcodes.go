@@ -1,0 +1,221 @@
+package wasm
+
+// The opcodes that are named in code, 5.4. Numeric instructions are known by
+// their table only.
+const (
+	opUnreachable  = 0x00
+	opNop          = 0x01
+	opBlock        = 0x02
+	opLoop         = 0x03
+	opIf           = 0x04
+	opElse         = 0x05
+	opEnd          = 0x0b
+	opBr           = 0x0c
+	opBrIf         = 0x0d
+	opBrTable      = 0x0e
+	opReturn       = 0x0f
+	opCall         = 0x10
+	opCallIndirect = 0x11
+	opDrop         = 0x1a
+	opSelect       = 0x1b
+	opSelectT      = 0x1c
+	opLocalGet     = 0x20
+	opLocalSet     = 0x21
+	opLocalTee     = 0x22
+	opGlobalGet    = 0x23
+	opGlobalSet    = 0x24
+	opMemorySize   = 0x3f
+	opMemoryGrow   = 0x40
+	opI32Const     = 0x41
+	opI64Const     = 0x42
+	opF32Const     = 0x43
+	opF64Const     = 0x44
+	opI32GtU       = 0x4b
+	opI32LeU       = 0x4d
+	opI64LtS       = 0x53
+	opI32Add       = 0x6a
+	opI32Sub       = 0x6b
+	opI32ShrU      = 0x76
+	opI64Add       = 0x7c
+	opI64Sub       = 0x7d
+	opI64Mul       = 0x7e
+	opI64ExtendU   = 0xad
+	opRefNull      = 0xd0
+	opRefFunc      = 0xd2
+	opMisc         = 0xfc
+
+	miscMemoryInit = 8
+	miscDataDrop   = 9
+	miscMemoryCopy = 10
+	miscMemoryFill = 11
+
+	blockEmpty = 0x40
+)
+
+// form is how an instruction is read and checked.
+type form byte
+
+const (
+	formNone    form = iota // not an instruction of ours
+	formNumeric             // takes in, gives out
+	formLoad                // memarg, takes an address
+	formStore               // memarg, takes an address and a value
+	formOther               // has a case of its own
+)
+
+// instruction describes an opcode.
+type instruction struct {
+	form  form
+	takes byte    // operands of type in
+	align byte    // greatest alignment, as an exponent
+	cost  byte    // fuel
+	in    ValType // of the operands, or what a store stores
+	out   ValType // unknown for none
+}
+
+// instructions describes every one-byte opcode that is let in.
+var instructions = describe()
+
+// truncations are the saturating conversions 0xfc 0 to 7.
+var truncations = [8]instruction{
+	{formNumeric, 1, 0, costTruncate, F32, I32}, {formNumeric, 1, 0, costTruncate, F32, I32},
+	{formNumeric, 1, 0, costTruncate, F64, I32}, {formNumeric, 1, 0, costTruncate, F64, I32},
+	{formNumeric, 1, 0, costTruncate, F32, I64}, {formNumeric, 1, 0, costTruncate, F32, I64},
+	{formNumeric, 1, 0, costTruncate, F64, I64}, {formNumeric, 1, 0, costTruncate, F64, I64},
+}
+
+// What instructions cost in fuel: about a simple instruction's time on amd64.
+// What compiles to nothing is free, and whatever can repeat costs at least one.
+const (
+	costCall         = 2
+	costCallIndirect = 5
+	costBranchTable  = 2
+	costDivide       = 10
+	costRoot         = 8
+	costTruncate     = 4
+	costFloat        = 2
+
+	// Operations whose length is an operand cost this and n/4 for n bytes.
+	costBulk      = 20
+	costGrow      = 100
+	costGrownPage = 2000
+)
+
+func describe() (t [256]instruction) {
+	set := func(from, to int, takes byte, in, out ValType) {
+		for i := from; i <= to; i++ {
+			t[i] = instruction{formNumeric, takes, 0, 1, in, out}
+		}
+	}
+	set(0x45, 0x45, 1, I32, I32) // eqz
+	set(0x46, 0x4f, 2, I32, I32) // comparisons
+	set(0x50, 0x50, 1, I64, I32)
+	set(0x51, 0x5a, 2, I64, I32)
+	set(0x5b, 0x60, 2, F32, I32)
+	set(0x61, 0x66, 2, F64, I32)
+	set(0x67, 0x69, 1, I32, I32) // clz, ctz, popcnt
+	set(0x6a, 0x78, 2, I32, I32)
+	set(0x79, 0x7b, 1, I64, I64)
+	set(0x7c, 0x8a, 2, I64, I64)
+	set(0x8b, 0x91, 1, F32, F32)
+	set(0x92, 0x98, 2, F32, F32)
+	set(0x99, 0x9f, 1, F64, F64)
+	set(0xa0, 0xa6, 2, F64, F64)
+	set(0xa7, 0xa7, 1, I64, I32) // conversions
+	set(0xa8, 0xa9, 1, F32, I32)
+	set(0xaa, 0xab, 1, F64, I32)
+	set(0xac, 0xad, 1, I32, I64)
+	set(0xae, 0xaf, 1, F32, I64)
+	set(0xb0, 0xb1, 1, F64, I64)
+	set(0xb2, 0xb3, 1, I32, F32)
+	set(0xb4, 0xb5, 1, I64, F32)
+	set(0xb6, 0xb6, 1, F64, F32)
+	set(0xb7, 0xb8, 1, I32, F64)
+	set(0xb9, 0xba, 1, I64, F64)
+	set(0xbb, 0xbb, 1, F32, F64)
+	set(0xbc, 0xbc, 1, F32, I32) // reinterpretations
+	set(0xbd, 0xbd, 1, F64, I64)
+	set(0xbe, 0xbe, 1, I32, F32)
+	set(0xbf, 0xbf, 1, I64, F64)
+	set(0xc0, 0xc1, 1, I32, I32) // sign extension
+	set(0xc2, 0xc4, 1, I64, I64)
+
+	cost := func(c byte, from, to int) {
+		for i := from; i <= to; i++ {
+			t[i].cost = c
+		}
+	}
+	cost(costDivide, 0x6d, 0x70) // i32.div, rem
+	cost(costDivide, 0x7f, 0x82)
+	cost(costFloat, 0x8d, 0x90) // ceil, floor, trunc, nearest
+	cost(costFloat, 0x9b, 0x9e)
+	cost(costRoot, 0x91, 0x91) // sqrt, div
+	cost(costRoot, 0x95, 0x95)
+	cost(costRoot, 0x9f, 0x9f)
+	cost(costRoot, 0xa3, 0xa3)
+	cost(costFloat, 0x96, 0x98) // min, max, copysign
+	cost(costFloat, 0xa4, 0xa6)
+	cost(costTruncate, 0xa8, 0xab)
+	cost(costTruncate, 0xae, 0xb1)
+
+	for i, a := range []instruction{
+		{in: I32, align: 2}, {in: I64, align: 3}, {in: F32, align: 2}, {in: F64, align: 3},
+		{in: I32}, {in: I32}, {in: I32, align: 1}, {in: I32, align: 1},
+		{in: I64}, {in: I64}, {in: I64, align: 1}, {in: I64, align: 1}, {in: I64, align: 2}, {in: I64, align: 2},
+	} {
+		t[0x28+i] = instruction{formLoad, 1, a.align, 1, I32, a.in}
+	}
+	for i, a := range []instruction{
+		{in: I32, align: 2}, {in: I64, align: 3}, {in: F32, align: 2}, {in: F64, align: 3},
+		{in: I32}, {in: I32, align: 1}, {in: I64}, {in: I64, align: 1}, {in: I64, align: 2},
+	} {
+		t[0x36+i] = instruction{formStore, 1, a.align, 1, a.in, unknown}
+	}
+	for op, c := range map[int]byte{
+		opUnreachable: 0, opNop: 0, opBlock: 0, opLoop: 0, opElse: 0, opEnd: 0, opDrop: 0,
+		opIf: 1, opBr: 1, opBrIf: 1, opBrTable: costBranchTable, opReturn: 1,
+		opCall: costCall, opCallIndirect: costCallIndirect, opSelect: 1, opSelectT: 1,
+		opLocalGet: 1, opLocalSet: 1, opLocalTee: 1, opGlobalGet: 1, opGlobalSet: 1,
+		opMemorySize: 1, opMemoryGrow: 1,
+		opI32Const: 1, opI64Const: 1, opF32Const: 1, opF64Const: 1, opMisc: 1,
+	} {
+		t[op] = instruction{form: formOther, cost: c}
+	}
+	return t
+}
+
+// refused names the feature that an opcode belongs to, of those that are not
+// let in; "" for none.
+func refused(op byte) string {
+	switch op {
+	case 0x06, 0x07, 0x08, 0x09, 0x0a, 0x18, 0x19, 0x1f:
+		return "exceptions"
+	case 0x12, 0x13:
+		return "tail calls"
+	case 0x14, 0x15, 0xd3, 0xd4, 0xd5, 0xd6, 0xfb:
+		return "GC"
+	case 0x25, 0xd0, 0xd1, 0xd2:
+		return "reference types"
+	case 0x26:
+		return "table mutation"
+	case 0xfd:
+		return "SIMD"
+	case 0xfe:
+		return "threads"
+	}
+	return ""
+}
+
+func refusedMisc(op uint32) string {
+	switch op {
+	case miscDataDrop:
+		return "data.drop"
+	case 12, 13, 14, 15, 17:
+		return "table mutation"
+	case 16:
+		return "reference types"
+	case 19, 20, 21, 22:
+		return "wide arithmetic"
+	}
+	return ""
+}

@@ -1,0 +1,349 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// Workshop takes plugins in and changes what serves.
+type Workshop interface {
+	// Put checks, tries and records a version. One that is refused is returned
+	// with a permanent error that names every breach.
+	Put(context.Context, *waxwing.PluginUpload) (waxwing.PluginVersion, error)
+	RollBack(tenant waxwing.TenantID, name string) (waxwing.PluginVersion, error)
+	Promote(tenant waxwing.TenantID, name string) (waxwing.PluginVersion, error)
+	Withdraw(tenant waxwing.TenantID, name string) error
+}
+
+// Shelves is what is kept of plugins: the ledger.
+type Shelves interface {
+	PluginVersions(waxwing.TenantID) ([]waxwing.PluginVersion, error)
+	PluginModule(hash string) ([]byte, error)
+	PluginRuns(tenant waxwing.TenantID, plugin string, before int64, limit int) ([]waxwing.Run, error)
+	PluginRunsFull(tenant waxwing.TenantID, plugin string, after int64, limit int) ([]waxwing.Run, error)
+	PluginRun(tenant waxwing.TenantID, id int64) (*waxwing.Run, error)
+}
+
+func (s *Server) pluginRoutes(m *http.ServeMux) {
+	const t = "/v1/tenants/{tenant}"
+	m.HandleFunc("GET "+t+"/plugins", s.shelves(s.plugins))
+	m.HandleFunc("PUT "+t+"/plugins/{name}", s.workshop(s.putPlugin))
+	m.HandleFunc("DELETE "+t+"/plugins/{name}", s.workshop(s.withdraw))
+	m.HandleFunc("POST "+t+"/plugins/{name}/rollback", s.workshop(s.rollBack))
+	m.HandleFunc("POST "+t+"/plugins/{name}/promote", s.workshop(s.promote))
+	m.HandleFunc("GET "+t+"/plugins/{name}/versions", s.shelves(s.versions))
+	m.HandleFunc("GET "+t+"/plugins/{name}/versions/{no}/module", s.shelves(s.module))
+	m.HandleFunc("GET "+t+"/plugins/{name}/runs", s.shelves(s.runs))
+	m.HandleFunc("GET "+t+"/plugins/{name}/runs/{id}", s.shelves(s.run))
+	m.HandleFunc("GET "+t+"/plugins/{name}/logs", s.shelves(s.logs))
+}
+
+type handler func(http.ResponseWriter, *http.Request, waxwing.TenantID) error
+
+var errOff = fault{http.StatusNotFound, "not found", "plugins are off"}
+
+// workshop is api for what changes plugins, shelves for what shows them.
+func (s *Server) workshop(h handler) http.HandlerFunc {
+	return s.api(func(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+		if s.p.Workshop == nil {
+			return errOff
+		}
+		return h(w, r, t)
+	})
+}
+
+func (s *Server) shelves(h handler) http.HandlerFunc {
+	return s.api(func(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+		if s.p.Shelves == nil {
+			return errOff
+		}
+		return h(w, r, t)
+	})
+}
+
+// pluginView is one plugin in the list of a tenant's.
+type pluginView struct {
+	Name      string                 `json:"name"`
+	Active    *waxwing.PluginVersion `json:"active,omitempty"`
+	Candidate *waxwing.PluginVersion `json:"candidate,omitempty"` // in shadow or canary
+	Versions  int                    `json:"versions"`
+}
+
+func (s *Server) plugins(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	if _, err := numbers(r); err != nil {
+		return err
+	}
+	all, err := s.p.Shelves.PluginVersions(t)
+	if err != nil {
+		return err
+	}
+	out := []pluginView{}
+	for i := range all {
+		v := &all[i]
+		at := slices.IndexFunc(out, func(p pluginView) bool { return p.Name == v.Plugin })
+		if at < 0 {
+			at, out = len(out), append(out, pluginView{Name: v.Plugin})
+		}
+		out[at].Versions++
+		switch v.State {
+		case waxwing.PluginActive:
+			out[at].Active = v
+		case waxwing.PluginShadow, waxwing.PluginCanary:
+			out[at].Candidate = v
+		}
+	}
+	slices.SortFunc(out, func(a, b pluginView) int { return strings.Compare(a.Name, b.Name) })
+	return writeJSON(w, http.StatusOK, map[string]any{"plugins": out})
+}
+
+// versionsOf gives the versions of the plugin that the path names.
+func (s *Server) versionsOf(r *http.Request, t waxwing.TenantID) ([]waxwing.PluginVersion, error) {
+	all, err := s.p.Shelves.PluginVersions(t)
+	if err != nil {
+		return nil, err
+	}
+	name := r.PathValue("name")
+	all = slices.DeleteFunc(all, func(v waxwing.PluginVersion) bool { return v.Plugin != name })
+	if len(all) == 0 {
+		return nil, fmt.Errorf("plugin: %w", waxwing.ErrNotFound)
+	}
+	return all, nil
+}
+
+func (s *Server) versions(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	if _, err := numbers(r); err != nil {
+		return err
+	}
+	all, err := s.versionsOf(r, t)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(all, func(a, b waxwing.PluginVersion) int { return b.No - a.No })
+	return writeJSON(w, http.StatusOK, map[string]any{"versions": all})
+}
+
+// module gives a version's code. The version is looked for in the tenant: the
+// code of a hash is kept once for all of them.
+func (s *Server) module(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	all, err := s.versionsOf(r, t)
+	if err != nil {
+		return err
+	}
+	no, err := strconv.Atoi(r.PathValue("no"))
+	i := slices.IndexFunc(all, func(v waxwing.PluginVersion) bool { return v.No == no })
+	if err != nil || i < 0 {
+		return fmt.Errorf("version: %w", waxwing.ErrNotFound)
+	}
+	code, err := s.p.Shelves.PluginModule(all[i].Hash)
+	if err != nil {
+		return err
+	}
+	ext := "wasm"
+	if all[i].Lang == "js" {
+		ext = "js"
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%d.%s"`, all[i].Plugin, no, ext))
+	h.Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(code)
+	return nil
+}
+
+func (s *Server) rollBack(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	v, err := s.p.Workshop.RollBack(t, r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, v)
+}
+
+func (s *Server) promote(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	v, err := s.p.Workshop.Promote(t, r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, v)
+}
+
+func (s *Server) withdraw(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	if err := s.p.Workshop.Withdraw(t, r.PathValue("name")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// numbers reads a query's parameters, which are numbers from 1 (after: 0); one
+// that is not among the names is a mistake.
+func numbers(r *http.Request, names ...string) (map[string]int64, error) {
+	out := map[string]int64{}
+	for k, v := range r.URL.Query() {
+		if !slices.Contains(names, k) {
+			return nil, fault{http.StatusBadRequest, "unknown parameter", fmt.Sprintf("%.40q; known are %q", k, names)}
+		}
+		n, err := strconv.ParseInt(v[0], 10, 64)
+		switch {
+		case k == "limit" && (err != nil || n < 1 || n > maxRuns):
+			return nil, fault{http.StatusBadRequest, "bad parameter", fmt.Sprintf("limit: a number from 1 to %d", maxRuns)}
+		case err != nil || n < 0 || n == 0 && k != "after":
+			return nil, fault{http.StatusBadRequest, "bad parameter", k + ": a run's id"}
+		}
+		out[k] = n
+	}
+	if out["limit"] == 0 {
+		out["limit"] = 50
+	}
+	return out, nil
+}
+
+// maxRuns is how many runs one answer has at most: whole ones are large.
+const maxRuns = 200
+
+// runView is a run as its author sees it.
+type runView struct {
+	ID           int64        `json:"id"`
+	At           time.Time    `json:"at"`
+	Confirmation waxwing.ID   `json:"confirmation"`
+	Hook         waxwing.Hook `json:"hook"`
+	Role         string       `json:"role"`
+	Hash         string       `json:"hash"`
+	Fuel         int64        `json:"fuel"`
+	Micros       int64        `json:"micros"`
+	Fault        string       `json:"fault,omitempty"`
+	*runBody
+}
+
+// runBody is what only one run at a time is shown with.
+type runBody struct {
+	Seed   string `json:"seed"`
+	Input  any    `json:"input"`
+	Output any    `json:"output"`
+	Log    string `json:"log"`
+}
+
+func viewRun(r *waxwing.Run) runView {
+	return runView{ID: r.ID, At: r.At, Confirmation: r.Confirmation, Hook: r.Hook, Role: r.Role, Hash: r.Hash, Fuel: r.Fuel, Micros: r.Micros,
+		Fault: r.Fault}
+}
+
+func (s *Server) runs(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	q, err := numbers(r, "before", "limit")
+	if err != nil {
+		return err
+	}
+	if _, err := s.versionsOf(r, t); err != nil {
+		return err
+	}
+	found, err := s.p.Shelves.PluginRuns(t, r.PathValue("name"), q["before"], int(q["limit"]))
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Runs   []runView `json:"runs"`
+		Before int64     `json:"before,omitempty"`
+	}{Runs: []runView{}}
+	for i := range found {
+		answer.Runs = append(answer.Runs, viewRun(&found[i]))
+	}
+	if n := len(found); n > 0 && n >= int(q["limit"]) {
+		answer.Before = found[n-1].ID
+	}
+	return personal(w, answer)
+}
+
+func (s *Server) run(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return fmt.Errorf("run: %w", waxwing.ErrNotFound)
+	}
+	run, err := s.p.Shelves.PluginRun(t, id)
+	if err == nil && run.Plugin != r.PathValue("name") {
+		err = fmt.Errorf("run: %w", waxwing.ErrNotFound)
+	}
+	if err != nil {
+		return err
+	}
+	v := viewRun(run)
+	v.runBody = &runBody{run.Seed, jsonOrText(run.Input), jsonOrText(run.Output), string(run.Log)}
+	return personal(w, v)
+}
+
+func jsonOrText(b []byte) any {
+	if json.Valid(b) {
+		return json.RawMessage(b)
+	}
+	return string(b)
+}
+
+// personal answers with what holds an order's data: nothing on the way keeps
+// it. An input stands in it byte for byte, or it could not be run again.
+func personal(w http.ResponseWriter, v any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(b.Bytes())
+	return nil
+}
+
+// logView is what one run wrote to its log, or why it failed.
+type logView struct {
+	Run   int64        `json:"run"`
+	At    time.Time    `json:"at"`
+	Hook  waxwing.Hook `json:"hook"`
+	Role  string       `json:"role"`
+	Fault string       `json:"fault,omitempty"`
+	Log   string       `json:"log,omitempty"`
+}
+
+// logs gives the newest entries, or those after a run, oldest first. Runs that
+// had nothing to say are left out; after is where to go on from all the same.
+func (s *Server) logs(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	q, err := numbers(r, "after", "limit")
+	if err != nil {
+		return err
+	}
+	if _, err := s.versionsOf(r, t); err != nil {
+		return err
+	}
+	name, limit := r.PathValue("name"), int(q["limit"])
+	after, given := q["after"]
+	if !given {
+		newest, err := s.p.Shelves.PluginRuns(t, name, 0, limit)
+		if err != nil {
+			return err
+		}
+		if n := len(newest); n > 0 {
+			after = newest[n-1].ID - 1
+		}
+	}
+	found, err := s.p.Shelves.PluginRunsFull(t, name, after, limit)
+	if err != nil {
+		return err
+	}
+	out := []logView{}
+	for i := range found {
+		f := &found[i]
+		after = f.ID
+		if f.Fault != "" || len(f.Log) > 0 {
+			out = append(out, logView{f.ID, f.At, f.Hook, f.Role, f.Fault, string(f.Log)})
+		}
+	}
+	return personal(w, map[string]any{"logs": out, "after": after})
+}
