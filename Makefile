@@ -9,7 +9,7 @@ ORDERS ?= 5000
 FUZZTIME ?= 20s
 URL ?= http://127.0.0.1:8080
 
-.PHONY: help run build test torture bench fuzz docs services lint shots
+.PHONY: help run build test torture bench fuzz docs services lint shots toolchains examples
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,3 +49,10 @@ lint: ## gofmt and vet
 
 shots: ## Take the mailbox's pictures of a running demonstration (URL=...); needs chromium and node 20
 	node --experimental-websocket docs/img/shots.mjs $(URL)
+
+toolchains: ## Install what plugins in Rust, C, AssemblyScript and JavaScript are built with (Debian)
+	sdk/install.sh
+
+examples: ## Build the plugins of plugins/examples
+	@rm -rf plugins/examples/*/waxwing # an older SDK
+	$(GO) run ./sdk/build $(dir $(wildcard plugins/examples/*/plugin.json))

@@ -62,7 +62,7 @@ func findClang(ctx context.Context) (string, error) {
 // sdk/install.sh fills.
 func findAssemblyScript(dir string) (node, asc string, err error) {
 	if node = findProgram("node", "nodejs"); node == "" {
-		return "", "", fmt.Errorf("%w: AssemblyScript needs node 18 or newer: on Debian apt-get install nodejs npm", ErrToolchain)
+		return "", "", fmt.Errorf("%w: AssemblyScript needs node 20 or newer, with npm (nodejs.org, or Debian 13)", ErrToolchain)
 	}
 	dir, err = filepath.Abs(dir)
 	if err != nil {

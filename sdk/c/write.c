@@ -231,8 +231,8 @@ bool ww_to_num(ww_str s, double *out) {
   double n = (double)u, ten = 1;
   int steps = power < 0 ? -power : power;
   if (u) {
-    for (; steps > 22; steps -= 22) { n = power < 0 ? n / 1e22 : n * 1e22; if (n == 0 || n > 1e300) break; }
-    for (; steps > 0 && steps <= 22; steps--) ten *= 10;
+    for (; steps > 22; steps -= 22) n = power < 0 ? n / 1e22 : n * 1e22;
+    for (; steps; steps--) ten *= 10;
     n = power < 0 ? n / ten : n * ten;
   }
   if (!(n <= 1.7976931348623157e308)) return false;

@@ -1,3 +1,3 @@
-module loyalty
+module plugins/loyalty
 
 go 1.24

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"loyalty/waxwing"
+	"plugins/loyalty/waxwing"
 )
 
 var _ = waxwing.OnPersonalise(personalise)
