@@ -18,6 +18,7 @@ func (v *validator) pop(want ValType) ValType {
 	}
 	t := v.operands[len(v.operands)-1]
 	v.operands = v.operands[:len(v.operands)-1]
+	v.lowest = min(v.lowest, len(v.operands))
 	if t != want && t != unknown && want != unknown {
 		v.invalid(v.pos, "type mismatch: %s where %s is needed", t, want)
 	}
@@ -33,7 +34,7 @@ func (v *validator) popAll(ts []ValType) {
 
 // open enters a block whose parameters lie on the stack.
 func (v *validator) open(op byte, params, results []ValType) {
-	v.frames = append(v.frames, frame{op: op, params: params, result: results, height: len(v.operands)})
+	v.frames = append(v.frames, frame{op: op, params: params, result: results, height: len(v.operands), sets: v.sets})
 	v.pushAll(params)
 }
 
@@ -77,6 +78,7 @@ func (v *validator) leave() (frame, bool) {
 	if f.op == opLoop {
 		v.loops--
 	}
+	v.merge(&f)
 	return f, true
 }
 
@@ -87,6 +89,9 @@ func (v *validator) label(depth uint32, at int) []ValType {
 		return nil
 	}
 	f := &v.frames[len(v.frames)-1-int(depth)]
+	if !v.frames[len(v.frames)-1].dead {
+		f.branches++
+	}
 	if f.op == opLoop {
 		return f.params
 	}
@@ -206,6 +211,7 @@ func (v *validator) control(op byte, at int) {
 
 func (v *validator) apply(t FuncType) {
 	v.popAll(t.Params)
+	v.crosses()
 	v.pushAll(t.Results)
 }
 
@@ -330,6 +336,7 @@ func (v *validator) other(op byte, at int) {
 			return
 		}
 		if op != opLocalGet {
+			v.sets++
 			v.pop(v.locals[i])
 		}
 		if op != opLocalSet {
