@@ -59,6 +59,9 @@ type validator struct {
 	loops    int // now
 	blocks   int // so far
 	targets  int
+	sets     int // of locals, so far
+	setsThen int // at the last call
+	lowest   int // height of the operand stack since then
 }
 
 // frame is a block that is open.
@@ -67,6 +70,8 @@ type frame struct {
 	dead           bool // what follows cannot be reached
 	params, result []ValType
 	height         int // of the operand stack under it
+	sets           int // when it was opened
+	branches       int // to its label
 }
 
 func (v *validator) begin(p *parser, fn int, body reader) {
@@ -75,6 +80,7 @@ func (v *validator) begin(p *parser, fn int, body reader) {
 	v.code, v.halted = code{}, false
 	v.locals, v.operands, v.frames = v.locals[:0], v.operands[:0], v.frames[:0]
 	v.loops, v.blocks, v.targets = 0, 0, 0
+	v.sets, v.setsThen, v.lowest = 0, 0, 0
 }
 
 // over notes a number that is too great, and leaves the function.

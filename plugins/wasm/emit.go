@@ -44,7 +44,7 @@ type writer struct {
 }
 
 // Costs of frames in bytes, an estimate of the compiler's: it keeps what is live
-// in slots of eight bytes.
+// over a call in slots of eight bytes, see values.go.
 const (
 	frameFixed = 32
 	frameSlot  = 8
@@ -59,7 +59,7 @@ func (w *writer) function(out []byte, i int) []byte {
 	params := len(m.funcType(uint32(m.importedF + i)).Params)
 	w.scan.scan(m, c, entry(params, c.declared))
 	w.local = uint32(params + c.declared)
-	w.frame = int32(frameFixed + frameSlot*(params+c.declared+c.operands))
+	w.frame = int32(min(frameFixed+frameSlot*(params+c.declared+c.operands+c.values), 1<<30))
 	b := w.body[:0]
 	if w.scan.scratch {
 		_, groups := u32At(m.b, c.locals.from)

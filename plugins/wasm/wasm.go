@@ -152,6 +152,7 @@ type code struct {
 	groups   uint32
 	declared int // locals, parameters not counted
 	operands int // greatest height of the operand stack
+	values   int // bound of the values that live over a call, beyond locals
 }
 
 // Imports are the functions that the module asks for, in its order.
