@@ -9,25 +9,31 @@ ORDERS ?= 5000
 FUZZTIME ?= 20s
 URL ?= http://127.0.0.1:8080
 
-.PHONY: help run build test torture bench fuzz docs services lint shots toolchains examples
+.PHONY: help run engine torture-plugins build test torture bench fuzz docs services lint shots toolchains examples
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: ## Show the demonstration: http://127.0.0.1:8080
+run: engine ## Show the demonstration: http://127.0.0.1:8080
 	@echo "Building: a minute or so the first time."
 	@$(GO) run ./cmd/waxwing demo
 
 build: ## Build bin/waxwing, static, without this machine's paths in it
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/waxwing ./cmd/waxwing
 
-test: ## Vet, then every test in random order, with the race detector where there is a C compiler
+engine: ## Switch the JavaScript lane of plugins on: fetch its engine, held by checksum
+	@$(GO) run ./plugins/quickjs/fetch || true
+
+test: engine ## Vet, then every test in random order, with the race detector where there is a C compiler
 	@test -n "$(RACE)" || echo "no gcc: the tests run without the race detector"
 	$(GO) vet ./...
 	$(GO) test $(RACE) -shuffle=on -timeout 20m ./...
 
 torture: ## Kill the daemon KILLS times while ORDERS orders arrive (SEED=n repeats a run)
 	$(GO) test ./cmd/waxwing -run Torture -count=1 -v -torture.kills=$(KILLS) -torture.orders=$(ORDERS) -torture.seed=$(SEED) -timeout 60m
+
+torture-plugins: ## Run every attack on the plugins of a daemon under load, and print a table
+	$(GO) test ./cmd/waxwing -run TorturePlugins -count=1 -v -torture.plugins -timeout 30m | grep -v 'daemon: '
 
 bench: ## Measure orders a second, latency and CPU against this machine's ceiling
 	$(GO) run ./cmd/bench

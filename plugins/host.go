@@ -48,6 +48,7 @@ type Host struct {
 	stop    context.CancelFunc
 	work    sync.WaitGroup
 	changes sync.Mutex // one change of states at a time
+	checks  sync.Mutex
 }
 
 // shelf is one tenant's plugins. Orders read it without a lock.

@@ -40,7 +40,9 @@ func (h *Host) Put(ctx context.Context, u *Upload) (waxwing.PluginVersion, error
 	rec := waxwing.PluginVersion{Tenant: u.Tenant, Plugin: u.Name, Version: m.Version, Hash: hex.EncodeToString(sha(u.Code)),
 		Lang: m.Lang, Source: u.Source, Created: h.o.Clock(), Manifest: u.Manifest}
 	v := &version{manifest: m, config: m.with(h.o.Configs[u.Tenant][u.Name])}
+	h.checks.Lock() // one at a time: a check takes a core for seconds
 	refusal := h.check(ctx, u, v, &rec)
+	h.checks.Unlock()
 	h.changes.Lock()
 	defer h.changes.Unlock()
 	all, err := h.o.Store.PluginVersions(u.Tenant)

@@ -1,4 +1,6 @@
-package plugins
+// Package attack holds what hostile authors send: modules, assembled byte by
+// byte, and scripts. Tests and "make torture-plugins" run them.
+package attack
 
 import "encoding/binary"
 

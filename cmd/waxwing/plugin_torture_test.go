@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/plugins"
+	"github.com/waxwinghq/waxwing/plugins/attack"
+)
+
+var torturePlugins = flag.Bool("torture.plugins", false, "run every attack on a daemon's plugins under load")
+
+// post office: when each order was posted and when its mail came.
+type postOffice struct {
+	mu     sync.Mutex
+	posted map[string]time.Time
+	took   map[string][]time.Duration // by tenant
+	plain  int                        // the victim's mails without the plugin's words
+	spoilt int                        // with words that must not be there
+}
+
+func (p *postOffice) mail(m sink.Mail) {
+	at := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	since, ok := p.posted[m.To]
+	if !ok {
+		return
+	}
+	delete(p.posted, m.To)
+	tenant := strings.SplitN(m.To, "-", 2)[0]
+	p.took[tenant] = append(p.took[tenant], at.Sub(since))
+	if tenant == "victim" {
+		p.plain++
+		if head, _, _ := bytes.Cut(m.Data, []byte("\r\n\r\n")); bytes.Contains(head, []byte("evil.example")) {
+			p.spoilt++
+		}
+	}
+}
+
+func (p *postOffice) p99(tenant string) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := slices.Clone(p.took[tenant])
+	if len(s) == 0 {
+		return 0
+	}
+	slices.Sort(s)
+	return s[len(s)*99/100]
+}
+
+func (p *postOffice) reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.took, p.plain, p.spoilt = map[string][]time.Duration{}, 0, 0
+}
+
+func (p *postOffice) left() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.posted)
+}
+
+// TestTorturePlugins puts each attack as a tenant's plugin while she, a tenant
+// with a good plugin and one without any get orders, and prints what it did to
+// whom. It measures time, so that it runs where nothing else does.
+func TestTorturePlugins(t *testing.T) {
+	if !*torturePlugins {
+		t.Skip("run it with make torture-plugins")
+	}
+	laneIsOn(t)
+	tuneMemory()
+	office := &postOffice{posted: map[string]time.Time{}, took: map[string][]time.Duration{}}
+	r := newRig(t, func(r *rig, _ *Extras) {
+		for _, name := range []string{"plain", "other", "victim"} {
+			acme := r.cfg.Tenants["acme"]
+			acme.Name = name
+			r.cfg.Tenants[name] = acme
+		}
+		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, config.Stage{Plugins: &config.PluginsStage{Hooks: []string{"filter", "personalise"}}})
+	})
+	r.sink.Watch(office.mail)
+	<-r.d.restored
+	put := func(tenant, name, lang string, body []byte) (waxwing.PluginVersion, error) {
+		u := &plugins.Upload{Tenant: waxwing.TenantID(tenant), Name: name, Code: body, Source: "upload", Now: true,
+			Manifest: fmt.Appendf(nil, `{"name":%q,"version":"1","lang":%q,"hooks":["personalise"],"needs":["customer.first_name","items.name","items.price"]}`, name, lang)}
+		return r.d.workshop.host.Put(context.Background(), u)
+	}
+	if _, err := put("other", "good", "js", []byte(`function personalise(x) { return {vars: {message: "Hallo " + x.customer.first_name}} }`)); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	load := func(victim bool) {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		var posts sync.WaitGroup
+		for i := range 200 {
+			<-tick.C
+			for _, tenant := range []string{"plain", "other", "victim"} {
+				if tenant == "victim" && !victim || tenant == "other" && i%2 == 1 {
+					continue
+				}
+				n++
+				to := fmt.Sprintf("%s-%d@example.com", tenant, n)
+				body := shopifyOrder(n, to, "paid")
+				office.mu.Lock()
+				office.posted[to] = time.Now()
+				office.mu.Unlock()
+				posts.Go(func() {
+					if code, b := r.do("POST", "/hooks/"+tenant+"/shopify", "", shopifyHeader(body), body); code != 202 {
+						t.Errorf("%d %s", code, b)
+					}
+				})
+			}
+		}
+		posts.Wait()
+		for limit := time.Now().Add(30 * time.Second); office.left() > 0; runtime.Gosched() {
+			if time.Now().After(limit) {
+				t.Fatalf("%d mails did not come", office.left())
+			}
+		}
+	}
+	load(true)
+	office.reset()
+	load(true)
+	quiet := map[string]time.Duration{"plain": office.p99("plain"), "other": office.p99("other")}
+	idle := resident(t)
+	t.Logf("%-36s %-22s %9s %9s %9s %8s", "attack", "what became of it", "plain p99", "other p99", "her mails", "memory")
+	t.Logf("%-36s %-22s %9s %9s %9s %7dM", "none", "", quiet["plain"].Round(time.Microsecond), quiet["other"].Round(time.Microsecond), "", idle>>20)
+	worst := map[string]time.Duration{}
+	round := func(what, lang string, body []byte) {
+		office.reset()
+		name := fmt.Sprintf("a%d", n)
+		_, err := put("victim", name, lang, body)
+		fate := "refused"
+		if err == nil {
+			fate = "put"
+		}
+		load(true)
+		if err == nil {
+			if runs, err := r.d.ledger.PluginRuns("victim", name, 0, 1); err == nil && len(runs) > 0 {
+				fate = orElse(runs[0].Fault, "answered, judged")
+			}
+			if err := r.d.workshop.host.Withdraw("victim", name); err != nil {
+				t.Error(err)
+			}
+		}
+		mem := resident(t)
+		t.Logf("%-36s %-22s %9s %9s %9d %7dM", clipped(what, 36), clipped(fate, 22), office.p99("plain").Round(time.Microsecond),
+			office.p99("other").Round(time.Microsecond), office.plain, mem>>20)
+		if office.plain != 200 || office.spoilt > 0 {
+			t.Errorf("%s: %d of her 200 mails came, %d spoilt", what, office.plain, office.spoilt)
+		}
+		if mem > idle+300<<20 {
+			t.Errorf("%s: %d MB of memory, %d MB when idle", what, mem>>20, idle>>20)
+		}
+		for _, k := range []string{"plain", "other"} {
+			worst[k] = max(worst[k], office.p99(k))
+		}
+		if p := office.p99("other"); p > quiet["other"]+100*time.Millisecond {
+			t.Errorf("%s: the p99 of tenants with plugins is %s, %s when quiet", what, p, quiet["other"])
+		}
+	}
+	once, running, scripts := attack.AtOnce(), attack.Running(), attack.Scripts()
+	for _, what := range slices.Sorted(maps.Keys(once)) {
+		round(what, "c", once[what].Body)
+	}
+	for _, what := range slices.Sorted(maps.Keys(running)) {
+		round(what, "c", running[what].Body)
+	}
+	for _, what := range slices.Sorted(maps.Keys(scripts)) {
+		round("js: "+what, "js", scripts[what].Body)
+	}
+	t.Logf("worst p99: without plugins %s (quiet %s), with plugins %s (quiet %s)", worst["plain"], quiet["plain"], worst["other"], quiet["other"])
+}
+
+// resident is this process's memory, in bytes.
+func resident(t *testing.T) int64 {
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Skip("memory cannot be read here: ", err)
+	}
+	var size, rss int64
+	_, _ = fmt.Sscan(string(b), &size, &rss)
+	return rss * int64(os.Getpagesize())
+}
