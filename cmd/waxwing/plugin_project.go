@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,6 +32,7 @@ type pluginCmd struct {
 	Logs     pluginLogsCmd     `cmd:"" help:"Show what a plugin logged; -f follows."`
 	Promote  pluginPromoteCmd  `cmd:"" help:"Let the version in shadow or canary serve all orders."`
 	Rollback pluginRollbackCmd `cmd:"" help:"Put the version before back at once."`
+	Withdraw pluginWithdrawCmd `cmd:"" help:"Take a plugin out of service, its version in shadow or canary too."`
 }
 
 type pluginNewCmd struct {
@@ -86,6 +88,7 @@ func (c pluginBuildCmd) Run(s streams) error {
 // project is a plugin as its author has it.
 type project struct {
 	dir      string
+	file     string // what was built
 	raw      []byte // plugin.json
 	manifest *plugins.Manifest
 	body     []byte
@@ -106,15 +109,43 @@ func openProject(dir string) (*project, error) {
 	if p.manifest.Lang == plugins.LangJS {
 		ext = ".js"
 	}
-	file := filepath.Join(dir, p.manifest.Name+ext)
-	if p.body, err = os.ReadFile(file); errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s is not there: run \"waxwing plugin build %s\" first", relative(file), relative(dir))
+	p.file = filepath.Join(dir, p.manifest.Name+ext)
+	if p.body, err = os.ReadFile(p.file); errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s is not there: run \"waxwing plugin build %s\" first", relative(p.file), relative(dir))
 	} else if err != nil {
 		return nil, err
 	}
 	p.code, err = plugins.Prepare(p.manifest, p.body, plugins.Limits{})
 	return p, err
 }
+
+// sayStale warns where a source is newer than what was built of it: an author
+// changes a line, forgets to build, and wonders.
+func (p *project) sayStale(s streams) {
+	built, err := os.Stat(p.file)
+	if err != nil {
+		return
+	}
+	_ = filepath.WalkDir(p.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil { // it is only a hint
+			return fs.SkipAll
+		}
+		switch name := d.Name(); {
+		case d.IsDir() && (name == sdk.Folder || name == "node_modules"):
+			return fs.SkipDir
+		case d.IsDir() || path == p.file || !slices.Contains(sources, filepath.Ext(name)):
+			return nil
+		}
+		if st, err := d.Info(); err == nil && st.ModTime().After(built.ModTime()) {
+			_, _ = fmt.Fprintf(s.err, "%s is newer than %s: run \"waxwing plugin build %s\" to take it in\n", relative(path), relative(p.file), relative(p.dir))
+			return fs.SkipAll
+		}
+		return nil
+	})
+}
+
+// sources are the extensions of what authors write.
+var sources = []string{".js", ".go", ".rs", ".c", ".h", ".ts"}
 
 // fixtures are the project's, by file name.
 func (p *project) fixtures() (files []string, out []plugins.Fixture, raw [][]byte, err error) {
@@ -168,6 +199,7 @@ func (c pluginCheckCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
+	p.sayStale(s)
 	e, done, err := benchEngine()
 	if err != nil {
 		return err
@@ -199,6 +231,7 @@ func (c pluginTestCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
+	p.sayStale(s)
 	e, done, err := benchEngine()
 	if err != nil {
 		return err
@@ -274,6 +307,7 @@ func (c pluginBenchCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
+	p.sayStale(s)
 	e, done, err := benchEngine()
 	if err != nil {
 		return err

@@ -80,6 +80,7 @@ func (c pluginPushCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
+	p.sayStale(s)
 	_, _, fixtures, err := p.fixtures()
 	if err != nil {
 		return err
@@ -191,6 +192,20 @@ func (a apiFlags) change(s streams, name, what string) error {
 		return err
 	}
 	_, err := fmt.Fprintf(s.out, "%s version %d is %s now.\n", v.Plugin, v.No, v.State)
+	return err
+}
+
+type pluginWithdrawCmd struct {
+	pluginNameArg
+	apiFlags
+}
+
+// Run takes the plugin out of service.
+func (c pluginWithdrawCmd) Run(s streams) error {
+	if err := c.call(http.MethodDelete, "/plugins/"+c.Name, "", nil, nil); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(s.out, "%s serves no more; its versions and runs stay on record.\n", c.Name)
 	return err
 }
 
