@@ -135,8 +135,8 @@ func Try(ctx context.Context, e *Engine, m *Manifest, c *Code, fixtures []Fixtur
 }
 
 func sameRun(a, b *Result) bool {
-	if a.Fault != nil && (a.Fault.Kind == FaultWall || a.Fault.Kind == FaultHost) {
-		return true // the clock's doing; the interpreter has more time
+	if a.Fault != nil && (a.Fault.Kind == FaultWall || a.Fault.Kind == FaultHost || a.Fault.Kind == FaultStack) {
+		return true // the clock's doing, and the interpreter has fewer frames and more time
 	}
 	kind := func(r *Result) string {
 		if r.Fault == nil {
