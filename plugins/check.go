@@ -19,6 +19,12 @@ import (
 func Prepare(m *Manifest, body []byte, l Limits) (*Code, error) {
 	l = l.orDefault()
 	sum := sha256.Sum256(body)
+	switch m.Lang {
+	case LangJS:
+		l.Stack = l.StackJS
+	case LangGo:
+		l.Stack = l.StackGo
+	}
 	c := &Code{Hash: hex.EncodeToString(sum[:]), Lang: m.Lang, limits: l}
 	if m.Lang == LangJS {
 		c.Script, c.pages = body, l.PagesJS
@@ -73,6 +79,7 @@ func engineCode(b []byte, l Limits) (*Code, error) {
 	if err != nil {
 		return nil, fmt.Errorf("JavaScript engine: %w", err)
 	}
+	l.Stack = l.StackJS
 	in, err := mod.Inject(wasm.Config{MaxPages: l.PagesJS, DepthLimit: int32(l.Stack)})
 	if err != nil {
 		return nil, fmt.Errorf("JavaScript engine: %w", err)

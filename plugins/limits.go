@@ -14,6 +14,8 @@ type Limits struct {
 	Wall     time.Duration // of a call
 	Order    time.Duration // of all of an order's calls, waiting for a worker included
 	Stack    int           // bytes, by the depth counter
+	StackGo  int           // of Go's larger frames
+	StackJS  int           // of the JavaScript engine, whose interpreter takes 42 KB a call
 	Input    int           // bytes
 	Output   int
 	Log      int
@@ -27,7 +29,7 @@ type Limits struct {
 
 // DefaultLimits are those of PLUGINS.md.
 func DefaultLimits() Limits {
-	return Limits{Fuel: 20e6, InitFuel: 50e6, Wall: 25 * time.Millisecond, Order: 100 * time.Millisecond, Stack: 1 << 20,
+	return Limits{Fuel: 20e6, InitFuel: 50e6, Wall: 25 * time.Millisecond, Order: 100 * time.Millisecond, Stack: 1 << 20, StackGo: 4 << 20, StackJS: 16 << 20,
 		Input: 64 << 10, Output: 32 << 10, Log: 4 << 10, Module: 512 << 10, ModuleGo: 4 << 20, Script: 256 << 10,
 		Pages: 64, PagesGo: 512, PagesJS: 256}
 }
@@ -39,6 +41,8 @@ func (l Limits) orDefault() Limits {
 	fill(&l.Wall, d.Wall)
 	fill(&l.Order, d.Order)
 	fill(&l.Stack, d.Stack)
+	fill(&l.StackGo, d.StackGo)
+	fill(&l.StackJS, d.StackJS)
 	fill(&l.Input, d.Input)
 	fill(&l.Output, d.Output)
 	fill(&l.Log, d.Log)

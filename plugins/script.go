@@ -63,22 +63,22 @@ func (in *instance) startEngine(s *scriptState, room int) error {
 	if err := in.call("initialize", nil); err != nil {
 		return err
 	}
-	qjs, err := in.value("QJS_GetRuntime")
+	qjs, err := in.pointer("QJS_GetRuntime")
 	if err == nil {
-		s.context, err = in.value("QJS_GetContext", qjs)
+		s.context, err = in.pointer("QJS_GetContext", qjs)
 	}
 	if err == nil {
-		s.input, err = in.value("malloc", uint64(room+1))
+		s.input, err = in.pointer("malloc", uint64(room+1))
 	}
 	if err == nil {
-		s.argv, err = in.value("malloc", 32)
+		s.argv, err = in.pointer("malloc", 32)
 	}
 	if err != nil {
 		return err
 	}
-	spare, err := in.value("malloc", headroom)
+	spare, err := in.pointer("malloc", headroom)
 	if err == nil {
-		_, err = in.value("free", spare)
+		_, err = in.pointer("free", spare)
 	}
 	if err == nil {
 		_, err = in.eval(s, "prelude.js", quickjs.Prelude)
@@ -86,7 +86,7 @@ func (in *instance) startEngine(s *scriptState, room int) error {
 	return err
 }
 
-// value calls a function of the engine and gives its result.
+// value calls a function of the engine and gives its result, a JSValue.
 func (in *instance) value(fn string, args ...uint64) (uint64, error) {
 	stack := make([]uint64, max(len(args), 1))
 	copy(stack, args)
@@ -94,16 +94,22 @@ func (in *instance) value(fn string, args ...uint64) (uint64, error) {
 	return stack[0], err
 }
 
+// pointer is value for a result of 32 bits: wazero leaves rubbish in the upper half.
+func (in *instance) pointer(fn string, args ...uint64) (uint64, error) {
+	v, err := in.value(fn, args...)
+	return uint64(uint32(v)), err
+}
+
 // eval runs a script in the global scope.
 func (in *instance) eval(s *scriptState, name, script string) (uint64, error) {
-	at, err := in.value("malloc", uint64(len(script)+len(name)+2))
+	at, err := in.pointer("malloc", uint64(len(script)+len(name)+2))
 	if err != nil {
 		return 0, err
 	}
 	if at == 0 || !in.mem.WriteString(uint32(at), script+"\x00"+name+"\x00") {
 		return 0, &Fault{FaultTrap, "the script does not fit into the memory"}
 	}
-	opts, err := in.value("QJS_CreateEvalOption", at, 0, 0, at+uint64(len(script))+1, jsEvalGlobal)
+	opts, err := in.pointer("QJS_CreateEvalOption", at, 0, 0, at+uint64(len(script))+1, jsEvalGlobal)
 	if err != nil {
 		return 0, err
 	}
@@ -111,7 +117,7 @@ func (in *instance) eval(s *scriptState, name, script string) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if bad, err := in.value("QJS_IsException", v); err != nil || uint32(bad) != 0 {
+	if bad, err := in.pointer("QJS_IsException", v); err != nil || uint32(bad) != 0 {
 		return 0, in.exception(s, err)
 	}
 	return v, nil
@@ -135,7 +141,7 @@ func (in *instance) exception(s *scriptState, err error) error {
 
 // stringOf copies a value as text out of the memory.
 func (in *instance) stringOf(s *scriptState, v uint64, most int) ([]byte, error) {
-	p, err := in.value("QJS_ToCString", s.context, v)
+	p, err := in.pointer("QJS_ToCString", s.context, v)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +213,7 @@ func (in *instance) askScript(h waxwing.Hook, input []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if bad, err := in.value("QJS_IsException", v); err != nil || uint32(bad) != 0 {
+	if bad, err := in.pointer("QJS_IsException", v); err != nil || uint32(bad) != 0 {
 		return nil, in.exception(s, err)
 	}
 	out, err := in.stringOf(s, v, in.run.limits.Output+1)

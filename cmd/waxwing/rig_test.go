@@ -32,6 +32,7 @@ type rig struct {
 	arrive chan struct{} // one for each mail and text
 	logs   bytes.Buffer
 	plan   sink.Plan
+	watch  func(sink.Mail) // sees each mail, besides
 	client *http.Client
 }
 
@@ -53,6 +54,9 @@ func newRig(t *testing.T, opts ...rigOption) *rig {
 		r.mails = append(r.mails, m)
 		r.mu.Unlock()
 		r.arrive <- struct{}{}
+		if r.watch != nil {
+			r.watch(m)
+		}
 	}})
 	addr, err := r.sink.Listen("127.0.0.1:0")
 	if err != nil {
@@ -187,9 +191,13 @@ func sign(body []byte, secret string) string {
 
 func (r *rig) shopify(shop string, body []byte) (int, receipt) {
 	r.t.Helper()
-	code, b := r.do("POST", "/hooks/acme/"+shop, "", http.Header{"X-Shopify-Topic": {"orders/paid"},
-		"X-Shopify-Hmac-Sha256": {sign(body, testShopSecret)}, "Content-Type": {"application/json"}}, body)
+	code, b := r.do("POST", "/hooks/acme/"+shop, "", shopifyHeader(body), body)
 	return code, parseReceipt(r.t, b)
+}
+
+func shopifyHeader(body []byte) http.Header {
+	return http.Header{"X-Shopify-Topic": {"orders/paid"}, "X-Shopify-Hmac-Sha256": {sign(body, testShopSecret)},
+		"Content-Type": {"application/json"}}
 }
 
 type receipt struct {

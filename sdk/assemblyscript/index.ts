@@ -19,6 +19,28 @@ export { debug, error, fail, info, warn } from "./host";
 export { isWhole, Kind, Value } from "./json";
 export * from "./types";
 
+/**
+ * Makes a text of any origin fit for a subject or a greeting, where a control
+ * character or a text that is too long is refused: controls and line breaks become
+ * spaces, and what is beyond most characters is cut off.
+ */
+export function line(text: string, most: i32): string {
+  let out = "";
+  let from = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c >= 0x20 && (c < 0x7f || c >= 0xa0) && c != 0x2028 && c != 0x2029) continue;
+    out += text.substring(from, i) + " ";
+    from = i + 1;
+  }
+  out = (from ? out + text.substring(from) : text).trim();
+  for (let i = 0, n = 0; i < out.length; i++) {
+    if ((out.charCodeAt(i) & 0xfc00) == 0xdc00) continue; // the second half of a character
+    if (++n > most) return out.substring(0, i).trimEnd();
+  }
+  return out;
+}
+
 /** The mark of ABI 1. */
 export function ww_abi_1(): void {}
 

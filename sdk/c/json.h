@@ -75,6 +75,11 @@ ww_str ww_from_int(int64_t n);
 /* A whole number with leading zeros: ww_padded(5, 2) is "05". */
 ww_str ww_padded(int64_t n, int digits);
 
+/* Makes a text of any origin fit for a subject or a greeting, where a control
+   character or a text that is too long is refused: controls and line breaks become
+   spaces, and what is beyond most characters is cut off. */
+ww_str ww_line(ww_str s, size_t most);
+
 /* Read the whole text as a number; false where it is none. */
 bool ww_to_int(ww_str s, int64_t *out);
 bool ww_to_num(ww_str s, double *out);

@@ -176,6 +176,22 @@ ww_str ww_cat(const ww_str *parts, size_t n) {
   return (ww_str){w.at, w.len};
 }
 
+ww_str ww_line(ww_str s, size_t most) {
+  char *out = ww_new(s.len ? s.len : 1);
+  size_t n = 0, characters = 0;
+  for (size_t i = 0; i < s.len; i++) {
+    unsigned char c = (unsigned char)s.at[i], d = i + 1 < s.len ? (unsigned char)s.at[i + 1] : 0;
+    size_t skip = c < 0x20 || c == 0x7f ? 1 : c == 0xc2 && d < 0xa0 ? 2 : 0;
+    if (c == 0xe2 && d == 0x80 && i + 2 < s.len && ((unsigned char)s.at[i + 2] | 1) == 0xa9) skip = 3; /* U+2028, U+2029 */
+    if (skip) { c = ' '; i += skip - 1; }
+    if (c == ' ' && !n) continue;
+    if ((c & 0xc0) != 0x80 && ++characters > most) break;
+    out[n++] = (char)c;
+  }
+  while (n && out[n - 1] == ' ') n--;
+  return (ww_str){out, n};
+}
+
 ww_str ww_padded(int64_t n, int digits) {
   char *out = ww_new(24), *t = out + 24;
   uint64_t u = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;

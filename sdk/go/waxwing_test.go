@@ -6,6 +6,19 @@ import (
 	"testing"
 )
 
+func TestLine(t *testing.T) {
+	for in, want := range map[string]string{
+		"Ann\r\nBcc: x":  "Ann  Bcc",
+		" \t Zoë\u2028 ": "Zoë",
+		"日本語日本語日本語":      "日本語日本語日本",
+		"":               "",
+	} {
+		if got := Line(in, 8); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestCall(t *testing.T) {
 	handlers = nil
 	var _ = OnFilter(func(in *Input) (*FilterOutput, error) {

@@ -25,6 +25,16 @@ pub use types::*;
 /// What a hook answers: `None` means that there is nothing to say.
 pub type Answer<T> = Result<Option<T>, Error>;
 
+/// Makes a text of any origin fit for a subject or a greeting, where a control
+/// character or a text that is too long is refused: controls and line breaks
+/// become spaces, and what is beyond `most` characters is cut off.
+pub fn line(text: &str, most: usize) -> String {
+    let clean: String =
+        text.chars().map(|c| if c.is_control() || c == '\u{2028}' || c == '\u{2029}' { ' ' } else { c }).collect();
+    let cut: String = clean.trim().chars().take(most).collect();
+    cut.trim_end().to_string()
+}
+
 /// Names the function of each hook that the plugin fills:
 /// `waxwing::plugin!(filter = my_filter, recommend = my_recommend);`
 #[macro_export]
