@@ -27,7 +27,7 @@ type pluginCmd struct {
 	Sign     pluginSignCmd     `cmd:"" help:"Sign a plugin, or make a key to sign with."`
 	Push     pluginPushCmd     `cmd:"" help:"Send a plugin to a daemon: check, shadow, canary, active."`
 	List     pluginListCmd     `cmd:"" help:"Show a tenant's plugins and their versions."`
-	Runs     pluginRunsCmd     `cmd:"" help:"Show what a plugin did on orders."`
+	Runs     pluginRunsCmd     `cmd:"" help:"Show what a plugin did on orders, or one run whole."`
 	Replay   pluginReplayCmd   `cmd:"" help:"Run a recorded run again: the same output and the same fuel."`
 	Logs     pluginLogsCmd     `cmd:"" help:"Show what a plugin logged; -f follows."`
 	Promote  pluginPromoteCmd  `cmd:"" help:"Let the version in shadow or canary serve all orders."`
@@ -284,7 +284,7 @@ func (c pluginTestCmd) Run(s streams) error {
 	}
 	_, _ = fmt.Fprintf(s.out, "%d fixtures, %d failed\n", len(fixtures), bad)
 	if bad > 0 {
-		return errors.New("the plugin does not pass its tests")
+		return errors.New("the plugin does not pass its tests; where an output differs and the new one is right, --update writes it")
 	}
 	return nil
 }

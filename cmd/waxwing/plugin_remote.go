@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
@@ -155,21 +154,6 @@ type pluginNameArg struct {
 	Name string `arg:"" help:"The plugin."`
 }
 
-type pluginRunsCmd struct {
-	pluginNameArg
-	apiFlags
-}
-
-// Run prints the newest runs.
-func (c pluginRunsCmd) Run(s streams) error {
-	var b []byte
-	if err := c.call(http.MethodGet, "/plugins/"+c.Name+"/runs", "", nil, &b); err != nil {
-		return err
-	}
-	_, err := s.out.Write(b)
-	return err
-}
-
 type pluginPromoteCmd struct {
 	pluginNameArg
 	apiFlags
@@ -207,143 +191,6 @@ func (c pluginWithdrawCmd) Run(s streams) error {
 	}
 	_, err := fmt.Fprintf(s.out, "%s serves no more; its versions and runs stay on record.\n", c.Name)
 	return err
-}
-
-type pluginReplayCmd struct {
-	pluginNameArg
-	RunID int64 `arg:"" name:"run" help:"The run's number, as waxwing plugin runs shows it."`
-	apiFlags
-	Module string `help:"The module or script of that run; by default the daemon is asked for it." type:"path" placeholder:"FILE"`
-}
-
-// apiRun is a run as the API shows it.
-type apiRun struct {
-	Plugin string          `json:"plugin"`
-	Hash   string          `json:"hash"`
-	Hook   waxwing.Hook    `json:"hook"`
-	Input  json.RawMessage `json:"input"`
-	Output json.RawMessage `json:"output"`
-	Log    string          `json:"log"`
-	Fuel   int64           `json:"fuel"`
-	Fault  string          `json:"fault"`
-	At     time.Time       `json:"at"`
-	Seed   string          `json:"seed"`
-}
-
-// Run runs the recorded run again and compares.
-func (c pluginReplayCmd) Run(s streams) error {
-	var r apiRun
-	if err := c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/runs/%d", c.Name, c.RunID), "", nil, &r); err != nil {
-		return err
-	}
-	v, body, err := c.moduleOf(r.Hash)
-	if err != nil {
-		return err
-	}
-	code, err := plugins.Prepare(&plugins.Manifest{Name: c.Name, Version: v.Version, Lang: v.Lang, Hooks: []waxwing.Hook{r.Hook}}, body, plugins.Limits{})
-	if err != nil {
-		return err
-	}
-	e, done, err := benchEngine()
-	if err != nil {
-		return err
-	}
-	defer done()
-	if err := e.Compile(context.Background(), code); err != nil {
-		return err
-	}
-	run := &waxwing.Run{Plugin: r.Plugin, Hash: r.Hash, Hook: r.Hook, Input: r.Input, At: r.At, Seed: r.Seed}
-	res, err := plugins.Replay(e, code, run)
-	if err != nil {
-		return err
-	}
-	_, _ = fmt.Fprintf(s.out, "output %s\nfuel   %d, then %d\n", res.Output, res.Fuel, r.Fuel)
-	if len(res.Log) > 0 {
-		_, _ = fmt.Fprintf(s.out, "log    %s\n", res.Log)
-	}
-	if res.Fault != nil {
-		_, _ = fmt.Fprintf(s.out, "fault  %v, then %q\n", res.Fault, r.Fault)
-	}
-	if res.Fuel != r.Fuel || r.Fault == "" && !sameBytes(res.Output, r.Output) {
-		return errors.New("the replay differs from the run")
-	}
-	_, err = fmt.Fprintln(s.out, "the same, to the byte.")
-	return err
-}
-
-// sameBytes compares an output with one that the API has written into its answer,
-// without the spaces between its tokens.
-func sameBytes(got []byte, answered json.RawMessage) bool {
-	var text string
-	if json.Unmarshal(answered, &text) == nil {
-		return text == string(got) // it was no JSON
-	}
-	var c bytes.Buffer
-	return json.Compact(&c, got) == nil && bytes.Equal(c.Bytes(), answered)
-}
-
-// moduleOf finds the version with a hash, and its code.
-func (c pluginReplayCmd) moduleOf(hash string) (v waxwing.PluginVersion, body []byte, err error) {
-	var vs struct {
-		Versions []waxwing.PluginVersion `json:"versions"`
-	}
-	if err := c.call(http.MethodGet, "/plugins/"+c.Name+"/versions", "", nil, &vs); err != nil {
-		return v, nil, err
-	}
-	for _, v := range vs.Versions {
-		if v.Hash != hash {
-			continue
-		}
-		if c.Module != "" {
-			body, err = os.ReadFile(c.Module)
-		} else {
-			err = c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/versions/%d/module", c.Name, v.No), "", nil, &body)
-		}
-		return v, body, err
-	}
-	return v, nil, fmt.Errorf("no version with the hash %.12s is kept", hash)
-}
-
-type pluginLogsCmd struct {
-	pluginNameArg
-	apiFlags
-	Follow bool `short:"f" help:"Go on as runs are recorded."`
-}
-
-// Run prints logs, oldest first.
-func (c pluginLogsCmd) Run(s streams) error {
-	query := ""
-	for last := int64(-1); ; {
-		var page struct {
-			After int64 `json:"after"`
-			Logs  []struct {
-				Run   int64        `json:"run"`
-				At    time.Time    `json:"at"`
-				Hook  waxwing.Hook `json:"hook"`
-				Role  string       `json:"role"`
-				Fault string       `json:"fault"`
-				Log   string       `json:"log"`
-			} `json:"logs"`
-		}
-		if err := c.call(http.MethodGet, "/plugins/"+c.Name+"/logs"+query, "", nil, &page); err != nil {
-			return err
-		}
-		for _, l := range page.Logs {
-			_, _ = fmt.Fprintf(s.out, "%s run %d %s %s %s\n", l.At.Format(time.DateTime), l.Run, l.Role, l.Hook, l.Fault)
-			for line := range strings.Lines(l.Log) {
-				_, _ = fmt.Fprintf(s.out, "  %s\n", strings.TrimRight(line, "\n"))
-			}
-		}
-		query = fmt.Sprintf("?after=%d", page.After)
-		if page.After != last {
-			last = page.After
-			continue
-		}
-		if !c.Follow {
-			return nil
-		}
-		time.Sleep(time.Second)
-	}
 }
 
 type pluginSignCmd struct {
