@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -369,7 +370,7 @@ func (h *Host) Normalise(t waxwing.TenantID, name string, q *Question) ([]byte, 
 	}
 	why := "it serves nothing yet"
 	if n := len(a.runs); n > 0 && a.runs[n-1].Fault != "" {
-		why = a.runs[n-1].Fault
+		why, _, _ = strings.Cut(a.runs[n-1].Fault, ":") // the text may quote the event, and reasons stand in the trail
 	} else if len(a.notes) > 0 {
 		why = a.notes[0]
 	}

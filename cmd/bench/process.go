@@ -75,6 +75,7 @@ type daemon struct {
 
 type setup struct {
 	bin, dir, sink, dkim, profile string
+	plugin                        string // a project's folder
 	connections                   int
 }
 
@@ -84,7 +85,12 @@ func (s setup) start() (*daemon, error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, err
 	}
-	file := filepath.Join(s.dir, "waxwing.yaml")
+	path := filepath.Join(s.dir, "waxwing.yaml")
+	file, stage := "", ""
+	if s.plugin != "" {
+		file = fmt.Sprintf("    plugins: {hello: {file: %s}}\n", filepath.Join(s.plugin, "hello.wasm"))
+		stage = "  - plugins: {hooks: [personalise]}\n"
+	}
 	yaml := fmt.Sprintf(`data: %s
 http: {listen: %s}
 providers:
@@ -98,17 +104,17 @@ tenants:
     locales: [%s]
     keys: [bench-key]
     shops: {shopify: {secret: %s}}
-%spipeline:
+%s%spipeline:
   - normalise
-  - render
+%s  - render
   - queue: {name: mail, on: gochannel}
   - send: {channel: email, providers: [mail], uncertain: {policy: resend, after: 1m}}
 log: {level: warn}
-`, filepath.Join(s.dir, "data"), listen, s.sink, cmp.Or(s.connections, 32), strings.Join(localeTags, ", "), secret, s.dkim)
-	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+`, filepath.Join(s.dir, "data"), listen, s.sink, cmp.Or(s.connections, 32), strings.Join(localeTags, ", "), secret, s.dkim, file, stage)
+	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
 		return nil, err
 	}
-	args := []string{"serve", "-c", file}
+	args := []string{"serve", "-c", path}
 	if s.profile != "" {
 		args = append(args, "--profile", s.profile)
 	}

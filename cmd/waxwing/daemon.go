@@ -89,9 +89,10 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	if err = d.assemble(x); err != nil {
 		return nil, err
 	}
+	d.workshop.restore(c, log)
 	d.keepers.Go(func() {
 		defer close(d.restored)
-		d.workshop.restore(ctx, c, log)
+		d.workshop.putFiles(ctx, c, log)
 	})
 	go d.run(ctx)
 	<-d.pipe.Running()

@@ -74,20 +74,27 @@ func pluginLimits(p config.Plugins) plugins.Limits {
 	return plugins.Limits{Fuel: p.Fuel, Wall: p.Wall.D(), Order: p.Order.D()}
 }
 
-// restore brings back uploaded plugins and puts those that are files. What
-// fails is logged and left out: a plugin never keeps the daemon from starting.
-func (w *workshop) restore(ctx context.Context, c *config.Config, log *slog.Logger) {
+// restore brings back what the ledger has, before the first order is asked
+// about. What fails is logged and left out: a plugin never keeps the daemon
+// from starting.
+func (w *workshop) restore(c *config.Config, log *slog.Logger) {
 	for _, name := range sortedNames(c.Tenants) {
-		t := waxwing.TenantID(name)
-		if err := w.host.Restore(t); err != nil {
+		if err := w.host.Restore(waxwing.TenantID(name)); err != nil {
 			log.Error("plugins not brought back", "tenant", name, "err", err)
 		}
+	}
+}
+
+// putFiles puts those plugins that are files and that the host does not serve
+// yet.
+func (w *workshop) putFiles(ctx context.Context, c *config.Config, log *slog.Logger) {
+	for _, name := range sortedNames(c.Tenants) {
 		for _, p := range sortedNames(c.Tenants[name].Plugins) {
 			s := c.Tenants[name].Plugins[p]
 			if s.File == "" || ctx.Err() != nil {
 				continue
 			}
-			if err := w.putFile(ctx, t, p, s); err != nil && ctx.Err() == nil {
+			if err := w.putFile(ctx, waxwing.TenantID(name), p, s); err != nil && ctx.Err() == nil {
 				log.Error("a plugin is left out", "tenant", name, "plugin", p, "file", s.File, "err", err)
 			}
 		}

@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,6 +128,53 @@ func TestPluginHoldsAnOrder(t *testing.T) {
 		t.Fatal(code, b)
 	}
 	r.until(id, waxwing.Sent)
+}
+
+// TestPluginReadsAnUnknownShop: an event that only the tenant's plugin can read,
+// signed in hex, becomes a mail; one without an id is quarantined.
+func TestPluginReadsAnUnknownShop(t *testing.T) {
+	plug := withPlugins(t, map[string]string{"till": `
+function normalise(x) {
+  const e = JSON.parse(x.raw), sum = {amount: (e.cents / 100).toFixed(2), currency: "EUR"};
+  return {shop: x.shop, id: e.receipt.no, number: "B" + e.receipt.no, locale: "de", currency: "EUR", placed_at: "2026-11-25T10:00:00Z",
+    customer: {first_name: e.who, email: e.mail}, items: [{sku: "T", name: e.what, quantity: 1, unit_price: sum.amount, total: sum.amount}],
+    payment: {status: "paid"}, totals: {subtotal: sum.amount, total: sum.amount}};
+}`}, waxwing.HookNormalise)
+	r := newRig(t, func(r *rig, x *Extras) {
+		plug(r, x)
+		r.cfg.Tenants["acme"].Shops["till"] = config.Shop{Format: "plugin", Plugin: "till", OrderID: "/receipt/no", Secret: testShopSecret, Signature: "X-Till"}
+	})
+	r.serving("till")
+	post := func(body, signature string) (int, string) {
+		return r.do("POST", "/hooks/acme/till", "", http.Header{"X-Till": {signature}}, []byte(body))
+	}
+	event := `{"receipt":{"no":"77"},"who":"Jana","mail":"jana@example.com","what":"Becher","cents":1950}`
+	if code, _ := post(event, hex.EncodeToString([]byte("not the signature of anything..."))); code != http.StatusUnauthorized {
+		t.Error(code)
+	}
+	code, b := post(event, hexSign(event))
+	if code != http.StatusAccepted {
+		t.Fatal(code, b)
+	}
+	r.until(parseReceipt(t, b).ID, waxwing.Sent)
+	if m := r.lastMail(); !strings.Contains(m.html, "Becher") || !strings.Contains(m.html, "19,50") {
+		t.Error(m.html)
+	}
+	if code, b := post(event, hexSign(event)); code != http.StatusOK {
+		t.Error("the same event again", code, b)
+	}
+	for _, bad := range []string{`{"receipt":{}}`, `{"receipt":{"no":"78"},"cents":"x"}`} {
+		if code, b := post(bad, hexSign(bad)); code != http.StatusAccepted {
+			t.Error(code, b)
+		} else {
+			r.until(parseReceipt(t, b).ID, waxwing.Quarantined)
+		}
+	}
+}
+
+func hexSign(body string) string {
+	b, _ := base64.StdEncoding.DecodeString(sign([]byte(body), testShopSecret)) // sign encoded it
+	return hex.EncodeToString(b)
 }
 
 // letter is a mail as a customer's program reads it.

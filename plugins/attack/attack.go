@@ -130,6 +130,11 @@ func running() map[string]struct {
 	hang := says("{}")
 	hang.fns = append(hang.fns, fn{typ: ">", export: "_initialize", body: loop(nil)})
 	fill := cat(i32c(0), i32c(1), i32c(120_000), []byte{0xfc, 0x0b, 0})
+	// It counts in a local to a million and a half, and then answers: nothing
+	// stops it, and it takes a worker all the same.
+	slow := says("{}")
+	slow.fns[2].body = cat([]byte{0x03, 0x40, 0x20, 2}, i32c(1), []byte{0x6a, 0x22, 2}, i32c(1_500_000), []byte{0x48, 0x0d, 0, 0x0b},
+		i64c(1024<<32|2))
 	return map[string]a{
 		"endless loop":                      {plug(cat(loop(nil), nothing)), faultFuel},
 		"exponential calls without a loop":  {exponential, faultFuel},
@@ -148,6 +153,7 @@ func running() map[string]struct {
 		"a result that wraps":               {plug(i64c(-1<<32 | 0x7000)), faultABI},
 		"an output one byte over":           {plug(i64c(32<<10 + 1)), faultOutput},
 		"an output of 4 GiB":                {plug(i64c(0xffffffff)), faultOutput},
+		"slow, within every limit":          {slow, ""},
 		"unreachable":                       {plug([]byte{0x00}), faultTrap},
 		"division by nought":                {plug(cat(i32c(1), i32c(0), []byte{0x6d}, drop, nothing)), faultTrap},
 		"a store outside":                   {plug(cat(i32c(-4), i32c(1), []byte{0x36, 2, 0}, nothing)), faultTrap},

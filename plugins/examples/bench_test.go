@@ -1,0 +1,108 @@
+package examples_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins"
+)
+
+// each runs a benchmark on every example, loaded.
+func each(b *testing.B, f func(b *testing.B, e *plugins.Engine, m *plugins.Manifest, c *plugins.Code)) {
+	dirs, err := filepath.Glob("*/plugin.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, d := range dirs {
+		dir := filepath.Dir(d)
+		b.Run(dir, func(b *testing.B) {
+			manifest, err := os.ReadFile(d)
+			if err != nil {
+				b.Fatal(err)
+			}
+			m, err := plugins.ParseManifest(manifest)
+			if err != nil {
+				b.Fatal(err)
+			}
+			ext := ".wasm"
+			if m.Lang == plugins.LangJS {
+				ext = ".js"
+			}
+			body, err := os.ReadFile(filepath.Join(dir, m.Name+ext))
+			if err != nil {
+				b.Skip("make examples builds it: ", err)
+			}
+			c, err := plugins.Prepare(m, body, plugins.Limits{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			e, err := plugins.NewEngine(plugins.EngineOptions{Cache: b.TempDir(), Key: make([]byte, 32)})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer func() { _ = e.Close() }()
+			if err := e.Compile(b.Context(), c); err != nil {
+				b.Skip(err)
+			}
+			if err := e.Warm(c); err != nil {
+				b.Fatal(err)
+			}
+			f(b, e, m, c)
+		})
+	}
+}
+
+// BenchmarkCall is one call with fuel counted, a 3 KB order in and everything
+// set back.
+func BenchmarkCall(b *testing.B) {
+	each(b, func(b *testing.B, e *plugins.Engine, m *plugins.Manifest, c *plugins.Code) {
+		h, in := m.Hooks[0], input(m)
+		if in == nil {
+			b.Skip("a normaliser reads no order")
+		}
+		b.SetBytes(int64(len(in)))
+		var fuel int64
+		for b.Loop() {
+			r := e.Call(c, h, in, time.Unix(0, 0), "seed", time.Second)
+			if r.Fault != nil {
+				b.Fatal(r.Fault)
+			}
+			fuel = r.Fuel
+		}
+		b.ReportMetric(float64(fuel), "fuel/op")
+		b.ReportMetric(float64(len(in)), "input-bytes")
+	})
+}
+
+// input is the largest of the hostile inputs below 3 KB, or the smallest above.
+func input(m *plugins.Manifest) []byte {
+	var best []byte
+	for _, h := range m.Hooks {
+		if h == waxwing.HookNormalise {
+			return nil
+		}
+		for _, f := range plugins.HostileFixtures(h, m) {
+			if n := len(f.Input); best == nil || abs(n-3000) < abs(len(best)-3000) {
+				best = f.Input
+			}
+		}
+	}
+	return best
+}
+
+func abs(n int) int { return max(n, -n) }
+
+// BenchmarkActivate loads a module whose native code is in the cache.
+func BenchmarkActivate(b *testing.B) {
+	each(b, func(b *testing.B, e *plugins.Engine, _ *plugins.Manifest, c *plugins.Code) {
+		for b.Loop() {
+			e.Forget(c.Hash)
+			if err := e.Warm(c); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
