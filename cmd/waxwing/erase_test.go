@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -191,11 +192,13 @@ func (r *rig) openFile() *sql.DB {
 
 func (r *rig) wantNoFile(keys map[string][]byte, when string) {
 	r.t.Helper()
-	files, _ := filepath.Glob(filepath.Join(r.cfg.Data, "*"))
-	for _, f := range files {
+	err := filepath.WalkDir(r.cfg.Data, func(f string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
 		b, err := os.ReadFile(f)
 		if err != nil {
-			r.t.Fatal(err)
+			return err
 		}
 		name := fmt.Sprintf("%s, %s,", filepath.Base(f), when)
 		r.wantNoCanary(name, b)
@@ -204,5 +207,9 @@ func (r *rig) wantNoFile(keys map[string][]byte, when string) {
 				r.t.Errorf("%s has the data key of %s %d times: %s...", name, id, n, hex.EncodeToString(k[:8]))
 			}
 		}
+		return nil
+	})
+	if err != nil {
+		r.t.Fatal(err)
 	}
 }
