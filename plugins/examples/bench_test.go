@@ -59,10 +59,11 @@ func each(b *testing.B, f func(b *testing.B, e *plugins.Engine, m *plugins.Manif
 // set back.
 func BenchmarkCall(b *testing.B) {
 	each(b, func(b *testing.B, e *plugins.Engine, m *plugins.Manifest, c *plugins.Code) {
-		h, in := m.Hooks[0], input(m)
-		if in == nil {
+		h := m.Hooks[0]
+		if h == waxwing.HookNormalise {
 			b.Skip("a normaliser reads no order")
 		}
+		in := plugins.SampleInput(h, m, 3<<10)
 		b.SetBytes(int64(len(in)))
 		var fuel int64
 		for b.Loop() {
@@ -76,24 +77,6 @@ func BenchmarkCall(b *testing.B) {
 		b.ReportMetric(float64(len(in)), "input-bytes")
 	})
 }
-
-// input is the largest of the hostile inputs below 3 KB, or the smallest above.
-func input(m *plugins.Manifest) []byte {
-	var best []byte
-	for _, h := range m.Hooks {
-		if h == waxwing.HookNormalise {
-			return nil
-		}
-		for _, f := range plugins.HostileFixtures(h, m) {
-			if n := len(f.Input); best == nil || abs(n-3000) < abs(len(best)-3000) {
-				best = f.Input
-			}
-		}
-	}
-	return best
-}
-
-func abs(n int) int { return max(n, -n) }
 
 // BenchmarkActivate loads a module whose native code is in the cache.
 func BenchmarkActivate(b *testing.B) {
