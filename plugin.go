@@ -137,8 +137,6 @@ type PluginVersion struct {
 	Source   string      `json:"source"`            // upload or file
 	Created  time.Time   `json:"created_at"`
 	Changed  time.Time   `json:"changed_at"`
-	Runs     int64       `json:"runs"`   // of the present state
-	Faults   int64       `json:"faults"` // of these
 	Manifest []byte      `json:"-"`
 }
 

@@ -125,7 +125,7 @@ func (h *Host) begin(u *Upload, v *version, rec waxwing.PluginVersion, refusal e
 // settle, once the store has it.
 func (h *Host) moved(v *version, to waxwing.PluginState, why string) waxwing.PluginVersion {
 	r := v.rec
-	r.State, r.Why, r.Percent, r.Changed, r.Runs, r.Faults = to, why, 0, h.o.Clock(), 0, 0
+	r.State, r.Why, r.Percent, r.Changed = to, why, 0, h.o.Clock()
 	return r
 }
 
@@ -324,7 +324,7 @@ func (h *Host) rollBackIf(p *plugin, v *version, why string) {
 func (h *Host) rollBack(p *plugin, why string) (waxwing.PluginVersion, error) {
 	s := *p.slots.Load()
 	if s.active == nil {
-		return waxwing.PluginVersion{}, fmt.Errorf("nothing serves: %w", waxwing.ErrState)
+		return waxwing.PluginVersion{}, fmt.Errorf("nothing of it serves: %w", waxwing.ErrState)
 	}
 	changed := []waxwing.PluginVersion{h.moved(s.active, waxwing.PluginRolled, oneLine(why, 300))}
 	if s.candidate != nil {
@@ -410,7 +410,7 @@ func (h *Host) Withdraw(t waxwing.TenantID, name string) error {
 		}
 	}
 	if len(changed) == 0 {
-		return fmt.Errorf("nothing serves: %w", waxwing.ErrState)
+		return fmt.Errorf("nothing of it serves: %w", waxwing.ErrState)
 	}
 	return h.save(p, &slots{}, changed...)
 }
@@ -463,6 +463,9 @@ func (h *Host) Restore(t waxwing.TenantID) error {
 }
 
 func (h *Host) reopen(r waxwing.PluginVersion) (*version, error) {
+	if _, known := h.o.Signers[r.Tenant][r.Signer]; h.o.Signed && !known {
+		return nil, errors.New("it is not signed by a key that the tenant has now, and this daemon takes signed ones only")
+	}
 	m, err := ParseManifest(r.Manifest)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -204,6 +205,9 @@ func pluginFormats(c *config.Config, normalise func(t waxwing.TenantID, shop wax
 				b, err := normalise(waxwing.TenantID(name), waxwing.ShopID(store), s.Plugin, topic, raw)
 				if err != nil {
 					return nil, waxwing.Permanent(err)
+				}
+				if string(bytes.TrimSpace(b)) == "{}" {
+					return nil, waxwing.Permanent(fmt.Errorf("the plugin %s says that the event is no order", s.Plugin))
 				}
 				o, err := generic.Normalise("", b)
 				if err != nil {
