@@ -43,7 +43,7 @@ type seal struct {
 }
 
 const (
-	compileWall  = 30 * time.Second
+	compileWall  = 30 * time.Second * raceSlowdown
 	maxNative    = 256 << 20 // bytes of one module's native code
 	compileAgain = "Try a smaller module: fewer and smaller functions, optimised for size"
 )

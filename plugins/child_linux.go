@@ -8,7 +8,7 @@ import (
 // What the compiling child may take. Go reserves address space generously, so
 // that limit lies well above the heap's (GOMEMLIMIT).
 const (
-	childCPU     = 25 // seconds
+	childCPU     = 25 * raceSlowdown // seconds
 	childAddress = 2 << 30
 	childFile    = maxNative
 )

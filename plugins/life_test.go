@@ -178,7 +178,7 @@ func TestGoodVersionComesToServe(t *testing.T) {
 // back; no order goes without.
 func TestRollBackUnderLoad(t *testing.T) {
 	s := newShelfStore()
-	h := host(t, s, func(o *HostOptions) { o.Engine.o.Limits.Order = time.Minute })
+	h := host(t, s, func(o *HostOptions) { o.Engine.o.Limits.Order, o.Engine.o.Limits.Wall = time.Minute, time.Minute })
 	for _, v := range []string{"// one", "// two"} {
 		if _, err := put(t, h, "p", oldVersion+v, true); err != nil {
 			t.Fatal(err)

@@ -13,13 +13,24 @@ func TestMain(m *testing.M) {
 	if IsCompileChild() {
 		os.Exit(CompileChild(os.Args[1], os.Stdin, os.Stderr))
 	}
-	os.Exit(m.Run())
+	dir, err := os.MkdirTemp("", "waxwing-plugins-")
+	if err != nil {
+		panic(err)
+	}
+	sharedCache = dir
+	status := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(status)
 }
+
+// sharedCache keeps the JavaScript engine's native code from being made for
+// each test anew: it takes seconds with the race detector.
+var sharedCache string
 
 // engine makes an engine whose child is this test binary.
 func engine(t testing.TB, change func(*EngineOptions)) *Engine {
 	t.Helper()
-	o := EngineOptions{Cache: t.TempDir(), Key: []byte("a key of thirty-two bytes for us"), Child: []string{os.Args[0]}}
+	o := EngineOptions{Cache: sharedCache, Key: []byte("a key of thirty-two bytes for us"), Child: []string{os.Args[0]}}
 	if change != nil {
 		change(&o)
 	}

@@ -4,3 +4,6 @@ package plugins
 
 // raceFactor is for builds with the race detector.
 const raceFactor = 1
+
+// raceSlowdown is for builds with the race detector.
+const raceSlowdown = 1
