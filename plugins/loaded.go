@@ -3,6 +3,7 @@ package plugins
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -172,13 +173,16 @@ func (l *loaded) size() int64 {
 	return n
 }
 
-func (l *loaded) get() (*instance, error) {
+// get gives an instance whose memory has most bytes at the utmost: one script's
+// may have grown beyond what another's snapshot fits.
+func (l *loaded) get(most uint32) (*instance, error) {
 	l.mu.Lock()
-	if n := len(l.idle); n > 0 {
-		in := l.idle[n-1]
-		l.idle = l.idle[:n-1]
-		l.mu.Unlock()
-		return in, nil
+	for i := len(l.idle) - 1; i >= 0; i-- {
+		if in := l.idle[i]; in.mem.Size() <= most {
+			l.idle = slices.Delete(l.idle, i, i+1)
+			l.mu.Unlock()
+			return in, nil
+		}
 	}
 	l.mu.Unlock()
 	in, err := l.e.newInstance(l)
@@ -192,9 +196,9 @@ func (l *loaded) get() (*instance, error) {
 func (l *loaded) put(in *instance) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.idle) >= l.e.o.Workers {
-		in.close()
-		return
+	if len(l.idle) >= l.e.o.Workers { // the one that was not used for longest goes
+		l.idle[0].close()
+		l.idle = slices.Delete(l.idle, 0, 1)
 	}
 	l.idle = append(l.idle, in)
 }
@@ -243,7 +247,7 @@ func (e *Engine) Call(c *Code, h waxwing.Hook, input []byte, at time.Time, seed 
 	if l.js != nil {
 		home = l.js
 	}
-	in, err := home.get()
+	in, err := home.get(l.snap.size)
 	if err != nil {
 		res.Fault = (&run{}).faultOf(err)
 		return res
