@@ -491,6 +491,17 @@ func (h *Host) reopen(r waxwing.PluginVersion) (*version, error) {
 	return v, err
 }
 
+// compileAgain is compile for an order that found no native code: one at a
+// time, and not at once again where it fails, since orders keep coming.
+func (h *Host) compileAgain(v *version, now time.Time) {
+	last := v.compiled.Load()
+	if last != 0 && now.UnixNano()-last < int64(compileWall) || !v.compiling.CompareAndSwap(false, true) {
+		return
+	}
+	v.compiled.Store(now.UnixNano())
+	h.compile(v)
+}
+
 // compile puts a version's native code into the cache, in the background, where
 // it is not there yet, and loads it, so that no order waits for it.
 func (h *Host) compile(v *version) {
@@ -498,6 +509,7 @@ func (h *Host) compile(v *version) {
 		return
 	}
 	h.work.Go(func() {
+		defer v.compiling.Store(false)
 		err := h.o.Engine.Compile(h.ctx, v.code)
 		if err == nil {
 			err = h.o.Engine.Warm(v.code)

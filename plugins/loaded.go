@@ -229,12 +229,18 @@ type Result struct {
 }
 
 // Call asks a hook. The caller holds a worker's slot. wall 0 is the limit's own.
-func (e *Engine) Call(c *Code, h waxwing.Hook, input []byte, at time.Time, seed string, wall time.Duration) (res Result) {
+func (e *Engine) Call(c *Code, h waxwing.Hook, input []byte, at time.Time, seed string, wall time.Duration) Result {
+	return e.callBy(c, h, input, at, seed, wall, time.Time{})
+}
+
+// callBy is Call that is done by then, where that is set: others' loads are not
+// waited for beyond it.
+func (e *Engine) callBy(c *Code, h waxwing.Hook, input []byte, at time.Time, seed string, wall time.Duration, by time.Time) (res Result) {
 	if len(input) > c.limits.Input {
 		res.Fault = &Fault{FaultInput, fmt.Sprintf("the input has %d bytes, at most %d are allowed", len(input), c.limits.Input)}
 		return res
 	}
-	l, err := e.load(c, time.Time{})
+	l, err := e.load(c, by)
 	if err != nil {
 		res.Fault = (&run{}).faultOf(err)
 		if err == ErrNotCompiled {
@@ -243,6 +249,10 @@ func (e *Engine) Call(c *Code, h waxwing.Hook, input []byte, at time.Time, seed 
 		return res
 	}
 	defer e.release(l)
+	if !by.IsZero() && !time.Now().Before(by) {
+		res.Fault = errBusy // loading took all of the time: nobody's fault
+		return res
+	}
 	home := l
 	if l.js != nil {
 		home = l.js
@@ -263,6 +273,9 @@ func (e *Engine) Call(c *Code, h waxwing.Hook, input []byte, at time.Time, seed 
 		wall = c.limits.Wall
 	}
 	start := time.Now()
+	if !by.IsZero() {
+		wall = min(wall, by.Sub(start))
+	}
 	in.begin(r, c.limits.Fuel, wall)
 	out, err := in.ask(h, input)
 	res.Fuel, res.Log, res.Fault = in.used(), r.said(), r.faultOf(err)

@@ -3,7 +3,9 @@ package plugins
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/plugins/attack"
@@ -81,5 +83,48 @@ func TestWorseVersionsAreStoppedBetweenSteps(t *testing.T) {
 	h.end(p, judged, waxwing.PluginStopped, "it failed")
 	if v := s.state(2); v.State != waxwing.PluginStopped {
 		t.Errorf("the canary goes on: %+v, decided %v", v, p.trial.decided)
+	}
+}
+
+// Others' loads, one of which may initialise for long, cost an order no more
+// than its own time.
+func TestAttacksLoadsOfOthersAreNotWaitedForBeyondTheOrdersTime(t *testing.T) {
+	e := engine(t, nil)
+	c := prepared(t, e, LangC, attack.Says(`{"subject":"good"}`))
+	e.loading <- struct{}{}
+	began := time.Now()
+	res := e.callBy(c, waxwing.HookPersonalise, []byte(smallInput), moment, "order", 0, began.Add(20*time.Millisecond))
+	if took := time.Since(began); took > time.Second || res.Fault == nil || res.Fault.Kind != FaultBusy {
+		t.Errorf("%v after %s", res.Fault, took)
+	}
+	<-e.loading
+	if res := ask(e, c, waxwing.HookPersonalise, smallInput); res.Fault != nil {
+		t.Error(res.Fault)
+	}
+}
+
+// Orders that find no native code start one compilation, not one each.
+func TestAttacksOrdersStartOneCompilation(t *testing.T) {
+	e := engine(t, nil)
+	c, err := Prepare(manifestFor(t, LangC), attack.Says(`{"subject":"good"}`), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := NewHost(HostOptions{Engine: e})
+	v := &version{code: c}
+	e.cache.one.Lock()
+	before := runtime.NumGoroutine()
+	for range 100 {
+		h.compileAgain(v, moment)
+	}
+	after := runtime.NumGoroutine()
+	e.cache.one.Unlock()
+	h.work.Wait()
+	h.Close()
+	if after > before+1 {
+		t.Errorf("%d goroutines, then %d", before, after)
+	}
+	if res := ask(e, c, waxwing.HookPersonalise, smallInput); res.Fault != nil {
+		t.Error(res.Fault)
 	}
 }
