@@ -47,7 +47,7 @@ type Engine struct {
 	workers *workers
 	ctx     context.Context
 
-	loading sync.Mutex // one load at a time: it takes a core for milliseconds
+	loading chan struct{} // one load at a time: it takes a core for milliseconds
 
 	mu     sync.Mutex
 	loaded map[string]*loaded
@@ -79,7 +79,8 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{o: o, ctx: context.Background(), loaded: map[string]*loaded{}, workers: newWorkers(o.Workers)}
+	e := &Engine{o: o, ctx: context.Background(), loaded: map[string]*loaded{}, workers: newWorkers(o.Workers),
+		loading: make(chan struct{}, 1)}
 	c := runtimeConfig(o.Interpret)
 	if !o.Interpret {
 		var err error
@@ -163,18 +164,26 @@ func (e *Engine) script(*Code) (*Code, error) {
 	return engineCode(b, e.o.Limits)
 }
 
-// load gives the loaded code, counting a use of it that release ends.
+// load gives the loaded code, counting a use of it that release ends. It waits
+// for others' loads until wait at most, where that is set.
 func (e *Engine) load(c *Code, wait time.Time) (*loaded, error) {
 	if l := e.take(c.Hash); l != nil {
 		return l, nil
 	}
-	e.loading.Lock()
-	defer e.loading.Unlock()
+	var late <-chan time.Time
+	if !wait.IsZero() {
+		t := time.NewTimer(time.Until(wait))
+		defer t.Stop()
+		late = t.C
+	}
+	select {
+	case e.loading <- struct{}{}:
+	case <-late:
+		return nil, errBusy
+	}
+	defer func() { <-e.loading }()
 	if l := e.take(c.Hash); l != nil { // while we waited
 		return l, nil
-	}
-	if !wait.IsZero() && time.Now().After(wait) {
-		return nil, errBusy
 	}
 	l, err := e.open(c)
 	if err != nil {

@@ -77,6 +77,9 @@ type version struct {
 	code     *Code
 	config   map[string]string
 	breaker  breaker
+
+	compiling atomic.Bool  // in the background
+	compiled  atomic.Int64 // when that was last tried, in ns
 }
 
 // NewHost makes a host without plugins; Restore brings back what the store has.
@@ -296,9 +299,9 @@ func (a *asking) askVersion(p *plugin, v *version, h waxwing.Hook, role string) 
 		a.note(p, h, FaultBusy, role)
 		return nil
 	}
-	res := a.h.o.Engine.Call(v.code, h, input, a.q.At, a.q.Seed, wall)
+	res := a.h.o.Engine.callBy(v.code, h, input, a.q.At, a.q.Seed, wall, a.deadline)
 	if res.Fault != nil && res.Fault.Kind == FaultOff {
-		a.h.compile(v)
+		a.h.compileAgain(v, now)
 	}
 	raw := res.Output
 	var ans *Answer

@@ -39,9 +39,16 @@ func (e *Engine) newInstance(l *loaded) (in *instance, err error) {
 		}
 	}()
 	in = &instance{owner: l, fns: map[string]api.Function{}}
-	in.ctx = context.WithValue(experimental.WithMemoryAllocator(e.ctx, experimental.MemoryAllocatorFunc(allocate)), callerKey{}, in)
+	var mem experimental.LinearMemory
+	in.ctx = context.WithValue(experimental.WithMemoryAllocator(e.ctx, experimental.MemoryAllocatorFunc(func(size, limit uint64) experimental.LinearMemory {
+		mem = allocate(size, limit)
+		return mem
+	})), callerKey{}, in)
 	in.mod, err = e.rt.InstantiateModule(in.ctx, l.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
 	if err != nil {
+		if mem != nil {
+			mem.Free() // wazero forgets what it had of an instance that failed
+		}
 		return nil, &Fault{FaultTrap, oneLine(err.Error(), 200)} // a data segment outside of the memory
 	}
 	w := l.code.wasm

@@ -155,15 +155,15 @@ func (h *Host) settle(p *plugin, next *slots, changed []waxwing.PluginVersion) {
 		return v
 	}
 	s := &slots{active: renew(next.active), candidate: renew(next.candidate), previous: renew(next.previous)}
+	p.trial.mu.Lock() // a run is counted by the trial that its version stands in
 	if s.candidate != nil && (p.slots.Load() == nil || p.slots.Load().candidate == nil || p.slots.Load().candidate.rec.No != s.candidate.rec.No) {
-		p.trial.mu.Lock()
 		p.trial.step, p.trial.orders, p.trial.new, p.trial.old, p.trial.decided = -1, 0, tally{}, tally{}, false
 		if s.candidate.rec.State == waxwing.PluginCanary {
 			p.trial.step = max(slices.Index(h.o.Rollout.Steps, s.candidate.rec.Percent), 0)
 		}
-		p.trial.mu.Unlock()
 	}
 	p.slots.Store(s)
+	p.trial.mu.Unlock()
 	h.reshelve(p)
 }
 
@@ -209,14 +209,16 @@ func (h *Host) judge(p *plugin, v *version, res *Result, role string, now time.T
 		kind := res.Fault.Kind // not the text: it may quote an order, and the trail is for ever
 		h.later(func() { h.rollBackIf(p, v, "it failed too often, last by "+kind) })
 	}
-	s := p.slots.Load()
-	if s.candidate == nil {
+	if p.slots.Load().candidate == nil {
 		return
 	}
 	t := &p.trial
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	s := p.slots.Load()
 	switch {
+	case s.candidate == nil:
+		return
 	case v == s.candidate:
 		t.new.add(res)
 	case v == s.active:
@@ -268,9 +270,13 @@ func (h *Host) save(p *plugin, next *slots, changed ...waxwing.PluginVersion) er
 // end takes a candidate out.
 func (h *Host) end(p *plugin, c *version, to waxwing.PluginState, why string) {
 	s := *p.slots.Load()
-	if s.candidate != c {
-		return // somebody was faster
+	if s.candidate == nil || s.candidate.rec.No != c.rec.No {
+		p.trial.mu.Lock()
+		p.trial.decided = false // somebody was faster; the one there now has its own trial
+		p.trial.mu.Unlock()
+		return
 	}
+	c = s.candidate // it may have come a step further since
 	s.candidate = nil
 	if h.save(p, &s, h.moved(c, to, oneLine(why, 300))) != nil {
 		p.trial.mu.Lock()
@@ -283,8 +289,14 @@ func (h *Host) end(p *plugin, c *version, to waxwing.PluginState, why string) {
 func (h *Host) promote(p *plugin, c *version, step int) {
 	s := *p.slots.Load()
 	t := &p.trial
+	// Only at the end, or a run in the meantime would decide by a version that
+	// is about to be replaced. Where the store fails the next run tries again.
+	defer func() {
+		t.mu.Lock()
+		t.decided = false
+		t.mu.Unlock()
+	}()
 	t.mu.Lock()
-	t.decided = false // tried again with the next run where the store fails
 	current := s.candidate == c && t.step == step
 	t.mu.Unlock()
 	if !current {
@@ -482,6 +494,17 @@ func (h *Host) reopen(r waxwing.PluginVersion) (*version, error) {
 	return v, err
 }
 
+// compileAgain is compile for an order that found no native code: one at a
+// time, and not at once again where it fails, since orders keep coming.
+func (h *Host) compileAgain(v *version, now time.Time) {
+	last := v.compiled.Load()
+	if last != 0 && now.UnixNano()-last < int64(compileWall) || !v.compiling.CompareAndSwap(false, true) {
+		return
+	}
+	v.compiled.Store(now.UnixNano())
+	h.compile(v)
+}
+
 // compile puts a version's native code into the cache, in the background, where
 // it is not there yet, and loads it, so that no order waits for it.
 func (h *Host) compile(v *version) {
@@ -489,6 +512,7 @@ func (h *Host) compile(v *version) {
 		return
 	}
 	h.work.Go(func() {
+		defer v.compiling.Store(false)
 		err := h.o.Engine.Compile(h.ctx, v.code)
 		if err == nil {
 			err = h.o.Engine.Warm(v.code)

@@ -3,6 +3,7 @@ package plugins
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -172,13 +173,16 @@ func (l *loaded) size() int64 {
 	return n
 }
 
-func (l *loaded) get() (*instance, error) {
+// get gives an instance whose memory has most bytes at the utmost: one script's
+// may have grown beyond what another's snapshot fits.
+func (l *loaded) get(most uint32) (*instance, error) {
 	l.mu.Lock()
-	if n := len(l.idle); n > 0 {
-		in := l.idle[n-1]
-		l.idle = l.idle[:n-1]
-		l.mu.Unlock()
-		return in, nil
+	for i := len(l.idle) - 1; i >= 0; i-- {
+		if in := l.idle[i]; in.mem.Size() <= most {
+			l.idle = slices.Delete(l.idle, i, i+1)
+			l.mu.Unlock()
+			return in, nil
+		}
 	}
 	l.mu.Unlock()
 	in, err := l.e.newInstance(l)
@@ -192,9 +196,9 @@ func (l *loaded) get() (*instance, error) {
 func (l *loaded) put(in *instance) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.idle) >= l.e.o.Workers {
-		in.close()
-		return
+	if len(l.idle) >= l.e.o.Workers { // the one that was not used for longest goes
+		l.idle[0].close()
+		l.idle = slices.Delete(l.idle, 0, 1)
 	}
 	l.idle = append(l.idle, in)
 }
@@ -225,12 +229,18 @@ type Result struct {
 }
 
 // Call asks a hook. The caller holds a worker's slot. wall 0 is the limit's own.
-func (e *Engine) Call(c *Code, h waxwing.Hook, input []byte, at time.Time, seed string, wall time.Duration) (res Result) {
+func (e *Engine) Call(c *Code, h waxwing.Hook, input []byte, at time.Time, seed string, wall time.Duration) Result {
+	return e.callBy(c, h, input, at, seed, wall, time.Time{})
+}
+
+// callBy is Call that is done by then, where that is set: others' loads are not
+// waited for beyond it.
+func (e *Engine) callBy(c *Code, h waxwing.Hook, input []byte, at time.Time, seed string, wall time.Duration, by time.Time) (res Result) {
 	if len(input) > c.limits.Input {
 		res.Fault = &Fault{FaultInput, fmt.Sprintf("the input has %d bytes, at most %d are allowed", len(input), c.limits.Input)}
 		return res
 	}
-	l, err := e.load(c, time.Time{})
+	l, err := e.load(c, by)
 	if err != nil {
 		res.Fault = (&run{}).faultOf(err)
 		if err == ErrNotCompiled {
@@ -239,11 +249,15 @@ func (e *Engine) Call(c *Code, h waxwing.Hook, input []byte, at time.Time, seed 
 		return res
 	}
 	defer e.release(l)
+	if !by.IsZero() && !time.Now().Before(by) {
+		res.Fault = errBusy // loading took all of the time: nobody's fault
+		return res
+	}
 	home := l
 	if l.js != nil {
 		home = l.js
 	}
-	in, err := home.get()
+	in, err := home.get(l.snap.size)
 	if err != nil {
 		res.Fault = (&run{}).faultOf(err)
 		return res
@@ -259,6 +273,9 @@ func (e *Engine) Call(c *Code, h waxwing.Hook, input []byte, at time.Time, seed 
 		wall = c.limits.Wall
 	}
 	start := time.Now()
+	if !by.IsZero() {
+		wall = min(wall, by.Sub(start))
+	}
 	in.begin(r, c.limits.Fuel, wall)
 	out, err := in.ask(h, input)
 	res.Fuel, res.Log, res.Fault = in.used(), r.said(), r.faultOf(err)

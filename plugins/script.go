@@ -167,7 +167,7 @@ func (e *Engine) openScript(l *loaded) error {
 		return err
 	}
 	l.js, l.script = js, js.script
-	in, err := js.get()
+	in, err := js.get(js.snap.size)
 	if err != nil {
 		return err
 	}

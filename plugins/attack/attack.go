@@ -215,3 +215,11 @@ func Counter() []byte {
 	m.data = []byte(`{"subject":"?"}`)
 	return m.bytes()
 }
+
+// DataOutside is a module that passes every check and cannot be instantiated:
+// its data lies outside of its memory.
+func DataOutside() []byte {
+	m := plug(i64c(0))
+	m.data = bytes.Repeat([]byte{'x'}, 2<<16)
+	return m.bytes()
+}

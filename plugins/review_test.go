@@ -1,0 +1,130 @@
+package plugins
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins/attack"
+	"github.com/waxwinghq/waxwing/plugins/quickjs"
+)
+
+// A script that takes much memory must not cost another tenant's script its calls.
+func TestStateOfALargeScriptHarmsNoOther(t *testing.T) {
+	if _, err := quickjs.Module(); err != nil {
+		t.Skip(err)
+	}
+	e := engine(t, nil)
+	small := prepared(t, e, LangJS, []byte(`function personalise() { return {subject: "small"} }`))
+	large := prepared(t, e, LangJS, []byte(`var kept = new Uint8Array(6 << 20)
+function personalise() { return {subject: "large " + kept.length} }`))
+	later := prepared(t, e, LangJS, []byte(`function personalise() { return {subject: "later"} }`))
+	for i, c := range []*Code{small, large, small, large, later, small} {
+		if res := ask(e, c, waxwing.HookPersonalise, smallInput); res.Fault != nil {
+			t.Errorf("call %d: %v", i, res.Fault)
+		}
+	}
+}
+
+// reserved is how much address space the process has, in MiB.
+func reserved(t *testing.T) int {
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Skip(err)
+	}
+	var pages int
+	if _, err := fmt.Sscan(string(b), &pages); err != nil {
+		t.Fatal(err)
+	}
+	return pages * 4 >> 10
+}
+
+// A data segment outside of the memory makes the instance fail after its memory
+// was reserved.
+func TestAttacksFailedInstancesGiveTheirMemoryBack(t *testing.T) {
+	e := engine(t, nil)
+	body := attack.DataOutside()
+	c := prepared(t, e, LangC, body)
+	ask(e, c, waxwing.HookPersonalise, smallInput)
+	before := reserved(t)
+	for range 50 {
+		if res := ask(e, c, waxwing.HookPersonalise, smallInput); res.Fault == nil {
+			t.Fatal("it ran")
+		}
+	}
+	if after := reserved(t); after > before+100 {
+		t.Errorf("%d MiB before, %d after", before, after)
+	}
+}
+
+// A run may find that a canary fails while the step before is being recorded:
+// by then the version that it judged has been replaced by its next step.
+func TestWorseVersionsAreStoppedBetweenSteps(t *testing.T) {
+	s := newShelfStore()
+	h := host(t, s, nil)
+	if _, err := put(t, h, "p", oldVersion, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := put(t, h, "p", oldVersion+"\n// 2", false); err != nil {
+		t.Fatal(err)
+	}
+	p, err := h.find("acme", "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.changes.Lock()
+	defer h.changes.Unlock()
+	judged := p.slots.Load().candidate
+	h.promote(p, judged, -1)
+	p.trial.decided = true
+	h.end(p, judged, waxwing.PluginStopped, "it failed")
+	if v := s.state(2); v.State != waxwing.PluginStopped {
+		t.Errorf("the canary goes on: %+v, decided %v", v, p.trial.decided)
+	}
+}
+
+// Others' loads, one of which may initialise for long, cost an order no more
+// than its own time.
+func TestAttacksLoadsOfOthersAreNotWaitedForBeyondTheOrdersTime(t *testing.T) {
+	e := engine(t, nil)
+	c := prepared(t, e, LangC, attack.Says(`{"subject":"good"}`))
+	e.loading <- struct{}{}
+	began := time.Now()
+	res := e.callBy(c, waxwing.HookPersonalise, []byte(smallInput), moment, "order", 0, began.Add(20*time.Millisecond))
+	if took := time.Since(began); took > time.Second || res.Fault == nil || res.Fault.Kind != FaultBusy {
+		t.Errorf("%v after %s", res.Fault, took)
+	}
+	<-e.loading
+	if res := ask(e, c, waxwing.HookPersonalise, smallInput); res.Fault != nil {
+		t.Error(res.Fault)
+	}
+}
+
+// Orders that find no native code start one compilation, not one each.
+func TestAttacksOrdersStartOneCompilation(t *testing.T) {
+	e := engine(t, nil)
+	c, err := Prepare(manifestFor(t, LangC), attack.Says(`{"subject":"good"}`), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := NewHost(HostOptions{Engine: e})
+	v := &version{code: c}
+	e.cache.one.Lock()
+	before := runtime.NumGoroutine()
+	for range 100 {
+		h.compileAgain(v, moment)
+	}
+	after := runtime.NumGoroutine()
+	e.cache.one.Unlock()
+	h.work.Wait()
+	h.Close()
+	if after > before+1 {
+		t.Errorf("%d goroutines, then %d", before, after)
+	}
+	if res := ask(e, c, waxwing.HookPersonalise, smallInput); res.Fault != nil {
+		t.Error(res.Fault)
+	}
+}
