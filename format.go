@@ -26,6 +26,9 @@ type Format struct {
 	// Normalise turns the raw event into an Order. Errors are permanent: the
 	// event is quarantined with them; they hold no personal data.
 	Normalise func(topic string, raw []byte) (*Order, error)
+	// NormaliseWork is Normalise for a format that a plugin reads: it also writes
+	// the plugin's runs to w. Nil: Normalise is all there is.
+	NormaliseWork func(w *Work) (*Order, error)
 }
 
 // EventKey is what accepting needs to know of an event.

@@ -109,7 +109,11 @@ func normalise(f waxwing.Format, w *waxwing.Work) (o *waxwing.Order, err error) 
 			o, err = nil, fmt.Errorf("format %s cannot read this event (internal error)", f.Name)
 		}
 	}()
-	o, err = f.Normalise(w.Topic, w.Raw)
+	if f.NormaliseWork != nil {
+		o, err = f.NormaliseWork(w)
+	} else {
+		o, err = f.Normalise(w.Topic, w.Raw)
+	}
 	if err == nil {
 		o.Shop = w.Shop
 	}

@@ -157,8 +157,8 @@ func (h *Host) Ask(t waxwing.TenantID, id waxwing.ID, q *Question, hooks []waxwi
 	personal := &waxwing.Personal{}
 	said := false
 	for _, hook := range hooks {
-		if !s.hooks[hook] {
-			continue
+		if !s.hooks[hook] || hook == waxwing.HookNormalise {
+			continue // an order that is here was normalised
 		}
 		for _, p := range s.plugins {
 			ans := a.askPlugin(p, hook)

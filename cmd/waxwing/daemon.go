@@ -120,7 +120,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 	parts := pipeline.Parts{Config: d.cfg, Ledger: d.ledger, Formats: formats(), Composer: d.composer,
 		Providers: map[string]pipeline.Provider{}, Enrichers: map[string]pipeline.Enricher{}, Clock: x.Clock, Log: d.log,
 		Plugins: d.workshop, Wrap: x.Wrap, NoSweeper: x.NoSweeper}
-	maps.Copy(parts.Formats, pluginFormats(d.cfg, d.workshop.normalise, parts.Formats["generic"]))
+	maps.Copy(parts.Formats, d.workshop.pluginFormats(d.cfg, parts.Formats["generic"]))
 	for n, p := range d.providers {
 		parts.Providers[n] = p
 	}

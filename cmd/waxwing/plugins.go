@@ -192,7 +192,7 @@ func (x *composer) tongue(t waxwing.TenantID, o *waxwing.Order) string {
 
 // pluginFormats are the shops that a plugin normalises: each is a format of its
 // own, since its settings say where the order's id stands.
-func pluginFormats(c *config.Config, normalise func(t waxwing.TenantID, shop waxwing.ShopID, plugin, topic string, raw []byte) ([]byte, error), generic waxwing.Format) map[string]waxwing.Format {
+func (w *workshop) pluginFormats(c *config.Config, generic waxwing.Format) map[string]waxwing.Format {
 	out := map[string]waxwing.Format{}
 	for name, t := range c.Tenants {
 		for store, s := range t.Shops {
@@ -201,23 +201,23 @@ func pluginFormats(c *config.Config, normalise func(t waxwing.TenantID, shop wax
 			}
 			f := shop.Foreign(s.OrderID, s.UpdatedAt, s.Signature)
 			f.Name = config.FormatOf(name, store, "plugin")
+			read := func(topic string, raw []byte, at time.Time, seed string) (*waxwing.Order, []waxwing.Run, error) {
+				q := &plugins.Question{Shop: waxwing.ShopID(store), Topic: topic, Raw: raw, At: at, Seed: seed}
+				b, runs, err := w.host.Normalise(waxwing.TenantID(name), s.Plugin, q)
+				if err != nil {
+					return nil, runs, waxwing.Permanent(err)
+				}
+				o, err := foreignOrder(s, &f, topic, raw, b, generic)
+				return o, runs, err
+			}
 			f.Normalise = func(topic string, raw []byte) (*waxwing.Order, error) {
-				b, err := normalise(waxwing.TenantID(name), waxwing.ShopID(store), s.Plugin, topic, raw)
-				if err != nil {
-					return nil, waxwing.Permanent(err)
-				}
-				if string(bytes.TrimSpace(b)) == "{}" {
-					return nil, waxwing.Permanent(fmt.Errorf("the plugin %s says that the event is no order", s.Plugin))
-				}
-				o, err := generic.Normalise("", b)
-				if err != nil {
-					return nil, fmt.Errorf("what the plugin %s made is no order: %w", s.Plugin, err)
-				}
-				if key, err := f.Key(topic, raw); err != nil || key.OrderID != o.ID {
-					return nil, waxwing.Permanent(fmt.Errorf("the plugin %s gave another order's id than the event has at %s", s.Plugin, s.OrderID))
-				}
-				o.Format = "plugin"
-				return o, nil
+				o, _, err := read(topic, raw, someDay, name+"/"+store)
+				return o, err
+			}
+			f.NormaliseWork = func(work *waxwing.Work) (*waxwing.Order, error) {
+				o, runs, err := read(work.Topic, work.Raw, work.Created, seedOf(work))
+				work.Runs = append(work.Runs, runs...)
+				return o, err
 			}
 			out[f.Name] = f
 		}
@@ -225,19 +225,24 @@ func pluginFormats(c *config.Config, normalise func(t waxwing.TenantID, shop wax
 	return out
 }
 
-// normalise asks a plugin for the order of one event. It has no work beside it
-// whose runs it could record: what a normaliser does stands in its order.
-func (w *workshop) normalise(t waxwing.TenantID, shop waxwing.ShopID, plugin, topic string, raw []byte) ([]byte, error) {
-	if w == nil || w.host == nil {
-		return nil, errors.New("plugins are off here")
-	}
-	q := &plugins.Question{Shop: shop, Topic: topic, Raw: raw, At: eventTime(raw), Seed: string(t) + "/" + string(shop)}
-	b, _, err := w.host.Normalise(t, plugin, q)
-	return b, err
-}
+// someDay is a normaliser's clock where an event is looked at outside of its
+// confirmation's work.
+var someDay = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// eventTime is the clock of a normaliser: fixed, so that the same event always
-// comes to the same order.
-func eventTime([]byte) time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
+// foreignOrder judges what a plugin made of an event.
+func foreignOrder(s config.Shop, f *waxwing.Format, topic string, raw, made []byte, generic waxwing.Format) (*waxwing.Order, error) {
+	if string(bytes.TrimSpace(made)) == "{}" {
+		return nil, waxwing.Permanent(fmt.Errorf("the plugin %s says that the event is no order", s.Plugin))
+	}
+	o, err := generic.Normalise("", made)
+	if err != nil {
+		return nil, fmt.Errorf("what the plugin %s made is no order: %w", s.Plugin, err)
+	}
+	if key, err := f.Key(topic, raw); err != nil || key.OrderID != o.ID {
+		return nil, waxwing.Permanent(fmt.Errorf("the plugin %s gave another order's id than the event has at %s", s.Plugin, s.OrderID))
+	}
+	o.Format = "plugin"
+	return o, nil
+}
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
