@@ -1,8 +1,6 @@
 package shop
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -35,19 +33,7 @@ func signedEither(h http.Header, header string, raw []byte, secrets []waxwing.Se
 	if err != nil {
 		want, err = base64.StdEncoding.DecodeString(sign)
 	}
-	if err != nil || len(want) != sha256.Size {
-		return false
-	}
-	ok := false
-	for _, s := range secrets {
-		if s == "" {
-			continue
-		}
-		mac := hmac.New(sha256.New, []byte(s.Reveal()))
-		mac.Write(raw)
-		ok = hmac.Equal(mac.Sum(nil), want) || ok
-	}
-	return ok
+	return err == nil && signedAs(want, raw, secrets)
 }
 
 func foreignKey(orderID, updatedAt string, raw []byte) (k waxwing.EventKey, err error) {
