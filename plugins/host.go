@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -139,7 +138,8 @@ type asking struct {
 	refused  bool // no slot was to be had
 	runs     []waxwing.Run
 	notes    []string
-	share    int // of 100, by the order
+	last     string // the kind of the last fault of a version that serves
+	share    int    // of 100, by the order
 }
 
 // Ask asks the tenant's plugins about an order, hook by hook, and puts what
@@ -340,6 +340,7 @@ func (a *asking) leave() {
 
 func (a *asking) note(p *plugin, h waxwing.Hook, kind, role string) {
 	if role != "shadow" {
+		a.last = kind
 		a.notes = append(a.notes, fmt.Sprintf("plugin: %s.%s was left out (%s)", p.name, h, kind))
 	}
 }
@@ -355,7 +356,8 @@ func (a *asking) record(v *version, h waxwing.Hook, role string, input, output [
 
 // Normalise asks a tenant's plugin for the generic order of an event that no
 // format of ours reads. Its failure is the event's: it is quarantined until the
-// plugin is mended.
+// plugin is mended. Where it was not asked at all, for want of a worker or of its
+// native code or while it rests, the error is ErrUnavailable: try again.
 func (h *Host) Normalise(t waxwing.TenantID, name string, q *Question) ([]byte, []waxwing.Run, error) {
 	s := h.shelf(t)
 	if s == nil {
@@ -371,11 +373,11 @@ func (h *Host) Normalise(t waxwing.TenantID, name string, q *Question) ([]byte, 
 	if ans := a.askPlugin(s.plugins[i], waxwing.HookNormalise); ans != nil {
 		return ans.Order, a.runs, nil
 	}
-	why := "it serves nothing yet"
-	if n := len(a.runs); n > 0 && a.runs[n-1].Fault != "" {
-		why, _, _ = strings.Cut(a.runs[n-1].Fault, ":") // the text may quote the event, and reasons stand in the trail
-	} else if len(a.notes) > 0 {
-		why = a.notes[0]
+	switch a.last { // not the fault's text: it may quote the event, and reasons stand in the trail
+	case "":
+		return nil, a.runs, fmt.Errorf("the plugin %s could not read the event: it serves nothing yet", name)
+	case FaultBusy, FaultOff, FaultHost:
+		return nil, a.runs, fmt.Errorf("the plugin %s could not read the event now (%s): %w", name, a.last, waxwing.ErrUnavailable)
 	}
-	return nil, a.runs, fmt.Errorf("the plugin %s could not read the event: %s", name, why)
+	return nil, a.runs, fmt.Errorf("the plugin %s could not read the event: %s", name, a.last)
 }

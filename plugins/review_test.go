@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -126,5 +127,28 @@ func TestAttacksOrdersStartOneCompilation(t *testing.T) {
 	}
 	if res := ask(e, c, waxwing.HookPersonalise, smallInput); res.Fault != nil {
 		t.Error(res.Fault)
+	}
+}
+
+// A worker that others hold is no reason to quarantine an order.
+func TestStateOfAnEventThatNoWorkerWasFreeFor(t *testing.T) {
+	h := host(t, newShelfStore(), func(o *HostOptions) { o.Engine.o.Limits.Order = 20 * time.Millisecond })
+	m := `{"name":"n","version":"1","lang":"js","hooks":["normalise"]}`
+	u := &Upload{Tenant: "acme", Name: "n", Manifest: []byte(m), Code: []byte(`function normalise(x) { throw new Error("no") }`), Now: true}
+	if _, err := h.Put(t.Context(), u); errors.Is(err, quickjs.ErrOff) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	q := &Question{Shop: "main", Topic: "orders", Raw: []byte(`{}`), At: moment, Seed: "acme/main"}
+	if _, _, err := h.Normalise("acme", "n", q); err == nil || errors.Is(err, waxwing.ErrUnavailable) {
+		t.Errorf("its own fault: %v", err)
+	}
+	w := h.o.Engine.workers
+	w.mu.Lock()
+	w.free = 0
+	w.mu.Unlock()
+	if _, _, err := h.Normalise("acme", "n", q); !errors.Is(err, waxwing.ErrUnavailable) {
+		t.Errorf("no worker: %v", err)
 	}
 }

@@ -202,6 +202,9 @@ func pluginFormats(c *config.Config, normalise func(t waxwing.TenantID, shop wax
 			f.Name = config.FormatOf(name, store, "plugin")
 			f.Normalise = func(topic string, raw []byte) (*waxwing.Order, error) {
 				b, err := normalise(waxwing.TenantID(name), waxwing.ShopID(store), s.Plugin, topic, raw)
+				if errors.Is(err, waxwing.ErrUnavailable) {
+					return nil, err
+				}
 				if err != nil {
 					return nil, waxwing.Permanent(err)
 				}
