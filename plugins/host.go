@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -166,7 +167,7 @@ func (h *Host) Ask(t waxwing.TenantID, id waxwing.ID, q *Question, hooks []waxwi
 				continue
 			}
 			if hook == waxwing.HookFilter {
-				if r = rulingOf(p.name, ans); r != (Ruling{}) {
+				if r = rulingOf(p.name, ans, q.Order); r != (Ruling{}) {
 					return r, a.runs, a.notes
 				}
 				continue
@@ -180,14 +181,43 @@ func (h *Host) Ask(t waxwing.TenantID, id waxwing.ID, q *Question, hooks []waxwi
 	return r, a.runs, a.notes
 }
 
-func rulingOf(name string, a *Answer) Ruling {
+func rulingOf(name string, a *Answer, o *waxwing.Order) Ruling {
+	reason := "plugin " + name + ": " + a.Reason
+	if quotes(a.Reason, o) {
+		reason = "plugin " + name + ": its reason quotes the customer; see its run"
+	}
 	switch a.Action {
 	case "hold":
-		return Ruling{Hold: "plugin " + name + ": " + a.Reason}
+		return Ruling{Hold: reason}
 	case "drop":
-		return Ruling{Drop: "plugin " + name + ": " + a.Reason}
+		return Ruling{Drop: reason}
 	}
 	return Ruling{}
+}
+
+// quotes reports whether a text holds what can tell who ordered. Reasons stand
+// in the trail, which no erasure reaches.
+func quotes(text string, o *waxwing.Order) bool {
+	if o == nil {
+		return false
+	}
+	text = strings.ToLower(text)
+	has := func(parts ...string) bool {
+		return slices.ContainsFunc(parts, func(s string) bool {
+			s = strings.ToLower(strings.TrimSpace(s))
+			return len(s) > 2 && strings.Contains(text, s)
+		})
+	}
+	c := &o.Customer
+	if strings.Contains(text, "@") || has(c.Email, c.Phone, c.LastName, c.FirstName, o.Note) {
+		return true
+	}
+	for _, a := range []*waxwing.Address{o.Billing, o.Shipping} {
+		if a != nil && (has(a.Name, a.Phone) || has(a.Lines...)) {
+			return true
+		}
+	}
+	return false
 }
 
 // apply adds an answer to what was said before: of two subjects the later

@@ -152,3 +152,32 @@ func TestStateOfAnEventThatNoWorkerWasFreeFor(t *testing.T) {
 		t.Errorf("no worker: %v", err)
 	}
 }
+
+func TestStateOfOneModuleInTwoLanguages(t *testing.T) {
+	e := engine(t, nil)
+	body := attack.Says(`{"subject":"good"}`)
+	for _, lang := range []string{LangGo, LangC, LangGo} {
+		c := prepared(t, e, lang, body)
+		if res := ask(e, c, waxwing.HookPersonalise, smallInput); res.Fault != nil {
+			t.Fatal(res.Fault)
+		}
+		if l := e.loaded[c.key()]; l == nil || l.code.pages != c.pages {
+			t.Errorf("%s runs by another's limits", lang)
+		}
+	}
+	e.Forget(prepared(t, e, LangC, body).Hash)
+	if n, m := e.Usage(); n != 0 || m != 0 {
+		t.Errorf("%d bytes, %d modules are left", n, m)
+	}
+}
+
+func TestReasonsQuoteNobody(t *testing.T) {
+	o := &waxwing.Order{Customer: waxwing.Customer{Email: "ada@example.org", LastName: "Lovelace"}, Shipping: &waxwing.Address{Lines: []string{"12 St James's Square"}}}
+	for reason, open := range map[string]bool{"over 500 EUR": true, "a VIP": true, "hold ADA@example.org": false, "for Mrs LOVELACE": false,
+		"goes to 12 st james's square": false} {
+		r := rulingOf("p", &Answer{Action: "hold", Reason: reason}, o)
+		if got := r.Hold == "plugin p: "+reason; got != open {
+			t.Errorf("%q became %q", reason, r.Hold)
+		}
+	}
+}
