@@ -57,6 +57,9 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 		w = &own
 	}
 	o, err := normalise(f, w)
+	if errors.Is(err, waxwing.ErrUnavailable) {
+		return err // a plugin that could not be asked now: the sweeper tries again
+	}
 	if err != nil {
 		return x.p.Ledger.Quarantine(w, err.Error())
 	}

@@ -128,6 +128,10 @@ type Code struct {
 	pages  uint32
 }
 
+// key tells loaded code apart. Languages have limits of their own: one tenant's
+// module must not run by those that another gave the same bytes.
+func (c *Code) key() string { return c.Lang + " " + c.Hash }
+
 // Usage says how much memory loaded plugins hold, and how many there are.
 func (e *Engine) Usage() (bytes int64, modules int) {
 	e.mu.Lock()
@@ -167,7 +171,7 @@ func (e *Engine) script(*Code) (*Code, error) {
 // load gives the loaded code, counting a use of it that release ends. It waits
 // for others' loads until wait at most, where that is set.
 func (e *Engine) load(c *Code, wait time.Time) (*loaded, error) {
-	if l := e.take(c.Hash); l != nil {
+	if l := e.take(c.key()); l != nil {
 		return l, nil
 	}
 	var late <-chan time.Time
@@ -182,7 +186,7 @@ func (e *Engine) load(c *Code, wait time.Time) (*loaded, error) {
 		return nil, errBusy
 	}
 	defer func() { <-e.loading }()
-	if l := e.take(c.Hash); l != nil { // while we waited
+	if l := e.take(c.key()); l != nil { // while we waited
 		return l, nil
 	}
 	l, err := e.open(c)
@@ -191,17 +195,17 @@ func (e *Engine) load(c *Code, wait time.Time) (*loaded, error) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.loaded[c.Hash] = l
+	e.loaded[c.key()] = l
 	l.uses, l.at = 1, e.tick
 	e.bytes += l.bytes
 	e.evict()
 	return l, nil
 }
 
-func (e *Engine) take(hash string) *loaded {
+func (e *Engine) take(key string) *loaded {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	l := e.loaded[hash]
+	l := e.loaded[key]
 	if l != nil {
 		e.tick++
 		l.uses++
@@ -214,11 +218,11 @@ func (e *Engine) release(l *loaded) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	l.uses--
-	if n := l.size(); n != l.bytes && e.loaded[l.code.Hash] == l {
+	if n := l.size(); n != l.bytes && e.loaded[l.code.key()] == l {
 		e.bytes += n - l.bytes
 		l.bytes = n
 	}
-	if e.loaded[l.code.Hash] != l && l.uses == 0 {
+	if e.loaded[l.code.key()] != l && l.uses == 0 {
 		l.close() // it was evicted while it ran
 	}
 	e.evict()
@@ -237,7 +241,7 @@ func (e *Engine) evict() {
 		if oldest == nil {
 			return
 		}
-		delete(e.loaded, oldest.code.Hash)
+		delete(e.loaded, oldest.code.key())
 		e.bytes -= oldest.bytes
 		oldest.close()
 	}
@@ -247,8 +251,11 @@ func (e *Engine) evict() {
 func (e *Engine) Forget(hash string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if l := e.loaded[hash]; l != nil {
-		delete(e.loaded, hash)
+	for key, l := range e.loaded {
+		if l.code.Hash != hash {
+			continue
+		}
+		delete(e.loaded, key)
 		e.bytes -= l.bytes
 		if l.uses == 0 {
 			l.close()

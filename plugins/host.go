@@ -139,7 +139,8 @@ type asking struct {
 	refused  bool // no slot was to be had
 	runs     []waxwing.Run
 	notes    []string
-	share    int // of 100, by the order
+	last     string // the kind of the last fault of a version that serves
+	share    int    // of 100, by the order
 }
 
 // Ask asks the tenant's plugins about an order, hook by hook, and puts what
@@ -166,7 +167,7 @@ func (h *Host) Ask(t waxwing.TenantID, id waxwing.ID, q *Question, hooks []waxwi
 				continue
 			}
 			if hook == waxwing.HookFilter {
-				if r = rulingOf(p.name, ans); r != (Ruling{}) {
+				if r = rulingOf(p.name, ans, q.Order); r != (Ruling{}) {
 					return r, a.runs, a.notes
 				}
 				continue
@@ -180,14 +181,43 @@ func (h *Host) Ask(t waxwing.TenantID, id waxwing.ID, q *Question, hooks []waxwi
 	return r, a.runs, a.notes
 }
 
-func rulingOf(name string, a *Answer) Ruling {
+func rulingOf(name string, a *Answer, o *waxwing.Order) Ruling {
+	reason := "plugin " + name + ": " + a.Reason
+	if quotes(a.Reason, o) {
+		reason = "plugin " + name + ": its reason quotes the customer; see its run"
+	}
 	switch a.Action {
 	case "hold":
-		return Ruling{Hold: "plugin " + name + ": " + a.Reason}
+		return Ruling{Hold: reason}
 	case "drop":
-		return Ruling{Drop: "plugin " + name + ": " + a.Reason}
+		return Ruling{Drop: reason}
 	}
 	return Ruling{}
+}
+
+// quotes reports whether a text holds what can tell who ordered. Reasons stand
+// in the trail, which no erasure reaches.
+func quotes(text string, o *waxwing.Order) bool {
+	if o == nil {
+		return false
+	}
+	text = strings.ToLower(text)
+	has := func(parts ...string) bool {
+		return slices.ContainsFunc(parts, func(s string) bool {
+			s = strings.ToLower(strings.TrimSpace(s))
+			return len(s) > 2 && strings.Contains(text, s)
+		})
+	}
+	c := &o.Customer
+	if strings.Contains(text, "@") || has(c.Email, c.Phone, c.LastName, c.FirstName, o.Note) {
+		return true
+	}
+	for _, a := range []*waxwing.Address{o.Billing, o.Shipping} {
+		if a != nil && (has(a.Name, a.Phone) || has(a.Lines...)) {
+			return true
+		}
+	}
+	return false
 }
 
 // apply adds an answer to what was said before: of two subjects the later
@@ -340,6 +370,7 @@ func (a *asking) leave() {
 
 func (a *asking) note(p *plugin, h waxwing.Hook, kind, role string) {
 	if role != "shadow" {
+		a.last = kind
 		a.notes = append(a.notes, fmt.Sprintf("plugin: %s.%s was left out (%s)", p.name, h, kind))
 	}
 }
@@ -355,7 +386,8 @@ func (a *asking) record(v *version, h waxwing.Hook, role string, input, output [
 
 // Normalise asks a tenant's plugin for the generic order of an event that no
 // format of ours reads. Its failure is the event's: it is quarantined until the
-// plugin is mended.
+// plugin is mended. Where it was not asked at all, for want of a worker or of its
+// native code or while it rests, the error is ErrUnavailable: try again.
 func (h *Host) Normalise(t waxwing.TenantID, name string, q *Question) ([]byte, []waxwing.Run, error) {
 	s := h.shelf(t)
 	if s == nil {
@@ -371,11 +403,11 @@ func (h *Host) Normalise(t waxwing.TenantID, name string, q *Question) ([]byte, 
 	if ans := a.askPlugin(s.plugins[i], waxwing.HookNormalise); ans != nil {
 		return ans.Order, a.runs, nil
 	}
-	why := "it serves nothing yet"
-	if n := len(a.runs); n > 0 && a.runs[n-1].Fault != "" {
-		why, _, _ = strings.Cut(a.runs[n-1].Fault, ":") // the text may quote the event, and reasons stand in the trail
-	} else if len(a.notes) > 0 {
-		why = a.notes[0]
+	switch a.last { // not the fault's text: it may quote the event, and reasons stand in the trail
+	case "":
+		return nil, a.runs, fmt.Errorf("the plugin %s could not read the event: it serves nothing yet", name)
+	case FaultBusy, FaultOff, FaultHost:
+		return nil, a.runs, fmt.Errorf("the plugin %s could not read the event now (%s): %w", name, a.last, waxwing.ErrUnavailable)
 	}
-	return nil, a.runs, fmt.Errorf("the plugin %s could not read the event: %s", name, why)
+	return nil, a.runs, fmt.Errorf("the plugin %s could not read the event: %s", name, a.last)
 }

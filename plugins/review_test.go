@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -126,5 +127,57 @@ func TestAttacksOrdersStartOneCompilation(t *testing.T) {
 	}
 	if res := ask(e, c, waxwing.HookPersonalise, smallInput); res.Fault != nil {
 		t.Error(res.Fault)
+	}
+}
+
+// A worker that others hold is no reason to quarantine an order.
+func TestStateOfAnEventThatNoWorkerWasFreeFor(t *testing.T) {
+	h := host(t, newShelfStore(), func(o *HostOptions) { o.Engine.o.Limits.Order = 20 * time.Millisecond })
+	m := `{"name":"n","version":"1","lang":"js","hooks":["normalise"]}`
+	u := &Upload{Tenant: "acme", Name: "n", Manifest: []byte(m), Code: []byte(`function normalise(x) { throw new Error("no") }`), Now: true}
+	if _, err := h.Put(t.Context(), u); errors.Is(err, quickjs.ErrOff) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	q := &Question{Shop: "main", Topic: "orders", Raw: []byte(`{}`), At: moment, Seed: "acme/main"}
+	if _, _, err := h.Normalise("acme", "n", q); err == nil || errors.Is(err, waxwing.ErrUnavailable) {
+		t.Errorf("its own fault: %v", err)
+	}
+	w := h.o.Engine.workers
+	w.mu.Lock()
+	w.free = 0
+	w.mu.Unlock()
+	if _, _, err := h.Normalise("acme", "n", q); !errors.Is(err, waxwing.ErrUnavailable) {
+		t.Errorf("no worker: %v", err)
+	}
+}
+
+func TestStateOfOneModuleInTwoLanguages(t *testing.T) {
+	e := engine(t, nil)
+	body := attack.Says(`{"subject":"good"}`)
+	for _, lang := range []string{LangGo, LangC, LangGo} {
+		c := prepared(t, e, lang, body)
+		if res := ask(e, c, waxwing.HookPersonalise, smallInput); res.Fault != nil {
+			t.Fatal(res.Fault)
+		}
+		if l := e.loaded[c.key()]; l == nil || l.code.pages != c.pages {
+			t.Errorf("%s runs by another's limits", lang)
+		}
+	}
+	e.Forget(prepared(t, e, LangC, body).Hash)
+	if n, m := e.Usage(); n != 0 || m != 0 {
+		t.Errorf("%d bytes, %d modules are left", n, m)
+	}
+}
+
+func TestReasonsQuoteNobody(t *testing.T) {
+	o := &waxwing.Order{Customer: waxwing.Customer{Email: "ada@example.org", LastName: "Lovelace"}, Shipping: &waxwing.Address{Lines: []string{"12 St James's Square"}}}
+	for reason, open := range map[string]bool{"over 500 EUR": true, "a VIP": true, "hold ADA@example.org": false, "for Mrs LOVELACE": false,
+		"goes to 12 st james's square": false} {
+		r := rulingOf("p", &Answer{Action: "hold", Reason: reason}, o)
+		if got := r.Hold == "plugin p: "+reason; got != open {
+			t.Errorf("%q became %q", reason, r.Hold)
+		}
 	}
 }

@@ -204,7 +204,10 @@ func (w *workshop) pluginFormats(c *config.Config, generic waxwing.Format) map[s
 			read := func(topic string, raw []byte, at time.Time, seed string) (*waxwing.Order, []waxwing.Run, error) {
 				q := &plugins.Question{Shop: waxwing.ShopID(store), Topic: topic, Raw: raw, At: at, Seed: seed}
 				b, runs, err := w.host.Normalise(waxwing.TenantID(name), s.Plugin, q)
-				if err != nil {
+				switch {
+				case errors.Is(err, waxwing.ErrUnavailable): // tried again
+					return nil, runs, err
+				case err != nil:
 					return nil, runs, waxwing.Permanent(err)
 				}
 				o, err := foreignOrder(s, &f, topic, raw, b, generic)
