@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/plugins/attack"
@@ -160,5 +161,53 @@ func TestCacheIsSealed(t *testing.T) {
 	}
 	if st, err := os.Stat(filepath.Dir(filepath.Dir(native[0]))); err != nil || st.Mode().Perm() != 0o700 {
 		t.Error(st.Mode(), err)
+	}
+}
+
+func TestGrowthIsTakenBack(t *testing.T) {
+	e := engine(t, nil)
+	c := prepared(t, e, LangC, attack.Grower())
+	for range 80 { // more than the limit has pages
+		if res := ask(e, c, waxwing.HookPersonalise, smallInput); string(res.Output) != `{"subject":"3"}` {
+			t.Fatalf("%v %s", res.Fault, res.Output)
+		}
+	}
+}
+
+// TestPanicOfOurs: a fault in a host function ends the call, not the daemon.
+func TestPanicOfOurs(t *testing.T) {
+	e := engine(t, nil)
+	c := prepared(t, e, LangC, attack.Running()["endless loop"].Body)
+	l, err := e.load(c, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.release(l)
+	in, err := l.get(l.snap.size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.close()
+	in.run = nil // yield will fall over it
+	if err := in.call(exportOf(waxwing.HookPersonalise), []uint64{0, 0}); err == nil {
+		t.Fatal("it went through")
+	}
+}
+
+func TestCodeSwappedInTheStore(t *testing.T) {
+	s := newShelfStore()
+	h := host(t, s, nil)
+	manifest := []byte(`{"name":"p","version":"1","lang":"c","hooks":["personalise"]}`)
+	v, err := h.Put(t.Context(), &Upload{Tenant: "acme", Name: "p", Manifest: manifest, Code: attack.Says(`{"subject":"good"}`), Now: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.modules[v.Hash] = attack.Says(`{"subject":"evil"}`)
+	again := host(t, s, nil)
+	if err := again.Restore("acme"); err != nil {
+		t.Fatal(err)
+	}
+	if got := sell(again, 1); got != "" {
+		t.Errorf("swapped code said %q", got)
 	}
 }

@@ -223,3 +223,11 @@ func DataOutside() []byte {
 	m.data = bytes.Repeat([]byte{'x'}, 2<<16)
 	return m.bytes()
 }
+
+// Grower is a module that grows its memory at each call and says how many pages
+// it has: the same for ever where growth is taken back.
+func Grower() []byte {
+	m := plug(cat(i32c(1), []byte{0x40, 0, 0x1a}, i32c(1036), []byte{0x3f, 0}, i32c(48), []byte{0x6a, 0x3a, 0, 0}, i64c(1024<<32|15)))
+	m.data = []byte(`{"subject":"?"}`)
+	return m.bytes()
+}
