@@ -111,7 +111,11 @@ func (h *Host) begin(u *Upload, v *version, rec waxwing.PluginVersion, refusal e
 			next.candidate = v
 		}
 	}
-	if err := h.o.Store.SavePlugins(append(changed, rec), u.Code); err != nil {
+	code := u.Code
+	if refusal != nil {
+		code = nil // or refused uploads, which cost their author nothing, fill the disk of all
+	}
+	if err := h.o.Store.SavePlugins(append(changed, rec), code); err != nil {
 		return rec, err
 	}
 	if refusal != nil {
@@ -379,6 +383,22 @@ func (h *Host) Serves(t waxwing.TenantID, name string, manifest, code []byte) bo
 	}
 	a := p.slots.Load().active
 	return a != nil && a.rec.Hash == hex.EncodeToString(sha(code)) && string(a.rec.Manifest) == string(manifest)
+}
+
+// RolledBack reports whether exactly this was the newest version and was rolled
+// back: it comes again as another version, or not at all.
+func (h *Host) RolledBack(t waxwing.TenantID, name string, manifest, code []byte) bool {
+	all, err := h.o.Store.PluginVersions(t)
+	if err != nil {
+		return false
+	}
+	var newest waxwing.PluginVersion
+	for _, v := range all {
+		if v.Plugin == name && v.No > newest.No {
+			newest = v
+		}
+	}
+	return newest.State == waxwing.PluginRolled && newest.Hash == hex.EncodeToString(sha(code)) && string(newest.Manifest) == string(manifest)
 }
 
 // Active reports whether a version of the plugin serves.

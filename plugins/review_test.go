@@ -181,3 +181,31 @@ func TestReasonsQuoteNobody(t *testing.T) {
 		}
 	}
 }
+
+func TestRollBackIsKnownAfterARestart(t *testing.T) {
+	s := newShelfStore()
+	h := host(t, s, nil)
+	m, code := []byte(`{"name":"p","version":"1","lang":"c","hooks":["personalise"]}`), attack.Says(`{"subject":"good"}`)
+	if _, err := h.Put(t.Context(), &Upload{Tenant: "acme", Name: "p", Manifest: m, Code: code, Now: true}); err != nil {
+		t.Fatal(err)
+	}
+	if h.RolledBack("acme", "p", m, code) {
+		t.Error("it serves")
+	}
+	if _, err := h.RollBack("acme", "p"); err != nil {
+		t.Fatal(err)
+	}
+	if again := NewHost(h.o); !again.RolledBack("acme", "p", m, code) || again.RolledBack("acme", "p", m, code[1:]) {
+		t.Error("what was rolled back is not known")
+	}
+}
+
+func TestAttacksRefusedCodeIsNotKept(t *testing.T) {
+	s := newShelfStore()
+	h := host(t, s, nil)
+	m := []byte(`{"name":"p","version":"1","lang":"c","hooks":["personalise"]}`)
+	v, err := h.Put(t.Context(), &Upload{Tenant: "acme", Name: "p", Manifest: m, Code: []byte("no module")})
+	if !waxwing.IsPermanent(err) || v.State != waxwing.PluginRefused || len(s.versions) != 1 || len(s.modules) != 0 {
+		t.Errorf("%v %v, %d versions, %d modules", v.State, err, len(s.versions), len(s.modules))
+	}
+}

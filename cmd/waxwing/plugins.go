@@ -115,6 +115,9 @@ func (w *workshop) putFile(ctx context.Context, t waxwing.TenantID, name string,
 	if w.host.Serves(t, name, u.Manifest, u.Code) {
 		return nil
 	}
+	if w.host.RolledBack(t, name, u.Manifest, u.Code) {
+		return errors.New("it was rolled back: put another version of it")
+	}
 	_, err = w.host.Put(ctx, u)
 	return err
 }
