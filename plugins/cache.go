@@ -60,6 +60,13 @@ func openCache(dir string, key []byte, child []string, log *slog.Logger) (*cache
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("plugin cache: %w", err)
 	}
+	left, err := filepath.Glob(filepath.Join(dir, "compile-*")) // of a daemon that was killed
+	if err != nil {
+		return nil, fmt.Errorf("plugin cache: %w", err)
+	}
+	for _, d := range left {
+		_ = os.RemoveAll(d) // it takes room, no more
+	}
 	return &cache{dir: dir, key: key, child: child, log: log}, nil
 }
 

@@ -19,7 +19,12 @@ type Fixture struct {
 	Output json.RawMessage `json:"output,omitempty"` // none: any that passes
 }
 
-const maxFixtures = 100
+const (
+	maxFixtures = 100
+	// fixtureFuel is for all of them together: the interpreter takes thirty times
+	// the compiler's time for it, while other uploads wait.
+	fixtureFuel = 200_000_000
+)
 
 // ParseFixture reads one fixture strictly.
 func ParseFixture(b []byte) (Fixture, error) {
@@ -111,6 +116,7 @@ func Try(ctx context.Context, e *Engine, m *Manifest, c *Code, fixtures []Fixtur
 		return err
 	}
 	defer func() { _ = oracle.Close() }()
+	spent := int64(0)
 	for i := range fixtures {
 		f := &fixtures[i]
 		if ctx.Err() != nil {
@@ -122,6 +128,9 @@ func Try(ctx context.Context, e *Engine, m *Manifest, c *Code, fixtures []Fixtur
 		a, err := f.Run(e, c, 10*c.limits.Wall) // an upload must not fail because the machine is busy
 		if err != nil && strict {
 			return waxwing.Permanent(err)
+		}
+		if spent += a.Fuel; spent > fixtureFuel {
+			return waxwing.Permanent(fmt.Errorf("the fixtures together use more than %d fuel: send fewer or smaller ones", fixtureFuel))
 		}
 		if c.Lang == LangJS {
 			continue // the engine is ours and the same for all

@@ -176,7 +176,9 @@ func (h *Host) reshelve(p *plugin) {
 	if old := h.shelf(p.tenant); old != nil {
 		n.plugins = slices.DeleteFunc(slices.Clone(old.plugins), func(o *plugin) bool { return o.name == p.name })
 	}
-	n.plugins = append(n.plugins, p)
+	if *p.slots.Load() != (slots{}) { // withdrawn: its orders need not pay for it
+		n.plugins = append(n.plugins, p)
+	}
 	slices.SortFunc(n.plugins, func(a, b *plugin) int {
 		if a.name < b.name {
 			return -1

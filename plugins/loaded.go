@@ -268,7 +268,7 @@ func (e *Engine) callBy(c *Code, h waxwing.Hook, input []byte, at time.Time, see
 		return res
 	}
 	in.owner = l
-	r := &run{at: at, seed: seed + "\x00" + c.Hash, limits: &c.limits}
+	r := &run{at: at, seed: seed + "|" + c.Hash, limits: &c.limits}
 	if wall <= 0 {
 		wall = c.limits.Wall
 	}

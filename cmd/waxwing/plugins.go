@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -24,6 +25,7 @@ type workshop struct {
 	engine   *plugins.Engine
 	host     *plugins.Host
 	composer *composer
+	filesPut atomic.Bool // the configuration's files have been put
 }
 
 // compileChild is the hidden command that compiles plugins apart from the daemon.
@@ -89,6 +91,7 @@ func (w *workshop) restore(c *config.Config, log *slog.Logger) {
 // putFiles puts those plugins that are files and that the host does not serve
 // yet.
 func (w *workshop) putFiles(ctx context.Context, c *config.Config, log *slog.Logger) {
+	defer w.filesPut.Store(true)
 	for _, name := range sortedNames(c.Tenants) {
 		for _, p := range sortedNames(c.Tenants[name].Plugins) {
 			s := c.Tenants[name].Plugins[p]
@@ -210,6 +213,8 @@ func (w *workshop) pluginFormats(c *config.Config, generic waxwing.Format) map[s
 				switch {
 				case errors.Is(err, waxwing.ErrUnavailable): // tried again
 					return nil, runs, err
+				case err != nil && len(runs) == 0 && !w.filesPut.Load(): // it may be one of the files
+					return nil, runs, fmt.Errorf("%w: %w", err, waxwing.ErrUnavailable)
 				case err != nil:
 					return nil, runs, waxwing.Permanent(err)
 				}
