@@ -20,6 +20,8 @@ func (x *Pipeline) work(id waxwing.ID) {
 	switch {
 	case err == nil, errors.Is(err, waxwing.ErrState), errors.Is(err, waxwing.ErrStopping):
 		// Done, or somebody else was faster: that is how it should be.
+	case errors.Is(err, waxwing.ErrUnavailable):
+		x.p.Log.Warn("order waits; the sweeper tries again", "confirmation", id, "err", err)
 	default:
 		x.p.Log.Error("order not processed; the sweeper tries again", "confirmation", id, "err", err)
 	}

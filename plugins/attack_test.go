@@ -211,3 +211,14 @@ func TestCodeSwappedInTheStore(t *testing.T) {
 		t.Errorf("swapped code said %q", got)
 	}
 }
+
+// TestFailedStartIsRemembered: it burns its fuel once, not for each order.
+func TestFailedStartIsRemembered(t *testing.T) {
+	e := engine(t, nil)
+	c := prepared(t, e, LangC, attack.Running()["a hanging _initialize"].Body)
+	first := ask(e, c, waxwing.HookPersonalise, smallInput)
+	again := ask(e, c, waxwing.HookPersonalise, smallInput)
+	if first.Fault == nil || first.Fault != again.Fault {
+		t.Errorf("%v, then %v", first.Fault, again.Fault)
+	}
+}

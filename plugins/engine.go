@@ -49,6 +49,8 @@ type Engine struct {
 
 	loading chan struct{} // one load at a time: it takes a core for milliseconds
 
+	failed map[string]failedStart // by the code's key; whoever loads has it
+
 	mu     sync.Mutex
 	loaded map[string]*loaded
 	bytes  int64
@@ -189,8 +191,12 @@ func (e *Engine) load(c *Code, wait time.Time) (*loaded, error) {
 	if l := e.take(c.key()); l != nil { // while we waited
 		return l, nil
 	}
+	if f := e.failed[c.key()]; f.fault != nil && time.Now().Before(f.until) {
+		return nil, f.fault
+	}
 	l, err := e.open(c)
 	if err != nil {
+		e.remember(c, err)
 		return nil, err
 	}
 	e.mu.Lock()
@@ -200,6 +206,30 @@ func (e *Engine) load(c *Code, wait time.Time) (*loaded, error) {
 	e.bytes += l.bytes
 	e.evict()
 	return l, nil
+}
+
+// failedStart is a start that failed by the code's own fault, which is the same
+// at each try: it need not burn its fuel again for every order.
+type failedStart struct {
+	fault *Fault
+	until time.Time
+}
+
+const (
+	startAgain = 30 * time.Second
+	mostFailed = 1024
+)
+
+// remember keeps a failed start. The caller holds loading.
+func (e *Engine) remember(c *Code, err error) {
+	var f *Fault
+	if !errors.As(err, &f) || !blames(f.Kind) {
+		return
+	}
+	if e.failed == nil || len(e.failed) >= mostFailed {
+		e.failed = map[string]failedStart{}
+	}
+	e.failed[c.key()] = failedStart{f, time.Now().Add(startAgain)}
 }
 
 func (e *Engine) take(key string) *loaded {
