@@ -27,7 +27,8 @@ var torturePlugins = flag.Bool("torture.plugins", false, "run every attack on a 
 type postOffice struct {
 	mu     sync.Mutex
 	posted map[string]time.Time
-	took   map[string][]time.Duration // by tenant
+	took   map[string][]time.Duration // by tenant, of this round
+	all    map[string][]time.Duration // of all rounds since the last clear
 	plain  int                        // the victim's mails without the plugin's words
 	spoilt int                        // with words that must not be there
 }
@@ -43,6 +44,7 @@ func (p *postOffice) mail(m sink.Mail) {
 	delete(p.posted, m.To)
 	tenant := strings.SplitN(m.To, "-", 2)[0]
 	p.took[tenant] = append(p.took[tenant], at.Sub(since))
+	p.all[tenant] = append(p.all[tenant], at.Sub(since))
 	if tenant == "victim" {
 		p.plain++
 		if head, _, _ := bytes.Cut(m.Data, []byte("\r\n\r\n")); bytes.Contains(head, []byte("evil.example")) {
@@ -54,10 +56,28 @@ func (p *postOffice) mail(m sink.Mail) {
 func (p *postOffice) p99(tenant string) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := slices.Clone(p.took[tenant])
-	if len(s) == 0 {
+	return p99(p.took[tenant])
+}
+
+// pooled is the p99 over all rounds. One round has 200 mails of a tenant, so that
+// its p99 is the third-worst of them and says more of the machine than of us.
+func (p *postOffice) pooled(tenant string) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p99(p.all[tenant])
+}
+
+func (p *postOffice) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.all = map[string][]time.Duration{}
+}
+
+func p99(took []time.Duration) time.Duration {
+	if len(took) == 0 {
 		return 0
 	}
+	s := slices.Clone(took)
 	slices.Sort(s)
 	return s[len(s)*99/100]
 }
@@ -83,7 +103,7 @@ func TestTorturePlugins(t *testing.T) {
 	}
 	laneIsOn(t)
 	tuneMemory()
-	office := &postOffice{posted: map[string]time.Time{}, took: map[string][]time.Duration{}}
+	office := &postOffice{posted: map[string]time.Time{}, took: map[string][]time.Duration{}, all: map[string][]time.Duration{}}
 	r := newRig(t, func(r *rig, _ *Extras) {
 		r.watch = office.mail
 		for _, name := range []string{"plain", "other", "victim"} {
@@ -134,10 +154,13 @@ func TestTorturePlugins(t *testing.T) {
 		}
 	}
 	load(true)
-	office.reset()
-	load(true)
-	quiet := map[string]time.Duration{"plain": office.p99("plain"), "other": office.p99("other")}
-	idle := resident(t)
+	idle := resident(t) // before the rig has kept many mails
+	office.clear()
+	for range 10 { // rounds like those of the attacks, without one
+		load(true)
+	}
+	quiet := map[string]time.Duration{"plain": office.pooled("plain"), "other": office.pooled("other")}
+	office.clear()
 	t.Logf("%-36s %-22s %9s %9s %9s %8s", "attack", "what became of it", "plain p99", "other p99", "her mails", "memory")
 	t.Logf("%-36s %-22s %9s %9s %9s %7dM", "none", "", quiet["plain"].Round(time.Microsecond), quiet["other"].Round(time.Microsecond), "", idle>>20)
 	worst := map[string]time.Duration{}
@@ -173,10 +196,6 @@ func TestTorturePlugins(t *testing.T) {
 		for _, k := range []string{"plain", "other"} {
 			worst[k] = max(worst[k], office.p99(k))
 		}
-		// Below 40 ms the clock's own noise is more than twice a quiet value.
-		if p := office.p99("plain"); p > max(2*quiet["plain"], 40*time.Millisecond) {
-			t.Errorf("%s: the p99 of tenants without plugins is %s, %s when quiet", what, p, quiet["plain"])
-		}
 		if p := office.p99("other"); p > quiet["other"]+100*time.Millisecond {
 			t.Errorf("%s: the p99 of tenants with plugins is %s, %s when quiet", what, p, quiet["other"])
 		}
@@ -191,7 +210,12 @@ func TestTorturePlugins(t *testing.T) {
 	for _, what := range slices.Sorted(maps.Keys(scripts)) {
 		round("js: "+what, "js", scripts[what].Body)
 	}
-	t.Logf("worst p99: without plugins %s (quiet %s), with plugins %s (quiet %s)", worst["plain"], quiet["plain"], worst["other"], quiet["other"])
+	if p := office.pooled("plain"); p > 2*quiet["plain"] {
+		t.Errorf("the p99 of tenants without plugins is %s during the attacks, %s when quiet", p, quiet["plain"])
+	}
+	t.Logf("p99 of all rounds: without plugins %s (quiet %s), with plugins %s (quiet %s)", office.pooled("plain"), quiet["plain"],
+		office.pooled("other"), quiet["other"])
+	t.Logf("worst p99 of a round: without plugins %s (quiet %s), with plugins %s (quiet %s)", worst["plain"], quiet["plain"], worst["other"], quiet["other"])
 }
 
 // resident is this process's memory, in bytes.
