@@ -29,8 +29,10 @@ type Order struct {
 	Stock     Stock     `json:"stock,omitempty"` // of the whole order
 	Delivery  Delivery  `json:"delivery,omitzero"`
 	Links     Links     `json:"links,omitzero"`
-	Note      string    `json:"note,omitempty"` // the customer's own words
+	Note      string    `json:"note,omitempty"` // the customer's own words, with their line breaks (\n)
 	Cancelled time.Time `json:"cancelled_at,omitzero"`
+	// PurchaseOrder is the buyer's own number for the order ("PO number"), "" none.
+	PurchaseOrder string `json:"purchase_order,omitempty"`
 
 	TaxesIncluded bool         `json:"taxes_included,omitempty"` // prices hold the tax already
 	Subtotal      Money        `json:"subtotal"`                 // the items before order discounts
@@ -40,11 +42,19 @@ type Order struct {
 	Taxes         []Adjustment `json:"taxes,omitempty"`
 	GiftCards     []Adjustment `json:"gift_cards,omitempty"` // paid with; positive
 	Tip           Money        `json:"tip,omitzero"`
+	// Remainder is what is left between the rows above and Total, as signed rows
+	// with a name: store credit, rounding, a surcharge. With it
+	// Subtotal - DiscountTotal + ShippingTotal + fees + TaxTotal (unless
+	// TaxesIncluded) + Tip + Remainder = Total, exactly, in every format.
+	Remainder     []Adjustment `json:"remainder,omitempty"`
 	DiscountTotal Money        `json:"discount_total"` // positive
 	ShippingTotal Money        `json:"shipping_total"`
 	TaxTotal      Money        `json:"tax_total"`
 	Total         Money        `json:"total"`             // what the order costs, gift cards not taken off
 	Refunded      Money        `json:"refunded,omitzero"` // positive
+	// Notices are what reading the event met that the trail should say, such as
+	// amounts that do not add up. They hold no personal data.
+	Notices []string `json:"notices,omitempty"`
 
 	// Insight is written by enrich and Personal by the plugins stage; both are
 	// nil for a tenant without plugins.
@@ -66,7 +76,8 @@ type Customer struct {
 	Points *int64 `json:"points,omitempty"`
 }
 
-// Address is a postal address.
+// Address is a postal address. As Order.Shipping of an order that is picked up
+// (Delivery.Pickup) it is the place where, never the customer's home; nil: unknown.
 type Address struct {
 	Name       string   `json:"name,omitempty"`
 	Company    string   `json:"company,omitempty"`
@@ -88,28 +99,49 @@ type Item struct {
 	Name       string     `json:"name"`
 	Variant    string     `json:"variant,omitempty"`    // "green / M"
 	Properties []Property `json:"properties,omitempty"` // engraving and the like
-	Quantity   int64      `json:"quantity"`             // as ordered
-	Unit       *Money     `json:"unit_price,omitempty"` // nil: the shop gave none
-	Total      *Money     `json:"total,omitempty"`      // line before order discounts, nil: unknown
-	Discount   Money      `json:"discount,omitzero"`    // on this line, positive, not yet taken off Total
-	ImageURL   string     `json:"image_url,omitempty"`  // https or empty
-	URL        string     `json:"url,omitempty"`        // https or empty
-	GiftCard   bool       `json:"gift_card,omitempty"`
-	Digital    bool       `json:"digital,omitempty"`  // needs no shipping
-	Refunded   int64      `json:"refunded,omitempty"` // how many of Quantity were refunded
-	Stock      Stock      `json:"stock,omitempty"`
+	// Bundle names the set that the line is a part of ("Picnic set"), "" none.
+	Bundle   string `json:"bundle,omitempty"`
+	Quantity int64  `json:"quantity"` // as ordered
+	// Unit is the price of one; nil where the shop gave none, or where it times
+	// Quantity is not Total, so that nobody's calculator disagrees.
+	Unit     *Money `json:"unit_price,omitempty"`
+	Total    *Money `json:"total,omitempty"`     // line before order discounts, nil: unknown
+	Discount Money  `json:"discount,omitzero"`   // on this line, positive, not yet taken off Total
+	ImageURL string `json:"image_url,omitempty"` // https or empty
+	URL      string `json:"url,omitempty"`       // https or empty
+	GiftCard bool   `json:"gift_card,omitempty"`
+	Digital  bool   `json:"digital,omitempty"`  // needs no shipping
+	Refunded int64  `json:"refunded,omitempty"` // how many of Quantity were refunded
+	Stock    Stock  `json:"stock,omitempty"`
 }
 
-// Property is a name and value that the customer chose for a line.
+// Property is a name and value that the customer chose for a line. The value
+// keeps its line breaks (\n).
 type Property struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
+// AdjustmentKind says what an Adjustment of Order.Remainder is, for the word
+// that a mail uses where Title is empty.
+type AdjustmentKind string
+
+// The kinds of remainders.
+const (
+	StoreCredit AdjustmentKind = "store_credit"
+	GiftCard    AdjustmentKind = "gift_card"
+	Rounding    AdjustmentKind = "rounding"
+	Surcharge   AdjustmentKind = "surcharge"
+	// OtherAdjustment is a difference whose reason the shop does not say.
+	OtherAdjustment AdjustmentKind = "adjustment"
+)
+
 // Adjustment is a titled amount: a discount, a tax, a shipping line, a fee.
 type Adjustment struct {
-	Title  string `json:"title"`
-	Amount Money  `json:"amount"`
+	// Kind is set in Order.Remainder only.
+	Kind   AdjustmentKind `json:"kind,omitempty"`
+	Title  string         `json:"title"`
+	Amount Money          `json:"amount"`
 	// Rate is a tax's rate as a decimal fraction ("0.19"), "" unknown.
 	Rate string `json:"rate,omitempty"`
 }
@@ -146,6 +178,15 @@ type Payment struct {
 	Last4  string        `json:"last4,omitempty"`
 	// Offline is one of the offline methods, or "".
 	Offline string `json:"offline,omitempty"`
+	// Instructions say how and where to pay, as the shop wrote them for the
+	// customer, with their line breaks (\n): the account of a bank transfer. "" none.
+	Instructions string `json:"instructions,omitempty"`
+	// Reference is what the customer should quote when she pays; "": the order's number.
+	Reference string `json:"reference,omitempty"`
+	// Deposit is what has been paid of an order that is PaymentPartlyPaid, and
+	// Due what is still to be paid; zero: unknown.
+	Deposit Money `json:"deposit,omitzero"`
+	Due     Money `json:"due,omitzero"`
 }
 
 // Verified reports whether money is certain, with offline methods counted as
@@ -196,6 +237,9 @@ type Links struct {
 	Status   string `json:"status,omitempty"`
 	Tracking string `json:"tracking,omitempty"`
 	Support  string `json:"support,omitempty"`
+	Returns  string `json:"returns,omitempty"` // where something is sent back from
+	Invoice  string `json:"invoice,omitempty"`
+	Pay      string `json:"pay,omitempty"` // where an unpaid order is paid
 }
 
 const redacted = "[redacted]"
