@@ -230,6 +230,9 @@ func (c *compiler) value(p *program, n *node, stack []frame) {
 	}
 	if c.html != nil {
 		c.html.value(n, f.kind, c.breaches)
+		if c.html.state != inData && esc == escapeHTML {
+			esc = escapeAttribute
+		}
 	}
 	if f.kind == kindMessage {
 		p.ops = append(p.ops, op{code: opMessage, ref: int(f.msg), esc: esc})

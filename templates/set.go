@@ -52,13 +52,17 @@ type Input struct {
 // Mail is one rendered confirmation. Its buffers are used again when it is
 // handed to Render again; the zero Mail is ready.
 type Mail struct {
-	// Subject is one line without control characters, at most maxSubject runes.
+	// Subject is one line without control characters, at most maxSubject runes,
+	// as the header keeps it.
 	Subject   string
 	Preheader string
 	HTML      []byte
 	Text      []byte
 	// Shortened says how many lines of the order the mail does not list.
 	Shortened int
+	// Unbalanced is what the total is more than the rows that the mail shows of
+	// it, where an order's amounts do not add up: for the trail. Zero: they do.
+	Unbalanced waxwing.Money
 	// Impersonal says that what plugins said was left out, since the mail would
 	// have become too large or its rendering failed with it.
 	Impersonal bool
@@ -287,7 +291,7 @@ func (s *Set) render(in *Input, m *Mail, personal bool) (err error) {
 	m.Text = squeeze(m.Text)
 	m.Subject = v.subject()
 	m.Preheader = string(v.root[fPreheader])
-	m.Shortened = len(in.Order.Items) - len(v.items)
+	m.Shortened, m.Unbalanced = len(in.Order.Items)-len(v.items), v.off
 	v.order, v.personal = nil, nil
 	return nil
 }
@@ -297,9 +301,9 @@ const maxSubject = 150
 
 // subject is the composed one, or one without the name where that is too long.
 func (v *view) subject() string {
-	s := string(v.root[fSubject])
+	s := oneLine(string(v.root[fSubject]), v.locale.RTL())
 	if len(s) > maxSubject && len([]rune(s)) > maxSubject {
-		s = string(v.compose(locales.MsgSubjectPlain, 0))
+		s = oneLine(string(v.compose(locales.MsgSubjectPlain, 0)), v.locale.RTL())
 	}
 	return s
 }
