@@ -69,6 +69,8 @@ func NewBrand(b Brand) (*Brand, error) {
 	}{
 		{"logo", b.LogoURL, false}, {"home_url", b.HomeURL, false}, {"support_url", b.SupportURL, true},
 		{"tracking_url", strings.ReplaceAll(b.TrackingURL, "{order}", "1"), false},
+		{"returns_url", strings.ReplaceAll(b.ReturnsURL, "{order}", "1"), false},
+		{"invoice_url", strings.ReplaceAll(b.InvoiceURL, "{order}", "1"), false},
 	} {
 		if u.url != "" && !safeURL(u.url) && !(u.mail && safeMailto(u.url)) {
 			faults = append(faults, fmt.Errorf("%s %.80q: want an absolute https address", u.key, u.url))

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/waxwinghq/waxwing/locales"
@@ -315,6 +316,26 @@ func (s orderSchema) resolve(stack []frame, name string) (field, bool) {
 		}
 	}
 	return field{}, false
+}
+
+// known lists the names that may stand here, those of the innermost section first.
+func (s orderSchema) known(stack []frame) []string {
+	var names []string
+	for i := len(stack) - 1; i >= -1; i-- {
+		at := frame{scope: scopeRoot}
+		if i >= 0 {
+			at = stack[i]
+		}
+		own := make([]string, 0, len(scopeNames[at.scope]))
+		for name := range scopeNames[at.scope] {
+			if short, ok := strings.CutPrefix(name, at.prefix); ok {
+				own = append(own, short)
+			}
+		}
+		slices.Sort(own) // so that the same mistake has the same remedy
+		names = append(names, own...)
+	}
+	return names
 }
 
 // open says what a section of the entry makes known.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"sort"
 	"strings"
@@ -38,6 +39,7 @@ type Set struct {
 	text     *program
 	names    *personalNames
 	fallback *Set // the built-in set, nil in itself
+	unused   Breaches
 }
 
 // Input is what a mail is made of. Nothing of it is kept.
@@ -121,15 +123,27 @@ func Load(dir fs.FS, catalogue *locales.Catalogue) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := readFiles(dir, files); err != nil {
+	own := map[string]string{}
+	if err := readFiles(dir, own); err != nil {
 		return nil, err
 	}
+	maps.Copy(files, own)
 	s, err := compileSet(files, catalogue)
 	if err != nil {
 		return nil, err
 	}
-	s.fallback = base
+	s.fallback, s.unused = base, unused(own, files)
 	return s, nil
+}
+
+// Unused lists the files of a tenant's set that no other file includes, as an
+// error of type Breaches; nil: none. The set works without them, but hardly as
+// its author thinks.
+func (s *Set) Unused() error {
+	if len(s.unused) == 0 {
+		return nil
+	}
+	return s.unused
 }
 
 // readFiles reads the templates of a folder, not of its subfolders.
