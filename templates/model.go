@@ -11,6 +11,12 @@ func (v *view) value(r int) []byte {
 			return v.root[f]
 		}
 	case scopeItem:
+		if f == iTotalBelow {
+			if !v.flags.wide {
+				return nil
+			}
+			f = iTotal
+		}
 		if f < iProperties {
 			return v.items[v.at[s]].text[f]
 		}

@@ -70,6 +70,7 @@ const (
 	fPurchaseOrder
 	fTotalPlain
 	fMoreTotal
+	fAmountDue
 	fDeliveryNote
 	fNext
 	fWide
@@ -122,6 +123,7 @@ const (
 	iStockGood
 	iStockWait
 	iBundle
+	iTotalBelow
 	iProperties
 	numItem
 )
@@ -207,6 +209,7 @@ var rootNames = map[string]entry{
 	"charges":            {kindList, fCharges, scopeRow},
 	"total":              {kindText, fTotal, 0},
 	"total_plain":        {kindText, fTotalPlain, 0},
+	"amount_due":         {kindText, fAmountDue, 0},
 	"wide":               {kindFlag, fWide, 0},
 	"included_taxes":     {kindList, fIncluded, scopeRow},
 	"settlements":        {kindList, fSettlements, scopeRow},
@@ -267,6 +270,7 @@ var scopeNames = [numScopes]map[string]entry{
 		"stock_good":     {kindText, iStockGood, 0},
 		"stock_wait":     {kindText, iStockWait, 0},
 		"bundle":         {kindText, iBundle, 0},
+		"total_below":    {kindText, iTotalBelow, 0},
 		"properties":     {kindList, iProperties, scopeProperty},
 	},
 	scopeProperty: {"name": {kindText, pName, 0}, "value": {kindText, pValue, 0}},

@@ -50,13 +50,9 @@ func (v *view) leftToPay(left waxwing.Money, cards bool) {
 		if d := p.Deposit; d.Minor > 0 && d.Add(s.due) == left {
 			v.row(v.own(l.Text(locales.MsgDepositPaid)), d.Neg())
 		}
-		if s.due.Currency != "" {
-			v.row(v.own(l.Text(locales.MsgAmountDue)), s.due)
-		}
+		v.amountDue()
 	case s.unpaid:
-		if s.due.Currency != "" && s.due != v.order.Total {
-			v.row(v.own(l.Text(locales.MsgAmountDue)), s.due)
-		}
+		v.amountDue()
 	case !cards || left.Minor < 0:
 	case left.Minor == 0:
 		v.row(v.own(l.Text(locales.MsgAmountDue)), left)
@@ -64,6 +60,14 @@ func (v *view) leftToPay(left waxwing.Money, cards bool) {
 		v.row(v.paidBy, left)
 	default:
 		v.row(v.own(l.Text(locales.MsgRemaining)), left)
+	}
+}
+
+// amountDue makes the row of what is still to be paid, where that is not simply
+// the total.
+func (v *view) amountDue() {
+	if due := v.state.due; due.Currency != "" && due != v.order.Total {
+		v.root[fAmountDue] = v.row(v.own(v.locale.Text(locales.MsgAmountDue)), due).text[rAmount]
 	}
 }
 

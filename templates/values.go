@@ -143,7 +143,10 @@ func (v *view) money(m waxwing.Money) []byte {
 			copy(v.arena[begin+i:], "\u2212")
 		}
 	}
-	v.flags.wide = v.flags.wide || utf8.RuneCount(v.arena[begin:]) > longAmount
+	if len(v.arena)-begin > longAmount {
+		v.flags.wide = v.flags.wide || utf8.RuneCount(v.arena[begin:])-bytes.Count(v.arena[begin:], []byte(leftMark))-
+			bytes.Count(v.arena[begin:], []byte(rightMark)) > longAmount
+	}
 	if v.locale.RTL() {
 		v.arena = append(v.arena, endIsolate...)
 	}
