@@ -117,7 +117,8 @@ type Tenant struct {
 	SupportURL string `yaml:"support_url,omitempty"`
 	// TrackingURL likewise is the tracking link; {order} becomes the order's number.
 	TrackingURL string `yaml:"tracking_url,omitempty"`
-	// Locales are those the tenant offers; the first is the default.
+	// Locales are those the tenant offers; the first is the default. Who offers en
+	// also offers its variants: a Briton reads en-GB.
 	Locales []string `yaml:"locales,omitempty" default:"[en]"`
 	// Keys are the bearer keys of the tenant's API; without one it is closed.
 	Keys []Secret `yaml:"keys,omitempty"`

@@ -312,6 +312,8 @@ func fonts(tag string) string {
 		return "-apple-system,BlinkMacSystemFont,'Hiragino Sans','Hiragino Kaku Gothic ProN','Yu Gothic UI','Yu Gothic',Meiryo,'Noto Sans JP','Noto Sans CJK JP',sans-serif"
 	case "zh-Hans":
 		return "-apple-system,BlinkMacSystemFont,'PingFang SC','Hiragino Sans GB','Microsoft YaHei','Noto Sans SC','Noto Sans CJK SC',sans-serif"
+	case "zh-Hant":
+		return "-apple-system,BlinkMacSystemFont,'PingFang TC','Hiragino Sans TC','Microsoft JhengHei','Noto Sans TC','Noto Sans CJK TC',sans-serif"
 	case "ar":
 		return "-apple-system,BlinkMacSystemFont,'Segoe UI','Geeza Pro','Noto Sans Arabic',Tahoma,Arial,sans-serif"
 	}
