@@ -97,6 +97,7 @@ type words struct {
 
 // model is all that is generated.
 type model struct {
+	dir     string // the folder sdk
 	records []record
 	words   []words
 }
@@ -111,7 +112,7 @@ type reader struct {
 }
 
 func load(dir string) (*model, error) {
-	m := new(model)
+	m := &model{dir: dir}
 	for _, f := range []struct{ file, prefix string }{
 		{"schema/input.json", ""},
 		{"schema/normalise.input.json", ""},
