@@ -173,34 +173,6 @@ func shopifyProduct(v value, it *waxwing.Item) {
 	}
 }
 
-// nameOf returns the line's name, or what comes closest to one.
-func nameOf(it *waxwing.Item) string {
-	switch {
-	case it.Name != "":
-		return it.Name
-	case it.SKU != "":
-		return it.SKU
-	case it.ProductID != "" && it.ProductID != "0":
-		return "#" + it.ProductID
-	}
-	return "–"
-}
-
-// maxProperties is how many choices a line shows.
-const maxProperties = 20
-
-// addProperty adds what the customer chose for a line. A name that begins with
-// an underscore is hidden from customers, in both shops.
-func addProperty(it *waxwing.Item, name, value string) {
-	if name = strings.TrimSpace(name); strings.HasPrefix(name, "_") || len(it.Properties) == maxProperties {
-		return
-	}
-	p := waxwing.Property{Name: clean(name, capName), Value: clean(value, capValue)}
-	if p.Name != "" && p.Value != "" {
-		it.Properties = append(it.Properties, p)
-	}
-}
-
 // shipping reads the shipping lines and returns their sum before discounts.
 func (r *shopifyReader) shipping() (waxwing.Money, error) {
 	sum := r.till.zero()

@@ -140,8 +140,18 @@ func TestSmallWords(t *testing.T) {
 	if personName("太郎", "山田", "JP") != "山田 太郎" || personName("伟", "王", "CN") != "王伟" || personName("Ann", "Lee", "CN") != "Ann Lee" || personName("", "Lee", "") != "Lee" {
 		t.Error("names")
 	}
-	if wooRegion("JP", "JP13") != "東京都" || wooRegion("DE", "DE-BY") != "" || wooRegion("US", "CA") != "CA" || wooRegion("CN", "CN2") != "" {
-		t.Error("regions")
+	for in, want := range map[string]string{
+		"JP JP13": "東京都", "JP 13": "東京都", "DE DE-BY": "Bayern", "US CA": "CA", "US ca": "CA", "CN CN2": "Beijing", "TR TR34": "İstanbul",
+		"ES B": "Barcelona", "IT MI": "MI", "PH 00": "Metro Manila", "IN MH": "Maharashtra", "MX JA": "Jalisco", "MX DF": "Ciudad de México",
+		"AR C": "Ciudad Autónoma de Buenos Aires", "IE KY": "Co. Kerry", "TH TH-10": "Bangkok", "RO CJ": "Cluj", "GR I": "Attica", "AU NSW": "NSW",
+		"BR SP": "SP", "CA QC": "QC", "GB Kent": "Kent", "GB KNT": "", "FR 00": "", "FR 75": "", "NL NH": "", "XX B": "", " B": "", "ES ": "", "ES ZZ": "",
+		"ES Barcelona": "Barcelona", "HK KOWLOON": "Kowloon", "CN CN99": "", "NZ AUK": "Auckland", "ZA KZN": "KwaZulu-Natal", "MY SGR": "Selangor",
+		"US California": "California", "CH BE": "Bern", "BG BG-22": "Sofia-Grad", "IT Milano": "Milano", "JP 東京都": "東京都",
+	} {
+		country, state, _ := strings.Cut(in, " ")
+		if got := regionName(country, state); got != want {
+			t.Errorf("region %s: %q, want %q", in, got, want)
+		}
 	}
 }
 
