@@ -35,12 +35,6 @@ func (t *till) spoil(at string, err error) {
 // zero is nought in the till's currency.
 func (t *till) zero() waxwing.Money { return waxwing.Money{Currency: t.cur} }
 
-// charged reads an amount that somebody pays: one with more decimals than the
-// currency has is an error. What is absent is nought.
-func (t *till) charged(v value, at string) waxwing.Money {
-	return t.read(v, at, waxwing.ParseMoney)
-}
-
 // kept reads an amount that shops keep to more places than they charge, such
 // as a unit price or a tax, and rounds it half away from zero.
 func (t *till) kept(v value, at string) waxwing.Money {

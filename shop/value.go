@@ -100,9 +100,7 @@ func (v value) items() iter.Seq2[int, value] {
 			}
 		case kindObject:
 			if !v.keyed() {
-				if v.d.nodes[v.n].next > v.n+1 {
-					yield(0, v)
-				}
+				yield(0, v)
 				return
 			}
 			i := 0
@@ -124,6 +122,16 @@ func (v value) keyed() bool {
 		numbers = numbers && k != "" && digits(k, 0) == len(k)
 		containers = containers && (w.kind() == kindObject || w.kind() == kindArray)
 		if !numbers && !containers {
+			return false
+		}
+	}
+	return true
+}
+
+// numbered reports whether all keys of an object are numbers, or there are none.
+func (v value) numbered() bool {
+	for k := range v.members() {
+		if k == "" || digits(k, 0) != len(k) {
 			return false
 		}
 	}
