@@ -365,7 +365,11 @@ func (r *wooReader) creditCoupons(coupons []waxwing.Adjustment, rest waxwing.Mon
 		return false
 	}
 	for _, c := range credit {
-		r.till.remain(o, waxwing.StoreCredit, maskedCode(c.Title), c.Amount.Neg())
+		title := "" // the mail's own word says it; a code only tells several apart
+		if len(credit) > 1 {
+			title = maskedCode(c.Title)
+		}
+		r.till.remain(o, waxwing.StoreCredit, title, c.Amount.Neg())
 	}
 	return true
 }
