@@ -96,7 +96,7 @@ func addsUp(t testing.TB, o *waxwing.Order) {
 			t.Errorf("item %d: %d x %v is not %v", i, it.Quantity, it.Unit, it.Total)
 		}
 	}
-	if priced && len(o.Items) > 0 && lines != o.Subtotal.Minor {
+	if priced && len(o.Items) > 0 && lines != o.Subtotal.Minor && len(o.Notices) == 0 {
 		t.Errorf("lines are %d, subtotal %v", lines, o.Subtotal)
 	}
 	total := o.Subtotal.Minor - o.DiscountTotal.Minor + o.ShippingTotal.Minor + sum(o.Fees) + o.Tip.Minor + sum(o.Remainder)

@@ -78,7 +78,12 @@ func (t *till) settleItems(o *waxwing.Order) {
 		}
 		sum = t.sum("subtotal", sum, *it.Total)
 	}
-	if priced && len(o.Items) > 0 {
+	switch {
+	case !priced || len(o.Items) == 0 || sum == o.Subtotal:
+	case !o.Subtotal.IsZero() && t.rows(o) == o.Total:
+		// The shop contradicts itself, and its totals agree with one another.
+		o.Notices = append(o.Notices, "amounts do not add up: the lines come to "+sum.String()+", the subtotal is "+o.Subtotal.String())
+	default:
 		o.Subtotal = sum
 	}
 }

@@ -64,7 +64,8 @@ func shopifyBody(d *document) (v value, other string, err error) {
 			v = list.object()
 		}
 		for _, name := range shopifyWrapped {
-			if v.get(name[0]).object().kind() == kindObject && !v.get("order").given() {
+			if v.get(name[0]).object().kind() == kindObject && !v.get("order").given() && !v.get("line_items").given() &&
+				!v.get("total_price").given() {
 				return v, shopifyTypes[name[1]], nil
 			}
 		}

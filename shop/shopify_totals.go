@@ -103,24 +103,22 @@ func (r *shopifyReader) balance(b *balance, lines, shipping waxwing.Money, cut s
 			b.shipping[0] = given
 		}
 	}
-	subtotal := lines
+	given := lines
 	switch {
 	case r.edited:
 	case r.has(r.v, shopifyItemsTotal):
-		subtotal = r.kept(r.v, shopifyItemsTotal)
+		given = r.kept(r.v, shopifyItemsTotal)
 	case len(r.o.Items) == 0 && r.has(r.v, shopifySubtotal):
-		subtotal = r.till.sum("subtotal_price", r.kept(r.v, shopifySubtotal), discounts)
+		given = r.till.sum("subtotal_price", r.kept(r.v, shopifySubtotal), discounts)
 	}
-	priced := len(r.o.Items) > 0
+	b.subtotals = [3]waxwing.Money{lines, given, r.till.sum("tips", given, r.tips.Neg())}
 	for i := range r.o.Items {
-		priced = priced && r.o.Items[i].Total != nil
+		if r.o.Items[i].Total == nil {
+			b.subtotals[0] = given // the lines do not tell
+		}
 	}
-	if priced {
-		subtotal = lines
-	}
-	b.subtotals = [3]waxwing.Money{subtotal, r.till.sum("tips", subtotal, r.tips.Neg()), lines}
 	if len(r.o.Items) == 0 {
-		b.subtotals[2] = subtotal
+		b.subtotals[0] = given
 	}
 }
 

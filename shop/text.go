@@ -149,13 +149,19 @@ func shorten(s string, limit int) string {
 	return strings.TrimRight(s[:cut], " ") + "…"
 }
 
-// address returns an e-mail address as it was given. What clean would take
-// away becomes U+FFFD, so that a tampered address cannot turn into another
-// one that is valid.
+// address returns an e-mail address as it was given, without what is blank or
+// invisible at its ends. What clean would take away within becomes U+FFFD, so
+// that a tampered address cannot turn into another one that is valid. Reading it
+// as an address, and mending it, is for channel/address.
 func address(s string) string {
-	s = strings.Trim(s, " \t\r\n")
+	s = strings.TrimFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
+	})
 	if tidy(s) && len(s) <= capEmail {
 		return s
+	}
+	if len(s) > 8*capEmail {
+		s = s[:8*capEmail] // far too long to be one
 	}
 	s = strings.Map(func(r rune) rune {
 		if fate(r) != r || r == 0x200C || r == 0x200D {

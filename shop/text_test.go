@@ -97,11 +97,12 @@ func TestLink(t *testing.T) {
 
 func TestAddressKeepsOrSpoils(t *testing.T) {
 	for in, want := range map[string]string{
-		" a@b.example\n":                  "a@b.example",
-		"a@b.example\r\nBcc: c@d.example": "a@b.example\ufffd\ufffdBcc: c@d.example",
-		"a\u200b@b.example":               "a\ufffd@b.example",
-		"jörg@müller.example":             "jörg@müller.example",
-		`"a b"@c.example, d@e.example`:    `"a b"@c.example, d@e.example`,
+		" a@b.example\n": "a@b.example",
+		"\u200b\ufeff\u00a0a@b.example\u202c\u3000": "a@b.example",
+		"a@b.example\r\nBcc: c@d.example":           "a@b.example\ufffd\ufffdBcc: c@d.example",
+		"a\u200b@b.example":                         "a\ufffd@b.example",
+		"jörg@müller.example":                       "jörg@müller.example",
+		`"a b"@c.example, d@e.example`:              `"a b"@c.example, d@e.example`,
 	} {
 		if got := address(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
