@@ -209,6 +209,8 @@ func TestOddCurrencies(t *testing.T) {
 		{"de", "IDR", "15000.25", "15.000,25\u00a0IDR"}, {"de", "COP", "99.00", "99\u00a0COP"},
 		{"en", "XQZ", "12.30", "XQZ\u00a012.30"}, {"de", "XQZ", "-12.30", "-12,30\u00a0XQZ"},
 		{"en", "CLF", "1.2345", "CLF\u00a01.2345"},
+		{"en", "BTC", "0.00123456", "BTC\u00a00.00123456"}, {"de", "BTC", "0.5", "0,50000000\u00a0BTC"},
+		{"en", "USDT", "1030.5", "USDT\u00a01,030.50"}, {"ja", "USDT", "0.12345678", "USDT\u00a00.12345678"},
 	} {
 		m, err := waxwing.ParseMoney(c[2], c[1])
 		if err != nil {

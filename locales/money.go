@@ -31,7 +31,7 @@ func (l *Locale) AppendMoney(b []byte, m waxwing.Money) []byte {
 		return b
 	}
 	if !ok {
-		f = newMoneyFormat(l.formats.affixes[l.formats.plain], m.Currency, waxwing.Decimals(m.Currency))
+		f = l.formats.unknownMoney(m.Currency)
 	}
 	v, prefix, suffix := uint64(m.Minor), f.affixes[0], f.affixes[1]
 	if m.Minor < 0 {
@@ -49,6 +49,16 @@ func (l *Locale) AppendMoney(b []byte, m waxwing.Money) []byte {
 	b = append(b, prefix...)
 	b = l.formats.appendDigits(b, v, shown, &l.formats.amount)
 	return append(b, suffix...)
+}
+
+// unknownMoney is for codes that CLDR does not know. Bitcoin is written to eight
+// decimals; tokens (USDT) to two, as prices are, unless they have more.
+func (f *formats) unknownMoney(code string) *moneyFormat {
+	digits := waxwing.Decimals(code)
+	if len(code) > 3 {
+		digits = min(digits, 2)
+	}
+	return newMoneyFormat(f.affixes[f.plain], code, digits)
 }
 
 func powerOfTen(n int) uint64 {
