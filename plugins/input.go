@@ -11,7 +11,7 @@ import (
 // Question is what a hook is asked about: one order in one language.
 type Question struct {
 	Order  *waxwing.Order
-	Locale string    // BCP 47, what the mail will be written in
+	Locale string // BCP 47, what the mail will be written in
 	// Format is how that language writes dates and money; nil: not known.
 	Format *waxwing.TextFormat
 	At     time.Time // the event's time: the guest's frozen clock

@@ -185,7 +185,7 @@ func (v *view) delayWindow(half, most time.Duration) []byte {
 		from = from.AddDate(0, 0, first)
 	}
 	to = to.AddDate(0, 0, last)
-	return v.since(func(b []byte) []byte { return v.locale.AppendRange(b, from, to, locales.Long) })
+	return v.since(func(b []byte) []byte { return v.locale.AppendRange(b, from, to, locales.Weekday) })
 }
 
 // option adds another way to deliver, in the customer's language.

@@ -310,9 +310,9 @@ func TestDelayWindow(t *testing.T) {
 		p50, p90 int
 		want     string
 	}{
-		{day(12), day(15), 30, 90, "March 13 – 19, 2026"}, {day(12), day(12), 2, 5, ""}, {day(12), day(15), 0, 14, "March 12 – 16, 2026"},
-		{day(12), time.Time{}, 24, 48, "March 13 – 14, 2026"}, {time.Time{}, day(15), 24, 48, "March 17, 2026"}, {time.Time{}, time.Time{}, 24, 48, ""},
-		{day(30), day(31), 24, 240, "March 31 – April 10, 2026"}, {time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC), time.Time{}, 24, 48, ""},
+		{day(12), day(15), 30, 90, "Fri, March 13 – Thu, March 19, 2026"}, {day(12), day(12), 2, 5, ""}, {day(12), day(15), 0, 14, "Thu, March 12 – Mon, March 16, 2026"},
+		{day(12), time.Time{}, 24, 48, "Fri, March 13 – Sat, March 14, 2026"}, {time.Time{}, day(15), 24, 48, "Tue, March 17, 2026"}, {time.Time{}, time.Time{}, 24, 48, ""},
+		{day(30), day(31), 24, 240, "Tue, March 31 – Fri, April 10, 2026"}, {time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC), time.Time{}, 24, 48, ""},
 	} {
 		o := &waxwing.Order{Delivery: waxwing.Delivery{From: c.from, To: c.to},
 			Personal: &waxwing.Personal{Delay: &waxwing.Delay{P50: time.Duration(c.p50) * time.Hour, P90: time.Duration(c.p90) * time.Hour}}}
