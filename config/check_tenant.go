@@ -13,7 +13,8 @@ import (
 
 // builtInLocales are the catalogues of package locales, which this one does not
 // import; a test holds the two together.
-var builtInLocales = []string{"en", "de", "fr", "es", "it", "pt-BR", "nl", "pl", "sv", "ja", "zh-Hans", "ar"}
+var builtInLocales = []string{"en", "de", "fr", "es", "it", "pt-BR", "nl", "pl", "sv", "ja", "zh-Hans", "ar",
+	"en-GB", "en-AU", "en-CA", "de-AT", "de-CH", "fr-CA", "fr-CH", "es-MX", "pt-PT", "zh-Hant"}
 
 func (x *checker) tenant(path, name string) {
 	t := x.c.Tenants[name]

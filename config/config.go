@@ -49,8 +49,9 @@ type HTTP struct {
 	// AdminKeys open /metrics and every tenant's API. Without one, /metrics is
 	// open and the API takes tenants' keys only.
 	AdminKeys []Secret `yaml:"admin_keys,omitempty"`
-	// MaxBody is the largest request body in bytes.
-	MaxBody int64 `yaml:"max_body,omitempty" default:"1048576" min:"1024" max:"67108864"`
+	// MaxBody is the largest request body in bytes: by default 8 MiB, which
+	// holds the largest order that a shop's platform allows (Shopify: 499 lines).
+	MaxBody int64 `yaml:"max_body,omitempty" default:"8388608" min:"1024" max:"67108864"`
 }
 
 // Keys says where the master key is.
@@ -121,7 +122,8 @@ type Tenant struct {
 	ReturnsURL string `yaml:"returns_url,omitempty"`
 	// InvoiceURL likewise is where she finds her invoice.
 	InvoiceURL string `yaml:"invoice_url,omitempty"`
-	// Locales are those the tenant offers; the first is the default.
+	// Locales are those the tenant offers; the first is the default. Who offers en
+	// also offers its variants: a Briton reads en-GB.
 	Locales []string `yaml:"locales,omitempty" default:"[en]"`
 	// Keys are the bearer keys of the tenant's API; without one it is closed.
 	Keys []Secret `yaml:"keys,omitempty"`
@@ -130,6 +132,9 @@ type Tenant struct {
 	// Offline lists the payment methods that count as paid before the money is
 	// there. [] means none.
 	Offline []string `yaml:"offline,omitempty" enum:"cash_on_delivery,bank_transfer,cheque,invoice" default:"[cash_on_delivery]"`
+	// Deposits lets an order pass whose deposit is paid and the rest is not yet
+	// (partially_paid). Without it such an order waits until it is paid in full.
+	Deposits bool `yaml:"deposits,omitempty"`
 	// HoldTTL is how long an order may wait at the gate before it is cancelled.
 	HoldTTL Duration `yaml:"hold_ttl,omitempty" default:"14d" min:"1s" max:"1y"`
 	// MaxAge is the age beyond which an event is held until someone asks for

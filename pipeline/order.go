@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -66,7 +67,7 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 		return x.p.Ledger.Quarantine(w, err.Error())
 	}
 	lk := lookupOf(o)
-	if pass, err := x.atGate(gate(o, t.Offline), w, &t, lk); !pass {
+	if pass, err := x.atGate(gate(o, &t), w, &t, lk); !pass {
 		return err
 	}
 	notes := x.enrich(w, o)
@@ -78,7 +79,9 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 		return err
 	}
 	notes = append(notes, said...)
+	notes = append(notes, o.Notices...)
 	drafts := x.render(w, o, notes)
+	lk.People = withRecipients(lk.People, drafts)
 	ids, err := x.p.Ledger.Ready(w, drafts, lk, ttl(&t))
 	if err != nil {
 		return err
@@ -129,6 +132,17 @@ func lookupOf(o *waxwing.Order) waxwing.Lookup {
 	return waxwing.Lookup{Order: []string{o.Number, o.ID}, People: []string{o.Customer.Email, o.Customer.Phone}}
 }
 
+// withRecipients adds the addresses that mails go to where they are not written
+// as the shop wrote them: a person is found and erased by either.
+func withRecipients(people []string, drafts []waxwing.Draft) []string {
+	for i := range drafts {
+		if to := drafts[i].To; to != "" && !slices.Contains(people, to) {
+			people = append(people, to)
+		}
+	}
+	return people
+}
+
 func (x *Pipeline) expireHold(w *waxwing.Work, t *config.Tenant) error {
 	until := w.Created.Add(holdTTL(t))
 	if x.p.Clock().Before(until) {
@@ -142,14 +156,15 @@ type ruling struct {
 	hold, cancel string // the reason; both empty: it may pass
 }
 
-// gate asks for a verified payment (DESIGN.md 3).
-func gate(o *waxwing.Order, offline []string) ruling {
+// gate asks for a verified payment (DESIGN.md 3), or for a paid deposit where
+// the tenant lets that pass.
+func gate(o *waxwing.Order, t *config.Tenant) ruling {
 	switch {
 	case !o.Cancelled.IsZero():
 		return ruling{cancel: "the shop cancelled the order"}
 	case o.Payment.Status == waxwing.PaymentVoided:
 		return ruling{cancel: "the payment was voided"}
-	case o.Payment.Verified(offline):
+	case o.Payment.Verified(t.Offline), t.Deposits && o.Payment.Status == waxwing.PaymentPartlyPaid:
 		return stockGate(o)
 	case o.Payment.Status == waxwing.PaymentUnknown:
 		return ruling{hold: "payment not known"}

@@ -335,7 +335,7 @@ func fonts(tag string) string {
 	case "zh-Hans":
 		return "-apple-system,BlinkMacSystemFont,'PingFang SC','Hiragino Sans GB','Microsoft YaHei','Noto Sans SC','Noto Sans CJK SC',sans-serif"
 	case "zh-Hant":
-		return "-apple-system,BlinkMacSystemFont,'PingFang TC','Hiragino Sans CNS','Microsoft JhengHei','Noto Sans TC','Noto Sans CJK TC',sans-serif"
+		return "-apple-system,BlinkMacSystemFont,'PingFang TC','Hiragino Sans TC','Microsoft JhengHei','Noto Sans TC','Noto Sans CJK TC',sans-serif"
 	case "ar":
 		return "-apple-system,BlinkMacSystemFont,'Segoe UI','Geeza Pro','Noto Sans Arabic',Tahoma,Arial,sans-serif"
 	}

@@ -145,7 +145,7 @@ func (v *view) fillHead() {
 	v.root[fNote] = v.outsideLines(o.Note, maxNote)
 	v.root[fPurchaseOrder] = v.outside(o.PurchaseOrder, 60)
 	if validDay(o.PlacedAt) {
-		v.root[fDate] = v.since(func(b []byte) []byte { return l.AppendDate(b, o.PlacedAt, locales.Long) })
+		v.root[fDate] = v.since(func(b []byte) []byte { return l.AppendDate(b, o.PlacedAt, locales.Weekday) })
 	}
 	v.flags.test = o.Test
 	whole, first := names(o, l.Tag())
@@ -277,7 +277,7 @@ func (v *view) fillDelivery() {
 	// No day is named for what is not sent, or not to be had yet.
 	dated := !s.refunded && !s.digital && !s.allWait
 	if dated && (d.From.IsZero() || validDay(d.From)) && (d.To.IsZero() || validDay(d.To)) {
-		v.root[fWindow] = v.since(func(b []byte) []byte { return l.AppendRange(b, d.From, d.To, locales.Long) })
+		v.root[fWindow] = v.since(func(b []byte) []byte { return l.AppendRange(b, d.From, d.To, locales.Weekday) })
 	}
 	label := locales.MsgDelivery
 	if d.Pickup {

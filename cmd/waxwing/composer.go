@@ -175,7 +175,8 @@ func (x *composer) input(v *voice, o *waxwing.Order) *templates.Input {
 	if country == "" && o.Billing != nil {
 		country = o.Billing.Country
 	}
-	tag := locales.Choose(v.t.Locales, o.Locale, v.t.Shops[string(o.Shop)].Locale, locales.ForCountry(country))
+	tag := locales.Choose(v.t.Locales, locales.InCountry(o.Locale, country),
+		locales.InCountry(v.t.Shops[string(o.Shop)].Locale, country), locales.ForCountry(country))
 	l, ok := x.catalogue.Locale(tag)
 	if !ok {
 		l, _ = x.catalogue.Locale("en") // always built in
