@@ -101,7 +101,7 @@ func TestWhatIsSaidFitsTheState(t *testing.T) {
 					t.Errorf("preheader %q", m.Preheader)
 				}
 				usual := w.sms == 0
-				if confirms := strings.Contains(sms, firstWords(in.Locale, locales.MsgSms)); confirms != usual {
+				if confirms := strings.Contains(withoutAccents(sms), lastWords(in.Locale, locales.MsgSms)); confirms != usual {
 					t.Errorf("SMS confirms: %v: %s", confirms, sms)
 				}
 				if _, n := Segments(sms); n > maxSegments || !strings.Contains(sms, "1042") {
@@ -131,15 +131,14 @@ func lineWith(text, word string, l *locales.Locale) bool {
 	return false
 }
 
-// firstWords is the text of a message between its first placeholder and the
-// second, as a phone shows it.
-func firstWords(l *locales.Locale, m locales.Message) string {
+// lastWords is the text of a message before its link, as a phone shows it.
+func lastWords(l *locales.Locale, m locales.Message) (last string) {
 	for _, p := range l.Parts(m, 0) {
-		if s := strings.TrimSpace(plainPunctuation.Replace(p.Text)); p.Arg == 0 && len([]rune(s)) > 4 {
-			return strings.TrimSpace(withoutAccents(s))
+		if s := strings.TrimSpace(withoutAccents(p.Text)); p.Arg == 0 && len([]rune(s)) > 1 {
+			last = s
 		}
 	}
-	return ""
+	return last
 }
 
 // The state follows from amounts where the shop's words do not say it.
