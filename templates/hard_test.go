@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -187,6 +188,8 @@ func stateOrder(tag, state string) *waxwing.Order {
 
 var allStates = []string{"paid", "refunded", "partly", "prepay", "cheque", "invoice", "cod", "deposit", "pickup", "pickup-nowhere", "digital", "backorder", "some-wait", "zero"}
 
+var imgTag = regexp.MustCompile(`<img[^>]*>`)
+
 // hardCases are what the phone's script lays out at 320, 375 and 600 px.
 func hardCases() (list []hardCase) {
 	for _, tag := range []string{"en", "de", "ja", "ar"} {
@@ -221,6 +224,15 @@ func TestHardCases(t *testing.T) {
 		}
 		if !bytes.Contains(m.HTML, []byte("overflow-wrap:anywhere")) {
 			t.Errorf("%s %s: long words do not break", c.name, c.tag)
+		}
+		// A picture that is blocked keeps its place, and does not repeat the name.
+		if n := bytes.Count(m.HTML, []byte(`class="tile" height="72"`)); n != min(len(c.order.Items), maxItems) && c.name != "word300" {
+			t.Errorf("%s %s: %d tiles for %d items", c.name, c.tag, n, len(c.order.Items))
+		}
+		for _, img := range imgTag.FindAll(m.HTML, -1) {
+			if bytes.Contains(img, []byte(`class="image"`)) && !bytes.Contains(img, []byte(`alt=""`)) {
+				t.Errorf("%s %s: %s", c.name, c.tag, img)
+			}
 		}
 		if *casesDir != "" {
 			file := filepath.Join(*casesDir, c.name+"-"+c.tag+".html")
