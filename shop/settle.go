@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
@@ -18,6 +19,7 @@ var cashSteps = map[string]int64{
 // sum. What is left is a row of its own; what cannot be explained is said in
 // the trail too. Every normaliser ends with it.
 func (t *till) settleRows(o *waxwing.Order) {
+	o.Remainder = slices.DeleteFunc(o.Remainder, func(a waxwing.Adjustment) bool { return a.Amount.IsZero() })
 	t.settleItems(o)
 	if o.DiscountTotal.Minor < 0 { // no discount, but more to pay
 		t.remain(o, waxwing.Surcharge, "", o.DiscountTotal.Neg())

@@ -159,7 +159,7 @@ func (r *wooReader) lineAmount(v value, amount string, quantity int64) waxwing.M
 		return rounded
 	}
 	net, on := decimal(v.get(amount)), r.lineTax(v, amount)
-	if given := decimal(v.get(tax)); on == nil || given != nil && !r.near(on, given) {
+	if given := decimal(v.get(tax)); on == nil || given != nil && !r.close(on, given) {
 		on = given
 	}
 	if net == nil {
@@ -172,13 +172,14 @@ func (r *wooReader) lineAmount(v value, amount string, quantity int64) waxwing.M
 		net = finer
 	}
 	sum := new(big.Rat).Add(net, on)
-	// Prices are kept as floats: what a millionth is off is not meant.
-	sum.SetString(sum.FloatString(6))
+	// Prices are kept as floats: what is off at the fourth place behind the
+	// currency's is not meant.
+	sum.SetString(sum.FloatString(waxwing.Decimals(r.till.cur) + 4))
 	return r.till.rounded(amount, sum)
 }
 
-// near reports whether two amounts differ by less than one and a half minor units.
-func (r *wooReader) near(a, b *big.Rat) bool {
+// close reports whether two amounts differ by less than one and a half minor units.
+func (r *wooReader) close(a, b *big.Rat) bool {
 	off := new(big.Rat).Sub(a, b)
 	unit := new(big.Rat).SetFrac64(3, 2)
 	for range waxwing.Decimals(r.till.cur) {
@@ -225,7 +226,7 @@ func (r *wooReader) fineNet(v value, amount string, quantity int64, net *big.Rat
 	if price := decimal(v.get("price")); price != nil && quantity > 0 && fractional(v.get("quantity")) == "" {
 		// The price is that after discounts.
 		undiscounted := v.get("subtotal").trimmed() == v.get("total").trimmed()
-		if fine := price.Mul(price, new(big.Rat).SetInt64(quantity)); (amount == "total" || undiscounted) && r.near(fine, net) {
+		if fine := price.Mul(price, new(big.Rat).SetInt64(quantity)); (amount == "total" || undiscounted) && r.close(fine, net) {
 			return fine
 		}
 	}
@@ -241,7 +242,7 @@ func (r *wooReader) fineNet(v value, amount string, quantity int64, net *big.Rat
 			top, best = rate, new(big.Rat).Quo(t, rate)
 		}
 	})
-	if best != nil && r.near(best, net) {
+	if best != nil && r.close(best, net) {
 		return best
 	}
 	return nil
@@ -325,17 +326,17 @@ func (r *wooReader) nameRest(coupons []waxwing.Adjustment) {
 	rest := r.till.rows(o).Sub(o.Total)
 	switch {
 	case r.till.err != nil:
-	case paid.Minor > 0 && rest.IsZero():
+	case paid.Minor > 0 && r.near(rest, r.till.zero()):
 		o.GiftCards = cards
-	case paid.Minor > 0 && rest == paid:
+	case paid.Minor > 0 && r.near(rest, paid):
 		o.GiftCards, o.Total = cards, o.Total.Add(paid)
-	case rest.Minor <= 0:
-	default:
-		if !r.creditCoupons(coupons, rest) {
-			r.creditNoted(rest)
-		}
+	case rest.Minor > 0 && !r.creditCoupons(coupons, rest):
+		r.creditNoted(rest)
 	}
 }
+
+// near reports whether two amounts are the same but for the rounding of rows.
+func (r *wooReader) near(a, b waxwing.Money) bool { return r.till.isRounding(r.o, a.Sub(b)) }
 
 // creditCoupons finds the coupons that were taken off behind the taxes: those
 // that no discount of the order accounts for.
@@ -347,11 +348,13 @@ func (r *wooReader) creditCoupons(coupons []waxwing.Adjustment, rest waxwing.Mon
 	}
 	var credit, discount []waxwing.Adjustment
 	switch {
-	case all == rest && o.DiscountTotal.IsZero():
+	case len(coupons) == 0 || r.near(rest, r.till.zero()):
+		return false
+	case r.near(all, rest) && o.DiscountTotal.IsZero():
 		credit = coupons
-	case all == rest.Add(o.DiscountTotal):
+	case r.near(all, rest.Add(o.DiscountTotal)):
 		for i := range coupons {
-			if len(credit) == 0 && coupons[i].Amount == rest {
+			if len(credit) == 0 && r.near(coupons[i].Amount, rest) {
 				credit = coupons[i : i+1]
 			} else {
 				discount = append(discount, coupons[i])
@@ -384,13 +387,14 @@ func (r *wooReader) creditNoted(rest waxwing.Money) {
 			!strings.Contains(key, "points") && !strings.Contains(key, "smart_coupons") && !strings.Contains(key, "loyalty") {
 			continue
 		}
-		if r.noted(m.get("value")).Minor != rest.Minor {
+		noted := r.noted(m.get("value"))
+		if noted.Minor <= 0 || r.near(rest, r.till.zero()) || !r.near(noted, rest) {
 			continue
 		}
 		if gift {
-			o.GiftCards, o.Total = []waxwing.Adjustment{{Amount: rest}}, o.Total.Add(rest)
+			o.GiftCards, o.Total = []waxwing.Adjustment{{Amount: noted}}, o.Total.Add(noted)
 		} else {
-			r.till.remain(o, waxwing.StoreCredit, "", rest.Neg())
+			r.till.remain(o, waxwing.StoreCredit, "", noted.Neg())
 		}
 		return
 	}
