@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -12,6 +13,20 @@ import (
 var cashSteps = map[string]int64{
 	"AUD": 5, "CAD": 5, "CHF": 5, "CZK": 100, "DKK": 50, "EUR": 5, "HUF": 500, "ILS": 10, "NOK": 100, "NZD": 10,
 	"PLN": 5, "SEK": 100, "SGD": 5, "ZAR": 10,
+}
+
+// maxRows is how many entries a list of an order may have: some twenty times
+// what any shop's platform allows, so that a hostile body stays small in memory.
+const maxRows = 10_000
+
+// bounded returns an error where one of the lists is longer than any shop's.
+func bounded(v value, lists ...string) error {
+	for _, name := range lists {
+		if v.get(name).len() > maxRows {
+			return errors.New(name + ": more than 10000 entries")
+		}
+	}
+	return nil
 }
 
 // settleRows makes what a customer adds up with a calculator come to the total:

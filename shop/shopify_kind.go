@@ -37,6 +37,8 @@ func shopifyOther(v value) string {
 		return shopifyTypes["Checkout"]
 	case v.get("invoice_sent_at").kind() != kindAbsent, strings.HasPrefix(v.get("name").trimmed(), "#D") && v.get("invoice_url").given():
 		return shopifyTypes["DraftOrder"]
+	case shopifyDraft(v):
+		return shopifyTypes["DraftOrder"]
 	case v.get("refund_line_items").given():
 		return shopifyTypes["Refund"]
 	case v.get("billing_policy").given() || v.get("origin_order_id").given():
@@ -52,6 +54,16 @@ func shopifyOther(v value) string {
 		return "neither total nor line items: not an order"
 	}
 	return ""
+}
+
+// shopifyDraft reports whether an object has a draft's state, which orders do not
+// have, and nothing of an order's.
+func shopifyDraft(v value) bool {
+	switch v.get("status").text() {
+	case "open", "invoice_sent", "completed":
+		return !v.get("financial_status").given() && !v.get("order_number").given()
+	}
+	return false
 }
 
 // shopifyBody finds the order, or why the event is none: webhooks send it bare,

@@ -8,6 +8,10 @@ import (
 
 // amounts reads the lines and the totals of an order.
 func (r *shopifyReader) amounts() error {
+	if err := bounded(r.v, "line_items", "shipping_lines", "tax_lines", "discount_applications", "discount_codes", "additional_fees",
+		"transactions"); err != nil {
+		return err
+	}
 	r.discount = r.till.zero()
 	paidBack := r.refunds()
 	if !r.has(r.v, shopifyTotal) && !r.has(r.v, shopifyNowTotal) {

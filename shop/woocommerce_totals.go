@@ -23,6 +23,9 @@ func (r *wooReader) amounts() error {
 	if o.Total.Minor < 0 {
 		return errNegative
 	}
+	if err := bounded(v, "line_items", "shipping_lines", "fee_lines", "tax_lines", "coupon_lines", "gift_cards"); err != nil {
+		return err
+	}
 	r.cut, r.extra = r.till.zero(), r.till.zero()
 	r.rates = r.taxRates()
 	if err := r.items(); err != nil {
