@@ -86,7 +86,7 @@ func TestSaysWhy(t *testing.T) {
 	}
 }
 
-// refused holds what net/mail accepts and we do not, among others (S16).
+// refused holds what net/mail accepts and we do not, among others.
 var refused = []string{
 	"", "@", "bob", "bob@", "@example.com", "a@b@example.com", `"bob@good.example>"@evil.example`, `" "@x.example`, `"bob\\"@example.com`, `""@example.com`,
 	strings.Repeat("a", 300) + "@example.com", strings.Repeat("a", 65) + "@example.com", "bob@localhost", "bob@[127.0.0.1]", "bob@[IPv6:::1]",

@@ -210,8 +210,10 @@ export interface FilterOutput {
   reason: string;
 }
 
-/** A completed order. Amounts are decimal strings in the order's currency (numbers are tolerated) and never negative. Totals that are left out are computed from the lines; totals that are given must agree with them. null is the same as leaving a field out. Unknown keys are refused. */
+/** A completed order. Amounts are decimal strings in the order's currency (numbers are tolerated); negative ones are allowed where something is taken back or off: lines, fees, taxes, adjustments. Totals that are left out are computed from the lines; totals that are given must agree with them. null is the same as leaving a field out, and so are PHP's [] for an object without members and {} for a list without entries; a list that PHP writes as {"0": ..., "2": ...} is read too. Unknown keys are refused, and keys that are given twice. */
 export interface GenericOrder {
+  /** What it is. Whatever is not an order of its own ("part": of an order that is confirmed itself) is ignored, with the reason in the trail. */
+  type?: string;
   /** The name of the shop in the configuration. The same shop and id by webhook is the same confirmation. */
   shop: string;
   /** The shop's own id of the order, unique in the shop. */
@@ -222,7 +224,7 @@ export interface GenericOrder {
   test?: boolean;
   /** The customer's language (BCP 47): "en", "pt-BR". */
   locale?: string;
-  /** The currency of every amount (ISO 4217). */
+  /** The currency of every amount: ISO 4217's code, or another (BTC, USDT), which is then shown as it is. */
   currency: string;
   /** What the merchant books in, where it differs. */
   shop_currency?: string;
@@ -244,7 +246,7 @@ export interface GenericOrder {
   discounts?: GenericAmount[];
   /** What the shipping costs, before discounts. */
   shipping?: GenericAmount[];
-  /** Other charges. */
+  /** Other charges; negative for deductions. */
   fees?: GenericAmount[];
   /** The taxes, also where prices include them. */
   taxes?: GenericTax[];
@@ -252,7 +254,9 @@ export interface GenericOrder {
   gift_cards?: GenericAmount[];
   /** A tip. */
   tip?: string;
-  /** Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip, + tax unless taxes_included. */
+  /** What else lies between the lines and the total, with its sign: store credit, rounding, a surcharge. */
+  adjustments?: GenericAdjustment[];
+  /** Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip + adjustments, + tax unless taxes_included. */
   totals?: GenericTotals;
   /** How the order is paid. The confirmation waits until the payment is verified: authorized, paid or (partially) refunded, or an offline method that the tenant counts as such. */
   payment: GenericPayment;
@@ -262,8 +266,10 @@ export interface GenericOrder {
   delivery?: GenericDelivery;
   /** The shop's own pages for this order. */
   links?: GenericLinks;
-  /** The customer's own words. */
+  /** The customer's own words; line breaks are kept. */
   note?: string;
+  /** The buyer's own number for the order. */
+  purchase_order?: string;
 }
 
 /** Who ordered. A guest may have no more than an e-mail address. */
@@ -286,8 +292,10 @@ export interface GenericCustomer {
 export interface GenericAddresses {
   /** The billing address. */
   billing?: GenericAddress;
-  /** The shipping address. */
+  /** The shipping address. Not shown where the order is picked up. */
   shipping?: GenericAddress;
+  /** Where the order is picked up, with delivery.pickup: the shop, never the customer's home. */
+  pickup?: GenericAddress;
 }
 
 /**  */
@@ -326,7 +334,7 @@ export interface GenericItem {
   properties?: GenericProperty[];
   /** How many were ordered. */
   quantity: number;
-  /** The price of one before discounts. It may have more places than the currency. */
+  /** The price of one before discounts. It may have more places than the currency; it is shown where it times the quantity is the total. Negative where the line is taken back. */
   unit_price?: string;
   /** unit_price times quantity, rounded once. */
   total?: string;
@@ -344,13 +352,15 @@ export interface GenericItem {
   digital?: boolean;
   /** The stock of this line. */
   stock?: string;
+  /** The set that the line is a part of: "Picnic set". */
+  bundle?: string;
 }
 
 /**  */
 export interface GenericProperty {
   /** What was asked. */
   name: string;
-  /** What was answered. */
+  /** What was answered, with its line breaks. true is shown as a check mark, a list with commas, an object as names and values; false and null are left out. */
   value?: string;
 }
 
@@ -358,7 +368,7 @@ export interface GenericProperty {
 export interface GenericAmount {
   /** As the customer reads it; empty: the mail's own word. */
   title?: string;
-  /** The amount. */
+  /** The amount; negative in fees that are deductions alone. */
   amount: string;
 }
 
@@ -372,7 +382,17 @@ export interface GenericTax {
   rate?: string;
 }
 
-/** Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip, + tax unless taxes_included. */
+/**  */
+export interface GenericAdjustment {
+  /** For the mail's own word, where there is no title. */
+  kind?: string;
+  /** As the customer reads it; empty: the mail's own word. */
+  title?: string;
+  /** The amount; negative where it lowers the total. */
+  amount: string;
+}
+
+/** Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip + adjustments, + tax unless taxes_included. */
 export interface GenericTotals {
   /** The items before discounts. Needed where an item has no price. */
   subtotal?: string;
@@ -398,6 +418,16 @@ export interface GenericPayment {
   last4?: string;
   /** A method that is paid outside the shop. */
   offline?: string;
+  /** How and where to pay, for the customer, with line breaks: the account of a bank transfer. Shown until it is paid. */
+  instructions?: string;
+  /** What the customer should quote when paying. The order's number, if it is left out. */
+  reference?: string;
+  /** The page where the order is paid. */
+  url?: string;
+  /** What has been paid of a partially_paid order. */
+  deposit?: string;
+  /** What is still to be paid of a partially_paid order. */
+  due?: string;
 }
 
 /** When the parcel is expected. */
@@ -420,6 +450,10 @@ export interface GenericLinks {
   tracking?: string;
   /** Where help is. */
   support?: string;
+  /** Where something is sent back from. */
+  returns?: string;
+  /** The invoice. */
+  invoice?: string;
 }
 
 /** An answer; an empty object, null or undefined: nothing to say. */

@@ -499,11 +499,17 @@ impl Encode for FilterOutput {
     }
 }
 
-/// A completed order. Amounts are decimal strings in the order's currency (numbers are tolerated)
-/// and never negative. Totals that are left out are computed from the lines; totals that are given
-/// must agree with them. null is the same as leaving a field out. Unknown keys are refused.
+/// A completed order. Amounts are decimal strings in the order's currency (numbers are tolerated);
+/// negative ones are allowed where something is taken back or off: lines, fees, taxes, adjustments.
+/// Totals that are left out are computed from the lines; totals that are given must agree with
+/// them. null is the same as leaving a field out, and so are PHP's [] for an object without members
+/// and {} for a list without entries; a list that PHP writes as {"0": ..., "2": ...} is read too.
+/// Unknown keys are refused, and keys that are given twice.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GenericOrder {
+    /// What it is. Whatever is not an order of its own ("part": of an order that is confirmed
+    /// itself) is ignored, with the reason in the trail.
+    pub type: String,
     /// The name of the shop in the configuration. The same shop and id by webhook is the same
     /// confirmation.
     pub shop: String,
@@ -515,7 +521,8 @@ pub struct GenericOrder {
     pub test: bool,
     /// The customer's language (BCP 47): "en", "pt-BR".
     pub locale: String,
-    /// The currency of every amount (ISO 4217).
+    /// The currency of every amount: ISO 4217's code, or another (BTC, USDT), which is then shown
+    /// as it is.
     pub currency: String,
     /// What the merchant books in, where it differs.
     pub shop_currency: String,
@@ -537,7 +544,7 @@ pub struct GenericOrder {
     pub discounts: Vec<GenericAmount>,
     /// What the shipping costs, before discounts.
     pub shipping: Vec<GenericAmount>,
-    /// Other charges.
+    /// Other charges; negative for deductions.
     pub fees: Vec<GenericAmount>,
     /// The taxes, also where prices include them.
     pub taxes: Vec<GenericTax>,
@@ -545,8 +552,11 @@ pub struct GenericOrder {
     pub gift_cards: Vec<GenericAmount>,
     /// A tip.
     pub tip: String,
-    /// Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip, + tax
-    /// unless taxes_included.
+    /// What else lies between the lines and the total, with its sign: store credit, rounding, a
+    /// surcharge.
+    pub adjustments: Vec<GenericAdjustment>,
+    /// Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip +
+    /// adjustments, + tax unless taxes_included.
     pub totals: Option<GenericTotals>,
     /// How the order is paid. The confirmation waits until the payment is verified: authorized,
     /// paid or (partially) refunded, or an offline method that the tenant counts as such.
@@ -557,13 +567,19 @@ pub struct GenericOrder {
     pub delivery: Option<GenericDelivery>,
     /// The shop's own pages for this order.
     pub links: Option<GenericLinks>,
-    /// The customer's own words.
+    /// The customer's own words; line breaks are kept.
     pub note: String,
+    /// The buyer's own number for the order.
+    pub purchase_order: String,
 }
 
 impl Encode for GenericOrder {
     fn encode(&self, w: &mut Writer) {
         w.begin(b'{');
+        if !self.type.unknown() {
+            w.key("type");
+            self.type.encode(w);
+        }
         w.key("shop");
         self.shop.encode(w);
         w.key("id");
@@ -634,6 +650,10 @@ impl Encode for GenericOrder {
             w.key("tip");
             self.tip.encode(w);
         }
+        if !self.adjustments.unknown() {
+            w.key("adjustments");
+            self.adjustments.encode(w);
+        }
         if !self.totals.unknown() {
             w.key("totals");
             self.totals.encode(w);
@@ -655,6 +675,10 @@ impl Encode for GenericOrder {
         if !self.note.unknown() {
             w.key("note");
             self.note.encode(w);
+        }
+        if !self.purchase_order.unknown() {
+            w.key("purchase_order");
+            self.purchase_order.encode(w);
         }
         w.end(b'}');
     }
@@ -713,8 +737,10 @@ impl Encode for GenericCustomer {
 pub struct GenericAddresses {
     /// The billing address.
     pub billing: Option<GenericAddress>,
-    /// The shipping address.
+    /// The shipping address. Not shown where the order is picked up.
     pub shipping: Option<GenericAddress>,
+    /// Where the order is picked up, with delivery.pickup: the shop, never the customer's home.
+    pub pickup: Option<GenericAddress>,
 }
 
 impl Encode for GenericAddresses {
@@ -727,6 +753,10 @@ impl Encode for GenericAddresses {
         if !self.shipping.unknown() {
             w.key("shipping");
             self.shipping.encode(w);
+        }
+        if !self.pickup.unknown() {
+            w.key("pickup");
+            self.pickup.encode(w);
         }
         w.end(b'}');
     }
@@ -809,7 +839,8 @@ pub struct GenericItem {
     pub properties: Vec<GenericProperty>,
     /// How many were ordered.
     pub quantity: i64,
-    /// The price of one before discounts. It may have more places than the currency.
+    /// The price of one before discounts. It may have more places than the currency; it is shown
+    /// where it times the quantity is the total. Negative where the line is taken back.
     pub unit_price: String,
     /// unit_price times quantity, rounded once.
     pub total: String,
@@ -827,6 +858,8 @@ pub struct GenericItem {
     pub digital: bool,
     /// The stock of this line.
     pub stock: String,
+    /// The set that the line is a part of: "Picnic set".
+    pub bundle: String,
 }
 
 impl Encode for GenericItem {
@@ -892,6 +925,10 @@ impl Encode for GenericItem {
             w.key("stock");
             self.stock.encode(w);
         }
+        if !self.bundle.unknown() {
+            w.key("bundle");
+            self.bundle.encode(w);
+        }
         w.end(b'}');
     }
 }
@@ -901,7 +938,8 @@ impl Encode for GenericItem {
 pub struct GenericProperty {
     /// What was asked.
     pub name: String,
-    /// What was answered.
+    /// What was answered, with its line breaks. true is shown as a check mark, a list with commas,
+    /// an object as names and values; false and null are left out.
     pub value: String,
 }
 
@@ -923,7 +961,7 @@ impl Encode for GenericProperty {
 pub struct GenericAmount {
     /// As the customer reads it; empty: the mail's own word.
     pub title: String,
-    /// The amount.
+    /// The amount; negative in fees that are deductions alone.
     pub amount: String,
 }
 
@@ -968,8 +1006,36 @@ impl Encode for GenericTax {
     }
 }
 
-/// Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip, + tax
-/// unless taxes_included.
+///
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GenericAdjustment {
+    /// For the mail's own word, where there is no title.
+    pub kind: String,
+    /// As the customer reads it; empty: the mail's own word.
+    pub title: String,
+    /// The amount; negative where it lowers the total.
+    pub amount: String,
+}
+
+impl Encode for GenericAdjustment {
+    fn encode(&self, w: &mut Writer) {
+        w.begin(b'{');
+        if !self.kind.unknown() {
+            w.key("kind");
+            self.kind.encode(w);
+        }
+        if !self.title.unknown() {
+            w.key("title");
+            self.title.encode(w);
+        }
+        w.key("amount");
+        self.amount.encode(w);
+        w.end(b'}');
+    }
+}
+
+/// Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip +
+/// adjustments, + tax unless taxes_included.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GenericTotals {
     /// The items before discounts. Needed where an item has no price.
@@ -1029,6 +1095,17 @@ pub struct GenericPayment {
     pub last4: String,
     /// A method that is paid outside the shop.
     pub offline: String,
+    /// How and where to pay, for the customer, with line breaks: the account of a bank transfer.
+    /// Shown until it is paid.
+    pub instructions: String,
+    /// What the customer should quote when paying. The order's number, if it is left out.
+    pub reference: String,
+    /// The page where the order is paid.
+    pub url: String,
+    /// What has been paid of a partially_paid order.
+    pub deposit: String,
+    /// What is still to be paid of a partially_paid order.
+    pub due: String,
 }
 
 impl Encode for GenericPayment {
@@ -1047,6 +1124,26 @@ impl Encode for GenericPayment {
         if !self.offline.unknown() {
             w.key("offline");
             self.offline.encode(w);
+        }
+        if !self.instructions.unknown() {
+            w.key("instructions");
+            self.instructions.encode(w);
+        }
+        if !self.reference.unknown() {
+            w.key("reference");
+            self.reference.encode(w);
+        }
+        if !self.url.unknown() {
+            w.key("url");
+            self.url.encode(w);
+        }
+        if !self.deposit.unknown() {
+            w.key("deposit");
+            self.deposit.encode(w);
+        }
+        if !self.due.unknown() {
+            w.key("due");
+            self.due.encode(w);
         }
         w.end(b'}');
     }
@@ -1097,6 +1194,10 @@ pub struct GenericLinks {
     pub tracking: String,
     /// Where help is.
     pub support: String,
+    /// Where something is sent back from.
+    pub returns: String,
+    /// The invoice.
+    pub invoice: String,
 }
 
 impl Encode for GenericLinks {
@@ -1113,6 +1214,14 @@ impl Encode for GenericLinks {
         if !self.support.unknown() {
             w.key("support");
             self.support.encode(w);
+        }
+        if !self.returns.unknown() {
+            w.key("returns");
+            self.returns.encode(w);
+        }
+        if !self.invoice.unknown() {
+            w.key("invoice");
+            self.invoice.encode(w);
         }
         w.end(b'}');
     }
