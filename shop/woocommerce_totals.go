@@ -307,6 +307,9 @@ func (r *wooReader) coupons() (list []waxwing.Adjustment, err error) {
 			Title:  wooText(v.get("code"), capName),
 			Amount: r.till.kept(v.either("discount", "amount"), "discount"),
 		}
+		if strings.HasPrefix(a.Title, "wc_points_redemption") { // a code that no customer knows
+			a.Title = ""
+		}
 		if r.gross && v.get("discount").given() {
 			a.Amount = r.till.keptSum("discount", v.get("discount"), v.get("discount_tax"))
 		}
