@@ -12,7 +12,7 @@ export class Input {
   at: string = "";
   /** The language of the confirmation (BCP 47): "de", "pt-BR". */
   locale: string = "";
-  /** The order's currency (ISO 4217): "EUR". */
+  /** The order's currency (ISO 4217, or a digital one's): "EUR". */
   currency: string = "";
   /** The shop's name in the configuration. */
   shop: string = "";
@@ -34,6 +34,8 @@ export class Input {
   baskets: Array<Array<string>> = new Array<Array<string>>();
   /** The carrier's way to the recipient's country. Needs lane. */
   lane: Lane | null = null;
+  /** How the confirmation's language writes dates and money: for the SDK's functions. Needs format. */
+  format: TextFormat | null = null;
 
   static read(r: Reader): Input {
     const v = new Input();
@@ -56,6 +58,7 @@ export class Input {
         else if (key == "candidates") { if (r.begin("[")) while (r.more("]")) v.candidates.push(Candidate.read(r)); }
         else if (key == "baskets") { if (r.begin("[")) while (r.more("]")) v.baskets.push(r.texts()); }
         else if (key == "lane") { v.lane = Lane.read(r); }
+        else if (key == "format") { v.format = TextFormat.read(r); }
         else r.skip(); // of a newer host
       }
     }
@@ -98,7 +101,7 @@ export class Order {
 export class Money {
   /** A decimal in the currency's unit, with a point: "12.00" are twelve euros. */
   amount: string = "";
-  /** The currency (ISO 4217): "EUR". */
+  /** The currency (ISO 4217, or a digital one's): "EUR". */
   currency: string = "";
 
   static read(r: Reader): Money {
@@ -333,6 +336,80 @@ export class Lane {
         else if (key == "service") { v.service = r.text(); }
         else if (key == "origin") { v.origin = r.text(); }
         else if (key == "delays_h") { if (r.begin("[")) while (r.more("]")) v.delays_h.push(r.number()); }
+        else r.skip(); // of a newer host
+      }
+    }
+    return v;
+  }
+}
+
+/** How a language writes dates and money (CLDR). */
+export class TextFormat {
+  /** A day: "{month} {day}, {year}". */
+  date: string = "";
+  /** A day with its weekday: "{weekday}, {month} {day}, {year}". */
+  weekday: string = "";
+  /** What stands for {month}, from January. */
+  months: Array<string> = new Array<string>();
+  /** What stands for {weekday}, from Sunday. */
+  weekdays: Array<string> = new Array<string>();
+  /** An amount in the order's currency. */
+  money: MoneyFormat | null = null;
+
+  static read(r: Reader): TextFormat {
+    const v = new TextFormat();
+    if (r.begin("{")) {
+      while (r.more("}")) {
+        const key = r.key();
+        if (r.skipNull()) continue;
+        if (key == "date") { v.date = r.text(); }
+        else if (key == "weekday") { v.weekday = r.text(); }
+        else if (key == "months") { if (r.begin("[")) while (r.more("]")) v.months.push(r.text()); }
+        else if (key == "weekdays") { if (r.begin("[")) while (r.more("]")) v.weekdays.push(r.text()); }
+        else if (key == "money") { v.money = MoneyFormat.read(r); }
+        else r.skip(); // of a newer host
+      }
+    }
+    return v;
+  }
+}
+
+/** How a language writes amounts in one currency. */
+export class MoneyFormat {
+  /** The currency. */
+  currency: string = "";
+  /** What stands before the figures. */
+  before: string = "";
+  /** What stands behind them. */
+  after: string = "";
+  /** What stands before the figures of a negative amount, its sign included. */
+  before_negative: string = "";
+  /** What stands behind them. */
+  after_negative: string = "";
+  /** What stands between groups of three figures. */
+  group: string = "";
+  /** What stands before the decimals. */
+  point: string = "";
+  /** How many decimals are shown at least. */
+  decimals: i64 = 0;
+  /** How many figures the first group needs for there to be groups: 1 or 2. */
+  min_group: i64 = 0;
+
+  static read(r: Reader): MoneyFormat {
+    const v = new MoneyFormat();
+    if (r.begin("{")) {
+      while (r.more("}")) {
+        const key = r.key();
+        if (r.skipNull()) continue;
+        if (key == "currency") { v.currency = r.text(); }
+        else if (key == "before") { v.before = r.text(); }
+        else if (key == "after") { v.after = r.text(); }
+        else if (key == "before_negative") { v.before_negative = r.text(); }
+        else if (key == "after_negative") { v.after_negative = r.text(); }
+        else if (key == "group") { v.group = r.text(); }
+        else if (key == "point") { v.point = r.text(); }
+        else if (key == "decimals") { v.decimals = r.whole(); }
+        else if (key == "min_group") { v.min_group = r.whole(); }
         else r.skip(); // of a newer host
       }
     }
@@ -698,7 +775,7 @@ export class GenericProperty {
 export class GenericAmount {
   /** As the customer reads it; empty: the mail's own word. */
   title: string = "";
-  /** The amount; negative in fees that are deductions alone. */
+  /** The amount. */
   amount: string = "";
 
   write(w: Writer): void {

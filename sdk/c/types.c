@@ -19,8 +19,9 @@ static const ww_field input_fields[] = {
   {"candidates", offsetof(ww_input, candidates), WW_OBJECT_LIST, 0, &ww_candidate_shape},
   {"baskets", offsetof(ww_input, baskets), WW_LIST_LIST, 0, 0},
   {"lane", offsetof(ww_input, lane), WW_OBJECT, 0, &ww_lane_shape},
+  {"format", offsetof(ww_input, format), WW_OBJECT, 0, &ww_text_format_shape},
 };
-const ww_shape ww_input_shape = {input_fields, 15, sizeof(ww_input)};
+const ww_shape ww_input_shape = {input_fields, 16, sizeof(ww_input)};
 
 static const ww_field order_fields[] = {
   {"number", offsetof(ww_order, number), WW_TEXT, 0, 0},
@@ -100,6 +101,28 @@ static const ww_field lane_fields[] = {
   {"delays_h", offsetof(ww_lane, delays_h), WW_NUMBER_LIST, 0, 0},
 };
 const ww_shape ww_lane_shape = {lane_fields, 4, sizeof(ww_lane)};
+
+static const ww_field text_format_fields[] = {
+  {"date", offsetof(ww_text_format, date), WW_TEXT, 1, 0},
+  {"weekday", offsetof(ww_text_format, weekday), WW_TEXT, 1, 0},
+  {"months", offsetof(ww_text_format, months), WW_TEXT_LIST, 1, 0},
+  {"weekdays", offsetof(ww_text_format, weekdays), WW_TEXT_LIST, 1, 0},
+  {"money", offsetof(ww_text_format, money), WW_OBJECT, 0, &ww_money_format_shape},
+};
+const ww_shape ww_text_format_shape = {text_format_fields, 5, sizeof(ww_text_format)};
+
+static const ww_field money_format_fields[] = {
+  {"currency", offsetof(ww_money_format, currency), WW_TEXT, 1, 0},
+  {"before", offsetof(ww_money_format, before), WW_TEXT, 0, 0},
+  {"after", offsetof(ww_money_format, after), WW_TEXT, 0, 0},
+  {"before_negative", offsetof(ww_money_format, before_negative), WW_TEXT, 0, 0},
+  {"after_negative", offsetof(ww_money_format, after_negative), WW_TEXT, 0, 0},
+  {"group", offsetof(ww_money_format, group), WW_TEXT, 0, 0},
+  {"point", offsetof(ww_money_format, point), WW_TEXT, 0, 0},
+  {"decimals", offsetof(ww_money_format, decimals), WW_WHOLE, 1, 0},
+  {"min_group", offsetof(ww_money_format, min_group), WW_WHOLE, 1, 0},
+};
+const ww_shape ww_money_format_shape = {money_format_fields, 9, sizeof(ww_money_format)};
 
 static const ww_field normalise_input_fields[] = {
   {"abi", offsetof(ww_normalise_input, abi), WW_WHOLE, 1, 0},

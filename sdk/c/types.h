@@ -15,6 +15,8 @@ typedef struct ww_shipping ww_shipping;
 typedef struct ww_delivery ww_delivery;
 typedef struct ww_candidate ww_candidate;
 typedef struct ww_lane ww_lane;
+typedef struct ww_text_format ww_text_format;
+typedef struct ww_money_format ww_money_format;
 typedef struct ww_normalise_input ww_normalise_input;
 typedef struct ww_personalise_output ww_personalise_output;
 typedef struct ww_recommend_output ww_recommend_output;
@@ -45,7 +47,7 @@ struct ww_input {
   ww_str at;
   /* The language of the confirmation (BCP 47): "de", "pt-BR". */
   ww_str locale;
-  /* The order's currency (ISO 4217): "EUR". */
+  /* The order's currency (ISO 4217, or a digital one's): "EUR". */
   ww_str currency;
   /* The shop's name in the configuration. */
   ww_str shop;
@@ -69,6 +71,8 @@ struct ww_input {
   ww_lists baskets;
   /* The carrier's way to the recipient's country. Needs lane. */
   ww_lane *lane;
+  /* How the confirmation's language writes dates and money: for the SDK's functions. Needs format. */
+  ww_text_format *format;
 };
 extern const ww_shape ww_input_shape;
 
@@ -91,7 +95,7 @@ extern const ww_shape ww_order_shape;
 struct ww_money {
   /* A decimal in the currency's unit, with a point: "12.00" are twelve euros. */
   ww_str amount;
-  /* The currency (ISO 4217): "EUR". */
+  /* The currency (ISO 4217, or a digital one's): "EUR". */
   ww_str currency;
 };
 extern const ww_shape ww_money_shape;
@@ -203,6 +207,44 @@ struct ww_lane {
   ww_nums delays_h;
 };
 extern const ww_shape ww_lane_shape;
+
+/* How a language writes dates and money (CLDR). */
+struct ww_text_format {
+  /* A day: "{month} {day}, {year}". */
+  ww_str date;
+  /* A day with its weekday: "{weekday}, {month} {day}, {year}". */
+  ww_str weekday;
+  /* What stands for {month}, from January. */
+  ww_strs months;
+  /* What stands for {weekday}, from Sunday. */
+  ww_strs weekdays;
+  /* An amount in the order's currency. */
+  ww_money_format *money;
+};
+extern const ww_shape ww_text_format_shape;
+
+/* How a language writes amounts in one currency. */
+struct ww_money_format {
+  /* The currency. */
+  ww_str currency;
+  /* What stands before the figures. */
+  ww_str before;
+  /* What stands behind them. */
+  ww_str after;
+  /* What stands before the figures of a negative amount, its sign included. */
+  ww_str before_negative;
+  /* What stands behind them. */
+  ww_str after_negative;
+  /* What stands between groups of three figures. */
+  ww_str group;
+  /* What stands before the decimals. */
+  ww_str point;
+  /* How many decimals are shown at least. */
+  ww_int decimals;
+  /* How many figures the first group needs for there to be groups: 1 or 2. */
+  ww_int min_group;
+};
+extern const ww_shape ww_money_format_shape;
 
 /* An event of a shop that Waxwing does not know. */
 struct ww_normalise_input {
@@ -441,7 +483,7 @@ extern const ww_shape ww_generic_property_shape;
 struct ww_generic_amount {
   /* As the customer reads it; empty: the mail's own word. */
   ww_str title;
-  /* The amount; negative in fees that are deductions alone. */
+  /* The amount. */
   ww_str amount;
 };
 extern const ww_shape ww_generic_amount_shape;

@@ -13,7 +13,7 @@ type Input struct {
 	At string `json:"at"`
 	// The language of the confirmation (BCP 47): "de", "pt-BR".
 	Locale string `json:"locale,omitempty"`
-	// The order's currency (ISO 4217): "EUR".
+	// The order's currency (ISO 4217, or a digital one's): "EUR".
 	Currency string `json:"currency,omitempty"`
 	// The shop's name in the configuration.
 	Shop string `json:"shop"`
@@ -37,6 +37,8 @@ type Input struct {
 	Baskets [][]string `json:"baskets,omitempty"`
 	// The carrier's way to the recipient's country. Needs lane.
 	Lane *Lane `json:"lane,omitempty"`
+	// How the confirmation's language writes dates and money: for the SDK's functions. Needs format.
+	Format *TextFormat `json:"format,omitempty"`
 }
 
 // Order: the order itself.
@@ -57,7 +59,7 @@ type Order struct {
 type Money struct {
 	// A decimal in the currency's unit, with a point: "12.00" are twelve euros.
 	Amount string `json:"amount"`
-	// The currency (ISO 4217): "EUR".
+	// The currency (ISO 4217, or a digital one's): "EUR".
 	Currency string `json:"currency"`
 }
 
@@ -160,6 +162,42 @@ type Lane struct {
 	Origin string `json:"origin,omitempty"`
 	// The delays of its latest parcels in hours, negative where early, newest first.
 	DelaysH []float64 `json:"delays_h,omitempty"`
+}
+
+// TextFormat: how a language writes dates and money (CLDR).
+type TextFormat struct {
+	// A day: "{month} {day}, {year}".
+	Date string `json:"date"`
+	// A day with its weekday: "{weekday}, {month} {day}, {year}".
+	Weekday string `json:"weekday"`
+	// What stands for {month}, from January.
+	Months []string `json:"months"`
+	// What stands for {weekday}, from Sunday.
+	Weekdays []string `json:"weekdays"`
+	// An amount in the order's currency.
+	Money *MoneyFormat `json:"money,omitempty"`
+}
+
+// MoneyFormat: how a language writes amounts in one currency.
+type MoneyFormat struct {
+	// The currency.
+	Currency string `json:"currency"`
+	// What stands before the figures.
+	Before string `json:"before,omitempty"`
+	// What stands behind them.
+	After string `json:"after,omitempty"`
+	// What stands before the figures of a negative amount, its sign included.
+	BeforeNegative string `json:"before_negative,omitempty"`
+	// What stands behind them.
+	AfterNegative string `json:"after_negative,omitempty"`
+	// What stands between groups of three figures.
+	Group string `json:"group,omitempty"`
+	// What stands before the decimals.
+	Point string `json:"point,omitempty"`
+	// How many decimals are shown at least.
+	Decimals int64 `json:"decimals"`
+	// How many figures the first group needs for there to be groups: 1 or 2.
+	MinGroup int64 `json:"min_group"`
 }
 
 // NormaliseInput: an event of a shop that Waxwing does not know.
@@ -389,7 +427,7 @@ type GenericProperty struct {
 type GenericAmount struct {
 	// As the customer reads it; empty: the mail's own word.
 	Title string `json:"title,omitempty"`
-	// The amount; negative in fees that are deductions alone.
+	// The amount.
 	Amount string `json:"amount"`
 }
 

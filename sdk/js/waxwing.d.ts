@@ -10,7 +10,7 @@ export interface Input {
   at: string;
   /** The language of the confirmation (BCP 47): "de", "pt-BR". */
   locale?: string;
-  /** The order's currency (ISO 4217): "EUR". */
+  /** The order's currency (ISO 4217, or a digital one's): "EUR". */
   currency?: string;
   /** The shop's name in the configuration. */
   shop: string;
@@ -32,6 +32,8 @@ export interface Input {
   baskets?: string[][];
   /** The carrier's way to the recipient's country. Needs lane. */
   lane?: Lane;
+  /** How the confirmation's language writes dates and money: for the SDK's functions. Needs format. */
+  format?: TextFormat;
 }
 
 /** The order itself. */
@@ -52,7 +54,7 @@ export interface Order {
 export interface Money {
   /** A decimal in the currency's unit, with a point: "12.00" are twelve euros. */
   amount: string;
-  /** The currency (ISO 4217): "EUR". */
+  /** The currency (ISO 4217, or a digital one's): "EUR". */
   currency: string;
 }
 
@@ -154,6 +156,42 @@ export interface Lane {
   origin?: string;
   /** The delays of its latest parcels in hours, negative where early, newest first. */
   delays_h?: number[];
+}
+
+/** How a language writes dates and money (CLDR). */
+export interface TextFormat {
+  /** A day: "{month} {day}, {year}". */
+  date: string;
+  /** A day with its weekday: "{weekday}, {month} {day}, {year}". */
+  weekday: string;
+  /** What stands for {month}, from January. */
+  months: string[];
+  /** What stands for {weekday}, from Sunday. */
+  weekdays: string[];
+  /** An amount in the order's currency. */
+  money?: MoneyFormat;
+}
+
+/** How a language writes amounts in one currency. */
+export interface MoneyFormat {
+  /** The currency. */
+  currency: string;
+  /** What stands before the figures. */
+  before?: string;
+  /** What stands behind them. */
+  after?: string;
+  /** What stands before the figures of a negative amount, its sign included. */
+  before_negative?: string;
+  /** What stands behind them. */
+  after_negative?: string;
+  /** What stands between groups of three figures. */
+  group?: string;
+  /** What stands before the decimals. */
+  point?: string;
+  /** How many decimals are shown at least. */
+  decimals: number;
+  /** How many figures the first group needs for there to be groups: 1 or 2. */
+  min_group: number;
 }
 
 /** An event of a shop that Waxwing does not know. */
@@ -368,7 +406,7 @@ export interface GenericProperty {
 export interface GenericAmount {
   /** As the customer reads it; empty: the mail's own word. */
   title?: string;
-  /** The amount; negative in fees that are deductions alone. */
+  /** The amount. */
   amount: string;
 }
 
@@ -468,4 +506,12 @@ export type Normalise = (input: NormaliseInput) => Answer<GenericOrder>;
 declare global {
   /** Writes to the plugin's log: at most 4 KiB a call. Name no customers. */
   var console: Record<"debug" | "log" | "info" | "warn" | "error", (...what: unknown[]) => void>;
+  /** Writes a day ("2026-11-28", or a time of RFC 3339) as the confirmation's language does: "November 28, 2026".
+   * Give it input.format; where that is missing, or the day is none, the day comes back as it is. */
+  function formatDate(format: TextFormat | undefined, day: string): string;
+  /** formatDate with the weekday: "Sat, November 28, 2026". */
+  function formatWeekday(format: TextFormat | undefined, day: string): string;
+  /** Writes an amount as the confirmation's language does: "12,50 €". Without input.format, or in another currency than
+   * the order's, it is amount and code: "12.50 USD". */
+  function formatMoney(format: TextFormat | undefined, money: Money): string;
 }

@@ -15,7 +15,7 @@ pub struct Input {
     pub at: String,
     /// The language of the confirmation (BCP 47): "de", "pt-BR".
     pub locale: String,
-    /// The order's currency (ISO 4217): "EUR".
+    /// The order's currency (ISO 4217, or a digital one's): "EUR".
     pub currency: String,
     /// The shop's name in the configuration.
     pub shop: String,
@@ -39,6 +39,9 @@ pub struct Input {
     pub baskets: Vec<Vec<String>>,
     /// The carrier's way to the recipient's country. Needs lane.
     pub lane: Option<Lane>,
+    /// How the confirmation's language writes dates and money: for the SDK's functions. Needs
+    /// format.
+    pub format: Option<TextFormat>,
 }
 
 impl Decode for Input {
@@ -61,6 +64,7 @@ impl Decode for Input {
                 "candidates" => v.candidates = r.value()?,
                 "baskets" => v.baskets = r.value()?,
                 "lane" => v.lane = r.value()?,
+                "format" => v.format = r.value()?,
                 _ => drop(Value::decode(r)?), // of a newer host
             }
             Ok(())
@@ -107,7 +111,7 @@ impl Decode for Order {
 pub struct Money {
     /// A decimal in the currency's unit, with a point: "12.00" are twelve euros.
     pub amount: String,
-    /// The currency (ISO 4217): "EUR".
+    /// The currency (ISO 4217, or a digital one's): "EUR".
     pub currency: String,
 }
 
@@ -353,6 +357,84 @@ impl Decode for Lane {
                 "service" => v.service = r.value()?,
                 "origin" => v.origin = r.value()?,
                 "delays_h" => v.delays_h = r.value()?,
+                _ => drop(Value::decode(r)?), // of a newer host
+            }
+            Ok(())
+        })?;
+        Ok(v)
+    }
+}
+
+/// How a language writes dates and money (CLDR).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TextFormat {
+    /// A day: "{month} {day}, {year}".
+    pub date: String,
+    /// A day with its weekday: "{weekday}, {month} {day}, {year}".
+    pub weekday: String,
+    /// What stands for {month}, from January.
+    pub months: Vec<String>,
+    /// What stands for {weekday}, from Sunday.
+    pub weekdays: Vec<String>,
+    /// An amount in the order's currency.
+    pub money: Option<MoneyFormat>,
+}
+
+impl Decode for TextFormat {
+    fn decode(r: &mut Reader) -> Result<Self, Error> {
+        let mut v = Self::default();
+        r.object(&mut |r, key| {
+            match key {
+                "date" => v.date = r.value()?,
+                "weekday" => v.weekday = r.value()?,
+                "months" => v.months = r.value()?,
+                "weekdays" => v.weekdays = r.value()?,
+                "money" => v.money = r.value()?,
+                _ => drop(Value::decode(r)?), // of a newer host
+            }
+            Ok(())
+        })?;
+        Ok(v)
+    }
+}
+
+/// How a language writes amounts in one currency.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MoneyFormat {
+    /// The currency.
+    pub currency: String,
+    /// What stands before the figures.
+    pub before: String,
+    /// What stands behind them.
+    pub after: String,
+    /// What stands before the figures of a negative amount, its sign included.
+    pub before_negative: String,
+    /// What stands behind them.
+    pub after_negative: String,
+    /// What stands between groups of three figures.
+    pub group: String,
+    /// What stands before the decimals.
+    pub point: String,
+    /// How many decimals are shown at least.
+    pub decimals: i64,
+    /// How many figures the first group needs for there to be groups: 1 or 2.
+    pub min_group: i64,
+}
+
+impl Decode for MoneyFormat {
+    fn decode(r: &mut Reader) -> Result<Self, Error> {
+        let mut v = Self::default();
+        r.object(&mut |r, key| {
+            match key {
+                "currency" => v.currency = r.value()?,
+                "before" => v.before = r.value()?,
+                "after" => v.after = r.value()?,
+                "before_negative" => v.before_negative = r.value()?,
+                "after_negative" => v.after_negative = r.value()?,
+                "group" => v.group = r.value()?,
+                "point" => v.point = r.value()?,
+                "decimals" => v.decimals = r.value()?,
+                "min_group" => v.min_group = r.value()?,
                 _ => drop(Value::decode(r)?), // of a newer host
             }
             Ok(())
@@ -961,7 +1043,7 @@ impl Encode for GenericProperty {
 pub struct GenericAmount {
     /// As the customer reads it; empty: the mail's own word.
     pub title: String,
-    /// The amount; negative in fees that are deductions alone.
+    /// The amount.
     pub amount: String,
 }
 
