@@ -481,3 +481,19 @@ func fresh(raw []byte) []byte {
 	}
 	return raw
 }
+
+// A local part whose dots need quotation marks goes in them through SMTP, to
+// one recipient, and the person is found by the address that the shop wrote.
+func TestQuotedAddressIsMailed(t *testing.T) {
+	r := newRig(t)
+	id := r.accepted(order(1, "ida..moss.@mail.example", nil))
+	v := r.until(id, waxwing.Sent)
+	r.stop()
+	mails := r.allMails()
+	if len(mails) != 1 || mails[0].To != `"ida..moss."@mail.example` {
+		t.Fatalf("%d mails, %+v", len(mails), mails)
+	}
+	if got := v.Messages[0].To; got != `"ida..moss."@mail.example` {
+		t.Errorf("the trail has %q", got)
+	}
+}
