@@ -47,11 +47,12 @@ func shopifyOther(v value) string {
 		return shopifyTypes["Fulfillment"]
 	case v.get("order_id").given() && !v.get("total_price").given() && !v.get("total_price_set").given():
 		return "a part of an order, not an order"
-	case !v.get("total_price").given() && !v.get("total_price_set").given() && v.get("line_items").given() &&
-		(id != "" && digits(id, 0) != len(id) && !strings.HasPrefix(id, "gid:") || v.get("token").given() && !v.get("order_number").given() && !v.get("financial_status").given()):
-		return shopifyTypes["Cart"]
-	case !v.get("total_price").given() && !v.get("total_price_set").given() && !v.get("line_items").given():
+	case v.get("total_price").given() || v.get("total_price_set").given():
+	case !v.get("line_items").given():
 		return "neither total nor line items: not an order"
+	case id != "" && digits(id, 0) != len(id) && !strings.HasPrefix(id, "gid:"),
+		v.get("token").given() && !v.get("order_number").given() && !v.get("financial_status").given():
+		return shopifyTypes["Cart"]
 	}
 	return ""
 }

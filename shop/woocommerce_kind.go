@@ -8,7 +8,7 @@ import (
 // wooDrafts are the states of what is no order yet, or never was one.
 var wooDrafts = map[string]string{
 	"checkout-draft": "a draft, not an order yet", "auto-draft": "a draft, not an order yet", "draft": "a draft, not an order yet",
-	"inherit": "a revision, not an order",
+	"inherit":   "a revision, not an order",
 	"ywraq-new": "a request for a quote", "ywraq-pending": "a request for a quote", "ywraq-expired": "a request for a quote",
 	"ywraq-rejected": "a request for a quote", "quote": "a request for a quote", "quote-request": "a request for a quote",
 	"quote-requested": "a request for a quote", "quote-pending": "a request for a quote", "request-quote": "a request for a quote",
