@@ -305,6 +305,8 @@ func TestStates(t *testing.T) {
 		"refunded":               {read1(t, WooCommerce, wooOf(t, obj{"status": "refunded"})), `refunded refunded 3000 deposit 0 due 0 "" "" `},
 		"refunded, still paid":   {read1(t, WooCommerce, wooOf(t, obj{"refunds": []any{obj{"total": "-30.00"}}})), `refunded refunded 3000 deposit 0 due 0 "" "" `},
 		"partly refunded":        {read1(t, WooCommerce, wooOf(t, obj{"refunds": obj{"0": obj{"total": "-10.00"}, "2": obj{"total": "-5.00"}}})), `partially_refunded refunded 1500 deposit 0 due 0 "" "" `},
+		"refunded, in part":      {read1(t, WooCommerce, wooOf(t, obj{"status": "refunded", "refunds": []any{obj{"total": "-10.00"}}})), `partially_refunded refunded 1000 deposit 0 due 0 "" "" `},
+		"generic, refunded":      {read1(t, Generic, with(t, payload(t, genericFixture), "payment.status", "refunded")), `refunded refunded 3289 deposit 0 due 0 "" "" `},
 		"more than it cost":      {read1(t, WooCommerce, wooOf(t, obj{"refunds": []any{obj{"total": "-99.00"}}})), `refunded refunded 3000 deposit 0 due 0 "" "" `},
 		"pending":                {read1(t, WooCommerce, wooOf(t, obj{"status": "pending", "payment_url": "https://a.example/pay"})), `pending refunded 0 deposit 0 due 0 "" "" https://a.example/pay`},
 		"deposit":                {read1(t, WooCommerce, wooOf(t, obj{"status": "partially-paid", "meta_data": metas("_wc_deposits_deposit_amount", "10", "_wc_deposits_second_payment", "20")})), `partially_paid refunded 0 deposit 1000 due 2000 "" "" `},

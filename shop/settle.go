@@ -165,6 +165,18 @@ func (t *till) settlePaid(o *waxwing.Order) {
 		o.Refunded = waxwing.Money{}
 	}
 	p := &o.Payment
+	switch p.Status { // and the state says what the amounts say
+	case waxwing.PaymentPaid, waxwing.PartlyRefunded, waxwing.PaymentRefunded:
+		switch {
+		case o.Refunded.IsZero() && p.Status == waxwing.PaymentRefunded && !o.Total.IsZero():
+			o.Refunded = o.Total
+		case o.Refunded.IsZero():
+		case o.Refunded == o.Total:
+			p.Status = waxwing.PaymentRefunded
+		default:
+			p.Status = waxwing.PartlyRefunded
+		}
+	}
 	switch {
 	case p.Status != waxwing.PaymentPartlyPaid:
 		p.Deposit, p.Due = waxwing.Money{}, waxwing.Money{}

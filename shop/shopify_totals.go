@@ -285,11 +285,6 @@ func (r *shopifyReader) refunded(paidBack waxwing.Money) {
 		return
 	}
 	r.o.Refunded = paidBack
-	if r.o.Payment.Status == waxwing.PaymentPaid {
-		if r.o.Payment.Status = waxwing.PartlyRefunded; paidBack.Minor >= r.o.Total.Minor {
-			r.o.Payment.Status = waxwing.PaymentRefunded
-		}
-	}
 }
 
 // outstanding reads what is still to be paid of an order that is paid in parts.

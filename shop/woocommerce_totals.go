@@ -213,16 +213,5 @@ func (r *wooReader) refunds() {
 		m.Minor = max(m.Minor, -m.Minor)
 		back = r.till.sum("refunds", back, m)
 	}
-	if o.Payment.Status == waxwing.PaymentRefunded && back.IsZero() {
-		back = o.Total
-	}
-	if back.IsZero() || r.till.err != nil {
-		return
-	}
 	o.Refunded = back
-	if o.Payment.Status == waxwing.PaymentPaid {
-		if o.Payment.Status = waxwing.PartlyRefunded; back.Minor >= o.Total.Minor {
-			o.Payment.Status = waxwing.PaymentRefunded
-		}
-	}
 }
