@@ -378,6 +378,41 @@ func TestOddPayloads(t *testing.T) {
 	}
 }
 
+// Differences are named for what they are.
+func TestRemainders(t *testing.T) {
+	one := func(cur, line, total string) obj {
+		return obj{"currency": cur, "total": total, "line_items": []any{wooLine(obj{"subtotal": line, "total": line})}}
+	}
+	with := func(c, more obj) obj { maps.Copy(c, more); return c }
+	for name, c := range map[string]struct {
+		changes obj
+		want    string // kind and amount of each, then the number of notices
+	}{
+		"a cent":                    {one("USD", "30.00", "30.01"), "rounding 0.01, 0"},
+		"coins":                     {one("CHF", "29.97", "29.95"), "rounding -0.02, 0"},
+		"whole crowns":              {one("SEK", "299.70", "300.00"), "rounding 0.30, 0"},
+		"two decimals of three":     {one("KWD", "30.125", "30.13"), "rounding 0.005, 0"},
+		"no decimals of two":        {one("EUR", "29.60", "30"), "rounding 0.40, 0"},
+		"nobody knows":              {one("USD", "30.00", "25.00"), "adjustment -5.00, 1"},
+		"a coupon behind the taxes": {with(one("USD", "30.00", "20.00"), obj{"coupon_lines": []any{obj{"code": "c", "discount": "10.00"}}}), "store_credit -10.00, 0"},
+		"funds":                     {with(one("USD", "30.00", "20.00"), obj{"meta_data": metas("_funds_used", "10.00")}), "store_credit -10.00, 0"},
+		"credits by code":           {with(one("USD", "30.00", "20.00"), obj{"meta_data": metas("smart_coupons_contribution", obj{"A": 4, "B": 6})}), "store_credit -10.00, 0"},
+		"a gift card in meta":       {with(one("USD", "30.00", "20.00"), obj{"meta_data": metas("_ywgc_applied_gift_cards", obj{"CODE": 10})}), "0"},
+		"by weight":                 {obj{"total": "32.50", "line_items": []any{wooLine(obj{"total": "32.50"})}}, "surcharge 2.50, 0"},
+		"a negative discount":       {obj{"total": "32.50", "discount_total": "-2.50", "line_items": []any{wooLine(obj{"total": "32.50"})}}, "surcharge 2.50, 0"},
+	} {
+		o := read1(t, WooCommerce, wooOf(t, c.changes))
+		addsUp(t, o)
+		var got []string
+		for _, r := range o.Remainder {
+			got = append(got, string(r.Kind)+" "+r.Amount.Decimal())
+		}
+		if s := strings.Join(append(got, fmt.Sprint(len(o.Notices))), ", "); s != c.want {
+			t.Errorf("%s: %s, want %s", name, s, c.want)
+		}
+	}
+}
+
 // The largest order that Shopify allows, with all that it writes, is read.
 func TestLargestOrder(t *testing.T) {
 	set := func(s string) obj {

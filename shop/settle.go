@@ -109,7 +109,7 @@ func (t *till) settleItems(o *waxwing.Order) {
 // row, or of a total that can be paid in coins.
 func (t *till) isRounding(o *waxwing.Order, rest waxwing.Money) bool {
 	off := max(rest.Minor, -rest.Minor)
-	if n := len(o.Items) + len(o.Discounts) + len(o.Ship) + len(o.Taxes) + len(o.Fees); off <= int64(max(n, 1)) {
+	if n := len(o.Items) + len(o.Discounts) + len(o.Ship) + len(o.Taxes) + len(o.Fees); off <= int64(max(n, 1))*max(t.step/2, 1) {
 		return true
 	}
 	step := cashSteps[t.cur]

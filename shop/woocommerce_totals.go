@@ -22,6 +22,7 @@ func (r *wooReader) amounts() error {
 	if o.Total.Minor < 0 {
 		return errNegative
 	}
+	r.till.roundsTo(v.get("total"))
 	if err := bounded(v, "line_items", "shipping_lines", "fee_lines", "tax_lines", "coupon_lines", "gift_cards"); err != nil {
 		return err
 	}
