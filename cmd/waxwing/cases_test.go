@@ -497,3 +497,17 @@ func TestQuotedAddressIsMailed(t *testing.T) {
 		t.Errorf("the trail has %q", got)
 	}
 }
+
+// A body far over a mebibyte, most of which no mail shows, goes the whole way.
+func TestLargeBodyIsMailed(t *testing.T) {
+	r := newRig(t)
+	r.cfg.HTTP.MaxBody = 8 << 20
+	r.restart(Extras{})
+	body := order(1, "jana@example.com", map[string]any{"x_designer": strings.Repeat("é", 2<<20), "x_list": make([]int, 500_000)})
+	id := r.accepted(body)
+	r.until(id, waxwing.Sent)
+	r.verified()
+	if len(r.allMails()) != 1 {
+		t.Fatalf("%d mails for %d bytes", len(r.allMails()), len(body))
+	}
+}
