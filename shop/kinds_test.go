@@ -103,6 +103,8 @@ func TestOnePurchase(t *testing.T) {
 		"woo, resubscription":            woo(obj{"parent_id": 44, "meta_data": metas("_subscription_resubscribe", "44")}, ""),
 		"woo, subscription":              woo(obj{"billing_period": "month", "billing_interval": "1"}, "a subscription"),
 		"woo, subscription by type":      woo(obj{"type": "shop_subscription"}, "a subscription"),
+		"woo, subscription's days":       woo(obj{"status": "active", "next_payment_date_gmt": "2026-12-01T00:00:00"}, "a subscription"),
+		"woo, subscription ending":       woo(obj{"status": "wc-pending-cancel"}, "a subscription"),
 		"woo, refund":                    {WooCommerce, []byte(`{"id":91,"parent_id":90,"amount":"10.00","reason":"","refunded_by":1,"line_items":[]}`), "a refund"},
 		"woo, refund by type":            woo(obj{"type": "shop_order_refund", "total": "-30.00"}, "a refund"),
 		"woo, second payment":            woo(obj{"parent_id": 44, "created_via": "wc_deposits"}, "a later payment"),

@@ -32,7 +32,8 @@ func wooOther(v value) string {
 		return why
 	}
 	switch {
-	case v.get("billing_period").given() && v.get("billing_interval").given():
+	case v.get("billing_period").given() && v.get("billing_interval").given(), v.get("next_payment_date").kind() != kindAbsent,
+		v.get("next_payment_date_gmt").kind() != kindAbsent, wooStatusWord(v) == "pending-cancel":
 		return wooTypes["shop_subscription"]
 	case v.get("refunded_by").given() || v.get("refunded_payment").given() || v.get("amount").given() && v.get("reason").kind() == kindString:
 		return wooTypes["shop_order_refund"]
