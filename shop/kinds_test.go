@@ -247,6 +247,23 @@ func TestWhatWasBought(t *testing.T) {
 	}
 }
 
+// Shopify's variants are shown, wherever the payload has them.
+func TestShopifyVariants(t *testing.T) {
+	for want, c := range map[string]obj{
+		"Chair|Red / L": {"variant_title": "Red / L", "name": "Chair - Red / L"},
+		"Chair|Red":     {"variant_title": nil, "name": "Chair - Red"},
+		"Chair|":        {"variant_title": "Default Title", "name": "Chair"},
+		"Stool|Red":     {"title": "", "variant_title": "Red", "name": "Stool - Red"},
+		"Bench - Red|":  {"title": nil, "name": "Bench - Red"},
+		"Sofa|":         {"title": "Sofa", "name": "Sofa - Default Title"},
+	} {
+		it := read1(t, Shopify, shopifyOf(t, obj{"line_items": []any{shopifyLine(c)}})).Items[0]
+		if got := it.Name + "|" + it.Variant; got != want {
+			t.Errorf("%v: %q, want %q", c, got, want)
+		}
+	}
+}
+
 func TestBundles(t *testing.T) {
 	set := wooLine(obj{"id": 1, "name": "Picnic set", "product_id": 50, "meta_data": metas("_bundle_cart_key", "k1")})
 	part := func(c obj) []byte {
@@ -371,6 +388,14 @@ func TestOddPayloads(t *testing.T) {
 		o := read1(t, WooCommerce, wooOf(t, obj{"currency": code, "total": "0.000125", "line_items": []any{wooLine(obj{"subtotal": "0.000125", "total": "0.000125", "price": 0.000125})}}))
 		if o.Total.Decimal() != want || o.Currency != strings.ToUpper(code) {
 			t.Errorf("%s: %v, want %s", code, o.Total, want)
+		}
+	}
+	for name, o := range map[string]*waxwing.Order{
+		"woo":     read1(t, WooCommerce, wooOf(t, obj{"line_items": []any{null, wooLine(nil), false, "", []any{}}, "fee_lines": []any{null}, "shipping_lines": []any{false}})),
+		"shopify": read1(t, Shopify, shopifyOf(t, obj{"line_items": []any{null, shopifyLine(nil)}, "shipping_lines": []any{null}, "tax_lines": []any{null}})),
+	} {
+		if addsUp(t, o); len(o.Items) != 1 || len(o.Fees)+len(o.Ship)+len(o.Taxes) != 0 {
+			t.Errorf("%s: holes in lists: %+v", name, o)
 		}
 	}
 	o := read1(t, WooCommerce, wooOf(t, obj{"total": "15.00", "line_items": []any{wooLine(nil), wooLine(obj{"name": "Trade-in", "quantity": -1, "subtotal": "-15.00", "total": "-15.00"}),

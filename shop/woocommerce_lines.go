@@ -17,6 +17,9 @@ func (r *wooReader) items() error {
 	coupons := r.v.get("coupon_lines").len() > 0
 	sets := wooSets(list)
 	for i, v := range list.items() {
+		if v.nothing() {
+			continue
+		}
 		it, err := r.item(v, coupons)
 		if err == nil {
 			err = r.till.err

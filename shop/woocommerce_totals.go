@@ -35,6 +35,9 @@ func (r *wooReader) amounts() error {
 		return err
 	}
 	for i, f := range v.get("fee_lines").items() {
+		if f.nothing() {
+			continue
+		}
 		o.Fees = append(o.Fees, waxwing.Adjustment{
 			Title:  wooText(f.either("name", "title"), capName),
 			Amount: r.lineAmount(f, "total", 0),
@@ -151,6 +154,9 @@ search:
 
 func (r *wooReader) shipping() error {
 	for i, v := range r.v.get("shipping_lines").items() {
+		if v.nothing() {
+			continue
+		}
 		a := waxwing.Adjustment{
 			Title:  wooText(v.get("method_title"), capName),
 			Amount: r.lineAmount(v, "total", 0),
