@@ -22,6 +22,7 @@ func Foreign(orderID, updatedAt, header string) waxwing.Format {
 		Verify: func(h http.Header, raw []byte, secrets []waxwing.Secret) bool {
 			return signedEither(h, header, raw, secrets)
 		},
+		SignedIn: header,
 		Key: func(_ string, raw []byte) (waxwing.EventKey, error) { return foreignKey(orderID, updatedAt, raw) },
 	}
 }

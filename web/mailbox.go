@@ -232,3 +232,27 @@ func (m *Mailbox) json(w http.ResponseWriter, v any) {
 	secure(w.Header(), "application/json", mailCSP)
 	_, _ = w.Write(b)
 }
+
+// trail tells a row's confirmation as a story, fresh from the ledger.
+func (m *Mailbox) trail(w http.ResponseWriter, r *http.Request) {
+	x := m.row(w, r)
+	if x == nil {
+		return
+	}
+	m.mu.Lock()
+	f, books := x.file, m.books
+	m.mu.Unlock()
+	out := struct {
+		Confirmation string        `json:"confirmation"`
+		Tenant       string        `json:"tenant"`
+		State        waxwing.State `json:"state"`
+		Reason       string        `json:"reason,omitempty"`
+		Steps        []Step        `json:"steps"`
+	}{Steps: []Step{}}
+	if f != nil && books != nil {
+		if v, err := books.Get(waxwing.TenantID(f.tenant.id), f.view.ID); err == nil {
+			out.Confirmation, out.Tenant, out.State, out.Reason, out.Steps = v.ID.String(), f.tenant.id, v.State, v.Reason, Story(v)
+		}
+	}
+	m.json(w, out)
+}

@@ -230,7 +230,7 @@ func TestListing(t *testing.T) {
 func TestAnotherTenantSeesNothing(t *testing.T) {
 	r := newRig(t, func(r *rig, _ *Extras) {
 		other := r.cfg.Tenants["acme"]
-		other.Name, other.Keys = "Other", []config.Secret{"other-key"}
+		other.Name, other.Keys = "Other", []config.BearerKey{{Key: "other-key"}}
 		r.cfg.Tenants["other"] = other
 	})
 	sent := r.accepted(shopifyOrder(1, "jana@example.com", "paid"))

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
-	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -23,7 +22,17 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Run a demonstration with invented orders and a built-in mailbox; nothing leaves this machine."`
 	Check   checkCmd   `cmd:"" help:"Check a configuration file and say what is wrong with it: line, column and remedy."`
 	Preview previewCmd `cmd:"" help:"Render a shop's event without sending it."`
-	Ledger  ledgerCmd  `cmd:"" help:"Look into the ledger: list, show, verify, export."`
+	Ledger  ledgerCmd  `cmd:"" help:"Look into the ledger on this machine: list, show, verify, backup, export."`
+
+	Find     findCmd     `cmd:"" group:"Support, over a running daemon's API:" help:"Find confirmations by order number, e-mail address, phone number or id."`
+	Show     showCmd     `cmd:"" group:"Support, over a running daemon's API:" help:"Show one confirmation: order, messages, attempts, and its trail in words."`
+	Resend   resendCmd   `cmd:"" group:"Support, over a running daemon's API:" help:"Send a confirmation once more, to a corrected address if need be."`
+	Release  releaseCmd  `cmd:"" group:"Support, over a running daemon's API:" help:"Let go what is held or quarantined."`
+	Cancel   cancelCmd   `cmd:"" group:"Support, over a running daemon's API:" help:"Stop what has not been sent."`
+	Erase    eraseCmd    `cmd:"" group:"Support, over a running daemon's API:" help:"Destroy everything that is kept of a person."`
+	Suppress suppressCmd `cmd:"" group:"Support, over a running daemon's API:" help:"Never mail an address again."`
+	Tail     tailCmd     `cmd:"" group:"Support, over a running daemon's API:" help:"Follow confirmations as they come and change."`
+
 	Plugin  pluginCmd  `cmd:"" help:"Write, check, test and push plugins: your own code on your own orders."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the configuration file, for editors."`
 	Version versionCmd `cmd:"" help:"Print the version."`
@@ -67,10 +76,23 @@ func run(args []string, s streams) int {
 	}
 	if err := ctx.Run(s); err != nil {
 		_, _ = fmt.Fprintln(s.err, "waxwing:", err)
+		var e statusError
+		if errors.As(err, &e) {
+			return e.status
+		}
 		return 1
 	}
 	return 0
 }
+
+// statusError ends the process with a status of its own.
+type statusError struct {
+	status int
+	err    error
+}
+
+func (e statusError) Error() string { return e.err.Error() }
+func (e statusError) Unwrap() error { return e.err }
 
 // configFlag names the configuration file.
 type configFlag struct {
@@ -136,19 +158,21 @@ type versionCmd struct{}
 
 // Run prints what was built, of what.
 func (versionCmd) Run(s streams) error {
-	v, rev := "devel", ""
-	if b, ok := debug.ReadBuildInfo(); ok {
-		v = b.Main.Version
-		for _, k := range b.Settings {
-			if k.Key == "vcs.revision" {
-				rev = " " + k.Value
-			}
-		}
-		_, err := fmt.Fprintf(s.out, "waxwing %s%s %s\n", v, rev, b.GoVersion)
-		return err
-	}
-	_, err := fmt.Fprintln(s.out, "waxwing", strings.TrimSpace(v+rev))
+	_, err := fmt.Fprintln(s.out, "waxwing", version())
 	return err
 }
 
-var errProblems = errors.New("the ledger is not as it was written")
+// version says what was built, of what, with which Go.
+func version() string {
+	b, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "devel"
+	}
+	v := b.Main.Version
+	for _, k := range b.Settings {
+		if k.Key == "vcs.revision" {
+			v += " " + k.Value
+		}
+	}
+	return v + " " + b.GoVersion
+}

@@ -48,6 +48,9 @@ func (c pluginRunsCmd) Run(s streams) error {
 	if err := c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/runs?limit=%d", c.Name, c.Limit), "", nil, &page); err != nil {
 		return err
 	}
+	if len(page.Runs) > 0 {
+		_, _ = fmt.Fprintf(s.out, "%s  %-19s  %-13s  %-7s %-13s %14s %9s  %-12s  %s\n", "RUN", "AT", "CONFIRMATION", "ROLE", "HOOK", "FUEL", "TOOK", "HASH", "FAULT")
+	}
 	for _, r := range page.Runs {
 		_, _ = fmt.Fprintf(s.out, "%d  %s  %s  %-7s %-13s %9d fuel %6d us  %.12s  %s\n", r.ID, r.At.Local().Format(time.DateTime),
 			r.Confirmation, r.Role, r.Hook, r.Fuel, r.Micros, r.Hash, r.Fault)

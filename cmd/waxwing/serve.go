@@ -48,6 +48,7 @@ func (c serveCmd) Run(s streams) error {
 	}
 	log.Info("ready", "listen", d.Addr(), "tenants", len(cfg.Tenants), "instance", d.ledger.Instance(),
 		"taken_over", d.ledger.TakenOver(), "took", time.Since(start).Round(time.Millisecond))
+	d.announce()
 	select {
 	case sig := <-signals:
 		log.Info("stopping: waiting for verdicts", "signal", sig.String(), "limit", cfg.Limits.Drain.D())

@@ -21,13 +21,14 @@ type claimed struct {
 	state                           waxwing.State
 	tries, faults, attempts         int64
 	down, released, expires, nextAt int64
+	resend                          bool
 }
 
-const claimColumns = "id, tenant, channel, state, tries, faults, attempts, down_since, released, expires, next_at"
+const claimColumns = "id, tenant, channel, state, tries, faults, attempts, down_since, released, expires, next_at, resend"
 
 func scanClaimed(v []driver.Value) claimed {
 	return claimed{waxwing.ID(num(v[0])), num(v[1]), waxwing.Channel(str(v[2])), waxwing.State(str(v[3])),
-		num(v[4]), num(v[5]), num(v[6]), num(v[7]), num(v[8]), num(v[9]), num(v[10])}
+		num(v[4]), num(v[5]), num(v[6]), num(v[7]), num(v[8]), num(v[9]), num(v[10]), num(v[11]) != 0}
 }
 
 // Claim takes one message for this instance: a compare-and-set in the group
@@ -107,6 +108,9 @@ func (t *tx) claim(m *claimed) (bool, error) {
 		if m.state == waxwing.Uncertain {
 			reason = "expired_uncertain"
 		}
+		t.after = append(t.after, func() {
+			t.l.o.Log.Info("message failed: its time to live is over", "confirmation", m.id&^(idStep-1), "message", m.id, "reason", reason)
+		})
 		return false, t.finish(m, waxwing.Failed, reason, ledger.CauseExpired)
 	}
 	if m.state == waxwing.Uncertain && t.l.o.Policy == "assume_sent" {
@@ -128,7 +132,7 @@ func (t *tx) claim(m *claimed) (bool, error) {
 }
 
 // finish ends a message that no instance holds.
-func (t *tx) finish(m *claimed, to waxwing.State, reason, cause string) error {
+func (t *tx) finish(m *claimed, to waxwing.State, reason, cause string, more ...[2]string) error {
 	if err := ledger.Check(m.state, to); err != nil {
 		return err
 	}
@@ -138,7 +142,7 @@ func (t *tx) finish(m *claimed, to waxwing.State, reason, cause string) error {
 		return err
 	}
 	t.entry(&ledger.Entry{Confirmation: m.id &^ (idStep - 1), Message: m.id, From: m.state, To: to, Cause: cause,
-		Detail: [][2]string{{"reason", reason}}})
+		Detail: append([][2]string{{"reason", reason}}, more...)})
 	t.after = append(t.after, func() { t.l.hot.drop(m.id &^ (idStep - 1)) })
 	return nil
 }
@@ -148,7 +152,7 @@ func (t *tx) finish(m *claimed, to waxwing.State, reason, cause string) error {
 func (l *Ledger) fillClaim(m *claimed) (*waxwing.Claim, error) {
 	conf := m.id &^ (idStep - 1)
 	c := &waxwing.Claim{Confirmation: conf, Tries: int(m.tries), Faults: int(m.faults), Attempt: int(m.attempts) + 1,
-		Accepted: conf.Time(), Released: time.UnixMilli(m.released), Expires: time.UnixMilli(m.expires)}
+		Accepted: conf.Time(), Released: time.UnixMilli(m.released), Expires: time.UnixMilli(m.expires), Resend: m.resend}
 	if m.down != 0 {
 		c.DownSince = time.UnixMilli(m.down)
 	}
