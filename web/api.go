@@ -25,11 +25,11 @@ func (s *Server) postOrder(w http.ResponseWriter, r *http.Request, t waxwing.Ten
 	if err != nil {
 		return fault{http.StatusUnprocessableEntity, "not an order", err.Error()}
 	}
-	if _, err := f.Normalise("", raw); err != nil {
-		return fault{http.StatusUnprocessableEntity, "not an order", err.Error()}
-	}
 	if err := s.knownShop(t, key.Shop); err != nil {
 		return err
+	}
+	if _, err := f.Normalise("", raw); err != nil {
+		return fault{http.StatusUnprocessableEntity, "not an order", err.Error()}
 	}
 	rc, err := s.p.Intake.Accept(t, key.Shop, "api", "order", raw)
 	if err != nil {
