@@ -13,6 +13,7 @@ import (
 
 type serveCmd struct {
 	configFlag
+	Mailbox bool   `help:"Keep every mail and text in a mailbox at / instead of sending it: to try your own configuration and shops."`
 	Profile string `hidden:"" help:"Write a CPU profile of the whole run to this file."`
 }
 
@@ -42,9 +43,22 @@ func (c serveCmd) Run(s streams) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
-	d, err := Start(cfg, log, Extras{})
+	x := Extras{}
+	var try *trial
+	if c.Mailbox {
+		if try, err = newTrial(cfg, log); err != nil {
+			return err
+		}
+		defer try.close()
+		x.Pages = try.pages()
+	}
+	d, err := Start(cfg, log, x)
 	if err != nil {
 		return err
+	}
+	if try != nil {
+		try.open(d)
+		log.Info("nothing is sent: mails and texts are kept in the mailbox", "mailbox", "http://"+d.Addr()+"/")
 	}
 	log.Info("ready", "listen", d.Addr(), "tenants", len(cfg.Tenants), "instance", d.ledger.Instance(),
 		"taken_over", d.ledger.TakenOver(), "took", time.Since(start).Round(time.Millisecond))
