@@ -111,7 +111,12 @@ func newLog(c config.Log, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-type checkCmd struct{ configFlag }
+type checkCmd struct {
+	configFlag
+	Connect bool `help:"Also try what it names: log in to the mail servers, look for the DKIM records, ask the databases. Nothing is sent."`
+
+	resolver txtResolver // nil: the system's
+}
 
 // Run checks everything that serve would, short of opening the ledger.
 func (c checkCmd) Run(s streams) error {
@@ -127,9 +132,11 @@ func (c checkCmd) Run(s streams) error {
 		return fmt.Errorf("%s: %w", c.Config, err)
 	}
 	ps, err := openProviders(cfg)
-	for _, p := range ps {
-		closeNow(p)
-	}
+	defer func() {
+		for _, p := range ps {
+			closeNow(p)
+		}
+	}()
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Config, err)
 	}
@@ -137,9 +144,23 @@ func (c checkCmd) Run(s streams) error {
 	for _, t := range cfg.Tenants {
 		shops += len(t.Shops)
 	}
-	_, err = fmt.Fprintf(s.out, "%s is good: %d tenants, %d shops, %d providers, %d stages.\n", c.Config, len(cfg.Tenants), shops,
-		len(cfg.Providers), len(cfg.Pipeline))
+	_, err = fmt.Fprintf(s.out, "%s is good: %s, %s, %s, %s.\n", c.Config, some(len(cfg.Tenants), "tenant"), some(shops, "shop"),
+		some(len(cfg.Providers), "provider"), some(len(cfg.Pipeline), "stage"))
+	for _, w := range cfg.Warnings() {
+		_, _ = fmt.Fprintf(s.out, "Unwise: %s.\n", w)
+	}
+	if c.Connect && err == nil {
+		err = c.connect(cfg, ps, s)
+	}
 	return err
+}
+
+// some counts things: 1 tenant, 2 tenants.
+func some(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 type schemaCmd struct{}
