@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -192,6 +193,51 @@ func TestPluginsWordsStayInTheTrail(t *testing.T) {
 		"payment pending": "payment pending"} {
 		if got := logged(in); got != want {
 			t.Errorf("%q", got)
+		}
+	}
+}
+
+// due is a ledger that has nothing but due messages to ask for.
+type due struct {
+	Ledger
+	asked []string
+}
+
+func (d *due) ClaimDue(limit int, of ...waxwing.Channel) ([]*waxwing.Claim, error) {
+	d.asked = append(d.asked, fmt.Sprint(limit, of))
+	return nil, nil
+}
+
+// TestRestingMailKeepsNoTextWaiting: each channel is swept by its own health.
+func TestRestingMailKeepsNoTextWaiting(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
+	healthy := func() *routes { return &routes{clock: clock, all: []*route{{name: "ok"}}} }
+	resting := func() *routes {
+		return &routes{clock: clock, all: []*route{{name: "x", until: now.Add(20 * time.Second)}}}
+	}
+	probing := func() *routes { return &routes{clock: clock, all: []*route{{name: "x", until: now.Add(-time.Second)}}} }
+	for _, c := range []struct {
+		name       string
+		email, sms *routes
+		want       string
+	}{
+		{"both well", healthy(), healthy(), "8 []"},
+		{"mail rests", resting(), healthy(), "8 [sms]"},
+		{"mail is probed", probing(), healthy(), "4 [email], 8 [sms]"},
+		{"texts rest", healthy(), resting(), "8 [email]"},
+		{"both rest", resting(), resting(), ""},
+		{"no texts", resting(), nil, ""},
+		{"no texts, mail is well", healthy(), nil, "8 []"},
+	} {
+		d := &due{}
+		x := &Pipeline{p: Parts{Ledger: d, Clock: clock}, messages: newPool(8, "send"), routes: map[waxwing.Channel]*routes{waxwing.Email: c.email}}
+		if c.sms != nil {
+			x.routes[waxwing.SMS] = c.sms
+		}
+		x.sweepMessages()
+		if got := strings.Join(d.asked, ", "); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
 }

@@ -29,7 +29,8 @@ type Orders interface {
 // Outbox is the ledger's side of send and fallback.
 type Outbox interface {
 	Claim(waxwing.ID) (*waxwing.Claim, error)
-	ClaimDue(limit int) ([]*waxwing.Claim, error)
+	// ClaimDue takes due messages, oldest first, of all channels where none is named.
+	ClaimDue(limit int, of ...waxwing.Channel) ([]*waxwing.Claim, error)
 	CommitDot(*waxwing.Claim, string) error
 	Resolve(*waxwing.Claim, *waxwing.Resolution) error
 	ReworkOf(waxwing.TenantID, waxwing.ID) (*waxwing.Work, error)

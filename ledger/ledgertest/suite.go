@@ -23,7 +23,7 @@ type Store interface {
 	Quarantine(*waxwing.Work, string, waxwing.Lookup) error
 	Cancel(*waxwing.Work, string, waxwing.Lookup) error
 	Claim(waxwing.ID) (*waxwing.Claim, error)
-	ClaimDue(int) ([]*waxwing.Claim, error)
+	ClaimDue(int, ...waxwing.Channel) ([]*waxwing.Claim, error)
 	CommitDot(*waxwing.Claim, string) error
 	Resolve(*waxwing.Claim, *waxwing.Resolution) error
 	DueWork(int) ([]waxwing.ID, error)

@@ -57,17 +57,28 @@ func (l *Ledger) Claim(id waxwing.ID) (*waxwing.Claim, error) {
 }
 
 // ClaimDue takes up to limit messages whose time has come, oldest first. It is
-// the sweeper's way: it needs no hint from anyone.
-func (l *Ledger) ClaimDue(limit int) ([]*waxwing.Claim, error) {
+// the sweeper's way: it needs no hint from anyone. Channels, where any are named,
+// are those to take from.
+func (l *Ledger) ClaimDue(limit int, of ...waxwing.Channel) ([]*waxwing.Claim, error) {
+	where, args := "next_at<=?", []any{nil}
+	for i, c := range of {
+		where += []string{" AND channel IN (?", ",?"}[min(i, 1)]
+		args = append(args, string(c))
+	}
+	if len(of) > 0 {
+		where += ")"
+	}
+	args = append(args, limit)
 	var got []claimed
 	err := l.do(func(t *tx) error {
 		got = got[:0]
 		var due []claimed
-		err := t.c.query("SELECT "+claimColumns+` FROM messages WHERE next_at<=? AND id NOT IN (SELECT message FROM claims)
+		args[0] = t.now.Add(-sweepGrace).UnixMilli()
+		err := t.c.query("SELECT "+claimColumns+" FROM messages WHERE "+where+` AND id NOT IN (SELECT message FROM claims)
 			ORDER BY next_at LIMIT ?`, func(v []driver.Value) error {
 			due = append(due, scanClaimed(v))
 			return nil
-		}, t.now.Add(-sweepGrace).UnixMilli(), limit)
+		}, args...)
 		if err != nil {
 			return fault{err}
 		}
