@@ -33,9 +33,12 @@ type cli struct {
 	Suppress suppressCmd `cmd:"" group:"Support, over a running daemon's API:" help:"Never mail an address again."`
 	Tail     tailCmd     `cmd:"" group:"Support, over a running daemon's API:" help:"Follow confirmations as they come and change."`
 
-	Plugin  pluginCmd  `cmd:"" help:"Write, check, test and push plugins: your own code on your own orders."`
-	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the configuration file, for editors."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Plugin     pluginCmd     `cmd:"" help:"Write, check, test and push plugins: your own code on your own orders."`
+	Schema     schemaCmd     `cmd:"" help:"Print the JSON Schema of the configuration file, for editors."`
+	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags: bash, zsh or fish."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+
+	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 // streams are where a command reads and writes; tests give their own.
@@ -58,7 +61,7 @@ func run(args []string, s streams) int {
 	var c cli
 	status := -1
 	p, err := kong.New(&c, kong.Name("waxwing"), kong.Description(about), kong.UsageOnError(), kong.Writers(s.out, s.err),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(code int) { status = code }))
+		kong.Vars{"version": "waxwing " + version()}, kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(code int) { status = code }))
 	if err != nil {
 		_, _ = fmt.Fprintln(s.err, "waxwing:", err)
 		return 1
@@ -96,7 +99,7 @@ func (e statusError) Unwrap() error { return e.err }
 
 // configFlag names the configuration file.
 type configFlag struct {
-	Config string `short:"c" placeholder:"FILE" help:"The configuration file." default:"waxwing.yaml"`
+	Config string `short:"c" placeholder:"FILE" help:"The configuration file; waxwing.yaml in this folder by default." default:"waxwing.yaml"`
 }
 
 func (f configFlag) load() (*config.Config, error) { return config.Load(f.Config) }

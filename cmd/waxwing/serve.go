@@ -17,13 +17,14 @@ type serveCmd struct {
 	Profile string `hidden:"" help:"Write a CPU profile of the whole run to this file."`
 }
 
-// Run runs the daemon until SIGTERM or SIGINT, and then drains. A SIGINT while
-// it drains ends it at once.
+// Run runs the daemon until SIGTERM or SIGINT, and then drains. A second SIGINT
+// ends it at once; a second SIGTERM changes nothing.
 func (c serveCmd) Run(s streams) error {
 	cfg, err := c.load()
 	if err != nil {
 		return err
 	}
+	private()
 	log := newLog(cfg.Log, s.err)
 	tuneMemory()
 	if c.Profile != "" {
@@ -58,7 +59,7 @@ func (c serveCmd) Run(s streams) error {
 	}
 	if try != nil {
 		try.open(d)
-		log.Info("nothing is sent: mails and texts are kept in the mailbox", "mailbox", "http://"+d.Addr()+"/")
+		log.Info("nothing is sent: mails and texts are kept in the mailbox", "mailbox", "http://"+d.Addr()+"/", "ledger", cfg.Data)
 	}
 	log.Info("ready", "listen", d.Addr(), "tenants", len(cfg.Tenants), "instance", d.ledger.Instance(),
 		"taken_over", d.ledger.TakenOver(), "took", time.Since(start).Round(time.Millisecond))

@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -87,6 +88,9 @@ func newTrial(cfg *config.Config, log *slog.Logger) (t *trial, err error) {
 		providers[name] = p
 	}
 	cfg.Providers = providers
+	// A ledger of its own: what counts as sent here was not, and must not keep a
+	// daemon that sends from sending it.
+	cfg.Data = filepath.Clean(cfg.Data) + "-mailbox"
 	return t, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,9 @@ func tryOut(t *testing.T) (r *rig, try *trial, ask func(method, path, host strin
 		t.Fatal(err)
 	}
 	t.Cleanup(try.close)
+	if filepath.Dir(r.cfg.Data) == r.cfg.Data || !strings.HasSuffix(r.cfg.Data, "-mailbox") {
+		t.Fatalf("the trial writes into the ledger of the daemon that sends: %s", r.cfg.Data)
+	}
 	r.start(Extras{Pages: try.pages()})
 	try.open(r.d)
 	ask = func(method, path, host string, body any, header ...string) (int, string) {
