@@ -23,7 +23,7 @@ func Foreign(orderID, updatedAt, header string) waxwing.Format {
 			return signedEither(h, header, raw, secrets)
 		},
 		SignedIn: header,
-		Key: func(_ string, raw []byte) (waxwing.EventKey, error) { return foreignKey(orderID, updatedAt, raw) },
+		Key:      func(_ string, raw []byte) (waxwing.EventKey, error) { return foreignKey(orderID, updatedAt, raw) },
 	}
 }
 

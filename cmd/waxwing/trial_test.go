@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -200,5 +201,22 @@ func TestTryingOutNeedsThisMachine(t *testing.T) {
 			}
 			try.close()
 		}
+	}
+}
+
+// TestQuickstartsOrder: what the quick start tells to save and post is an order.
+func TestQuickstartsOrder(t *testing.T) {
+	b, err := os.ReadFile("../../docs/quickstart.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "```json\n")
+	body, _, ok := strings.Cut(rest, "```")
+	f := formats()["generic"]
+	if k, err := f.Key("", []byte(body)); !ok || err != nil || k.Shop != "own" {
+		t.Fatalf("%+v %v", k, err)
+	}
+	if o, err := f.Normalise("", []byte(body)); err != nil || o.Number != "#1001" || !o.Payment.Verified(nil) {
+		t.Fatalf("%+v %v", o, err)
 	}
 }
