@@ -92,9 +92,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, t waxwing.TenantID
 	if err != nil {
 		return err
 	}
-	for i := range found {
-		Brief(&found[i], t, s.p.Books, s.p.Formats, full)
-	}
+	briefs(found, t, s.p.Books, s.p.Formats, full)
 	answer := struct {
 		Confirmations []waxwing.ConfirmationView `json:"confirmations"`
 		Before        *waxwing.ID                `json:"before,omitempty"`

@@ -15,10 +15,12 @@ type RawBooks interface {
 // Brief adds to a listed confirmation what its event says, where no message does:
 // the order's number, to whom, in which language. Order numbers and recipients
 // lie sealed in the contents, so this opens one event a row; plugins are not
-// asked for it. Unless full, the recipient is masked.
-func Brief(v *waxwing.ConfirmationView, t waxwing.TenantID, books RawBooks, formats map[string]waxwing.Format, full bool) {
+// asked for it. Unless full, the recipient is masked. It says how many bytes it
+// read.
+func Brief(v *waxwing.ConfirmationView, t waxwing.TenantID, books RawBooks, formats map[string]waxwing.Format, full bool) (read int) {
 	if !v.Erased {
 		if format, topic, raw, err := books.Raw(t, v.ID); err == nil { // else its time is over
+			read = len(raw)
 			number, to, locale := gist(formats[format], topic, raw)
 			v.Number = number
 			if v.To == "" {
@@ -32,7 +34,24 @@ func Brief(v *waxwing.ConfirmationView, t waxwing.TenantID, books RawBooks, form
 	if !full {
 		v.To = waxwing.Masked(v.To)
 	}
+	return read
 }
+
+// briefs reads the events of a list up to a bound: of very large orders the last rows
+// go without what their events say.
+func briefs(list []waxwing.ConfirmationView, t waxwing.TenantID, books RawBooks, formats map[string]waxwing.Format, full bool) {
+	left := briefBytes
+	for i := range list {
+		switch {
+		case left > 0:
+			left -= Brief(&list[i], t, books, formats, full)
+		case !full:
+			list[i].To = waxwing.Masked(list[i].To)
+		}
+	}
+}
+
+const briefBytes = 64 << 20
 
 // gist reads an order's number, recipient and language from its event: with its
 // format, or, where that cannot, from the names that all shops use.

@@ -83,7 +83,7 @@ func (x *refusals) hook(tenant, shop, asked, reason string) {
 		return
 	}
 	if shop == "" {
-		shop = fmt.Sprintf("%.40q", asked)
+		shop = fmt.Sprintf("%.40s", asked) // the log's own quotes keep it on its line
 	}
 	args := []any{"tenant", tenant, "shop", shop, "reason", reason}
 	if h := hints[reason]; h != "" {
@@ -105,7 +105,7 @@ func (x *refusals) key(tenant, asked, reason, route string) {
 		return
 	}
 	if tenant == "" && asked != "" {
-		tenant = fmt.Sprintf("%.40q", asked)
+		tenant = fmt.Sprintf("%.40s", asked)
 	}
 	args := []any{"tenant", tenant, "reason", reason, "route", route}
 	if left > 0 {

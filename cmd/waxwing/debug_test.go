@@ -55,7 +55,7 @@ func TestDebugTellsEachStepAndNobodysData(t *testing.T) {
 	for _, l := range strings.Split(logs, "\n") {
 		low := strings.ToLower(l)
 		for _, secret := range []string{"canary", "88000", "99887766", "4111", "anna-key", "acme-key", testShopSecret} {
-			if strings.Contains(low, secret) && !strings.Contains(l, `shop="\"canary`) {
+			if strings.Contains(low, secret) {
 				t.Errorf("%q is in the log: %s", secret, l)
 			}
 		}

@@ -134,7 +134,10 @@ func (c pluginPushCmd) Run(s streams) error {
 	return err
 }
 
-type pluginListCmd struct{ apiFlags }
+type pluginListCmd struct {
+	jsonFlag
+	apiFlags
+}
 
 // Run prints each plugin's versions.
 func (c pluginListCmd) Run(s streams) error {
@@ -146,7 +149,8 @@ func (c pluginListCmd) Run(s streams) error {
 	if err := c.call(http.MethodGet, "/plugins", "", nil, &list); err != nil {
 		return err
 	}
-	if len(list.Plugins) > 0 {
+	var all []waxwing.PluginVersion
+	if len(list.Plugins) > 0 && !c.JSON {
 		_, _ = fmt.Fprintf(s.out, "%-24s %4s  %-12s %-11s %5s  %-12s  %s\n", "PLUGIN", "NO", "VERSION", "STATE", "SHARE", "HASH", "WHY")
 	}
 	for _, p := range list.Plugins {
@@ -156,9 +160,16 @@ func (c pluginListCmd) Run(s streams) error {
 		if err := c.call(http.MethodGet, "/plugins/"+p.Name+"/versions", "", nil, &vs); err != nil {
 			return err
 		}
+		all = append(all, vs.Versions...)
 		for _, v := range vs.Versions {
+			if c.JSON {
+				break
+			}
 			_, _ = fmt.Fprintf(s.out, "%-24s %4d  %-12s %-11s %5s  %.12s  %s\n", v.Plugin, v.No, v.Version, v.State, share(&v), v.Hash, v.Why)
 		}
+	}
+	if c.JSON {
+		return writeIndented(s, append([]waxwing.PluginVersion{}, all...))
 	}
 	if len(list.Plugins) == 0 {
 		_, _ = fmt.Fprintln(s.out, "no plugins yet: waxwing plugin new --lang js DIR")

@@ -18,6 +18,7 @@ import (
 type pluginRunsCmd struct {
 	pluginNameArg
 	RunID int64 `arg:"" name:"run" optional:"" help:"One run, with its input, output and log."`
+	jsonFlag
 	apiFlags
 	Limit int `default:"50" help:"How many of the newest, up to 200."`
 }
@@ -35,6 +36,13 @@ func (c pluginRunsCmd) Run(s streams) error {
 		}
 		_, err := shown.WriteTo(s.out)
 		return err
+	}
+	if c.JSON {
+		var b []byte
+		if err := c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/runs?limit=%d", c.Name, c.Limit), "", nil, &b); err != nil {
+			return err
+		}
+		return writeIndented(s, json.RawMessage(b))
 	}
 	var page struct {
 		Runs []struct {
