@@ -9,7 +9,8 @@ import (
 )
 
 // Money is an exact amount in the minor unit of its currency (cents of USD,
-// whole yen, fils of KWD). Currency is the ISO 4217 code in capitals.
+// whole yen, fils of KWD, hundred-millionths of BTC). Currency is the ISO 4217
+// code in capitals, or the code of what shops take beside it.
 type Money struct {
 	Minor    int64
 	Currency string
@@ -24,18 +25,43 @@ var decimals = map[string]int{
 	"CLF": 4, "UYW": 4,
 }
 
-// Decimals returns the number of decimals of a currency's minor unit.
+// coins lists the digital currencies whose codes look like ISO 4217's. Shops
+// charge them to eight decimals, as Bitcoin counts.
+var coins = map[string]bool{
+	"ADA": true, "BCH": true, "BNB": true, "BSV": true, "BTC": true, "DAI": true, "DOT": true, "ETC": true, "ETH": true,
+	"LTC": true, "SOL": true, "TON": true, "TRX": true, "UNI": true, "XBT": true, "XLM": true, "XMR": true, "XNO": true,
+	"XRP": true, "XTZ": true, "ZEC": true,
+}
+
+// Decimals returns the number of decimals of a currency's minor unit: ISO
+// 4217's, eight for digital currencies (USDT and DOGE too: a code that is not
+// three letters is none of ISO's), and two for three letters that nobody knows.
 func Decimals(currency string) int {
 	if d, ok := decimals[currency]; ok {
 		return d
 	}
+	if coins[currency] || ValidCurrency(currency) && !isoForm(currency) {
+		return 8
+	}
 	return 2
 }
 
-// ValidCurrency reports whether s has the form of an ISO 4217 code.
+// ValidCurrency reports whether s has the form of a currency's code: three to
+// eight capitals and digits, the first a capital. ISO 4217's have three
+// capitals; shops take other things too, and show their code as the symbol.
 func ValidCurrency(s string) bool {
-	return len(s) == 3 && upper(s[0]) && upper(s[1]) && upper(s[2])
+	if len(s) < 3 || len(s) > 8 || !upper(s[0]) {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if !upper(s[i]) && s[i]-'0' > 9 {
+			return false
+		}
+	}
+	return true
 }
+
+func isoForm(s string) bool { return len(s) == 3 && upper(s[1]) && upper(s[2]) }
 
 func upper(c byte) bool { return c >= 'A' && c <= 'Z' }
 
@@ -191,7 +217,7 @@ func (m *Money) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	if !ValidCurrency(j.Currency) {
-		return fmt.Errorf("currency %.8q: want three capitals (ISO 4217)", j.Currency)
+		return fmt.Errorf("currency %.8q: want three to eight capitals or digits", j.Currency)
 	}
 	v, err := ParseMoney(j.Amount, j.Currency)
 	*m = v

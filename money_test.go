@@ -20,6 +20,10 @@ func TestParseMoney(t *testing.T) {
 		{"1000", "JPY", "1000 JPY", nil},
 		{"1.234", "KWD", "1.234 KWD", nil},
 		{"1.2340", "KWD", "1.234 KWD", nil},
+		{"0.00012345", "BTC", "0.00012345 BTC", nil},
+		{"12.5", "USDT", "12.50000000 USDT", nil},
+		{"0.000000001", "ETH", "", ErrPrecision},
+		{"7.25", "XTS", "7.25 XTS", nil},
 		{".5", "USD", "0.50 USD", nil},
 		{"1e3", "JPY", "1000 JPY", nil},
 		{"12e-1", "EUR", "1.20 EUR", nil},
@@ -77,4 +81,17 @@ func FuzzMoney(f *testing.F) {
 			t.Fatalf("%s does not come back: %v", b, back)
 		}
 	})
+}
+
+func TestCurrencyCodes(t *testing.T) {
+	for code, want := range map[string]int{"USD": 2, "JPY": 0, "KWD": 3, "CLF": 4, "BTC": 8, "USDT": 8, "DOGE": 8, "XTS": 2, "LP1": 8, "CREDITS": 8} {
+		if !ValidCurrency(code) || Decimals(code) != want {
+			t.Errorf("%s: %v, %d decimals; want %d", code, ValidCurrency(code), Decimals(code), want)
+		}
+	}
+	for _, code := range []string{"", "US", "usd", "1US", "US$", "€", "U D", "CURRENCYX", "USD\n", "ＵＳＤ"} {
+		if ValidCurrency(code) {
+			t.Errorf("%q is taken for a currency", code)
+		}
+	}
 }

@@ -152,3 +152,24 @@ type PluginUpload struct {
 	// Now skips shadow and canary: whoever asks for it has tried it elsewhere.
 	Now bool
 }
+
+// TextFormat is how a language writes dates and money, as plugins are told it:
+// they have no CLDR of their own. {day}, {month}, {year} and {weekday} in the
+// patterns stand for what Months and Weekdays hold.
+type TextFormat struct {
+	Date     string       // a day: "{month} {day}, {year}"
+	Weekday  string       // a day with its weekday
+	Months   []string     // twelve, from January
+	Weekdays []string     // seven, from Sunday
+	Money    *MoneyFormat // of the order's currency
+}
+
+// MoneyFormat is how a language writes amounts in one currency.
+type MoneyFormat struct {
+	Currency                      string
+	Before, After                 string // around the figures
+	BeforeNegative, AfterNegative string // likewise, the sign included
+	Group, Point                  string // between groups of three, and before the decimals
+	Decimals                      int    // shown at least
+	MinGroup                      int    // figures that the first group needs for there to be groups
+}

@@ -13,7 +13,8 @@ import (
 
 // builtInLocales are the catalogues of package locales, which this one does not
 // import; a test holds the two together.
-var builtInLocales = []string{"en", "de", "fr", "es", "it", "pt-BR", "nl", "pl", "sv", "ja", "zh-Hans", "ar"}
+var builtInLocales = []string{"en", "de", "fr", "es", "it", "pt-BR", "nl", "pl", "sv", "ja", "zh-Hans", "ar",
+	"en-GB", "en-AU", "en-CA", "de-AT", "de-CH", "fr-CA", "fr-CH", "es-MX", "pt-PT", "zh-Hant"}
 
 func (x *checker) tenant(path, name string) {
 	t := x.c.Tenants[name]
@@ -24,12 +25,16 @@ func (x *checker) tenant(path, name string) {
 	x.mailbox(path+".reply_to", t.ReplyTo, x.given(path+".reply_to"))
 	x.link(path+".support_url", t.SupportURL, true)
 	x.link(path+".tracking_url", strings.ReplaceAll(t.TrackingURL, "{order}", "1"), false)
+	x.link(path+".returns_url", strings.ReplaceAll(t.ReturnsURL, "{order}", "1"), false)
+	x.link(path+".invoice_url", strings.ReplaceAll(t.InvoiceURL, "{order}", "1"), false)
 	x.link(path+".brand.logo", t.Brand.Logo, false)
 	if !isColor(t.Brand.Color) {
 		x.fail(path+".brand.color", fmt.Sprintf("%s.brand.color %s is no colour", path, x.quote(path+".brand.color")), `Write "#rrggbb" in quotes, such as "#1a5fb4"`)
 	}
 	x.locales(path, t)
 	x.deliveries(path+".deliveries", t)
+	x.legal(path+".legal", t.Legal)
+	x.instructions(path+".payment_instructions", &t.PaymentInstructions)
 	x.bearerKeys(path+".keys", t.Keys)
 	for i, m := range t.Offline {
 		if at := fmt.Sprintf("%s.offline[%d]", path, i); slices.Contains(t.Offline[:i], m) {
@@ -38,6 +43,7 @@ func (x *checker) tenant(path, name string) {
 	}
 	for _, s := range sorted(t.Shops) {
 		t.Shops[s] = x.shop(path+".shops."+s, s, t.Shops[s], t.Locales)
+		x.legal(path+".shops."+s+".legal", t.Shops[s].Legal)
 	}
 	if t.Templates != "" {
 		t.Templates = x.beside(t.Templates)
@@ -82,7 +88,7 @@ func (x *checker) link(path, s string, mailto bool) {
 		return
 	}
 	if strings.ContainsAny(s, "{}") {
-		x.fail(path, fmt.Sprintf("%s %s has a placeholder that is not known", path, x.quote(path)), "The only one is {order}, in tracking_url and in the url of deliveries")
+		x.fail(path, fmt.Sprintf("%s %s has a placeholder that is not known", path, x.quote(path)), "The only one is {order}, in tracking_url, returns_url, invoice_url and the url of deliveries")
 		return
 	}
 	if a, ok := strings.CutPrefix(s, "mailto:"); ok && mailto && badMailbox(a) == "" {
@@ -133,9 +139,7 @@ func (x *checker) deliveries(path string, t Tenant) {
 		x.deliveryName(at+".name", d.Name)
 		for _, l := range sorted(d.Names) {
 			name := at + ".names." + l
-			if !slices.Contains(builtInLocales, l) {
-				x.failKey(name, fmt.Sprintf("the locale %.40q is not built in", l), meant(l, builtInLocales, "There are "+strings.Join(builtInLocales, ", ")))
-			}
+			x.localeKey(name, l)
 			x.deliveryName(name, d.Names[l])
 		}
 		x.link(at+".url", strings.ReplaceAll(d.URL, "{order}", "1"), false)

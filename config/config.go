@@ -49,8 +49,9 @@ type HTTP struct {
 	// AdminKeys open /metrics and every tenant's API. Without one, /metrics is
 	// open and the API takes tenants' keys only. Each is text, or {name, key}.
 	AdminKeys []BearerKey `yaml:"admin_keys,omitempty"`
-	// MaxBody is the largest request body in bytes.
-	MaxBody int64 `yaml:"max_body,omitempty" default:"1048576" min:"1024" max:"67108864"`
+	// MaxBody is the largest request body in bytes: by default 8 MiB, which
+	// holds the largest order that a shop's platform allows (Shopify: 499 lines).
+	MaxBody int64 `yaml:"max_body,omitempty" default:"8388608" min:"1024" max:"67108864"`
 }
 
 // BearerKey opens the API. A plain text in its place is the key without a name.
@@ -125,7 +126,12 @@ type Tenant struct {
 	SupportURL string `yaml:"support_url,omitempty"`
 	// TrackingURL likewise is the tracking link; {order} becomes the order's number.
 	TrackingURL string `yaml:"tracking_url,omitempty"`
-	// Locales are those the tenant offers; the first is the default.
+	// ReturnsURL likewise is where the customer sends something back from.
+	ReturnsURL string `yaml:"returns_url,omitempty"`
+	// InvoiceURL likewise is where she finds her invoice.
+	InvoiceURL string `yaml:"invoice_url,omitempty"`
+	// Locales are those the tenant offers; the first is the default. Who offers en
+	// also offers its variants: a Briton reads en-GB.
 	Locales []string `yaml:"locales,omitempty" default:"[en]"`
 	// Keys are the bearer keys of the tenant's API; without one it is closed. Each
 	// is text, or {name, key}: the name then says in the trail who did something.
@@ -135,6 +141,9 @@ type Tenant struct {
 	// Offline lists the payment methods that count as paid before the money is
 	// there. [] means none.
 	Offline []string `yaml:"offline,omitempty" enum:"cash_on_delivery,bank_transfer,cheque,invoice" default:"[cash_on_delivery]"`
+	// Deposits lets an order pass whose deposit is paid and the rest is not yet
+	// (partially_paid). Without it such an order waits until it is paid in full.
+	Deposits bool `yaml:"deposits,omitempty"`
 	// HoldTTL is how long an order may wait at the gate before it is cancelled.
 	HoldTTL Duration `yaml:"hold_ttl,omitempty" default:"14d" min:"1s" max:"1y"`
 	// MaxAge is the age beyond which an event is held until someone asks for
@@ -147,6 +156,12 @@ type Tenant struct {
 	Templates string `yaml:"templates,omitempty"`
 	// Brand is how the tenant's mails look.
 	Brand Brand `yaml:"brand,omitempty"`
+	// Legal is what the law wants a mail to say of the seller. A shop may have
+	// its own.
+	Legal *Legal `yaml:"legal,omitempty"`
+	// PaymentInstructions say how to pay by a method whose money is not there
+	// yet, where the order does not say so.
+	PaymentInstructions PaymentInstructions `yaml:"payment_instructions,omitempty"`
 	// Deliveries are what a mail offers instead where it says that the parcel
 	// may come late; five at most.
 	Deliveries []Delivery `yaml:"deliveries,omitempty"`
@@ -184,6 +199,66 @@ type Brand struct {
 	Address string `yaml:"address,omitempty"`
 }
 
+// Legal is what the law of many countries wants a shop's mail to say. It stands
+// in the footer, in the mail's language; what is left out is not shown.
+type Legal struct {
+	// Seller is the company with its registered office, of one or more lines.
+	Seller string `yaml:"seller,omitempty"`
+	// Register is the court and number of a trade register.
+	Register string `yaml:"register,omitempty"`
+	// VAT is the tax number: "DE123456789".
+	VAT string `yaml:"vat,omitempty"`
+	// TermsURL is the https address of the terms and conditions.
+	TermsURL string `yaml:"terms_url,omitempty"`
+	// WithdrawalURL is that of the instruction on the right of withdrawal.
+	WithdrawalURL string `yaml:"withdrawal_url,omitempty"`
+	// PrivacyURL is that of the privacy policy.
+	PrivacyURL string `yaml:"privacy_url,omitempty"`
+	// Text is whatever else must be said, of one or more lines.
+	Text string `yaml:"text,omitempty"`
+	// Locales hold what differs in a language.
+	Locales map[string]LegalText `yaml:"locales,omitempty" keys:"locale"`
+}
+
+// LegalText is what differs of a legal block in one language.
+type LegalText struct {
+	// Seller is the company with its registered office, of one or more lines.
+	Seller string `yaml:"seller,omitempty"`
+	// Register is the court and number of a trade register.
+	Register string `yaml:"register,omitempty"`
+	// VAT is the tax number.
+	VAT string `yaml:"vat,omitempty"`
+	// TermsURL is the https address of the terms and conditions.
+	TermsURL string `yaml:"terms_url,omitempty"`
+	// WithdrawalURL is that of the instruction on the right of withdrawal.
+	WithdrawalURL string `yaml:"withdrawal_url,omitempty"`
+	// PrivacyURL is that of the privacy policy.
+	PrivacyURL string `yaml:"privacy_url,omitempty"`
+	// Text is whatever else must be said, of one or more lines.
+	Text string `yaml:"text,omitempty"`
+}
+
+// PaymentInstructions are texts by method.
+type PaymentInstructions struct {
+	// BankTransfer names the account, for one.
+	BankTransfer *Instruction `yaml:"bank_transfer,omitempty"`
+	// Cheque says to whom it is made out and where it is sent.
+	Cheque *Instruction `yaml:"cheque,omitempty"`
+	// Invoice says until when it is paid, and where to.
+	Invoice *Instruction `yaml:"invoice,omitempty"`
+	// CashOnDelivery says what to have at hand.
+	CashOnDelivery *Instruction `yaml:"cash_on_delivery,omitempty"`
+}
+
+// Instruction says how to pay.
+type Instruction struct {
+	// Text has one or more lines, which the mail keeps. {order} becomes the
+	// order's number, {total} what is to be paid.
+	Text string `yaml:"text"`
+	// Locales are translations; Text stands where one is missing.
+	Locales map[string]string `yaml:"locales,omitempty" keys:"locale"`
+}
+
 // Delivery is another way to get an order, offered beside a notice of delay.
 type Delivery struct {
 	// Name is what the customer reads: "Pick up in our shop".
@@ -217,6 +292,8 @@ type Shop struct {
 	Secrets []Secret `yaml:"secrets,omitempty"`
 	// Locale is for orders that do not say theirs: one of the tenant's.
 	Locale string `yaml:"locale,omitempty"`
+	// Legal is what this shop says in place of the tenant's, key by key.
+	Legal *Legal `yaml:"legal,omitempty"`
 	// Plugin is the plugin with the hook normalise that reads the events of a
 	// shop of format plugin.
 	Plugin string `yaml:"plugin,omitempty"`

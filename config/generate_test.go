@@ -191,6 +191,8 @@ func (g *generator) value(t *testing.T, typ reflect.Type, f field) object {
 		low, _ := strconv.Atoi(f.min)
 		high, _ := strconv.Atoi(f.max)
 		return orVariable(object{"type": "integer", "minimum": low, "maximum": high})
+	case reflect.Bool:
+		return orVariable(object{"type": "boolean"})
 	}
 	if f.enum != nil {
 		return orVariable(object{"enum": f.enum})
@@ -303,6 +305,8 @@ func wording(f field) string {
 		return list + "`" + strings.Join(f.enum, "`, `") + "`"
 	case typ == durationType:
 		s = "duration"
+	case typ.Kind() == reflect.Bool:
+		s = "true or false"
 	case typ.Kind() == reflect.Int || typ.Kind() == reflect.Int64:
 		s = "number"
 	}

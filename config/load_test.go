@@ -144,7 +144,7 @@ func TestIssueExample(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	if c.Limits != (Limits{Render: 64, Send: 256, Drain: Duration(25 * time.Second)}) || c.Retention.Content.String() != "90d" ||
-		c.Retention.Trail.String() != "7y" || c.HTTP.MaxBody != 1<<20 || c.Log != (Log{Level: "info", Format: "text"}) {
+		c.Retention.Trail.String() != "7y" || c.HTTP.MaxBody != 8<<20 || c.Log != (Log{Level: "info", Format: "text"}) {
 		t.Errorf("%+v", c)
 	}
 	s := c.Pipeline

@@ -1,6 +1,7 @@
 package locales
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -20,8 +21,9 @@ import (
 //go:embed catalogue/*.json
 var catalogueFiles embed.FS
 
-// Catalogue is the twelve locales with one set of messages: the built-in ones,
-// or a tenant's on top of them.
+// Catalogue is the built-in locales with one set of messages: the built-in ones,
+// or a tenant's on top of them. A variant (en-GB) shares the texts of its base
+// but for those that its own file has.
 type Catalogue struct {
 	locales map[string]*Locale
 	names   []string // by Message
@@ -45,11 +47,17 @@ var Builtin = sync.OnceValues(func() (*Catalogue, error) {
 			return nil, err
 		}
 		c.locales[t.tag] = &Locale{
-			tag: t.tag, rtl: t.tag == "ar", formats: allFormats()[t.tag],
+			tag: t.tag, base: cmp.Or(variants[t.tag], t.tag), rtl: t.tag == "ar", formats: allFormats()[t.tag],
 			plurals: plurals, messages: make([]message, numBuiltin), regions: allRegions()[t.tag],
 		}
 	}
-	if err := c.read(dir); err != nil {
+	if _, err := c.read(dir, false); err != nil {
+		return nil, err
+	}
+	for tag, base := range variants {
+		c.locales[tag].messages = slices.Clone(c.locales[base].messages)
+	}
+	if _, err := c.read(dir, true); err != nil {
 		return nil, err
 	}
 	for _, l := range c.locales {
@@ -64,8 +72,9 @@ var Builtin = sync.OnceValues(func() (*Catalogue, error) {
 
 // Load reads a tenant's own catalogue: files named by their locale ("de.json",
 // go-i18n's format) whose messages replace the built-in ones of the same id or
-// add new ones. Where a locale lacks an added message it takes that of en, or
-// of the first locale by tag that has it. The error lists every breach.
+// add new ones. What a file says of en holds for en-GB too, unless en-GB.json says
+// otherwise. Where a locale lacks an added message it takes that of en, or of the
+// first locale by tag that has it. The error lists every breach.
 func Load(dir fs.FS) (*Catalogue, error) {
 	base, err := Builtin()
 	if err != nil {
@@ -80,7 +89,16 @@ func Load(dir fs.FS) (*Catalogue, error) {
 		own.messages = slices.Clone(l.messages)
 		c.locales[tag] = &own
 	}
-	if err := c.read(dir); err != nil {
+	given, err := c.read(dir, false)
+	if err == nil {
+		for tag, base := range variants {
+			for _, m := range given[base] {
+				c.set(c.locales[tag], m, c.locales[base].messages[m])
+			}
+		}
+		_, err = c.read(dir, true)
+	}
+	if err != nil {
 		return nil, err
 	}
 	c.fillGaps()
@@ -108,21 +126,28 @@ func Tags() []string {
 	return tags
 }
 
-func (c *Catalogue) read(dir fs.FS) error {
+// read reads the files of the locales that are variants, or of those that are
+// not, and returns which messages each brought.
+func (c *Catalogue) read(dir fs.FS, ofVariants bool) (map[string][]Message, error) {
 	files, err := fs.Glob(dir, "*.json")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var breaches []error
+	given := map[string][]Message{}
 	for _, file := range files {
-		l, ok := c.locales[strings.TrimSuffix(path.Base(file), ".json")]
-		if !ok {
+		tag := strings.TrimSuffix(path.Base(file), ".json")
+		l, ok := c.locales[tag]
+		switch _, variant := variants[tag]; {
+		case !ok && !ofVariants:
 			breaches = append(breaches, fmt.Errorf("%s: not a built-in locale; name the file for one of %s", file, strings.Join(Tags(), ", ")))
+			continue
+		case !ok || variant != ofVariants:
 			continue
 		}
 		raw, err := fs.ReadFile(dir, file)
 		if err != nil {
-			return fmt.Errorf("read catalogue: %w", err)
+			return nil, fmt.Errorf("read catalogue: %w", err)
 		}
 		parsed, err := i18n.ParseMessageFileBytes(raw, file, map[string]i18n.UnmarshalFunc{"json": json.Unmarshal})
 		if err != nil {
@@ -131,19 +156,22 @@ func (c *Catalogue) read(dir fs.FS) error {
 		}
 		sort.Slice(parsed.Messages, func(i, j int) bool { return parsed.Messages[i].ID < parsed.Messages[j].ID })
 		for _, m := range parsed.Messages {
-			if err := c.put(l, m); err != nil {
+			id, err := c.put(l, m)
+			if err != nil {
 				breaches = append(breaches, fmt.Errorf("%s: message %q: %w", file, m.ID, err))
+				continue
 			}
+			given[tag] = append(given[tag], id)
 		}
 	}
-	return errors.Join(breaches...)
+	return given, errors.Join(breaches...)
 }
 
 // put stores one message, adding its id where it is new.
-func (c *Catalogue) put(l *Locale, m *i18n.Message) error {
+func (c *Catalogue) put(l *Locale, m *i18n.Message) (Message, error) {
 	msg, err := newMessage(l, m)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	id, ok := c.ids[m.ID]
 	if !ok {
@@ -151,11 +179,15 @@ func (c *Catalogue) put(l *Locale, m *i18n.Message) error {
 		c.ids[m.ID] = id
 		c.names = append(c.names, m.ID)
 	}
+	c.set(l, id, msg)
+	return id, nil
+}
+
+func (c *Catalogue) set(l *Locale, id Message, msg message) {
 	for int(id) >= len(l.messages) {
 		l.messages = append(l.messages, message{})
 	}
 	l.messages[id] = msg
-	return nil
 }
 
 func newMessage(l *Locale, m *i18n.Message) (message, error) {

@@ -2,6 +2,7 @@ package locales
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +26,7 @@ func TestCataloguesAreComplete(t *testing.T) {
 	for _, tag := range Tags() {
 		own := catalogueFile(t, tag)
 		l, _ := c.Locale(tag)
+		_, variant := variants[tag]
 		for id, text := range own {
 			if _, ok := english[id]; !ok {
 				t.Errorf("%s: %s is not in en.json", tag, id)
@@ -60,24 +62,56 @@ func TestCataloguesAreComplete(t *testing.T) {
 			}
 		}
 		for id := range english {
-			if _, ok := own[id]; !ok {
+			if _, ok := own[id]; !ok && !variant {
 				t.Errorf("%s: %s is missing", tag, id)
 			}
 		}
-		if len(own) != int(numBuiltin) {
+		if len(own) != int(numBuiltin) && !variant {
 			t.Errorf("%s has %d messages, message_ids.go %d", tag, len(own), numBuiltin)
 		}
 	}
 }
 
-// Languages that are polite by the whole name greet by it.
-func nameInstead(got, want string) bool { return got == "Name " && want == "FirstName " }
+// Languages that are polite by the whole name greet by it, and in some a subject
+// with a name and no title is curt.
+func nameInstead(got, want string) bool {
+	rest, ok := strings.CutPrefix(want, "FirstName ")
+	return ok && (got == rest || got == "Name "+rest)
+}
+
+// A variant's file holds only what differs from its base, which has its texts.
+func TestVariantsAreLight(t *testing.T) {
+	c := builtin(t)
+	for tag, base := range variants {
+		if _, err := catalogueFiles.ReadFile("catalogue/" + tag + ".json"); err == nil {
+			of := catalogueFile(t, base)
+			for id, text := range catalogueFile(t, tag) {
+				if reflect.DeepEqual(of[id], text) && tag != "zh-Hant" {
+					t.Errorf("%s: %s is as in %s: leave it out", tag, id, base)
+				}
+			}
+		}
+		v, _ := c.Locale(tag)
+		b, _ := c.Locale(base)
+		if v.Base() != base || b.Base() != base {
+			t.Errorf("%s: base %s, want %s", tag, v.Base(), base)
+		}
+		for m := range v.messages {
+			if strings.Contains(v.Text(Message(m)), "ß") && tag == "de-CH" {
+				t.Errorf("de-CH: %s has an ß", c.names[m])
+			}
+		}
+	}
+}
 
 func sorted(s []string) []string { slices.Sort(s); return s }
 
 func catalogueFile(t *testing.T, tag string) map[string]any {
 	t.Helper()
 	raw, err := catalogueFiles.ReadFile("catalogue/" + tag + ".json")
+	if _, variant := variants[tag]; variant && err != nil {
+		return nil // it differs in its formats alone
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,11 +160,22 @@ func TestChoose(t *testing.T) {
 		wants   string
 		want    string
 	}{
-		{all, "en-GB", "en"}, {all, "pt", "pt-BR"}, {all, "pt-PT", "pt-BR"}, {all, "de_DE", "de"},
-		{all, "de-CH", "de"}, {all, "zh-CN", "zh-Hans"}, {all, "zh", "zh-Hans"}, {all, "zh-SG", "zh-Hans"},
-		{all, "zh-TW", "en"}, {all, "zh-Hant", "en"}, {all, "zh-TW fr", "fr"}, {all, "zh-HK", "en"},
+		{all, "en-GB", "en-GB"}, {all, "pt", "pt-BR"}, {all, "pt-PT", "pt-PT"}, {all, "de_DE", "de"},
+		{all, "de-CH", "de-CH"}, {all, "zh-CN", "zh-Hans"}, {all, "zh", "zh-Hans"}, {all, "zh-SG", "zh-Hans"},
+		{all, "zh-TW", "zh-Hant"}, {all, "zh-Hant", "zh-Hant"}, {all, "zh-TW fr", "zh-Hant"}, {all, "zh-HK", "zh-Hant"},
+		// What else a tag holds does not count.
+		{few, "de_CH_informal", "de-CH"}, {few, "de_AT_formal", "de-AT"}, {few, "de_DE_formal", "de"}, {few, "de_formal", "de"},
+		{few, "en_GB.UTF-8", "en-GB"}, {few, "en_AU@currency=AUD", "en-AU"}, {all, "pt_PT_ao90", "pt-PT"}, {few, "fr-CA-u-nu-latn", "fr-CA"},
+		{few, "de-1901-AT", "de-AT"}, {few, "de-x-CH", "de"}, {few, "ar_EG_#Arab", "ar"}, {all, "ZH_hant_tw", "zh-Hant"}, {few, "en-gb,en;q=0.9", "en-GB"},
+		// A region that writes as a variant does.
+		{few, "en-NZ", "en-GB"}, {few, "en-IE", "en-GB"}, {few, "en-IN", "en-GB"}, {few, "en-DE", "en-GB"}, {few, "en-US", "en"}, {few, "en", "en"}, {few, "en-PR", "en"},
+		{all, "es-CO", "es-MX"}, {all, "es-419", "es-MX"}, {all, "es-US", "es-MX"}, {all, "es-ES", "es"}, {all, "pt-AO", "pt-PT"}, {all, "pt-BR", "pt-BR"},
+		{few, "de-LI", "de-CH"}, {few, "de-LU", "de"}, {few, "fr-BE", "fr"}, {few, "fr-CH", "fr-CH"}, {all, "it-CH", "it"}, {all, "nl-BE", "nl"},
+		// What is offered exactly wins; a variant may be offered without its base.
+		{[]string{"en-GB"}, "en-US", "en-GB"}, {[]string{"en-AU", "en"}, "en-NZ", "en-GB"}, {[]string{"pt-PT"}, "pt-BR", "pt-PT"}, {[]string{"de"}, "zh-Hant", "de"},
+		{[]string{"en", "zh-Hant"}, "zh-CN", "en"}, {[]string{"zh-Hans"}, "zh-HK", "zh-Hant"},
 		{all, "AR-eg", "ar"}, {all, "ja-JP", "ja"}, {all, "nb", "en"}, {all, "sr-Latn", "en"},
-		{all, "xx-!! garbage", "en"}, {all, "", "en"}, {all, "  sv ", "sv"}, {all, "fr-CA-x-private", "fr"},
+		{all, "xx-!! garbage", "en"}, {all, "", "en"}, {all, "  sv ", "sv"}, {all, "fr-CA-x-private", "fr-CA"},
 		{few, "it", "en"}, {few, "it de", "de"}, {[]string{"de", "en"}, "it", "de"}, {nil, "de", "en"},
 		{all, "und", "en"}, {all, "i-klingon", "en"}, {all, strings.Repeat("a-", 50), "en"}, {all, "C", "en"}, {all, "POSIX", "en"},
 	} {
@@ -138,9 +183,46 @@ func TestChoose(t *testing.T) {
 			t.Errorf("Choose(%v, %q) = %s, want %s", c.offered, c.wants, got, c.want)
 		}
 	}
-	for country, want := range map[string]string{"DE": "de", "at": "de", "CH": "", "BR": "pt-BR", "JP": "ja", "CN": "zh-Hans", "TW": "", "SA": "ar", "AE": "ar", "EG": "ar", "BE": "", "CA": "", "": "", "XX": ""} {
+	for country, want := range map[string]string{"DE": "de", "at": "de-AT", "CH": "", "BR": "pt-BR", "JP": "ja", "CN": "zh-Hans", "TW": "zh-Hant", "GB": "en-GB", "PT": "pt-PT", "MX": "es-MX", "HK": "", "SA": "ar", "AE": "ar", "EG": "ar", "BE": "", "CA": "", "": "", "XX": ""} {
 		if got := ForCountry(country); got != want {
 			t.Errorf("ForCountry(%s) = %q, want %q", country, got, want)
+		}
+	}
+}
+
+func TestInCountry(t *testing.T) {
+	for _, c := range [][3]string{
+		{"en", "GB", "en-GB"}, {"en", "AU", "en-AU"}, {"en", "CA", "en-CA"}, {"en", "US", "en"}, {"en", "NZ", "en-NZ"}, {"en", "DE", "en-DE"},
+		{"de", "CH", "de-CH"}, {"de", "ES", "de"}, {"fr", "CA", "fr-CA"}, {"fr", "GB", "fr"}, {"es", "MX", "es-MX"}, {"es", "AR", "es-AR"}, {"es", "US", "es-US"},
+		{"pt", "PT", "pt-PT"}, {"zh", "TW", "zh-TW"}, {"zh-Hans", "TW", "zh-Hans"}, {"en-US", "GB", "en-US"}, {"ja", "GB", "ja"}, {"", "GB", ""}, {"en", "", "en"}, {"!", "GB", "!"},
+	} {
+		if got := InCountry(c[0], c[1]); got != c[2] {
+			t.Errorf("InCountry(%q, %s) = %q, want %q", c[0], c[1], got, c[2])
+		}
+	}
+}
+
+// What a tenant says of a language holds for its variants, unless the variant's
+// own file says otherwise.
+func TestLoadVariants(t *testing.T) {
+	c, err := Load(fstest.MapFS{
+		"en.json":    {Data: []byte(`{"cheque": "By check, please", "headline": "Cheers", "slogan": "Colors"}`)},
+		"en-GB.json": {Data: []byte(`{"slogan": "Colours"}`)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slogan, _ := c.Message("slogan")
+	for _, x := range []struct {
+		tag  string
+		m    Message
+		want string
+	}{
+		{"en-GB", MsgCheque, "By check, please"}, {"en-GB", MsgHeadline, "Cheers"}, {"en-GB", slogan, "Colours"}, {"en-AU", slogan, "Colors"},
+		{"en-GB", MsgPayAuthorized, "Payment authorised"}, {"de-CH", slogan, "Colors"},
+	} {
+		if l, _ := c.Locale(x.tag); l.Text(x.m) != x.want {
+			t.Errorf("%s: %q, want %q", x.tag, l.Text(x.m), x.want)
 		}
 	}
 }

@@ -10,8 +10,10 @@ type DateStyle int
 
 // The date styles.
 const (
-	Long   DateStyle = iota // 12 March 2026
-	Medium                  // 12 Mar 2026
+	Long    DateStyle = iota // 12 March 2026
+	Medium                   // 12 Mar 2026
+	Weekday                  // Thu, 12 March 2026
+	numStyles
 )
 
 // dateStep is one part of a compiled date pattern: a field, or text.
@@ -31,9 +33,10 @@ const (
 	dateMonthMedium
 	dateMonthLong
 	dateYear
+	dateWeekday
 )
 
-// dateSteps compiles a CLDR pattern of d, dd, M, MM, MMM, MMMM, y and quoted text.
+// dateSteps compiles a CLDR pattern of d, dd, M, MM, MMM, MMMM, y, EEE and quoted text.
 func dateSteps(p string) []dateStep {
 	var steps []dateStep
 	text := func(s string) {
@@ -49,11 +52,11 @@ func dateSteps(p string) []dateStep {
 			end := strings.IndexByte(p[1:], '\'') + 1
 			text(p[1:end])
 			p = p[end+1:]
-		case 'd', 'M', 'y':
+		case 'd', 'M', 'y', 'E':
 			n := len(p) - len(strings.TrimLeft(p, string(c)))
 			field := map[string]dateField{
 				"d": dateDay, "dd": dateDay2, "M": dateMonth, "MM": dateMonth2,
-				"MMM": dateMonthMedium, "MMMM": dateMonthLong, "y": dateYear,
+				"MMM": dateMonthMedium, "MMMM": dateMonthLong, "y": dateYear, "EEE": dateWeekday,
 			}[p[:n]]
 			steps = append(steps, dateStep{field: field})
 			p = p[n:]
@@ -123,6 +126,8 @@ func (f *formats) appendDate(b []byte, steps []dateStep, y, m, d int) []byte {
 			b = append(b, f.months[Long][m-1]...)
 		case dateYear:
 			b = appendInt(b, y, 1)
+		case dateWeekday:
+			b = append(b, f.weekdays[time.Date(y, time.Month(m), d, 12, 0, 0, 0, time.UTC).Weekday()]...)
 		}
 	}
 	return b

@@ -9,6 +9,7 @@ import (
 // immutable and safe for use by many goroutines.
 type Locale struct {
 	tag      string
+	base     string // the tag of the locale whose variant it is, or tag
 	rtl      bool
 	formats  *formats
 	plurals  *plurals
@@ -18,6 +19,10 @@ type Locale struct {
 
 // Tag returns the BCP 47 tag: "pt-BR".
 func (l *Locale) Tag() string { return l.tag }
+
+// Base returns the tag of the locale whose texts a variant shares: "en" for
+// "en-GB". Of all others it is Tag.
+func (l *Locale) Base() string { return l.base }
 
 // RTL reports whether the script runs from right to left.
 func (l *Locale) RTL() bool { return l.rtl }
@@ -35,26 +40,34 @@ type icuTable struct {
 	tag                      string
 	minGroup                 int // digits that the first group needs
 	group, decimal, minus    string
+	moneyGroup, moneyDecimal string    // of amounts: Austria groups them by dots, other numbers by spaces
 	percent                  [4]string // prefix and suffix, then both of negatives
 	affixes                  [][4]string
 	plain                    int    // affixes of currencies shown as their code
 	symbols                  string // tab separated: code, index of affixes, symbol
 	longMonths, mediumMonths string
-	long, medium             string
+	weekdays                 string // short, from Sunday
+	long, medium, weekday    string
 	longRange, mediumRange   [3]string // same month, same year, other years
+	weekdayRange             [3]string
 }
+
+// separators stand between the digits of a number.
+type separators struct{ group, decimal string }
 
 // formats is an icuTable made ready for use.
 type formats struct {
-	minGroup              int
-	group, decimal, minus string
-	percent               [4]string
-	money                 map[string]*moneyFormat
-	affixes               [][4]string
-	plain                 int
-	months                [2][]string // long, medium
-	date                  [2][]dateStep
-	ranges                [2][3][2][]dateStep
+	minGroup       int
+	minus          string
+	number, amount separators
+	percent        [4]string
+	money          map[string]*moneyFormat
+	affixes        [][4]string
+	plain          int
+	months         [2][]string // long, medium
+	weekdays       []string
+	date           [numStyles][]dateStep
+	ranges         [numStyles][3][2][]dateStep
 }
 
 // allFormats prepares the tables once for the whole program.
@@ -72,7 +85,8 @@ var allFormats = sync.OnceValue(func() map[string]*formats {
 
 func newFormats(t *icuTable, digits map[string]int) *formats {
 	f := &formats{
-		minGroup: t.minGroup, group: t.group, decimal: t.decimal, minus: t.minus, percent: t.percent,
+		minGroup: t.minGroup, minus: t.minus, percent: t.percent,
+		number: separators{t.group, t.decimal}, amount: separators{t.moneyGroup, t.moneyDecimal},
 		affixes: t.affixes, plain: t.plain, money: map[string]*moneyFormat{},
 	}
 	for code, n := range digits {
@@ -87,10 +101,12 @@ func newFormats(t *icuTable, digits map[string]int) *formats {
 	}
 	f.months[Long] = strings.Split(t.longMonths, "\t")
 	f.months[Medium] = strings.Split(t.mediumMonths, "\t")
-	f.date[Long], f.date[Medium] = dateSteps(t.long), dateSteps(t.medium)
+	f.weekdays = strings.Split(t.weekdays, "\t")
+	f.date[Long], f.date[Medium], f.date[Weekday] = dateSteps(t.long), dateSteps(t.medium), dateSteps(t.weekday)
 	for i := range 3 {
 		f.ranges[Long][i] = rangeSteps(t.longRange[i])
 		f.ranges[Medium][i] = rangeSteps(t.mediumRange[i])
+		f.ranges[Weekday][i] = rangeSteps(t.weekdayRange[i])
 	}
 	return f
 }

@@ -9,7 +9,7 @@ import (
 // moneyFormat is how one locale writes one currency.
 type moneyFormat struct {
 	affixes [4]string // prefix and suffix, then both of negative amounts
-	digits  int       // decimals that ICU shows
+	digits  int       // decimals that ICU shows of whole amounts
 }
 
 func newMoneyFormat(affixes [4]string, symbol string, digits int) *moneyFormat {
@@ -22,7 +22,8 @@ func newMoneyFormat(affixes [4]string, symbol string, digits int) *moneyFormat {
 
 // AppendMoney appends an amount as ICU writes it, byte for byte: its spaces,
 // its direction marks and its own number of decimals. Where that is fewer than
-// ISO 4217's (HUF, IDR) the amount is rounded half away from zero, as ICU does.
+// ISO 4217's (HUF, IDR) and would round the amount, all decimals are shown: what
+// a mail lists must add up. A code that ICU does not know is its own symbol.
 // Money without a valid currency code appends nothing.
 func (l *Locale) AppendMoney(b []byte, m waxwing.Money) []byte {
 	f, ok := l.formats.money[m.Currency]
@@ -30,35 +31,46 @@ func (l *Locale) AppendMoney(b []byte, m waxwing.Money) []byte {
 		return b
 	}
 	if !ok {
-		f = newMoneyFormat(l.formats.affixes[l.formats.plain], m.Currency, 2)
+		f = l.formats.unknownMoney(m.Currency)
 	}
 	v, prefix, suffix := uint64(m.Minor), f.affixes[0], f.affixes[1]
 	if m.Minor < 0 {
 		v, prefix, suffix = -v, f.affixes[2], f.affixes[3]
 	}
-	iso := waxwing.Decimals(m.Currency)
-	if iso > f.digits {
-		v = roundTail(v, iso-f.digits)
-	}
-	for ; iso < f.digits; iso++ {
+	iso, shown := waxwing.Decimals(m.Currency), f.digits
+	for ; iso < shown; iso++ {
 		v *= 10
 	}
+	if unit := powerOfTen(iso - shown); v%unit == 0 {
+		v /= unit
+	} else {
+		shown = iso
+	}
 	b = append(b, prefix...)
-	b = l.formats.appendDigits(b, v, f.digits)
+	b = l.formats.appendDigits(b, v, shown, &l.formats.amount)
 	return append(b, suffix...)
 }
 
-// roundTail takes the last n digits off, half away from zero.
-func roundTail(v uint64, n int) uint64 {
+// unknownMoney is for codes that CLDR does not know. Bitcoin is written to eight
+// decimals; tokens (USDT) to two, as prices are, unless they have more.
+func (f *formats) unknownMoney(code string) *moneyFormat {
+	digits := waxwing.Decimals(code)
+	if len(code) > 3 {
+		digits = min(digits, 2)
+	}
+	return newMoneyFormat(f.affixes[f.plain], code, digits)
+}
+
+func powerOfTen(n int) uint64 {
 	p := uint64(1)
 	for range n {
 		p *= 10
 	}
-	return (v + p/2) / p
+	return p
 }
 
 // appendDigits appends v with grouped whole digits and the given decimals.
-func (f *formats) appendDigits(b []byte, v uint64, decimals int) []byte {
+func (f *formats) appendDigits(b []byte, v uint64, decimals int, sep *separators) []byte {
 	var digits [24]byte
 	i := len(digits)
 	for n := 0; v > 0 || n <= decimals; n++ {
@@ -70,12 +82,12 @@ func (f *formats) appendDigits(b []byte, v uint64, decimals int) []byte {
 	grouped := len(whole) >= 3+f.minGroup
 	for n := range whole {
 		if left := len(whole) - n; grouped && n > 0 && left%3 == 0 {
-			b = append(b, f.group...)
+			b = append(b, sep.group...)
 		}
 		b = append(b, whole[n])
 	}
 	if decimals > 0 {
-		b = append(b, f.decimal...)
+		b = append(b, sep.decimal...)
 		b = append(b, digits[len(digits)-decimals:]...)
 	}
 	return b
@@ -88,7 +100,7 @@ func (l *Locale) AppendNumber(b []byte, n int64) []byte {
 		v = -v
 		b = append(b, l.formats.minus...)
 	}
-	return l.formats.appendDigits(b, v, 0)
+	return l.formats.appendDigits(b, v, 0, &l.formats.number)
 }
 
 // AppendPercent appends a rate such as "0.0775" as a percentage with up to
@@ -130,6 +142,6 @@ func (l *Locale) AppendPercent(b []byte, rate string) ([]byte, bool) {
 		a = l.formats.percent[2:]
 	}
 	b = append(b, a[0]...)
-	b = l.formats.appendDigits(b, v, decimals)
+	b = l.formats.appendDigits(b, v, decimals, &l.formats.number)
 	return append(b, a[1]...), true
 }

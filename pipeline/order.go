@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -69,7 +70,7 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 		x.step("normalised", w.ID, "format", w.Format, "items", len(o.Items))
 	}
 	lk := lookupOf(o)
-	if pass, err := x.atGate(gate(o, t.Offline), w, &t, lk); !pass {
+	if pass, err := x.atGate(gate(o, &t), w, &t, lk); !pass {
 		return err
 	}
 	if x.debug {
@@ -87,10 +88,12 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 		return err
 	}
 	notes = append(notes, said...)
+	notes = append(notes, o.Notices...)
 	if x.debug {
 		x.step("plugins", w.ID, "runs", len(w.Runs), "notes", len(said))
 	}
 	drafts := x.render(w, o, notes)
+	lk.People = withRecipients(lk.People, drafts)
 	for i := range drafts {
 		if x.debug {
 			x.step("rendered", w.ID, "channel", drafts[i].Channel, "locale", drafts[i].Locale, "bytes", len(drafts[i].Data), "state", drafts[i].State)
@@ -151,6 +154,17 @@ func lookupOf(o *waxwing.Order) waxwing.Lookup {
 	return waxwing.Lookup{Order: []string{o.Number, o.ID}, People: []string{o.Customer.Email, o.Customer.Phone}}
 }
 
+// withRecipients adds the addresses that mails go to where they are not written
+// as the shop wrote them: a person is found and erased by either.
+func withRecipients(people []string, drafts []waxwing.Draft) []string {
+	for i := range drafts {
+		if to := drafts[i].To; to != "" && !slices.Contains(people, to) {
+			people = append(people, to)
+		}
+	}
+	return people
+}
+
 func (x *Pipeline) expireHold(w *waxwing.Work, t *config.Tenant) error {
 	until := w.Created.Add(holdTTL(t))
 	if x.p.Clock().Before(until) {
@@ -164,14 +178,15 @@ type ruling struct {
 	hold, cancel string // the reason; both empty: it may pass
 }
 
-// gate asks for a verified payment (DESIGN.md 3).
-func gate(o *waxwing.Order, offline []string) ruling {
+// gate asks for a verified payment (DESIGN.md 3), or for a paid deposit where
+// the tenant lets that pass.
+func gate(o *waxwing.Order, t *config.Tenant) ruling {
 	switch {
 	case !o.Cancelled.IsZero():
 		return ruling{cancel: "the shop cancelled the order"}
 	case o.Payment.Status == waxwing.PaymentVoided:
 		return ruling{cancel: "the payment was voided"}
-	case o.Payment.Verified(offline):
+	case o.Payment.Verified(t.Offline), t.Deposits && o.Payment.Status == waxwing.PaymentPartlyPaid:
 		return stockGate(o)
 	case o.Payment.Status == waxwing.PaymentUnknown:
 		return ruling{hold: "payment not known"}

@@ -35,9 +35,40 @@ func TestGate(t *testing.T) {
 		{"voided", order(waxwing.PaymentVoided, "", ""), nil, ruling{cancel: "the payment was voided"}},
 		{"cancelled", gone, nil, ruling{cancel: "the shop cancelled the order"}},
 	} {
-		if got := gate(c.o, c.offline); got != c.want {
+		if got := gate(c.o, &config.Tenant{Offline: c.offline}); got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
 		}
+	}
+}
+
+// A paid deposit passes where the tenant says so, and nothing else does for that.
+func TestGateOfDeposits(t *testing.T) {
+	deposits, none := &config.Tenant{Deposits: true}, &config.Tenant{}
+	for _, c := range []struct {
+		status waxwing.PaymentStatus
+		stock  waxwing.Stock
+		t      *config.Tenant
+		want   ruling
+	}{
+		{waxwing.PaymentPartlyPaid, "", deposits, ruling{}},
+		{waxwing.PaymentPartlyPaid, "", none, ruling{hold: "payment partially_paid"}},
+		{waxwing.PaymentPartlyPaid, waxwing.StockPending, deposits, ruling{hold: "stock not allocated"}},
+		{waxwing.PaymentPending, "", deposits, ruling{hold: "payment pending"}},
+		{waxwing.PaymentFailed, "", deposits, ruling{hold: "payment failed"}},
+		{waxwing.PaymentVoided, "", deposits, ruling{cancel: "the payment was voided"}},
+	} {
+		o := &waxwing.Order{Payment: waxwing.Payment{Status: c.status}, Stock: c.stock}
+		if got := gate(o, c.t); got != c.want {
+			t.Errorf("%s %s, deposits %v: %+v, want %+v", c.status, c.stock, c.t.Deposits, got, c.want)
+		}
+	}
+}
+
+// A person is found by the address that her mail went to, too.
+func TestRecipientsAreLookedUp(t *testing.T) {
+	got := withRecipients([]string{"Ida <ida@mail.example>", ""}, []waxwing.Draft{{To: "ida@mail.example"}, {To: "ida@mail.example"}, {}})
+	if len(got) != 3 || got[2] != "ida@mail.example" {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -79,7 +79,7 @@ func (x *Pipeline) anew(w *waxwing.Work, to string) (waxwing.Draft, *waxwing.Wor
 	own.Asked = true
 	w = &own
 	_, said := x.askPlugins(w, o)
-	notes = append(notes, said...)
+	notes = append(append(notes, said...), o.Notices...)
 	d, err := x.compose(x.p.Composer.Email, w, o)
 	if errors.Is(err, waxwing.ErrNotFound) {
 		err = errors.New("the order has no e-mail address: say where to send it with \"to\"")

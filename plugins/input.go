@@ -11,7 +11,9 @@ import (
 // Question is what a hook is asked about: one order in one language.
 type Question struct {
 	Order  *waxwing.Order
-	Locale string    // BCP 47, what the mail will be written in
+	Locale string // BCP 47, what the mail will be written in
+	// Format is how that language writes dates and money; nil: not known.
+	Format *waxwing.TextFormat
 	At     time.Time // the event's time: the guest's frozen clock
 	Seed   string    // of the guest's random source
 	// Shop, Topic and Raw are what normalise is asked with; Order is then nil.
@@ -50,6 +52,7 @@ func appendInput(b []byte, h waxwing.Hook, q *Question, n needs, config map[stri
 	w.shipping(o, n)
 	w.delivery(o, n)
 	w.insight(o.Insight, n)
+	w.format(q.Format, n)
 	w.end('}')
 	return w.b
 }
@@ -274,6 +277,35 @@ func (w *writer) insight(x *waxwing.Insight, n needs) {
 	}
 }
 
+func (w *writer) format(f *waxwing.TextFormat, n needs) {
+	if f == nil || !n.has(needFormat) {
+		return
+	}
+	w.object("format", func() {
+		w.text("date", f.Date)
+		w.text("weekday", f.Weekday)
+		w.key("months")
+		w.texts(f.Months)
+		w.key("weekdays")
+		w.texts(f.Weekdays)
+		m := f.Money
+		if m == nil {
+			return
+		}
+		w.object("money", func() {
+			w.text("currency", m.Currency)
+			w.text("before", m.Before)
+			w.text("after", m.After)
+			w.text("before_negative", m.BeforeNegative)
+			w.text("after_negative", m.AfterNegative)
+			w.text("group", m.Group)
+			w.text("point", m.Point)
+			w.number("decimals", int64(m.Decimals))
+			w.number("min_group", int64(m.MinGroup))
+		})
+	})
+}
+
 func (w *writer) candidate(c *waxwing.Candidate, n needs) {
 	w.next()
 	w.begin('{')
@@ -359,4 +391,14 @@ func appendText(b []byte, s string) []byte {
 	}
 	b = append(b, s[start:]...)
 	return append(b, '"')
+}
+
+// InputOf is what a hook would be given of an order, for tests of plugins: the
+// base and what the needs name. Needs that do not exist name nothing.
+func InputOf(h waxwing.Hook, q *Question, need []string) []byte {
+	var n needs
+	for _, name := range need {
+		n.add(name)
+	}
+	return appendInput(nil, h, q, n, nil)
 }

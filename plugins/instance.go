@@ -100,7 +100,7 @@ func (in *instance) yield() {
 	if left <= 0 {
 		in.fuel.Set(0)
 		r.rest = 0
-		in.stop(FaultFuel, fmt.Sprintf("it used all of its %d fuel", r.total))
+		in.stop(FaultFuel, fmt.Sprintf("it used all of its %d fuel: a loop without an end, or more work than one call may do", r.total))
 	}
 	next := min(left, slice)
 	r.rest = left - next

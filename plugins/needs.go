@@ -33,6 +33,7 @@ const (
 	needCandidatePrices
 	needBaskets
 	needLane
+	needFormat
 )
 
 const (
@@ -55,7 +56,7 @@ var needTable = []struct {
 	{"shipping.country", needCountry}, {"shipping.region", needRegion}, {"shipping.city", needCity},
 	{"shipping.postal_code", needPostalCode}, {"delivery", needDelivery},
 	{"candidates", needCandidates}, {"candidates.name", needCandidates | needCandidateNames},
-	{"candidates.price", needCandidates | needCandidatePrices}, {"baskets", needBaskets}, {"lane", needLane},
+	{"candidates.price", needCandidates | needCandidatePrices}, {"baskets", needBaskets}, {"lane", needLane}, {"format", needFormat},
 }
 
 func (n *needs) add(name string) bool {

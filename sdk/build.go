@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 )
 
@@ -109,15 +108,20 @@ func buildRust(p *project) error {
 	return p.run(nil, rustc, args...)
 }
 
+// buildC compiles and links in two calls: given -O at the link, clang 14 runs the
+// wasm-opt that it finds on the PATH (Debian's binaryen) over the module, and that
+// one refuses the sign extension that the module uses.
 func buildC(p *project) error {
 	clang, err := findClang(p.ctx)
 	if err != nil {
 		return err
 	}
-	args := []string{"--target=wasm32-unknown-unknown", "-std=c11", "-O2", "-Wall", "-Wextra", "-ffreestanding", "-nostdlib",
-		"-fno-exceptions", "-fvisibility=hidden", "-mbulk-memory", "-msign-ext", "-mnontrapping-fptoint", "-I", Folder,
-		"-Wl,--no-entry", "-Wl,--strip-all", "-Wl,-O2", "-Wl,-z,stack-size=" + stack,
-		"-Wl,--initial-memory=262144", "-Wl,--max-memory=4194304", "-o", p.out}
+	work, err := os.MkdirTemp("", "waxwing-c-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	var objects []string
 	for _, glob := range []string{filepath.Join(Folder, "*.c"), "src/*.c"} {
 		found, err := filepath.Glob(filepath.Join(p.dir, filepath.FromSlash(glob)))
 		if err != nil {
@@ -128,9 +132,17 @@ func buildC(p *project) error {
 			if err != nil {
 				return err
 			}
-			args = append(args, rel)
+			object := filepath.Join(work, fmt.Sprint(len(objects), ".o"))
+			if err := p.run(nil, clang, "--target=wasm32-unknown-unknown", "-std=c11", "-O2", "-Wall", "-Wextra", "-ffreestanding",
+				"-fno-exceptions", "-fvisibility=hidden", "-mbulk-memory", "-msign-ext", "-mnontrapping-fptoint", "-I", Folder,
+				"-c", rel, "-o", object); err != nil {
+				return err
+			}
+			objects = append(objects, object)
 		}
 	}
+	args := append([]string{"--target=wasm32-unknown-unknown", "-nostdlib", "-Wl,--no-entry", "-Wl,--strip-all", "-Wl,-O2",
+		"-Wl,-z,stack-size=" + stack, "-Wl,--initial-memory=262144", "-Wl,--max-memory=4194304", "-o", p.out}, objects...)
 	return p.run(nil, clang, args...)
 }
 
@@ -151,19 +163,21 @@ func buildJS(p *project) error {
 	if err != nil {
 		return err
 	}
-	for _, h := range p.hooks {
-		form := regexp.MustCompile(`(?m)^\s*function\s+` + regexp.QuoteMeta(h) + `\s*\(|^\s*(globalThis\.|var\s+)` + regexp.QuoteMeta(h) + `\s*=`)
-		if !form.Match(b) {
-			return fmt.Errorf("%s defines no global function %s", p.main, h)
-		}
-	}
 	if strings.TrimSpace(string(b)) == "" {
 		return fmt.Errorf("%s is empty", p.main)
+	}
+	for _, h := range p.hooks {
+		if err := definesHook(p.main, string(b), h); err != nil {
+			return err
+		}
 	}
 	if node := findProgram("node"); node != "" {
 		if err := p.run([]string{"NODE_OPTIONS="}, node, "--check", p.main); err != nil {
 			return err
 		}
+	}
+	for _, w := range ScriptWarnings(p.main, string(b)) {
+		_, _ = fmt.Fprintln(p.log, w) // only a warning
 	}
 	return os.WriteFile(filepath.Join(p.dir, p.out), b, 0o644)
 }

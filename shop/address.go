@@ -73,13 +73,6 @@ func countryCode(s string) string {
 	return strings.ToUpper(s)
 }
 
-// regionCodes are the countries in whose addresses the region stands as a code.
-const regionCodes = " US CA AU BR IT MX "
-
-func writesRegionCode(country string) bool {
-	return len(country) == 2 && strings.Contains(regionCodes, " "+country+" ")
-}
-
 // settled returns nil for an address that says nothing more than a country.
 func settled(a *waxwing.Address) *waxwing.Address {
 	if a.Name == "" && a.Company == "" && len(a.Lines) == 0 && a.City == "" && a.PostalCode == "" && a.Phone == "" {

@@ -27,21 +27,26 @@ var Generic = waxwing.Format{
 
 // The keys of the generic order's objects; a test holds them against the schema.
 var (
-	genericKeys = []string{"shop", "id", "number", "test", "locale", "currency", "shop_currency", "placed_at",
+	genericKeys = []string{"type", "shop", "id", "number", "test", "locale", "currency", "shop_currency", "placed_at",
 		"updated_at", "cancelled_at", "customer", "addresses", "items", "taxes_included", "discounts", "shipping",
-		"fees", "taxes", "gift_cards", "tip", "totals", "payment", "stock", "delivery", "links", "note"}
+		"fees", "taxes", "gift_cards", "tip", "adjustments", "totals", "payment", "stock", "delivery", "links", "note",
+		"purchase_order"}
 	genericCustomerKeys  = []string{"id", "first_name", "last_name", "email", "phone", "group"}
-	genericAddressesKeys = []string{"billing", "shipping"}
+	genericAddressesKeys = []string{"billing", "shipping", "pickup"}
 	genericAddressKeys   = []string{"name", "company", "lines", "city", "region", "postal_code", "country", "phone"}
 	genericItemKeys      = []string{"sku", "product_id", "variant_id", "name", "variant", "properties", "quantity",
-		"unit_price", "total", "discount", "refunded", "image_url", "url", "gift_card", "digital", "stock"}
-	genericPropertyKeys = []string{"name", "value"}
-	genericAmountKeys   = []string{"title", "amount"}
-	genericTaxKeys      = []string{"title", "amount", "rate"}
-	genericTotalsKeys   = []string{"subtotal", "discount", "shipping", "tax", "total", "refunded"}
-	genericPaymentKeys  = []string{"status", "method", "last4", "offline"}
-	genericDeliveryKeys = []string{"from", "to", "method", "pickup"}
-	genericLinksKeys    = []string{"status", "tracking", "support"}
+		"unit_price", "total", "discount", "refunded", "image_url", "url", "gift_card", "digital", "stock", "bundle"}
+	genericPropertyKeys   = []string{"name", "value"}
+	genericAmountKeys     = []string{"title", "amount"}
+	genericAdjustmentKeys = []string{"kind", "title", "amount"}
+	genericTaxKeys        = []string{"title", "amount", "rate"}
+	genericTotalsKeys     = []string{"subtotal", "discount", "shipping", "tax", "total", "refunded"}
+	genericPaymentKeys    = []string{"status", "method", "last4", "offline", "instructions", "reference", "url", "deposit", "due"}
+	genericDeliveryKeys   = []string{"from", "to", "method", "pickup"}
+	genericLinksKeys      = []string{"status", "tracking", "support", "returns", "invoice"}
+
+	genericTypes    = []string{"order", "draft", "cart", "quote", "refund", "subscription", "part"}
+	genericAdjusted = []string{"store_credit", "gift_card", "rounding", "surcharge", "adjustment"}
 
 	genericStatuses = []string{"pending", "partially_paid", "authorized", "paid", "partially_refunded", "refunded",
 		"voided", "failed"}
@@ -58,6 +63,14 @@ func genericKey(_ string, raw []byte) (waxwing.EventKey, error) {
 	v, r := d.root(), genericReader{}
 	if v.kind() != kindObject {
 		r.fail(nil, "want an object")
+	}
+	if kind := r.choice(v, nil, "type", genericTypes); r.err == nil && kind != "" && kind != "order" {
+		return waxwing.EventKey{Ignore: "its type is " + kind + ", not order"}, nil
+	}
+	for _, k := range []string{"shop", "id"} {
+		if v.twice(k) {
+			r.failIn(top, k, "given twice")
+		}
 	}
 	key := waxwing.EventKey{
 		Shop:       waxwing.ShopID(strings.Clone(r.shop(v))),
@@ -108,7 +121,8 @@ func (r *genericReader) order(v value) *waxwing.Order {
 		Cancelled:     r.moment(v, nil, "cancelled_at"),
 		TaxesIncluded: r.flag(v, nil, "taxes_included"),
 		Stock:         waxwing.Stock(r.choice(v, nil, "stock", genericStocks)),
-		Note:          r.text(v, nil, "note", capNote),
+		Note:          r.lines(v, nil, "note", capNote),
+		PurchaseOrder: r.word(v, nil, "purchase_order", capNumber),
 		Customer:      r.customer(v.get("customer")),
 		Payment:       r.payment(v.get("payment")),
 		Delivery:      r.delivery(v.get("delivery")),
@@ -125,15 +139,53 @@ func (r *genericReader) order(v value) *waxwing.Order {
 	if o.ShopCurrency == o.Currency {
 		o.ShopCurrency = ""
 	}
+	if kind := r.choice(v, nil, "type", genericTypes); kind != "" && kind != "order" {
+		r.failIn(top, "type", "not an order")
+	}
+	o.Links.Pay = r.link(v.get("payment"), top.in("payment"), "url")
 	if a, at := v.get("addresses"), top.in("addresses"); r.object(a, at, genericAddressesKeys) {
 		o.Billing = r.address(a.get("billing"), at.in("billing"))
 		o.Shipping = r.address(a.get("shipping"), at.in("shipping"))
+		place := r.address(a.get("pickup"), at.in("pickup"))
+		if o.Delivery.Pickup { // the customer's own address is not where
+			o.Shipping = place
+		} else if place != nil {
+			r.failIn(at, "pickup", "only with delivery.pickup: true")
+		}
 	}
 	r.till = till{cur: o.Currency}
 	if r.err == nil {
 		r.amounts(v, o)
 	}
+	if r.err == nil {
+		r.parts(v.get("payment"), o)
+	}
+	if r.err == nil {
+		r.till.settleRows(o)
+	}
+	if r.till.err != nil {
+		r.fail(nil, r.till.err.Error())
+	}
 	return o
+}
+
+// parts reads how much of an order was paid and how much is still to be paid.
+func (r *genericReader) parts(v value, o *waxwing.Order) {
+	at := top.in("payment")
+	deposit, due := r.amount(v, at, "deposit"), r.amount(v, at, "due")
+	if deposit != nil {
+		if o.Payment.Deposit = *deposit; deposit.Minor > o.Total.Minor {
+			r.failIn(at, "deposit", "more than the total")
+		}
+	}
+	if due != nil {
+		if o.Payment.Due = *due; due.Minor > o.Total.Minor {
+			r.failIn(at, "due", "more than the total")
+		}
+	}
+	if deposit != nil && due != nil && deposit.Add(*due) != o.Total {
+		r.failIn(at, "due", "does not agree with the total less deposit")
+	}
 }
 
 func (r *genericReader) customer(v value) (c waxwing.Customer) {
@@ -159,7 +211,6 @@ func (r *genericReader) address(v value, at *place) *waxwing.Address {
 		Name:       r.text(v, at, "name", capName),
 		Company:    r.text(v, at, "company", capName),
 		City:       r.text(v, at, "city", capName),
-		Region:     r.text(v, at, "region", capName),
 		PostalCode: r.word(v, at, "postal_code", capName),
 		Phone:      r.text(v, at, "phone", capPhone),
 	}
@@ -168,6 +219,7 @@ func (r *genericReader) address(v value, at *place) *waxwing.Address {
 			r.failIn(at, "country", "want two letters (ISO 3166-1 alpha-2)")
 		}
 	}
+	a.Region = regionName(a.Country, r.text(v, at, "region", capName))
 	for i, l := range r.list(v, at, "lines", 6) {
 		here := at.in("lines").at(i)
 		if l.kind() != kindString {
@@ -194,6 +246,8 @@ func (r *genericReader) payment(v value) (p waxwing.Payment) {
 	if p.Status == "" {
 		r.failIn(at, "status", "missing")
 	}
+	p.Instructions = r.lines(v, at, "instructions", capNote)
+	p.Reference = r.word(v, at, "reference", capNumber)
 	return p
 }
 
@@ -219,6 +273,8 @@ func (r *genericReader) links(v value) (l waxwing.Links) {
 	l.Status = r.link(v, at, "status")
 	l.Tracking = r.link(v, at, "tracking")
 	l.Support = r.link(v, at, "support")
+	l.Returns = r.link(v, at, "returns")
+	l.Invoice = r.link(v, at, "invoice")
 	return l
 }
 

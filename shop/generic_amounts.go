@@ -11,6 +11,7 @@ func (r *genericReader) amounts(v value, o *waxwing.Order) {
 	o.Discounts = r.adjustments(v, "discounts", genericAmountKeys)
 	o.Ship = r.adjustments(v, "shipping", genericAmountKeys)
 	o.Fees = r.adjustments(v, "fees", genericAmountKeys)
+	o.Remainder = r.adjustments(v, "adjustments", genericAdjustmentKeys)
 	o.Taxes = r.adjustments(v, "taxes", genericTaxKeys)
 	o.GiftCards = r.adjustments(v, "gift_cards", genericAmountKeys)
 	if tip := r.amount(v, nil, "tip"); tip != nil && !tip.IsZero() {
@@ -32,17 +33,24 @@ func (r *genericReader) amounts(v value, o *waxwing.Order) {
 	if !priced && r.amount(t, at, "subtotal") == nil {
 		r.failIn(at, "subtotal", "missing, and not every item has a price")
 	}
-	if lines.Minor > o.Subtotal.Minor {
+	if !priced && r.positive(o) && lines.Minor > o.Subtotal.Minor {
 		r.failIn(at, "subtotal", "less than the items that have a price")
 	}
 	total := o.Subtotal.Sub(o.DiscountTotal).Add(o.ShippingTotal).Add(r.sum(o.Fees)).Add(o.Tip)
 	if !o.TaxesIncluded {
 		total = total.Add(o.TaxTotal)
 	}
+	total = total.Add(r.sum(o.Remainder))
 	o.Total = total
 	if given := r.amount(t, at, "total"); given != nil && *given != total {
 		r.failIn(at, "total", "does not agree with subtotal - discount + shipping + fees + tip"+
-			" (+ tax, unless taxes_included)")
+			" + adjustments (+ tax, unless taxes_included)")
+	}
+	if o.DiscountTotal.Minor < 0 {
+		r.failIn(at, "discount", "negative")
+	}
+	if o.ShippingTotal.Minor < 0 {
+		r.failIn(at, "shipping", "negative")
 	}
 	if total.Minor < 0 {
 		r.failIn(at, "total", "negative: the discounts are more than the order")
@@ -71,7 +79,7 @@ func (r *genericReader) discounted(o *waxwing.Order) {
 	for i := range o.Items {
 		it := &o.Items[i]
 		cut = r.till.sum("items", cut, it.Discount)
-		if it.Total != nil && it.Discount.Minor > it.Total.Minor {
+		if it.Total != nil && it.Discount.Minor > max(it.Total.Minor, 0) {
 			r.fail(top.in("items").at(i).in("discount"), "more than the line")
 		}
 	}
@@ -80,9 +88,19 @@ func (r *genericReader) discounted(o *waxwing.Order) {
 	}
 }
 
+// positive reports whether no line takes anything off.
+func (r *genericReader) positive(o *waxwing.Order) bool {
+	for i := range o.Items {
+		if t := o.Items[i].Total; t != nil && t.Minor < 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // agreed reads a total. Where the lines say what it must be, another is an error.
 func (r *genericReader) agreed(t value, at *place, key string, lines waxwing.Money, known bool) waxwing.Money {
-	given := r.amount(t, at, key)
+	given := r.signed(t, at, key)
 	switch {
 	case given == nil:
 		return lines
@@ -115,7 +133,16 @@ func (r *genericReader) adjustments(v value, key string, keys []string) []waxwin
 				r.failIn(at, "rate", `want a decimal fraction such as "0.19"`)
 			}
 		}
-		m := r.amount(w, at, "amount")
+		read := r.amount
+		if key == "fees" || key == "taxes" || key == "adjustments" {
+			read = r.signed
+		}
+		if key == "adjustments" {
+			if a.Kind = waxwing.AdjustmentKind(r.choice(w, at, "kind", genericAdjusted)); a.Kind == "" {
+				a.Kind = waxwing.OtherAdjustment
+			}
+		}
+		m := read(w, at, "amount")
 		if m == nil {
 			r.failIn(at, "amount", "missing")
 			break
@@ -165,6 +192,7 @@ func (r *genericReader) item(v value, at *place) waxwing.Item {
 		GiftCard:  r.flag(v, at, "gift_card"),
 		Digital:   r.flag(v, at, "digital"),
 		Stock:     waxwing.Stock(r.choice(v, at, "stock", genericStocks)),
+		Bundle:    r.text(v, at, "bundle", capItem),
 	}
 	if it.Name == "" {
 		r.failIn(at, "name", "missing")
@@ -188,11 +216,13 @@ func (r *genericReader) item(v value, at *place) waxwing.Item {
 			r.fail(here, "want an object")
 			break
 		}
-		prop := waxwing.Property{Name: r.text(p, here, "name", capName), Value: r.word(p, here, "value", capValue)}
+		prop := waxwing.Property{Name: r.text(p, here, "name", capName), Value: cleanLines(readable(p.get("value"), asIs), capValue)}
 		if prop.Name == "" {
 			r.failIn(here, "name", "missing")
 		}
-		it.Properties = append(it.Properties, prop)
+		if prop.Value != "" {
+			it.Properties = append(it.Properties, prop)
+		}
 	}
 	return it
 }
@@ -201,7 +231,7 @@ func (r *genericReader) item(v value, at *place) waxwing.Item {
 // unit price may have more places than the currency: the line is then rounded once.
 func (r *genericReader) prices(v value, at *place, it *waxwing.Item) {
 	it.Unit = r.decimal(v, at, "unit_price", waxwing.RoundMoney)
-	it.Total = r.amount(v, at, "total")
+	it.Total = r.signed(v, at, "total")
 	if it.Unit != nil {
 		line := r.till.line("items", v.get("unit_price"), it.Quantity)
 		switch {

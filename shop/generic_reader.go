@@ -61,6 +61,9 @@ func (r *genericReader) object(v value, at *place, keys []string) bool {
 	if !v.given() && at != nil {
 		return false
 	}
+	if v.kind() == kindArray && v.len() == 0 && at != nil {
+		return false // PHP's empty object
+	}
 	if v.kind() != kindObject {
 		r.fail(at, "want an object")
 		return false
@@ -68,6 +71,10 @@ func (r *genericReader) object(v value, at *place, keys []string) bool {
 	for k := range v.members() {
 		if !slices.Contains(keys, k) {
 			r.unknown(at, k, keys)
+			return false
+		}
+		if v.twice(k) {
+			r.failIn(at, k, "given twice")
 			return false
 		}
 	}
@@ -123,6 +130,12 @@ func (r *genericReader) text(v value, at *place, key string, limit int) string {
 	return clean(w.text(), limit)
 }
 
+// lines reads a string and keeps its line breaks.
+func (r *genericReader) lines(v value, at *place, key string, limit int) string {
+	r.text(v, at, key, limit)
+	return cleanLines(asIs(v.get(key).text()), limit)
+}
+
 // word reads a string, or a number as it is written.
 func (r *genericReader) word(v value, at *place, key string, limit int) string {
 	w := v.get(key)
@@ -151,7 +164,9 @@ func (r *genericReader) choice(v value, at *place, key string, choices []string)
 // list yields the items of an array of at most so many.
 func (r *genericReader) list(v value, at *place, key string, most int) iter.Seq2[int, value] {
 	w := v.get(key)
-	if w.given() && w.kind() != kindArray {
+	if w.kind() == kindObject && w.numbered() {
+		// PHP's list with gaps, or its empty one
+	} else if w.given() && w.kind() != kindArray {
 		r.failIn(at, key, "want an array")
 	}
 	if w.len() > most {
@@ -186,7 +201,7 @@ func (r *genericReader) link(v value, at *place, key string) string {
 func (r *genericReader) locale(v value, at *place, key string) string {
 	s := v.get(key).text()
 	l := localeTag(s)
-	if v.get(key).given() && (l == "" || len(l) != len(s)) {
+	if v.get(key).given() && l == "" {
 		r.failIn(at, key, "want a language tag (BCP 47), such as en or pt-BR")
 	}
 	return l
@@ -195,7 +210,7 @@ func (r *genericReader) locale(v value, at *place, key string) string {
 func (r *genericReader) currency(v value, at *place, key string) string {
 	s := v.get(key).text()
 	if v.get(key).given() && !waxwing.ValidCurrency(s) {
-		r.failIn(at, key, "want three capitals (ISO 4217)")
+		r.failIn(at, key, "want a code in capitals: ISO 4217's, or another of three to eight letters and digits")
 	}
 	return s
 }
@@ -228,6 +243,16 @@ func (r *genericReader) id(v value) string {
 // amount reads a decimal that is not negative: a string, or a number as it is
 // written. Nil where there is none.
 func (r *genericReader) amount(v value, at *place, key string) *waxwing.Money {
+	m := r.signed(v, at, key)
+	if m != nil && m.Minor < 0 {
+		r.failIn(at, key, "negative")
+	}
+	return m
+}
+
+// signed reads a decimal that may be negative: a line that is taken back, a fee
+// that is a deduction.
+func (r *genericReader) signed(v value, at *place, key string) *waxwing.Money {
 	return r.decimal(v, at, key, waxwing.ParseMoney)
 }
 
@@ -247,8 +272,6 @@ func (r *genericReader) decimal(v value, at *place, key string, parse func(strin
 		r.failIn(at, key, fmt.Sprintf("%v: %s has %d", waxwing.ErrPrecision, r.till.cur, waxwing.Decimals(r.till.cur)))
 	case err != nil:
 		r.failIn(at, key, bare(err).Error())
-	case m.Minor < 0:
-		r.failIn(at, key, "negative")
 	default:
 		return &m
 	}
@@ -256,8 +279,9 @@ func (r *genericReader) decimal(v value, at *place, key string, parse func(strin
 }
 
 // plainDecimal accepts what the schema's pattern does: digits with an optional
-// fraction.
+// sign and fraction.
 func plainDecimal(s string) bool {
+	s = strings.TrimPrefix(s, "-")
 	whole, frac, point := strings.Cut(s, ".")
 	return whole != "" && len(whole) <= 15 && digits(whole, 0) == len(whole) &&
 		(!point || frac != "" && len(frac) <= 10 && digits(frac, 0) == len(frac))

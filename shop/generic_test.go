@@ -45,7 +45,7 @@ func TestGenericRefusesWithTheSchema(t *testing.T) {
 		"no id":               {"id", nil, "id: want the order's id"},
 		"empty id":            {"id", "", "id: want the order's id"},
 		"no currency":         {"currency", nil, "currency: missing"},
-		"small currency":      {"currency", "eur", "currency: want three capitals"},
+		"small currency":      {"currency", "eur", "currency: want a code in capitals"},
 		"no placed_at":        {"placed_at", nil, "placed_at: missing"},
 		"a date alone":        {"placed_at", "2026-03-01", "placed_at: want a time"},
 		"a time in seconds":   {"updated_at", 1767323045, "updated_at: want a time"},
@@ -65,13 +65,16 @@ func TestGenericRefusesWithTheSchema(t *testing.T) {
 		"quantity in halves":  {"items.0.quantity", 1.5, "items[0].quantity: want a whole number"},
 		"quantity as text":    {"items.0.quantity", "2", "items[0].quantity: want a whole number"},
 		"amount with comma":   {"items.0.total", "25,00", "items[0].total: want a decimal amount"},
-		"negative amount":     {"items.0.total", "-25.00", "items[0].total: want a decimal amount"},
+		"negative amount":     {"discounts.0.amount", "-2.00", "discounts[0].amount: negative"},
 		"negative number":     {"tip", -1, "tip: negative"},
 		"amount as bool":      {"tip", true, "tip: want a decimal amount"},
 		"flag as text":        {"test", "yes", "test: want true or false"},
 		"text as number":      {"customer.first_name", 5, "customer.first_name: want a string"},
 		"object as text":      {"customer", "Jo", "customer: want an object"},
-		"list as object":      {"discounts", map[string]any{}, "discounts: want an array"},
+		"list as object":      {"discounts", map[string]any{"amount": "2.00"}, "discounts: want an array"},
+		"key of two":          {"type", "bill", "type: want one of order"},
+		"kind":                {"adjustments", []any{map[string]any{"kind": "x", "amount": "1"}}, "adjustments[0].kind: want one of"},
+		"pay link":            {"payment.url", "http://a.example/", "payment.url: want an absolute https URL"},
 		"discount of nothing": {"discounts.0.amount", nil, "discounts[0].amount: missing"},
 		"plain link":          {"links.status", "http://acme.example/", "links.status: want an absolute https URL"},
 		"a script":            {"items.0.image_url", "javascript:alert(1)", "items[0].image_url: want an absolute https URL"},
@@ -112,20 +115,23 @@ func TestGenericRefusesWrongSums(t *testing.T) {
 		to   any
 		want string
 	}{
-		"line":            {"items.0.total", "25.01", "items[0].total: does not agree with unit_price times quantity"},
-		"subtotal":        {"totals.subtotal", "29.91", "totals.subtotal: does not agree"},
-		"discount":        {"totals.discount", "2.01", "totals.discount: does not agree"},
-		"shipping":        {"totals.shipping", "0", "totals.shipping: does not agree"},
-		"tax":             {"totals.tax", "2.14", "totals.tax: does not agree"},
-		"total":           {"totals.total", "32.90", "totals.total: does not agree"},
-		"tax on top":      {"taxes_included", false, "totals.total: does not agree"},
-		"too precise":     {"tip", "0.001", "tip: more decimals than the currency has: EUR has 2"},
-		"refunded":        {"totals.refunded", "99.00", "totals.refunded: more than the total"},
-		"gift cards":      {"gift_cards", []any{map[string]any{"amount": "99.00"}}, "gift_cards: more than the total"},
-		"line's discount": {"items.0.discount", "2.01", "discounts: less than the discounts on the items"},
-		"pieces refunded": {"items.0.refunded", 3, "items[0].refunded: want a whole number, not more"},
-		"window":          {"delivery.to", "2026-03-03", "delivery.to: before from"},
-		"id with newline": {"id", "1\n2", "id: want the order's id"},
+		"line":             {"items.0.total", "25.01", "items[0].total: does not agree with unit_price times quantity"},
+		"subtotal":         {"totals.subtotal", "29.91", "totals.subtotal: does not agree"},
+		"discount":         {"totals.discount", "2.01", "totals.discount: does not agree"},
+		"shipping":         {"totals.shipping", "0", "totals.shipping: does not agree"},
+		"tax":              {"totals.tax", "2.14", "totals.tax: does not agree"},
+		"total":            {"totals.total", "32.90", "totals.total: does not agree"},
+		"tax on top":       {"taxes_included", false, "totals.total: does not agree"},
+		"too precise":      {"tip", "0.001", "tip: more decimals than the currency has: EUR has 2"},
+		"refunded":         {"totals.refunded", "99.00", "totals.refunded: more than the total"},
+		"gift cards":       {"gift_cards", []any{map[string]any{"amount": "99.00"}}, "gift_cards: more than the total"},
+		"line's discount":  {"items.0.discount", "2.01", "discounts: less than the discounts on the items"},
+		"pieces refunded":  {"items.0.refunded", 3, "items[0].refunded: want a whole number, not more"},
+		"window":           {"delivery.to", "2026-03-03", "delivery.to: before from"},
+		"pickup elsewhere": {"addresses.pickup", map[string]any{"city": "Köln"}, "addresses.pickup: only with delivery.pickup"},
+		"adjustment":       {"adjustments", []any{map[string]any{"amount": "-1.00"}}, "totals.total: does not agree"},
+		"deposit":          {"payment.deposit", "99.00", "payment.deposit: more than the total"},
+		"id with newline":  {"id", "1\n2", "id: want the order's id"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Generic.Normalise("", with(t, payload(t, genericFixture), c.path, c.to))
@@ -150,7 +156,10 @@ func TestGenericAcceptsWithTheSchema(t *testing.T) {
 		"addresses": null, "addresses.billing": null, "delivery.from": "2026-03-04T08:00:00Z", "tip": null, "items.0.unit_price": 12.5,
 		"items.0.discount": "1.00", "items.0.refunded": 1, "links": null, "discounts.0.title": null, "payment.offline": "invoice",
 		"stock": "allocated", "taxes.0.rate": 0.07, "taxes.0.title": null, "shop_currency": "USD", "cancelled_at": "2026-03-02T00:00:00Z",
-		"gift_cards": []any{map[string]any{"amount": "10"}}, "totals.refunded": "1", "items.1.properties": []any{}, "note": "{{x}}",
+		"gift_cards": []any{map[string]any{"amount": "10"}}, "totals.refunded": "1", "items.1.properties": []any{}, "note": "a\nb",
+		"items.1.properties.0.value": []any{"red", map[string]any{"x": true}}, "payment.instructions": "IBAN DE00\nBIC X", "payment.reference": 12,
+		"payment.url": "https://a.example/pay", "links.invoice": "https://a.example/i", "links.returns": null, "purchase_order": "PO-1",
+		"items.0.bundle": "Set", "type": "order", "locale": "de_AT_formal", "adjustments": []any{},
 	} {
 		raw := with(t, payload(t, genericFixture), path, to)
 		if !valid(t, schema, raw) {
@@ -188,7 +197,8 @@ func TestGenericKeysAreTheSchemas(t *testing.T) {
 		"item": {s.Defs["item"], genericItemKeys}, "property": {*s.Defs["item"].Properties["properties"].Items, genericPropertyKeys},
 		"amounts": {*s.Defs["amounts"].Items, genericAmountKeys}, "tax": {*s.Properties["taxes"].Items, genericTaxKeys},
 		"totals": {s.Properties["totals"], genericTotalsKeys}, "payment": {s.Properties["payment"], genericPaymentKeys},
-		"delivery": {s.Properties["delivery"], genericDeliveryKeys}, "links": {s.Properties["links"], genericLinksKeys},
+		"delivery": {s.Properties["delivery"], genericDeliveryKeys}, "links": {s.Properties["links"], genericLinksKeys}, "adjustments": {*s.Properties["adjustments"].Items, genericAdjustmentKeys},
+		"signed amounts": {*s.Defs["signed_amounts"].Items, genericAmountKeys},
 	} {
 		var got []string
 		for k, p := range c.o.Properties {
@@ -206,7 +216,8 @@ func TestGenericKeysAreTheSchemas(t *testing.T) {
 		got  []*string
 		want []string
 	}{"status": {s.Properties["payment"].Properties["status"].Enum, genericStatuses},
-		"offline": {s.Properties["payment"].Properties["offline"].Enum, genericOffline}, "stock": {s.Defs["stock"].Enum, genericStocks}} {
+		"offline": {s.Properties["payment"].Properties["offline"].Enum, genericOffline}, "stock": {s.Defs["stock"].Enum, genericStocks}, "type": {s.Properties["type"].Enum, genericTypes},
+		"kind": {s.Properties["adjustments"].Items.Properties["kind"].Enum, genericAdjusted}} {
 		var got []string
 		for _, e := range c.got {
 			if e != nil {
@@ -238,7 +249,7 @@ func TestGenericKey(t *testing.T) {
 	if err != nil || key.Shop != "acme-eu" || key.OrderID != "820982911946154508" || key.Rank != 1 || key.OccurredAt.IsZero() {
 		t.Errorf("%+v %v", key, err)
 	}
-	for _, bad := range []string{"", "[]", "{}", `{"shop":"a"}`, `{"shop":"a","id":"1","ID":"2"}`, `{"shop":"a","id":1.5}`} {
+	for _, bad := range []string{"", "[]", "{}", `{"shop":"a"}`, `{"shop":"a","id":"1","id":"2"}`, `{"shop":"a","id":"1","\u0069d":"2"}`, `{"shop":"a","shop":"b","id":"1"}`, `{"shop":"a","id":1.5}`} {
 		if _, err := Generic.Key("", []byte(bad)); err == nil || !waxwing.IsPermanent(err) {
 			t.Errorf("%s: %v", bad, err)
 		}

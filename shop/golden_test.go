@@ -68,40 +68,54 @@ func TestGoldens(t *testing.T) {
 	}
 }
 
-// addsUp holds the order against the arithmetic that doc.go promises.
-func addsUp(t *testing.T, o *waxwing.Order) {
+// addsUp holds the order against the arithmetic that doc.go promises, as a
+// customer with a calculator would.
+func addsUp(t testing.TB, o *waxwing.Order) {
 	t.Helper()
-	totalsAddUp(t, o)
-	cuts := waxwing.Money{Currency: o.Currency}
-	for _, d := range o.Discounts {
-		cuts = cuts.Add(d.Amount)
+	sum := func(list []waxwing.Adjustment) (n int64) {
+		for _, a := range list {
+			n += a.Amount.Minor
+		}
+		return n
 	}
-	if cuts != o.DiscountTotal {
-		t.Errorf("discounts are %v, their total %v", cuts, o.DiscountTotal)
-	}
-	lines := waxwing.Money{Currency: o.Currency}
-	for _, it := range o.Items {
-		if it.Total != nil {
-			lines = lines.Add(*it.Total)
+	for name, c := range map[string]struct {
+		list  []waxwing.Adjustment
+		total waxwing.Money
+	}{"discounts": {o.Discounts, o.DiscountTotal}, "shipping": {o.Ship, o.ShippingTotal}, "taxes": {o.Taxes, o.TaxTotal}} {
+		if got := sum(c.list); (len(c.list) > 0 || name == "discounts") && got != c.total.Minor {
+			t.Errorf("%s: the rows are %d, their total %v", name, got, c.total)
 		}
 	}
-	if lines != o.Subtotal {
-		t.Errorf("lines are %v, subtotal %v", lines, o.Subtotal)
+	lines, priced := int64(0), true
+	for i, it := range o.Items {
+		if it.Total == nil {
+			priced = false
+			continue
+		}
+		if lines += it.Total.Minor; it.Unit != nil && it.Unit.Minor*it.Quantity != it.Total.Minor {
+			t.Errorf("item %d: %d x %v is not %v", i, it.Quantity, it.Unit, it.Total)
+		}
 	}
-}
-
-// totalsAddUp holds the totals against one another; items may lack prices.
-func totalsAddUp(t *testing.T, o *waxwing.Order) {
-	t.Helper()
-	total := o.Subtotal.Sub(o.DiscountTotal).Add(o.ShippingTotal).Add(o.Tip)
-	for _, f := range o.Fees {
-		total = total.Add(f.Amount)
+	if priced && len(o.Items) > 0 && lines != o.Subtotal.Minor && len(o.Notices) == 0 {
+		t.Errorf("lines are %d, subtotal %v", lines, o.Subtotal)
 	}
+	total := o.Subtotal.Minor - o.DiscountTotal.Minor + o.ShippingTotal.Minor + sum(o.Fees) + o.Tip.Minor + sum(o.Remainder)
 	if !o.TaxesIncluded {
-		total = total.Add(o.TaxTotal)
+		total += o.TaxTotal.Minor
 	}
-	if total != o.Total {
-		t.Errorf("adds up to %v, total is %v", total, o.Total)
+	if total != o.Total.Minor {
+		t.Errorf("adds up to %d, total is %v", total, o.Total)
+	}
+	if o.DiscountTotal.Minor < 0 || o.Refunded.Minor < 0 || o.Refunded.Minor > o.Total.Minor || sum(o.GiftCards) > o.Total.Minor {
+		t.Errorf("discounts %v, refunded %v or gift cards %v of %v", o.DiscountTotal, o.Refunded, o.GiftCards, o.Total)
+	}
+	for _, r := range o.Remainder {
+		if r.Kind == "" || r.Amount.IsZero() {
+			t.Errorf("a remainder without a kind or an amount: %+v", r)
+		}
+	}
+	if p := o.Payment; !p.Deposit.IsZero() && (p.Deposit.Add(p.Due) != o.Total || p.Due.Minor <= 0) {
+		t.Errorf("deposit %v and due %v of %v", p.Deposit, p.Due, o.Total)
 	}
 }
 
@@ -112,8 +126,21 @@ func invariants(t *testing.T, o *waxwing.Order) {
 	if o.ID == "" || o.Number == "" || !waxwing.ValidCurrency(o.Currency) || o.Total.Minor < 0 || o.Total.Currency != o.Currency {
 		t.Fatal("no id, number, currency or total")
 	}
-	if o.Links.Status != "" && !strings.HasPrefix(o.Links.Status, "https://") {
-		t.Fatal("a link that is not https")
+	for _, l := range []string{o.Links.Status, o.Links.Tracking, o.Links.Invoice, o.Links.Returns, o.Links.Pay} {
+		if l != "" && !strings.HasPrefix(l, "https://") {
+			t.Fatal("a link that is not https")
+		}
+	}
+	for _, s := range []string{o.ID, o.Number, o.Locale, o.Customer.Email, o.Customer.FirstName, o.Customer.Phone, o.PurchaseOrder,
+		o.Payment.Method, o.Payment.Reference, o.Delivery.Method, strings.Join(o.Notices, "")} {
+		if strings.Contains(s, "\n") {
+			t.Fatalf("a line break in %q", s)
+		}
+	}
+	for _, it := range o.Items {
+		if strings.Contains(it.Name+it.SKU+it.Bundle+it.Variant, "\n") {
+			t.Fatal("a line break in an item")
+		}
 	}
 	for _, it := range o.Items {
 		if it.Name == "" || it.Quantity <= 0 || it.Refunded < 0 || it.Refunded > it.Quantity {
@@ -136,7 +163,8 @@ func walk(t *testing.T, v reflect.Value, cur string) {
 	}
 	switch v.Kind() {
 	case reflect.String:
-		if s := v.String(); !cleanText(s) || utf8.RuneCountInString(s) > capNote {
+		// Notes, engravings and instructions keep their lines.
+		if s := strings.ReplaceAll(v.String(), "\n", ""); !cleanText(s) || utf8.RuneCountInString(s) > capNote {
 			t.Fatalf("unclean text %q", s)
 		}
 	case reflect.Struct:

@@ -55,7 +55,7 @@ func TestJSONBombs(t *testing.T) {
 		"number":  `{"id":` + strings.Repeat("1", 1<<20) + `}`,
 	} {
 		for shop, f := range formats {
-			if _, err := f.Key("", []byte(bomb)); err == nil {
+			if k, err := f.Key("", []byte(bomb)); err == nil && k.Ignore == "" {
 				t.Errorf("%s: %s got a key", shop, name)
 			}
 			if _, err := f.Normalise("", []byte(bomb)); err == nil {
@@ -92,9 +92,7 @@ func fuzzFormat(f *testing.F, name string) {
 			t.Fatal("the key names another order")
 		}
 		invariants(t, o)
-		if name == "generic" {
-			totalsAddUp(t, o)
-		}
+		addsUp(t, o)
 	})
 }
 

@@ -2,19 +2,28 @@ package shop
 
 import (
 	"hash/maphash"
-	"math"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/waxwinghq/waxwing"
 )
 
-// The limits of RELIABILITY.md S12. A token is a key or a value.
+// The limits of the reader. Bytes bound it, so that the largest order that a
+// shop can send is read: time and memory grow with the text and no faster, at
+// most sixteen bytes of nodes for each key and value.
 const (
-	maxDepth  = 64
-	maxTokens = 50_000
-	maxString = 64 << 10 // bytes, unescaped
+	// maxDocument is more than a request body can have (http.max_body).
+	maxDocument = 64 << 20
+	// maxDepth is how deep values are read. What lies deeper is held to the
+	// grammar and passed over: no mail shows it.
+	maxDepth = 64
+	// largeDocument is the size from which two documents at most are read at one
+	// time, so that a few hostile ones cannot take the memory of everybody.
+	largeDocument = 1 << 20
 )
+
+var large = make(chan struct{}, 2)
 
 // kind is what a node of a document is.
 type kind uint8
@@ -28,6 +37,7 @@ const (
 	kindString
 	kindArray
 	kindObject
+	kindDeep // an array or object deeper than maxDepth
 )
 
 // node is one key or value of a document; nodes lie in reading order, so that
@@ -36,7 +46,7 @@ type node struct {
 	start, end uint32 // in src; of a string, what stands between its quotes
 	next       uint32 // the node after this one and all that it holds
 	kind       kind
-	class      uint8 // of a string: classUpper, classEscape and the like, or-ed
+	class      uint8 // of a string: classEscape and the like, or-ed
 }
 
 // document is a JSON text that was read whole. It is pooled: whoever reads one
@@ -48,8 +58,8 @@ type document struct {
 	nodes []node // nodes[0] stands for what is absent
 	seen  []slot
 	round uint32 // which object the slots are of
-	fold  [2][]byte
 	err   *jsonError
+	large bool
 }
 
 // slot is a place of the table in which the keys of one object are looked up.
@@ -72,15 +82,19 @@ var documents = sync.Pool{New: func() any { return new(document) }}
 // object whose keys all collide.
 var keySeed = maphash.MakeSeed()
 
-// readDocument reads one JSON text (RFC 8259) and nothing after it. It refuses
-// what the limits above forbid, text that is not UTF-8, lone surrogates, and
-// keys that are equal or differ in case only. Errors are permanent.
+// readDocument reads one JSON text (RFC 8259) and nothing after it, as the shops'
+// own parsers do: of keys that are equal the last counts, and what is not UTF-8
+// or half a surrogate pair is U+FFFD. Errors are permanent.
 func readDocument(src string) (*document, error) {
+	src = strings.TrimPrefix(src, "\ufeff")
 	d := documents.Get().(*document)
 	d.src, d.pos, d.err = src, 0, nil
 	d.nodes = append(d.nodes[:0], node{next: 1})
-	if uint64(len(src)) > math.MaxUint32 {
-		d.stop(0, "text too long")
+	if d.large = len(src) > largeDocument; d.large {
+		large <- struct{}{}
+	}
+	if len(src) > maxDocument {
+		d.stop(0, "text longer than 64 MiB")
 	} else if d.space(); d.value(0) {
 		if d.space(); d.pos < len(src) {
 			d.refuse(d.pos, "something after the value")
@@ -102,6 +116,10 @@ func (d *document) release() {
 	}
 	if len(d.seen) > 8<<10 {
 		d.seen, d.round = nil, 0
+	}
+	if d.large {
+		d.large = false
+		<-large
 	}
 	documents.Put(d)
 }
@@ -136,16 +154,22 @@ func (d *document) space() {
 	}
 }
 
-// add appends a node and returns its place; 0 where there are too many.
+// add appends a node and returns its place, never 0.
 func (d *document) add(n node) uint32 {
 	i := len(d.nodes)
-	if i > maxTokens {
-		d.stop(int(n.start), "more than 50000 keys and values")
-		return 0
+	if i == cap(d.nodes) && i > 1<<10 {
+		d.grow()
 	}
 	n.next = uint32(i + 1)
 	d.nodes = append(d.nodes, n)
 	return uint32(i)
+}
+
+// grow makes room for as many nodes as the text will have if it goes on as it began.
+func (d *document) grow() {
+	guess := int(float64(len(d.nodes)) * float64(len(d.src)) / float64(max(d.pos, 1)) * 1.1)
+	room := min(max(guess, len(d.nodes)*5/4), 4*len(d.nodes)) + 64
+	d.nodes = append(make([]node, 0, room), d.nodes...)
 }
 
 func (d *document) value(depth int) bool {
@@ -157,7 +181,7 @@ func (d *document) value(depth int) bool {
 		return d.text()
 	case '{', '[':
 		if depth == maxDepth {
-			return d.stop(d.pos, "nested more than 64 deep")
+			return d.deep()
 		}
 		if c == '{' {
 			return d.object(depth + 1)
@@ -182,16 +206,13 @@ func (d *document) word(w string, k kind) bool {
 	if end > len(d.src) || d.src[d.pos:end] != w {
 		return d.refuse(d.pos, "not the start of a value")
 	}
-	ok := d.add(node{start: uint32(d.pos), end: uint32(end), kind: k}) != 0
+	d.add(node{start: uint32(d.pos), end: uint32(end), kind: k})
 	d.pos = end
-	return ok
+	return true
 }
 
 func (d *document) array(depth int) bool {
 	at := d.add(node{start: uint32(d.pos), kind: kindArray})
-	if at == 0 {
-		return false
-	}
 	d.pos++
 	if d.space(); d.pos < len(d.src) && d.src[d.pos] == ']' {
 		return d.closed(at)
@@ -223,9 +244,6 @@ func (d *document) closed(at uint32) bool {
 
 func (d *document) object(depth int) bool {
 	at := d.add(node{start: uint32(d.pos), kind: kindObject})
-	if at == 0 {
-		return false
-	}
 	d.pos++
 	if d.space(); d.pos < len(d.src) && d.src[d.pos] == '}' {
 		return d.closed(at)
@@ -252,7 +270,8 @@ func (d *document) object(depth int) bool {
 			d.pos++
 		case '}':
 			d.closed(at)
-			return d.uniqueKeys(at, n)
+			d.lastKeys(at, n)
+			return true
 		default:
 			return d.refuse(d.pos, "want a comma or the end of the object")
 		}
@@ -288,11 +307,9 @@ func (d *document) number() bool {
 		}
 		i = exp
 	}
-	if i-start > maxString {
-		return d.stop(start, "a number longer than 64 KiB")
-	}
 	d.pos = i
-	return d.add(node{start: uint32(start), end: uint32(i), kind: kindNumber}) != 0
+	d.add(node{start: uint32(start), end: uint32(i), kind: kindNumber})
+	return true
 }
 
 // digits returns the place after the digits that start at i.

@@ -2,13 +2,18 @@ package shop
 
 import "unicode/utf8"
 
-// The classes of bytes in a string. Those from classStop on end the fast loop.
+// The classes of bytes in a string; those that are not plain end the fast loop.
 const (
 	classPlain  = 0
-	classUpper  = 1
-	classStop   = 2 // the quote and control characters
-	classEscape = 4
-	classWide   = 8 // beyond ASCII
+	classStop   = 1 // the quote and control characters
+	classEscape = 2
+	classWide   = 4 // beyond ASCII
+	// classBroken marks a string in which something is not UTF-8. The two after
+	// it mark keys: one that a later, equal key of its object hides, and the last
+	// one of such.
+	classBroken = 8
+	classHidden = 16
+	classTwice  = 32
 )
 
 var classes = func() (t [256]uint8) {
@@ -20,100 +25,71 @@ var classes = func() (t [256]uint8) {
 			t[c] = classEscape
 		case c >= 0x80:
 			t[c] = classWide
-		case c >= 'A' && c <= 'Z':
-			t[c] = classUpper
 		}
 	}
 	return t
 }()
 
 func (d *document) text() bool {
-	src, start := d.src, d.pos+1
-	i, saved, met := start, 0, uint8(0)
+	start := d.pos + 1
+	met, ok := d.skipString()
+	if ok {
+		d.add(node{start: uint32(start), end: uint32(d.pos - 1), kind: kindString, class: met})
+	}
+	return ok
+}
+
+// skipString reads the string at pos, and says which classes it met.
+func (d *document) skipString() (met uint8, ok bool) {
+	src, i := d.src, d.pos+1
 	for {
-		for i < len(src) {
-			c := classes[src[i]]
-			if c >= classStop {
-				break
-			}
-			met |= c
+		for i < len(src) && classes[src[i]] == classPlain {
 			i++
 		}
 		if i >= len(src) {
-			return d.refuse(i, "the text ends inside a string")
+			return 0, d.refuse(i, "the text ends inside a string")
 		}
 		switch c := src[i]; {
 		case c == '"':
-			if i-start-saved > maxString {
-				return d.stop(start-1, "a string longer than 64 KiB")
-			}
 			d.pos = i + 1
-			return d.add(node{start: uint32(start), end: uint32(i), kind: kindString, class: met}) != 0
+			return met, true
 		case c == '\\':
-			n, size := d.escape(i)
+			n := d.escape(i)
 			if n == 0 {
-				return false
+				return 0, false
 			}
 			met |= classEscape
-			saved += n - size
 			i += n
 		case c < 0x20:
-			return d.refuse(i, "a control character inside a string")
+			return 0, d.refuse(i, "a control character inside a string")
 		default:
 			r, n := utf8.DecodeRuneInString(src[i:])
-			if r == utf8.RuneError && n <= 1 {
-				return d.stop(i, "not UTF-8")
+			if met |= classWide; r == utf8.RuneError && n <= 1 {
+				met |= classBroken
 			}
-			met |= classWide
 			i += n
 		}
 	}
 }
 
-// escape checks the escape at i; it returns its length and that of the bytes
-// it stands for, or 0.
-func (d *document) escape(i int) (n, size int) {
+// escape checks the escape at i; it returns its length, or 0.
+func (d *document) escape(i int) int {
 	if i+1 >= len(d.src) {
 		d.refuse(i, "the text ends inside a string")
-		return 0, 0
+		return 0
 	}
 	switch d.src[i+1] {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2, 1
+		return 2
 	case 'u':
-		r, ok := hex4(d.src, i+2)
-		if !ok {
-			d.refuse(i, "want four hexadecimal digits after \\u")
-			return 0, 0
+		if _, ok := hex4(d.src, i+2); ok {
+			return 6
 		}
-		switch {
-		case r >= 0xDC00 && r <= 0xDFFF:
-			d.stop(i, "a surrogate without its partner")
-			return 0, 0
-		case r >= 0xD800 && r <= 0xDBFF:
-			return d.surrogates(i)
-		}
-		return 6, utf8.RuneLen(r)
+		d.refuse(i, "want four hexadecimal digits after \\u")
+		return 0
 	}
 	d.refuse(i, "an escape that JSON does not have")
-	return 0, 0
-}
-
-// surrogates checks that the high surrogate at i is followed by a low one.
-func (d *document) surrogates(i int) (n, size int) {
-	j := i + 6
-	if j+1 < len(d.src) && d.src[j] == '\\' && d.src[j+1] == 'u' {
-		r, ok := hex4(d.src, j+2)
-		if !ok {
-			d.refuse(j, "want four hexadecimal digits after \\u")
-			return 0, 0
-		}
-		if r >= 0xDC00 && r <= 0xDFFF {
-			return 12, 4
-		}
-	}
-	d.stop(i, "a surrogate without its partner")
-	return 0, 0
+	return 0
 }
 
 // hex4 reads four hexadecimal digits.

@@ -4,62 +4,41 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
-	"unicode/utf8"
 
 	"github.com/waxwinghq/waxwing"
 )
 
 func TestReadRefuses(t *testing.T) {
-	manyKeys := func(last string) string {
-		var b strings.Builder
-		b.WriteString("{")
-		for i := range 20 {
-			fmt.Fprintf(&b, `"k%d":0,`, i)
-		}
-		return b.String() + last + "}"
-	}
+	deep := strings.Repeat("[", 80)
 	for name, c := range map[string]struct{ in, want string }{
-		"nothing":               {"", "byte 0: the text ends"},
-		"two values":            {"{} {}", "byte 3: something after"},
-		"byte order mark":       {"\ufeff{}", "byte 0: not the start"},
-		"NaN":                   {"NaN", "not the start"},
-		"leading zero":          {"[01]", "not a number"},
-		"plus":                  {"[+1]", "not the start"},
-		"bare fraction":         {"[1.]", "not a number"},
-		"empty exponent":        {"[1e]", "not a number"},
-		"hexadecimal":           {"[0x10]", "want a comma"},
-		"trailing comma":        {"[1,]", "not the start"},
-		"comment":               {"[1/**/]", "want a comma"},
-		"single quotes":         {"{'a':1}", "want a key"},
-		"no colon":              {`{"a" 1}`, "want a colon"},
-		"open object":           {`{"a":1`, "ends inside an object"},
-		"open array":            {`[1`, "ends inside an array"},
-		"open string":           {`["a`, "ends inside a string"},
-		"open escape":           {`["a\`, "ends inside a string"},
-		"control character":     {"[\"a\nb\"]", "control character"},
-		"bad escape":            {`["\x41"]`, "escape that JSON"},
-		"short escape":          {`["\u12"]`, "four hexadecimal"},
-		"lone high surrogate":   {`["\ud800"]`, "without its partner"},
-		"lone low surrogate":    {`["\udc00"]`, "without its partner"},
-		"two high surrogates":   {`["\ud800\ud800"]`, "without its partner"},
-		"not UTF-8":             {"[\"\xff\"]", "not UTF-8"},
-		"overlong UTF-8":        {"[\"\xc0\xaf\"]", "not UTF-8"},
-		"surrogate in UTF-8":    {"[\"\xed\xa0\x80\"]", "not UTF-8"},
-		"key twice":             {`{"a":1,"a":2}`, "byte 7: a key for the second time"},
-		"key in capitals":       {`{"email":1,"x":0,"EMAIL":2}`, "second time"},
-		"key escaped":           {`{"email":1,"\u0065mail":2}`, "second time"},
-		"key folded by Unicode": {`{"k":1,"` + "\u212a" + `":2}`, "second time"},
-		"key twice in the deep": {`[{"a":{"b":1,"b":2}}]`, "second time"},
-		"many keys, one twice":  {manyKeys(`"k3":1`), "second time"},
-		"many keys, capitals":   {manyKeys(`"K3":1`), "second time"},
-		"many keys, escaped":    {manyKeys(`"\u006b3":1`), "second time"},
-		"too deep":              {strings.Repeat("[", 65) + strings.Repeat("]", 65), "byte 64: nested more than 64 deep"},
-		"too many":              {"[" + strings.Repeat("0,", 50000) + "0]", "more than 50000"},
-		"too long a string":     {`["` + strings.Repeat("x", 64<<10+1) + `"]`, "longer than 64 KiB"},
-		"too long a number":     {"[" + strings.Repeat("1", 64<<10+1) + "]", "longer than 64 KiB"},
+		"nothing":              {"", "byte 0: the text ends"},
+		"two values":           {"{} {}", "byte 3: something after"},
+		"NaN":                  {"NaN", "not the start"},
+		"leading zero":         {"[01]", "not a number"},
+		"plus":                 {"[+1]", "not the start"},
+		"bare fraction":        {"[1.]", "not a number"},
+		"empty exponent":       {"[1e]", "not a number"},
+		"hexadecimal":          {"[0x10]", "want a comma"},
+		"trailing comma":       {"[1,]", "not the start"},
+		"comment":              {"[1/**/]", "want a comma"},
+		"single quotes":        {"{'a':1}", "want a key"},
+		"no colon":             {`{"a" 1}`, "want a colon"},
+		"open object":          {`{"a":1`, "ends inside an object"},
+		"open array":           {`[1`, "ends inside an array"},
+		"open string":          {`["a`, "ends inside a string"},
+		"deep, open":           {deep + strings.Repeat("]", 79), "ends inside"},
+		"deep, crossed":        {deep + "}" + strings.Repeat("]", 79), "not the start"},
+		"deep, no key":         {deep + "{1:2}" + strings.Repeat("]", 80), "want a key"},
+		"deep, no colon":       {deep + `{"a"}` + strings.Repeat("]", 80), "want a colon"},
+		"deep, trailing comma": {deep + `{"a":1,}` + strings.Repeat("]", 80), "want a key"},
+		"deep, bad number":     {deep + "01" + strings.Repeat("]", 80), "not a number"},
+		"open escape":          {`["a\`, "ends inside a string"},
+		"control character":    {"[\"a\nb\"]", "control character"},
+		"bad escape":           {`["\x41"]`, "escape that JSON"},
+		"short escape":         {`["\u12"]`, "four hexadecimal"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := readDocument(c.in)
@@ -77,10 +56,10 @@ func TestReadRefuses(t *testing.T) {
 func TestReadAccepts(t *testing.T) {
 	for _, in := range []string{
 		`null`, ` "a" `, `-0`, `1.5e+30`, `{}`, `[]`, "\t[ 1 , 2 ]\r\n", `{"":1," ":2}`, `{"a":{"a":1},"b":[{"a":1},{"a":1}]}`,
-		`{"ka":1,"kb":2}`, strings.Repeat("[", 64) + strings.Repeat("]", 64),
-		`["` + strings.Repeat("x", 64<<10) + `"]`,
-		`["` + strings.Repeat(`\u3042`, 20<<10) + `"]`, // 120 KiB as written, 60 KiB in truth
-		"[" + strings.Repeat("0,", 49_998) + "0]",
+		`{"ka":1,"kb":2}`, strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000), "\ufeff{}",
+		strings.Repeat(`[{"a":`, 1000) + `"b"` + strings.Repeat(`},{"c":[]},0]`, 1000),
+		`["` + strings.Repeat("x", 1<<20) + `"]`, "[" + strings.Repeat("1", 1<<20) + "]",
+		"[" + strings.Repeat("0,", 1<<20) + "0]",
 	} {
 		d, err := readDocument(in)
 		if err != nil {
@@ -91,23 +70,91 @@ func TestReadAccepts(t *testing.T) {
 	}
 }
 
-// An object of 25,000 keys, be they alike or folded, must not cost the square.
-func TestReadManyKeysInTime(t *testing.T) {
-	for name, key := range map[string]string{"plain": "k%d", "capitals": "K%d", "wide": "ключ%d", "escaped": `\u006b%d`} {
-		var b strings.Builder
-		for i := range 24_000 {
-			fmt.Fprintf(&b, `,"`+key+`":0`, i)
+// What counts of keys that are equal, and what stands for what is no text.
+func TestReadOddities(t *testing.T) {
+	var many strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&many, `"k%d":%d,`, i, i)
+	}
+	for in, want := range map[string]string{
+		`{"k":"1","k":"2"}`: "2", `{"k":"1","K":"2"}`: "1", `{"k":"1","\u006b":"2"}`: "2", `{"k":"1","k":"2","k":"3"}`: "3",
+		`{"K":"1","k":"2"}`: "2", `{` + many.String() + `"k":1,"k":2,"k":3}`: "3", `{` + many.String() + `"\u006b":1,"k":2,"K":3}`: "2",
+		`{"k":"a\ud83d"}`: "a\ufffd", `{"k":"\ud83dz"}`: "\ufffdz", `{"k":"\udc00\ud83d\ud83d\ude00"}`: "\ufffd\ufffd😀", `{"k":"\ud83d\n"}`: "\ufffd\n",
+		"{\"k\":\"a\xffb\"}": "a\ufffdb", "{\"k\":\"\xed\xa0\x80\"}": "\ufffd\ufffd\ufffd", `{"k":"` + strings.Repeat("x", 100_000) + `"}`: strings.Repeat("x", 100_000),
+		`[{"k":"of a list of one"}]`: "of a list of one", `[{"k":"1"},{"k":"2"}]`: "", `[]`: "", `""`: "", `{"k":` + strings.Repeat("[", 99) + strings.Repeat("]", 99) + `,"k":4}`: "4",
+	} {
+		d, err := readDocument(in)
+		if err != nil {
+			t.Errorf("%.40s: %v", in, err)
+			continue
 		}
-		in := "{" + b.String()[1:] + "}"
-		began := time.Now()
+		if got := d.root().get("k").text(); got != want {
+			t.Errorf("%.40s: %.40q, want %.40q", in, got, want)
+		}
+		d.release()
+	}
+	d, err := readDocument(`{"a":1,"b":2,"a":3}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.release()
+	if !d.root().twice("a") || d.root().twice("b") || d.root().twice("c") {
+		t.Error("twice")
+	}
+}
+
+// PHP writes lists as objects and objects as lists.
+func TestLists(t *testing.T) {
+	for in, want := range map[string]string{
+		`["a","b"]`: "a b", `{"0":"a","2":"b"}`: "a b", `{"129":{},"130":{}}`: " ", `{"x":{},"y":[]}`: " ", `{"a":1}`: "", `[]`: "-", `{}`: "-",
+		`false`: "-", `null`: "-", `""`: "-", `"a"`: "-", `7`: "-", `{"0":"a","1":"b","1":"c"}`: "a c",
+	} {
+		d, err := readDocument(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for i, v := range d.root().items() {
+			if i != len(got) {
+				t.Errorf("%s: place %d", in, i)
+			}
+			got = append(got, v.text())
+		}
+		if s := strings.Join(got, " "); s != want && (want != "-" || len(got) > 0) || d.root().len() != len(got) {
+			t.Errorf("%s: %q, want %q", in, got, want)
+		}
+		d.release()
+	}
+}
+
+// The reader's memory grows with the text and no faster, whatever the text is:
+// a node of 16 bytes for each key and value, which are two bytes at least.
+func TestHostileBodiesCostWhatTheyWeigh(t *testing.T) {
+	const size = 4 << 20
+	for name, part := range map[string]string{"zeros": "0,", "objects": `{"":0},`, "lists": "[[]],", "keys": `{"a":0,"a":1},`} {
+		in := "[" + strings.Repeat(part, size/len(part)) + "0]"
 		d, err := readDocument(in)
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		d.release()
-		if took := time.Since(began); took > 2*time.Second {
-			t.Errorf("%s: %v", name, took)
+		if have := cap(d.nodes) * 16; have > 12*len(in) {
+			t.Errorf("%s: %d bytes of nodes for %d of text", name, have, len(in))
 		}
+		d.release()
+	}
+	for name, key := range map[string]string{"plain": "k%d", "one": "k", "wide": "ключ%d", "escaped": `\u006b%d`} {
+		var b strings.Builder
+		for i := 0; b.Len() < size; i++ {
+			b.WriteString(`,"` + strings.ReplaceAll(key, "%d", strconv.Itoa(i)) + `":0`)
+		}
+		d, err := readDocument("{" + b.String()[1:] + "}")
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if len(d.seen) > 4*len(d.nodes) {
+			t.Errorf("%s: a table of %d for %d nodes", name, len(d.seen), len(d.nodes))
+		}
+		d.release()
 	}
 }
 
@@ -150,6 +197,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
+		in = strings.TrimPrefix(in, "\ufeff")
 		d, err := readDocument(in)
 		if err != nil {
 			if refusal := new(jsonError); errors.As(err, &refusal) && !refusal.beyond && json.Valid([]byte(in)) {
@@ -158,7 +206,7 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		defer d.release()
-		if !json.Valid([]byte(in)) || !utf8.ValidString(in) {
+		if !json.Valid([]byte(in)) {
 			t.Fatal("accepted what is not JSON")
 		}
 		dec := json.NewDecoder(strings.NewReader(in))
@@ -190,6 +238,9 @@ func same(t *testing.T, v value, want any) {
 			t.Fatalf("string %q, want %q", v.text(), w)
 		}
 	case []any:
+		if v.kind() == kindDeep {
+			return
+		}
 		if v.kind() != kindArray || v.len() != len(w) {
 			t.Fatal("another array")
 		}
@@ -197,6 +248,9 @@ func same(t *testing.T, v value, want any) {
 			same(t, x, w[i])
 		}
 	case map[string]any:
+		if v.kind() == kindDeep {
+			return
+		}
 		n := 0
 		for k, x := range v.members() {
 			n++

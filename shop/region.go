@@ -3,6 +3,7 @@ package shop
 import (
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // prefectures are Japan's, in the order of ISO 3166-2:JP, which WooCommerce
@@ -14,18 +15,78 @@ var prefectures = [...]string{
 	"香川県", "愛媛県", "高知県", "福岡県", "佐賀県", "長崎県", "熊本県", "大分県", "宮崎県", "鹿児島県", "沖縄県",
 }
 
-// wooRegion returns WooCommerce's state as an address shows it. A code that
-// begins with its country (CN2, DE-BY, TR34) is of WooCommerce's own making
-// and no part of an address: it is left out, but for Japan's.
-func wooRegion(country, state string) string {
-	rest, own := strings.CutPrefix(state, country)
-	if !own || country == "" || rest == "" || rest[0] != '-' && rest[0]-'0' > 9 {
-		return state
+// regionCodes are the countries in whose addresses the region stands as a code.
+const regionCodes = " US CA AU BR IT "
+
+func writesRegionCode(country string) bool {
+	return len(country) == 2 && strings.Contains(regionCodes, " "+country+" ")
+}
+
+// regionTable is regionNames, looked up by country and code ("ES B").
+var regionTable = sync.OnceValue(func() map[string]string {
+	t := make(map[string]string, 1600)
+	for country, list := range regionNames {
+		for _, entry := range strings.Split(list, "|") {
+			code, name, _ := strings.Cut(entry, "=")
+			t[country+" "+code] = name
+		}
 	}
-	if country == "JP" {
-		return prefecture(rest)
+	return t
+})
+
+// regionName returns a state or province as an address shows it: its name where
+// the shop keeps a code (B in Spain, TR34), the code in the countries that write
+// it, and nothing for a code that nobody knows. A name stays as it is.
+func regionName(country, state string) string {
+	code, prefixed := strings.CutPrefix(state, country)
+	prefixed = prefixed && country != "" && code != "" && (code[0] == '-' || code[0]-'0' <= 9)
+	if code = strings.TrimPrefix(code, "-"); !prefixed {
+		code = state
 	}
-	return ""
+	switch {
+	case country == "JP":
+		if name := prefecture(code); name != "" {
+			return name
+		}
+	case writesRegionCode(country) && len(code) <= 3 && letters(code):
+		return strings.ToUpper(code)
+	}
+	if name := regionTable()[country+" "+strings.ToUpper(code)]; name != "" {
+		return name
+	}
+	if prefixed || isCode(code) {
+		return ""
+	}
+	if country == "HK" && strings.ToUpper(state) == state && len(state) < 20 { // WooCommerce's codes are words
+		return titled(state)
+	}
+	return state
+}
+
+// isCode reports whether a region is written as a code: up to three capitals and
+// digits, or digits alone.
+func isCode(s string) bool {
+	if digits(s, 0) == len(s) {
+		return true
+	}
+	if len(s) > 3 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if !('A' <= c && c <= 'Z') && c-'0' > 9 {
+			return false
+		}
+	}
+	return true
+}
+
+// titled writes words of capitals with one capital each.
+func titled(s string) string {
+	words := strings.Fields(strings.ToLower(s))
+	for i, w := range words {
+		words[i] = strings.ToUpper(w[:1]) + w[1:]
+	}
+	return strings.Join(words, " ")
 }
 
 // prefecture returns the name behind the digits of ISO 3166-2:JP, or "".

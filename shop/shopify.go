@@ -42,9 +42,9 @@ func shopifyKey(topic string, raw []byte) (waxwing.EventKey, error) {
 		return waxwing.EventKey{}, err
 	}
 	defer d.release()
-	order, err := shopifyOrder(d)
-	if err != nil {
-		return waxwing.EventKey{}, err
+	order, other, err := shopifyBody(d)
+	if err != nil || other != "" {
+		return waxwing.EventKey{Ignore: other}, err
 	}
 	id, _ := shopifyID(order.get("id"))
 	key := waxwing.EventKey{
@@ -68,30 +68,6 @@ func shopifyPlaced(order value) time.Time {
 	return moment(order.get("created_at"), time.UTC)
 }
 
-// shopifyOrder finds the order: webhooks send it bare, the REST API wraps it.
-func shopifyOrder(d *document) (value, error) {
-	v := d.root()
-	if v.kind() == kindObject && !v.get("id").given() {
-		if w := v.get("order"); w.kind() == kindObject {
-			v = w
-		} else if list := v.get("orders"); list.len() == 1 {
-			for _, w := range list.items() {
-				v = w
-			}
-		}
-	}
-	if v.kind() != kindObject {
-		return v, wrong("Shopify", errors.New("not an object"))
-	}
-	if _, ok := shopifyID(v.get("id")); !ok {
-		return v, wrong("Shopify", errNoID)
-	}
-	if !v.get("total_price").given() && !v.get("total_price_set").given() && !v.get("line_items").given() {
-		return v, wrong("Shopify", errors.New("neither total_price nor line_items: this is not an order"))
-	}
-	return v, nil
-}
-
 // shopifyID reads an id, also in the form of the GraphQL API (gid://shopify/Order/1).
 func shopifyID(v value) (string, bool) {
 	if s := v.text(); strings.HasPrefix(s, "gid://shopify/Order/") {
@@ -110,7 +86,10 @@ func normaliseShopify(topic string, raw []byte) (*waxwing.Order, error) {
 		return nil, err
 	}
 	defer d.release()
-	v, err := shopifyOrder(d)
+	v, other, err := shopifyBody(d)
+	if err == nil && other != "" {
+		err = wrong("Shopify", errors.New("this is "+other))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -188,11 +167,7 @@ func (r *shopifyReader) find(v value, a shopifyAmount) value {
 	return m.get("amount")
 }
 
-// charged and kept read as the till does; given says whether there is an amount.
-func (r *shopifyReader) charged(v value, a shopifyAmount) waxwing.Money {
-	return r.till.charged(r.find(v, a), a.plain)
-}
-
+// kept reads an amount as the till does, has says whether there is one.
 func (r *shopifyReader) kept(v value, a shopifyAmount) waxwing.Money {
 	return r.till.kept(r.find(v, a), a.plain)
 }
@@ -214,7 +189,8 @@ func (r *shopifyReader) order() (*waxwing.Order, error) {
 		PlacedAt:      shopifyPlaced(v),
 		UpdatedAt:     moment(v.get("updated_at"), time.UTC),
 		Cancelled:     moment(v.get("cancelled_at"), time.UTC),
-		Note:          clean(v.get("note").text(), capNote),
+		Note:          cleanLines(asIs(v.get("note").text()), capNote),
+		PurchaseOrder: shopifyPurchaseOrder(v),
 		TaxesIncluded: v.get("taxes_included").bool(),
 		Billing:       shopifyAddress(v.get("billing_address")),
 		Shipping:      shopifyAddress(v.get("shipping_address")),
@@ -233,5 +209,6 @@ func (r *shopifyReader) order() (*waxwing.Order, error) {
 	if err := r.amounts(); err != nil {
 		return nil, err
 	}
+	r.pickup()
 	return o, nil
 }

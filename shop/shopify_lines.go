@@ -22,6 +22,9 @@ var (
 	shopifyDuties     = shopifyAmount{"original_total_duties", "original_total_duties_set"}
 	shopifyFees       = shopifyAmount{"original_total_additional_fees", "original_total_additional_fees_set"}
 
+	shopifyOutstanding = shopifyAmount{"total_outstanding", "total_outstanding_set"}
+	shopifyRounding    = shopifyAmount{"total_cash_rounding_adjustment", "total_cash_rounding_payment_adjustment_set"}
+
 	shopifyNowTotal     = shopifyAmount{"current_total_price", "current_total_price_set"}
 	shopifyNowDiscounts = shopifyAmount{"current_total_discounts", "current_total_discounts_set"}
 	shopifyNowTax       = shopifyAmount{"current_total_tax", "current_total_tax_set"}
@@ -108,12 +111,14 @@ func (r *shopifyReader) items() (waxwing.Money, error) {
 
 // item reads one line. Quantity is 0 where the line was removed from the order.
 func (r *shopifyReader) item(v value) (it waxwing.Item, tip bool, err error) {
-	if v.kind() != kindObject {
+	if v = v.object(); v.kind() != kindObject {
 		return it, false, errors.New("(line): not an object")
 	}
 	if it.Quantity, err = quantity(v.get("quantity")); err != nil {
 		return it, false, inField("quantity", err)
 	}
+	back := it.Quantity < 0
+	it.Quantity = max(it.Quantity, -it.Quantity)
 	now, hasNow := v.get("current_quantity").int()
 	if hasNow && r.edited && now >= 0 && now < it.Quantity {
 		it.Quantity = now
@@ -124,6 +129,9 @@ func (r *shopifyReader) item(v value) (it waxwing.Item, tip bool, err error) {
 	if price := r.find(v, shopifyPrice); price.trimmed() != "" {
 		unit := r.till.kept(price, "price")
 		total := r.till.line("price", price, it.Quantity)
+		if back {
+			unit, total = unit.Neg(), total.Neg()
+		}
 		it.Unit, it.Total = &unit, &total
 	}
 	// Only tips have the key, be it null.
@@ -165,39 +173,53 @@ func shopifyProduct(v value, it *waxwing.Item) {
 	it.GiftCard = v.get("gift_card").bool()
 	it.Digital = v.get("requires_shipping").kind() == kindFalse
 	it.ImageURL = link(v.first("image_url", "image"))
-	for _, p := range v.get("properties").items() {
-		addProperty(it, p.get("name").text(), p.get("value").text())
-	}
-	for name, p := range v.get("properties").members() {
-		addProperty(it, name, p.text())
-	}
+	shopifyProperties(v.get("properties"), it)
+	shopifyBundle(v, it)
 }
 
-// nameOf returns the line's name, or what comes closest to one.
-func nameOf(it *waxwing.Item) string {
-	switch {
-	case it.Name != "":
-		return it.Name
-	case it.SKU != "":
-		return it.SKU
-	case it.ProductID != "" && it.ProductID != "0":
-		return "#" + it.ProductID
-	}
-	return "–"
-}
-
-// maxProperties is how many choices a line shows.
-const maxProperties = 20
-
-// addProperty adds what the customer chose for a line. A name that begins with
-// an underscore is hidden from customers, in both shops.
-func addProperty(it *waxwing.Item, name, value string) {
-	if name = strings.TrimSpace(name); strings.HasPrefix(name, "_") || len(it.Properties) == maxProperties {
+// shopifyProperties reads what the customer chose: a list of names and values,
+// or an object of them.
+func shopifyProperties(list value, it *waxwing.Item) {
+	if list.kind() == kindObject && !list.keyed() && !(list.get("name").given() && list.get("value").kind() != kindAbsent) {
+		for name, p := range list.members() {
+			shopifyProperty(it, name, p)
+		}
 		return
 	}
-	p := waxwing.Property{Name: clean(name, capName), Value: clean(value, capValue)}
-	if p.Name != "" && p.Value != "" {
-		it.Properties = append(it.Properties, p)
+	for _, p := range list.items() {
+		if pair := p.object(); pair.get("name").given() {
+			shopifyProperty(it, pair.get("name").text(), pair.get("value"))
+		}
+	}
+	if list.kind() == kindObject && list.keyed() { // a name over an object
+		for name, p := range list.members() {
+			if !p.object().get("name").given() && digits(name, 0) != len(name) {
+				shopifyProperty(it, name, p)
+			}
+		}
+	}
+}
+
+func shopifyProperty(it *waxwing.Item, name string, v value) {
+	switch strings.ToLower(strings.TrimSpace(name)) {
+	case "_bundle_name", "_bundle_title", "_bundlename", "_bundle name", "bundle_name", "bundle_title":
+		if name := clean(asIs(v.text()), capItem); name != "" && name != "true" && digits(name, 0) != len(name) {
+			it.Bundle = name
+		}
+		return
+	}
+	addProperty(it, name, readable(v, asIs))
+}
+
+// shopifyBundle reads of which set the line is a part.
+func shopifyBundle(v value, it *waxwing.Item) {
+	group := v.either("line_item_group", "sales_line_item_group", "bundle").object()
+	name := clean(group.first("title", "name"), capItem)
+	if name == "" {
+		name = clean(v.first("bundle_title", "bundle_name", "bundle"), capItem)
+	}
+	if name != "" && name != it.Name {
+		it.Bundle = name
 	}
 }
 
@@ -219,7 +241,6 @@ func (r *shopifyReader) shipping() (waxwing.Money, error) {
 		}
 		if len(r.o.Ship) == 0 {
 			r.o.Delivery.Method = a.Title
-			r.o.Delivery.Pickup = strings.Contains(strings.ToLower(v.get("delivery_category").text()), "pick")
 		}
 		r.o.Ship = append(r.o.Ship, a)
 	}

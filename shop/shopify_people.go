@@ -7,7 +7,7 @@ import (
 )
 
 func shopifyAddress(v value) *waxwing.Address {
-	if v.kind() != kindObject {
+	if v = v.object(); v.kind() != kindObject {
 		return nil
 	}
 	a := &waxwing.Address{
@@ -26,7 +26,8 @@ func shopifyAddress(v value) *waxwing.Address {
 		a.Name = personName(first, last, a.Country)
 	}
 	a.CountryName = clean(v.first("country", "country_name"), capName)
-	if code := clean(v.get("province_code").text(), capName); code != "" && (a.Region == "" || writesRegionCode(a.Country)) {
+	code := regionName(a.Country, clean(v.get("province_code").text(), capName))
+	if a.Region = regionName(a.Country, a.Region); code != "" && (a.Region == "" || writesRegionCode(a.Country)) {
 		a.Region = code
 	}
 	// Shopify has the prefecture in Latin letters only.
@@ -129,7 +130,75 @@ func shopifyPayment(v value) waxwing.Payment {
 		p.Offline = waxwing.Invoice
 	}
 	p.Method = ownWords(p.Method, p.Offline)
+	if s := p.Status; s == waxwing.PaymentPending || s == waxwing.PaymentPartlyPaid || s == waxwing.PaymentUnknown {
+		terms := v.get("payment_terms")
+		text := v.first("payment_instructions", "additional_payment_instructions")
+		for _, t := range v.get("transactions").items() {
+			if text == "" {
+				text = t.get("receipt").first("payment_instructions", "instructions")
+			}
+		}
+		for _, text := range []string{text, terms.first("instructions"), card.first("instructions", "payment_instructions")} {
+			if p.Instructions == "" {
+				p.Instructions = cleanLines(asIs(text), capNote)
+			}
+		}
+		p.Reference = clean(v.get("payment_reference").text(), capNumber)
+	}
 	return p
+}
+
+// shopifyPurchaseOrder reads the buyer's own number: Shopify's field, or an
+// attribute of the order that a theme calls so.
+func shopifyPurchaseOrder(v value) string {
+	if s := clean(v.get("po_number").text(), capNumber); s != "" {
+		return s
+	}
+	for _, a := range v.get("note_attributes").items() {
+		name := strings.NewReplacer(" ", "_", "-", "_", ".", "").Replace(strings.ToLower(strings.TrimSpace(a.get("name").text())))
+		switch name {
+		case "po_number", "po", "po_no", "purchase_order", "purchase_order_number", "customer_po", "po#":
+			return clean(asIs(a.get("value").text()), capNumber)
+		}
+	}
+	return ""
+}
+
+// pickup finds out whether the order is picked up, and where: at the location
+// that the payload names, or that the shipping line is called by. The customer's
+// address is never the place.
+func (r *shopifyReader) pickup() {
+	o, name := r.o, ""
+	for _, l := range r.v.get("shipping_lines").items() {
+		words := strings.ToLower(l.first("title") + " " + l.first("code"))
+		word := strings.Contains(words, "pickup") || strings.Contains(words, "pick up") || strings.Contains(words, "pick-up")
+		switch {
+		case strings.Contains(strings.ToLower(l.get("delivery_category").text()), "pick"):
+		case word && o.Shipping == nil && !strings.Contains(words, "point"):
+		default:
+			continue
+		}
+		if o.Delivery.Pickup = true; !word && name == "" {
+			name = clean(l.first("title", "code"), capName)
+		}
+	}
+	if !o.Delivery.Pickup {
+		return
+	}
+	place := r.v.either("pickup_location", "location")
+	for _, f := range r.v.get("fulfillments").items() {
+		if !place.given() {
+			place = f.either("location", "assigned_location")
+		}
+	}
+	for _, l := range r.v.get("line_items").items() {
+		if !place.given() {
+			place = l.get("origin_location")
+		}
+	}
+	if o.Shipping = shopifyAddress(place); o.Shipping == nil && name != "" {
+		o.Shipping = &waxwing.Address{Name: name}
+	}
 }
 
 func contains(list []string, s string) bool {

@@ -20,7 +20,7 @@ func (r *shopifyReader) amounts() error {
 	if r.edited = r.wasEdited(paidBack); r.edited {
 		total, cut, tax = shopifyNowTotal, shopifyNowDiscounts, shopifyNowTax
 	}
-	r.o.Total = r.charged(r.v, total)
+	r.o.Total = r.kept(r.v, total)
 	if r.o.Total.Minor < 0 {
 		return errNegative
 	}
@@ -40,7 +40,11 @@ func (r *shopifyReader) amounts() error {
 	if err != nil {
 		return err
 	}
-	r.o.TaxTotal = r.kept(r.v, tax)
+	if r.o.TaxTotal = r.kept(r.v, tax); !r.has(r.v, tax) {
+		for i := range r.o.Taxes {
+			r.o.TaxTotal = r.till.sum("tax_lines", r.o.TaxTotal, r.o.Taxes[i].Amount)
+		}
+	}
 	if tip := r.tip(); !tip.IsZero() {
 		r.o.Tip = tip
 	}
@@ -56,6 +60,9 @@ func (r *shopifyReader) amounts() error {
 	r.o.Discounts = r.discountLines()
 	r.giftCards()
 	r.refunded(paidBack)
+	r.outstanding()
+	r.cashRounding()
+	r.till.settleRows(r.o)
 	return r.till.err
 }
 
@@ -68,7 +75,7 @@ func (r *shopifyReader) wasEdited(paidBack waxwing.Money) bool {
 	}
 	status := r.o.Payment.Status
 	if !r.has(r.v, shopifyNowTotal) || !paidBack.IsZero() || status == waxwing.PartlyRefunded ||
-		status == waxwing.PaymentRefunded || r.charged(r.v, shopifyNowTotal) == r.charged(r.v, shopifyTotal) {
+		status == waxwing.PaymentRefunded || r.kept(r.v, shopifyNowTotal) == r.kept(r.v, shopifyTotal) {
 		return false
 	}
 	for _, l := range r.v.get("line_items").items() {
@@ -96,17 +103,22 @@ func (r *shopifyReader) balance(b *balance, lines, shipping waxwing.Money, cut s
 			b.shipping[0] = given
 		}
 	}
-	subtotal := lines
+	given := lines
 	switch {
 	case r.edited:
 	case r.has(r.v, shopifyItemsTotal):
-		subtotal = r.kept(r.v, shopifyItemsTotal)
+		given = r.kept(r.v, shopifyItemsTotal)
 	case len(r.o.Items) == 0 && r.has(r.v, shopifySubtotal):
-		subtotal = r.till.sum("subtotal_price", r.kept(r.v, shopifySubtotal), discounts)
+		given = r.till.sum("subtotal_price", r.kept(r.v, shopifySubtotal), discounts)
 	}
-	b.subtotals = [3]waxwing.Money{subtotal, r.till.sum("tips", subtotal, r.tips.Neg()), lines}
+	b.subtotals = [3]waxwing.Money{lines, given, r.till.sum("tips", given, r.tips.Neg())}
+	for i := range r.o.Items {
+		if r.o.Items[i].Total == nil {
+			b.subtotals[0] = given // the lines do not tell
+		}
+	}
 	if len(r.o.Items) == 0 {
-		b.subtotals[2] = subtotal
+		b.subtotals[0] = given
 	}
 }
 
@@ -262,10 +274,35 @@ func (r *shopifyReader) refunded(paidBack waxwing.Money) {
 		case status == waxwing.PaymentRefunded:
 			paidBack = r.o.Total
 		case status == waxwing.PartlyRefunded && r.has(r.v, shopifyNowTotal):
-			paidBack = r.o.Total.Sub(r.charged(r.v, shopifyNowTotal))
+			paidBack = r.o.Total.Sub(r.kept(r.v, shopifyNowTotal))
 		}
 	}
-	if paidBack.Minor > 0 {
-		r.o.Refunded = paidBack
+	if paidBack.Minor <= 0 {
+		return
+	}
+	r.o.Refunded = paidBack
+	if r.o.Payment.Status == waxwing.PaymentPaid {
+		if r.o.Payment.Status = waxwing.PartlyRefunded; paidBack.Minor >= r.o.Total.Minor {
+			r.o.Payment.Status = waxwing.PaymentRefunded
+		}
+	}
+}
+
+// outstanding reads what is still to be paid of an order that is paid in parts.
+func (r *shopifyReader) outstanding() {
+	if r.o.Payment.Status != waxwing.PaymentPartlyPaid || r.presentment && !r.v.get(shopifyOutstanding.set).given() {
+		return // the plain amount is in the shop's currency
+	}
+	r.o.Payment.Due = r.kept(r.v, shopifyOutstanding)
+}
+
+// cashRounding names what a total was rounded by to be paid in coins.
+func (r *shopifyReader) cashRounding() {
+	m := r.till.zero()
+	if set := r.v.get(shopifyRounding.set); set.given() {
+		m = r.kept(r.v, shopifyRounding)
+	}
+	if !m.IsZero() && r.till.rows(r.o).Add(m) == r.o.Total {
+		r.till.remain(r.o, waxwing.Rounding, "", m)
 	}
 }

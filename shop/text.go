@@ -51,6 +51,50 @@ func clean(s string, limit int) string {
 	return strings.TrimSpace(s)
 }
 
+// maxLines is how many lines of a note or an engraving a mail shows.
+const maxLines = 40
+
+// cleanLines cleans like clean and keeps the line breaks: one \n each, whatever
+// wrote them, at most one empty line between others and none at the ends.
+func cleanLines(s string, limit int) string {
+	if !strings.ContainsAny(s, "\n\r\v\f\u0085\u2028\u2029") {
+		return clean(s, limit)
+	}
+	s = strings.ReplaceAll(s, "\r\n", "\n")
+	var b strings.Builder
+	empty, lines := false, 0
+	for s != "" {
+		line, rest := s, ""
+		if i := strings.IndexAny(s, "\n\r\v\f\u0085\u2028\u2029"); i >= 0 {
+			_, n := utf8.DecodeRuneInString(s[i:])
+			line, rest = s[:i], s[i+n:]
+		}
+		s = rest
+		if line = clean(line, limit); line == "" {
+			empty = true
+			continue
+		}
+		if lines == maxLines {
+			b.WriteString("…")
+			break
+		}
+		if lines > 0 {
+			if b.WriteByte('\n'); empty {
+				b.WriteByte('\n')
+			}
+		}
+		empty = false
+		lines++
+		if b.WriteString(line); b.Len() > 4*limit+4 {
+			break // more than any limit of characters
+		}
+	}
+	if s = b.String(); utf8.RuneCountInString(s) > limit {
+		s = strings.TrimRight(shorten(s, limit), "\n")
+	}
+	return s
+}
+
 // tidy reports whether s is printable ASCII with no space around it.
 func tidy(s string) bool {
 	for i := range len(s) {
@@ -105,13 +149,19 @@ func shorten(s string, limit int) string {
 	return strings.TrimRight(s[:cut], " ") + "…"
 }
 
-// address returns an e-mail address as it was given. What clean would take
-// away becomes U+FFFD, so that a tampered address cannot turn into another
-// one that is valid.
+// address returns an e-mail address as it was given, without what is blank or
+// invisible at its ends. What clean would take away within becomes U+FFFD, so
+// that a tampered address cannot turn into another one that is valid. Reading it
+// as an address, and mending it, is for channel/address.
 func address(s string) string {
-	s = strings.Trim(s, " \t\r\n")
+	s = strings.TrimFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
+	})
 	if tidy(s) && len(s) <= capEmail {
 		return s
+	}
+	if len(s) > 8*capEmail {
+		s = s[:8*capEmail] // far too long to be one
 	}
 	s = strings.Map(func(r rune) rune {
 		if fate(r) != r || r == 0x200C || r == 0x200D {
@@ -200,19 +250,3 @@ func strayInURL(s string, i int) bool {
 }
 
 func isHex(c byte) bool { return c-'0' <= 9 || c|0x20-'a' < 6 }
-
-// localeTag returns a language tag (BCP 47) as a shop gave it, with hyphens
-// for underscores, or "".
-func localeTag(s string) string {
-	s = strings.TrimSpace(s)
-	if len(s) < 2 || len(s) > 35 {
-		return ""
-	}
-	for i, c := range []byte(s) {
-		if c|0x20-'a' > 25 && (i < 2 || c-'0' > 9 && c != '-' && c != '_') {
-			return ""
-		}
-	}
-	s, _, _ = strings.Cut(strings.ReplaceAll(s, "_", "-"), ".")
-	return strings.TrimRight(s, "-")
-}

@@ -27,6 +27,28 @@ func TestClean(t *testing.T) {
 	}
 }
 
+// Notes and engravings keep their lines, whatever broke them.
+func TestCleanLines(t *testing.T) {
+	for in, want := range map[string]string{
+		"one line": "one line",
+		"Ring twice.\nLeave at no. 7,\n\nnot in the shed.": "Ring twice.\nLeave at no. 7,\n\nnot in the shed.",
+		"a\r\nb\rc\u2028d\u2029e\u0085f\vg\fh":             "a\nb\nc\nd\ne\nf\ng\nh",
+		"\n\n a \n \n\n\t\n b\n\n":                         "a\n\nb",
+		"a\x00b\u202e\nc":                                  "ab\nc",
+		"\n\r\n":                                           "",
+	} {
+		if got := cleanLines(in, 100); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+	if got := cleanLines(strings.Repeat("x\n", 5000), capNote); strings.Count(got, "\n") != maxLines-1 || !strings.HasSuffix(got, "x…") {
+		t.Errorf("%d lines", strings.Count(got, "\n"))
+	}
+	if got := cleanLines("12345\n7890\n23", 10); got != "12345\n789…" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestCleanShortens(t *testing.T) {
 	for in, want := range map[string]string{
 		"1234567890":              "1234567890",
@@ -75,11 +97,12 @@ func TestLink(t *testing.T) {
 
 func TestAddressKeepsOrSpoils(t *testing.T) {
 	for in, want := range map[string]string{
-		" a@b.example\n":                  "a@b.example",
-		"a@b.example\r\nBcc: c@d.example": "a@b.example\ufffd\ufffdBcc: c@d.example",
-		"a\u200b@b.example":               "a\ufffd@b.example",
-		"jörg@müller.example":             "jörg@müller.example",
-		`"a b"@c.example, d@e.example`:    `"a b"@c.example, d@e.example`,
+		" a@b.example\n": "a@b.example",
+		"\u200b\ufeff\u00a0a@b.example\u202c\u3000": "a@b.example",
+		"a@b.example\r\nBcc: c@d.example":           "a@b.example\ufffd\ufffdBcc: c@d.example",
+		"a\u200b@b.example":                         "a\ufffd@b.example",
+		"jörg@müller.example":                       "jörg@müller.example",
+		`"a b"@c.example, d@e.example`:              `"a b"@c.example, d@e.example`,
 	} {
 		if got := address(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
@@ -91,7 +114,11 @@ func TestAddressKeepsOrSpoils(t *testing.T) {
 }
 
 func TestSmallWords(t *testing.T) {
-	for in, want := range map[string]string{"en": "en", "pt_BR": "pt-BR", "zh-Hans-CN": "zh-Hans-CN", "x": "", "de DE": "", "e1": "", "{{": ""} {
+	for in, want := range map[string]string{"en": "en", "pt_BR": "pt-BR", "zh-Hans-CN": "zh-Hans-CN", "x": "", "de DE": "", "e1": "", "{{": "",
+		"de_CH_informal": "de-CH", "de_DE_formal": "de-DE", "pt_PT_ao90": "pt-PT", "zh_TW": "zh-TW", "sr_RS@latin": "sr-Latn-RS", "en_GB.UTF-8": "en-GB",
+		"de_formal": "de", "nl_NL_formal": "nl-NL", "DE_at": "de-AT", "ZH_HANT_hk": "zh-Hant-HK", "zh-hans": "zh-Hans", "es-419": "es-419", "ca_ES@valencia": "ca-ES",
+		"en-GB-oxendict": "en-GB", "en-u-ca-gregory-GB": "en", "fr-CA,fr;q=0.8": "fr-CA", "enGB": "en-GB", "de_DE_formal_x": "de-DE", "sl-rozaj-IT-1994": "sl-IT",
+		"en_US_POSIX": "en-US", "C": "", "english": "", "fil_PH": "fil-PH", "-de": "", "": "", "ja_JP.eucJP@euro": "ja-JP", strings.Repeat("de-", 50): ""} {
 		if got := localeTag(in); got != want {
 			t.Errorf("locale %q: %q", in, got)
 		}
@@ -114,8 +141,18 @@ func TestSmallWords(t *testing.T) {
 	if personName("太郎", "山田", "JP") != "山田 太郎" || personName("伟", "王", "CN") != "王伟" || personName("Ann", "Lee", "CN") != "Ann Lee" || personName("", "Lee", "") != "Lee" {
 		t.Error("names")
 	}
-	if wooRegion("JP", "JP13") != "東京都" || wooRegion("DE", "DE-BY") != "" || wooRegion("US", "CA") != "CA" || wooRegion("CN", "CN2") != "" {
-		t.Error("regions")
+	for in, want := range map[string]string{
+		"JP JP13": "東京都", "JP 13": "東京都", "DE DE-BY": "Bayern", "US CA": "CA", "US ca": "CA", "CN CN2": "Beijing", "TR TR34": "İstanbul",
+		"ES B": "Barcelona", "IT MI": "MI", "PH 00": "Metro Manila", "IN MH": "Maharashtra", "MX JA": "Jalisco", "MX DF": "Ciudad de México",
+		"AR C": "Ciudad Autónoma de Buenos Aires", "IE KY": "Co. Kerry", "TH TH-10": "Bangkok", "RO CJ": "Cluj", "GR I": "Attica", "AU NSW": "NSW",
+		"BR SP": "SP", "CA QC": "QC", "GB Kent": "Kent", "GB KNT": "", "FR 00": "", "FR 75": "", "NL NH": "", "XX B": "", " B": "", "ES ": "", "ES ZZ": "",
+		"ES Barcelona": "Barcelona", "HK KOWLOON": "Kowloon", "CN CN99": "", "NZ AUK": "Auckland", "ZA KZN": "KwaZulu-Natal", "MY SGR": "Selangor",
+		"US California": "California", "CH BE": "Bern", "BG BG-22": "Sofia-Grad", "IT Milano": "Milano", "JP 東京都": "東京都",
+	} {
+		country, state, _ := strings.Cut(in, " ")
+		if got := regionName(country, state); got != want {
+			t.Errorf("region %s: %q, want %q", in, got, want)
+		}
 	}
 }
 

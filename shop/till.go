@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"math/bits"
+	"strings"
 
 	"github.com/waxwinghq/waxwing"
 )
@@ -33,12 +34,6 @@ func (t *till) spoil(at string, err error) {
 
 // zero is nought in the till's currency.
 func (t *till) zero() waxwing.Money { return waxwing.Money{Currency: t.cur} }
-
-// charged reads an amount that somebody pays: one with more decimals than the
-// currency has is an error. What is absent is nought.
-func (t *till) charged(v value, at string) waxwing.Money {
-	return t.read(v, at, waxwing.ParseMoney)
-}
 
 // kept reads an amount that shops keep to more places than they charge, such
 // as a unit price or a tax, and rounds it half away from zero.
@@ -144,17 +139,26 @@ func bare(err error) error {
 	return err
 }
 
+// decimal reads a number as it is written, or nil: also one that no amount of
+// the order's currency can be.
+func decimal(v value) *big.Rat {
+	s := v.trimmed()
+	if s == "" || len(s) > 64 || s[0]-'0' > 9 && s[0] != '-' && s[0] != '.' || strings.ContainsAny(s, "/_xXpP") {
+		return nil
+	}
+	if _, err := waxwing.RoundMoney(s, "XXX"); err != nil && !errors.Is(err, waxwing.ErrOverflow) {
+		return nil // among others an exponent that would cost a minute
+	}
+	r, ok := new(big.Rat).SetString(s)
+	if !ok {
+		return nil
+	}
+	return r
+}
+
 // currency reads a currency code, also one in small letters.
 func currency(v value) (string, bool) {
-	s := v.trimmed()
-	if len(s) != 3 {
-		return "", false
-	}
-	if waxwing.ValidCurrency(s) {
-		return s, true
-	}
-	b := [3]byte{s[0] &^ 0x20, s[1] &^ 0x20, s[2] &^ 0x20}
-	s = string(b[:])
+	s := strings.ToUpper(v.trimmed())
 	return s, waxwing.ValidCurrency(s)
 }
 
@@ -171,15 +175,14 @@ func nonzero(s string) bool {
 	return false
 }
 
-// quantity reads how many of a thing were ordered: a whole number, not negative.
+// quantity reads how many of a thing were ordered: a whole number. It is
+// negative where something is taken back.
 func quantity(v value) (int64, error) {
 	q, ok := v.int()
 	switch {
 	case !ok:
 		return 0, errors.New("not a whole number")
-	case q < 0:
-		return 0, errors.New("negative")
-	case q > maxQuantity:
+	case q > maxQuantity || q < -maxQuantity:
 		return 0, errors.New("more than a million")
 	}
 	return q, nil

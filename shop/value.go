@@ -32,43 +32,113 @@ func (v value) kind() kind {
 // given reports whether there is something, and it is not null.
 func (v value) given() bool { return v.kind() > kindNull }
 
-// get returns what stands under a key of an object. Anything else has no keys,
-// among it the empty array that PHP writes for an empty object.
+// get returns what stands under a key of an object; of a list of one object,
+// what stands in that. Anything else has no keys, among it the empty array that
+// PHP writes for an empty object.
 func (v value) get(key string) value {
-	if v.kind() != kindObject {
+	at := v.member(key)
+	if at == 0 {
 		return value{}
+	}
+	return value{v.d, at + 1}
+}
+
+// twice reports whether an object has a key more than once. The last one counts,
+// but who an order is may not depend on that.
+func (v value) twice(key string) bool {
+	at := v.member(key)
+	return at != 0 && v.d.nodes[at].class&classTwice != 0
+}
+
+// member returns the place of a key that counts, or 0.
+func (v value) member(key string) uint32 {
+	v = v.object()
+	if v.kind() != kindObject {
+		return 0
 	}
 	nodes := v.d.nodes
 	end := nodes[v.n].next
 	for k := v.n + 1; k < end; k = nodes[k+1].next {
 		n := &nodes[k]
-		if n.class&classEscape == 0 {
+		switch {
+		case n.class&classHidden != 0:
+		case n.class&(classEscape|classBroken) == 0:
 			if int(n.end-n.start) == len(key) && v.d.src[n.start:n.end] == key {
-				return value{v.d, k + 1}
+				return k
 			}
-		} else if unescape(v.d.src[n.start:n.end]) == key {
-			return value{v.d, k + 1}
+		case unescape(v.d.src[n.start:n.end]) == key:
+			return k
 		}
 	}
-	return value{}
+	return 0
 }
 
-// items yields the items of an array with their places; other kinds have none.
+// object returns the value, or the one object of a list that holds nothing else.
+func (v value) object() value {
+	if v.kind() == kindArray {
+		if one := v.n + 1; one < v.d.nodes[v.n].next && v.d.nodes[one].kind == kindObject &&
+			v.d.nodes[one].next == v.d.nodes[v.n].next {
+			return value{v.d, one}
+		}
+	}
+	return v
+}
+
+// items yields the items of a list with their places: of an array, or of the
+// object that PHP makes of a list with gaps ({"0": {}, "2": {}}) or with keys of
+// its own ({"129": {}, "130": {}}). An object with other members is the one item
+// of a list. Other kinds have none.
 func (v value) items() iter.Seq2[int, value] {
 	return func(yield func(int, value) bool) {
-		if v.kind() != kindArray {
-			return
-		}
-		end := v.d.nodes[v.n].next
-		for i, k := 0, v.n+1; k < end; i, k = i+1, v.d.nodes[k].next {
-			if !yield(i, value{v.d, k}) {
+		switch v.kind() {
+		case kindArray:
+			end := v.d.nodes[v.n].next
+			for i, k := 0, v.n+1; k < end; i, k = i+1, v.d.nodes[k].next {
+				if !yield(i, value{v.d, k}) {
+					return
+				}
+			}
+		case kindObject:
+			if !v.keyed() {
+				yield(0, v)
 				return
+			}
+			i := 0
+			for _, w := range v.members() {
+				if !yield(i, w) {
+					return
+				}
+				i++
 			}
 		}
 	}
 }
 
-// len returns how many items an array has.
+// keyed reports whether an object stands for a list: all its keys are numbers,
+// or all its members are arrays and objects.
+func (v value) keyed() bool {
+	numbers, containers := true, true
+	for k, w := range v.members() {
+		numbers = numbers && k != "" && digits(k, 0) == len(k)
+		containers = containers && (w.kind() == kindObject || w.kind() == kindArray)
+		if !numbers && !containers {
+			return false
+		}
+	}
+	return true
+}
+
+// numbered reports whether all keys of an object are numbers, or there are none.
+func (v value) numbered() bool {
+	for k := range v.members() {
+		if k == "" || digits(k, 0) != len(k) {
+			return false
+		}
+	}
+	return true
+}
+
+// len returns how many items a list has.
 func (v value) len() int {
 	n := 0
 	for range v.items() {
@@ -85,7 +155,7 @@ func (v value) members() iter.Seq2[string, value] {
 		}
 		end := v.d.nodes[v.n].next
 		for k := v.n + 1; k < end; k = v.d.nodes[k+1].next {
-			if !yield(value{v.d, k}.text(), value{v.d, k + 1}) {
+			if v.d.nodes[k].class&classHidden == 0 && !yield(v.d.key(k), value{v.d, k + 1}) {
 				return
 			}
 		}
@@ -96,11 +166,7 @@ func (v value) members() iter.Seq2[string, value] {
 func (v value) text() string {
 	switch n := v.node(); n.kind {
 	case kindString:
-		s := v.d.src[n.start:n.end]
-		if n.class&classEscape != 0 {
-			return unescape(s)
-		}
-		return s
+		return v.d.key(v.n)
 	case kindNumber:
 		return v.d.src[n.start:n.end]
 	}
@@ -145,16 +211,17 @@ func (v value) first(keys ...string) string {
 }
 
 // unescape decodes the escapes of a string that was checked when it was read.
+// Half a surrogate pair and bytes that are not UTF-8 become U+FFFD.
 func unescape(s string) string {
 	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); {
-		j := strings.IndexByte(s[i:], '\\')
-		if j < 0 {
-			b = append(b, s[i:]...)
-			break
+		if s[i] != '\\' {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			b = utf8.AppendRune(b, r)
+			i += n
+			continue
 		}
-		b = append(b, s[i:i+j]...)
-		i += j + 2
+		i += 2
 		switch c := s[i-1]; c {
 		case 'b':
 			b = append(b, '\b')
@@ -170,9 +237,13 @@ func unescape(s string) string {
 			r, _ := hex4(s, i)
 			i += 4
 			if utf16.IsSurrogate(r) {
-				low, _ := hex4(s, i+2)
-				r = utf16.DecodeRune(r, low)
-				i += 6
+				low := rune(-1)
+				if strings.HasPrefix(s[i:], "\\u") {
+					low, _ = hex4(s, i+2)
+				}
+				if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
+					i += 6
+				}
 			}
 			b = utf8.AppendRune(b, r)
 		default:

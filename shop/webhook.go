@@ -96,7 +96,8 @@ func wrong(format string, err error) error {
 // Errors that several formats share. Each names what must be mended.
 var (
 	errNoID       = errors.New("id: missing or not a whole number")
-	errNoCurrency = errors.New("currency: missing or not three letters (ISO 4217)")
+	errTwoIDs     = errors.New("id: given twice")
+	errNoCurrency = errors.New("currency: missing or no code of three to eight letters and digits")
 	errNoTotal    = errors.New("total: missing")
 	errNegative   = errors.New("total: negative")
 	errNoItems    = errors.New("line_items: none is left to confirm")

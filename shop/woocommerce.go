@@ -3,6 +3,7 @@ package shop
 import (
 	"bytes"
 	"errors"
+	"math/big"
 	"net/http"
 	"strings"
 	"time"
@@ -64,12 +65,9 @@ func wooKey(topic string, raw []byte) (waxwing.EventKey, error) {
 		return waxwing.EventKey{}, err
 	}
 	defer d.release()
-	v, err := wooOrder(d)
-	if err != nil {
-		return waxwing.EventKey{}, err
-	}
-	if status := wooStatusWord(v); status == "checkout-draft" || status == "auto-draft" || status == "draft" {
-		return waxwing.EventKey{Ignore: "a draft, not an order yet"}, nil
+	v, other, err := wooBody(d)
+	if err != nil || other != "" {
+		return waxwing.EventKey{Ignore: other}, err
 	}
 	id, _ := orderID(v.get("id"))
 	status, _ := wooStatus(v)
@@ -97,23 +95,6 @@ func wooUpdated(v value) time.Time {
 		return t
 	}
 	return moment(v.get("updated_at"), time.UTC)
-}
-
-func wooOrder(d *document) (value, error) {
-	v := d.root()
-	if w := v.get("order"); w.kind() == kindObject && !v.get("id").given() {
-		v = w
-	}
-	if v.kind() != kindObject {
-		return v, wrong("WooCommerce", errors.New("not an object"))
-	}
-	if _, ok := orderID(v.get("id")); !ok {
-		return v, wrong("WooCommerce", errNoID)
-	}
-	if !v.get("total").given() && !v.get("line_items").given() {
-		return v, wrong("WooCommerce", errors.New("neither total nor line_items: this is not an order"))
-	}
-	return v, nil
 }
 
 func wooStatusWord(v value) string {
@@ -155,7 +136,7 @@ func wooStatus(v value) (waxwing.PaymentStatus, string) {
 		return waxwing.PaymentRefunded, offline
 	case "cancelled", "trash":
 		return waxwing.PaymentVoided, offline
-	case "partially-paid", "partial-payment":
+	case "partially-paid", "partial-payment", "partial-paid", "deposit-paid", "deposit", "partially-payed":
 		return waxwing.PaymentPartlyPaid, offline
 	}
 	if paid { // a status of a merchant's own, such as "shipped"
@@ -172,7 +153,8 @@ func wooOffline(v value) string {
 		return waxwing.Cheque
 	case "cod":
 		return waxwing.CashOnDelivery
-	case "invoice", "german_market_purchase_on_account":
+	case "invoice", "german_market_purchase_on_account", "woocommerce_gateway_purchase_order", "purchase_order",
+		"wc_purchase_order", "wc-purchase-order", "purchaseorder", "b2bking-purchase-order-gateway", "b2bking-invoice-gateway":
 		return waxwing.Invoice
 	}
 	return ""
@@ -187,7 +169,10 @@ func normaliseWoo(topic string, raw []byte) (*waxwing.Order, error) {
 		return nil, err
 	}
 	defer d.release()
-	v, err := wooOrder(d)
+	v, other, err := wooBody(d)
+	if err == nil && other != "" {
+		err = wrong("WooCommerce", errors.New("this is "+other))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -211,6 +196,10 @@ type wooReader struct {
 	// gross: the shop's prices include the tax, so the tax that WooCommerce
 	// always keeps apart is put back into each line.
 	gross bool
+	// cut is what lines cost less than their subtotals after discounts, extra what
+	// others cost more.
+	cut, extra waxwing.Money
+	rates      map[string]*big.Rat // of taxes, as fractions, by their ids
 }
 
 func (r *wooReader) order() (*waxwing.Order, error) {
@@ -227,7 +216,6 @@ func (r *wooReader) order() (*waxwing.Order, error) {
 		Note:          wooNote(v.either("customer_note", "note")),
 		TaxesIncluded: r.gross,
 		Billing:       wooAddress(wooBilling(v)),
-		Shipping:      wooAddress(wooShipping(v)),
 	}
 	r.o = o
 	if o.Number == "" {
@@ -247,11 +235,15 @@ func (r *wooReader) order() (*waxwing.Order, error) {
 	if err := r.amounts(); err != nil {
 		return nil, err
 	}
-	return o, nil
+	if r.pickup(); !o.Delivery.Pickup {
+		o.Shipping = wooAddress(wooShipping(v))
+	}
+	r.paying()
+	return o, r.till.err
 }
 
 func wooAddress(v value) *waxwing.Address {
-	if v.kind() != kindObject {
+	if v = v.object(); v.kind() != kindObject {
 		return nil
 	}
 	a := &waxwing.Address{
@@ -266,7 +258,7 @@ func wooAddress(v value) *waxwing.Address {
 		a.CountryName = wooText(v.get("country"), capName)
 	}
 	a.Name = personName(wooText(v.get("first_name"), capName), wooText(v.get("last_name"), capName), a.Country)
-	a.Region = wooRegion(a.Country, wooText(v.get("state"), capName))
+	a.Region = regionName(a.Country, wooText(v.get("state"), capName))
 	return settled(a)
 }
 
@@ -288,25 +280,4 @@ func wooCustomer(v value) waxwing.Customer {
 		who.Phone = wooText(s.get("phone"), capPhone)
 	}
 	return who
-}
-
-// meta reads what plugins note on the order: its language (WPML, Polylang,
-// TranslatePress, Weglot), whether the stock was taken, and test payments.
-func (r *wooReader) meta() {
-	r.o.Locale = localeTag(r.v.get("lang").text())
-	for _, m := range r.v.get("meta_data").items() {
-		switch m.get("key").text() {
-		case "wpml_language", "_wpml_language", "pll_language", "_pll_language", "trp_language",
-			"weglot_language", "_wc_order_language", "order_language", "_order_language", "_order_locale":
-			if l := localeTag(m.get("value").text()); r.o.Locale == "" {
-				r.o.Locale = l
-			}
-		case "_order_stock_reduced":
-			if m.get("value").bool() {
-				r.o.Stock = waxwing.StockAllocated
-			}
-		case "_wcpay_mode":
-			r.o.Test = r.o.Test || m.get("value").text() == "test"
-		}
-	}
 }

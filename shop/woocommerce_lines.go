@@ -3,128 +3,54 @@ package shop
 import (
 	"errors"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/waxwinghq/waxwing"
 )
 
-// net reads an amount with the tax that stands beside it, which counts where
-// the shop's prices include the tax.
-func (r *wooReader) net(v value, amount, tax string) waxwing.Money {
-	if r.gross {
-		return r.till.keptSum(amount, v.get(amount), v.get(tax))
-	}
-	return r.till.kept(v.get(amount), amount)
-}
-
-func (r *wooReader) amounts() error {
-	v, o := r.v, r.o
-	if v.get("total").trimmed() == "" {
-		return errNoTotal
-	}
-	// A shop may keep prices to more places than its currency has. Gateways
-	// charge them rounded, half away from zero.
-	if o.Total = r.till.kept(v.get("total"), "total"); r.till.err != nil {
-		return r.till.err
-	}
-	if o.Total.Minor < 0 {
-		return errNegative
-	}
-	subtotal, err := r.items()
-	if err != nil {
-		return err
-	}
-	o.Subtotal = subtotal
-	if o.ShippingTotal = r.net(v, "shipping_total", "shipping_tax"); !v.get("shipping_total").given() {
-		o.ShippingTotal = r.till.kept(v.get("total_shipping"), "total_shipping")
-	}
-	if o.DiscountTotal = r.net(v, "discount_total", "discount_tax"); !v.get("discount_total").given() {
-		o.DiscountTotal = r.till.kept(v.get("total_discount"), "total_discount")
-	}
-	o.TaxTotal = r.till.kept(v.get("total_tax"), "total_tax")
-	if err := r.shipping(); err != nil {
-		return err
-	}
-	for i, f := range v.get("fee_lines").items() {
-		o.Fees = append(o.Fees, waxwing.Adjustment{
-			Title:  wooText(f.either("name", "title"), capName),
-			Amount: r.net(f, "total", "total_tax"),
-		})
-		if r.till.err != nil {
-			return within("fee_lines", i, r.till.err)
-		}
-	}
-	if len(o.Items) == 0 && len(o.Fees) == 0 && v.get("line_items").given() {
-		return errNoItems
-	}
-	if err := r.taxes(); err != nil {
-		return err
-	}
-	if o.Discounts, err = r.coupons(); err != nil {
-		return err
-	}
-	r.giftCards()
-	back := r.till.zero()
-	for _, f := range v.get("refunds").items() {
-		m := r.till.kept(f.get("total"), "refunds")
-		m.Minor = max(m.Minor, -m.Minor) // WooCommerce writes them negative
-		back = r.till.sum("refunds", back, m)
-	}
-	if o.Payment.Status == waxwing.PaymentRefunded && back.IsZero() {
-		back = o.Total
-	}
-	if !back.IsZero() {
-		o.Refunded = back
-		if o.Payment.Status == waxwing.PaymentPaid {
-			if o.Payment.Status = waxwing.PartlyRefunded; back.Minor >= o.Total.Minor {
-				o.Payment.Status = waxwing.PaymentRefunded
-			}
-		}
-	}
-	return r.till.err
-}
-
 // items reads the lines and returns what they add up to before discounts.
-func (r *wooReader) items() (waxwing.Money, error) {
-	sum := r.till.zero()
+func (r *wooReader) items() error {
 	list := r.v.get("line_items")
-	if n := list.len(); n > 0 {
+	n := list.len()
+	if n > 0 {
 		r.o.Items = make([]waxwing.Item, 0, n)
 	}
 	coupons := r.v.get("coupon_lines").len() > 0
+	sets := wooSets(list)
 	for i, v := range list.items() {
 		it, err := r.item(v, coupons)
 		if err == nil {
 			err = r.till.err
 		}
 		if err != nil {
-			return sum, within("line_items", i, err)
+			return within("line_items", i, err)
 		}
 		if it.Quantity == 0 {
 			continue // taken out of the order by an editor
 		}
-		if it.Total != nil {
-			if sum = r.till.sum("subtotal", sum, *it.Total); r.till.err != nil {
-				return sum, within("line_items", i, r.till.err)
-			}
-		}
+		it.Bundle = sets.of(v)
 		r.o.Items = append(r.o.Items, it)
 	}
-	return sum, nil
+	return nil
 }
 
 func (r *wooReader) item(v value, coupons bool) (it waxwing.Item, err error) {
-	if v.kind() != kindObject {
+	if v = v.object(); v.kind() != kindObject {
 		return it, errors.New("(line): not an object")
 	}
 	measure := fractional(v.get("quantity"))
 	if measure != "" {
 		it.Quantity = 1
-	} else if it.Quantity, err = quantity(v.get("quantity")); err != nil || it.Quantity == 0 {
+	} else if it.Quantity, err = quantity(v.get("quantity")); err != nil {
 		return it, inField("quantity", err)
 	}
-	r.price(v, &it, coupons)
+	back := it.Quantity < 0
+	if it.Quantity = max(it.Quantity, -it.Quantity); it.Quantity == 0 {
+		if !nonzero(v.get("total").text()) && !nonzero(v.get("subtotal").text()) {
+			return it, nil
+		}
+		it.Quantity = 1 // it costs something, so it is there
+	}
+	r.price(v, &it, coupons, back)
 	it.SKU = wooText(v.get("sku"), capNumber)
 	if id := clean(v.get("product_id").text(), capNumber); id != "0" {
 		it.ProductID = id
@@ -134,12 +60,18 @@ func (r *wooReader) item(v value, coupons bool) (it waxwing.Item, err error) {
 	}
 	it.Name = wooText(v.get("name"), capItem)
 	it.Name = nameOf(&it)
+	it.Digital = v.get("virtual").bool() || v.get("downloadable").bool() || v.get("is_virtual").bool() || v.get("is_downloadable").bool() ||
+		v.get("needs_shipping").kind() == kindFalse
+	it.ImageURL = link(v.get("image").get("src").text())
+	told := toldByName(it.Name, wooText(v.get("parent_name"), capItem))
+	if it.VariantID == "" {
+		told = nil
+	}
+	for _, m := range v.either("meta_data", "meta").items() {
+		wooChoice(m, &it, told)
+	}
 	if measure != "" {
 		it.Name += " × " + measure
-	}
-	it.ImageURL = link(v.get("image").get("src").text())
-	for _, m := range v.either("meta_data", "meta").items() {
-		r.choice(m, &it)
 	}
 	return it, nil
 }
@@ -158,181 +90,206 @@ func fractional(v value) string {
 }
 
 // price reads a line's prices before discounts: subtotal is what the line
-// costs, total what is left after coupons.
-func (r *wooReader) price(v value, it *waxwing.Item, coupons bool) {
-	amount, tax := "subtotal", "subtotal_tax"
+// costs, total what is left after coupons. A total above the subtotal is a
+// surcharge, such as that of goods sold by weight.
+func (r *wooReader) price(v value, it *waxwing.Item, coupons, back bool) {
+	amount := "subtotal"
 	if v.get(amount).trimmed() == "" {
-		amount, tax = "total", "total_tax"
+		amount = "total"
 	}
 	price := v.get("price")
 	switch {
 	case v.get(amount).trimmed() != "":
-		total := r.net(v, amount, tax)
-		unit := waxwing.Money{Minor: divide(total.Minor, it.Quantity), Currency: r.till.cur}
-		it.Unit, it.Total = &unit, &total
+		total := r.lineAmount(v, amount, it.Quantity)
+		it.Total = &total
+		if r.till.err == nil && total.Minor%it.Quantity == 0 {
+			it.Unit = &waxwing.Money{Minor: total.Minor / it.Quantity, Currency: r.till.cur}
+		}
 	case price.trimmed() != "" && fractional(v.get("quantity")) == "":
 		unit, total := r.till.kept(price, "price"), r.till.line("price", price, it.Quantity)
+		if back {
+			unit, total = unit.Neg(), total.Neg()
+		}
 		it.Unit, it.Total = &unit, &total
 	default:
 		return
 	}
-	// Without a coupon the difference is a discount that was given by hand.
-	if !coupons && amount == "subtotal" && v.get("total").trimmed() != "" {
-		if cut := it.Total.Sub(r.net(v, "total", "total_tax")); cut.Minor > 0 {
+	if amount != "subtotal" || v.get("total").trimmed() == "" || r.till.err != nil {
+		return
+	}
+	left := r.lineAmount(v, "total", it.Quantity)
+	switch cut := it.Total.Sub(left); {
+	case cut.Minor < 0:
+		r.extra = r.till.sum("line_items", r.extra, cut.Neg())
+	case cut.Minor > 0:
+		r.cut = r.till.sum("line_items", r.cut, cut)
+		if !coupons { // without a coupon it was given by hand
 			it.Discount = cut
 		}
 	}
 }
 
-// divide rounds half away from zero; n is positive.
-func divide(m, n int64) int64 {
-	if m < 0 {
-		return -divide(-m, n)
-	}
-	return (m + n/2) / n
+// backordered is what WooCommerce and its translations call the meta data of a
+// line that has to be ordered first.
+var backordered = map[string]bool{
+	"backordered": true, "on backorder": true, "backorder": true, "lieferrückstand": true, "nachbestellt": true, "im rückstand": true,
+	"vorbestellt": true, "en réapprovisionnement": true, "en rupture de stock": true, "en attente": true, "en commande": true,
+	"reservado": true, "reservados": true, "en espera": true, "pendiente de reposición": true, "por encargo": true, "ordinato": true,
+	"ordine arretrato": true, "arretrato": true, "in arretrato": true, "su ordinazione": true, "nabesteld": true, "nabestelling": true,
+	"zamówione wcześniej": true, "na zamówienie": true, "zamówienie oczekujące": true, "encomendado": true, "sob encomenda": true,
+	"por encomenda": true, "restnoterad": true, "restorder": true, "お取り寄せ": true, "取り寄せ": true, "入荷待ち": true, "バックオーダー": true,
+	"缺货": true, "延期交货": true, "缺货订单": true, "طلب مسبق": true, "الطلب المسبق": true,
 }
 
-// choice reads one entry of a line's meta data: a variation's attribute or
-// what a plugin let the customer choose. As WooCommerce itself does, an
-// attribute that the name already tells is left out.
-func (r *wooReader) choice(m value, it *waxwing.Item) {
+// wooChoice reads one entry of a line's meta data: a variation's attribute or
+// what a plugin let the customer choose. An attribute that the name already
+// tells is left out.
+func wooChoice(m value, it *waxwing.Item, told []string) {
 	key := m.get("key").text()
+	switch strings.ToLower(strings.TrimLeft(key, "_")) {
+	case "virtual", "downloadable", "is_virtual", "is_downloadable":
+		if strings.HasPrefix(key, "_") {
+			it.Digital = it.Digital || m.get("value").bool()
+			return
+		}
+	}
+	label := wooLines(m.either("display_key", "label").text())
+	lower := strings.ToLower(strings.TrimSpace(wooLines(key)))
+	if backordered[strings.TrimLeft(lower, "_")] || backordered[strings.ToLower(strings.TrimSpace(label))] {
+		if n, ok := m.get("value").int(); ok && n > 0 || m.get("value").bool() {
+			it.Stock = waxwing.StockBackorder
+			return
+		}
+	}
 	if key == "" || strings.HasPrefix(key, "_") {
 		return
 	}
-	if key == "Backordered" {
-		it.Stock = waxwing.StockBackorder
-		return
-	}
-	text := wooPlain(m.either("display_value", "value").text())
+	text := readable(m.either("display_value", "value"), wooLines)
 	if strings.TrimSpace(text) == "" {
-		text = wooPlain(m.get("value").text())
+		text = readable(m.get("value"), wooLines)
 	}
-	name := wooPlain(m.either("display_key", "label").text())
-	if name == "" || strings.HasPrefix(name, "pa_") {
-		name = attributeName(key)
+	if label == "" || strings.HasPrefix(label, "pa_") {
+		label = attributeName(wooLines(key))
 	}
-	if it.VariantID != "" && inName(it.Name, clean(text, capValue)) {
-		return
+	plain := strings.ToLower(clean(text, capValue))
+	for _, t := range told {
+		if t == plain || t == strings.ToLower(clean(label, capName))+": "+plain {
+			return
+		}
 	}
-	addProperty(it, name, text)
+	addProperty(it, label, text)
 }
 
-// inName reports whether a product's name ends in the attribute, or has it
-// before a comma, as the names of variations do.
-func inName(name, attribute string) bool {
-	name, attribute = strings.ToLower(name), " "+strings.ToLower(attribute)
-	return strings.HasSuffix(name, attribute) || strings.Contains(name, attribute+",")
-}
-
-// attributeName makes a label of a key such as "pa_shoe-size".
-func attributeName(key string) string {
-	key = strings.TrimPrefix(strings.TrimPrefix(key, "attribute_"), "pa_")
-	key = strings.TrimSpace(strings.NewReplacer("_", " ", "-", " ").Replace(key))
-	r, n := utf8.DecodeRuneInString(key)
-	return string(unicode.ToUpper(r)) + key[n:]
-}
-
-func (r *wooReader) shipping() error {
-	for i, v := range r.v.get("shipping_lines").items() {
-		a := waxwing.Adjustment{
-			Title:  wooText(v.get("method_title"), capName),
-			Amount: r.net(v, "total", "total_tax"),
+// toldByName returns the attributes that a variation's name tells: what stands
+// behind the name of its product and " - ". Where the payload does not have
+// that name, what stands behind the last " - ".
+func toldByName(name, parent string) []string {
+	rest := ""
+	if parent != "" {
+		rest = strings.TrimPrefix(name, parent)
+		if rest == name {
+			return nil
 		}
-		if r.till.err != nil {
-			return within("shipping_lines", i, r.till.err)
-		}
-		if len(r.o.Ship) == 0 {
-			method := v.get("method_id").text()
-			r.o.Delivery.Method = a.Title
-			r.o.Delivery.Pickup = strings.HasPrefix(method, "local_pickup") || strings.HasPrefix(method, "pickup_location")
-		}
-		r.o.Ship = append(r.o.Ship, a)
-	}
-	return nil
-}
-
-func (r *wooReader) taxes() error {
-	for i, v := range r.v.get("tax_lines").items() {
-		a := waxwing.Adjustment{
-			Title:  wooText(v.either("label", "title"), capName),
-			Amount: r.till.keptSum("tax_total", v.either("tax_total", "total"), v.get("shipping_tax_total")),
-			Rate:   fraction(v.get("rate_percent").trimmed(), 2),
-		}
-		if r.till.err != nil {
-			return within("tax_lines", i, r.till.err)
-		}
-		if !a.Amount.IsZero() {
-			r.o.Taxes = append(r.o.Taxes, a)
+	} else {
+		for _, dash := range []string{" - ", " – "} {
+			if i := strings.LastIndex(name, dash); i > 0 {
+				rest = name[i:]
+			}
 		}
 	}
-	return nil
-}
-
-// coupons lists the discounts where they add up to their total, else one line
-// of all.
-func (r *wooReader) coupons() ([]waxwing.Adjustment, error) {
-	var list []waxwing.Adjustment
-	sum, titles := r.till.zero(), []string(nil)
-	for i, v := range r.v.get("coupon_lines").items() {
-		a := waxwing.Adjustment{
-			Title:  wooText(v.get("code"), capName),
-			Amount: r.net(v, "discount", "discount_tax"),
-		}
-		if !v.get("discount").given() {
-			a.Amount = r.till.kept(v.get("amount"), "amount")
-		}
-		sum = r.till.sum("discount", sum, a.Amount)
-		if r.till.err != nil {
-			return nil, within("coupon_lines", i, r.till.err)
-		}
-		if a.Title != "" && len(titles) < 5 {
-			titles = append(titles, a.Title)
-		}
-		if !a.Amount.IsZero() { // a coupon for free shipping takes nothing off
-			list = append(list, a)
+	told, ok := strings.CutPrefix(rest, " - ")
+	if !ok {
+		if told, ok = strings.CutPrefix(rest, " – "); !ok {
+			return nil
 		}
 	}
-	switch total := r.o.DiscountTotal; {
-	case total.IsZero():
-		return nil, nil
-	case sum == total:
-		return list, nil
-	default:
-		return []waxwing.Adjustment{{Title: clean(strings.Join(titles, ", "), capName), Amount: total}}, nil
-	}
+	told = strings.ToLower(told)
+	return append(strings.Split(told, ", "), told)
 }
 
-// giftCards reads what WooCommerce's Gift Cards took off the total: the order
-// costs what the lines say, and what is left is the payload's total.
-func (r *wooReader) giftCards() {
-	paid := r.till.zero()
-	var list []waxwing.Adjustment
-	for _, v := range r.v.get("gift_cards").items() {
-		m := r.till.kept(v.get("amount"), "gift_cards")
-		if m.Minor <= 0 {
+// sets are the lines that stand for a set, under whatever their parts know them by.
+type sets map[string]string
+
+// wooSets finds the lines that others are a part of. Product Bundles, Composite
+// Products, Mix and Match and their like name them by the line's id, by a key of
+// the cart or by the product.
+func wooSets(list value) sets {
+	var s sets
+	add := func(by, id, name string) {
+		if id == "" || name == "" {
+			return
+		}
+		if s == nil {
+			s = sets{}
+		}
+		if _, taken := s[by+id]; !taken {
+			s[by+id] = name
+		}
+	}
+	parts := false
+	for _, v := range list.items() {
+		parts = parts || setOf(v) != ""
+	}
+	if !parts {
+		return nil
+	}
+	for _, v := range list.items() {
+		name := wooText(v.get("name"), capItem)
+		add("id ", v.get("id").trimmed(), name)
+		add("product ", v.get("product_id").trimmed(), name)
+		for _, m := range v.either("meta_data", "meta").items() {
+			switch key := m.get("key").text(); {
+			case strings.HasSuffix(key, "_cart_key"), key == "_bundle_key", key == "_mnm_config_key", key == "_container_key":
+				add("key ", m.get("value").trimmed(), name)
+			}
+		}
+	}
+	return s
+}
+
+// setOf returns by what a line names the set that it is a part of, or "".
+func setOf(v value) string {
+	if id := v.first("bundled_by", "composite_parent", "mnm_child_of", "container_id", "parent_item_id", "bundle_parent_id"); id != "" && id != "0" {
+		return "id " + id
+	}
+	for _, m := range v.either("meta_data", "meta").items() {
+		w := m.get("value").trimmed()
+		if w == "" || w == "0" {
 			continue
 		}
-		paid = r.till.sum("gift_cards", paid, m)
-		title := clean(v.get("code").text(), capNumber)
-		if n := len(title); n > 4 && tidy(title) {
-			title = "•••• " + title[n-4:] // who has the code has the money
+		switch m.get("key").text() {
+		case "_bundled_by", "bundled_by", "_composite_parent", "_mnm_container", "_mnm_child_of", "_wc_pb_bundled_by",
+			"_yith_bundled_by", "_wc_mnm_child_of", "_container_item", "_wcpb_bundled_by":
+			if len(w) <= 20 && digits(w, 0) == len(w) {
+				return "id " + w
+			}
+			return "key " + w
+		case "_woosb_parent_id", "woosb_parent_id", "_chained_product_of", "_asnp_wepb_parent_id", "_wooco_parent_id", "_wcbp_parent_id":
+			return "product " + w
+		case "_bundle_name", "_bundle_title", "bundle_name", "bundle_title":
+			return "name " + w
 		}
-		list = append(list, waxwing.Adjustment{Title: title, Amount: m})
 	}
-	o := r.o
-	cost := r.till.sum("gift_cards", o.Subtotal.Sub(o.DiscountTotal), o.ShippingTotal)
-	for i := range o.Fees {
-		cost = r.till.sum("gift_cards", cost, o.Fees[i].Amount)
+	if w := v.first("bundle_name", "bundle_title"); w != "" {
+		return "name " + w
 	}
-	if !o.TaxesIncluded {
-		cost = r.till.sum("gift_cards", cost, o.TaxTotal)
+	return ""
+}
+
+// of returns the name of the set that a line is a part of.
+func (s sets) of(v value) string {
+	if len(s) == 0 {
+		return ""
 	}
-	switch {
-	case paid.IsZero() || r.till.err != nil:
-	case cost == o.Total:
-		o.GiftCards = list // they are a way to pay
-	case cost == o.Total.Add(paid):
-		o.GiftCards, o.Total = list, cost
+	by := setOf(v)
+	if name, ok := strings.CutPrefix(by, "name "); ok {
+		return clean(wooLines(name), capItem)
 	}
+	if name := s[by]; name != "" || by == "" {
+		return name
+	}
+	if id, ok := strings.CutPrefix(by, "id "); ok {
+		return s["key "+id]
+	}
+	return ""
 }

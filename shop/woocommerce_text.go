@@ -5,16 +5,20 @@ import (
 	"strings"
 )
 
-// wooText returns a field as a customer reads it: WordPress keeps HTML entities
-// in names and titles, and some plugins put markup there.
-func wooText(v value, limit int) string { return clean(wooPlain(v.text()), limit) }
+// wooText returns a field on one line as a customer reads it: WordPress keeps
+// HTML entities in names and titles, and some plugins put markup there.
+func wooText(v value, limit int) string { return clean(wooLines(v.text()), limit) }
 
 // wooNote returns the customer's own words: a tag in them is hers.
-func wooNote(v value) string { return clean(html.UnescapeString(v.text()), capNote) }
+func wooNote(v value) string { return cleanLines(html.UnescapeString(v.text()), capNote) }
 
-// wooPlain takes markup away and decodes entities, in this order, so that a
-// tag that somebody wrote as text (&lt;b&gt;) stays text.
-func wooPlain(s string) string {
+// wooLines takes markup away and decodes entities, in this order and once, so
+// that a tag that somebody wrote as text (&lt;b&gt;) stays text. Elements that
+// break a line leave a line break.
+func wooLines(s string) string {
+	if len(s) > maxRead {
+		s = strings.ToValidUTF8(s[:maxRead], "")
+	}
 	if strings.IndexByte(s, '<') >= 0 {
 		s = withoutMarkup(s)
 	}
@@ -24,11 +28,16 @@ func wooPlain(s string) string {
 	return s
 }
 
+// maxRead is how many bytes of a text are looked at: far more than a mail shows.
+const maxRead = 64 << 10
+
 // markup lists the elements that shops' plugins put into titles and values, and
 // what stands in their place. Whatever else is in angle brackets is text.
 var markup = map[string]string{
-	"a": "", "b": "", "bdi": "", "del": "", "em": "", "font": "", "i": "", "img": "", "ins": "", "small": "", "span": "",
-	"strong": "", "sub": "", "sup": "", "u": "", "br": " ", "div": " ", "li": " ", "ol": " ", "p": " ", "ul": " ",
+	"a": "", "abbr": "", "b": "", "bdi": "", "bdo": "", "code": "", "del": "", "em": "", "font": "", "i": "", "img": "", "ins": "",
+	"label": "", "mark": "", "s": "", "small": "", "span": "", "strong": "", "sub": "", "sup": "", "time": "", "u": "", "wbr": "",
+	"br": "\n", "dd": "\n", "div": "\n", "dl": "\n", "dt": "\n", "h1": "\n", "h2": "\n", "h3": "\n", "h4": "\n", "hr": "\n", "li": "\n",
+	"ol": "\n", "p": "\n", "table": "\n", "tbody": "\n", "td": " ", "th": " ", "tr": "\n", "ul": "\n",
 }
 
 func withoutMarkup(s string) string {
@@ -38,7 +47,7 @@ func withoutMarkup(s string) string {
 		if i < 0 {
 			break
 		}
-		end := strings.IndexByte(s[i:], '>')
+		end := strings.IndexByte(s[i:min(i+4<<10, len(s))], '>')
 		if end < 0 {
 			break
 		}
@@ -55,7 +64,10 @@ func withoutMarkup(s string) string {
 		}
 		b.WriteString(s[:i])
 		b.WriteString(between)
-		s = s[i+end+1:]
+		if s = s[i+end+1:]; between == "\n" {
+			// WordPress writes a line break behind the element that makes one.
+			s = strings.TrimPrefix(strings.TrimPrefix(s, "\r"), "\n")
+		}
 	}
 	b.WriteString(s)
 	return b.String()
@@ -87,11 +99,11 @@ func wooMethod(v value) value {
 // wooStreet reads the lines of a street address. Brazil's shops keep the number
 // of the house and the quarter in fields of their own.
 func wooStreet(v value) []string {
-	street, rest := wooPlain(v.get("address_1").text()), wooPlain(v.get("address_2").text())
+	street, rest := wooLines(v.get("address_1").text()), wooLines(v.get("address_2").text())
 	if n := wooText(v.get("number"), capNumber); n != "" && strings.TrimSpace(street) != "" {
 		if street = strings.TrimSpace(street); !strings.HasSuffix(street, " "+n) {
 			street += ", " + n
 		}
 	}
-	return streetLines(street, rest, wooPlain(v.get("neighborhood").text()))
+	return streetLines(street, rest, wooLines(v.get("neighborhood").text()))
 }

@@ -1,7 +1,9 @@
 package templates
 
 import (
+	"bytes"
 	"strings"
+	"unicode"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/locales"
@@ -32,18 +34,46 @@ var addressFormats = map[string]string{
 }
 
 // eastAsianLocale is the language in which a country's own people read.
-var eastAsianLocale = map[string]string{"JP": "ja", "CN": "zh-Hans"}
+var eastAsianLocale = map[string]string{"JP": "ja", "CN": "zh-Hans", "TW": "zh-Hant"}
 
-// fillAddresses formats both addresses. A billing address equal to the
-// shipping address is shown all the same: the customer checks both.
+// fillAddresses formats both addresses. What is digital goes to no address, and
+// the second of two equal ones is a sentence.
 func (v *view) fillAddresses() {
+	o, l := v.order, v.locale
 	label := locales.MsgShippingAddress
-	if v.order.Delivery.Pickup {
+	if o.Delivery.Pickup {
 		label = locales.MsgPickupAddress
 	}
-	v.root[fShippingLabel] = v.own(v.locale.Text(label))
-	v.spans[fShippingLines] = v.address(v.order.Shipping)
-	v.spans[fBillingLines] = v.address(v.order.Billing)
+	v.root[fShippingLabel] = v.own(l.Text(label))
+	var shipping indexes
+	if !v.state.digital {
+		shipping = v.address(o.Shipping)
+	}
+	billing := v.address(o.Billing)
+	if shipping.to > shipping.from && v.sameLines(shipping, billing) {
+		if o.Delivery.Pickup {
+			// Nobody picks up at her own home: the shop copied one to the other.
+			shipping = indexes{}
+		} else {
+			v.lines = append(v.lines[:billing.from], v.own(l.Text(locales.MsgSameAsShipping)))
+			billing.to = len(v.lines)
+		}
+	}
+	v.spans[fShippingLines], v.spans[fBillingLines] = shipping, billing
+}
+
+// sameLines reports whether two addresses are one but for case, spaces and
+// punctuation.
+func (v *view) sameLines(a, b indexes) bool {
+	plain := func(x indexes) string {
+		return strings.Map(func(r rune) rune {
+			if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) {
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, string(bytes.Join(v.lines[x.from:x.to], nil)))
+	}
+	return plain(a) == plain(b)
 }
 
 // address makes the lines of an address.

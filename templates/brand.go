@@ -31,8 +31,17 @@ type Brand struct {
 	// line each.
 	Footer  string
 	Address []string
+	// ReturnsURL and InvoiceURL are used where the order brings no link of its
+	// own; {order} in them stands for the order's number.
+	ReturnsURL, InvoiceURL string
 	// Deliveries are offered beside a notice of delay.
 	Deliveries []Delivery
+	// Instructions say how to pay, by the offline method (waxwing.BankTransfer),
+	// where the order does not: {order} in them stands for its number, {total}
+	// for what is to be paid. Line breaks are kept.
+	Instructions map[string]Text
+	// Legal is shown in the footer; nil: nothing.
+	Legal *Legal
 
 	palette *palette
 }
@@ -60,6 +69,8 @@ func NewBrand(b Brand) (*Brand, error) {
 	}{
 		{"logo", b.LogoURL, false}, {"home_url", b.HomeURL, false}, {"support_url", b.SupportURL, true},
 		{"tracking_url", strings.ReplaceAll(b.TrackingURL, "{order}", "1"), false},
+		{"returns_url", strings.ReplaceAll(b.ReturnsURL, "{order}", "1"), false},
+		{"invoice_url", strings.ReplaceAll(b.InvoiceURL, "{order}", "1"), false},
 	} {
 		if u.url != "" && !safeURL(u.url) && !(u.mail && safeMailto(u.url)) {
 			faults = append(faults, fmt.Errorf("%s %.80q: want an absolute https address", u.key, u.url))
@@ -312,6 +323,8 @@ func fonts(tag string) string {
 		return "-apple-system,BlinkMacSystemFont,'Hiragino Sans','Hiragino Kaku Gothic ProN','Yu Gothic UI','Yu Gothic',Meiryo,'Noto Sans JP','Noto Sans CJK JP',sans-serif"
 	case "zh-Hans":
 		return "-apple-system,BlinkMacSystemFont,'PingFang SC','Hiragino Sans GB','Microsoft YaHei','Noto Sans SC','Noto Sans CJK SC',sans-serif"
+	case "zh-Hant":
+		return "-apple-system,BlinkMacSystemFont,'PingFang TC','Hiragino Sans TC','Microsoft JhengHei','Noto Sans TC','Noto Sans CJK TC',sans-serif"
 	case "ar":
 		return "-apple-system,BlinkMacSystemFont,'Segoe UI','Geeza Pro','Noto Sans Arabic',Tahoma,Arial,sans-serif"
 	}

@@ -1,32 +1,46 @@
 package templates
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // escape is how a value is written for where it stands.
 type escape uint8
 
 const (
-	escapeNone  escape = iota
-	escapeHTML         // text and quoted attributes
-	escapePlain        // plain text: one line, nothing that a mail client makes a link of
+	escapeNone      escape = iota
+	escapeHTML             // an element's text: line breaks become <br>
+	escapeAttribute        // quoted attributes, titles: line breaks become spaces
+	escapePlain            // plain text: nothing that a mail client makes a link of, lines indented alike
 )
 
 func (e escape) append(b, v []byte) []byte {
 	switch e {
 	case escapeHTML:
-		return appendHTML(b, v)
+		return appendHTML(b, v, &htmlEntities)
+	case escapeAttribute:
+		return appendHTML(b, v, &attributeEntities)
 	case escapePlain:
 		return appendPlain(b, v)
 	}
 	return append(b, v...)
 }
 
-var htmlEntities = [256]string{'&': "&amp;", '<': "&lt;", '>': "&gt;", '"': "&quot;", '\'': "&#39;"}
+// entities are what bytes become in HTML.
+type entities [256]string
 
-func appendHTML[T string | []byte](b []byte, v T) []byte {
+// Only values of several lines hold line breaks: outsideLines lets them pass.
+var (
+	htmlEntities = entities{'&': "&amp;", '<': "&lt;", '>': "&gt;", '"': "&quot;", '\'': "&#39;", '\n': "<br>"}
+
+	attributeEntities = entities{'&': "&amp;", '<': "&lt;", '>': "&gt;", '"': "&quot;", '\'': "&#39;", '\n': " "}
+)
+
+func appendHTML[T string | []byte](b []byte, v T, table *entities) []byte {
 	start := 0
 	for i := range len(v) {
-		if e := htmlEntities[v[i]]; e != "" {
+		if e := table[v[i]]; e != "" {
 			b = append(b, v[start:i]...)
 			b = append(b, e...)
 			start = i + 1
@@ -36,16 +50,23 @@ func appendHTML[T string | []byte](b []byte, v T) []byte {
 }
 
 // appendPlain breaks what looks like a link: a value is never a URL, and mail
-// clients turn "https://..." and "www...." in plain text into links.
+// clients turn "https://..." and "www...." in plain text into links. The further
+// lines of a value are indented so that none passes for a line of the mail.
 func appendPlain[T string | []byte](b []byte, v T) []byte {
-	start := 0
+	start, indent := 0, -1
 	for i := range len(v) {
 		c := v[i]
 		if c != '\n' && c != '\r' && c != '/' && c != '.' {
 			continue
 		}
 		switch {
-		case c == '\n' || c == '\r':
+		case c == '\n':
+			if indent < 0 {
+				indent = indentation(b)
+			}
+			b = append(append(b, v[start:i]...), "\n                "[:1+indent]...)
+			start = i + 1
+		case c == '\r':
 			b = append(append(b, v[start:i]...), ' ')
 			start = i + 1
 		case c == '/' && i > 0 && v[i-1] == ':',
@@ -55,6 +76,18 @@ func appendPlain[T string | []byte](b []byte, v T) []byte {
 		}
 	}
 	return append(b, v[start:]...)
+}
+
+// indentation is how far the further lines of a value are indented that begins
+// at the end of b: as its line, or two more where something stands before it.
+func indentation(b []byte) int {
+	line := b[bytes.LastIndexByte(b, '\n')+1:]
+	text := bytes.TrimLeft(line, " ")
+	n := len(line) - len(text)
+	if len(text) > 0 {
+		n += 2
+	}
+	return min(n, 16)
 }
 
 // Limits of a value's length in the mail, in runes. No honest value is longer;

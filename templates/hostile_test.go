@@ -92,7 +92,11 @@ func TestHostileValuesStayInPlace(t *testing.T) {
 				}
 				return m
 			}
-			good, bad := render("benign"), render(hostile)
+			benign := "benign"
+			if manyLines.MatchString(path) {
+				benign = "two\nlines" // as hostile has
+			}
+			good, bad := render(benign), render(hostile)
 			if g, b := structure(t, good.HTML), structure(t, bad.HTML); g != b {
 				t.Errorf("%s %s changes the HTML:\n%s", tag, path, firstDifference(g, b))
 			}
@@ -116,6 +120,9 @@ func TestHostileValuesStayInPlace(t *testing.T) {
 		}
 	}
 }
+
+// manyLines are the fields that keep their line breaks.
+var manyLines = regexp.MustCompile(`\.(Note|Instructions)$|Properties\[\d+\]\.Value$`)
 
 func firstDifference(a, b string) string {
 	x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
@@ -326,7 +333,9 @@ func FuzzRender(f *testing.F) {
 		}
 		visible := func(s string) bool { return len(appendClean(nil, s, 9)) > 0 }
 		if visible(name) && visible(number) && visible(item) {
-			if a, b := structure(t, m.HTML), structure(t, render("n", "1", "i").HTML); a != b {
+			// The note keeps its lines.
+			br := func(s string) string { return strings.ReplaceAll(s, "<br2>\n", "") }
+			if a, b := br(structure(t, m.HTML)), br(structure(t, render("n", "1", "i").HTML)); a != b {
 				t.Errorf("a value changes the structure:\n%s", firstDifference(a, b))
 			}
 		}

@@ -11,6 +11,12 @@ func (v *view) value(r int) []byte {
 			return v.root[f]
 		}
 	case scopeItem:
+		if f == iTotalBelow {
+			if !v.flags.wide {
+				return nil
+			}
+			f = iTotal
+		}
 		if f < iProperties {
 			return v.items[v.at[s]].text[f]
 		}
@@ -44,7 +50,7 @@ func (v *view) list(r int) (s scope, x indexes, ok bool) {
 			return scopeItem, indexes{0, len(v.items)}, true
 		case fCharges, fIncluded, fSettlements:
 			return scopeRow, v.spans[f], true
-		case fShippingLines, fBillingLines, fBrandAddress:
+		case fShippingLines, fBillingLines, fBrandAddress, fSeller:
 			return scopeLine, v.spans[f], true
 		case fRecommended, fRecommendedAll:
 			return scopeGood, v.spans[f], true
@@ -69,6 +75,14 @@ func (v *view) count(r int) int {
 		yes = v.flags.test
 	case ref(scopeRoot, fDelivery):
 		yes = v.flags.delivery
+	case ref(scopeRoot, fPay):
+		yes = v.flags.pay
+	case ref(scopeRoot, fLegal):
+		yes = v.flags.legal
+	case ref(scopeRoot, fLegalLinks):
+		yes = v.flags.legalLinks
+	case ref(scopeRoot, fWide):
+		yes = v.flags.wide
 	case ref(scopeRoot, fShipping):
 		yes = v.spans[fShippingLines].to > v.spans[fShippingLines].from
 	case ref(scopeRoot, fBilling):
@@ -110,8 +124,8 @@ func (v *view) leave(int) {}
 // hold what HTML escapes.
 func (v *view) message(b []byte, m locales.Message, esc escape) []byte {
 	for _, p := range v.locale.Parts(m, v.bought) {
-		if esc == escapeHTML {
-			b = appendHTML(b, p.Text)
+		if esc == escapeHTML || esc == escapeAttribute {
+			b = appendHTML(b, p.Text, &htmlEntities)
 		} else {
 			b = append(b, p.Text...)
 		}

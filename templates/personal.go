@@ -2,6 +2,7 @@ package templates
 
 import (
 	"bytes"
+	"cmp"
 	"time"
 	"unicode/utf8"
 
@@ -184,15 +185,12 @@ func (v *view) delayWindow(half, most time.Duration) []byte {
 		from = from.AddDate(0, 0, first)
 	}
 	to = to.AddDate(0, 0, last)
-	return v.since(func(b []byte) []byte { return v.locale.AppendRange(b, from, to, locales.Long) })
+	return v.since(func(b []byte) []byte { return v.locale.AppendRange(b, from, to, locales.Weekday) })
 }
 
 // option adds another way to deliver, in the customer's language.
 func (v *view) option(d *Delivery) {
-	name := d.Names[v.locale.Tag()]
-	if name == "" {
-		name = d.Name
-	}
+	name := cmp.Or(d.Names[v.locale.Tag()], d.Names[v.locale.Base()], d.Name)
 	o := [numOption][]byte{oName: v.outside(name, maxValue)}
 	if o[oName] == nil {
 		return

@@ -270,10 +270,10 @@ func TestDelayNotice(t *testing.T) {
 		{"en", 3, 8, "volume", "There are more parcels on the way than usual, so your order may arrive later than planned. We expect it to be about 3 hours late, and in most cases no more than 8 hours."},
 		{"en", 0.4, 30, "made up", "Your order may arrive later than planned. In most cases it will be no more than 2 days late."},
 		{"en", 21, 24, "", "Your order may arrive later than planned. We expect it to be about a day late."},
-		{"de", 30, 90, "weather", "Wegen schlechten Wetters kommt Ihre Bestellung möglicherweise später an als geplant. Wir rechnen mit etwa einem Tag Verspätung, in den meisten Fällen mit höchstens 4 Tagen."},
-		{"pl", 5, 50, "carrier", "Przewoźnik ma opóźnienia, dlatego zamówienie może dotrzeć później, niż planowaliśmy. Szacujemy, że opóźni się o mniej więcej 5 godzin, a w większości przypadków nie bardziej niż o 3 dni."},
+		{"de", 30, 90, "weather", "Wegen Unwettern kommt Ihre Bestellung möglicherweise später an als geplant. Wir rechnen mit etwa einem Tag Verspätung, in den meisten Fällen mit höchstens 4 Tagen."},
+		{"pl", 5, 50, "carrier", "Przewoźnik ma opóźnienia, dlatego zamówienie może dotrzeć później, niż planowaliśmy. Szacujemy, że opóźni się o mniej więcej 5 godzin, a w większości przypadków nie więcej niż o 3 dni."},
 		{"ar", 48, 264, "customs", "يستغرق التخليص الجمركي وقتًا أطول من المعتاد، لذا قد يصل طلبك متأخرًا عن الموعد المتوقع. نتوقع أن يتأخر نحو يومين، وفي معظم الحالات بما لا يزيد على 11 يومًا."},
-		{"ja", 30, 90, "holiday", "休日の影響により、商品のお届けが予定より遅れる可能性がございます。遅れは1日ほど、長くても多くの場合4日以内の見込みです。"},
+		{"ja", 30, 90, "holiday", "休日の影響により、商品のお届けが予定より遅れる可能性がございます。遅れは1日ほど、多くの場合は4日以内の見込みです。"},
 		{"en", -5, -1, "", ""}, {"en", 1e6, 1e7, "", ""},
 	} {
 		o := richOrder(c.tag)
@@ -310,9 +310,9 @@ func TestDelayWindow(t *testing.T) {
 		p50, p90 int
 		want     string
 	}{
-		{day(12), day(15), 30, 90, "March 13 – 19, 2026"}, {day(12), day(12), 2, 5, ""}, {day(12), day(15), 0, 14, "March 12 – 16, 2026"},
-		{day(12), time.Time{}, 24, 48, "March 13 – 14, 2026"}, {time.Time{}, day(15), 24, 48, "March 17, 2026"}, {time.Time{}, time.Time{}, 24, 48, ""},
-		{day(30), day(31), 24, 240, "March 31 – April 10, 2026"}, {time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC), time.Time{}, 24, 48, ""},
+		{day(12), day(15), 30, 90, "Fri, March 13 – Thu, March 19, 2026"}, {day(12), day(12), 2, 5, ""}, {day(12), day(15), 0, 14, "Thu, March 12 – Mon, March 16, 2026"},
+		{day(12), time.Time{}, 24, 48, "Fri, March 13 – Sat, March 14, 2026"}, {time.Time{}, day(15), 24, 48, "Tue, March 17, 2026"}, {time.Time{}, time.Time{}, 24, 48, ""},
+		{day(30), day(31), 24, 240, "Tue, March 31 – Fri, April 10, 2026"}, {time.Date(12000, 1, 1, 0, 0, 0, 0, time.UTC), time.Time{}, 24, 48, ""},
 	} {
 		o := &waxwing.Order{Delivery: waxwing.Delivery{From: c.from, To: c.to},
 			Personal: &waxwing.Personal{Delay: &waxwing.Delay{P50: time.Duration(c.p50) * time.Hour, P90: time.Duration(c.p90) * time.Hour}}}

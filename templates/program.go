@@ -221,7 +221,7 @@ func (c *compiler) value(p *program, n *node, stack []frame) {
 	}
 	f, ok := c.schema.resolve(stack, n.name)
 	if !ok {
-		c.breach(n, "there is no field %q here", unknownRemedy(n.name), n.name)
+		c.breach(n, "there is no field %q here", c.unknownRemedy(stack, n.name), n.name)
 		return
 	}
 	if f.kind == kindFlag || f.kind == kindList || f.kind == kindObject {
@@ -230,6 +230,9 @@ func (c *compiler) value(p *program, n *node, stack []frame) {
 	}
 	if c.html != nil {
 		c.html.value(n, f.kind, c.breaches)
+		if c.html.state != inData && esc == escapeHTML {
+			esc = escapeAttribute
+		}
 	}
 	if f.kind == kindMessage {
 		p.ops = append(p.ops, op{code: opMessage, ref: int(f.msg), esc: esc})
@@ -244,7 +247,7 @@ func (c *compiler) value(p *program, n *node, stack []frame) {
 func (c *compiler) section(p *program, n *node, stack []frame) {
 	f, ok := c.schema.resolve(stack, n.name)
 	if !ok || f.kind == kindMessage {
-		c.breach(n, "there is no field %q here", unknownRemedy(n.name), n.name)
+		c.breach(n, "there is no field %q here", c.unknownRemedy(stack, n.name), n.name)
 		return
 	}
 	code := opSection
@@ -292,12 +295,19 @@ func (c *compiler) checkNesting(n *node, f field, stack []frame) {
 	}
 }
 
-func unknownRemedy(name string) string {
+// unknownRemedy says what to write in place of a name that is none.
+func (c *compiler) unknownRemedy(stack []frame, name string) string {
 	if strings.HasPrefix(name, "t.") {
 		return "add the message to a locale file, or use one of locales/catalogue/en.json"
 	}
 	if strings.HasPrefix(name, "vars.") || strings.HasPrefix(name, "blocks.") {
 		return "name it as a plugin may: a letter, then a-z, 0-9 and _, 32 at most, and not more than 200 of them"
 	}
-	return "the fields are listed in docs and templates/schema.go"
+	const all = "all fields are listed in templates/README.md"
+	if s, ok := c.schema.(orderSchema); ok {
+		if n := nearest(name, s.known(stack)); n != "" {
+			return "did you mean " + n + "? Else, " + all
+		}
+	}
+	return all
 }

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/waxwinghq/waxwing/locales"
@@ -65,6 +66,29 @@ const (
 	fDelayNotice
 	fDelayWindow
 	fDelayChoice
+	fHeadline
+	fPurchaseOrder
+	fTotalPlain
+	fMoreTotal
+	fAmountDue
+	fDeliveryNote
+	fNext
+	fWide
+	fPay
+	fPayAmount
+	fPayReference
+	fInstructions
+	fPayURL
+	fInvoiceURL
+	fReturnsURL
+	fLegal
+	fLegalLinks
+	fRegister
+	fVAT
+	fLegalText
+	fTermsURL
+	fWithdrawalURL
+	fPrivacyURL
 	// Lists.
 	fItems
 	fCharges
@@ -76,6 +100,7 @@ const (
 	fRecommended
 	fRecommendedAll
 	fDelayOptions
+	fSeller
 	numRoot
 )
 
@@ -97,6 +122,8 @@ const (
 	iDigital
 	iStockGood
 	iStockWait
+	iBundle
+	iTotalBelow
 	iProperties
 	numItem
 )
@@ -153,6 +180,8 @@ var rootNames = map[string]entry{
 	"preheader":          {kindText, fPreheader, 0},
 	"greeting":           {kindText, fGreeting, 0},
 	"intro":              {kindText, fIntro, 0},
+	"headline":           {kindText, fHeadline, 0},
+	"next":               {kindText, fNext, 0},
 	"test":               {kindFlag, fTest, 0},
 	"brand.name":         {kindText, fBrandName, 0},
 	"brand.logo_url":     {kindURL, fLogoURL, 0},
@@ -163,6 +192,7 @@ var rootNames = map[string]entry{
 	"order.date":         {kindText, fDate, 0},
 	"order.note":         {kindText, fNote, 0},
 	"order.item_count":   {kindText, fItemCount, 0},
+	"order.po_number":    {kindText, fPurchaseOrder, 0},
 	"order.url":          {kindURL, fOrderURL, 0},
 	"order.tracking_url": {kindURL, fTrackingURL, 0},
 	"customer.name":      {kindText, fCustomer, 0},
@@ -171,10 +201,16 @@ var rootNames = map[string]entry{
 	"second":             {kindText, fSecond, 0},
 	"second_url":         {kindURL, fSecondURL, 0},
 	"support_url":        {kindURL, fSupportURL, 0},
+	"invoice_url":        {kindURL, fInvoiceURL, 0},
+	"returns_url":        {kindURL, fReturnsURL, 0},
 	"items":              {kindList, fItems, scopeItem},
 	"more_items":         {kindText, fMoreItems, 0},
+	"more_total":         {kindText, fMoreTotal, 0},
 	"charges":            {kindList, fCharges, scopeRow},
 	"total":              {kindText, fTotal, 0},
+	"total_plain":        {kindText, fTotalPlain, 0},
+	"amount_due":         {kindText, fAmountDue, 0},
+	"wide":               {kindFlag, fWide, 0},
 	"included_taxes":     {kindList, fIncluded, scopeRow},
 	"settlements":        {kindList, fSettlements, scopeRow},
 	"delivery":           {kindObject, fDelivery, 0},
@@ -182,7 +218,13 @@ var rootNames = map[string]entry{
 	"delivery.label":     {kindText, fWindowLabel, 0},
 	"delivery.method":    {kindText, fMethod, 0},
 	"delivery.stock":     {kindText, fStock, 0},
+	"delivery.note":      {kindText, fDeliveryNote, 0},
 	"payment":            {kindText, fPayment, 0},
+	"pay":                {kindObject, fPay, 0},
+	"pay.amount":         {kindText, fPayAmount, 0},
+	"pay.reference":      {kindText, fPayReference, 0},
+	"pay.instructions":   {kindText, fInstructions, 0},
+	"pay_url":            {kindURL, fPayURL, 0},
 	"shipping":           {kindObject, fShipping, 0},
 	"shipping.label":     {kindText, fShippingLabel, 0},
 	"shipping.lines":     {kindList, fShippingLines, scopeLine},
@@ -197,6 +239,15 @@ var rootNames = map[string]entry{
 	"delay.window":       {kindText, fDelayWindow, 0},
 	"delay.choice":       {kindFlag, fDelayChoice, 0},
 	"delay.options":      {kindList, fDelayOptions, scopeOption},
+	"legal":              {kindObject, fLegal, 0},
+	"legal.seller":       {kindList, fSeller, scopeLine},
+	"legal.register":     {kindText, fRegister, 0},
+	"legal.vat":          {kindText, fVAT, 0},
+	"legal.text":         {kindText, fLegalText, 0},
+	"legal.links":        {kindFlag, fLegalLinks, 0},
+	"terms_url":          {kindURL, fTermsURL, 0},
+	"withdrawal_url":     {kindURL, fWithdrawalURL, 0},
+	"privacy_url":        {kindURL, fPrivacyURL, 0},
 }
 
 var scopeNames = [numScopes]map[string]entry{
@@ -218,6 +269,8 @@ var scopeNames = [numScopes]map[string]entry{
 		"digital":        {kindFlag, iDigital, 0},
 		"stock_good":     {kindText, iStockGood, 0},
 		"stock_wait":     {kindText, iStockWait, 0},
+		"bundle":         {kindText, iBundle, 0},
+		"total_below":    {kindText, iTotalBelow, 0},
 		"properties":     {kindList, iProperties, scopeProperty},
 	},
 	scopeProperty: {"name": {kindText, pName, 0}, "value": {kindText, pValue, 0}},
@@ -267,6 +320,26 @@ func (s orderSchema) resolve(stack []frame, name string) (field, bool) {
 		}
 	}
 	return field{}, false
+}
+
+// known lists the names that may stand here, those of the innermost section first.
+func (s orderSchema) known(stack []frame) []string {
+	var names []string
+	for i := len(stack) - 1; i >= -1; i-- {
+		at := frame{scope: scopeRoot}
+		if i >= 0 {
+			at = stack[i]
+		}
+		own := make([]string, 0, len(scopeNames[at.scope]))
+		for name := range scopeNames[at.scope] {
+			if short, ok := strings.CutPrefix(name, at.prefix); ok {
+				own = append(own, short)
+			}
+		}
+		slices.Sort(own) // so that the same mistake has the same remedy
+		names = append(names, own...)
+	}
+	return names
 }
 
 // open says what a section of the entry makes known.

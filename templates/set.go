@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"sort"
 	"strings"
@@ -38,6 +39,7 @@ type Set struct {
 	text     *program
 	names    *personalNames
 	fallback *Set // the built-in set, nil in itself
+	unused   Breaches
 }
 
 // Input is what a mail is made of. Nothing of it is kept.
@@ -52,13 +54,17 @@ type Input struct {
 // Mail is one rendered confirmation. Its buffers are used again when it is
 // handed to Render again; the zero Mail is ready.
 type Mail struct {
-	// Subject is one line without control characters, at most maxSubject runes.
+	// Subject is one line without control characters, at most maxSubject runes,
+	// as the header keeps it.
 	Subject   string
 	Preheader string
 	HTML      []byte
 	Text      []byte
 	// Shortened says how many lines of the order the mail does not list.
 	Shortened int
+	// Unbalanced is what the total is more than the rows that the mail shows of
+	// it, where an order's amounts do not add up: for the trail. Zero: they do.
+	Unbalanced waxwing.Money
 	// Impersonal says that what plugins said was left out, since the mail would
 	// have become too large or its rendering failed with it.
 	Impersonal bool
@@ -117,15 +123,27 @@ func Load(dir fs.FS, catalogue *locales.Catalogue) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := readFiles(dir, files); err != nil {
+	own := map[string]string{}
+	if err := readFiles(dir, own); err != nil {
 		return nil, err
 	}
+	maps.Copy(files, own)
 	s, err := compileSet(files, catalogue)
 	if err != nil {
 		return nil, err
 	}
-	s.fallback = base
+	s.fallback, s.unused = base, unused(own, files)
 	return s, nil
+}
+
+// Unused lists the files of a tenant's set that no other file includes, as an
+// error of type Breaches; nil: none. The set works without them, but hardly as
+// its author thinks.
+func (s *Set) Unused() error {
+	if len(s.unused) == 0 {
+		return nil
+	}
+	return s.unused
 }
 
 // readFiles reads the templates of a folder, not of its subfolders.
@@ -287,7 +305,7 @@ func (s *Set) render(in *Input, m *Mail, personal bool) (err error) {
 	m.Text = squeeze(m.Text)
 	m.Subject = v.subject()
 	m.Preheader = string(v.root[fPreheader])
-	m.Shortened = len(in.Order.Items) - len(v.items)
+	m.Shortened, m.Unbalanced = len(in.Order.Items)-len(v.items), v.off
 	v.order, v.personal = nil, nil
 	return nil
 }
@@ -297,9 +315,9 @@ const maxSubject = 150
 
 // subject is the composed one, or one without the name where that is too long.
 func (v *view) subject() string {
-	s := string(v.root[fSubject])
+	s := oneLine(string(v.root[fSubject]), v.locale.RTL())
 	if len(s) > maxSubject && len([]rune(s)) > maxSubject {
-		s = string(v.compose(locales.MsgSubjectPlain, 0))
+		s = oneLine(string(v.compose(locales.MsgSubjectPlain, 0)), v.locale.RTL())
 	}
 	return s
 }

@@ -71,25 +71,18 @@ func segments(units []int, single, each int) int {
 // maxSegments is what an SMS may cost.
 const maxSegments = 2
 
-// SMS makes the short text that replaces a mail: who, which order, and the
-// link where there is one. It fits two segments: what does not is said shorter,
-// then without accents in Latin script, then with the second link, then without
-// one, and at last cut.
+// SMS makes the short text that replaces a mail: who, which order, what is to
+// be done, and the link where there is one. It fits two segments: what does not
+// is said shorter, then without accents in Latin script, then with the second
+// link, then without one, and at last cut.
 func (s *Set) SMS(in *Input) string {
 	v := view{}
 	v.fill(in, 0)
-	brand := v.brand.Name
-	number := smsValue(in.Order.Number, 24)
 	var texts []string
 	// Shops' links to an order carry long keys; the tenant's to its tracking is
 	// short.
 	for _, l := range []string{string(v.root[fButtonURL]), string(v.root[fSecondURL]), ""} {
-		for _, m := range []locales.Message{locales.MsgSms, locales.MsgSmsShort} {
-			if m == locales.MsgSms && strings.TrimSpace(brand) == "" {
-				continue
-			}
-			args := &locales.Args{locales.ArgMerchant: smsValue(brand, 30), locales.ArgNumber: number, locales.ArgLink: l}
-			text := strings.TrimSpace(string(in.Locale.Append(nil, m, 0, args)))
+		for _, text := range v.smsTexts(l) {
 			texts = append(texts, plainPunctuation.Replace(text), withoutAccents(text))
 		}
 	}
@@ -100,6 +93,31 @@ func (s *Set) SMS(in *Input) string {
 	}
 	runes := []rune(texts[len(texts)-1])
 	return string(runes[:min(len(runes), 67*maxSegments/2)])
+}
+
+// smsTexts are what may be said with a link, the best first.
+func (v *view) smsTexts(link string) []string {
+	args := &locales.Args{locales.ArgMerchant: smsValue(v.brand.Name, 30), locales.ArgNumber: smsValue(v.order.Number, 24), locales.ArgLink: link}
+	say := func(m locales.Message) string {
+		return oneLine(string(v.locale.Append(nil, m, 0, args)), v.locale.RTL())
+	}
+	signed := strings.TrimSpace(v.brand.Name) != ""
+	m := locales.MsgSmsRefunded
+	if !v.state.refunded {
+		if m = locales.MsgSmsPrepay; !v.state.prepay || v.state.due.Currency == "" {
+			if signed {
+				return []string{say(locales.MsgSms), say(locales.MsgSmsShort)}
+			}
+			return []string{say(locales.MsgSmsShort)}
+		}
+		args[locales.ArgTotal] = v.plainMoney(v.state.due)
+	}
+	if short := say(m); signed {
+		args[locales.ArgTitle] = short
+		return []string{say(locales.MsgSmsFrom), short}
+	} else {
+		return []string{short}
+	}
 }
 
 // smsValue cleans a value for an SMS: one line, no link, no isolates, since old

@@ -8,47 +8,54 @@ import (
 )
 
 // fillTotals makes the rows of amounts: what makes up the total, the taxes that
-// it holds, and how it is settled.
+// it holds, and how it is settled. The first add up to the total in every case;
+// where an order's amounts do not, v.off says by how much.
 func (v *view) fillTotals() {
 	o := v.order
 	charges := len(v.rows)
+	v.sum = waxwing.Money{Currency: o.Total.Currency}
 	if o.Subtotal.Currency != "" {
-		v.row(v.own(v.locale.Text(locales.MsgSubtotal)), o.Subtotal)
+		v.charge(v.own(v.locale.Text(locales.MsgSubtotal)), o.Subtotal, false)
+	} else {
+		v.sum.Minor, v.sumUnknown = itemsTotal(o)
 	}
-	v.titled(o.Discounts, o.DiscountTotal, locales.MsgDiscount, locales.MsgDiscountTitled, true)
+	v.discounts()
 	v.shipping()
-	v.titled(o.Fees, waxwing.Money{}, locales.MsgFee, 0, false)
+	v.titled(o.Fees, waxwing.Money{}, func(a *waxwing.Adjustment) []byte { return v.label(a.Title, locales.MsgFee, 0) })
 	if !o.TaxesIncluded {
-		v.taxes(0)
+		v.taxes(0, v.charge)
 	}
-	if o.Tip.Minor > 0 {
-		v.row(v.own(v.locale.Text(locales.MsgTip)), o.Tip)
+	if o.Tip.Minor != 0 {
+		v.charge(v.own(v.locale.Text(locales.MsgTip)), o.Tip, false)
 	}
+	v.remainders()
 	v.spans[fCharges] = indexes{charges, len(v.rows)}
 	if o.Total.Currency != "" {
-		v.root[fTotal] = v.money(o.Total)
-		v.args[locales.ArgTotal] = v.root[fTotal]
+		v.root[fTotalPlain] = v.money(o.Total)
+		v.root[fTotal] = v.named(o.Total, v.root[fTotalPlain])
+		v.args[locales.ArgTotal] = v.root[fTotalPlain]
+	}
+	if waxwing.ValidCurrency(o.Total.Currency) && !v.sumUnknown && len(v.rows) > charges {
+		v.off = o.Total.Sub(v.sum)
 	}
 	included := len(v.rows)
 	if o.TaxesIncluded {
-		v.taxes(locales.MsgTaxIncluded)
+		v.taxes(locales.MsgTaxIncluded, func(label []byte, m waxwing.Money, _ bool) { v.row(label, m) })
 	}
 	v.spans[fIncluded] = indexes{included, len(v.rows)}
 	v.settle()
 }
 
-// settle makes the rows below the total: gift cards, what they leave, refunds.
-func (v *view) settle() {
-	o, from := v.order, len(v.rows)
-	paid := sum(o.GiftCards)
-	v.titled(o.GiftCards, waxwing.Money{}, locales.MsgGiftCard, locales.MsgGiftCardTitled, true)
-	if paid.Minor > 0 && paid.Currency == o.Total.Currency && paid.Minor <= o.Total.Minor {
-		v.row(v.own(v.locale.Text(locales.MsgRemaining)), o.Total.Sub(paid))
+// itemsTotal adds the lines of an order without a subtotal.
+func itemsTotal(o *waxwing.Order) (minor int64, unknown bool) {
+	for i := range o.Items {
+		t := o.Items[i].Total
+		if !known(t) || t.Currency != o.Total.Currency {
+			return 0, true
+		}
+		minor += t.Minor
 	}
-	if o.Refunded.Minor > 0 && o.Refunded.Currency != "" {
-		v.row(v.own(v.locale.Text(locales.MsgRefunded)), o.Refunded.Neg())
-	}
-	v.spans[fSettlements] = indexes{from, len(v.rows)}
+	return minor, len(o.Items) == 0
 }
 
 func sum(list []waxwing.Adjustment) (m waxwing.Money) {
@@ -67,31 +74,111 @@ func (v *view) row(label []byte, m waxwing.Money) *rowView {
 	return &v.rows[len(v.rows)-1]
 }
 
+// charge adds a row of what makes up the total.
+func (v *view) charge(label []byte, m waxwing.Money, saving bool) {
+	if !waxwing.ValidCurrency(m.Currency) {
+		return
+	}
+	v.row(label, m).saving = saving
+	v.sum.Minor += inCurrency(m, v.sum.Currency)
+}
+
 // titled makes a row for each titled amount, or one for their sum where they
 // do not add up to it or are too many to list. Zero amounts are left out.
-func (v *view) titled(list []waxwing.Adjustment, total waxwing.Money, plain, titled locales.Message, saving bool) {
-	add := func(label []byte, m waxwing.Money) {
-		if saving {
-			m = m.Neg()
-		}
-		v.row(label, m).saving = saving
-	}
-	s := sum(list)
+func (v *view) titled(list []waxwing.Adjustment, total waxwing.Money, label func(*waxwing.Adjustment) []byte) {
 	if total.Currency == "" {
-		total = s
+		total = sum(list)
 	}
-	if s.Minor != total.Minor || len(list) > maxRows {
-		if total.Minor > 0 {
-			add(v.own(v.locale.Text(plain)), total)
+	if !listed(list, total) {
+		if total.Minor != 0 {
+			v.charge(label(&waxwing.Adjustment{Amount: total}), total, false)
 		}
 		return
 	}
 	for i := range list {
+		if a := &list[i]; a.Amount.Minor != 0 {
+			v.charge(label(a), a.Amount, false)
+		}
+	}
+}
+
+// listed reports whether the amounts can stand one by one for their sum.
+func listed(list []waxwing.Adjustment, total waxwing.Money) bool {
+	if len(list) == 0 || len(list) > maxRows || sum(list).Minor != total.Minor {
+		return false
+	}
+	for i := range list {
+		if a := &list[i].Amount; a.Minor != 0 && a.Currency != total.Currency {
+			return false
+		}
+	}
+	return true
+}
+
+// discounts makes the rows of what is taken off. A negative discount is a
+// surcharge: it makes the order dearer.
+func (v *view) discounts() {
+	o := v.order
+	total := o.DiscountTotal
+	if total.Currency == "" {
+		total = sum(o.Discounts)
+	}
+	list := o.Discounts
+	if !listed(list, total) {
+		list = []waxwing.Adjustment{{Amount: total}}
+	}
+	for i := range list {
+		switch a := &list[i]; {
+		case a.Amount.Minor > 0:
+			v.charge(v.label(a.Title, locales.MsgDiscount, locales.MsgDiscountTitled), a.Amount.Neg(), true)
+		case a.Amount.Minor < 0:
+			title := a.Title
+			if strings.EqualFold(title, "Discount") { // the word of the shops' readers
+				title = ""
+			}
+			v.charge(v.label(title, locales.MsgSurcharge, 0), a.Amount.Neg(), false)
+		}
+	}
+}
+
+// remainderWords name what is left where the shop does not.
+var remainderWords = map[waxwing.AdjustmentKind]locales.Message{
+	waxwing.StoreCredit: locales.MsgStoreCredit, waxwing.GiftCard: locales.MsgGiftCard,
+	waxwing.Rounding: locales.MsgRounding, waxwing.Surcharge: locales.MsgSurcharge,
+}
+
+// remainders makes the rows of what is left up to the total; too many become
+// one for each kind.
+func (v *view) remainders() {
+	list := v.order.Remainder
+	if len(list) > maxRows {
+		var kinds []waxwing.Adjustment
+	next:
+		for _, a := range list {
+			for i := range kinds {
+				if k := &kinds[i]; k.Kind == a.Kind && k.Amount.Currency == a.Amount.Currency {
+					k.Amount.Minor += a.Amount.Minor
+					continue next
+				}
+			}
+			kinds = append(kinds, waxwing.Adjustment{Kind: a.Kind, Amount: a.Amount})
+		}
+		list = kinds
+	}
+	for i := range list {
 		a := &list[i]
-		if a.Amount.Minor == 0 || a.Amount.Currency == "" {
+		if a.Amount.Minor == 0 {
 			continue
 		}
-		add(v.label(a.Title, plain, titled), a.Amount)
+		word, ok := remainderWords[a.Kind]
+		if !ok {
+			word = locales.MsgAdjustment
+		}
+		frame := locales.Message(0)
+		if a.Kind == waxwing.GiftCard {
+			frame = locales.MsgGiftCardTitled
+		}
+		v.charge(v.label(a.Title, word, frame), a.Amount, a.Amount.Minor < 0)
 	}
 }
 
@@ -119,28 +206,27 @@ func (v *view) shipping() {
 	if cost.Currency == "" {
 		cost = sum(o.Ship)
 	}
+	label := func(a *waxwing.Adjustment) []byte {
+		return v.label(a.Title, locales.MsgShipping, locales.MsgShippingTitled)
+	}
 	if cost.Minor != 0 {
-		v.titled(o.Ship, cost, locales.MsgShipping, locales.MsgShippingTitled, false)
+		v.titled(o.Ship, cost, label)
 		return
 	}
 	if len(o.Ship) > 0 && !o.Delivery.Pickup {
-		v.rows = append(v.rows, rowView{text: [rSaving][]byte{
-			v.label(o.Ship[0].Title, locales.MsgShipping, locales.MsgShippingTitled),
-			v.own(v.locale.Text(locales.MsgFree)),
-		}})
+		v.rows = append(v.rows, rowView{text: [rSaving][]byte{label(&o.Ship[0]), v.own(v.locale.Text(locales.MsgFree))}})
 	}
 }
 
 // taxes makes a row for each tax, in the given frame.
-func (v *view) taxes(frame locales.Message) {
+func (v *view) taxes(frame locales.Message, add func(label []byte, m waxwing.Money, saving bool)) {
 	o, l := v.order, v.locale
-	list := o.Taxes
-	if s := sum(list); len(list) == 0 || len(list) > maxRows || o.TaxTotal.Currency != "" && s.Minor != o.TaxTotal.Minor {
-		if o.TaxTotal.Minor <= 0 {
-			return
-		}
-		v.row(v.taxLabel(v.own(l.Text(locales.MsgTax)), "", frame), o.TaxTotal)
-		return
+	list, total := o.Taxes, o.TaxTotal
+	if total.Currency == "" {
+		total = sum(list)
+	}
+	if !listed(list, total) {
+		list = []waxwing.Adjustment{{Amount: total}}
 	}
 	for i := range list {
 		if t := &list[i]; t.Amount.Minor != 0 && t.Amount.Currency != "" {
@@ -148,7 +234,7 @@ func (v *view) taxes(frame locales.Message) {
 			if len(title) == 0 {
 				title = v.own(l.Text(locales.MsgTax))
 			}
-			v.row(v.taxLabel(title, t.Rate, frame), t.Amount)
+			add(v.taxLabel(title, t.Rate, frame), t.Amount, false)
 		}
 	}
 }
@@ -172,73 +258,4 @@ func (v *view) taxLabel(title []byte, rate string, frame locales.Message) []byte
 		return v.args[locales.ArgTitle]
 	}
 	return v.compose(frame, 0)
-}
-
-// offlineMessages are the words for the offline methods.
-var offlineMessages = map[string]locales.Message{
-	waxwing.CashOnDelivery: locales.MsgCashOnDelivery, waxwing.BankTransfer: locales.MsgBankTransfer,
-	waxwing.Cheque: locales.MsgCheque, waxwing.Invoice: locales.MsgInvoice,
-}
-
-// fillPayment says how the order was or will be paid. It claims "paid" only of
-// what is paid.
-func (v *view) fillPayment() {
-	p, l := &v.order.Payment, v.locale
-	method := v.outside(p.Method, 80)
-	offline, isOffline := offlineMessages[p.Offline]
-	switch {
-	case p.Method == "Gift card": // the word of Shopify's reader
-		method = v.own(l.Text(locales.MsgGiftCard))
-	case len(method) == 0 && isOffline:
-		method = v.own(l.Text(offline))
-	}
-	last4 := p.Last4
-	if len(last4) != 4 {
-		last4 = ""
-	}
-	for i := range len(last4) {
-		if last4[i] < '0' || last4[i] > '9' {
-			last4 = ""
-			break
-		}
-	}
-	v.args[locales.ArgMethod], v.args[locales.ArgLast4] = method, v.own(last4)
-	paid := p.Status == waxwing.PaymentPaid
-	var text []byte
-	switch {
-	case len(method) == 0 && paid:
-		text = v.own(l.Text(locales.MsgPaid))
-	case len(method) == 0:
-	case paid && isOffline: // "paid with cash on delivery" is said by nobody
-		text = v.since(func(b []byte) []byte {
-			b = append(append(b, method...), " · "...)
-			return append(b, l.Text(locales.MsgPaid)...)
-		})
-	case paid && last4 != "":
-		text = v.compose(locales.MsgPaidWithEnding, 0)
-	case paid:
-		text = v.compose(locales.MsgPaidWith, 0)
-	case last4 != "":
-		text = v.compose(locales.MsgCardEnding, 0)
-	default:
-		text = method
-	}
-	status := map[waxwing.PaymentStatus]locales.Message{
-		waxwing.PaymentPartlyPaid: locales.MsgPayPartly, waxwing.PartlyRefunded: locales.MsgPayPartlyRefunded,
-		waxwing.PaymentRefunded: locales.MsgPayRefunded,
-	}
-	m, known := status[p.Status]
-	if p.Status == waxwing.PaymentPending && p.Offline == "" {
-		m, known = locales.MsgPayPending, true
-	}
-	if !known {
-		v.root[fPayment] = text
-		return
-	}
-	v.root[fPayment] = v.since(func(b []byte) []byte {
-		if b = append(b, text...); len(text) > 0 {
-			b = append(b, " · "...)
-		}
-		return append(b, l.Text(m)...)
-	})
 }

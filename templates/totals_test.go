@@ -21,14 +21,14 @@ func TestTotals(t *testing.T) {
 		"made free":      {waxwing.Order{Ship: []waxwing.Adjustment{{Title: "DHL", Amount: eur(500)}}, ShippingTotal: eur(0), Total: eur(100)}, "Shipping (DHL) Free|TOTAL €1.00"},
 		"pickup":         {waxwing.Order{Ship: []waxwing.Adjustment{{Amount: eur(0)}}, Delivery: waxwing.Delivery{Pickup: true}, Total: eur(100)}, "TOTAL €1.00"},
 		"no shipping":    {waxwing.Order{ShippingTotal: eur(0), Total: eur(100)}, "TOTAL €1.00"},
-		"lines differ":   {waxwing.Order{Discounts: []waxwing.Adjustment{{Title: "A", Amount: eur(100)}}, DiscountTotal: eur(300), Total: eur(100)}, "Discount -€3.00|TOTAL €1.00"},
-		"two discounts":  {waxwing.Order{Discounts: []waxwing.Adjustment{{Title: "A", Amount: eur(100)}, {Amount: eur(200)}, {Title: "zero", Amount: eur(0)}}, DiscountTotal: eur(300), Total: eur(100)}, "Discount (A) -€1.00|Discount -€2.00|TOTAL €1.00"},
+		"lines differ":   {waxwing.Order{Discounts: []waxwing.Adjustment{{Title: "A", Amount: eur(100)}}, DiscountTotal: eur(300), Total: eur(100)}, "Discount −€3.00|TOTAL €1.00"},
+		"two discounts":  {waxwing.Order{Discounts: []waxwing.Adjustment{{Title: "A", Amount: eur(100)}, {Amount: eur(200)}, {Title: "zero", Amount: eur(0)}}, DiscountTotal: eur(300), Total: eur(100)}, "Discount (A) −€1.00|Discount −€2.00|TOTAL €1.00"},
 		"fees and tip":   {waxwing.Order{Fees: []waxwing.Adjustment{{Title: "Gift wrap", Amount: eur(300)}}, Tip: eur(50), Total: eur(100)}, "Gift wrap €3.00|Tip €0.50|TOTAL €1.00"},
 		"tax on top":     {waxwing.Order{Taxes: []waxwing.Adjustment{{Title: "VAT", Rate: "0.19", Amount: eur(19)}}, TaxTotal: eur(19), Total: eur(119)}, "VAT (19%) €0.19|TOTAL €1.19"},
 		"tax within":     {waxwing.Order{TaxesIncluded: true, Taxes: []waxwing.Adjustment{{Title: "VAT 19%", Rate: "0.19", Amount: eur(19)}}, TaxTotal: eur(19), Total: eur(119)}, "TOTAL €1.19|Includes VAT 19% €0.19"},
 		"tax unnamed":    {waxwing.Order{TaxTotal: eur(19), Total: eur(119)}, "Tax €0.19|TOTAL €1.19"},
-		"gift card":      {waxwing.Order{Total: eur(500), GiftCards: []waxwing.Adjustment{{Title: "1234", Amount: eur(200)}}}, "TOTAL €5.00|Gift card (1234) -€2.00|Remaining amount €3.00"},
-		"refund":         {waxwing.Order{Total: eur(500), Refunded: eur(100)}, "TOTAL €5.00|Refunded -€1.00"},
+		"gift card":      {waxwing.Order{Total: eur(500), GiftCards: []waxwing.Adjustment{{Title: "1234", Amount: eur(200)}}}, "TOTAL €5.00|Gift card (1234) −€2.00|Amount due €3.00"},
+		"refund":         {waxwing.Order{Total: eur(500), Refunded: eur(100)}, "TOTAL €5.00|Refunded −€1.00|Total after refund €4.00"},
 		"wrong currency": {waxwing.Order{Total: waxwing.Money{Minor: 5, Currency: "eu\n"}, Subtotal: eur(5)}, "Subtotal €0.05"},
 		"nothing at all": {waxwing.Order{}, ""},
 	} {
@@ -86,7 +86,7 @@ func TestOwnOffset(t *testing.T) {
 	o := &waxwing.Order{Number: "1", PlacedAt: time.Date(2026, 3, 9, 23, 30, 0, 0, time.FixedZone("", -8*3600))}
 	v := &view{}
 	v.fill(&Input{Order: o, Locale: locale(t, "en")}, maxItems)
-	if got := string(v.root[fDate]); got != "March 9, 2026" {
+	if got := string(v.root[fDate]); got != "Mon, March 9, 2026" {
 		t.Error(got)
 	}
 	o.PlacedAt = time.Date(1, 3, 9, 0, 0, 0, 0, time.UTC)

@@ -1,6 +1,8 @@
 package templates
 
 import (
+	"bytes"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -58,6 +60,43 @@ func (v *view) outside(s string, limit int) []byte {
 	return v.arena[start:len(v.arena):len(v.arena)]
 }
 
+// maxTextLines bounds a value of several lines.
+const maxTextLines = 60
+
+// outsideLines keeps a value of several lines, each cleaned and isolated like
+// one of outside, with \n between them. Empty lines are left out at the ends,
+// and no more than one stands in a row.
+func (v *view) outsideLines(s string, limit int) []byte {
+	if !strings.ContainsAny(s, "\n\r") {
+		return v.outside(s, limit)
+	}
+	start := len(v.arena)
+	lines, gap := 0, false
+	for line := range strings.Lines(strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")) {
+		if limit <= 0 || lines == maxTextLines {
+			break
+		}
+		at := len(v.arena)
+		if lines > 0 {
+			v.arena = append(v.arena, '\n')
+			if gap {
+				v.arena = append(v.arena, '\n')
+			}
+		}
+		text := v.outside(line, limit) // appended right behind
+		if text == nil {
+			v.arena, gap = v.arena[:at], lines > 0
+			continue
+		}
+		limit -= utf8.RuneCount(text)
+		lines, gap = lines+1, false
+	}
+	if len(v.arena) == start {
+		return nil
+	}
+	return v.arena[start:len(v.arena):len(v.arena)]
+}
+
 // url keeps an address that may become a link, nil what may not.
 func (v *view) url(s string) []byte {
 	if !safeURL(s) {
@@ -80,22 +119,37 @@ func (v *view) pattern(s string) []byte {
 	return nil
 }
 
-// money keeps an amount, nil where its currency is none.
+// longAmount is up to how many characters an amount has room beside its label
+// on a phone.
+const longAmount = 13
+
+// money keeps an amount, nil where its currency is none. Negative ones have a
+// true minus sign (U+2212), which CLDR leaves to typography.
 func (v *view) money(m waxwing.Money) []byte {
 	start := len(v.arena)
-	if !v.locale.RTL() {
-		if v.arena = v.locale.AppendMoney(v.arena, m); len(v.arena) == start {
-			return nil
-		}
-		return v.arena[start:len(v.arena):len(v.arena)]
+	if v.locale.RTL() {
+		v.arena = append(v.arena, isolate...)
 	}
-	v.arena = append(v.arena, isolate...)
 	begin := len(v.arena)
-	if v.arena = v.locale.AppendMoney(v.arena, m); len(v.arena) == begin {
+	v.arena = v.locale.AppendMoney(v.arena, m)
+	if len(v.arena) == begin {
 		v.arena = v.arena[:start]
 		return nil
 	}
-	v.arena = append(v.arena, endIsolate...)
+	if m.Minor < 0 {
+		if i := bytes.IndexByte(v.arena[begin:], '-'); i >= 0 {
+			v.arena = append(v.arena, "\u2212"[1:]...) // room for two bytes more
+			copy(v.arena[begin+i+3:], v.arena[begin+i+1:])
+			copy(v.arena[begin+i:], "\u2212")
+		}
+	}
+	if len(v.arena)-begin > longAmount {
+		v.flags.wide = v.flags.wide || utf8.RuneCount(v.arena[begin:])-bytes.Count(v.arena[begin:], []byte(leftMark))-
+			bytes.Count(v.arena[begin:], []byte(rightMark)) > longAmount
+	}
+	if v.locale.RTL() {
+		v.arena = append(v.arena, endIsolate...)
+	}
 	return v.arena[start:len(v.arena):len(v.arena)]
 }
 

@@ -25,10 +25,11 @@ type view struct {
 	// items limits how many lines are listed.
 	limit  int
 	bought int64 // how many pieces
+	state  state
 
 	arena []byte
 	root  [fItems][]byte
-	flags struct{ test, delivery, personal bool }
+	flags struct{ test, delivery, personal, pay, legal, legalLinks, wide bool }
 	items []itemView
 	props [][numProperty][]byte
 	rows  []rowView
@@ -37,6 +38,12 @@ type view struct {
 	at    [numScopes]int   // the current element of each scope
 	args  [locales.NumArgs][]byte
 	font  string
+
+	// sum is what the rows of charges add up to, unless sumUnknown, and off what
+	// the total is more.
+	sum, off   waxwing.Money
+	sumUnknown bool
+	paidBy     []byte // the method of payment, with "paid" where it is
 
 	// What plugins made of the order, nil for most; names are the set's.
 	personal *waxwing.Personal
@@ -71,29 +78,54 @@ func (v *view) fill(in *Input, limit int) {
 	}
 	v.arena, v.items, v.props, v.rows, v.lines = v.arena[:0], v.items[:0], v.props[:0], v.rows[:0], v.lines[:0]
 	v.vars, v.blocks, v.goods, v.options = v.vars[:0], v.blocks[:0], v.goods[:0], v.options[:0]
-	v.flags.personal, v.fresh = false, false
+	v.flags.personal, v.flags.pay, v.flags.legal, v.flags.legalLinks, v.flags.wide = false, false, false, false, false
+	v.fresh, v.sumUnknown, v.off, v.paidBy = false, false, waxwing.Money{}, nil
 	clear(v.root[:])
 	clear(v.spans[:])
 	clear(v.args[:])
 	v.font = fonts(v.locale.Tag())
-	v.bought = pieces(v.order)
+	v.bought, v.state = pieces(v.order), stateOf(v.order)
 	v.fillHead()
 	v.fillLinks()
 	v.fillItems()
-	v.fillTotals()
-	v.fillDelivery()
 	v.fillPayment()
+	v.fillTotals()
+	v.fillPay()
+	v.fillDelivery()
 	v.fillAddresses()
+	v.fillLegal()
+	v.fillNext()
 	v.fillPersonal()
 	// Composed last, since they speak of the rest.
 	v.root[fIntro] = v.own(v.locale.Text(v.intro()))
 	if v.fresh {
 		v.root[fIntro] = capital(v.root[fIntro])
 	}
+	v.fillPreheader()
+}
+
+// fillPreheader makes what a mailbox shows behind the subject.
+func (v *view) fillPreheader() {
 	v.root[fPreheader] = v.root[fIntro]
-	if v.root[fTotal] != nil && v.root[fBrandName] != nil {
+	switch {
+	case v.state.refunded:
+	case v.state.prepay && v.root[fPayAmount] != nil:
+		v.root[fPreheader] = v.since(func(b []byte) []byte {
+			b = v.labelled(b, locales.MsgAmountDue, v.root[fPayAmount])
+			if v.root[fPayReference] != nil {
+				b = v.labelled(append(b, " · "...), locales.MsgPaymentReference, v.root[fPayReference])
+			}
+			return b
+		})
+	case v.root[fTotalPlain] != nil && v.root[fBrandName] != nil:
 		v.root[fPreheader] = v.compose(locales.MsgPreheader, v.bought)
 	}
+}
+
+// labelled appends a label and its value as the language joins them.
+func (v *view) labelled(b []byte, label locales.Message, value []byte) []byte {
+	b = append(b, v.locale.Text(label)...)
+	return append(append(b, v.root[fColon]...), value...)
 }
 
 func (v *view) fillHead() {
@@ -110,9 +142,10 @@ func (v *view) fillHead() {
 	if v.root[fNumber] == nil {
 		v.root[fNumber] = v.outside(o.ID, 60)
 	}
-	v.root[fNote] = v.outside(o.Note, maxNote)
+	v.root[fNote] = v.outsideLines(o.Note, maxNote)
+	v.root[fPurchaseOrder] = v.outside(o.PurchaseOrder, 60)
 	if validDay(o.PlacedAt) {
-		v.root[fDate] = v.since(func(b []byte) []byte { return l.AppendDate(b, o.PlacedAt, locales.Long) })
+		v.root[fDate] = v.since(func(b []byte) []byte { return l.AppendDate(b, o.PlacedAt, locales.Weekday) })
 	}
 	v.flags.test = o.Test
 	whole, first := names(o, l.Tag())
@@ -125,6 +158,14 @@ func (v *view) fillHead() {
 	if len(v.root[fCustomer]) > 0 {
 		greeting, subject = locales.MsgGreetingNamed, locales.MsgSubjectNamed
 	}
+	headline := locales.MsgHeadline
+	switch {
+	case v.state.refunded:
+		subject, headline = locales.MsgSubjectRefunded, locales.MsgHeadlineRefunded
+	case v.state.prepay:
+		subject = locales.MsgSubjectPrepay
+	}
+	v.root[fHeadline] = v.own(l.Text(headline))
 	v.root[fGreeting] = v.compose(greeting, 0)
 	v.root[fSubject] = v.compose(subject, 0)
 	v.spans[fBrandAddress] = v.addLines(v.brand.Address)
@@ -160,36 +201,73 @@ func eastAsian(s string) bool {
 	return false
 }
 
+// intro is the sentence that fits the order's state.
 func (v *view) intro() locales.Message {
-	switch p := &v.order.Payment; {
-	case (p.Offline == waxwing.BankTransfer || p.Offline == waxwing.Cheque) && !p.Verified(nil):
+	switch s := &v.state; {
+	case s.refunded:
+		return locales.MsgIntroRefunded
+	case s.partly:
+		return locales.MsgIntroPartlyRefunded
+	case s.prepay:
 		return locales.MsgIntroPrepay
-	case v.order.Delivery.Pickup:
+	case s.deposit:
+		return locales.MsgIntroDeposit
+	case s.allWait:
+		return locales.MsgIntroBackorder
+	case s.digital:
+		return locales.MsgIntroDigital
+	case s.pickup:
 		return locales.MsgIntroPickup
 	}
 	return locales.MsgIntro
 }
 
 func (v *view) fillLinks() {
-	o := v.order
-	status, tracking := v.url(o.Links.Status), v.url(o.Links.Tracking)
-	if tracking == nil {
-		tracking = v.pattern(v.brand.TrackingURL)
+	o, s := v.order, &v.state
+	status, pay := v.url(o.Links.Status), v.url(o.Links.Pay)
+	if !s.unpaid && !s.deposit {
+		pay = nil
+	}
+	// Nothing is on its way before the money is, and what went back stays.
+	var tracking []byte
+	if back, transfer := s.refunded, s.transfer(&o.Payment); !back && !transfer {
+		if tracking = v.url(o.Links.Tracking); tracking == nil && !s.pickup && !s.digital {
+			tracking = v.pattern(v.brand.TrackingURL)
+		}
 	}
 	support := v.url(o.Links.Support)
 	if u := v.brand.SupportURL; support == nil && (safeURL(u) || safeMailto(u)) {
 		support = v.own(u)
 	}
 	v.root[fOrderURL], v.root[fTrackingURL], v.root[fSupportURL] = status, tracking, support
+	v.root[fPayURL] = pay
 	v.root[fLogoURL], v.root[fHomeURL] = v.url(v.brand.LogoURL), v.url(v.brand.HomeURL)
-	switch {
-	case status != nil:
-		v.root[fButtonURL], v.root[fButton] = status, v.own(v.locale.Text(locales.MsgViewOrder))
-		if tracking != nil {
-			v.root[fSecondURL], v.root[fSecond] = tracking, v.own(v.locale.Text(locales.MsgTrackOrder))
+	if v.root[fInvoiceURL] = v.url(o.Links.Invoice); v.root[fInvoiceURL] == nil {
+		v.root[fInvoiceURL] = v.pattern(v.brand.InvoiceURL)
+	}
+	if v.root[fReturnsURL] = v.url(o.Links.Returns); v.root[fReturnsURL] == nil && !s.refunded && !s.digital {
+		v.root[fReturnsURL] = v.pattern(v.brand.ReturnsURL)
+	}
+	v.fillButtons([]link{{pay, locales.MsgPayNow}, {status, locales.MsgViewOrder}, {tracking, locales.MsgTrackOrder}})
+}
+
+// link is an address with the word on it.
+type link struct {
+	url  []byte
+	word locales.Message
+}
+
+// fillButtons makes the first known link the button and the next one the link
+// beside it.
+func (v *view) fillButtons(links []link) {
+	for _, l := range links {
+		switch {
+		case l.url == nil:
+		case v.root[fButtonURL] == nil:
+			v.root[fButtonURL], v.root[fButton] = l.url, v.own(v.locale.Text(l.word))
+		case v.root[fSecondURL] == nil:
+			v.root[fSecondURL], v.root[fSecond] = l.url, v.own(v.locale.Text(l.word))
 		}
-	case tracking != nil:
-		v.root[fButtonURL], v.root[fButton] = tracking, v.own(v.locale.Text(locales.MsgTrackOrder))
 	}
 	v.args[locales.ArgLink] = v.root[fButtonURL]
 }
@@ -204,8 +282,23 @@ func (v *view) fillItems() {
 	}
 	if more := len(o.Items) - len(v.items); more > 0 {
 		v.root[fMoreItems] = v.compose(locales.MsgMoreItems, int64(more))
+		v.root[fMoreTotal] = v.unlisted(o.Items[len(v.items):])
 	}
 	v.root[fItemCount] = v.number(v.bought)
+}
+
+// unlisted is what the lines that the mail does not list come to, nil where one
+// of them is unknown.
+func (v *view) unlisted(items []waxwing.Item) []byte {
+	var m waxwing.Money
+	for i := range items {
+		t := items[i].Total
+		if !known(t) || m.Currency != "" && t.Currency != m.Currency {
+			return nil
+		}
+		m = m.Add(*t)
+	}
+	return v.money(m)
 }
 
 // pieces counts what was bought.
@@ -228,6 +321,10 @@ func (v *view) addItem(it *waxwing.Item) {
 		// Short: with pictures blocked it stands in a narrow column.
 		x.text[iAlt] = v.outside(it.Name, maxAlt)
 	}
+	if bundle := v.outside(it.Bundle, maxValue); bundle != nil {
+		v.args[locales.ArgTitle] = bundle
+		x.text[iBundle] = v.compose(locales.MsgPartOf, 0)
+	}
 	x.text[iInitial] = v.initial(it.Name)
 	x.text[iVariant] = v.outside(it.Variant, maxValue)
 	x.text[iSKU] = v.outside(it.SKU, 60)
@@ -235,7 +332,8 @@ func (v *view) addItem(it *waxwing.Item) {
 		v.args[locales.ArgQuantity] = v.number(it.Quantity)
 		x.text[iQuantity] = v.compose(locales.MsgQuantity, it.Quantity)
 		x.text[iQuantityPrice] = x.text[iQuantity]
-		if known(it.Unit) {
+		// A unit price that nobody's calculator makes the line's is not shown.
+		if known(it.Unit) && (!known(it.Total) || it.Unit.Times(it.Quantity) == *it.Total) {
 			x.text[iUnit] = v.money(*it.Unit)
 			x.text[iQuantityPrice] = v.since(func(b []byte) []byte {
 				b = append(b, v.args[locales.ArgQuantity]...)
@@ -268,7 +366,7 @@ func (v *view) addItem(it *waxwing.Item) {
 		if i >= maxProperties || strings.HasPrefix(p.Name, "_") {
 			continue
 		}
-		if value := v.outside(p.Value, maxValue); len(value) > 0 {
+		if value := v.outsideLines(p.Value, maxValue); len(value) > 0 {
 			v.props = append(v.props, [numProperty][]byte{v.outside(p.Name, 80), value})
 		}
 	}
@@ -278,14 +376,13 @@ func (v *view) addItem(it *waxwing.Item) {
 func known(m *waxwing.Money) bool { return m != nil && waxwing.ValidCurrency(m.Currency) }
 
 // stockMessage returns the words for a stock state, and whether it is good news.
+// That little is left (StockLow) is nothing to whoever has bought.
 func stockMessage(s waxwing.Stock) (m locales.Message, good, ok bool) {
 	switch s {
 	case waxwing.StockAllocated:
 		return locales.MsgStockAllocated, true, true
 	case waxwing.StockInStock:
 		return locales.MsgStockInStock, true, true
-	case waxwing.StockLow:
-		return locales.MsgStockLow, false, true
 	case waxwing.StockBackorder:
 		return locales.MsgStockBackorder, false, true
 	case waxwing.StockPreorder:
@@ -299,30 +396,42 @@ func stockMessage(s waxwing.Stock) (m locales.Message, good, ok bool) {
 }
 
 func (v *view) fillDelivery() {
-	d, l := &v.order.Delivery, v.locale
-	if (d.From.IsZero() || validDay(d.From)) && (d.To.IsZero() || validDay(d.To)) {
-		v.root[fWindow] = v.since(func(b []byte) []byte { return l.AppendRange(b, d.From, d.To, locales.Long) })
+	d, l, s := &v.order.Delivery, v.locale, &v.state
+	// No day is named for what is not sent, or not to be had yet.
+	dated := !s.refunded && !s.digital && !s.allWait
+	if dated && (d.From.IsZero() || validDay(d.From)) && (d.To.IsZero() || validDay(d.To)) {
+		v.root[fWindow] = v.since(func(b []byte) []byte { return l.AppendRange(b, d.From, d.To, locales.Weekday) })
 	}
 	label := locales.MsgDelivery
 	if d.Pickup {
 		label = locales.MsgPickup
 	}
 	v.root[fWindowLabel] = v.own(l.Text(label))
+	if s.waiting && !s.refunded && v.intro() != locales.MsgIntroBackorder {
+		v.root[fDeliveryNote] = v.own(l.Text(locales.MsgBackorderNote))
+	}
 	v.root[fMethod] = v.outside(d.Method, maxValue)
 	if len(v.root[fMethod]) == 0 && len(v.order.Ship) > 0 {
 		v.root[fMethod] = v.outside(v.order.Ship[0].Title, maxValue)
 	}
 	// What is said of lines, or of things that nobody takes from a shelf, is not
 	// said of the whole order; nor after the money went back.
-	ofLines, shelf := false, len(v.order.Items) == 0
+	ofLines := false
 	for i := range v.order.Items {
-		it := &v.order.Items[i]
-		ofLines = ofLines || it.Stock != waxwing.StockUnknown
-		shelf = shelf || !it.Digital && !it.GiftCard
+		ofLines = ofLines || v.order.Items[i].Stock != waxwing.StockUnknown
 	}
-	back := v.order.Payment.Status == waxwing.PaymentRefunded
-	if m, _, ok := stockMessage(v.order.Stock); ok && !ofLines && shelf && !back {
+	if m, _, ok := stockMessage(v.order.Stock); ok && !ofLines && !v.onlyDigital() && !s.refunded {
 		v.root[fStock] = v.own(l.Text(m))
 	}
-	v.flags.delivery = len(v.root[fWindow])+len(v.root[fStock]) > 0
+	v.flags.delivery = len(v.root[fWindow])+len(v.root[fStock])+len(v.root[fDeliveryNote]) > 0
+}
+
+// onlyDigital reports whether nothing of the order is taken from a shelf.
+func (v *view) onlyDigital() bool {
+	for i := range v.order.Items {
+		if it := &v.order.Items[i]; !it.Digital && !it.GiftCard {
+			return false
+		}
+	}
+	return len(v.order.Items) > 0
 }

@@ -18,7 +18,7 @@ func TestReadersWordsAreTranslated(t *testing.T) {
 	if err := builtin(t).Render(&Input{Order: o, Brand: acme(t), Locale: locale(t, "de")}, &m); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Rabatt: -3,50", "Zölle: 2,00", "Pfand: 0,50", "Bezahlt mit Geschenk"} {
+	for _, want := range []string{"Rabatt: −3,50", "Zollgebühren: 2,00", "Pfand: 0,50", "Bezahlt mit Geschenk"} {
 		if !strings.Contains(string(m.Text), want) {
 			t.Errorf("no %q in\n%s", want, m.Text)
 		}

@@ -20,7 +20,7 @@ const (
 // appendText writes an unstructured header, folded.
 func appendText(dst []byte, name, value string) []byte {
 	dst = append(append(dst, name...), ": "...)
-	value = clean(value, maxSubject)
+	value = clean(value, maxSubject, true)
 	if !plainText(value) {
 		return append(appendWords(dst, value, len(name)+2), '\r', '\n')
 	}
@@ -105,8 +105,10 @@ func safeAddr(s string) string {
 }
 
 // clean makes text fit for a header: valid UTF-8, one line, no controls, none
-// of the characters that hide or reorder others; at most most characters.
-func clean(s string, most int) string {
+// of the characters that hide or reorder others; at most most characters. The
+// direction marks U+200E and U+200F stay where marks says so: they keep "#1489"
+// in a right-to-left subject from being shown as "1489#", and reorder no letters.
+func clean(s string, most int, marks bool) string {
 	fine := len(s) <= most
 	for i := 0; fine && i < len(s); i++ {
 		fine = s[i] >= ' ' && s[i] < 0x7f && (s[i] != ' ' || i > 0 && s[i-1] != ' ' && i < len(s)-1)
@@ -126,7 +128,7 @@ func clean(s string, most int) string {
 			}
 			space = true
 			continue
-		case hidden(r):
+		case hidden(r) && !(marks && (r == 0x200e || r == 0x200f)):
 			continue
 		}
 		if n >= most {
@@ -160,7 +162,7 @@ func cleanName(s string) string {
 			return r
 		}, s)
 	}
-	return clean(s, maxName)
+	return clean(s, maxName, false)
 }
 
 // appendWords writes s as encoded-words (RFC 2047), in Q or B, whichever is

@@ -22,6 +22,7 @@ import (
 type voice struct {
 	t       *config.Tenant
 	brand   *templates.Brand
+	brands  map[waxwing.ShopID]*templates.Brand // of shops that say something else of the seller
 	set     *templates.Set
 	setName string // of the dictionary: tenants with the built-in set share it
 	from    mime.Mailbox
@@ -29,7 +30,7 @@ type voice struct {
 	domain  string
 	smsFrom string
 	signer  *dkim.Signer
-	fault   error // why the tenant's own templates are not used
+	fault   error // why the tenant's own templates are not used, or not all of them
 }
 
 // composer makes messages of orders. It implements pipeline.Composer.
@@ -76,7 +77,8 @@ func newVoice(t *config.Tenant, builtin *templates.Set, log *slog.Logger) (*voic
 	v := &voice{t: t, set: builtin, setName: "builtin"}
 	var err error
 	b := templates.Brand{Name: t.Name, LogoURL: t.Brand.Logo, Color: t.Brand.Color, SupportURL: t.SupportURL,
-		TrackingURL: t.TrackingURL, Footer: t.Brand.Footer}
+		TrackingURL: t.TrackingURL, ReturnsURL: t.ReturnsURL, InvoiceURL: t.InvoiceURL, Footer: t.Brand.Footer,
+		Instructions: instructions(&t.PaymentInstructions), Legal: legal(t.Legal)}
 	if t.Brand.Address != "" {
 		b.Address = strings.Split(strings.TrimSpace(t.Brand.Address), "\n")
 	}
@@ -85,6 +87,16 @@ func newVoice(t *config.Tenant, builtin *templates.Set, log *slog.Logger) (*voic
 	}
 	if v.brand, err = templates.NewBrand(b); err != nil {
 		return nil, err
+	}
+	for name, shop := range t.Shops {
+		if shop.Legal != nil {
+			own := *v.brand
+			own.Legal = legal(t.Legal, shop.Legal)
+			if v.brands == nil {
+				v.brands = map[waxwing.ShopID]*templates.Brand{}
+			}
+			v.brands[waxwing.ShopID(name)] = &own
+		}
 	}
 	a, err := address.Parse(t.From)
 	if err != nil {
@@ -107,6 +119,10 @@ func newVoice(t *config.Tenant, builtin *templates.Set, log *slog.Logger) (*voic
 			v.fault = fmt.Errorf("templates %s: %w", t.Templates, err)
 		} else {
 			v.set, v.setName = set, "own"
+			if err := set.Unused(); err != nil {
+				log.Warn("some of the tenant's templates are never used", "folder", t.Templates, "err", err)
+				v.fault = fmt.Errorf("templates %s: %w", t.Templates, err)
+			}
 		}
 	}
 	if t.DKIM != nil {
@@ -135,7 +151,7 @@ func smsSender(c *config.Config) string {
 	return ""
 }
 
-// faults are the templates that did not load. They do not keep the daemon from
+// faults are the templates that did not load or are never used. They do not keep the daemon from
 // starting, but whoever checks a configuration wants to know.
 func (x *composer) faults() error {
 	var errs []error
@@ -159,12 +175,17 @@ func (x *composer) input(v *voice, o *waxwing.Order) *templates.Input {
 	if country == "" && o.Billing != nil {
 		country = o.Billing.Country
 	}
-	tag := locales.Choose(v.t.Locales, o.Locale, v.t.Shops[string(o.Shop)].Locale, locales.ForCountry(country))
+	tag := locales.Choose(v.t.Locales, locales.InCountry(o.Locale, country),
+		locales.InCountry(v.t.Shops[string(o.Shop)].Locale, country), locales.ForCountry(country))
 	l, ok := x.catalogue.Locale(tag)
 	if !ok {
 		l, _ = x.catalogue.Locale("en") // always built in
 	}
-	return &templates.Input{Order: o, Brand: v.brand, Locale: l}
+	brand := v.brand
+	if own, ok := v.brands[o.Shop]; ok {
+		brand = own
+	}
+	return &templates.Input{Order: o, Brand: brand, Locale: l}
 }
 
 // Email renders, builds and signs the mail.
@@ -196,6 +217,10 @@ func (x *composer) Email(w *waxwing.Work, o *waxwing.Order, at time.Time) (waxwi
 	if sc.mail.Impersonal {
 		x.log.Error("a mail cannot be rendered with what plugins said; it goes without", "tenant", w.Tenant, "confirmation", w.ID)
 		d.Notes = append(d.Notes, "render: what plugins said was left out, since no mail came out of it")
+	}
+	d.Notes = append(d.Notes, o.Notices...)
+	if off := sc.mail.Unbalanced; !off.IsZero() {
+		d.Notes = append(d.Notes, "render: the amounts shown do not add up to the total by "+off.String())
 	}
 	m := mime.Mail{From: v.from, To: mime.Mailbox{Name: o.Customer.FullName(), Addr: rcpt.String()}, ReplyTo: v.reply,
 		Subject: sc.mail.Subject, MessageID: w.Token + "@" + v.domain, Date: at, Text: sc.mail.Text, HTML: sc.mail.HTML,

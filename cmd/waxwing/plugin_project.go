@@ -200,6 +200,11 @@ func (c pluginCheckCmd) Run(s streams) error {
 		return err
 	}
 	p.sayStale(s)
+	if p.manifest.Lang == plugins.LangJS {
+		for _, w := range sdk.ScriptWarnings(relative(p.file), string(p.body)) {
+			_, _ = fmt.Fprintln(s.err, w)
+		}
+	}
 	e, done, err := benchEngine()
 	if err != nil {
 		return err
@@ -244,11 +249,11 @@ func (c pluginTestCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	bad := 0
+	bad, differ := 0, false
 	say := func(name string, res plugins.Result, err error) {
 		word := "ok  "
 		if err != nil {
-			word, bad = "FAIL", bad+1
+			word, bad, differ = "FAIL", bad+1, differ || res.Fault == nil
 		}
 		_, _ = fmt.Fprintf(s.out, "%s  %-44s %10d fuel %8s\n", word, clipped(name, 44), res.Fuel, res.Took.Round(time.Microsecond))
 		if err != nil {
@@ -283,8 +288,11 @@ func (c pluginTestCmd) Run(s streams) error {
 		}
 	}
 	_, _ = fmt.Fprintf(s.out, "%d fixtures, %d failed\n", len(fixtures), bad)
-	if bad > 0 {
+	switch {
+	case differ:
 		return errors.New("the plugin does not pass its tests; where an output differs and the new one is right, --update writes it")
+	case bad > 0:
+		return errors.New("the plugin does not pass its tests: mend what failed; --update records outputs only")
 	}
 	return nil
 }

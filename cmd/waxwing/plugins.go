@@ -15,6 +15,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/locales"
 	"github.com/waxwinghq/waxwing/plugins"
 	"github.com/waxwinghq/waxwing/shop"
 )
@@ -141,7 +142,10 @@ func (w *workshop) Wants(t waxwing.TenantID) (any, candidates, baskets, lane boo
 // Ask is pipeline.Plugins'. The plugins' clock shows when the event came, and
 // they are told the language that the mail will have.
 func (w *workshop) Ask(work *waxwing.Work, o *waxwing.Order, hooks []waxwing.Hook) (hold, drop string, notes []string) {
-	q := &plugins.Question{Order: o, At: work.Created, Seed: seedOf(work), Locale: w.composer.tongue(work.Tenant, o)}
+	q := &plugins.Question{Order: o, At: work.Created, Seed: seedOf(work)}
+	if l := w.composer.locale(work.Tenant, o); l != nil {
+		q.Locale, q.Format = l.Tag(), l.Format(o.Currency)
+	}
 	if work.Asked { // a person has let it through
 		var rest []waxwing.Hook
 		for _, h := range hooks {
@@ -187,13 +191,14 @@ func (w *workshop) Promote(t waxwing.TenantID, name string) (waxwing.PluginVersi
 // Withdraw is web.Workshop's.
 func (w *workshop) Withdraw(t waxwing.TenantID, name string) error { return w.host.Withdraw(t, name) }
 
-// tongue is the language that the order's mail will have.
-func (x *composer) tongue(t waxwing.TenantID, o *waxwing.Order) string {
+// locale is what the order's mail will be written in.
+func (x *composer) locale(t waxwing.TenantID, o *waxwing.Order) *locales.Locale {
 	v := x.voices[t]
 	if v == nil {
-		return "en"
+		l, _ := x.catalogue.Locale("en") // always built in
+		return l
 	}
-	return x.input(v, o).Locale.Tag()
+	return x.input(v, o).Locale
 }
 
 // pluginFormats are the shops that a plugin normalises: each is a format of its

@@ -41,9 +41,13 @@ func Module() ([]byte, error) {
 }
 
 // Prelude is the script that runs before a plugin's own.
-//
+var Prelude = format + prelude
+
 //go:embed prelude.js
-var Prelude string
+var prelude string
+
+//go:embed format.js
+var format string
 
 // Dispatch is the script that runs behind a plugin's own. Its value is the
 // function (hook, seed, input) -> text that answers: "O" and the output, or "F"

@@ -15,6 +15,7 @@
 import { Reader, Writer } from "./json";
 import { FilterOutput, GenericOrder, Input, NormaliseInput, PersonaliseOutput, PredictDelayOutput, RecommendOutput } from "./types";
 
+export { formatDate, formatMoney, formatWeekday } from "./format";
 export { debug, error, fail, info, warn } from "./host";
 export { isWhole, Kind, Value } from "./json";
 export * from "./types";

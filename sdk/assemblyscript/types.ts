@@ -12,7 +12,7 @@ export class Input {
   at: string = "";
   /** The language of the confirmation (BCP 47): "de", "pt-BR". */
   locale: string = "";
-  /** The order's currency (ISO 4217): "EUR". */
+  /** The order's currency (ISO 4217, or a digital one's): "EUR". */
   currency: string = "";
   /** The shop's name in the configuration. */
   shop: string = "";
@@ -34,6 +34,8 @@ export class Input {
   baskets: Array<Array<string>> = new Array<Array<string>>();
   /** The carrier's way to the recipient's country. Needs lane. */
   lane: Lane | null = null;
+  /** How the confirmation's language writes dates and money: for the SDK's functions. Needs format. */
+  format: TextFormat | null = null;
 
   static read(r: Reader): Input {
     const v = new Input();
@@ -56,6 +58,7 @@ export class Input {
         else if (key == "candidates") { if (r.begin("[")) while (r.more("]")) v.candidates.push(Candidate.read(r)); }
         else if (key == "baskets") { if (r.begin("[")) while (r.more("]")) v.baskets.push(r.texts()); }
         else if (key == "lane") { v.lane = Lane.read(r); }
+        else if (key == "format") { v.format = TextFormat.read(r); }
         else r.skip(); // of a newer host
       }
     }
@@ -98,7 +101,7 @@ export class Order {
 export class Money {
   /** A decimal in the currency's unit, with a point: "12.00" are twelve euros. */
   amount: string = "";
-  /** The currency (ISO 4217): "EUR". */
+  /** The currency (ISO 4217, or a digital one's): "EUR". */
   currency: string = "";
 
   static read(r: Reader): Money {
@@ -340,6 +343,80 @@ export class Lane {
   }
 }
 
+/** How a language writes dates and money (CLDR). */
+export class TextFormat {
+  /** A day: "{month} {day}, {year}". */
+  date: string = "";
+  /** A day with its weekday: "{weekday}, {month} {day}, {year}". */
+  weekday: string = "";
+  /** What stands for {month}, from January. */
+  months: Array<string> = new Array<string>();
+  /** What stands for {weekday}, from Sunday. */
+  weekdays: Array<string> = new Array<string>();
+  /** An amount in the order's currency. */
+  money: MoneyFormat | null = null;
+
+  static read(r: Reader): TextFormat {
+    const v = new TextFormat();
+    if (r.begin("{")) {
+      while (r.more("}")) {
+        const key = r.key();
+        if (r.skipNull()) continue;
+        if (key == "date") { v.date = r.text(); }
+        else if (key == "weekday") { v.weekday = r.text(); }
+        else if (key == "months") { if (r.begin("[")) while (r.more("]")) v.months.push(r.text()); }
+        else if (key == "weekdays") { if (r.begin("[")) while (r.more("]")) v.weekdays.push(r.text()); }
+        else if (key == "money") { v.money = MoneyFormat.read(r); }
+        else r.skip(); // of a newer host
+      }
+    }
+    return v;
+  }
+}
+
+/** How a language writes amounts in one currency. */
+export class MoneyFormat {
+  /** The currency. */
+  currency: string = "";
+  /** What stands before the figures. */
+  before: string = "";
+  /** What stands behind them. */
+  after: string = "";
+  /** What stands before the figures of a negative amount, its sign included. */
+  before_negative: string = "";
+  /** What stands behind them. */
+  after_negative: string = "";
+  /** What stands between groups of three figures. */
+  group: string = "";
+  /** What stands before the decimals. */
+  point: string = "";
+  /** How many decimals are shown at least. */
+  decimals: i64 = 0;
+  /** How many figures the first group needs for there to be groups: 1 or 2. */
+  min_group: i64 = 0;
+
+  static read(r: Reader): MoneyFormat {
+    const v = new MoneyFormat();
+    if (r.begin("{")) {
+      while (r.more("}")) {
+        const key = r.key();
+        if (r.skipNull()) continue;
+        if (key == "currency") { v.currency = r.text(); }
+        else if (key == "before") { v.before = r.text(); }
+        else if (key == "after") { v.after = r.text(); }
+        else if (key == "before_negative") { v.before_negative = r.text(); }
+        else if (key == "after_negative") { v.after_negative = r.text(); }
+        else if (key == "group") { v.group = r.text(); }
+        else if (key == "point") { v.point = r.text(); }
+        else if (key == "decimals") { v.decimals = r.whole(); }
+        else if (key == "min_group") { v.min_group = r.whole(); }
+        else r.skip(); // of a newer host
+      }
+    }
+    return v;
+  }
+}
+
 /** An event of a shop that Waxwing does not know. */
 export class NormaliseInput {
   /** The version of the calling convention: 1. */
@@ -443,8 +520,10 @@ export class FilterOutput {
   }
 }
 
-/** A completed order. Amounts are decimal strings in the order's currency (numbers are tolerated) and never negative. Totals that are left out are computed from the lines; totals that are given must agree with them. null is the same as leaving a field out. Unknown keys are refused. */
+/** A completed order. Amounts are decimal strings in the order's currency (numbers are tolerated); negative ones are allowed where something is taken back or off: lines, fees, taxes, adjustments. Totals that are left out are computed from the lines; totals that are given must agree with them. null is the same as leaving a field out, and so are PHP's [] for an object without members and {} for a list without entries; a list that PHP writes as {"0": ..., "2": ...} is read too. Unknown keys are refused, and keys that are given twice. */
 export class GenericOrder {
+  /** What it is. Whatever is not an order of its own ("part": of an order that is confirmed itself) is ignored, with the reason in the trail. */
+  type: string = "";
   /** The name of the shop in the configuration. The same shop and id by webhook is the same confirmation. */
   shop: string = "";
   /** The shop's own id of the order, unique in the shop. */
@@ -455,7 +534,7 @@ export class GenericOrder {
   test: bool = false;
   /** The customer's language (BCP 47): "en", "pt-BR". */
   locale: string = "";
-  /** The currency of every amount (ISO 4217). */
+  /** The currency of every amount: ISO 4217's code, or another (BTC, USDT), which is then shown as it is. */
   currency: string = "";
   /** What the merchant books in, where it differs. */
   shop_currency: string = "";
@@ -477,7 +556,7 @@ export class GenericOrder {
   discounts: Array<GenericAmount> = new Array<GenericAmount>();
   /** What the shipping costs, before discounts. */
   shipping: Array<GenericAmount> = new Array<GenericAmount>();
-  /** Other charges. */
+  /** Other charges; negative for deductions. */
   fees: Array<GenericAmount> = new Array<GenericAmount>();
   /** The taxes, also where prices include them. */
   taxes: Array<GenericTax> = new Array<GenericTax>();
@@ -485,7 +564,9 @@ export class GenericOrder {
   gift_cards: Array<GenericAmount> = new Array<GenericAmount>();
   /** A tip. */
   tip: string = "";
-  /** Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip, + tax unless taxes_included. */
+  /** What else lies between the lines and the total, with its sign: store credit, rounding, a surcharge. */
+  adjustments: Array<GenericAdjustment> = new Array<GenericAdjustment>();
+  /** Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip + adjustments, + tax unless taxes_included. */
   totals: GenericTotals | null = null;
   /** How the order is paid. The confirmation waits until the payment is verified: authorized, paid or (partially) refunded, or an offline method that the tenant counts as such. */
   payment: GenericPayment | null = null;
@@ -495,11 +576,14 @@ export class GenericOrder {
   delivery: GenericDelivery | null = null;
   /** The shop's own pages for this order. */
   links: GenericLinks | null = null;
-  /** The customer's own words. */
+  /** The customer's own words; line breaks are kept. */
   note: string = "";
+  /** The buyer's own number for the order. */
+  purchase_order: string = "";
 
   write(w: Writer): void {
     w.begin("{");
+    if (this.type.length > 0) { w.key("type"); w.text(this.type); }
     w.key("shop"); w.text(this.shop);
     w.key("id"); w.text(this.id);
     if (this.number.length > 0) { w.key("number"); w.text(this.number); }
@@ -520,12 +604,14 @@ export class GenericOrder {
     if (this.taxes.length > 0) { w.key("taxes"); w.begin("["); for (let i = 0; i < this.taxes.length; i++) { this.taxes[i].write(w); } w.end("]"); }
     if (this.gift_cards.length > 0) { w.key("gift_cards"); w.begin("["); for (let i = 0; i < this.gift_cards.length; i++) { this.gift_cards[i].write(w); } w.end("]"); }
     if (this.tip.length > 0) { w.key("tip"); w.text(this.tip); }
+    if (this.adjustments.length > 0) { w.key("adjustments"); w.begin("["); for (let i = 0; i < this.adjustments.length; i++) { this.adjustments[i].write(w); } w.end("]"); }
     if (this.totals !== null) { w.key("totals"); this.totals!.write(w); }
     if (this.payment !== null) { w.key("payment"); this.payment!.write(w); }
     if (this.stock.length > 0) { w.key("stock"); w.text(this.stock); }
     if (this.delivery !== null) { w.key("delivery"); this.delivery!.write(w); }
     if (this.links !== null) { w.key("links"); this.links!.write(w); }
     if (this.note.length > 0) { w.key("note"); w.text(this.note); }
+    if (this.purchase_order.length > 0) { w.key("purchase_order"); w.text(this.purchase_order); }
     w.end("}");
   }
 }
@@ -561,13 +647,16 @@ export class GenericCustomer {
 export class GenericAddresses {
   /** The billing address. */
   billing: GenericAddress | null = null;
-  /** The shipping address. */
+  /** The shipping address. Not shown where the order is picked up. */
   shipping: GenericAddress | null = null;
+  /** Where the order is picked up, with delivery.pickup: the shop, never the customer's home. */
+  pickup: GenericAddress | null = null;
 
   write(w: Writer): void {
     w.begin("{");
     if (this.billing !== null) { w.key("billing"); this.billing!.write(w); }
     if (this.shipping !== null) { w.key("shipping"); this.shipping!.write(w); }
+    if (this.pickup !== null) { w.key("pickup"); this.pickup!.write(w); }
     w.end("}");
   }
 }
@@ -621,7 +710,7 @@ export class GenericItem {
   properties: Array<GenericProperty> = new Array<GenericProperty>();
   /** How many were ordered. */
   quantity: i64 = 0;
-  /** The price of one before discounts. It may have more places than the currency. */
+  /** The price of one before discounts. It may have more places than the currency; it is shown where it times the quantity is the total. Negative where the line is taken back. */
   unit_price: string = "";
   /** unit_price times quantity, rounded once. */
   total: string = "";
@@ -641,6 +730,8 @@ export class GenericItem {
   digital: bool = false;
   /** The stock of this line. */
   stock: string = "";
+  /** The set that the line is a part of: "Picnic set". */
+  bundle: string = "";
 
   write(w: Writer): void {
     w.begin("{");
@@ -660,6 +751,7 @@ export class GenericItem {
     if (this.gift_card) { w.key("gift_card"); w.truth(this.gift_card); }
     if (this.digital) { w.key("digital"); w.truth(this.digital); }
     if (this.stock.length > 0) { w.key("stock"); w.text(this.stock); }
+    if (this.bundle.length > 0) { w.key("bundle"); w.text(this.bundle); }
     w.end("}");
   }
 }
@@ -668,7 +760,7 @@ export class GenericItem {
 export class GenericProperty {
   /** What was asked. */
   name: string = "";
-  /** What was answered. */
+  /** What was answered, with its line breaks. true is shown as a check mark, a list with commas, an object as names and values; false and null are left out. */
   value: string = "";
 
   write(w: Writer): void {
@@ -712,7 +804,25 @@ export class GenericTax {
   }
 }
 
-/** Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip, + tax unless taxes_included. */
+/**  */
+export class GenericAdjustment {
+  /** For the mail's own word, where there is no title. */
+  kind: string = "";
+  /** As the customer reads it; empty: the mail's own word. */
+  title: string = "";
+  /** The amount; negative where it lowers the total. */
+  amount: string = "";
+
+  write(w: Writer): void {
+    w.begin("{");
+    if (this.kind.length > 0) { w.key("kind"); w.text(this.kind); }
+    if (this.title.length > 0) { w.key("title"); w.text(this.title); }
+    w.key("amount"); w.text(this.amount);
+    w.end("}");
+  }
+}
+
+/** Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip + adjustments, + tax unless taxes_included. */
 export class GenericTotals {
   /** The items before discounts. Needed where an item has no price. */
   subtotal: string = "";
@@ -749,6 +859,16 @@ export class GenericPayment {
   last4: string = "";
   /** A method that is paid outside the shop. */
   offline: string = "";
+  /** How and where to pay, for the customer, with line breaks: the account of a bank transfer. Shown until it is paid. */
+  instructions: string = "";
+  /** What the customer should quote when paying. The order's number, if it is left out. */
+  reference: string = "";
+  /** The page where the order is paid. */
+  url: string = "";
+  /** What has been paid of a partially_paid order. */
+  deposit: string = "";
+  /** What is still to be paid of a partially_paid order. */
+  due: string = "";
 
   write(w: Writer): void {
     w.begin("{");
@@ -756,6 +876,11 @@ export class GenericPayment {
     if (this.method.length > 0) { w.key("method"); w.text(this.method); }
     if (this.last4.length > 0) { w.key("last4"); w.text(this.last4); }
     if (this.offline.length > 0) { w.key("offline"); w.text(this.offline); }
+    if (this.instructions.length > 0) { w.key("instructions"); w.text(this.instructions); }
+    if (this.reference.length > 0) { w.key("reference"); w.text(this.reference); }
+    if (this.url.length > 0) { w.key("url"); w.text(this.url); }
+    if (this.deposit.length > 0) { w.key("deposit"); w.text(this.deposit); }
+    if (this.due.length > 0) { w.key("due"); w.text(this.due); }
     w.end("}");
   }
 }
@@ -789,12 +914,18 @@ export class GenericLinks {
   tracking: string = "";
   /** Where help is. */
   support: string = "";
+  /** Where something is sent back from. */
+  returns: string = "";
+  /** The invoice. */
+  invoice: string = "";
 
   write(w: Writer): void {
     w.begin("{");
     if (this.status.length > 0) { w.key("status"); w.text(this.status); }
     if (this.tracking.length > 0) { w.key("tracking"); w.text(this.tracking); }
     if (this.support.length > 0) { w.key("support"); w.text(this.support); }
+    if (this.returns.length > 0) { w.key("returns"); w.text(this.returns); }
+    if (this.invoice.length > 0) { w.key("invoice"); w.text(this.invoice); }
     w.end("}");
   }
 }

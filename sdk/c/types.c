@@ -19,8 +19,9 @@ static const ww_field input_fields[] = {
   {"candidates", offsetof(ww_input, candidates), WW_OBJECT_LIST, 0, &ww_candidate_shape},
   {"baskets", offsetof(ww_input, baskets), WW_LIST_LIST, 0, 0},
   {"lane", offsetof(ww_input, lane), WW_OBJECT, 0, &ww_lane_shape},
+  {"format", offsetof(ww_input, format), WW_OBJECT, 0, &ww_text_format_shape},
 };
-const ww_shape ww_input_shape = {input_fields, 15, sizeof(ww_input)};
+const ww_shape ww_input_shape = {input_fields, 16, sizeof(ww_input)};
 
 static const ww_field order_fields[] = {
   {"number", offsetof(ww_order, number), WW_TEXT, 0, 0},
@@ -101,6 +102,28 @@ static const ww_field lane_fields[] = {
 };
 const ww_shape ww_lane_shape = {lane_fields, 4, sizeof(ww_lane)};
 
+static const ww_field text_format_fields[] = {
+  {"date", offsetof(ww_text_format, date), WW_TEXT, 1, 0},
+  {"weekday", offsetof(ww_text_format, weekday), WW_TEXT, 1, 0},
+  {"months", offsetof(ww_text_format, months), WW_TEXT_LIST, 1, 0},
+  {"weekdays", offsetof(ww_text_format, weekdays), WW_TEXT_LIST, 1, 0},
+  {"money", offsetof(ww_text_format, money), WW_OBJECT, 0, &ww_money_format_shape},
+};
+const ww_shape ww_text_format_shape = {text_format_fields, 5, sizeof(ww_text_format)};
+
+static const ww_field money_format_fields[] = {
+  {"currency", offsetof(ww_money_format, currency), WW_TEXT, 1, 0},
+  {"before", offsetof(ww_money_format, before), WW_TEXT, 0, 0},
+  {"after", offsetof(ww_money_format, after), WW_TEXT, 0, 0},
+  {"before_negative", offsetof(ww_money_format, before_negative), WW_TEXT, 0, 0},
+  {"after_negative", offsetof(ww_money_format, after_negative), WW_TEXT, 0, 0},
+  {"group", offsetof(ww_money_format, group), WW_TEXT, 0, 0},
+  {"point", offsetof(ww_money_format, point), WW_TEXT, 0, 0},
+  {"decimals", offsetof(ww_money_format, decimals), WW_WHOLE, 1, 0},
+  {"min_group", offsetof(ww_money_format, min_group), WW_WHOLE, 1, 0},
+};
+const ww_shape ww_money_format_shape = {money_format_fields, 9, sizeof(ww_money_format)};
+
 static const ww_field normalise_input_fields[] = {
   {"abi", offsetof(ww_normalise_input, abi), WW_WHOLE, 1, 0},
   {"hook", offsetof(ww_normalise_input, hook), WW_TEXT, 1, 0},
@@ -139,6 +162,7 @@ static const ww_field filter_output_fields[] = {
 const ww_shape ww_filter_output_shape = {filter_output_fields, 2, sizeof(ww_filter_output)};
 
 static const ww_field generic_order_fields[] = {
+  {"type", offsetof(ww_generic_order, type), WW_TEXT, 0, 0},
   {"shop", offsetof(ww_generic_order, shop), WW_TEXT, 1, 0},
   {"id", offsetof(ww_generic_order, id), WW_TEXT, 1, 0},
   {"number", offsetof(ww_generic_order, number), WW_TEXT, 0, 0},
@@ -159,14 +183,16 @@ static const ww_field generic_order_fields[] = {
   {"taxes", offsetof(ww_generic_order, taxes), WW_OBJECT_LIST, 0, &ww_generic_tax_shape},
   {"gift_cards", offsetof(ww_generic_order, gift_cards), WW_OBJECT_LIST, 0, &ww_generic_amount_shape},
   {"tip", offsetof(ww_generic_order, tip), WW_TEXT, 0, 0},
+  {"adjustments", offsetof(ww_generic_order, adjustments), WW_OBJECT_LIST, 0, &ww_generic_adjustment_shape},
   {"totals", offsetof(ww_generic_order, totals), WW_OBJECT, 0, &ww_generic_totals_shape},
   {"payment", offsetof(ww_generic_order, payment), WW_OBJECT, 1, &ww_generic_payment_shape},
   {"stock", offsetof(ww_generic_order, stock), WW_TEXT, 0, 0},
   {"delivery", offsetof(ww_generic_order, delivery), WW_OBJECT, 0, &ww_generic_delivery_shape},
   {"links", offsetof(ww_generic_order, links), WW_OBJECT, 0, &ww_generic_links_shape},
   {"note", offsetof(ww_generic_order, note), WW_TEXT, 0, 0},
+  {"purchase_order", offsetof(ww_generic_order, purchase_order), WW_TEXT, 0, 0},
 };
-const ww_shape ww_generic_order_shape = {generic_order_fields, 26, sizeof(ww_generic_order)};
+const ww_shape ww_generic_order_shape = {generic_order_fields, 29, sizeof(ww_generic_order)};
 
 static const ww_field generic_customer_fields[] = {
   {"id", offsetof(ww_generic_customer, id), WW_TEXT, 0, 0},
@@ -181,8 +207,9 @@ const ww_shape ww_generic_customer_shape = {generic_customer_fields, 6, sizeof(w
 static const ww_field generic_addresses_fields[] = {
   {"billing", offsetof(ww_generic_addresses, billing), WW_OBJECT, 0, &ww_generic_address_shape},
   {"shipping", offsetof(ww_generic_addresses, shipping), WW_OBJECT, 0, &ww_generic_address_shape},
+  {"pickup", offsetof(ww_generic_addresses, pickup), WW_OBJECT, 0, &ww_generic_address_shape},
 };
-const ww_shape ww_generic_addresses_shape = {generic_addresses_fields, 2, sizeof(ww_generic_addresses)};
+const ww_shape ww_generic_addresses_shape = {generic_addresses_fields, 3, sizeof(ww_generic_addresses)};
 
 static const ww_field generic_address_fields[] = {
   {"name", offsetof(ww_generic_address, name), WW_TEXT, 0, 0},
@@ -213,8 +240,9 @@ static const ww_field generic_item_fields[] = {
   {"gift_card", offsetof(ww_generic_item, gift_card), WW_TRUTH, 0, 0},
   {"digital", offsetof(ww_generic_item, digital), WW_TRUTH, 0, 0},
   {"stock", offsetof(ww_generic_item, stock), WW_TEXT, 0, 0},
+  {"bundle", offsetof(ww_generic_item, bundle), WW_TEXT, 0, 0},
 };
-const ww_shape ww_generic_item_shape = {generic_item_fields, 16, sizeof(ww_generic_item)};
+const ww_shape ww_generic_item_shape = {generic_item_fields, 17, sizeof(ww_generic_item)};
 
 static const ww_field generic_property_fields[] = {
   {"name", offsetof(ww_generic_property, name), WW_TEXT, 1, 0},
@@ -235,6 +263,13 @@ static const ww_field generic_tax_fields[] = {
 };
 const ww_shape ww_generic_tax_shape = {generic_tax_fields, 3, sizeof(ww_generic_tax)};
 
+static const ww_field generic_adjustment_fields[] = {
+  {"kind", offsetof(ww_generic_adjustment, kind), WW_TEXT, 0, 0},
+  {"title", offsetof(ww_generic_adjustment, title), WW_TEXT, 0, 0},
+  {"amount", offsetof(ww_generic_adjustment, amount), WW_TEXT, 1, 0},
+};
+const ww_shape ww_generic_adjustment_shape = {generic_adjustment_fields, 3, sizeof(ww_generic_adjustment)};
+
 static const ww_field generic_totals_fields[] = {
   {"subtotal", offsetof(ww_generic_totals, subtotal), WW_TEXT, 0, 0},
   {"discount", offsetof(ww_generic_totals, discount), WW_TEXT, 0, 0},
@@ -250,8 +285,13 @@ static const ww_field generic_payment_fields[] = {
   {"method", offsetof(ww_generic_payment, method), WW_TEXT, 0, 0},
   {"last4", offsetof(ww_generic_payment, last4), WW_TEXT, 0, 0},
   {"offline", offsetof(ww_generic_payment, offline), WW_TEXT, 0, 0},
+  {"instructions", offsetof(ww_generic_payment, instructions), WW_TEXT, 0, 0},
+  {"reference", offsetof(ww_generic_payment, reference), WW_TEXT, 0, 0},
+  {"url", offsetof(ww_generic_payment, url), WW_TEXT, 0, 0},
+  {"deposit", offsetof(ww_generic_payment, deposit), WW_TEXT, 0, 0},
+  {"due", offsetof(ww_generic_payment, due), WW_TEXT, 0, 0},
 };
-const ww_shape ww_generic_payment_shape = {generic_payment_fields, 4, sizeof(ww_generic_payment)};
+const ww_shape ww_generic_payment_shape = {generic_payment_fields, 9, sizeof(ww_generic_payment)};
 
 static const ww_field generic_delivery_fields[] = {
   {"from", offsetof(ww_generic_delivery, from), WW_TEXT, 0, 0},
@@ -265,5 +305,7 @@ static const ww_field generic_links_fields[] = {
   {"status", offsetof(ww_generic_links, status), WW_TEXT, 0, 0},
   {"tracking", offsetof(ww_generic_links, tracking), WW_TEXT, 0, 0},
   {"support", offsetof(ww_generic_links, support), WW_TEXT, 0, 0},
+  {"returns", offsetof(ww_generic_links, returns), WW_TEXT, 0, 0},
+  {"invoice", offsetof(ww_generic_links, invoice), WW_TEXT, 0, 0},
 };
-const ww_shape ww_generic_links_shape = {generic_links_fields, 3, sizeof(ww_generic_links)};
+const ww_shape ww_generic_links_shape = {generic_links_fields, 5, sizeof(ww_generic_links)};

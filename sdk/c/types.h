@@ -15,6 +15,8 @@ typedef struct ww_shipping ww_shipping;
 typedef struct ww_delivery ww_delivery;
 typedef struct ww_candidate ww_candidate;
 typedef struct ww_lane ww_lane;
+typedef struct ww_text_format ww_text_format;
+typedef struct ww_money_format ww_money_format;
 typedef struct ww_normalise_input ww_normalise_input;
 typedef struct ww_personalise_output ww_personalise_output;
 typedef struct ww_recommend_output ww_recommend_output;
@@ -28,6 +30,7 @@ typedef struct ww_generic_item ww_generic_item;
 typedef struct ww_generic_property ww_generic_property;
 typedef struct ww_generic_amount ww_generic_amount;
 typedef struct ww_generic_tax ww_generic_tax;
+typedef struct ww_generic_adjustment ww_generic_adjustment;
 typedef struct ww_generic_totals ww_generic_totals;
 typedef struct ww_generic_payment ww_generic_payment;
 typedef struct ww_generic_delivery ww_generic_delivery;
@@ -44,7 +47,7 @@ struct ww_input {
   ww_str at;
   /* The language of the confirmation (BCP 47): "de", "pt-BR". */
   ww_str locale;
-  /* The order's currency (ISO 4217): "EUR". */
+  /* The order's currency (ISO 4217, or a digital one's): "EUR". */
   ww_str currency;
   /* The shop's name in the configuration. */
   ww_str shop;
@@ -68,6 +71,8 @@ struct ww_input {
   ww_lists baskets;
   /* The carrier's way to the recipient's country. Needs lane. */
   ww_lane *lane;
+  /* How the confirmation's language writes dates and money: for the SDK's functions. Needs format. */
+  ww_text_format *format;
 };
 extern const ww_shape ww_input_shape;
 
@@ -90,7 +95,7 @@ extern const ww_shape ww_order_shape;
 struct ww_money {
   /* A decimal in the currency's unit, with a point: "12.00" are twelve euros. */
   ww_str amount;
-  /* The currency (ISO 4217): "EUR". */
+  /* The currency (ISO 4217, or a digital one's): "EUR". */
   ww_str currency;
 };
 extern const ww_shape ww_money_shape;
@@ -203,6 +208,44 @@ struct ww_lane {
 };
 extern const ww_shape ww_lane_shape;
 
+/* How a language writes dates and money (CLDR). */
+struct ww_text_format {
+  /* A day: "{month} {day}, {year}". */
+  ww_str date;
+  /* A day with its weekday: "{weekday}, {month} {day}, {year}". */
+  ww_str weekday;
+  /* What stands for {month}, from January. */
+  ww_strs months;
+  /* What stands for {weekday}, from Sunday. */
+  ww_strs weekdays;
+  /* An amount in the order's currency. */
+  ww_money_format *money;
+};
+extern const ww_shape ww_text_format_shape;
+
+/* How a language writes amounts in one currency. */
+struct ww_money_format {
+  /* The currency. */
+  ww_str currency;
+  /* What stands before the figures. */
+  ww_str before;
+  /* What stands behind them. */
+  ww_str after;
+  /* What stands before the figures of a negative amount, its sign included. */
+  ww_str before_negative;
+  /* What stands behind them. */
+  ww_str after_negative;
+  /* What stands between groups of three figures. */
+  ww_str group;
+  /* What stands before the decimals. */
+  ww_str point;
+  /* How many decimals are shown at least. */
+  ww_int decimals;
+  /* How many figures the first group needs for there to be groups: 1 or 2. */
+  ww_int min_group;
+};
+extern const ww_shape ww_money_format_shape;
+
 /* An event of a shop that Waxwing does not know. */
 struct ww_normalise_input {
   /* The version of the calling convention: 1. */
@@ -263,10 +306,16 @@ struct ww_filter_output {
 };
 extern const ww_shape ww_filter_output_shape;
 
-/* A completed order. Amounts are decimal strings in the order's currency (numbers are tolerated)
-   and never negative. Totals that are left out are computed from the lines; totals that are given
-   must agree with them. null is the same as leaving a field out. Unknown keys are refused. */
+/* A completed order. Amounts are decimal strings in the order's currency (numbers are tolerated);
+   negative ones are allowed where something is taken back or off: lines, fees, taxes, adjustments.
+   Totals that are left out are computed from the lines; totals that are given must agree with them.
+   null is the same as leaving a field out, and so are PHP's [] for an object without members and {}
+   for a list without entries; a list that PHP writes as {"0": ..., "2": ...} is read too. Unknown
+   keys are refused, and keys that are given twice. */
 struct ww_generic_order {
+  /* What it is. Whatever is not an order of its own ("part": of an order that is confirmed itself)
+     is ignored, with the reason in the trail. */
+  ww_str type;
   /* The name of the shop in the configuration. The same shop and id by webhook is the same
      confirmation. */
   ww_str shop;
@@ -278,7 +327,8 @@ struct ww_generic_order {
   bool test;
   /* The customer's language (BCP 47): "en", "pt-BR". */
   ww_str locale;
-  /* The currency of every amount (ISO 4217). */
+  /* The currency of every amount: ISO 4217's code, or another (BTC, USDT), which is then shown as
+     it is. */
   ww_str currency;
   /* What the merchant books in, where it differs. */
   ww_str shop_currency;
@@ -300,7 +350,7 @@ struct ww_generic_order {
   struct { ww_generic_amount *at; size_t len; } discounts;
   /* What the shipping costs, before discounts. */
   struct { ww_generic_amount *at; size_t len; } shipping;
-  /* Other charges. */
+  /* Other charges; negative for deductions. */
   struct { ww_generic_amount *at; size_t len; } fees;
   /* The taxes, also where prices include them. */
   struct { ww_generic_tax *at; size_t len; } taxes;
@@ -308,8 +358,11 @@ struct ww_generic_order {
   struct { ww_generic_amount *at; size_t len; } gift_cards;
   /* A tip. */
   ww_str tip;
-  /* Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip, + tax
-     unless taxes_included. */
+  /* What else lies between the lines and the total, with its sign: store credit, rounding, a
+     surcharge. */
+  struct { ww_generic_adjustment *at; size_t len; } adjustments;
+  /* Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip +
+     adjustments, + tax unless taxes_included. */
   ww_generic_totals *totals;
   /* How the order is paid. The confirmation waits until the payment is verified: authorized, paid
      or (partially) refunded, or an offline method that the tenant counts as such. */
@@ -320,8 +373,10 @@ struct ww_generic_order {
   ww_generic_delivery *delivery;
   /* The shop's own pages for this order. */
   ww_generic_links *links;
-  /* The customer's own words. */
+  /* The customer's own words; line breaks are kept. */
   ww_str note;
+  /* The buyer's own number for the order. */
+  ww_str purchase_order;
 };
 extern const ww_shape ww_generic_order_shape;
 
@@ -346,8 +401,10 @@ extern const ww_shape ww_generic_customer_shape;
 struct ww_generic_addresses {
   /* The billing address. */
   ww_generic_address *billing;
-  /* The shipping address. */
+  /* The shipping address. Not shown where the order is picked up. */
   ww_generic_address *shipping;
+  /* Where the order is picked up, with delivery.pickup: the shop, never the customer's home. */
+  ww_generic_address *pickup;
 };
 extern const ww_shape ww_generic_addresses_shape;
 
@@ -388,7 +445,8 @@ struct ww_generic_item {
   struct { ww_generic_property *at; size_t len; } properties;
   /* How many were ordered. */
   ww_int quantity;
-  /* The price of one before discounts. It may have more places than the currency. */
+  /* The price of one before discounts. It may have more places than the currency; it is shown where
+     it times the quantity is the total. Negative where the line is taken back. */
   ww_str unit_price;
   /* unit_price times quantity, rounded once. */
   ww_str total;
@@ -406,6 +464,8 @@ struct ww_generic_item {
   bool digital;
   /* The stock of this line. */
   ww_str stock;
+  /* The set that the line is a part of: "Picnic set". */
+  ww_str bundle;
 };
 extern const ww_shape ww_generic_item_shape;
 
@@ -413,7 +473,8 @@ extern const ww_shape ww_generic_item_shape;
 struct ww_generic_property {
   /* What was asked. */
   ww_str name;
-  /* What was answered. */
+  /* What was answered, with its line breaks. true is shown as a check mark, a list with commas, an
+     object as names and values; false and null are left out. */
   ww_str value;
 };
 extern const ww_shape ww_generic_property_shape;
@@ -438,8 +499,19 @@ struct ww_generic_tax {
 };
 extern const ww_shape ww_generic_tax_shape;
 
-/* Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip, + tax
-   unless taxes_included. */
+/* */
+struct ww_generic_adjustment {
+  /* For the mail's own word, where there is no title. */
+  ww_str kind;
+  /* As the customer reads it; empty: the mail's own word. */
+  ww_str title;
+  /* The amount; negative where it lowers the total. */
+  ww_str amount;
+};
+extern const ww_shape ww_generic_adjustment_shape;
+
+/* Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip +
+   adjustments, + tax unless taxes_included. */
 struct ww_generic_totals {
   /* The items before discounts. Needed where an item has no price. */
   ww_str subtotal;
@@ -467,6 +539,17 @@ struct ww_generic_payment {
   ww_str last4;
   /* A method that is paid outside the shop. */
   ww_str offline;
+  /* How and where to pay, for the customer, with line breaks: the account of a bank transfer. Shown
+     until it is paid. */
+  ww_str instructions;
+  /* What the customer should quote when paying. The order's number, if it is left out. */
+  ww_str reference;
+  /* The page where the order is paid. */
+  ww_str url;
+  /* What has been paid of a partially_paid order. */
+  ww_str deposit;
+  /* What is still to be paid of a partially_paid order. */
+  ww_str due;
 };
 extern const ww_shape ww_generic_payment_shape;
 
@@ -491,6 +574,10 @@ struct ww_generic_links {
   ww_str tracking;
   /* Where help is. */
   ww_str support;
+  /* Where something is sent back from. */
+  ww_str returns;
+  /* The invoice. */
+  ww_str invoice;
 };
 extern const ww_shape ww_generic_links_shape;
 

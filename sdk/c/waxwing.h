@@ -21,6 +21,15 @@ void ww_info(ww_str text);
 void ww_warn(ww_str text);
 void ww_error(ww_str text);
 
+/* Write a day ("2026-11-28", or a time of RFC 3339) as the confirmation's language
+   does: "November 28, 2026", and with its weekday. f is in->format; where it is NULL,
+   or day is none, day comes back as it is. */
+ww_str ww_format_date(const ww_text_format *f, ww_str day);
+ww_str ww_format_weekday(const ww_text_format *f, ww_str day);
+/* Writes an amount as the confirmation's language does: "12,50 €". Where f is
+   NULL, or the amount is of another currency than the order, it is amount and code. */
+ww_str ww_format_money(const ww_text_format *f, const ww_money *m);
+
 /* Ends the call as failed; the confirmation goes out without it. */
 _Noreturn void ww_fail(ww_str text);
 

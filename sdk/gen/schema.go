@@ -97,6 +97,7 @@ type words struct {
 
 // model is all that is generated.
 type model struct {
+	dir     string // the folder sdk
 	records []record
 	words   []words
 }
@@ -111,7 +112,7 @@ type reader struct {
 }
 
 func load(dir string) (*model, error) {
-	m := new(model)
+	m := &model{dir: dir}
 	for _, f := range []struct{ file, prefix string }{
 		{"schema/input.json", ""},
 		{"schema/normalise.input.json", ""},
@@ -177,6 +178,8 @@ func (r *reader) typ(name string, s *schema) typ {
 		panic("no definition of " + ref)
 	}
 	switch t := s.types(); {
+	case slices.Contains(t, "string"): // a text will do, whatever else is read
+		return typ{kind: text}
 	case slices.Contains(t, "object") && len(s.Properties) > 0:
 		n := s.Title
 		if n == "" {
@@ -196,7 +199,7 @@ func (r *reader) typ(name string, s *schema) typ {
 		return typ{kind: list, elem: &e}
 	case slices.Contains(t, "boolean"):
 		return typ{kind: truth}
-	case slices.Contains(t, "string") || len(t) == 0: // an enumeration, or an amount, which may be written as a text
+	case len(t) == 0: // an enumeration, or an amount, which may be written as a text
 		return typ{kind: text}
 	case slices.Contains(t, "integer"):
 		return typ{kind: whole}

@@ -34,6 +34,14 @@ export type Normalise = (input: NormaliseInput) => Answer<GenericOrder>;
 declare global {
   /** Writes to the plugin's log: at most 4 KiB a call. Name no customers. */
   var console: Record<"debug" | "log" | "info" | "warn" | "error", (...what: unknown[]) => void>;
+  /** Writes a day ("2026-11-28", or a time of RFC 3339) as the confirmation's language does: "November 28, 2026".
+   * Give it input.format; where that is missing, or the day is none, the day comes back as it is. */
+  function formatDate(format: TextFormat | undefined, day: string): string;
+  /** formatDate with the weekday: "Sat, November 28, 2026". */
+  function formatWeekday(format: TextFormat | undefined, day: string): string;
+  /** Writes an amount as the confirmation's language does: "12,50 €". Without input.format, or in another currency than
+   * the order's, it is amount and code: "12.50 USD". */
+  function formatMoney(format: TextFormat | undefined, money: Money): string;
 }
 `)
 	return []byte(b.String()), nil

@@ -13,7 +13,7 @@ type Input struct {
 	At string `json:"at"`
 	// The language of the confirmation (BCP 47): "de", "pt-BR".
 	Locale string `json:"locale,omitempty"`
-	// The order's currency (ISO 4217): "EUR".
+	// The order's currency (ISO 4217, or a digital one's): "EUR".
 	Currency string `json:"currency,omitempty"`
 	// The shop's name in the configuration.
 	Shop string `json:"shop"`
@@ -37,6 +37,8 @@ type Input struct {
 	Baskets [][]string `json:"baskets,omitempty"`
 	// The carrier's way to the recipient's country. Needs lane.
 	Lane *Lane `json:"lane,omitempty"`
+	// How the confirmation's language writes dates and money: for the SDK's functions. Needs format.
+	Format *TextFormat `json:"format,omitempty"`
 }
 
 // Order: the order itself.
@@ -57,7 +59,7 @@ type Order struct {
 type Money struct {
 	// A decimal in the currency's unit, with a point: "12.00" are twelve euros.
 	Amount string `json:"amount"`
-	// The currency (ISO 4217): "EUR".
+	// The currency (ISO 4217, or a digital one's): "EUR".
 	Currency string `json:"currency"`
 }
 
@@ -162,6 +164,42 @@ type Lane struct {
 	DelaysH []float64 `json:"delays_h,omitempty"`
 }
 
+// TextFormat: how a language writes dates and money (CLDR).
+type TextFormat struct {
+	// A day: "{month} {day}, {year}".
+	Date string `json:"date"`
+	// A day with its weekday: "{weekday}, {month} {day}, {year}".
+	Weekday string `json:"weekday"`
+	// What stands for {month}, from January.
+	Months []string `json:"months"`
+	// What stands for {weekday}, from Sunday.
+	Weekdays []string `json:"weekdays"`
+	// An amount in the order's currency.
+	Money *MoneyFormat `json:"money,omitempty"`
+}
+
+// MoneyFormat: how a language writes amounts in one currency.
+type MoneyFormat struct {
+	// The currency.
+	Currency string `json:"currency"`
+	// What stands before the figures.
+	Before string `json:"before,omitempty"`
+	// What stands behind them.
+	After string `json:"after,omitempty"`
+	// What stands before the figures of a negative amount, its sign included.
+	BeforeNegative string `json:"before_negative,omitempty"`
+	// What stands behind them.
+	AfterNegative string `json:"after_negative,omitempty"`
+	// What stands between groups of three figures.
+	Group string `json:"group,omitempty"`
+	// What stands before the decimals.
+	Point string `json:"point,omitempty"`
+	// How many decimals are shown at least.
+	Decimals int64 `json:"decimals"`
+	// How many figures the first group needs for there to be groups: 1 or 2.
+	MinGroup int64 `json:"min_group"`
+}
+
 // NormaliseInput: an event of a shop that Waxwing does not know.
 type NormaliseInput struct {
 	// The version of the calling convention: 1.
@@ -219,10 +257,15 @@ type FilterOutput struct {
 }
 
 // GenericOrder: a completed order. Amounts are decimal strings in the order's currency (numbers are
-// tolerated) and never negative. Totals that are left out are computed from the lines; totals that
-// are given must agree with them. null is the same as leaving a field out. Unknown keys are
-// refused.
+// tolerated); negative ones are allowed where something is taken back or off: lines, fees, taxes,
+// adjustments. Totals that are left out are computed from the lines; totals that are given must
+// agree with them. null is the same as leaving a field out, and so are PHP's [] for an object
+// without members and {} for a list without entries; a list that PHP writes as {"0": ..., "2": ...}
+// is read too. Unknown keys are refused, and keys that are given twice.
 type GenericOrder struct {
+	// What it is. Whatever is not an order of its own ("part": of an order that is confirmed itself)
+	// is ignored, with the reason in the trail.
+	Type string `json:"type,omitempty"`
 	// The name of the shop in the configuration. The same shop and id by webhook is the same
 	// confirmation.
 	Shop string `json:"shop"`
@@ -234,7 +277,8 @@ type GenericOrder struct {
 	Test bool `json:"test,omitempty"`
 	// The customer's language (BCP 47): "en", "pt-BR".
 	Locale string `json:"locale,omitempty"`
-	// The currency of every amount (ISO 4217).
+	// The currency of every amount: ISO 4217's code, or another (BTC, USDT), which is then shown as it
+	// is.
 	Currency string `json:"currency"`
 	// What the merchant books in, where it differs.
 	ShopCurrency string `json:"shop_currency,omitempty"`
@@ -256,7 +300,7 @@ type GenericOrder struct {
 	Discounts []GenericAmount `json:"discounts,omitempty"`
 	// What the shipping costs, before discounts.
 	Shipping []GenericAmount `json:"shipping,omitempty"`
-	// Other charges.
+	// Other charges; negative for deductions.
 	Fees []GenericAmount `json:"fees,omitempty"`
 	// The taxes, also where prices include them.
 	Taxes []GenericTax `json:"taxes,omitempty"`
@@ -264,8 +308,11 @@ type GenericOrder struct {
 	GiftCards []GenericAmount `json:"gift_cards,omitempty"`
 	// A tip.
 	Tip string `json:"tip,omitempty"`
-	// Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip, + tax
-	// unless taxes_included.
+	// What else lies between the lines and the total, with its sign: store credit, rounding, a
+	// surcharge.
+	Adjustments []GenericAdjustment `json:"adjustments,omitempty"`
+	// Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip +
+	// adjustments, + tax unless taxes_included.
 	Totals *GenericTotals `json:"totals,omitempty"`
 	// How the order is paid. The confirmation waits until the payment is verified: authorized, paid or
 	// (partially) refunded, or an offline method that the tenant counts as such.
@@ -276,8 +323,10 @@ type GenericOrder struct {
 	Delivery *GenericDelivery `json:"delivery,omitempty"`
 	// The shop's own pages for this order.
 	Links *GenericLinks `json:"links,omitempty"`
-	// The customer's own words.
+	// The customer's own words; line breaks are kept.
 	Note string `json:"note,omitempty"`
+	// The buyer's own number for the order.
+	PurchaseOrder string `json:"purchase_order,omitempty"`
 }
 
 // GenericCustomer: who ordered. A guest may have no more than an e-mail address.
@@ -300,8 +349,10 @@ type GenericCustomer struct {
 type GenericAddresses struct {
 	// The billing address.
 	Billing *GenericAddress `json:"billing,omitempty"`
-	// The shipping address.
+	// The shipping address. Not shown where the order is picked up.
 	Shipping *GenericAddress `json:"shipping,omitempty"`
+	// Where the order is picked up, with delivery.pickup: the shop, never the customer's home.
+	Pickup *GenericAddress `json:"pickup,omitempty"`
 }
 
 // GenericAddress:
@@ -340,7 +391,8 @@ type GenericItem struct {
 	Properties []GenericProperty `json:"properties,omitempty"`
 	// How many were ordered.
 	Quantity int64 `json:"quantity"`
-	// The price of one before discounts. It may have more places than the currency.
+	// The price of one before discounts. It may have more places than the currency; it is shown where
+	// it times the quantity is the total. Negative where the line is taken back.
 	UnitPrice string `json:"unit_price,omitempty"`
 	// unit_price times quantity, rounded once.
 	Total string `json:"total,omitempty"`
@@ -358,13 +410,16 @@ type GenericItem struct {
 	Digital bool `json:"digital,omitempty"`
 	// The stock of this line.
 	Stock string `json:"stock,omitempty"`
+	// The set that the line is a part of: "Picnic set".
+	Bundle string `json:"bundle,omitempty"`
 }
 
 // GenericProperty:
 type GenericProperty struct {
 	// What was asked.
 	Name string `json:"name"`
-	// What was answered.
+	// What was answered, with its line breaks. true is shown as a check mark, a list with commas, an
+	// object as names and values; false and null are left out.
 	Value string `json:"value,omitempty"`
 }
 
@@ -386,8 +441,18 @@ type GenericTax struct {
 	Rate string `json:"rate,omitempty"`
 }
 
+// GenericAdjustment:
+type GenericAdjustment struct {
+	// For the mail's own word, where there is no title.
+	Kind string `json:"kind,omitempty"`
+	// As the customer reads it; empty: the mail's own word.
+	Title string `json:"title,omitempty"`
+	// The amount; negative where it lowers the total.
+	Amount string `json:"amount"`
+}
+
 // GenericTotals: totals as the customer saw them. total = subtotal - discount + shipping + fees +
-// tip, + tax unless taxes_included.
+// tip + adjustments, + tax unless taxes_included.
 type GenericTotals struct {
 	// The items before discounts. Needed where an item has no price.
 	Subtotal string `json:"subtotal,omitempty"`
@@ -414,6 +479,17 @@ type GenericPayment struct {
 	Last4 string `json:"last4,omitempty"`
 	// A method that is paid outside the shop.
 	Offline string `json:"offline,omitempty"`
+	// How and where to pay, for the customer, with line breaks: the account of a bank transfer. Shown
+	// until it is paid.
+	Instructions string `json:"instructions,omitempty"`
+	// What the customer should quote when paying. The order's number, if it is left out.
+	Reference string `json:"reference,omitempty"`
+	// The page where the order is paid.
+	URL string `json:"url,omitempty"`
+	// What has been paid of a partially_paid order.
+	Deposit string `json:"deposit,omitempty"`
+	// What is still to be paid of a partially_paid order.
+	Due string `json:"due,omitempty"`
 }
 
 // GenericDelivery: when the parcel is expected.
@@ -436,6 +512,10 @@ type GenericLinks struct {
 	Tracking string `json:"tracking,omitempty"`
 	// Where help is.
 	Support string `json:"support,omitempty"`
+	// Where something is sent back from.
+	Returns string `json:"returns,omitempty"`
+	// The invoice.
+	Invoice string `json:"invoice,omitempty"`
 }
 
 // Why: weather, volume (too many parcels), customs, carrier (its own trouble), stock (the goods are

@@ -7,6 +7,7 @@ import { createContext, Script } from "node:vm";
 
 const [file, ...fixtures] = process.argv.slice(2);
 const script = new Script(readFileSync(file, "utf8"), { filename: file });
+const format = new Script(readFileSync(new URL("format.js", import.meta.url), "utf8"), { filename: "format.js" });
 
 for (const name of fixtures) {
   const { hook, input } = JSON.parse(readFileSync(name, "utf8"));
@@ -33,6 +34,7 @@ function call(hook, input) {
     delete globalThis.Intl;
     delete globalThis.WebAssembly;
   }`).runInContext(context);
+  format.runInContext(context);
   script.runInContext(context, { timeout: 2000 });
   context.text = JSON.stringify(input);
   return new Script(`JSON.stringify(${hook}(JSON.parse(text)) ?? {})`).runInContext(context, { timeout: 2000 });

@@ -10,7 +10,7 @@ export interface Input {
   at: string;
   /** The language of the confirmation (BCP 47): "de", "pt-BR". */
   locale?: string;
-  /** The order's currency (ISO 4217): "EUR". */
+  /** The order's currency (ISO 4217, or a digital one's): "EUR". */
   currency?: string;
   /** The shop's name in the configuration. */
   shop: string;
@@ -32,6 +32,8 @@ export interface Input {
   baskets?: string[][];
   /** The carrier's way to the recipient's country. Needs lane. */
   lane?: Lane;
+  /** How the confirmation's language writes dates and money: for the SDK's functions. Needs format. */
+  format?: TextFormat;
 }
 
 /** The order itself. */
@@ -52,7 +54,7 @@ export interface Order {
 export interface Money {
   /** A decimal in the currency's unit, with a point: "12.00" are twelve euros. */
   amount: string;
-  /** The currency (ISO 4217): "EUR". */
+  /** The currency (ISO 4217, or a digital one's): "EUR". */
   currency: string;
 }
 
@@ -156,6 +158,42 @@ export interface Lane {
   delays_h?: number[];
 }
 
+/** How a language writes dates and money (CLDR). */
+export interface TextFormat {
+  /** A day: "{month} {day}, {year}". */
+  date: string;
+  /** A day with its weekday: "{weekday}, {month} {day}, {year}". */
+  weekday: string;
+  /** What stands for {month}, from January. */
+  months: string[];
+  /** What stands for {weekday}, from Sunday. */
+  weekdays: string[];
+  /** An amount in the order's currency. */
+  money?: MoneyFormat;
+}
+
+/** How a language writes amounts in one currency. */
+export interface MoneyFormat {
+  /** The currency. */
+  currency: string;
+  /** What stands before the figures. */
+  before?: string;
+  /** What stands behind them. */
+  after?: string;
+  /** What stands before the figures of a negative amount, its sign included. */
+  before_negative?: string;
+  /** What stands behind them. */
+  after_negative?: string;
+  /** What stands between groups of three figures. */
+  group?: string;
+  /** What stands before the decimals. */
+  point?: string;
+  /** How many decimals are shown at least. */
+  decimals: number;
+  /** How many figures the first group needs for there to be groups: 1 or 2. */
+  min_group: number;
+}
+
 /** An event of a shop that Waxwing does not know. */
 export interface NormaliseInput {
   /** The version of the calling convention: 1. */
@@ -210,8 +248,10 @@ export interface FilterOutput {
   reason: string;
 }
 
-/** A completed order. Amounts are decimal strings in the order's currency (numbers are tolerated) and never negative. Totals that are left out are computed from the lines; totals that are given must agree with them. null is the same as leaving a field out. Unknown keys are refused. */
+/** A completed order. Amounts are decimal strings in the order's currency (numbers are tolerated); negative ones are allowed where something is taken back or off: lines, fees, taxes, adjustments. Totals that are left out are computed from the lines; totals that are given must agree with them. null is the same as leaving a field out, and so are PHP's [] for an object without members and {} for a list without entries; a list that PHP writes as {"0": ..., "2": ...} is read too. Unknown keys are refused, and keys that are given twice. */
 export interface GenericOrder {
+  /** What it is. Whatever is not an order of its own ("part": of an order that is confirmed itself) is ignored, with the reason in the trail. */
+  type?: string;
   /** The name of the shop in the configuration. The same shop and id by webhook is the same confirmation. */
   shop: string;
   /** The shop's own id of the order, unique in the shop. */
@@ -222,7 +262,7 @@ export interface GenericOrder {
   test?: boolean;
   /** The customer's language (BCP 47): "en", "pt-BR". */
   locale?: string;
-  /** The currency of every amount (ISO 4217). */
+  /** The currency of every amount: ISO 4217's code, or another (BTC, USDT), which is then shown as it is. */
   currency: string;
   /** What the merchant books in, where it differs. */
   shop_currency?: string;
@@ -244,7 +284,7 @@ export interface GenericOrder {
   discounts?: GenericAmount[];
   /** What the shipping costs, before discounts. */
   shipping?: GenericAmount[];
-  /** Other charges. */
+  /** Other charges; negative for deductions. */
   fees?: GenericAmount[];
   /** The taxes, also where prices include them. */
   taxes?: GenericTax[];
@@ -252,7 +292,9 @@ export interface GenericOrder {
   gift_cards?: GenericAmount[];
   /** A tip. */
   tip?: string;
-  /** Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip, + tax unless taxes_included. */
+  /** What else lies between the lines and the total, with its sign: store credit, rounding, a surcharge. */
+  adjustments?: GenericAdjustment[];
+  /** Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip + adjustments, + tax unless taxes_included. */
   totals?: GenericTotals;
   /** How the order is paid. The confirmation waits until the payment is verified: authorized, paid or (partially) refunded, or an offline method that the tenant counts as such. */
   payment: GenericPayment;
@@ -262,8 +304,10 @@ export interface GenericOrder {
   delivery?: GenericDelivery;
   /** The shop's own pages for this order. */
   links?: GenericLinks;
-  /** The customer's own words. */
+  /** The customer's own words; line breaks are kept. */
   note?: string;
+  /** The buyer's own number for the order. */
+  purchase_order?: string;
 }
 
 /** Who ordered. A guest may have no more than an e-mail address. */
@@ -286,8 +330,10 @@ export interface GenericCustomer {
 export interface GenericAddresses {
   /** The billing address. */
   billing?: GenericAddress;
-  /** The shipping address. */
+  /** The shipping address. Not shown where the order is picked up. */
   shipping?: GenericAddress;
+  /** Where the order is picked up, with delivery.pickup: the shop, never the customer's home. */
+  pickup?: GenericAddress;
 }
 
 /**  */
@@ -326,7 +372,7 @@ export interface GenericItem {
   properties?: GenericProperty[];
   /** How many were ordered. */
   quantity: number;
-  /** The price of one before discounts. It may have more places than the currency. */
+  /** The price of one before discounts. It may have more places than the currency; it is shown where it times the quantity is the total. Negative where the line is taken back. */
   unit_price?: string;
   /** unit_price times quantity, rounded once. */
   total?: string;
@@ -344,13 +390,15 @@ export interface GenericItem {
   digital?: boolean;
   /** The stock of this line. */
   stock?: string;
+  /** The set that the line is a part of: "Picnic set". */
+  bundle?: string;
 }
 
 /**  */
 export interface GenericProperty {
   /** What was asked. */
   name: string;
-  /** What was answered. */
+  /** What was answered, with its line breaks. true is shown as a check mark, a list with commas, an object as names and values; false and null are left out. */
   value?: string;
 }
 
@@ -372,7 +420,17 @@ export interface GenericTax {
   rate?: string;
 }
 
-/** Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip, + tax unless taxes_included. */
+/**  */
+export interface GenericAdjustment {
+  /** For the mail's own word, where there is no title. */
+  kind?: string;
+  /** As the customer reads it; empty: the mail's own word. */
+  title?: string;
+  /** The amount; negative where it lowers the total. */
+  amount: string;
+}
+
+/** Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip + adjustments, + tax unless taxes_included. */
 export interface GenericTotals {
   /** The items before discounts. Needed where an item has no price. */
   subtotal?: string;
@@ -398,6 +456,16 @@ export interface GenericPayment {
   last4?: string;
   /** A method that is paid outside the shop. */
   offline?: string;
+  /** How and where to pay, for the customer, with line breaks: the account of a bank transfer. Shown until it is paid. */
+  instructions?: string;
+  /** What the customer should quote when paying. The order's number, if it is left out. */
+  reference?: string;
+  /** The page where the order is paid. */
+  url?: string;
+  /** What has been paid of a partially_paid order. */
+  deposit?: string;
+  /** What is still to be paid of a partially_paid order. */
+  due?: string;
 }
 
 /** When the parcel is expected. */
@@ -420,6 +488,10 @@ export interface GenericLinks {
   tracking?: string;
   /** Where help is. */
   support?: string;
+  /** Where something is sent back from. */
+  returns?: string;
+  /** The invoice. */
+  invoice?: string;
 }
 
 /** An answer; an empty object, null or undefined: nothing to say. */
@@ -434,4 +506,12 @@ export type Normalise = (input: NormaliseInput) => Answer<GenericOrder>;
 declare global {
   /** Writes to the plugin's log: at most 4 KiB a call. Name no customers. */
   var console: Record<"debug" | "log" | "info" | "warn" | "error", (...what: unknown[]) => void>;
+  /** Writes a day ("2026-11-28", or a time of RFC 3339) as the confirmation's language does: "November 28, 2026".
+   * Give it input.format; where that is missing, or the day is none, the day comes back as it is. */
+  function formatDate(format: TextFormat | undefined, day: string): string;
+  /** formatDate with the weekday: "Sat, November 28, 2026". */
+  function formatWeekday(format: TextFormat | undefined, day: string): string;
+  /** Writes an amount as the confirmation's language does: "12,50 €". Without input.format, or in another currency than
+   * the order's, it is amount and code: "12.50 USD". */
+  function formatMoney(format: TextFormat | undefined, money: Money): string;
 }

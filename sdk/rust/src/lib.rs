@@ -14,10 +14,12 @@
 //! out without it. Nothing survives from one call to the next. In types, an empty
 //! text or list means that it was not given.
 
+mod format;
 pub mod host;
 pub mod json;
 mod types;
 
+pub use format::{format_date, format_money, format_weekday};
 pub use host::{debug, error, info, warn};
 pub use json::{Error, Value};
 pub use types::*;

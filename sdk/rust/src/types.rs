@@ -15,7 +15,7 @@ pub struct Input {
     pub at: String,
     /// The language of the confirmation (BCP 47): "de", "pt-BR".
     pub locale: String,
-    /// The order's currency (ISO 4217): "EUR".
+    /// The order's currency (ISO 4217, or a digital one's): "EUR".
     pub currency: String,
     /// The shop's name in the configuration.
     pub shop: String,
@@ -39,6 +39,9 @@ pub struct Input {
     pub baskets: Vec<Vec<String>>,
     /// The carrier's way to the recipient's country. Needs lane.
     pub lane: Option<Lane>,
+    /// How the confirmation's language writes dates and money: for the SDK's functions. Needs
+    /// format.
+    pub format: Option<TextFormat>,
 }
 
 impl Decode for Input {
@@ -61,6 +64,7 @@ impl Decode for Input {
                 "candidates" => v.candidates = r.value()?,
                 "baskets" => v.baskets = r.value()?,
                 "lane" => v.lane = r.value()?,
+                "format" => v.format = r.value()?,
                 _ => drop(Value::decode(r)?), // of a newer host
             }
             Ok(())
@@ -107,7 +111,7 @@ impl Decode for Order {
 pub struct Money {
     /// A decimal in the currency's unit, with a point: "12.00" are twelve euros.
     pub amount: String,
-    /// The currency (ISO 4217): "EUR".
+    /// The currency (ISO 4217, or a digital one's): "EUR".
     pub currency: String,
 }
 
@@ -361,6 +365,84 @@ impl Decode for Lane {
     }
 }
 
+/// How a language writes dates and money (CLDR).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TextFormat {
+    /// A day: "{month} {day}, {year}".
+    pub date: String,
+    /// A day with its weekday: "{weekday}, {month} {day}, {year}".
+    pub weekday: String,
+    /// What stands for {month}, from January.
+    pub months: Vec<String>,
+    /// What stands for {weekday}, from Sunday.
+    pub weekdays: Vec<String>,
+    /// An amount in the order's currency.
+    pub money: Option<MoneyFormat>,
+}
+
+impl Decode for TextFormat {
+    fn decode(r: &mut Reader) -> Result<Self, Error> {
+        let mut v = Self::default();
+        r.object(&mut |r, key| {
+            match key {
+                "date" => v.date = r.value()?,
+                "weekday" => v.weekday = r.value()?,
+                "months" => v.months = r.value()?,
+                "weekdays" => v.weekdays = r.value()?,
+                "money" => v.money = r.value()?,
+                _ => drop(Value::decode(r)?), // of a newer host
+            }
+            Ok(())
+        })?;
+        Ok(v)
+    }
+}
+
+/// How a language writes amounts in one currency.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MoneyFormat {
+    /// The currency.
+    pub currency: String,
+    /// What stands before the figures.
+    pub before: String,
+    /// What stands behind them.
+    pub after: String,
+    /// What stands before the figures of a negative amount, its sign included.
+    pub before_negative: String,
+    /// What stands behind them.
+    pub after_negative: String,
+    /// What stands between groups of three figures.
+    pub group: String,
+    /// What stands before the decimals.
+    pub point: String,
+    /// How many decimals are shown at least.
+    pub decimals: i64,
+    /// How many figures the first group needs for there to be groups: 1 or 2.
+    pub min_group: i64,
+}
+
+impl Decode for MoneyFormat {
+    fn decode(r: &mut Reader) -> Result<Self, Error> {
+        let mut v = Self::default();
+        r.object(&mut |r, key| {
+            match key {
+                "currency" => v.currency = r.value()?,
+                "before" => v.before = r.value()?,
+                "after" => v.after = r.value()?,
+                "before_negative" => v.before_negative = r.value()?,
+                "after_negative" => v.after_negative = r.value()?,
+                "group" => v.group = r.value()?,
+                "point" => v.point = r.value()?,
+                "decimals" => v.decimals = r.value()?,
+                "min_group" => v.min_group = r.value()?,
+                _ => drop(Value::decode(r)?), // of a newer host
+            }
+            Ok(())
+        })?;
+        Ok(v)
+    }
+}
+
 /// An event of a shop that Waxwing does not know.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NormaliseInput {
@@ -499,11 +581,17 @@ impl Encode for FilterOutput {
     }
 }
 
-/// A completed order. Amounts are decimal strings in the order's currency (numbers are tolerated)
-/// and never negative. Totals that are left out are computed from the lines; totals that are given
-/// must agree with them. null is the same as leaving a field out. Unknown keys are refused.
+/// A completed order. Amounts are decimal strings in the order's currency (numbers are tolerated);
+/// negative ones are allowed where something is taken back or off: lines, fees, taxes, adjustments.
+/// Totals that are left out are computed from the lines; totals that are given must agree with
+/// them. null is the same as leaving a field out, and so are PHP's [] for an object without members
+/// and {} for a list without entries; a list that PHP writes as {"0": ..., "2": ...} is read too.
+/// Unknown keys are refused, and keys that are given twice.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GenericOrder {
+    /// What it is. Whatever is not an order of its own ("part": of an order that is confirmed
+    /// itself) is ignored, with the reason in the trail.
+    pub type: String,
     /// The name of the shop in the configuration. The same shop and id by webhook is the same
     /// confirmation.
     pub shop: String,
@@ -515,7 +603,8 @@ pub struct GenericOrder {
     pub test: bool,
     /// The customer's language (BCP 47): "en", "pt-BR".
     pub locale: String,
-    /// The currency of every amount (ISO 4217).
+    /// The currency of every amount: ISO 4217's code, or another (BTC, USDT), which is then shown
+    /// as it is.
     pub currency: String,
     /// What the merchant books in, where it differs.
     pub shop_currency: String,
@@ -537,7 +626,7 @@ pub struct GenericOrder {
     pub discounts: Vec<GenericAmount>,
     /// What the shipping costs, before discounts.
     pub shipping: Vec<GenericAmount>,
-    /// Other charges.
+    /// Other charges; negative for deductions.
     pub fees: Vec<GenericAmount>,
     /// The taxes, also where prices include them.
     pub taxes: Vec<GenericTax>,
@@ -545,8 +634,11 @@ pub struct GenericOrder {
     pub gift_cards: Vec<GenericAmount>,
     /// A tip.
     pub tip: String,
-    /// Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip, + tax
-    /// unless taxes_included.
+    /// What else lies between the lines and the total, with its sign: store credit, rounding, a
+    /// surcharge.
+    pub adjustments: Vec<GenericAdjustment>,
+    /// Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip +
+    /// adjustments, + tax unless taxes_included.
     pub totals: Option<GenericTotals>,
     /// How the order is paid. The confirmation waits until the payment is verified: authorized,
     /// paid or (partially) refunded, or an offline method that the tenant counts as such.
@@ -557,13 +649,19 @@ pub struct GenericOrder {
     pub delivery: Option<GenericDelivery>,
     /// The shop's own pages for this order.
     pub links: Option<GenericLinks>,
-    /// The customer's own words.
+    /// The customer's own words; line breaks are kept.
     pub note: String,
+    /// The buyer's own number for the order.
+    pub purchase_order: String,
 }
 
 impl Encode for GenericOrder {
     fn encode(&self, w: &mut Writer) {
         w.begin(b'{');
+        if !self.type.unknown() {
+            w.key("type");
+            self.type.encode(w);
+        }
         w.key("shop");
         self.shop.encode(w);
         w.key("id");
@@ -634,6 +732,10 @@ impl Encode for GenericOrder {
             w.key("tip");
             self.tip.encode(w);
         }
+        if !self.adjustments.unknown() {
+            w.key("adjustments");
+            self.adjustments.encode(w);
+        }
         if !self.totals.unknown() {
             w.key("totals");
             self.totals.encode(w);
@@ -655,6 +757,10 @@ impl Encode for GenericOrder {
         if !self.note.unknown() {
             w.key("note");
             self.note.encode(w);
+        }
+        if !self.purchase_order.unknown() {
+            w.key("purchase_order");
+            self.purchase_order.encode(w);
         }
         w.end(b'}');
     }
@@ -713,8 +819,10 @@ impl Encode for GenericCustomer {
 pub struct GenericAddresses {
     /// The billing address.
     pub billing: Option<GenericAddress>,
-    /// The shipping address.
+    /// The shipping address. Not shown where the order is picked up.
     pub shipping: Option<GenericAddress>,
+    /// Where the order is picked up, with delivery.pickup: the shop, never the customer's home.
+    pub pickup: Option<GenericAddress>,
 }
 
 impl Encode for GenericAddresses {
@@ -727,6 +835,10 @@ impl Encode for GenericAddresses {
         if !self.shipping.unknown() {
             w.key("shipping");
             self.shipping.encode(w);
+        }
+        if !self.pickup.unknown() {
+            w.key("pickup");
+            self.pickup.encode(w);
         }
         w.end(b'}');
     }
@@ -809,7 +921,8 @@ pub struct GenericItem {
     pub properties: Vec<GenericProperty>,
     /// How many were ordered.
     pub quantity: i64,
-    /// The price of one before discounts. It may have more places than the currency.
+    /// The price of one before discounts. It may have more places than the currency; it is shown
+    /// where it times the quantity is the total. Negative where the line is taken back.
     pub unit_price: String,
     /// unit_price times quantity, rounded once.
     pub total: String,
@@ -827,6 +940,8 @@ pub struct GenericItem {
     pub digital: bool,
     /// The stock of this line.
     pub stock: String,
+    /// The set that the line is a part of: "Picnic set".
+    pub bundle: String,
 }
 
 impl Encode for GenericItem {
@@ -892,6 +1007,10 @@ impl Encode for GenericItem {
             w.key("stock");
             self.stock.encode(w);
         }
+        if !self.bundle.unknown() {
+            w.key("bundle");
+            self.bundle.encode(w);
+        }
         w.end(b'}');
     }
 }
@@ -901,7 +1020,8 @@ impl Encode for GenericItem {
 pub struct GenericProperty {
     /// What was asked.
     pub name: String,
-    /// What was answered.
+    /// What was answered, with its line breaks. true is shown as a check mark, a list with commas,
+    /// an object as names and values; false and null are left out.
     pub value: String,
 }
 
@@ -968,8 +1088,36 @@ impl Encode for GenericTax {
     }
 }
 
-/// Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip, + tax
-/// unless taxes_included.
+///
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GenericAdjustment {
+    /// For the mail's own word, where there is no title.
+    pub kind: String,
+    /// As the customer reads it; empty: the mail's own word.
+    pub title: String,
+    /// The amount; negative where it lowers the total.
+    pub amount: String,
+}
+
+impl Encode for GenericAdjustment {
+    fn encode(&self, w: &mut Writer) {
+        w.begin(b'{');
+        if !self.kind.unknown() {
+            w.key("kind");
+            self.kind.encode(w);
+        }
+        if !self.title.unknown() {
+            w.key("title");
+            self.title.encode(w);
+        }
+        w.key("amount");
+        self.amount.encode(w);
+        w.end(b'}');
+    }
+}
+
+/// Totals as the customer saw them. total = subtotal - discount + shipping + fees + tip +
+/// adjustments, + tax unless taxes_included.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GenericTotals {
     /// The items before discounts. Needed where an item has no price.
@@ -1029,6 +1177,17 @@ pub struct GenericPayment {
     pub last4: String,
     /// A method that is paid outside the shop.
     pub offline: String,
+    /// How and where to pay, for the customer, with line breaks: the account of a bank transfer.
+    /// Shown until it is paid.
+    pub instructions: String,
+    /// What the customer should quote when paying. The order's number, if it is left out.
+    pub reference: String,
+    /// The page where the order is paid.
+    pub url: String,
+    /// What has been paid of a partially_paid order.
+    pub deposit: String,
+    /// What is still to be paid of a partially_paid order.
+    pub due: String,
 }
 
 impl Encode for GenericPayment {
@@ -1047,6 +1206,26 @@ impl Encode for GenericPayment {
         if !self.offline.unknown() {
             w.key("offline");
             self.offline.encode(w);
+        }
+        if !self.instructions.unknown() {
+            w.key("instructions");
+            self.instructions.encode(w);
+        }
+        if !self.reference.unknown() {
+            w.key("reference");
+            self.reference.encode(w);
+        }
+        if !self.url.unknown() {
+            w.key("url");
+            self.url.encode(w);
+        }
+        if !self.deposit.unknown() {
+            w.key("deposit");
+            self.deposit.encode(w);
+        }
+        if !self.due.unknown() {
+            w.key("due");
+            self.due.encode(w);
         }
         w.end(b'}');
     }
@@ -1097,6 +1276,10 @@ pub struct GenericLinks {
     pub tracking: String,
     /// Where help is.
     pub support: String,
+    /// Where something is sent back from.
+    pub returns: String,
+    /// The invoice.
+    pub invoice: String,
 }
 
 impl Encode for GenericLinks {
@@ -1113,6 +1296,14 @@ impl Encode for GenericLinks {
         if !self.support.unknown() {
             w.key("support");
             self.support.encode(w);
+        }
+        if !self.returns.unknown() {
+            w.key("returns");
+            self.returns.encode(w);
+        }
+        if !self.invoice.unknown() {
+            w.key("invoice");
+            self.invoice.encode(w);
         }
         w.end(b'}');
     }

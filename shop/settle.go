@@ -1,0 +1,161 @@
+package shop
+
+import (
+	"strings"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// cashSteps is to what currencies are rounded where cash is paid, in minor
+// units; shops round to the same for cards too.
+var cashSteps = map[string]int64{
+	"AUD": 5, "CAD": 5, "CHF": 5, "CZK": 100, "DKK": 50, "EUR": 5, "HUF": 500, "ILS": 10, "NOK": 100, "NZD": 10,
+	"PLN": 5, "SEK": 100, "SGD": 5, "ZAR": 10,
+}
+
+// settleRows makes what a customer adds up with a calculator come to the total:
+// the identity at waxwing.Order.Remainder, and that each list adds up to its
+// sum. What is left is a row of its own; what cannot be explained is said in
+// the trail too. Every normaliser ends with it.
+func (t *till) settleRows(o *waxwing.Order) {
+	t.settleItems(o)
+	if o.DiscountTotal.Minor < 0 { // no discount, but more to pay
+		t.remain(o, waxwing.Surcharge, "", o.DiscountTotal.Neg())
+		o.DiscountTotal, o.Discounts = t.zero(), nil
+	}
+	if len(o.Discounts) == 0 && !o.DiscountTotal.IsZero() {
+		o.Discounts = []waxwing.Adjustment{{Amount: o.DiscountTotal}}
+	}
+	o.Discounts = t.agree(o.Discounts, o.DiscountTotal)
+	o.Ship = t.agree(o.Ship, o.ShippingTotal)
+	o.Taxes = t.agree(o.Taxes, o.TaxTotal)
+	rows := t.rows(o)
+	if rest := o.Total.Sub(rows); !rest.IsZero() && t.err == nil {
+		kind := waxwing.OtherAdjustment
+		if t.isRounding(o, rest) {
+			kind = waxwing.Rounding
+		} else {
+			o.Notices = append(o.Notices, "amounts do not add up: the rows come to "+rows.String()+", the total is "+o.Total.String())
+		}
+		t.remain(o, kind, "", rest)
+	}
+	t.settlePaid(o)
+}
+
+// rows adds up what stands above the total.
+func (t *till) rows(o *waxwing.Order) waxwing.Money {
+	sum := t.sum("subtotal", o.Subtotal, o.DiscountTotal.Neg())
+	sum = t.sum("shipping", sum, o.ShippingTotal)
+	for i := range o.Fees {
+		sum = t.sum("fees", sum, o.Fees[i].Amount)
+	}
+	if !o.TaxesIncluded {
+		sum = t.sum("tax", sum, o.TaxTotal)
+	}
+	for i := range o.Remainder {
+		sum = t.sum("remainder", sum, o.Remainder[i].Amount)
+	}
+	return t.sum("tip", sum, o.Tip)
+}
+
+// remain adds a row to the remainder.
+func (t *till) remain(o *waxwing.Order, kind waxwing.AdjustmentKind, title string, m waxwing.Money) {
+	o.Remainder = append(o.Remainder, waxwing.Adjustment{Kind: kind, Title: title, Amount: m})
+}
+
+// settleItems takes unit prices away that times the quantity are not the line,
+// and lets the subtotal be what the lines add up to.
+func (t *till) settleItems(o *waxwing.Order) {
+	sum, priced := t.zero(), true
+	for i := range o.Items {
+		it := &o.Items[i]
+		if it.Total == nil {
+			priced = false
+			continue
+		}
+		if it.Unit != nil && t.times("unit_price", *it.Unit, it.Quantity) != *it.Total {
+			it.Unit = nil
+		}
+		sum = t.sum("subtotal", sum, *it.Total)
+	}
+	switch {
+	case !priced || len(o.Items) == 0 || sum == o.Subtotal:
+	case !o.Subtotal.IsZero() && t.rows(o) == o.Total:
+		// The shop contradicts itself, and its totals agree with one another.
+		o.Notices = append(o.Notices, "amounts do not add up: the lines come to "+sum.String()+", the subtotal is "+o.Subtotal.String())
+	default:
+		o.Subtotal = sum
+	}
+}
+
+// isRounding reports whether a difference is no more than the rounding of each
+// row, or of a total that can be paid in coins.
+func (t *till) isRounding(o *waxwing.Order, rest waxwing.Money) bool {
+	off := max(rest.Minor, -rest.Minor)
+	if n := len(o.Items) + len(o.Discounts) + len(o.Ship) + len(o.Taxes) + len(o.Fees); off <= int64(max(n, 1)) {
+		return true
+	}
+	step := cashSteps[t.cur]
+	return step > 0 && o.Total.Minor%step == 0 && off <= step/2
+}
+
+// agree makes a list add up to its total: a difference of no more than a minor
+// unit for each row is rounding and goes to the largest, else one row stands for
+// all. An empty list stays empty.
+func (t *till) agree(list []waxwing.Adjustment, total waxwing.Money) []waxwing.Adjustment {
+	if len(list) == 0 {
+		return list
+	}
+	sum, largest := t.zero(), 0
+	var titles []string
+	for i := range list {
+		a := &list[i]
+		sum = t.sum("amounts", sum, a.Amount)
+		if max(a.Amount.Minor, -a.Amount.Minor) > max(list[largest].Amount.Minor, -list[largest].Amount.Minor) {
+			largest = i
+		}
+		if a.Title != "" && len(titles) < 5 && !contains(titles, a.Title) {
+			titles = append(titles, a.Title)
+		}
+	}
+	off := total.Sub(sum)
+	switch n := int64(len(list)); {
+	case off.IsZero():
+		return list
+	case off.Minor <= n && off.Minor >= -n && !sum.IsZero():
+		list[largest].Amount = list[largest].Amount.Add(off)
+		return list
+	}
+	return []waxwing.Adjustment{{Title: clean(strings.Join(titles, ", "), capName), Amount: total}}
+}
+
+// settlePaid holds what stands below the total against it: gift cards, refunds
+// and a deposit are parts of it.
+func (t *till) settlePaid(o *waxwing.Order) {
+	paid := t.zero()
+	for i := range o.GiftCards {
+		paid = t.sum("gift_cards", paid, o.GiftCards[i].Amount)
+	}
+	if paid.Minor > o.Total.Minor {
+		o.Notices = append(o.Notices, "gift cards are more than the total and are left out: "+paid.String()+" of "+o.Total.String())
+		o.GiftCards = nil
+	}
+	if o.Refunded.Minor > o.Total.Minor {
+		o.Notices = append(o.Notices, "more was refunded than the order cost: "+o.Refunded.String()+" of "+o.Total.String())
+		o.Refunded = o.Total
+	}
+	if o.Refunded.Minor <= 0 {
+		o.Refunded = waxwing.Money{}
+	}
+	p := &o.Payment
+	switch {
+	case p.Status != waxwing.PaymentPartlyPaid:
+		p.Deposit, p.Due = waxwing.Money{}, waxwing.Money{}
+	case p.Deposit.Minor > 0 && p.Deposit.Minor < o.Total.Minor:
+		p.Due = o.Total.Sub(p.Deposit)
+	case p.Due.Minor > 0 && p.Due.Minor < o.Total.Minor:
+		p.Deposit = o.Total.Sub(p.Due)
+	default:
+		p.Deposit, p.Due = waxwing.Money{}, waxwing.Money{}
+	}
+}
