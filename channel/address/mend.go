@@ -18,6 +18,9 @@ func mend(s string) (string, error) {
 	if s == "" {
 		return "", ErrEmpty
 	}
+	if strings.ContainsRune(s, utf8.RuneError) { // no text, or what a reader put in a control character's place
+		return "", ErrUnicode
+	}
 	for i := range len(s) {
 		if s[i] < ' ' && s[i] != '\t' || s[i] == 0x7F { // a line that somebody smuggled in
 			return "", ErrUnicode

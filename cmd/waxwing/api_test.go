@@ -150,12 +150,12 @@ func TestCancel(t *testing.T) {
 
 func TestQuarantineAndRetry(t *testing.T) {
 	r := newRig(t)
-	code, rc := r.shopify("shopify", order(1, "jana@example.com", map[string]any{"currency": "EURO"}))
+	code, rc := r.shopify("shopify", order(1, "jana@example.com", map[string]any{"line_items": "none"}))
 	if code != http.StatusAccepted {
 		t.Fatalf("%d %+v", code, rc)
 	}
 	v := r.until(rc.ID, waxwing.Quarantined)
-	if !strings.Contains(v.Reason, "currency") {
+	if !strings.Contains(v.Reason, "line_items") {
 		t.Fatalf("%q", v.Reason)
 	}
 	if code, b := r.api("POST", "/confirmations/"+rc.ID+"/resend", nil); code != http.StatusConflict {
