@@ -63,6 +63,7 @@ var hints = map[string]string{
 	noSignature:  "set the secret in the shop's webhook settings",
 	badSignature: "the shop signs with another secret than the configuration has, or a proxy changes the body",
 	noSecret:     "give the shop a secret in the configuration",
+	noWebhooks:   "a shop of this format posts its orders to the API",
 }
 
 const (
@@ -70,6 +71,7 @@ const (
 	noSignature  = "no signature header"
 	badSignature = "bad signature"
 	noSecret     = "no secret"
+	noWebhooks   = "takes no webhooks"
 )
 
 // hook tells of a refused webhook. asked is the shop's name in the path where it
@@ -128,7 +130,9 @@ func (s *Server) refuseHook(r *http.Request, h *hook, reason string) {
 	case shop == "": // whatever else is wrong with it
 		reason = noSuchShop
 	case reason != "":
-	case h == nil || len(h.secrets) == 0:
+	case h == nil:
+		reason = noWebhooks
+	case len(h.secrets) == 0:
 		reason = noSecret
 	case h.format.SignedIn != "" && r.Header.Get(h.format.SignedIn) == "":
 		reason = noSignature

@@ -24,7 +24,7 @@ func doors() (s *Server, log *bytes.Buffer, now *time.Time) {
 		}}
 	s = New(Parts{Config: &config.Config{HTTP: config.HTTP{AdminKeys: []config.BearerKey{{Name: "root", Key: "admin-canary"}}},
 		Tenants: map[string]config.Tenant{"acme": {Keys: []config.BearerKey{{Key: "canary-one"}, {Name: "anna", Key: "canary-two"}},
-			Shops: map[string]config.Shop{"web": {Format: "shopify", Secret: "s"}, "bare": {Format: "shopify"}}},
+			Shops: map[string]config.Shop{"web": {Format: "shopify", Secret: "s"}, "bare": {Format: "shopify"}, "own": {Format: "generic"}}},
 			"bolt": {Keys: []config.BearerKey{{Key: "b"}}}}},
 		Formats: map[string]waxwing.Format{"shopify": f}, Intake: intake{}, Meter: NewMeter(nil), Log: slog.New(slog.NewTextHandler(log, nil))})
 	s.refused.now = func() time.Time { return *now }
@@ -53,6 +53,7 @@ func TestRefusedWebhooksAreTold(t *testing.T) {
 		{"/hooks/acme/web", "", "acme", "web", "no signature header"},
 		{"/hooks/acme/web", "bad", "acme", "web", "bad signature"},
 		{"/hooks/acme/bare", "good", "acme", "bare", "no secret"},
+		{"/hooks/acme/own", "good", "acme", "own", "takes no webhooks"},
 		{"/hooks/acme/wbe", "good", "acme", "", "no such shop"},
 		{"/hooks/nobody/web", "good", "", "", "no such shop"},
 	} {
