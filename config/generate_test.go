@@ -235,7 +235,8 @@ func (g *generator) reference(t *testing.T) []byte {
 	for _, typ := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[HTTP](), reflect.TypeFor[BearerKey](), reflect.TypeFor[Keys](), reflect.TypeFor[Provider](),
 		reflect.TypeFor[Auth](), reflect.TypeFor[Tenant](), reflect.TypeFor[Brand](), reflect.TypeFor[Delivery](), reflect.TypeFor[DKIM](), reflect.TypeFor[Shop](),
 		reflect.TypeFor[EnrichStage](), reflect.TypeFor[Queue](), reflect.TypeFor[Send](), reflect.TypeFor[Doubt](), reflect.TypeFor[Fallback](),
-		reflect.TypeFor[Lookup](), reflect.TypeFor[Limits](), reflect.TypeFor[Retention](), reflect.TypeFor[Log]()} {
+		reflect.TypeFor[Lookup](), reflect.TypeFor[Limits](), reflect.TypeFor[Retention](), reflect.TypeFor[Log](),
+		reflect.TypeFor[Legal](), reflect.TypeFor[LegalText](), reflect.TypeFor[PaymentInstructions](), reflect.TypeFor[Instruction]()} {
 		types[typ.Name()] = typ
 	}
 	shown := map[string]bool{}
@@ -297,6 +298,8 @@ func wording(f field) string {
 		return "list of stages"
 	case typ == secretType:
 		s = "secret"
+	case f.keys == "locale" && typ.Elem().Kind() == reflect.Struct:
+		return "keys and values by locale"
 	case f.keys == "locale":
 		return "text by locale"
 	case typ.Kind() == reflect.Map:

@@ -290,7 +290,11 @@ func TestShownAmountsAddUp(t *testing.T) {
 			}
 		}
 		var m Mail
-		for i := range *sumsOrders {
+		orders := *sumsOrders
+		if l.Base() != tag { // a variant writes most amounts as its base
+			orders /= 4
+		}
+		for i := range orders {
 			o := randomOrder(r, currencies)
 			if err := builtin(t).Render(&Input{Order: o, Locale: l}, &m); err != nil {
 				t.Fatal(err)

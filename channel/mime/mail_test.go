@@ -193,6 +193,7 @@ func TestSubjectsComeBack(t *testing.T) {
 		"Order #1001", "Your order #1001 at Acme is confirmed, and we are packing everything already today, promised", "Grüße",
 		"ご注文ありがとうございます。ご注文番号は#1001です。商品の発送までしばらくお待ちください。またのご利用をお待ちしております。",
 		"شكراً لطلبك رقم 1001 من متجرنا", "a_b=c?d", "=?not a word", strings.Repeat("x", 200), "🎉🎉 Merci ! 🎉",
+		"\u200fAcme: تم تأكيد طلبك \u200e#1489", // with the marks that keep the # on the left
 	} {
 		m := sample()
 		m.Subject = s
@@ -205,6 +206,29 @@ func TestSubjectsComeBack(t *testing.T) {
 		if got, err := new(stdmime.WordDecoder).DecodeHeader(std.Header.Get("Subject")); err != nil || got != s {
 			t.Errorf("%q came back as %q, %v", s, got, err)
 		}
+	}
+}
+
+// Marks that turn more than a number, and all of them in names, are taken out.
+func TestDirectionMarks(t *testing.T) {
+	m := sample()
+	m.Subject, m.From.Name = "طلب\u202e\u2067\u200e#1\u2069", "A\u200fb\u200e"
+	std, err := mail.ReadMessage(bytes.NewReader(mime.Build(nil, m)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	decode := func(h string) string {
+		s, err := new(stdmime.WordDecoder).DecodeHeader(std.Header.Get(h))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if got := decode("Subject"); got != "طلب\u200e#1" {
+		t.Errorf("%+q", got)
+	}
+	if got := decode("From"); strings.ContainsAny(got, "\u200e\u200f") {
+		t.Errorf("%+q", got)
 	}
 }
 
