@@ -22,7 +22,8 @@ func Foreign(orderID, updatedAt, header string) waxwing.Format {
 		Verify: func(h http.Header, raw []byte, secrets []waxwing.Secret) bool {
 			return signedEither(h, header, raw, secrets)
 		},
-		Key: func(_ string, raw []byte) (waxwing.EventKey, error) { return foreignKey(orderID, updatedAt, raw) },
+		SignedIn: header,
+		Key:      func(_ string, raw []byte) (waxwing.EventKey, error) { return foreignKey(orderID, updatedAt, raw) },
 	}
 }
 

@@ -19,6 +19,7 @@ var WooCommerce = waxwing.Format{
 	Name:      "woocommerce",
 	Topic:     func(h http.Header) string { return strings.TrimSpace(h.Get("X-WC-Webhook-Topic")) },
 	Verify:    verifyWooCommerce,
+	SignedIn:  "X-WC-Webhook-Signature",
 	Ping:      WooCommercePing,
 	Key:       wooKey,
 	Normalise: normaliseWoo,

@@ -94,7 +94,7 @@ var refused = []string{
 	"bob@127.0.0.1", "bob@1.2.3.4", "bob@example.123", "b\u202eob@example.com", "bob@exa\u200bmple.com", "b\u200dob@example.com", "bob@example.com..",
 	"bob@.example.com", "bob@example..com", "bob@-example.com", "bob@example-.com", ".@example.com", `".."@example.com`, `b"o"b@example.com`,
 	"bob@example.com eve@example.com", "Bob <bob@example.com> <eve@example.com>", "<<bob@example.com>>", "bob@example.com, eve@example.com", "bob)c(@example.com",
-	"bob\r\n@evil\r\n.com", "bob@example.com\r\nRCPT TO:<eve@example.com>", "bob\x00@example.com", "bob@exam\x00ple.com", "bob@ex_ample.com",
+	"bob\r\n@evil\r\n.com", "x\ufffd\ufffd.\ufffdMAIL FROM:<eve@example.com>", "bob@example.com\r\nRCPT TO:<eve@example.com>", "bob\x00@example.com", "bob@exam\x00ple.com", "bob@ex_ample.com",
 	"bob@xn--a.example", "bob@xn--999999999.example", "bob@" + strings.Repeat("a", 64) + ".com", "bob@" + strings.Repeat("a.", 130) + "com",
 	"bob\xff@example.com", "bob@\xff.example", "bob\u00a0x@example.com", "bob\u3000x@example.com", "b\u00adob@example.com", "bo\ufe0fb@example.com",
 	"bob@exa mple.com", "bob@example.com bob", "bob:eve@example.com", "bob\\@example.com", "b\u3164b@example.com", "bob＠a@example.com", "bob@e\u0338=.example",
