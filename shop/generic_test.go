@@ -249,7 +249,7 @@ func TestGenericKey(t *testing.T) {
 	if err != nil || key.Shop != "acme-eu" || key.OrderID != "820982911946154508" || key.Rank != 1 || key.OccurredAt.IsZero() {
 		t.Errorf("%+v %v", key, err)
 	}
-	for _, bad := range []string{"", "[]", "{}", `{"shop":"a"}`, `{"shop":"a","id":"1","id":"2"}`, `{"shop":"a","id":"1","\u0069d":"2"}`, `{"shop":"a","shop":"b","id":"1"}`, `{"shop":"a","id":1.5}`} {
+	for _, bad := range []string{"", "[]", "{}", `{"shop":"a"}`, `{"shop":"a","id":"1","ID":"2"}`, `{"shop":"a","id":"1","id":"2"}`, `{"shop":"a","id":"1","\u0069d":"2"}`, `{"shop":"a","shop":"b","id":"1"}`, `{"shop":"a","id":1.5}`} {
 		if _, err := Generic.Key("", []byte(bad)); err == nil || !waxwing.IsPermanent(err) {
 			t.Errorf("%s: %v", bad, err)
 		}

@@ -89,14 +89,14 @@ func shopifyBody(d *document) (v value, other string, err error) {
 	if v.kind() != kindObject {
 		return v, "", wrong("Shopify", errors.New("not an object"))
 	}
+	if v.twice("id") {
+		return v, "", wrong("Shopify", errTwoIDs)
+	}
 	if other = shopifyOther(v); other != "" {
 		return v, other, nil
 	}
 	if _, ok := shopifyID(v.get("id")); !ok {
 		return v, "", wrong("Shopify", errNoID)
-	}
-	if v.twice("id") {
-		return v, "", wrong("Shopify", errTwoIDs)
 	}
 	return v, "", nil
 }

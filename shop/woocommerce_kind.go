@@ -95,14 +95,14 @@ func wooBody(d *document) (v value, other string, err error) {
 	if v = v.object(); v.kind() != kindObject {
 		return v, "", wrong("WooCommerce", errors.New("not an object"))
 	}
+	if v.twice("id") {
+		return v, "", wrong("WooCommerce", errTwoIDs)
+	}
 	if other = wooOther(v); other != "" {
 		return v, other, nil
 	}
 	if _, ok := orderID(v.get("id")); !ok {
 		return v, "", wrong("WooCommerce", errNoID)
-	}
-	if v.twice("id") {
-		return v, "", wrong("WooCommerce", errTwoIDs)
 	}
 	return v, "", nil
 }
