@@ -19,7 +19,7 @@ CHECK := CGO_ENABLED=$(if $(RACE),1,0) $(GO)
 # passes on whatever else is said, and ends with the command's status.
 PROGRESS := .ci/progress env
 
-.PHONY: help run engine torture-plugins build test torture bench fuzz docs services lint shots toolchains examples
+.PHONY: help run engine torture-plugins build test torture bench fuzz docs services lint shots phone toolchains examples
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,10 @@ lint: ## gofmt and vet
 
 shots: ## Take the mailbox's pictures of a running demonstration (URL=...); needs chromium and node 20
 	node --experimental-websocket docs/img/shots.mjs $(URL)
+
+phone: ## Lay hard mails out at 320, 360, 375 and 600 px; needs chromium and node 20 (AXE=axe.min.js asks axe, too)
+	@dir=$$(mktemp -d) && $(GO) test ./templates -run TestHardCases -count=1 -args -cases=$$dir && \
+	  node --experimental-websocket docs/img/phone.mjs $$dir $(if $(AXE),--axe=$(abspath $(AXE))); status=$$?; rm -rf $$dir; exit $$status
 
 toolchains: ## Install what plugins in Rust, C, AssemblyScript and JavaScript are built with (Debian)
 	sdk/install.sh

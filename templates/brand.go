@@ -203,6 +203,13 @@ type palette struct{ words [wordFont]string }
 
 type rgb [3]float64
 
+// legibleRatio is the least contrast of text (WCAG 2.2, 1.4.3).
+const legibleRatio = 4.5
+
+// noticeGround is the ground of a notice of delay, #fbf4e4: the darkest that
+// links stand on by day.
+var noticeGround = rgb{0xfb / 255.0, 0xf4 / 255.0, 0xe4 / 255.0}
+
 // neutral is the palette of brands without a colour.
 const neutral = "#1f2937"
 
@@ -213,15 +220,19 @@ func newPalette(color string) *palette {
 	}
 	white, black := rgb{1, 1, 1}, rgb{0.07, 0.08, 0.1}
 	on := white
-	if contrast(c, white) < 3.6 && contrast(c, black) > contrast(c, white) {
+	if contrast(c, white) < legibleRatio {
 		on = black
 	}
+	if contrast(c, on) < legibleRatio {
+		on = rgb{} // between white and a near-black nothing else can be read
+	}
+	tint := white.mix(c, 0.06)
 	p := &palette{}
 	p.words[wordColor] = c.String()
 	p.words[wordOnColor] = on.String()
-	p.words[wordInk] = c.until(black, white, 4.6).String()
+	p.words[wordInk] = c.until(black, tint, legibleRatio+0.1).until(black, noticeGround, legibleRatio+0.1).String()
 	p.words[wordGlow] = c.until(white, rgb{0.1, 0.11, 0.13}, 5.5).String()
-	p.words[wordTint] = white.mix(c, 0.06).String()
+	p.words[wordTint] = tint.String()
 	return p
 }
 

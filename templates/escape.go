@@ -53,7 +53,7 @@ func appendHTML[T string | []byte](b []byte, v T, table *entities) []byte {
 // clients turn "https://..." and "www...." in plain text into links. The further
 // lines of a value are indented so that none passes for a line of the mail.
 func appendPlain[T string | []byte](b []byte, v T) []byte {
-	start, indent := 0, -1
+	start, began, indent := 0, len(b), -1
 	for i := range len(v) {
 		c := v[i]
 		if c != '\n' && c != '\r' && c != '/' && c != '.' {
@@ -62,7 +62,7 @@ func appendPlain[T string | []byte](b []byte, v T) []byte {
 		switch {
 		case c == '\n':
 			if indent < 0 {
-				indent = indentation(b)
+				indent = indentation(b[:began])
 			}
 			b = append(append(b, v[start:i]...), "\n                "[:1+indent]...)
 			start = i + 1

@@ -27,7 +27,7 @@ func (v *view) block(b []byte) []byte {
 		j.b = o.PlacedAt.AppendFormat(j.b, time.RFC3339)
 		j.b = append(j.b, '"')
 	}
-	j.raw("orderStatus", "https://schema.org/OrderProcessing")
+	j.raw("orderStatus", v.jsonStatus())
 	j.money("price", "priceCurrency", o.Total)
 	if o.DiscountTotal.Minor > 0 {
 		j.money("discount", "discountCurrency", o.DiscountTotal)
@@ -84,15 +84,30 @@ func (v *view) jsonOffers(j *jsonWriter) {
 	j.b = append(j.b, ']')
 }
 
+// jsonStatus is the order's state in schema.org's words.
+func (v *view) jsonStatus() string {
+	switch s := &v.state; {
+	case s.refunded:
+		return "https://schema.org/OrderReturned"
+	case s.prepay:
+		return "https://schema.org/OrderPaymentDue"
+	}
+	return "https://schema.org/OrderProcessing"
+}
+
+// jsonDelivery says no more of the parcel than the mail does.
 func (v *view) jsonDelivery(j *jsonWriter) {
-	d := &v.order.Delivery
-	if v.order.Shipping == nil && d.From.IsZero() && d.To.IsZero() {
+	d, s := &v.order.Delivery, &v.state
+	dated := v.root[fWindow] != nil
+	if s.pickup || s.digital || s.refunded || v.order.Shipping == nil && !dated {
 		return
 	}
 	j.open("orderDelivery", "ParcelDelivery")
 	j.address("deliveryAddress", v.order.Shipping)
-	j.day("expectedArrivalFrom", d.From)
-	j.day("expectedArrivalUntil", d.To)
+	if dated {
+		j.day("expectedArrivalFrom", d.From)
+		j.day("expectedArrivalUntil", d.To)
+	}
 	if u := v.root[fTrackingURL]; u != nil {
 		j.text("trackingUrl", string(u))
 	}

@@ -28,12 +28,12 @@ func stateOf(o *waxwing.Order) state {
 	back := inCurrency(o.Refunded, o.Total.Currency)
 	// The amounts count where there are any: shops call an order refunded, too,
 	// whose goods alone were.
-	switch all := known && back > 0 && back+max(cards, 0) >= o.Total.Minor; {
+	switch all := known && back > 0 && o.Total.Minor > 0 && back+max(cards, 0) >= o.Total.Minor; {
 	case p.Status == waxwing.PaymentRefunded:
 		s.refunded = back <= 0 || all
 		s.partly = !s.refunded
 	case back > 0:
-		s.refunded = known && back >= o.Total.Minor
+		s.refunded = known && o.Total.Minor > 0 && back >= o.Total.Minor
 		s.partly = !s.refunded
 	default:
 		s.partly = p.Status == waxwing.PartlyRefunded

@@ -57,8 +57,8 @@ function measure() {
     const r = e.getBoundingClientRect();
     if (r.width && (r.right > width + 0.5 || r.left < -0.5) && getComputedStyle(e).display !== "none") out.push(`${e.tagName}.${e.className} ${Math.round(r.left)}..${Math.round(r.right)}`);
   }
-  const panel = document.querySelector(".panel");
-  return { width: document.documentElement.scrollWidth, out: out.slice(0, 3), panel: panel ? Math.round(panel.getBoundingClientRect().bottom) : 0 };
+  const ends = [...document.querySelectorAll(".panel .next, .panel tr:first-child .fact-value")].map((e) => e.getBoundingClientRect().bottom);
+  return { width: document.documentElement.scrollWidth, out: out.slice(0, 3), panel: Math.round(Math.max(0, ...ends)) };
 }
 
 async function look() {
