@@ -3,6 +3,7 @@ package shop
 import (
 	"bytes"
 	"errors"
+	"html"
 	"math/big"
 	"net/http"
 	"strings"
@@ -267,7 +268,7 @@ func wooCustomer(v value) waxwing.Customer {
 	who := waxwing.Customer{
 		FirstName: wooText(b.get("first_name"), capName),
 		LastName:  wooText(b.get("last_name"), capName),
-		Email:     address(b.get("email").text()),
+		Email:     address(html.UnescapeString(b.get("email").text())),
 		Phone:     wooText(b.get("phone"), capPhone),
 	}
 	if id := clean(v.get("customer_id").text(), capNumber); id != "0" {

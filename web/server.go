@@ -275,16 +275,12 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 		return nil, &http.MaxBytesError{Limit: s.maxBody}
 	}
 	body := http.MaxBytesReader(w, r.Body, s.maxBody)
-	if n := r.ContentLength; n > 0 {
-		b := make([]byte, n)
-		if _, err := io.ReadFull(body, b); err != nil {
-			return nil, fault{http.StatusBadRequest, "bad body", "the body ended early"}
-		}
-		return b, nil
-	}
-	b, err := io.ReadAll(body)
+	b, err := readBounded(r, body, s.maxBody)
 	var tooLarge *http.MaxBytesError
-	if err != nil && !errors.As(err, &tooLarge) {
+	switch {
+	case err == nil && r.ContentLength > int64(len(b)), errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, fault{http.StatusBadRequest, "bad body", "the body ended early"}
+	case err != nil && !errors.As(err, &tooLarge) && !errors.Is(err, waxwing.ErrUnavailable):
 		err = fault{http.StatusBadRequest, "bad body", "the body could not be read"}
 	}
 	return b, err

@@ -590,7 +590,8 @@ impl Encode for FilterOutput {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GenericOrder {
     /// What it is. Whatever is not an order of its own ("part": of an order that is confirmed
-    /// itself) is ignored, with the reason in the trail.
+    /// itself) is ignored with its reason in the trail when it comes by webhook, and refused by the
+    /// API.
     pub type: String,
     /// The name of the shop in the configuration. The same shop and id by webhook is the same
     /// confirmation.
