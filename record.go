@@ -207,6 +207,4 @@ type Query struct {
 	// Brief adds number, recipient, language and date of erasure, which lie sealed
 	// in the contents and cost an opening each.
 	Brief bool
-	// Pings shows test deliveries beside the orders; a query by State says its own.
-	Pings bool
 }

@@ -73,9 +73,7 @@ func (l *Ledger) listFiles(c *conn, t *tenant, q waxwing.Query) (files []*file, 
 	limit := q.Limit
 	switch q.State {
 	case "":
-		if !q.Pings {
-			where += " AND NOT (state='ignored' AND reason='ping')" // a shop's test deliveries are no orders
-		}
+		where += " AND NOT (state='ignored' AND reason='ping')" // a shop's test deliveries are no orders
 	case waxwing.Received, waxwing.Held, waxwing.Quarantined, waxwing.Ignored:
 		where, args = where+" AND state=?", append(args, string(q.State))
 	case waxwing.Cancelled:
