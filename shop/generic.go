@@ -18,7 +18,7 @@ var GenericSchema []byte
 // Generic reads the order of POST /v1/tenants/{tenant}/orders, which names its
 // shop and its id: the same order by webhook is the same confirmation. It is
 // strict: an unknown key, a wrong type and a total that does not agree with
-// the lines are errors. It has no webhooks.
+// the lines, but for rounding, are errors. It has no webhooks.
 var Generic = waxwing.Format{
 	Name:      "generic",
 	Key:       genericKey,

@@ -1,11 +1,15 @@
 package shop
 
 import (
+	"math/big"
+	"strings"
+
 	"github.com/waxwinghq/waxwing"
 )
 
 // amounts reads the lines and holds the totals that are given against them;
-// those that are not given are computed.
+// those that are not given are computed. What differs by the rounding of rows
+// alone, as shops compute, is settled; what differs by more is an error.
 func (r *genericReader) amounts(v value, o *waxwing.Order) {
 	lines, priced := r.items(v, o)
 	o.Discounts = r.adjustments(v, "discounts", genericAmountKeys)
@@ -20,10 +24,10 @@ func (r *genericReader) amounts(v value, o *waxwing.Order) {
 	at := top.in("totals")
 	t := v.get("totals")
 	r.object(t, at, genericTotalsKeys)
-	o.Subtotal = r.agreed(t, at, "subtotal", lines, priced)
-	o.DiscountTotal = r.agreed(t, at, "discount", r.sum(o.Discounts), len(o.Discounts) > 0)
-	o.ShippingTotal = r.agreed(t, at, "shipping", r.sum(o.Ship), len(o.Ship) > 0)
-	o.TaxTotal = r.agreed(t, at, "tax", r.sum(o.Taxes), len(o.Taxes) > 0)
+	o.Subtotal = r.agreed(t, at, "subtotal", lines, priced, len(o.Items))
+	o.DiscountTotal = r.agreed(t, at, "discount", r.sum(o.Discounts), len(o.Discounts) > 0, len(o.Items)+len(o.Discounts))
+	o.ShippingTotal = r.agreed(t, at, "shipping", r.sum(o.Ship), len(o.Ship) > 0, len(o.Ship))
+	o.TaxTotal = r.agreed(t, at, "tax", r.sum(o.Taxes), len(o.Taxes) > 0, len(o.Items)+len(o.Taxes))
 	if len(o.Discounts) == 0 && !o.DiscountTotal.IsZero() {
 		o.Discounts = []waxwing.Adjustment{{Amount: o.DiscountTotal}}
 	}
@@ -42,9 +46,17 @@ func (r *genericReader) amounts(v value, o *waxwing.Order) {
 	}
 	total = total.Add(r.sum(o.Remainder))
 	o.Total = total
-	if given := r.amount(t, at, "total"); given != nil && *given != total {
-		r.failIn(at, "total", "does not agree with subtotal - discount + shipping + fees + tip"+
-			" + adjustments (+ tax, unless taxes_included)")
+	if given := r.amount(t, at, "total"); given != nil {
+		fine := total // with what the lines come to, which the shop may have rounded otherwise
+		if priced {
+			fine = total.Sub(o.Subtotal).Add(lines)
+		}
+		o.Total = *given
+		if !r.till.isRounding(o, given.Sub(total)) && !r.till.isRounding(o, given.Sub(fine)) {
+			r.failIn(at, "total", "does not agree with subtotal - discount + shipping + fees + tip"+
+				" + adjustments (+ tax, unless taxes_included)")
+		}
+		total = o.Total
 	}
 	if o.DiscountTotal.Minor < 0 {
 		r.failIn(at, "discount", "negative")
@@ -67,23 +79,35 @@ func (r *genericReader) amounts(v value, o *waxwing.Order) {
 		}
 	}
 	r.discounted(o)
+	if priced { // what it differs by is rounding, which gets a row
+		o.Subtotal = lines
+	}
 	if r.till.err != nil {
 		r.fail(nil, r.till.err.Error())
 	}
 }
 
 // discounted holds the discounts on lines against those of the order, which
-// include them.
+// include them but for rounding.
 func (r *genericReader) discounted(o *waxwing.Order) {
-	cut := r.till.zero()
+	cut, largest, n := r.till.zero(), 0, 0
 	for i := range o.Items {
 		it := &o.Items[i]
-		cut = r.till.sum("items", cut, it.Discount)
+		if cut = r.till.sum("items", cut, it.Discount); !it.Discount.IsZero() {
+			n++
+		}
+		if it.Discount.Minor > o.Items[largest].Discount.Minor {
+			largest = i
+		}
 		if it.Total != nil && it.Discount.Minor > max(it.Total.Minor, 0) {
 			r.fail(top.in("items").at(i).in("discount"), "more than the line")
 		}
 	}
-	if cut.Minor > o.DiscountTotal.Minor {
+	switch over := cut.Sub(o.DiscountTotal); {
+	case over.Minor <= 0:
+	case over.Minor <= int64(n) && over.Minor <= o.Items[largest].Discount.Minor:
+		o.Items[largest].Discount = o.Items[largest].Discount.Sub(over)
+	default:
 		r.failIn(top, "discounts", "less than the discounts on the items, which they must include")
 	}
 }
@@ -98,13 +122,14 @@ func (r *genericReader) positive(o *waxwing.Order) bool {
 	return true
 }
 
-// agreed reads a total. Where the lines say what it must be, another is an error.
-func (r *genericReader) agreed(t value, at *place, key string, lines waxwing.Money, known bool) waxwing.Money {
+// agreed reads a total. Where the lines say what it must be, another is an error
+// unless it differs by no more than the rounding of so many rows.
+func (r *genericReader) agreed(t value, at *place, key string, lines waxwing.Money, known bool, rows int) waxwing.Money {
 	given := r.signed(t, at, key)
-	switch {
-	case given == nil:
+	if given == nil {
 		return lines
-	case known && *given != lines:
+	}
+	if off := given.Sub(lines).Minor; known && max(off, -off) > int64(rows) {
 		r.failIn(at, key, "does not agree with the lines")
 	}
 	return *given
@@ -239,7 +264,10 @@ func (r *genericReader) prices(v value, at *place, it *waxwing.Item) {
 			r.fail(at, "amount too large")
 		case it.Total == nil:
 			it.Total = &line
-		case *it.Total != line:
+		case *it.Total == line:
+		case r.roundedUnit(v.get("unit_price"), it.Total.Sub(line), it.Quantity):
+			it.Unit = nil // it is rounded, and the line is not
+		default:
 			r.failIn(at, "total", "does not agree with unit_price times quantity")
 		}
 	} else if it.Total != nil && it.Total.Minor%it.Quantity == 0 {
@@ -249,4 +277,20 @@ func (r *genericReader) prices(v value, at *place, it *waxwing.Item) {
 	if cut := r.amount(v, at, "discount"); cut != nil {
 		it.Discount = *cut
 	}
+}
+
+// roundedUnit reports whether a line is off by what a unit price loses when it is
+// rounded to the places that it has: half of the last one for each piece, and a
+// minor unit for the line.
+func (r *genericReader) roundedUnit(unit value, off waxwing.Money, quantity int64) bool {
+	_, frac, _ := strings.Cut(unit.text(), ".")
+	if strings.ContainsAny(frac, "eE") {
+		frac = ""
+	}
+	lost := big.NewRat(quantity, 2)
+	for range len(frac) - waxwing.Decimals(r.till.cur) {
+		lost.Mul(lost, big.NewRat(1, 10))
+	}
+	lost.Add(lost, big.NewRat(1, 1))
+	return lost.Cmp(new(big.Rat).SetInt64(max(off.Minor, -off.Minor))) >= 0
 }

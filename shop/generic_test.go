@@ -3,6 +3,7 @@ package shop
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -30,6 +31,73 @@ func genericSchema(t testing.TB) *jsonschema.Schema {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// Shops round each row: what differs by no more than that is settled as in every
+// other format, and only what differs by more is refused.
+func TestGenericSettlesRounding(t *testing.T) {
+	type object = map[string]any
+	for name, c := range map[string]struct {
+		items     []any
+		rest      object
+		total     string
+		rounding  int64 // in the row of that name
+		subtotal  int64
+		noUnit    bool
+		discounts int64
+	}{
+		"a third of a cent each": {items: []any{object{"name": "Screw", "quantity": 3, "unit_price": "8.33", "total": "25.00"}},
+			total: "25.00", subtotal: 2500, noUnit: true},
+		"a thousandth each": {items: []any{object{"name": "Screw", "quantity": 1000, "unit_price": "0.01", "total": "12.50"}},
+			total: "12.50", subtotal: 1250, noUnit: true},
+		"four places": {items: []any{object{"name": "Screw", "quantity": 3, "unit_price": "8.3333", "total": "25.00"}},
+			total: "25.00", subtotal: 2500, noUnit: true},
+		"a subtotal of unrounded lines": {items: []any{object{"name": "A", "quantity": 1, "total": "3.34"}, object{"name": "B", "quantity": 1, "total": "3.34"},
+			object{"name": "C", "quantity": 1, "total": "3.34"}}, rest: object{"totals": object{"subtotal": "10.00", "total": "10.00"}},
+			total: "10.00", subtotal: 1002, rounding: -2},
+		"a subtotal and no total": {items: []any{object{"name": "A", "quantity": 1, "total": "3.33"}, object{"name": "B", "quantity": 2, "total": "6.66"}},
+			rest: object{"totals": object{"subtotal": "10.00"}}, total: "10.00", subtotal: 999, rounding: 1},
+		"a total": {items: []any{object{"name": "A", "quantity": 1, "total": "9.99"}}, rest: object{"totals": object{"total": "10.00"}},
+			total: "10.00", subtotal: 999, rounding: 1},
+		"taxes of each line": {items: []any{object{"name": "A", "quantity": 1, "total": "10.00"}, object{"name": "B", "quantity": 1, "total": "10.00"}},
+			rest:  object{"taxes": []any{object{"title": "VAT", "amount": "3.80"}}, "totals": object{"tax": "3.82", "total": "23.82"}},
+			total: "23.82", subtotal: 2000},
+		"cash": {items: []any{object{"name": "A", "quantity": 1, "total": "9.98"}}, rest: object{"currency": "CHF", "totals": object{"total": "10.00"}},
+			total: "10.00", subtotal: 998, rounding: 2},
+		"discounts of lines": {items: []any{object{"name": "A", "quantity": 1, "total": "10.00", "discount": "3.34"}, object{"name": "B", "quantity": 1, "total": "10.00", "discount": "3.34"}},
+			rest: object{"discounts": []any{object{"amount": "6.67"}}}, total: "13.33", subtotal: 2000, discounts: 667},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := object{"shop": "s", "id": 1, "currency": "EUR", "placed_at": "2026-03-01T12:00:00Z", "items": c.items,
+				"payment": object{"status": "paid"}}
+			maps.Copy(m, c.rest)
+			raw := with(t, m, "", nil)
+			if !valid(t, genericSchema(t), raw) {
+				t.Error("the schema refuses it")
+			}
+			o, err := Generic.Normalise("", raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			invariants(t, o)
+			addsUp(t, o)
+			cut := int64(0)
+			for _, it := range o.Items {
+				cut += it.Discount.Minor
+			}
+			var rounding int64
+			for _, r := range o.Remainder {
+				if r.Kind != waxwing.Rounding {
+					t.Errorf("a row of %s", r.Kind)
+				}
+				rounding += r.Amount.Minor
+			}
+			if o.Total.Decimal() != c.total || o.Subtotal.Minor != c.subtotal || rounding != c.rounding || cut != c.discounts ||
+				(o.Items[0].Unit == nil) != c.noUnit || len(o.Notices) > 0 {
+				t.Errorf("total %v, subtotal %v, rounding %d, unit %v, discounts %d, notices %q", o.Total, o.Subtotal, rounding, o.Items[0].Unit, cut, o.Notices)
+			}
+		})
+	}
 }
 
 // What the schema refuses the reader refuses too, with the place and a remedy.
@@ -115,17 +183,17 @@ func TestGenericRefusesWrongSums(t *testing.T) {
 		to   any
 		want string
 	}{
-		"line":             {"items.0.total", "25.01", "items[0].total: does not agree with unit_price times quantity"},
-		"subtotal":         {"totals.subtotal", "29.91", "totals.subtotal: does not agree"},
-		"discount":         {"totals.discount", "2.01", "totals.discount: does not agree"},
+		"line":             {"items.0.total", "26.10", "items[0].total: does not agree with unit_price times quantity"},
+		"subtotal":         {"totals.subtotal", "29.95", "totals.subtotal: does not agree"},
+		"discount":         {"totals.discount", "2.10", "totals.discount: does not agree"},
 		"shipping":         {"totals.shipping", "0", "totals.shipping: does not agree"},
-		"tax":              {"totals.tax", "2.14", "totals.tax: does not agree"},
-		"total":            {"totals.total", "32.90", "totals.total: does not agree"},
+		"tax":              {"totals.tax", "2.30", "totals.tax: does not agree"},
+		"total":            {"totals.total", "33.90", "totals.total: does not agree"},
 		"tax on top":       {"taxes_included", false, "totals.total: does not agree"},
 		"too precise":      {"tip", "0.001", "tip: more decimals than the currency has: EUR has 2"},
 		"refunded":         {"totals.refunded", "99.00", "totals.refunded: more than the total"},
 		"gift cards":       {"gift_cards", []any{map[string]any{"amount": "99.00"}}, "gift_cards: more than the total"},
-		"line's discount":  {"items.0.discount", "2.01", "discounts: less than the discounts on the items"},
+		"line's discount":  {"items.0.discount", "2.10", "discounts: less than the discounts on the items"},
 		"pieces refunded":  {"items.0.refunded", 3, "items[0].refunded: want a whole number, not more"},
 		"window":           {"delivery.to", "2026-03-03", "delivery.to: before from"},
 		"pickup elsewhere": {"addresses.pickup", map[string]any{"city": "Köln"}, "addresses.pickup: only with delivery.pickup"},

@@ -407,9 +407,14 @@ func millGeneric(m *mill) *made {
 	if included && taxes != nil && w.credit > 0 { // a tax may not be more than the total
 		taxes = nil
 	}
+	sums := map[string]any{"total": text(total)}
+	if m.one(4) && total > 2 { // a shop that computes with more places than it shows
+		total += m.Int64N(3) - 1
+		sums = map[string]any{"total": text(total), "subtotal": text(sum + m.Int64N(3) - 1)}
+	}
 	order := map[string]any{"shop": "s", "id": fmt.Sprint(m.IntN(9999)), "currency": cur, "placed_at": "2026-03-01T12:00:00Z", "items": items,
 		"discounts": discounts, "shipping": shipping, "fees": fees, "taxes": taxes, "adjustments": adjustments, "taxes_included": included,
-		"payment": map[string]any{"status": pick(m, genericStatuses...)}, "totals": map[string]any{"total": text(total)}, "customer": pick[any](m, nil, []any{}, map[string]any{})}
+		"payment": map[string]any{"status": pick(m, genericStatuses...)}, "totals": sums, "customer": pick[any](m, nil, []any{}, map[string]any{})}
 	if paid := total / 2; paid > 0 && m.one(5) {
 		w.cards = paid
 		order["gift_cards"] = []any{map[string]any{"title": "Card", "amount": text(paid)}}
