@@ -183,8 +183,8 @@ type Payment struct {
 	Instructions string `json:"instructions,omitempty"`
 	// Reference is what the customer should quote when she pays; "": the order's number.
 	Reference string `json:"reference,omitempty"`
-	// Deposit is what has been paid of an order that is PaymentPartlyPaid, and
-	// Due what is still to be paid; zero: unknown.
+	// Deposit is what has been paid of an order that is PaymentPartlyPaid, beside
+	// gift cards, and Due what is still to be paid; zero: unknown.
 	Deposit Money `json:"deposit,omitzero"`
 	Due     Money `json:"due,omitzero"`
 }

@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"encoding/json"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -87,10 +88,19 @@ func appendReadable(b *strings.Builder, v value, plain func(string) string, dept
 
 func labelOf(v value) value { return v.either("label", "name", "title") }
 
-// serialised reports whether a text is PHP's notation of a list or an object,
-// which says nothing to a customer.
+// serialised reports whether a text is PHP's notation of a list or an object, or
+// JSON's of objects, which say nothing to a customer.
 func serialised(s string) bool {
-	return len(s) > 4 && (s[0] == 'a' || s[0] == 'O') && s[1] == ':' && s[2]-'0' <= 9 && strings.HasSuffix(strings.TrimSpace(s), "}")
+	s = strings.TrimSpace(s)
+	switch {
+	case len(s) < 5:
+		return false
+	case (s[0] == 'a' || s[0] == 'O') && s[1] == ':' && s[2]-'0' <= 9:
+		return s[len(s)-1] == '}'
+	case strings.HasPrefix(s, `{"`), strings.HasPrefix(s, `[{"`), strings.HasPrefix(s, `{\"`):
+		return json.Valid([]byte(s)) || len(s) >= maxRead || s[1] == '\\'
+	}
+	return false
 }
 
 // asIs is the text of shops that keep it plain.

@@ -178,6 +178,7 @@ func (r *genericReader) order(v value) *waxwing.Order {
 func (r *genericReader) parts(v value, o *waxwing.Order) {
 	at := top.in("payment")
 	deposit, due := r.amount(v, at, "deposit"), r.amount(v, at, "due")
+	cards := r.sum(o.GiftCards)
 	if deposit != nil {
 		if o.Payment.Deposit = *deposit; deposit.Minor > o.Total.Minor {
 			r.failIn(at, "deposit", "more than the total")
@@ -188,8 +189,16 @@ func (r *genericReader) parts(v value, o *waxwing.Order) {
 			r.failIn(at, "due", "more than the total")
 		}
 	}
-	if deposit != nil && due != nil && deposit.Add(*due) != o.Total {
-		r.failIn(at, "due", "does not agree with the total less deposit")
+	if deposit == nil || due == nil {
+		return
+	}
+	// The deposit may be what was paid with the cards too.
+	switch off := o.Total.Sub(*deposit).Sub(*due); {
+	case off.Minor >= -1 && off.Minor <= 1 && !cards.IsZero():
+		o.Payment.Deposit = deposit.Sub(cards)
+	case off.Minor >= -1 && off.Minor <= 1:
+	case off.Minor < cards.Minor-1 || off.Minor > cards.Minor+1:
+		r.failIn(at, "due", "does not agree with the total less deposit and gift_cards")
 	}
 }
 

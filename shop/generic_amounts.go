@@ -223,7 +223,7 @@ func (r *genericReader) item(v value, at *place) waxwing.Item {
 		r.failIn(at, "name", "missing")
 	}
 	q, err := quantity(v.get("quantity"))
-	if err != nil || q == 0 || v.get("quantity").kind() != kindNumber {
+	if err != nil || q == 0 || q > 1_000_000 || v.get("quantity").kind() != kindNumber {
 		r.failIn(at, "quantity", "want a whole number from 1 to 1000000")
 		return it
 	}

@@ -114,7 +114,7 @@ func addsUp(t testing.TB, o *waxwing.Order) {
 			t.Errorf("a remainder without a kind or an amount: %+v", r)
 		}
 	}
-	if p := o.Payment; !p.Deposit.IsZero() && (p.Deposit.Add(p.Due) != o.Total || p.Due.Minor <= 0) {
+	if p := o.Payment; !p.Deposit.IsZero() && (p.Deposit.Add(p.Due).Minor+sum(o.GiftCards) != o.Total.Minor || p.Due.Minor <= 0) {
 		t.Errorf("deposit %v and due %v of %v", p.Deposit, p.Due, o.Total)
 	}
 }

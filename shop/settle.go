@@ -155,7 +155,7 @@ func (t *till) settlePaid(o *waxwing.Order) {
 	}
 	if paid.Minor > o.Total.Minor {
 		o.Notices = append(o.Notices, "gift cards are more than the total and are left out: "+paid.String()+" of "+o.Total.String())
-		o.GiftCards = nil
+		o.GiftCards, paid = nil, t.zero()
 	}
 	if o.Refunded.Minor > o.Total.Minor {
 		o.Notices = append(o.Notices, "more was refunded than the order cost: "+o.Refunded.String()+" of "+o.Total.String())
@@ -177,13 +177,16 @@ func (t *till) settlePaid(o *waxwing.Order) {
 			p.Status = waxwing.PartlyRefunded
 		}
 	}
+	owed := o.Total.Sub(paid) // what the gift cards leave
 	switch {
 	case p.Status != waxwing.PaymentPartlyPaid:
 		p.Deposit, p.Due = waxwing.Money{}, waxwing.Money{}
-	case p.Deposit.Minor > 0 && p.Deposit.Minor < o.Total.Minor:
-		p.Due = o.Total.Sub(p.Deposit)
-	case p.Due.Minor > 0 && p.Due.Minor < o.Total.Minor:
-		p.Deposit = o.Total.Sub(p.Due)
+	case p.Deposit.Minor > 0 && p.Deposit.Minor < owed.Minor:
+		p.Due = owed.Sub(p.Deposit)
+	case p.Due.Minor > 0 && p.Due.Minor < owed.Minor:
+		p.Deposit = owed.Sub(p.Due)
+	case p.Due.Minor > 0 && p.Due == owed && paid.Minor > 0: // the cards are what was paid
+		p.Deposit = waxwing.Money{}
 	default:
 		p.Deposit, p.Due = waxwing.Money{}, waxwing.Money{}
 	}

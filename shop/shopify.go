@@ -158,7 +158,7 @@ func (r *shopifyReader) find(v value, a shopifyAmount) value {
 		return value{}
 	}
 	m := set.get("shop_money")
-	if code := m.get("currency_code").trimmed(); code != "" && code != r.till.cur && !strings.EqualFold(code, r.till.cur) {
+	if code := m.get("currency_code").trimmed(); code != "" && !strings.EqualFold(code, r.till.cur) && nonzero(m.get("amount").text()) {
 		r.till.spoil(a.set+".shop_money.currency_code", errMixed)
 	}
 	if plain := v.get(a.plain); plain.trimmed() != "" {

@@ -169,20 +169,27 @@ func shopifyPurchaseOrder(v value) string {
 // address is never the place.
 func (r *shopifyReader) pickup() {
 	o, name := r.o, ""
+	picked, sent := false, false
 	for _, l := range r.v.get("shipping_lines").items() {
+		if l.kind() != kindObject || l.get("is_removed").bool() {
+			continue
+		}
 		words := strings.ToLower(l.first("title") + " " + l.first("code"))
 		word := strings.Contains(words, "pickup") || strings.Contains(words, "pick up") || strings.Contains(words, "pick-up")
 		switch {
 		case strings.Contains(strings.ToLower(l.get("delivery_category").text()), "pick"):
 		case word && o.Shipping == nil && !strings.Contains(words, "point"):
+		case r.collected(l):
 		default:
+			sent = true
 			continue
 		}
-		if o.Delivery.Pickup = true; !word && name == "" {
+		if picked = true; !word && name == "" {
 			name = clean(l.first("title", "code"), capName)
 		}
 	}
-	if !o.Delivery.Pickup {
+	// Where a part of it is sent, there is an address to show.
+	if o.Delivery.Pickup = picked && !sent; !o.Delivery.Pickup {
 		return
 	}
 	place := r.v.either("pickup_location", "location")
@@ -199,6 +206,19 @@ func (r *shopifyReader) pickup() {
 	if o.Shipping = shopifyAddress(place); o.Shipping == nil && name != "" {
 		o.Shipping = &waxwing.Address{Name: name}
 	}
+}
+
+// collected reports whether a line of Shopify's own, which then is called by the
+// location, stands for local pickup: goods that are to be had, for nothing, and
+// nowhere to send them, though who pays lives somewhere. (An app that may not see
+// addresses gets none at all.)
+func (r *shopifyReader) collected(line value) bool {
+	goods := false
+	for i := range r.o.Items {
+		goods = goods || !r.o.Items[i].Digital && !r.o.Items[i].GiftCard
+	}
+	return goods && r.o.Shipping == nil && r.o.Billing != nil && len(r.o.Billing.Lines) > 0 && line.get("source").text() == "shopify" && !nonzero(line.get("price").text()) &&
+		!line.get("delivery_category").given() && !line.get("carrier_identifier").given() && line.first("title", "code") != ""
 }
 
 func contains(list []string, s string) bool {

@@ -28,7 +28,7 @@ func TestShopifyRefuses(t *testing.T) {
 		"total of words":         {"total_price", "ten", "total_price: not a decimal"},
 		"half a piece":           {"line_items.0.quantity", 1.5, "line_items[0].quantity: not a whole number"},
 		"no quantity":            {"line_items.0.quantity", null, "line_items[0].quantity: not a whole number"},
-		"too many pieces":        {"line_items.0.quantity", 1000001, "line_items[0].quantity: more than a million"},
+		"too many pieces":        {"line_items.0.quantity", 1000000001, "line_items[0].quantity: more than a thousand million"},
 		"no lines":               {"line_items", []any{}, "line_items: none"},
 		"lines are no list":      {"line_items", "x", "line_items: none"},
 		"a line is no object":    {"line_items.0", "x", "line_items[0].(line): not an object"},

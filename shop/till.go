@@ -14,7 +14,8 @@ import (
 const maxSum = int64(1) << 53
 
 // maxQuantity is the most of one thing that an order may hold.
-const maxQuantity = 1_000_000
+// Leaflets and tokens are bought by the million.
+const maxQuantity = 1_000_000_000
 
 var errAmount = errors.New("amount too large")
 
@@ -195,7 +196,7 @@ func quantity(v value) (int64, error) {
 	case !ok:
 		return 0, errors.New("not a whole number")
 	case q > maxQuantity || q < -maxQuantity:
-		return 0, errors.New("more than a million")
+		return 0, errors.New("more than a thousand million")
 	}
 	return q, nil
 }

@@ -126,8 +126,13 @@ func wooStatus(v value) (waxwing.PaymentStatus, string) {
 		if offline == waxwing.CashOnDelivery && !paid {
 			return waxwing.PaymentPending, offline
 		}
-		return waxwing.PaymentPaid, offline
+		return wooPaid(offline), offline
 	case "completed":
+		return wooPaid(offline), offline
+	case "pre-ordered", "preordered", "pre-order":
+		if !paid {
+			return waxwing.PaymentAuthorized, offline // it is charged when the goods come
+		}
 		return waxwing.PaymentPaid, offline
 	case "pending", "on-hold", "checkout-draft":
 		return waxwing.PaymentPending, offline
@@ -144,6 +149,15 @@ func wooStatus(v value) (waxwing.PaymentStatus, string) {
 		return waxwing.PaymentPaid, offline
 	}
 	return waxwing.PaymentUnknown, offline
+}
+
+// wooPaid is what WooCommerce's "paid" says. It counts an order on account as paid
+// once the shop works on it, though the invoice is still to come.
+func wooPaid(offline string) waxwing.PaymentStatus {
+	if offline == waxwing.Invoice {
+		return waxwing.PaymentAuthorized
+	}
+	return waxwing.PaymentPaid
 }
 
 func wooOffline(v value) string {
@@ -233,6 +247,9 @@ func (r *wooReader) order() (*waxwing.Order, error) {
 	o.Payment.Method = ownWords(o.Payment.Method, o.Payment.Offline)
 	o.Customer = wooCustomer(v)
 	r.meta()
+	if strings.HasPrefix(wooStatusWord(v), "pre") {
+		o.Stock = waxwing.StockPreorder
+	}
 	if err := r.amounts(); err != nil {
 		return nil, err
 	}

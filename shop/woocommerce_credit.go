@@ -121,16 +121,16 @@ func (r *wooReader) noted(v value) waxwing.Money {
 	return sum
 }
 
-// giftCards reads what WooCommerce's Gift Cards took off the total.
+// giftCards reads what gift cards took off the total: WooCommerce's own, PW's.
 func (r *wooReader) giftCards() (list []waxwing.Adjustment, paid waxwing.Money) {
 	paid = r.till.zero()
-	for _, v := range r.v.get("gift_cards").items() {
+	for _, v := range r.v.either("gift_cards", "pw_gift_card_lines", "pw_gift_cards", "gift_card_lines").items() {
 		m := r.till.kept(v.get("amount"), "gift_cards")
 		if m.Minor <= 0 {
 			continue
 		}
 		paid = r.till.sum("gift_cards", paid, m)
-		list = append(list, waxwing.Adjustment{Title: maskedCode(clean(v.get("code").text(), capNumber)), Amount: m})
+		list = append(list, waxwing.Adjustment{Title: maskedCode(clean(v.first("code", "card_number", "number"), capNumber)), Amount: m})
 	}
 	return list, paid
 }

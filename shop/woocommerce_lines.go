@@ -41,12 +41,14 @@ func (r *wooReader) item(v value, coupons bool) (it waxwing.Item, err error) {
 		return it, errors.New("(line): not an object")
 	}
 	measure := fractional(v.get("quantity"))
+	back := strings.HasPrefix(v.get("quantity").trimmed(), "-")
 	if measure != "" {
 		it.Quantity = 1
+	} else if v.get("quantity").trimmed() == "" {
+		it.Quantity = 1 // a line of an amount alone
 	} else if it.Quantity, err = quantity(v.get("quantity")); err != nil {
 		return it, inField("quantity", err)
 	}
-	back := it.Quantity < 0
 	if it.Quantity = max(it.Quantity, -it.Quantity); it.Quantity == 0 {
 		if !nonzero(v.get("total").text()) && !nonzero(v.get("subtotal").text()) {
 			return it, nil
@@ -83,7 +85,7 @@ func (r *wooReader) item(v value, coupons bool) (it waxwing.Item, err error) {
 // shops that sell by the metre or the kilogram have such. The line then counts
 // as one piece, of that measure. Anything else is "".
 func fractional(v value) string {
-	s := v.trimmed()
+	s := strings.TrimPrefix(v.trimmed(), "-")
 	whole, frac, _ := strings.Cut(s, ".")
 	frac = strings.TrimRight(frac, "0")
 	if whole == "" || frac == "" || len(s) > 12 || digits(whole, 0) != len(whole) || digits(frac, 0) != len(frac) {

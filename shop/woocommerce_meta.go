@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
@@ -17,15 +18,14 @@ func (r *wooReader) meta() {
 	}
 	o.PurchaseOrder = wooText(r.v.either("po_number", "purchase_order_number"), capNumber)
 	o.Links.Invoice = link(r.v.first("invoice_url", "invoice_link"))
+	told, other := "", "" // by the keys of known plugins, and by others
 	for _, m := range r.v.get("meta_data").items() {
 		key, v := m.get("key").text(), m.get("value")
 		switch key {
 		case "wpml_language", "_wpml_language", "pll_language", "_pll_language", "trp_language", "_trp_language",
 			"weglot_language", "_wc_order_language", "order_language", "_order_language", "_order_locale", "_locale", "locale",
 			"_customer_locale", "customer_locale", "_language", "language", "wcml_language", "_wcml_language", "user_locale", "_user_locale":
-			if l := localeTag(wooLanguage(key, v.text())); o.Locale == "" {
-				o.Locale = l
-			}
+			told = cmp.Or(told, localeTag(wooLanguage(key, v.text())))
 		case "_order_stock_reduced":
 			if v.bool() {
 				o.Stock = waxwing.StockAllocated
@@ -38,11 +38,34 @@ func (r *wooReader) meta() {
 				o.PurchaseOrder = wooText(v, capNumber)
 			}
 		default:
+			if other == "" && wooLanguageKey(key) {
+				if l := localeTag(v.text()); len(l) == 2 || len(l) > 2 && l[2] == '-' { // not "yes"
+					other = l
+				}
+			}
 			if o.Links.Invoice == "" && wooInvoiceKey(key) {
 				o.Links.Invoice = link(v.text())
 			}
 		}
 	}
+	o.Locale = cmp.Or(o.Locale, told, other)
+}
+
+// wooLanguageKey reports whether a key that nobody listed tells the language of
+// the order: GTranslate, Linguise and others have keys of their own.
+func wooLanguageKey(key string) bool {
+	key = strings.ToLower(strings.Trim(key, "_"))
+	for _, not := range [...]string{"admin", "site", "shop", "store", "default", "product", "vendor", "currency", "invoice", "script"} {
+		if strings.Contains(key, not) {
+			return false
+		}
+	}
+	for _, end := range [...]string{"language", "language_code", "lang", "lang_code", "locale"} {
+		if key == end || strings.HasSuffix(key, "_"+end) {
+			return true
+		}
+	}
+	return false
 }
 
 // wooLanguage maps the two codes of Weglot's that mean another language elsewhere.
@@ -77,15 +100,16 @@ func wooInvoiceKey(key string) bool {
 func (r *wooReader) pickup() {
 	o := r.o
 	lines := r.v.get("shipping_lines")
+	picked, sent := false, false
 	for _, l := range lines.items() {
 		id := strings.ToLower(l.get("method_id").text())
-		if strings.HasPrefix(id, "local_pickup") || strings.HasPrefix(id, "pickup_location") ||
+		here := strings.HasPrefix(id, "local_pickup") || strings.HasPrefix(id, "pickup_location") ||
 			strings.HasPrefix(id, "legacy_local_pickup") || strings.Contains(id, "pickup_store") || strings.Contains(id, "store_pickup") ||
-			strings.Contains(id, "click_and_collect") || strings.Contains(id, "click-and-collect") || id == "in_store_pickup" || id == "pickup" {
-			o.Delivery.Pickup = true
-		}
+			strings.Contains(id, "click_and_collect") || strings.Contains(id, "click-and-collect") || id == "in_store_pickup" || id == "pickup"
+		picked, sent = picked || here, sent || !here && !l.nothing()
 	}
-	if !o.Delivery.Pickup {
+	// Where a part of it is sent, there is an address to show.
+	if o.Delivery.Pickup = picked && !sent; !o.Delivery.Pickup {
 		return
 	}
 	var a waxwing.Address
@@ -99,7 +123,10 @@ func (r *wooReader) pickup() {
 	}
 	for _, l := range r.v.get("line_items").items() { // Local Pickup Plus notes it on each line
 		for _, m := range l.get("meta_data").items() {
-			wooPlace(&a, m)
+			// A line's store is the seller of a marketplace.
+			if strings.HasPrefix(strings.TrimLeft(m.get("key").text(), "_"), "pickup_") {
+				wooPlace(&a, m)
+			}
 		}
 	}
 	if a.Name != "" || len(a.Lines) > 0 || a.City != "" {
@@ -114,18 +141,18 @@ func wooPlace(a *waxwing.Address, m value) {
 	v := m.get("value")
 	switch key {
 	case "pickup_location_name", "pickup_store_name", "pickup_store", "store_name", "pickup_point_name", "pickup_name":
-		fillText(&a.Name, wooText(v, capName))
+		fillName(&a.Name, v)
 	case "pickup_location":
 		if w := v.object(); w.kind() == kindObject {
 			wooPlaceObject(a, w)
 		} else {
-			fillText(&a.Name, wooText(v, capName))
+			fillName(&a.Name, v)
 		}
 	case "pickup_location_address", "pickup_address", "pickup_store_address", "pickup_point_address", "store_address":
 		if w := v.object(); w.kind() == kindObject {
 			wooPlaceObject(a, w)
-		} else if len(a.Lines) == 0 && a.City == "" {
-			a.Lines = streetLines(wooLines(v.text()))
+		} else if s := v.trimmed(); len(a.Lines) == 0 && a.City == "" && digits(s, 0) != len(s) && !serialised(s) {
+			a.Lines = streetLines(wooLines(s))
 		}
 	case "pickup_location_phone", "pickup_phone", "pickup_store_phone":
 		fillText(&a.Phone, wooText(v, capPhone))
@@ -149,6 +176,13 @@ func wooPlaceObject(a *waxwing.Address, v value) {
 	a.Country = countryCode(v.get("country").trimmed())
 	a.Region = regionName(a.Country, wooText(v.get("state"), capName))
 	fillText(&a.Phone, wooText(v.get("phone"), capPhone))
+}
+
+// fillName reads the name of a place. A number is its id, which names nothing.
+func fillName(to *string, v value) {
+	if s := v.trimmed(); digits(s, 0) != len(s) && !serialised(s) {
+		fillText(to, wooText(v, capName))
+	}
 }
 
 func fillText(to *string, s string) {

@@ -38,6 +38,25 @@ var markup = map[string]string{
 	"label": "", "mark": "", "s": "", "small": "", "span": "", "strong": "", "sub": "", "sup": "", "time": "", "u": "", "wbr": "",
 	"br": "\n", "dd": "\n", "div": "\n", "dl": "\n", "dt": "\n", "h1": "\n", "h2": "\n", "h3": "\n", "h4": "\n", "hr": "\n", "li": "\n",
 	"ol": "\n", "p": "\n", "table": "\n", "tbody": "\n", "td": " ", "th": " ", "tr": "\n", "ul": "\n",
+	"big": "", "button": "", "center": "", "figure": "", "input": "", "kbd": "", "nobr": "", "path": "", "picture": "", "strike": "",
+	"svg": "", "iframe": "", "article": "\n", "blockquote": "\n", "caption": "\n", "fieldset": "\n", "figcaption": "\n", "form": "\n",
+	"h5": "\n", "h6": "\n", "legend": "\n", "option": "\n", "pre": "\n", "section": "\n", "select": "\n", "tfoot": "\n", "thead": "\n",
+}
+
+// unread returns how long what a browser does not show at the start of s is: a
+// comment, a script or a style sheet; 0: none.
+func unread(s string) int {
+	for _, e := range [...][2]string{{"<!--", "-->"}, {"<script", "</script>"}, {"<style", "</style>"}} {
+		if len(s) < len(e[0]) || !strings.EqualFold(s[:len(e[0])], e[0]) {
+			continue
+		}
+		for i := len(e[0]); i+len(e[1]) <= min(len(s), 4<<10); i++ {
+			if s[i] == e[1][0] && strings.EqualFold(s[i:i+len(e[1])], e[1]) {
+				return i + len(e[1])
+			}
+		}
+	}
+	return 0
 }
 
 func withoutMarkup(s string) string {
@@ -46,6 +65,11 @@ func withoutMarkup(s string) string {
 		i := strings.IndexByte(s, '<')
 		if i < 0 {
 			break
+		}
+		if n := unread(s[i:]); n > 0 {
+			b.WriteString(s[:i])
+			s = s[i+n:]
+			continue
 		}
 		end := strings.IndexByte(s[i:min(i+4<<10, len(s))], '>')
 		if end < 0 {

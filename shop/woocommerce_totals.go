@@ -196,7 +196,7 @@ func (r *wooReader) coupons() (list []waxwing.Adjustment, err error) {
 			Title:  wooText(v.get("code"), capName),
 			Amount: r.till.kept(v.either("discount", "amount"), "discount"),
 		}
-		if strings.HasPrefix(a.Title, "wc_points_redemption") { // a code that no customer knows
+		if madeCode(a.Title) {
 			a.Title = ""
 		}
 		if r.gross && v.get("discount").given() {
@@ -221,4 +221,17 @@ func (r *wooReader) refunds() {
 		back = r.till.sum("refunds", back, m)
 	}
 	o.Refunded = back
+}
+
+// madeCode reports whether a coupon's code was made by a plugin for points or
+// credit, so that no customer knows it.
+func madeCode(code string) bool {
+	code = strings.ToLower(code)
+	for _, by := range [...]string{"wc_points_redemption", "ywpar_", "wps_wpr_", "mwb_wpr_", "wlr-", "wlr_", "wllp_",
+		"acfw_store_credit", "acfw-store-credit"} {
+		if strings.HasPrefix(code, by) {
+			return true
+		}
+	}
+	return false
 }
