@@ -227,6 +227,8 @@ type Delivery struct {
 	To     time.Time `json:"to,omitzero"`
 	Method string    `json:"method,omitempty"`
 	Pickup bool      `json:"pickup,omitempty"`
+	// HandedOver says that the customer has the goods already: bought over the counter.
+	HandedOver bool `json:"handed_over,omitempty"`
 }
 
 // IsZero reports whether nothing is known.

@@ -110,6 +110,7 @@ const (
 	MsgIntroPartlyRefunded
 	MsgIntroDeposit
 	MsgIntroDigital
+	MsgIntroPlain
 	MsgIntroBackorder
 	MsgBackorderNote
 	MsgNothingToPay
@@ -240,6 +241,7 @@ var builtinNames = [numBuiltin]string{
 	MsgIntroPartlyRefunded: "intro_partly_refunded",
 	MsgIntroDeposit:        "intro_deposit",
 	MsgIntroDigital:        "intro_digital",
+	MsgIntroPlain:          "intro_plain",
 	MsgIntroBackorder:      "intro_backorder",
 	MsgBackorderNote:       "backorder_note",
 	MsgNothingToPay:        "nothing_to_pay",

@@ -235,3 +235,39 @@ func TestWooQuantities(t *testing.T) {
 		}
 	}
 }
+
+// What was sold over the counter is neither packed nor sent.
+func TestSoldOverTheCounter(t *testing.T) {
+	pos := object{"id": 7, "currency": "USD", "total_price": "48.00", "financial_status": "paid", "source_name": "pos", "fulfillment_status": "fulfilled",
+		"line_items": []any{object{"id": 1, "title": "Mug", "price": "48.00", "quantity": 1}}}
+	if o := readAs(t, "shopify", pos); !o.Delivery.HandedOver {
+		t.Error("Shopify POS: not handed over")
+	}
+	pos["fulfillment_status"] = nil
+	if o := readAs(t, "shopify", pos); o.Delivery.HandedOver {
+		t.Error("Shopify POS: to be sent, and handed over")
+	}
+	if o := readAs(t, "woocommerce", wooOrder(object{"created_via": "woocommerce-pos", "status": "completed"})); !o.Delivery.HandedOver {
+		t.Error("WooCommerce POS: not handed over")
+	}
+	if o := readAs(t, "woocommerce", wooOrder(object{"created_via": "checkout", "status": "completed"})); o.Delivery.HandedOver {
+		t.Error("WooCommerce: sent, and handed over")
+	}
+	o := readAs(t, "generic", object{"shop": "s", "id": 1, "currency": "USD", "placed_at": "2026-03-01T12:00:00Z", "payment": object{"status": "paid"},
+		"items": []any{object{"name": "Mug", "quantity": 1, "unit_price": "4.00"}}, "delivery": object{"handed_over": true}})
+	if !o.Delivery.HandedOver {
+		t.Error("generic: not handed over")
+	}
+}
+
+// The money and the gift cards together are all that was paid.
+func TestRefundedToTheCards(t *testing.T) {
+	for back, want := range map[string]waxwing.PaymentStatus{"80.00": waxwing.PaymentRefunded, "79.00": waxwing.PartlyRefunded, "100.00": waxwing.PaymentRefunded} {
+		o := readAs(t, "generic", object{"shop": "s", "id": 1, "currency": "USD", "placed_at": "2026-03-01T12:00:00Z", "payment": object{"status": "refunded"},
+			"items": []any{object{"name": "Bed", "quantity": 1, "unit_price": "100.00"}}, "gift_cards": []any{object{"amount": "20.00"}},
+			"totals": object{"refunded": back}})
+		if o.Payment.Status != want {
+			t.Errorf("%s back: %s, want %s", back, o.Payment.Status, want)
+		}
+	}
+}

@@ -173,6 +173,8 @@ func (t *till) settlePaid(o *waxwing.Order) {
 		case o.Refunded.IsZero():
 		case o.Refunded == o.Total:
 			p.Status = waxwing.PaymentRefunded
+		case p.Status == waxwing.PaymentRefunded && paid.Minor > 0 && o.Refunded.Add(paid).Minor >= o.Total.Minor:
+			// The rest went back to the gift cards.
 		default:
 			p.Status = waxwing.PartlyRefunded
 		}

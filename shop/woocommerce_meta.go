@@ -100,6 +100,11 @@ func wooInvoiceKey(key string) bool {
 func (r *wooReader) pickup() {
 	o := r.o
 	lines := r.v.get("shipping_lines")
+	switch strings.ToLower(r.v.get("created_via").trimmed()) {
+	case "pos", "woocommerce-pos", "woocommerce_pos", "wc_pos", "wc-pos", "wcpos", "wepos", "oliver-pos", "oliver_pos", "pos-rest-api":
+		// Sold over the counter, and taken home.
+		o.Delivery.HandedOver = wooStatusWord(r.v) == "completed" && lines.len() == 0
+	}
 	picked, sent := false, false
 	for _, l := range lines.items() {
 		id := strings.ToLower(l.get("method_id").text())

@@ -168,12 +168,15 @@ func stateOrder(tag, state string) *waxwing.Order {
 		for i := range o.Items {
 			o.Items[i].Digital, o.Items[i].Stock = true, waxwing.StockUnknown
 		}
-	case "backorder":
+	case "backorder", "backorder-mixed":
 		for i := range o.Items {
-			if !o.Items[i].Digital {
+			if o.Items[i].Digital = o.Items[i].Digital && state != "backorder"; !o.Items[i].Digital {
 				o.Items[i].Stock = waxwing.StockBackorder
 			}
 		}
+	case "handed":
+		o.Delivery.HandedOver, o.Shipping, o.Ship = true, nil, nil
+		o.ShippingTotal.Minor = 0
 	case "zero":
 		o.Discounts = []waxwing.Adjustment{{Title: "GIFT", Amount: o.DiscountTotal.Add(o.Total)}}
 		o.DiscountTotal = o.DiscountTotal.Add(o.Total)
@@ -186,7 +189,7 @@ func stateOrder(tag, state string) *waxwing.Order {
 	return o
 }
 
-var allStates = []string{"paid", "refunded", "partly", "prepay", "cheque", "invoice", "cod", "deposit", "pickup", "pickup-nowhere", "digital", "backorder", "some-wait", "zero"}
+var allStates = []string{"paid", "refunded", "partly", "prepay", "cheque", "invoice", "cod", "deposit", "pickup", "pickup-nowhere", "digital", "backorder", "backorder-mixed", "handed", "some-wait", "zero"}
 
 var imgTag = regexp.MustCompile(`<img[^>]*>`)
 

@@ -89,6 +89,8 @@ func (v *view) jsonStatus() string {
 	switch s := &v.state; {
 	case s.refunded:
 		return "https://schema.org/OrderReturned"
+	case s.handed && !s.partly:
+		return "https://schema.org/OrderDelivered"
 	case s.prepay:
 		return "https://schema.org/OrderPaymentDue"
 	}
@@ -99,7 +101,7 @@ func (v *view) jsonStatus() string {
 func (v *view) jsonDelivery(j *jsonWriter) {
 	d, s := &v.order.Delivery, &v.state
 	dated := v.root[fWindow] != nil
-	if s.pickup || s.digital || s.refunded || v.order.Shipping == nil && !dated {
+	if s.pickup || s.digital || s.handed || s.refunded || v.order.Shipping == nil && !dated {
 		return
 	}
 	j.open("orderDelivery", "ParcelDelivery")

@@ -12,6 +12,8 @@ type state struct {
 	deposit  bool // a part is paid
 	pickup   bool
 	digital  bool // nothing is shipped
+	handed   bool // the customer has the goods already
+	mixed    bool // some of it is digital
 	waiting  bool // some of the goods are not there yet
 	allWait  bool // none of them is
 	nothing  bool // there is nothing to pay
@@ -21,7 +23,7 @@ type state struct {
 
 // stateOf reads the state of an order.
 func stateOf(o *waxwing.Order) state {
-	s := state{pickup: o.Delivery.Pickup}
+	s := state{pickup: o.Delivery.Pickup, handed: o.Delivery.HandedOver}
 	s.goods(o)
 	p, known := &o.Payment, waxwing.ValidCurrency(o.Total.Currency)
 	cards := inCurrency(sum(o.GiftCards), o.Total.Currency)
@@ -82,8 +84,9 @@ func (s *state) goods(o *waxwing.Order) {
 	if !told && later(o.Stock) && shipped > 0 {
 		late = shipped
 	}
-	s.waiting = late > 0
-	s.allWait = late > 0 && late == shipped
+	s.waiting = late > 0 && !s.handed
+	s.allWait = s.waiting && late == shipped
+	s.mixed = shipped > 0 && shipped < len(o.Items)
 }
 
 // later reports whether goods come after the others.

@@ -212,6 +212,8 @@ func (v *view) intro() locales.Message {
 		return locales.MsgIntroPrepay
 	case s.deposit:
 		return locales.MsgIntroDeposit
+	case s.handed, s.allWait && s.mixed: // what is digital waits for nothing
+		return locales.MsgIntroPlain
 	case s.allWait:
 		return locales.MsgIntroBackorder
 	case s.digital:
@@ -231,7 +233,7 @@ func (v *view) fillLinks() {
 	// Nothing is on its way before the money is, and what went back stays.
 	var tracking []byte
 	if back, transfer := s.refunded, s.transfer(&o.Payment); !back && !transfer {
-		if tracking = v.url(o.Links.Tracking); tracking == nil && !s.pickup && !s.digital {
+		if tracking = v.url(o.Links.Tracking); tracking == nil && !s.pickup && !s.digital && !s.handed {
 			tracking = v.pattern(v.brand.TrackingURL)
 		}
 	}
@@ -275,7 +277,7 @@ func (v *view) fillButtons(links []link) {
 func (v *view) fillDelivery() {
 	d, l, s := &v.order.Delivery, v.locale, &v.state
 	// No day is named for what is not sent, or not to be had yet.
-	dated := !s.refunded && !s.digital && !s.allWait
+	dated := !s.refunded && !s.digital && !s.allWait && !s.handed
 	if dated && (d.From.IsZero() || validDay(d.From)) && (d.To.IsZero() || validDay(d.To)) {
 		v.root[fWindow] = v.since(func(b []byte) []byte { return l.AppendRange(b, d.From, d.To, locales.Weekday) })
 	}
@@ -297,7 +299,7 @@ func (v *view) fillDelivery() {
 	for i := range v.order.Items {
 		ofLines = ofLines || v.order.Items[i].Stock != waxwing.StockUnknown
 	}
-	if m, _, ok := stockMessage(v.order.Stock); ok && !ofLines && !v.onlyDigital() && !s.refunded {
+	if m, _, ok := stockMessage(v.order.Stock); ok && !ofLines && !v.onlyDigital() && !s.refunded && !s.handed {
 		v.root[fStock] = v.own(l.Text(m))
 	}
 	v.flags.delivery = len(v.root[fWindow])+len(v.root[fStock])+len(v.root[fDeliveryNote]) > 0

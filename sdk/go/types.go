@@ -259,9 +259,10 @@ type FilterOutput struct {
 // GenericOrder: a completed order. Amounts are decimal strings in the order's currency (numbers are
 // tolerated); negative ones are allowed where something is taken back or off: lines, fees, taxes,
 // adjustments. Totals that are left out are computed from the lines; totals that are given must
-// agree with them. null is the same as leaving a field out, and so are PHP's [] for an object
-// without members and {} for a list without entries; a list that PHP writes as {"0": ..., "2": ...}
-// is read too. Unknown keys are refused, and keys that are given twice.
+// agree with them, but for the rounding of each row: such a difference gets a row of its own or
+// goes to the largest row. null is the same as leaving a field out, and so are PHP's [] for an
+// object without members and {} for a list without entries; a list that PHP writes as {"0": ...,
+// "2": ...} is read too. Unknown keys are refused, and keys that are given twice.
 type GenericOrder struct {
 	// What it is. Whatever is not an order of its own ("part": of an order that is confirmed itself)
 	// is ignored with its reason in the trail when it comes by webhook, and refused by the API.
@@ -394,7 +395,8 @@ type GenericItem struct {
 	// The price of one before discounts. It may have more places than the currency; it is shown where
 	// it times the quantity is the total. Negative where the line is taken back.
 	UnitPrice string `json:"unit_price,omitempty"`
-	// unit_price times quantity, rounded once.
+	// unit_price times quantity, rounded once. Where unit_price itself is rounded, total counts and
+	// the mail shows no unit price.
 	Total string `json:"total,omitempty"`
 	// What of the discounts was given on this line; not taken off its total.
 	Discount string `json:"discount,omitempty"`
@@ -502,6 +504,8 @@ type GenericDelivery struct {
 	Method string `json:"method,omitempty"`
 	// The customer fetches it.
 	Pickup bool `json:"pickup,omitempty"`
+	// The customer has the goods already: bought over the counter.
+	HandedOver bool `json:"handed_over,omitempty"`
 }
 
 // GenericLinks: the shop's own pages for this order.

@@ -584,9 +584,10 @@ impl Encode for FilterOutput {
 /// A completed order. Amounts are decimal strings in the order's currency (numbers are tolerated);
 /// negative ones are allowed where something is taken back or off: lines, fees, taxes, adjustments.
 /// Totals that are left out are computed from the lines; totals that are given must agree with
-/// them. null is the same as leaving a field out, and so are PHP's [] for an object without members
-/// and {} for a list without entries; a list that PHP writes as {"0": ..., "2": ...} is read too.
-/// Unknown keys are refused, and keys that are given twice.
+/// them, but for the rounding of each row: such a difference gets a row of its own or goes to the
+/// largest row. null is the same as leaving a field out, and so are PHP's [] for an object without
+/// members and {} for a list without entries; a list that PHP writes as {"0": ..., "2": ...} is
+/// read too. Unknown keys are refused, and keys that are given twice.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GenericOrder {
     /// What it is. Whatever is not an order of its own ("part": of an order that is confirmed
@@ -925,7 +926,8 @@ pub struct GenericItem {
     /// The price of one before discounts. It may have more places than the currency; it is shown
     /// where it times the quantity is the total. Negative where the line is taken back.
     pub unit_price: String,
-    /// unit_price times quantity, rounded once.
+    /// unit_price times quantity, rounded once. Where unit_price itself is rounded, total counts
+    /// and the mail shows no unit price.
     pub total: String,
     /// What of the discounts was given on this line; not taken off its total.
     pub discount: String,
@@ -1243,6 +1245,8 @@ pub struct GenericDelivery {
     pub method: String,
     /// The customer fetches it.
     pub pickup: bool,
+    /// The customer has the goods already: bought over the counter.
+    pub handed_over: bool,
 }
 
 impl Encode for GenericDelivery {
@@ -1263,6 +1267,10 @@ impl Encode for GenericDelivery {
         if !self.pickup.unknown() {
             w.key("pickup");
             self.pickup.encode(w);
+        }
+        if !self.handed_over.unknown() {
+            w.key("handed_over");
+            self.handed_over.encode(w);
         }
         w.end(b'}');
     }
