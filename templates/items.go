@@ -15,9 +15,10 @@ func (v *view) fillItems() {
 		}
 		v.addItem(&o.Items[i])
 	}
-	if more := len(o.Items) - len(v.items); more > 0 {
-		v.root[fMoreItems] = v.compose(locales.MsgMoreItems, int64(more))
-		v.root[fMoreTotal] = v.unlisted(o.Items[len(v.items):])
+	if rest := o.Items[len(v.items):]; len(rest) > 0 {
+		// Pieces, as everywhere: the preheader counts them too.
+		v.root[fMoreItems] = v.compose(locales.MsgMoreItems, pieces(rest))
+		v.root[fMoreTotal] = v.unlisted(rest)
 	}
 	v.root[fItemCount] = v.number(v.bought)
 }
@@ -37,9 +38,9 @@ func (v *view) unlisted(items []waxwing.Item) []byte {
 }
 
 // pieces counts what was bought.
-func pieces(o *waxwing.Order) (n int64) {
-	for i := range o.Items {
-		n += max(o.Items[i].Quantity, 0)
+func pieces(items []waxwing.Item) (n int64) {
+	for i := range items {
+		n += max(items[i].Quantity, 0)
 	}
 	return n
 }

@@ -32,7 +32,7 @@ func (v *view) block(b []byte) []byte {
 	if o.DiscountTotal.Minor > 0 {
 		j.money("discount", "discountCurrency", o.DiscountTotal)
 	}
-	if name := o.Customer.FullName(); name != "" {
+	if name, _ := names(o, v.locale.Tag()); name != "" {
 		j.open("customer", "Person")
 		j.text("name", name)
 		j.close()

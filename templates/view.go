@@ -84,7 +84,7 @@ func (v *view) fill(in *Input, limit int) {
 	clear(v.spans[:])
 	clear(v.args[:])
 	v.font = fonts(v.locale.Tag())
-	v.bought, v.state = pieces(v.order), stateOf(v.order)
+	v.bought, v.state = pieces(v.order.Items), stateOf(v.order)
 	v.fillHead()
 	v.fillLinks()
 	v.fillItems()
