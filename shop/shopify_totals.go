@@ -25,7 +25,10 @@ func (r *shopifyReader) amounts() error {
 		total, cut, tax = shopifyNowTotal, shopifyNowDiscounts, shopifyNowTax
 	}
 	r.o.Total = r.kept(r.v, total)
-	if r.o.Total.Minor < 0 {
+	switch {
+	case r.till.err != nil: // before a line is blamed for it
+		return r.till.err
+	case r.o.Total.Minor < 0:
 		return errNegative
 	}
 	r.discounts()
