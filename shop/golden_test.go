@@ -114,6 +114,13 @@ func addsUp(t testing.TB, o *waxwing.Order) {
 			t.Errorf("a remainder without a kind or an amount: %+v", r)
 		}
 	}
+	saved := int64(0)
+	for _, it := range o.Items {
+		saved += it.Discount.Minor
+	}
+	if saved > o.DiscountTotal.Minor {
+		t.Errorf("saved %d on lines, and %v in all", saved, o.DiscountTotal)
+	}
 	if p := o.Payment; !p.Deposit.IsZero() && (p.Deposit.Add(p.Due).Minor+sum(o.GiftCards) != o.Total.Minor || p.Due.Minor <= 0) {
 		t.Errorf("deposit %v and due %v of %v", p.Deposit, p.Due, o.Total)
 	}

@@ -271,3 +271,37 @@ func TestRefundedToTheCards(t *testing.T) {
 		}
 	}
 }
+
+// An order that was cut after it was discounted says no more of savings than its
+// discounts do, and what was chosen stays.
+func TestShopifyEditedDiscounts(t *testing.T) {
+	order := func(current any) object {
+		return object{"id": 7, "currency": "USD", "total_price": "27.00", "current_total_price": "9.00", "total_discounts": "3.00", "current_total_discounts": "1.00",
+			"financial_status": "paid", "discount_applications": []any{object{"title": "Cut", "target_type": "line_item", "target_selection": "explicit"}},
+			"line_items": []any{object{"id": 1, "title": "Mug", "price": "10.00", "quantity": 3, "current_quantity": current, "variant_title": "L",
+				"selling_plan_allocation": object{"selling_plan": object{"name": "Every month"}},
+				"discount_allocations":    []any{object{"discount_application_index": 0, "amount": "3.00"}}}}}
+	}
+	o := readAs(t, "shopify", order(1))
+	if it := o.Items[0]; it.Quantity != 1 || !it.Discount.IsZero() || o.DiscountTotal.Minor != 100 || o.Total.Minor != 900 {
+		t.Errorf("%d, saved %v of %v, total %v", it.Quantity, it.Discount, o.DiscountTotal, o.Total)
+	}
+	if got := o.Items[0].Variant; got != "L / Every month" {
+		t.Errorf("variant %q", got)
+	}
+	o = readAs(t, "shopify", order(3))
+	if it := o.Items[0]; it.Quantity != 3 || it.Discount.Minor != 300 {
+		t.Errorf("%d, saved %v", it.Quantity, it.Discount)
+	}
+}
+
+// Payment terms say when, and are no way to have paid.
+func TestShopifyTerms(t *testing.T) {
+	for status, want := range map[string]string{"pending": "Net 30", "paid": ""} {
+		o := readAs(t, "shopify", object{"id": 7, "currency": "USD", "total_price": "10.00", "financial_status": status, "po_number": "PO 7",
+			"payment_terms": object{"payment_terms_name": "Net 30", "due_in_days": 30}, "line_items": []any{object{"title": "Mug", "price": "10.00", "quantity": 1}}})
+		if o.Payment.Method != want || o.Payment.Offline != waxwing.Invoice || o.PurchaseOrder != "PO 7" {
+			t.Errorf("%s: %+v %q", status, o.Payment, o.PurchaseOrder)
+		}
+	}
+}

@@ -44,6 +44,7 @@ func (t *till) settleRows(o *waxwing.Order) {
 		o.Discounts = []waxwing.Adjustment{{Amount: o.DiscountTotal}}
 	}
 	o.Discounts = t.agree(o.Discounts, o.DiscountTotal)
+	t.settleSavings(o)
 	o.Ship = t.agree(o.Ship, o.ShippingTotal)
 	o.Taxes = t.agree(o.Taxes, o.TaxTotal)
 	rows := t.rows(o)
@@ -102,6 +103,21 @@ func (t *till) settleItems(o *waxwing.Order) {
 		o.Notices = append(o.Notices, "amounts do not add up: the lines come to "+sum.String()+", the subtotal is "+o.Subtotal.String())
 	default:
 		o.Subtotal = sum
+	}
+}
+
+// settleSavings holds what is said to be saved on single lines against the
+// discounts, of which it is a part: where it is more, none of it is said.
+func (t *till) settleSavings(o *waxwing.Order) {
+	saved := t.zero()
+	for i := range o.Items {
+		saved = t.sum("discounts", saved, o.Items[i].Discount)
+	}
+	if saved.Minor <= o.DiscountTotal.Minor {
+		return
+	}
+	for i := range o.Items {
+		o.Items[i].Discount = waxwing.Money{}
 	}
 }
 

@@ -122,6 +122,7 @@ func (r *shopifyReader) item(v value) (it waxwing.Item, tip bool, err error) {
 	}
 	back := it.Quantity < 0
 	it.Quantity = max(it.Quantity, -it.Quantity)
+	ordered := it.Quantity
 	now, hasNow := v.get("current_quantity").int()
 	if hasNow && r.edited && now >= 0 && now < it.Quantity {
 		it.Quantity = now
@@ -148,7 +149,9 @@ func (r *shopifyReader) item(v value) (it waxwing.Item, tip bool, err error) {
 		}
 	}
 	if own := r.allocate(v); !own.IsZero() {
-		it.Discount = own
+		if it.Discount = own; r.edited && hasNow && now < ordered {
+			it.Discount = waxwing.Money{} // it is that of all that was ordered
+		}
 	} else if len(r.cuts) == 0 {
 		if m := r.kept(v, shopifyLineCut); !m.IsZero() {
 			it.Discount = m
@@ -178,6 +181,12 @@ func shopifyProduct(v value, it *waxwing.Item) {
 	}
 	if it.Variant == "Default Title" || it.Variant == "Default" {
 		it.Variant = ""
+	}
+	// How often a subscription comes is chosen like a variant.
+	if plan := clean(v.get("selling_plan_allocation").get("selling_plan").get("name").text(), capName); plan != "" && it.Variant != "" {
+		it.Variant = clean(it.Variant+" / "+plan, capName)
+	} else if plan != "" {
+		it.Variant = plan
 	}
 	it.Name = nameOf(it)
 	it.GiftCard = v.get("gift_card").bool()

@@ -128,6 +128,9 @@ func shopifyPayment(v value) waxwing.Payment {
 	}
 	if p.Offline == "" && v.get("payment_terms").kind() == kindObject {
 		p.Offline = waxwing.Invoice
+		if p.Method == "" && p.Status != waxwing.PaymentPaid { // "Net 30" says more than "invoice"
+			p.Method = clean(v.get("payment_terms").get("payment_terms_name").text(), capName)
+		}
 	}
 	p.Method = ownWords(p.Method, p.Offline)
 	if s := p.Status; s == waxwing.PaymentPending || s == waxwing.PaymentPartlyPaid || s == waxwing.PaymentUnknown {
