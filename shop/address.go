@@ -84,5 +84,6 @@ func settled(a *waxwing.Address) *waxwing.Address {
 	if a.Name == "" && a.Company == "" && len(a.Lines) == 0 && a.City == "" && a.PostalCode == "" && a.Phone == "" {
 		return nil
 	}
+	ownScript(a)
 	return a
 }

@@ -305,3 +305,23 @@ func TestShopifyTerms(t *testing.T) {
 		}
 	}
 }
+
+// A region is in the script of the rest of the address, whatever the shop keeps.
+func TestRegionsInTheAddressesScript(t *testing.T) {
+	for _, c := range []struct{ format, country, state, city, want string }{
+		{"woocommerce", "JP", "JP13", "Shibuya-ku", "Tokyo"}, {"woocommerce", "JP", "JP13", "渋谷区", "東京都"},
+		{"woocommerce", "CN", "CN20", "深圳市", "广东省"}, {"woocommerce", "CN", "CN20", "Shenzhen", "Guangdong"},
+		{"woocommerce", "HK", "KOWLOON", "旺角", "九龍"}, {"woocommerce", "HK", "KOWLOON", "Mong Kok", "Kowloon"},
+		{"shopify", "JP", "Ōsaka", "Osaka-shi", "Ōsaka"}, {"shopify", "JP", "Osaka", "大阪市", "大阪府"},
+		{"shopify", "CN", "Beijing", "朝阳区", "北京市"}, {"shopify", "KR", "Seoul", "강남구", "서울특별시"}, {"shopify", "KR", "Seoul", "Gangnam-gu", "Seoul"},
+	} {
+		o := wooOrder(object{"shipping": object{"first_name": "A", "address_1": "1", "city": c.city, "country": c.country, "state": c.state}})
+		if c.format == "shopify" {
+			o = object{"id": 7, "currency": "USD", "total_price": "10.00", "line_items": []any{object{"title": "Mug", "price": "10.00", "quantity": 1}},
+				"shipping_address": object{"name": "A", "address1": "1", "city": c.city, "country_code": c.country, "province": c.state}}
+		}
+		if got := readAs(t, c.format, o).Shipping.Region; got != c.want {
+			t.Errorf("%s %s in %s: %q, want %q", c.country, c.state, c.city, got, c.want)
+		}
+	}
+}
