@@ -49,6 +49,7 @@ func TestMends(t *testing.T) {
 		"ida@mail.example, ida@mail.example": "ida@mail.example", "ida@mail.example;IDA@Mail.example;": "ida@mail.example", "ida@mail.example,": "ida@mail.example",
 		"Ida <ida@mail.example>, ida@mail.example": "ida@mail.example", "ida@mail.example ida@mail.example": "ida@mail.example",
 		"ida@mail.example <ida@mail.example>": "ida@mail.example", `"ida@mail.example" <Ida@mail.example>`: "Ida@mail.example",
+		`"ida@mail.example"`: "ida@mail.example", `'ida@mail.example'`: "ida@mail.example", `<"ida@mail.example">`: "ida@mail.example",
 		"mailto:ida@mail.example": "ida@mail.example", "MAILTO:ida@mail.example?subject=x": "ida@mail.example", "<mailto:ida@mail.example>": "ida@mail.example",
 		"mailto:ida%40mail.example": "ida@mail.example", "ida＠mail.example": "ida@mail.example", "ｉｄａ＠ｍａｉｌ．ｅｘａｍｐｌｅ": "ida@mail.example",
 		"ida@mail。example": "ida@mail.example", "ida﹫mail.example": "ida@mail.example", "ida @ mail.example": "ida@mail.example", "ida@ mail.example": "ida@mail.example",

@@ -146,6 +146,9 @@ func mendOne(s string) (string, error) {
 			return "", ErrQuote // a group's name, or a command
 		}
 	}
+	if n := len(s); n > 2 && (s[0] == '"' || s[0] == '\'') && s[n-1] == s[0] && !strings.ContainsAny(s[1:n-1], `"'`) {
+		s = bare(s[1 : n-1]) // all of it in quotation marks
+	}
 	if len(s) > 7 && strings.EqualFold(s[:7], "mailto:") {
 		s, _, _ = strings.Cut(s[7:], "?")
 		s = bare(strings.ReplaceAll(s, "%40", "@"))
