@@ -54,7 +54,7 @@ func plain(s string) bool {
 			return false
 		}
 	}
-	return s != "" && s[len(s)-1] != '.'
+	return s != "" && s[len(s)-1] != '.' && s[len(s)-1] != '\''
 }
 
 // same reports whether two addresses are one: the parts before the @ are
