@@ -126,9 +126,14 @@ func wooStatus(v value) (waxwing.PaymentStatus, string) {
 		if offline == waxwing.CashOnDelivery && !paid {
 			return waxwing.PaymentPending, offline
 		}
-		return wooPaid(offline), offline
+		if offline == waxwing.Invoice {
+			// WooCommerce counts an order on account as paid once the shop works
+			// on it, though the invoice is still to come.
+			return waxwing.PaymentAuthorized, offline
+		}
+		return waxwing.PaymentPaid, offline
 	case "completed":
-		return wooPaid(offline), offline
+		return waxwing.PaymentPaid, offline
 	case "pre-ordered", "preordered", "pre-order":
 		if !paid {
 			return waxwing.PaymentAuthorized, offline // it is charged when the goods come
@@ -149,15 +154,6 @@ func wooStatus(v value) (waxwing.PaymentStatus, string) {
 		return waxwing.PaymentPaid, offline
 	}
 	return waxwing.PaymentUnknown, offline
-}
-
-// wooPaid is what WooCommerce's "paid" says. It counts an order on account as paid
-// once the shop works on it, though the invoice is still to come.
-func wooPaid(offline string) waxwing.PaymentStatus {
-	if offline == waxwing.Invoice {
-		return waxwing.PaymentAuthorized
-	}
-	return waxwing.PaymentPaid
 }
 
 func wooOffline(v value) string {

@@ -201,7 +201,7 @@ func fillText(to *string, s string) {
 func (r *wooReader) paying() {
 	o := r.o
 	switch o.Payment.Status {
-	case waxwing.PaymentPending, waxwing.PaymentUnknown, waxwing.PaymentPartlyPaid, waxwing.PaymentFailed:
+	case waxwing.PaymentPending, waxwing.PaymentUnknown, waxwing.PaymentPartlyPaid, waxwing.PaymentFailed, waxwing.PaymentAuthorized:
 	default:
 		return
 	}

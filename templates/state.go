@@ -48,6 +48,8 @@ func stateOf(o *waxwing.Order) state {
 	switch p.Status {
 	case waxwing.PaymentPartlyPaid:
 		s.deposit = !s.nothing
+	case waxwing.PaymentAuthorized: // on account, the money comes after the goods
+		s.unpaid = p.Offline == waxwing.Invoice && !s.nothing
 	case waxwing.PaymentPending, waxwing.PaymentUnknown, waxwing.PaymentFailed, waxwing.PaymentVoided:
 		// A shop that says nothing at all may well have the money.
 		said := p.Status != waxwing.PaymentUnknown || p.Offline != "" || p.Instructions != "" || o.Links.Pay != ""

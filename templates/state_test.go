@@ -164,6 +164,8 @@ func TestStateOf(t *testing.T) {
 		"deposit, nothing known":   {waxwing.Order{Total: eur(500), Payment: waxwing.Payment{Status: waxwing.PaymentPartlyPaid}}, state{deposit: true}},
 		"silent shop":              {waxwing.Order{Total: eur(500)}, state{}},
 		"silent shop, pay link":    {waxwing.Order{Total: eur(500), Links: waxwing.Links{Pay: "https://a.example"}}, state{unpaid: true, due: eur(500)}},
+		"on account":               {waxwing.Order{Total: eur(500), Payment: waxwing.Payment{Status: waxwing.PaymentAuthorized, Offline: waxwing.Invoice}}, state{unpaid: true, due: eur(500)}},
+		"authorized":               {waxwing.Order{Total: eur(500), Payment: waxwing.Payment{Status: waxwing.PaymentAuthorized}}, state{}},
 		"zero":                     {waxwing.Order{Total: eur(0), Payment: waxwing.Payment{Status: waxwing.PaymentPending, Offline: waxwing.Cheque}}, state{nothing: true}},
 		"gift cards only":          {waxwing.Order{Items: []waxwing.Item{{GiftCard: true}}}, state{digital: true}},
 		"one of two waits":         {waxwing.Order{Items: []waxwing.Item{{Stock: waxwing.StockPreorder}, {Stock: waxwing.StockInStock}}}, state{waiting: true}},
