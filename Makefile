@@ -9,25 +9,46 @@ ORDERS ?= 5000
 FUZZTIME ?= 20s
 URL ?= http://127.0.0.1:8080
 
+# One set of flags for run, build and test, so that what one of them has compiled
+# the others need not: -trimpath is part of what the cache goes by. Only the race
+# detector, which wants cgo, compiles a second time.
+export GOFLAGS := $(filter-out -trimpath,$(GOFLAGS)) -trimpath
+PLAIN := CGO_ENABLED=0 $(GO)
+CHECK := CGO_ENABLED=$(if $(RACE),1,0) $(GO)
+# It counts the packages that are compiled, on one line of a terminal or each fiftieth,
+# passes on whatever else is said, and ends with the command's status.
+PROGRESS := .ci/progress env
+
 .PHONY: help run engine torture-plugins build test torture bench fuzz docs services lint shots phone toolchains examples
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: engine ## Show the demonstration: http://127.0.0.1:8080
-	@echo "Building: a minute or so the first time."
-	@$(GO) run ./cmd/waxwing demo
+run: engine bin/waxwing ## Show the demonstration: http://127.0.0.1:8080
+	@$(call foreground,bin/waxwing demo)
 
-build: ## Build bin/waxwing, static, without this machine's paths in it
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/waxwing ./cmd/waxwing
+build: bin/waxwing ## Build bin/waxwing, static, without this machine's paths in it
+
+.PHONY: bin/waxwing
+bin/waxwing:
+	@echo "Building bin/waxwing: seconds, or 1 to 8 minutes the first time."
+	@$(PROGRESS) $(PLAIN) build -v -ldflags "-s -w" -o bin/waxwing ./cmd/waxwing
+
+# On a terminal the program gets a process group of its own, so that Ctrl-C ends it
+# and not make: it drains, and both end with status 0.
+foreground = if [ -t 0 ]; then set -m; $(1); else exec $(1); fi
 
 engine: ## Switch the JavaScript lane of plugins on: fetch its engine, held by checksum
-	@$(GO) run ./plugins/quickjs/fetch || true
+	@$(PLAIN) run ./plugins/quickjs/fetch || true
 
 test: engine ## Vet, then every test in random order, with the race detector where there is a C compiler
 	@test -n "$(RACE)" || echo "no gcc: the tests run without the race detector"
-	$(GO) vet ./...
-	$(GO) test $(RACE) -shuffle=on -timeout 20m ./...
+	@echo "Compiling$(if $(RACE), for the race detector,): minutes the first time."
+	@$(PROGRESS) $(CHECK) build -v $(RACE) ./...
+	@echo "Vetting."
+	@$(CHECK) vet $(RACE) ./...
+	@echo "Testing: each package as it ends."
+	@$(PROGRESS) $(CHECK) test $(RACE) -shuffle=on -timeout 20m ./...
 
 torture: ## Kill the daemon KILLS times while ORDERS orders arrive (SEED=n repeats a run)
 	$(GO) test ./cmd/waxwing -run Torture -count=1 -v -torture.kills=$(KILLS) -torture.orders=$(ORDERS) -torture.seed=$(SEED) -timeout 60m

@@ -16,6 +16,9 @@ type Format struct {
 	// secrets, in constant time. It is called before anything is parsed. No
 	// secrets means no: it fails closed.
 	Verify func(h http.Header, raw []byte, secrets []Secret) bool
+	// SignedIn is the header that carries the signature, so that whoever set up a
+	// webhook without one can be told so.
+	SignedIn string
 	// Ping knows a test delivery that the shop sends without a signature and that
 	// must be answered with 2xx before the shop switches the webhook on. Nil: none.
 	Ping func(raw []byte) bool

@@ -33,6 +33,15 @@ var coins = map[string]bool{
 	"XRP": true, "XTZ": true, "ZEC": true,
 }
 
+// names are words for currencies that stand where a code should. They are no
+// codes: an amount in EURO would be shown, and rounded, as one in a token.
+var names = map[string]bool{
+	"DINAR": true, "DIRHAM": true, "DOLLAR": true, "DOLLARS": true, "EURO": true, "EUROS": true, "FRANC": true, "FRANCS": true,
+	"KORUNA": true, "KRONA": true, "KRONE": true, "KRONER": true, "KRONOR": true, "LIRA": true, "PESO": true, "PESOS": true,
+	"POUND": true, "POUNDS": true, "REAIS": true, "REAL": true, "RIYAL": true, "RUBLE": true, "RUPEE": true, "RUPEES": true,
+	"RUPIAH": true, "SHEKEL": true, "STERLING": true, "YUAN": true, "ZLOTY": true,
+}
+
 // Decimals returns the number of decimals of a currency's minor unit: ISO
 // 4217's, eight for digital currencies (USDT and DOGE too: a code that is not
 // three letters is none of ISO's), and two for three letters that nobody knows.
@@ -58,7 +67,7 @@ func ValidCurrency(s string) bool {
 			return false
 		}
 	}
-	return true
+	return len(s) == 3 || !names[s]
 }
 
 func isoForm(s string) bool { return len(s) == 3 && upper(s[1]) && upper(s[2]) }

@@ -89,7 +89,7 @@ func TestCurrencyCodes(t *testing.T) {
 			t.Errorf("%s: %v, %d decimals; want %d", code, ValidCurrency(code), Decimals(code), want)
 		}
 	}
-	for _, code := range []string{"", "US", "usd", "1US", "US$", "€", "U D", "CURRENCYX", "USD\n", "ＵＳＤ"} {
+	for _, code := range []string{"", "US", "usd", "1US", "US$", "€", "U D", "EURO", "POUNDS", "CURRENCYX", "USD\n", "ＵＳＤ"} {
 		if ValidCurrency(code) {
 			t.Errorf("%q is taken for a currency", code)
 		}

@@ -15,7 +15,7 @@ type Order struct {
 	Number   string `json:"number"`           // as the customer knows it: "#1001"
 	Test     bool   `json:"test,omitempty"`   // the shop says it is a test order
 	Locale   string `json:"locale,omitempty"` // BCP 47 as the shop gave it; "" unknown
-	Currency string `json:"currency"`         // presentment currency, ISO 4217
+	Currency string `json:"currency"`         // presentment currency: ISO 4217, or another (ValidCurrency)
 	// ShopCurrency is what the merchant books in, where it differs.
 	ShopCurrency string    `json:"shop_currency,omitempty"`
 	PlacedAt     time.Time `json:"placed_at"`           // with the shop's own offset

@@ -2,11 +2,14 @@ package waxwing
 
 import "time"
 
+// SourcePing is the source of test deliveries that nobody signed.
+const SourcePing = "ping"
+
 // Event is what a source captured: raw bytes, source, tenant and time.
 type Event struct {
 	Tenant TenantID
 	Shop   ShopID
-	Source string // "webhook", "api", ...
+	Source string // "webhook", "api", SourcePing, ...
 	Format string
 	Topic  string
 	Raw    []byte
@@ -69,10 +72,18 @@ type Draft struct {
 	Locale             string
 	// Dictionary names what the bytes compress well with ("" none).
 	Dictionary string
-	// Resend marks a message that a person asked for.
+	// Resend marks a message that a person asked for; Act says who, and why.
 	Resend bool
+	Act    Act
 	// Notes are kept in the trail: what enrich left out, a template's fallback.
 	Notes []string
+}
+
+// Resend is what a person asks of a resend.
+type Resend struct {
+	To     string // a corrected address; "" the same one
+	Render bool   // render anew, rather than send what was sent once more
+	Act    Act
 }
 
 // Lookup is what a confirmation can be found by.
@@ -95,6 +106,8 @@ type Claim struct {
 	Attempt      int // number of the coming attempt, from 1
 	// Doubt says that an earlier attempt was uncertain: it may have arrived.
 	Doubt bool
+	// Resend says that a person asked for it, long after the event perhaps.
+	Resend bool
 }
 
 // Resolution is what an attempt came to and what follows.
@@ -115,14 +128,24 @@ type Resolution struct {
 
 // ConfirmationView is a confirmation as support staff see it.
 type ConfirmationView struct {
-	ID       ID            `json:"id"`
-	Shop     ShopID        `json:"shop"`
-	Format   string        `json:"format"`
-	State    State         `json:"state"` // received, held, quarantined, ready's outcome: see Outcome
-	Reason   string        `json:"reason,omitempty"`
-	Created  time.Time     `json:"created_at"`
-	Released time.Time     `json:"released_at,omitzero"`
-	Erased   bool          `json:"erased,omitempty"`
+	ID     ID     `json:"id"`
+	Shop   ShopID `json:"shop"`
+	Format string `json:"format"`
+	State  State  `json:"state"` // received, held, quarantined, ready's outcome: see Outcome
+	// Reason is the confirmation's own, or else its newest message's.
+	Reason   string    `json:"reason,omitempty"`
+	Created  time.Time `json:"created_at"`
+	Released time.Time `json:"released_at,omitzero"`
+	Erased   bool      `json:"erased,omitempty"`
+	ErasedAt time.Time `json:"erased_at,omitzero"`
+	// Number is the order's as the customer knows it, To the newest message's
+	// recipient and Locale its language. A list has them only where Query.Brief
+	// asks for them.
+	Number string `json:"order_number,omitempty"`
+	To     string `json:"to,omitempty"`
+	Locale string `json:"locale,omitempty"`
+	// Tried is how many attempts its messages had together.
+	Tried    int           `json:"tried"`
 	Order    *Order        `json:"order,omitempty"`
 	Messages []MessageView `json:"messages"`
 	Trail    []TrailEntry  `json:"trail,omitempty"`
@@ -130,18 +153,20 @@ type ConfirmationView struct {
 
 // MessageView is a message as support staff see it.
 type MessageView struct {
-	ID        ID            `json:"id"`
-	N         int           `json:"n"`
-	Channel   Channel       `json:"channel"`
-	State     State         `json:"state"`
-	Reason    string        `json:"reason,omitempty"`
-	To        string        `json:"to,omitempty"`
-	MessageID string        `json:"message_id,omitempty"`
-	Locale    string        `json:"locale,omitempty"`
-	Resend    bool          `json:"resend,omitempty"`
-	NextAt    time.Time     `json:"next_at,omitzero"`
-	Expires   time.Time     `json:"expires_at,omitzero"`
-	Attempts  []AttemptView `json:"attempts"`
+	ID        ID        `json:"id"`
+	N         int       `json:"n"`
+	Channel   Channel   `json:"channel"`
+	State     State     `json:"state"`
+	Reason    string    `json:"reason,omitempty"`
+	To        string    `json:"to,omitempty"`
+	MessageID string    `json:"message_id,omitempty"`
+	Locale    string    `json:"locale,omitempty"`
+	Resend    bool      `json:"resend,omitempty"`
+	NextAt    time.Time `json:"next_at,omitzero"`
+	Expires   time.Time `json:"expires_at,omitzero"`
+	// Tried is how many attempts it had; a list says no more of them.
+	Tried    int           `json:"tried"`
+	Attempts []AttemptView `json:"attempts,omitempty"`
 }
 
 // AttemptView is one attempt as support staff see it.
@@ -179,4 +204,7 @@ type Query struct {
 	State  State
 	Before ID // page on: ids below this one
 	Limit  int
+	// Brief adds number, recipient, language and date of erasure, which lie sealed
+	// in the contents and cost an opening each.
+	Brief bool
 }

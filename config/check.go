@@ -112,12 +112,26 @@ func (x *checker) http() {
 	if problem := badHostPort(h.Listen, true); problem != "" {
 		x.fail("http.listen", fmt.Sprintf("http.listen %s %s", x.quote("http.listen"), problem), "Write host:port, such as 127.0.0.1:8080, or :8080 for every interface")
 	}
-	for i, k := range h.AdminKeys {
-		x.bearer(fmt.Sprintf("http.admin_keys[%d]", i), k)
+	x.bearerKeys("http.admin_keys", h.AdminKeys)
+}
+
+// bearerKeys finds a key that was given twice, and names that are none or two's.
+func (x *checker) bearerKeys(path string, keys []BearerKey) {
+	named := map[string]bool{}
+	for i, k := range keys {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		x.bearer(at, k.Key)
+		switch {
+		case k.Name == "":
+		case !validName(k.Name):
+			x.fail(at+".name", fmt.Sprintf("%s %.80q is no name", at+".name", k.Name), "Use a-z, 0-9, - and _, up to 64, with a letter or digit first")
+		case named[k.Name]:
+			x.fail(at+".name", fmt.Sprintf("the name %q stands here twice", k.Name), "Give each key a name of its own: it tells in the trail who did something")
+		}
+		named[k.Name] = true
 	}
 }
 
-// bearer finds a key that was given twice.
 func (x *checker) bearer(path string, k Secret) {
 	if k == "" {
 		return // reported where it was read

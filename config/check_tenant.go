@@ -35,9 +35,7 @@ func (x *checker) tenant(path, name string) {
 	x.deliveries(path+".deliveries", t)
 	x.legal(path+".legal", t.Legal)
 	x.instructions(path+".payment_instructions", &t.PaymentInstructions)
-	for i, k := range t.Keys {
-		x.bearer(fmt.Sprintf("%s.keys[%d]", path, i), k)
-	}
+	x.bearerKeys(path+".keys", t.Keys)
 	for i, m := range t.Offline {
 		if at := fmt.Sprintf("%s.offline[%d]", path, i); slices.Contains(t.Offline[:i], m) {
 			x.fail(at, fmt.Sprintf("%s.offline names %s twice", path, x.quote(at)), "Take one of them out")

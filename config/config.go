@@ -47,11 +47,19 @@ type HTTP struct {
 	// belongs to the proxy in front.
 	Listen string `yaml:"listen,omitempty" default:"127.0.0.1:8080"`
 	// AdminKeys open /metrics and every tenant's API. Without one, /metrics is
-	// open and the API takes tenants' keys only.
-	AdminKeys []Secret `yaml:"admin_keys,omitempty"`
+	// open and the API takes tenants' keys only. Each is text, or {name, key}.
+	AdminKeys []BearerKey `yaml:"admin_keys,omitempty"`
 	// MaxBody is the largest request body in bytes: by default 8 MiB, which
 	// holds the largest order that a shop's platform allows (Shopify: 499 lines).
 	MaxBody int64 `yaml:"max_body,omitempty" default:"8388608" min:"1024" max:"67108864"`
+}
+
+// BearerKey opens the API. A plain text in its place is the key without a name.
+type BearerKey struct {
+	// Name is whose key it is, for the trail: a person's short name, or a program's.
+	Name string `yaml:"name,omitempty"`
+	// Key is the bearer token, of 16 characters or more: openssl rand -hex 24.
+	Key Secret `yaml:"key"`
 }
 
 // Keys says where the master key is.
@@ -125,8 +133,9 @@ type Tenant struct {
 	// Locales are those the tenant offers; the first is the default. Who offers en
 	// also offers its variants: a Briton reads en-GB.
 	Locales []string `yaml:"locales,omitempty" default:"[en]"`
-	// Keys are the bearer keys of the tenant's API; without one it is closed.
-	Keys []Secret `yaml:"keys,omitempty"`
+	// Keys are the bearer keys of the tenant's API; without one it is closed. Each
+	// is text, or {name, key}: the name then says in the trail who did something.
+	Keys []BearerKey `yaml:"keys,omitempty"`
 	// Shops are the tenant's stores by name, the one in the webhook's path.
 	Shops map[string]Shop `yaml:"shops,omitempty"`
 	// Offline lists the payment methods that count as paid before the money is

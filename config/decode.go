@@ -89,7 +89,7 @@ func (d *decoder) value(n ast.Node, v reflect.Value, f field, path string) {
 	}
 	d.depth++
 	defer func() { d.depth-- }()
-	if holdsSecret(v.Type()) && (v.Type() == secretType || !nested(n)) {
+	if holdsSecret(v.Type()) && (v.Type() == secretType || v.Type() == bearerType && !mapping(n) || !nested(n)) {
 		d.hide(n)
 	}
 	at := n
@@ -108,6 +108,10 @@ func (d *decoder) value(n ast.Node, v reflect.Value, f field, path string) {
 		d.stage(n, v, path)
 		return
 	}
+	if v.Type() == bearerType && !mapping(n) { // a key without a name
+		d.value(at, v.FieldByName("Key"), field{typ: secretType}, path)
+		return
+	}
 	if _, null := n.(*ast.NullNode); null {
 		d.null(at, f, path)
 		return
@@ -122,6 +126,14 @@ func (d *decoder) value(n ast.Node, v reflect.Value, f field, path string) {
 	default:
 		d.scalar(at, n, v, f, path)
 	}
+}
+
+func mapping(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return true
+	}
+	return false
 }
 
 func nested(n ast.Node) bool {

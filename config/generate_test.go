@@ -159,6 +159,11 @@ func (g *generator) value(t *testing.T, typ reflect.Type, f field) object {
 		return g.stages(t)
 	case typ == secretType:
 		return object{"type": "string", "minLength": 1}
+	case typ == bearerType:
+		if g.defs[typ.Name()] == nil {
+			g.defs[typ.Name()] = object{"anyOf": []any{object{"type": "string", "minLength": 1}, g.object(t, typ)}}
+		}
+		return object{"$ref": "#/$defs/" + typ.Name()}
 	case typ == durationType:
 		return orVariable(object{"type": "string", "pattern": durationPattern})
 	}
@@ -227,7 +232,7 @@ func defaultOf(f field) any {
 // reference fills the tables into reference.md.tmpl.
 func (g *generator) reference(t *testing.T) []byte {
 	types := map[string]reflect.Type{}
-	for _, typ := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[HTTP](), reflect.TypeFor[Keys](), reflect.TypeFor[Provider](),
+	for _, typ := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[HTTP](), reflect.TypeFor[BearerKey](), reflect.TypeFor[Keys](), reflect.TypeFor[Provider](),
 		reflect.TypeFor[Auth](), reflect.TypeFor[Tenant](), reflect.TypeFor[Brand](), reflect.TypeFor[Delivery](), reflect.TypeFor[DKIM](), reflect.TypeFor[Shop](),
 		reflect.TypeFor[EnrichStage](), reflect.TypeFor[Queue](), reflect.TypeFor[Send](), reflect.TypeFor[Doubt](), reflect.TypeFor[Fallback](),
 		reflect.TypeFor[Lookup](), reflect.TypeFor[Limits](), reflect.TypeFor[Retention](), reflect.TypeFor[Log](),

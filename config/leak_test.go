@@ -30,6 +30,7 @@ tenants:
       - canary07
       - "canary08
         canary09"
+      - {name: anna, key: canary15}
     dkim:
       domain: acme.example
       selector: w1

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -213,10 +214,45 @@ func (s *source) syntax(err error) {
 			}
 		}
 	}
+	if hash, ok := s.swallowed(at.line); ok {
+		at, problem, remedy = hash, "a # begins a comment here, and the rest of the line is lost to it", `Put quotes around the value: "#..."`
+	}
 	if at.line <= len(s.lines) && bareVariable(s.lines[at.line-1]) {
 		remedy = `Put quotes around the variable: "${VAR}"`
 	}
 	s.add(at, problem, remedy)
+}
+
+// swallowed finds a value in braces or brackets that begins with # and has no
+// quotes: a colour, mostly. The parser stumbles lines later, since the brace that
+// should close went with the comment.
+func (s *source) swallowed(line int) (place, bool) {
+	line = min(line, len(s.lines))
+	for i := line; i >= 1 && i > line-20; i-- {
+		for _, m := range hashValue.FindAllStringIndex(s.lines[i-1], -1) {
+			at := m[1] - 2 // of the #
+			if before := s.lines[i-1][:at]; strings.Count(before, `"`)%2 == 0 && strings.Count(before, "'")%2 == 0 && s.inFlow(i, before) {
+				return place{i, utf8.RuneCountInString(before) + 1}, true
+			}
+		}
+	}
+	return place{}, false
+}
+
+var hashValue = regexp.MustCompile(`[:\[,]\s+#[^\s#]`)
+
+// inFlow reports whether a brace or bracket is open where a line has come to.
+func (s *source) inFlow(line int, before string) bool {
+	open := 0
+	for i := max(line-20, 1); i < line; i++ {
+		l, _, _ := strings.Cut(s.lines[i-1], " #")
+		open = max(open+depthOf(l), 0)
+	}
+	return open+depthOf(before) > 0
+}
+
+func depthOf(l string) int {
+	return strings.Count(l, "{") + strings.Count(l, "[") - strings.Count(l, "}") - strings.Count(l, "]")
 }
 
 // bareVariable reports whether a line has ${VAR} in braces without quotes,

@@ -135,7 +135,7 @@ func TestIssueExample(t *testing.T) {
 	}
 	c := parse(t, string(src))
 	x := c.Tenants["acme"]
-	if x.Keys[0].Reveal() != "value-of-ACME_KEY" || x.Shops["woocommerce"].Secret.Reveal() != "value-of-ACME_WOO_SECRET" ||
+	if x.Keys[0].Key.Reveal() != "value-of-ACME_KEY" || x.Shops["woocommerce"].Secret.Reveal() != "value-of-ACME_WOO_SECRET" ||
 		!slices.Equal(x.Offline, []string{"cash_on_delivery"}) || x.TTL.D() != 24*time.Hour || x.MaxAge.D() != 24*time.Hour ||
 		x.HoldTTL.D() != 14*24*time.Hour || x.Shops["shopify"].Format != "shopify" {
 		t.Errorf("%+v", x)
@@ -208,7 +208,7 @@ func TestSecretFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k := c.Tenants["acme"].Keys; k[0].Reveal() != "hunter2" || k[1].Reveal() != "other" {
+	if k := c.Tenants["acme"].Keys; k[0].Key.Reveal() != "hunter2" || k[1].Key.Reveal() != "other" {
 		t.Error("wrong secrets")
 	}
 }

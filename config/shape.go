@@ -24,6 +24,7 @@ var (
 	secretType   = reflect.TypeFor[Secret]()
 	durationType = reflect.TypeFor[Duration]()
 	stageType    = reflect.TypeFor[Stage]()
+	bearerType   = reflect.TypeFor[BearerKey]()
 )
 
 // shape reads a struct's tags.
@@ -78,6 +79,8 @@ func kind(t reflect.Type) string {
 		return "a duration"
 	case t == stageType:
 		return "a stage"
+	case t == bearerType:
+		return "key"
 	}
 	switch t.Kind() {
 	case reflect.Pointer:

@@ -67,6 +67,9 @@ func openSQL(c config.Lookup) (Lookup, error) {
 	return l, nil
 }
 
+// Ping connects to the database.
+func (l *sqlLookup) Ping(ctx context.Context) error { return l.db.PingContext(ctx) }
+
 // Close closes the database.
 func (l *sqlLookup) Close() error { return l.db.Close() }
 

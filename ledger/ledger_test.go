@@ -3,6 +3,8 @@ package ledger
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/hex"
 	"strings"
 	"testing"
 	"time"
@@ -155,5 +157,22 @@ func TestMachine(t *testing.T) {
 	}
 	if got := Outcome(waxwing.Held, nil); got != waxwing.Held {
 		t.Error(got)
+	}
+}
+
+// TestParseKeyForms: each form that "waxwing check" calls good opens the ledger.
+func TestParseKeyForms(t *testing.T) {
+	k := NewKey()
+	k[0], k[1], k[2] = 0xfb, 0xff, 0xbf // "+" and "/" in one alphabet, "-" and "_" in the other
+	for _, s := range []string{hex.EncodeToString(k[:]), base64.StdEncoding.EncodeToString(k[:]), base64.RawStdEncoding.EncodeToString(k[:]),
+		base64.URLEncoding.EncodeToString(k[:]), base64.RawURLEncoding.EncodeToString(k[:])} {
+		if got, err := ParseKey(waxwing.Secret(s + "\n")); err != nil || got != k {
+			t.Errorf("%d characters: %v", len(s), err)
+		}
+	}
+	for _, s := range []string{"", "k", hex.EncodeToString(k[:31]), base64.StdEncoding.EncodeToString(append(k[:], 1))} {
+		if _, err := ParseKey(waxwing.Secret(s)); err == nil {
+			t.Errorf("%d characters are taken for a key", len(s))
+		}
 	}
 }

@@ -36,12 +36,16 @@ func NewKey() (k Key) {
 	return k
 }
 
-// ParseKey reads 32 bytes in hex or base64.
+// ParseKey reads 32 bytes in hex or base64, padded or not, of either alphabet:
+// the forms that package config calls good.
 func ParseKey(s waxwing.Secret) (k Key, err error) {
 	t := strings.TrimSpace(s.Reveal())
 	b, err := hex.DecodeString(t)
-	if err != nil {
-		b, err = base64.StdEncoding.DecodeString(t)
+	for _, e := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+		if err == nil && len(b) == KeySize {
+			break
+		}
+		b, err = e.DecodeString(t)
 	}
 	if err != nil || len(b) != KeySize {
 		return k, errors.New("a master key is 32 bytes in hex or base64: openssl rand -hex 32 makes one")

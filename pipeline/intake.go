@@ -42,10 +42,27 @@ func (x *Pipeline) Accept(tenant waxwing.TenantID, shop waxwing.ShopID, source, 
 		return rc, fmt.Errorf("accept: %w", err)
 	}
 	x.p.Meter.Received(rc.State, rc.New)
+	if x.debug {
+		x.step("accepted", rc.ID, "tenant", tenant, "shop", ev.Shop, "source", source, "state", rc.State, "new", rc.New)
+	}
+	if rc.New && rc.State != waxwing.Received {
+		x.tell(rc.ID, tenant, rc.State, firstReason(ev))
+	}
 	if rc.Work {
 		x.wake(topicOrders, rc.ID)
 	}
 	return rc, nil
+}
+
+// firstReason is why an event leads to no work at once.
+func firstReason(ev *waxwing.Event) string {
+	switch {
+	case ev.Poison != "":
+		return ev.Poison
+	case ev.Key.Ignore != "":
+		return ev.Key.Ignore
+	}
+	return "too_old"
 }
 
 // Wake puts a confirmation to work that a person released.

@@ -46,14 +46,14 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 	start := x.p.Clock()
 	t, ok := x.p.Config.Tenants[string(w.Tenant)]
 	if !ok {
-		return x.p.Ledger.Quarantine(w, "the tenant is not in the configuration any more")
+		return x.quarantine(w, "the tenant is not in the configuration any more")
 	}
 	if w.State == waxwing.Held {
 		return x.expireHold(w, &t)
 	}
 	f, ok := x.p.Formats[w.Format]
 	if !ok {
-		return x.p.Ledger.Quarantine(w, "the shop's format is not known any more: "+w.Format)
+		return x.quarantine(w, "the shop's format is not known any more: "+w.Format)
 	}
 	if x.hasPlugins(w.Tenant) {
 		own := *w // the ledger's is shared, and plugins write into it
@@ -64,15 +64,24 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 		return err // a plugin that could not be asked now: the sweeper tries again
 	}
 	if err != nil {
-		return x.p.Ledger.Quarantine(w, err.Error())
+		return x.quarantine(w, err.Error())
+	}
+	if x.debug {
+		x.step("normalised", w.ID, "format", w.Format, "items", len(o.Items))
 	}
 	lk := lookupOf(o)
 	if pass, err := x.atGate(gate(o, &t), w, &t, lk); !pass {
 		return err
 	}
+	if x.debug {
+		x.step("gate", w.ID, "payment", o.Payment.Status)
+	}
 	notes := x.enrich(w, o)
 	if pass, err := x.atGate(stockGate(o), w, &t, lk); !pass {
 		return err
+	}
+	if x.debug {
+		x.step("enriched", w.ID, "notes", len(notes))
 	}
 	r, said := x.askPlugins(w, o)
 	if pass, err := x.atGate(r, w, &t, lk); !pass {
@@ -80,15 +89,28 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 	}
 	notes = append(notes, said...)
 	notes = append(notes, o.Notices...)
+	if x.debug {
+		x.step("plugins", w.ID, "runs", len(w.Runs), "notes", len(said))
+	}
 	drafts := x.render(w, o, notes)
 	lk.People = withRecipients(lk.People, drafts)
+	for i := range drafts {
+		if x.debug {
+			x.step("rendered", w.ID, "channel", drafts[i].Channel, "locale", drafts[i].Locale, "bytes", len(drafts[i].Data), "state", drafts[i].State)
+		}
+	}
 	ids, err := x.p.Ledger.Ready(w, drafts, lk, ttl(&t))
 	if err != nil {
 		return err
 	}
 	x.p.Meter.Rendered(x.p.Clock().Sub(start))
 	for i, id := range ids {
-		if drafts[i].State == waxwing.Queued {
+		if drafts[i].State != waxwing.Queued {
+			x.tell(w.ID, w.Tenant, drafts[i].State, drafts[i].Reason, "message", id)
+		} else {
+			if x.debug {
+				x.step("queued", w.ID, "message", id)
+			}
 			x.wake(x.topicMail(), id)
 		}
 	}
@@ -148,7 +170,7 @@ func (x *Pipeline) expireHold(w *waxwing.Work, t *config.Tenant) error {
 	if x.p.Clock().Before(until) {
 		return x.p.Ledger.Hold(w, "waiting", until, waxwing.Lookup{})
 	}
-	return x.p.Ledger.Cancel(w, "hold_expired", waxwing.Lookup{})
+	return x.told(x.p.Ledger.Cancel(w, "hold_expired", waxwing.Lookup{}), w, waxwing.Cancelled, "hold_expired")
 }
 
 // ruling is what the gate says of an order.
@@ -184,9 +206,13 @@ func stockGate(o *waxwing.Order) ruling {
 func (x *Pipeline) atGate(r ruling, w *waxwing.Work, t *config.Tenant, lk waxwing.Lookup) (pass bool, err error) {
 	switch {
 	case r.cancel != "":
-		return false, x.p.Ledger.Cancel(w, r.cancel, lk)
+		return false, x.told(x.p.Ledger.Cancel(w, r.cancel, lk), w, waxwing.Cancelled, r.cancel)
+	case r.hold != "" && w.Asked:
+		if x.debug {
+			x.step("gate passed by hand", w.ID, "reason", logged(r.hold))
+		}
 	case r.hold != "":
-		return false, x.p.Ledger.Hold(w, r.hold, w.Created.Add(holdTTL(t)), lk)
+		return false, x.told(x.p.Ledger.Hold(w, r.hold, w.Created.Add(holdTTL(t)), lk), w, waxwing.Held, r.hold)
 	}
 	return true, nil
 }
@@ -248,10 +274,7 @@ func (x *Pipeline) enrich(w *waxwing.Work, o *waxwing.Order) (notes []string) {
 	done := make(chan int, len(names))
 	for i, n := range names {
 		go func() {
-			f, err := ask(ctx, x.p.Enrichers[n], q)
-			if ctx.Err() == nil || err == nil {
-				found[i], errs[i] = f, err
-			}
+			found[i], errs[i] = ask(ctx, x.p.Enrichers[n], q)
 			done <- i
 		}()
 	}
@@ -267,7 +290,7 @@ wait:
 	}
 	for i, n := range names {
 		switch {
-		case !answered[i]:
+		case !answered[i], errors.Is(errs[i], context.DeadlineExceeded):
 			notes = append(notes, "enrich: "+n+" did not answer in time and was left out")
 		case errs[i] != nil:
 			notes = append(notes, "enrich: "+n+" failed and was left out")

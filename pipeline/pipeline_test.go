@@ -1,7 +1,13 @@
 package pipeline
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -152,5 +158,117 @@ func TestMergeInsight(t *testing.T) {
 	q := inquiry(&waxwing.Work{Tenant: "acme"}, &waxwing.Order{Currency: "EUR"})
 	if q.Currency != "EUR" || q.Candidates || q.Baskets || q.Lane {
 		t.Errorf("%+v", q)
+	}
+}
+
+// TestAgainAsksTheHealthyOne: the order of the providers changes nothing.
+func TestAgainAsksTheHealthyOne(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	healthy, resting, longer := &route{name: "a"}, &route{name: "b", until: now.Add(20 * time.Second)}, &route{name: "c", until: now.Add(30 * time.Second)}
+	for _, c := range []struct {
+		all  []*route
+		want time.Time
+	}{
+		{[]*route{healthy, resting}, time.Time{}}, {[]*route{resting, healthy}, time.Time{}}, {[]*route{resting, healthy, longer}, time.Time{}},
+		{[]*route{longer, resting}, resting.until}, {[]*route{resting, longer}, resting.until},
+	} {
+		rs := &routes{clock: func() time.Time { return now }, all: c.all}
+		if got := rs.again(); !got.Equal(c.want) {
+			t.Errorf("%s first: %s, want %s", c.all[0].name, got, c.want)
+		}
+	}
+}
+
+type asked func(context.Context) (*waxwing.Finding, error)
+
+func (f asked) Find(ctx context.Context, _ *waxwing.Inquiry) (*waxwing.Finding, error) { return f(ctx) }
+
+// TestLateLookupsAreNoted: whatever a lookup does at the deadline, the trail says
+// that it was left out.
+func TestLateLookupsAreNoted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := &Pipeline{hard: t.Context(), plan: plan{enrich: &config.EnrichStage{}}, p: Parts{Log: slog.New(slog.DiscardHandler), Enrichers: map[string]Enricher{
+			"obedient": asked(func(ctx context.Context) (*waxwing.Finding, error) { <-ctx.Done(); return nil, ctx.Err() }),
+			"slow":     asked(func(ctx context.Context) (*waxwing.Finding, error) { time.Sleep(time.Second); return nil, nil }),
+			"broken":   asked(func(context.Context) (*waxwing.Finding, error) { return nil, errors.New("no table") }),
+			"wrapped": asked(func(ctx context.Context) (*waxwing.Finding, error) {
+				<-ctx.Done()
+				return nil, errors.New("the driver's own words")
+			}),
+			"good": asked(func(context.Context) (*waxwing.Finding, error) { return &waxwing.Finding{}, nil }),
+		}}}
+		notes := strings.Join(x.enrich(&waxwing.Work{}, &waxwing.Order{}), "\n")
+		for _, n := range []string{"obedient", "slow", "broken", "wrapped"} {
+			if !strings.Contains(notes, "enrich: "+n+" ") {
+				t.Errorf("nothing is noted of %s: %s", n, notes)
+			}
+		}
+		if strings.Contains(notes, "good") {
+			t.Error(notes)
+		}
+		time.Sleep(2 * time.Second) // until the slow one is done
+	})
+}
+
+func TestNumbersOfWhatCannotBeRead(t *testing.T) {
+	for in, want := range map[string]string{`{"name":"#1042","order_number":1042,"currency":"EURO"}`: "#1042 1042", `{"number":"77-A"}`: "77-A",
+		`{"name":{"first":"x"}}`: "", `{`: "", `{"number":null}`: "", `[1]`: ""} {
+		if got := strings.Join(numbers([]byte(in)), " "); got != want {
+			t.Errorf("%s: %q", in, got)
+		}
+	}
+}
+
+func TestPluginsWordsStayInTheTrail(t *testing.T) {
+	for in, want := range map[string]string{"plugin guard: jana is odd": "plugin guard", "the plugin x could not read the event: jana": "the plugin x could not read the event",
+		"payment pending": "payment pending"} {
+		if got := logged(in); got != want {
+			t.Errorf("%q", got)
+		}
+	}
+}
+
+// due is a ledger that has nothing but due messages to ask for.
+type due struct {
+	Ledger
+	asked []string
+}
+
+func (d *due) ClaimDue(limit int, of ...waxwing.Channel) ([]*waxwing.Claim, error) {
+	d.asked = append(d.asked, fmt.Sprint(limit, of))
+	return nil, nil
+}
+
+// TestRestingMailKeepsNoTextWaiting: each channel is swept by its own health.
+func TestRestingMailKeepsNoTextWaiting(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	clock := func() time.Time { return now }
+	healthy := func() *routes { return &routes{clock: clock, all: []*route{{name: "ok"}}} }
+	resting := func() *routes {
+		return &routes{clock: clock, all: []*route{{name: "x", until: now.Add(20 * time.Second)}}}
+	}
+	probing := func() *routes { return &routes{clock: clock, all: []*route{{name: "x", until: now.Add(-time.Second)}}} }
+	for _, c := range []struct {
+		name       string
+		email, sms *routes
+		want       string
+	}{
+		{"both well", healthy(), healthy(), "8 []"},
+		{"mail rests", resting(), healthy(), "8 [sms]"},
+		{"mail is probed", probing(), healthy(), "4 [email], 8 [sms]"},
+		{"texts rest", healthy(), resting(), "8 [email]"},
+		{"both rest", resting(), resting(), ""},
+		{"no texts", resting(), nil, ""},
+		{"no texts, mail is well", healthy(), nil, "8 []"},
+	} {
+		d := &due{}
+		x := &Pipeline{p: Parts{Ledger: d, Clock: clock}, messages: newPool(8, "send"), routes: map[waxwing.Channel]*routes{waxwing.Email: c.email}}
+		if c.sms != nil {
+			x.routes[waxwing.SMS] = c.sms
+		}
+		x.sweepMessages()
+		if got := strings.Join(d.asked, ", "); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
 	}
 }

@@ -142,12 +142,12 @@ func (rs *routes) healthy() bool {
 	return false
 }
 
-// again is when the first resting route may be tried.
+// again is when the first route may be tried; zero: one is healthy.
 func (rs *routes) again() time.Time {
 	var at time.Time
-	for _, r := range rs.all {
+	for i, r := range rs.all {
 		r.mu.Lock()
-		if at.IsZero() || r.until.Before(at) {
+		if i == 0 || r.until.Before(at) {
 			at = r.until
 		}
 		r.mu.Unlock()

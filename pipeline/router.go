@@ -36,6 +36,7 @@ type Pipeline struct {
 	hard     context.Context // ends when the drain limit is over
 	cut      context.CancelFunc
 	running  atomic.Bool
+	debug    bool // each step is logged
 }
 
 const (
@@ -59,6 +60,7 @@ func New(p Parts) (*Pipeline, error) {
 		return nil, err
 	}
 	x := &Pipeline{p: p, plan: plan, stopping: make(chan struct{}), routes: map[waxwing.Channel]*routes{}}
+	x.debug = p.Log.Enabled(context.Background(), slog.LevelDebug)
 	x.hard, x.cut = context.WithCancel(context.Background())
 	if err := x.makeRoutes(); err != nil {
 		return nil, err

@@ -20,6 +20,9 @@ func (x *Pipeline) claimAndSend(id waxwing.ID) {
 		}
 		return
 	}
+	if x.debug {
+		x.step("claimed", c.Confirmation, "message", c.Out.Message)
+	}
 	x.send(c)
 }
 
@@ -36,6 +39,7 @@ func (x *Pipeline) send(c *waxwing.Claim) {
 			return
 		}
 		x.measure(c, r)
+		x.tellVerdict(c, r)
 		next := c.Out.Message
 		if len(r.Fallback) > 0 {
 			next++ // the fallback's message stands right behind it
@@ -60,7 +64,11 @@ func (x *Pipeline) measure(c *waxwing.Claim, r *waxwing.Resolution) {
 	switch r.To {
 	case waxwing.Sent:
 		now := x.p.Clock()
-		x.p.Meter.Sent(c.Out.Channel, now.Sub(c.Accepted), now.Sub(c.Released))
+		accepted := now.Sub(c.Accepted)
+		if c.Resend {
+			accepted = -1 // days after the event, perhaps: it says nothing of how fast we are
+		}
+		x.p.Meter.Sent(c.Out.Channel, accepted, now.Sub(c.Released))
 	case waxwing.Queued, waxwing.Uncertain:
 		x.p.Meter.Retried(c.Out.Channel)
 	}
@@ -103,8 +111,15 @@ func (x *Pipeline) offer(c *waxwing.Claim, tried map[string]bool) (*waxwing.Reso
 	if rs.another(rt, tried) {
 		out.Patience = time.Second
 	}
+	if x.debug {
+		x.step("offered", c.Confirmation, "message", c.Out.Message, "provider", rt.name, "attempt", c.Attempt)
+	}
 	a := rt.p.Offer(x.hard, &out, func() error { return x.p.Ledger.CommitDot(c, rt.name) })
 	a.Provider = rt.name
+	if a.Reply == "" && a.Err != nil {
+		// Nobody answered: what went wrong is all that support can be shown.
+		a.Reply = waxwing.PII(a.Err.Error())
+	}
 	now := x.p.Clock()
 	if x.hard.Err() == nil || a.Verdict == waxwing.Accepted {
 		x.noteHealth(rt, &a, now)
@@ -210,38 +225,4 @@ func (x *Pipeline) backoff(tries int) time.Duration {
 	}
 	d := s[min(tries, len(s)-1)].D()
 	return d + time.Duration((rand.Float64()*0.4-0.2)*float64(d))
-}
-
-// Resend renders a confirmation again because a person asked for it, to a
-// corrected address if one is given, and queues it as a new message.
-func (x *Pipeline) Resend(tenant waxwing.TenantID, id waxwing.ID, to string) (waxwing.ID, error) {
-	w, err := x.p.Ledger.ReworkOf(tenant, id)
-	if err != nil {
-		return 0, err
-	}
-	t := x.p.Config.Tenants[string(tenant)]
-	o, err := normalise(x.p.Formats[w.Format], w)
-	if err != nil {
-		return 0, err
-	}
-	if to != "" {
-		o.Customer.Email = to
-	}
-	notes := x.enrich(w, o)
-	// A person has decided that it goes out: filter is not asked.
-	own := *w
-	own.Asked = true
-	w = &own
-	_, said := x.askPlugins(w, o)
-	notes = append(notes, said...)
-	d, err := x.compose(x.p.Composer.Email, w, o)
-	if err != nil {
-		return 0, waxwing.Permanent(err)
-	}
-	d.State, d.Resend, d.Notes = waxwing.Queued, true, append(d.Notes, notes...)
-	msg, err := x.p.Ledger.Add(w, &d, ttl(&t))
-	if err == nil {
-		x.wake(x.topicMail(), msg)
-	}
-	return msg, err
 }

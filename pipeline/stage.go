@@ -22,18 +22,21 @@ type Orders interface {
 	DueWork(limit int) ([]waxwing.ID, error)
 	Ready(*waxwing.Work, []waxwing.Draft, waxwing.Lookup, time.Duration) ([]waxwing.ID, error)
 	Hold(*waxwing.Work, string, time.Time, waxwing.Lookup) error
-	Quarantine(*waxwing.Work, string) error
+	Quarantine(*waxwing.Work, string, waxwing.Lookup) error
 	Cancel(*waxwing.Work, string, waxwing.Lookup) error
 }
 
 // Outbox is the ledger's side of send and fallback.
 type Outbox interface {
 	Claim(waxwing.ID) (*waxwing.Claim, error)
-	ClaimDue(limit int) ([]*waxwing.Claim, error)
+	// ClaimDue takes due messages, oldest first, of all channels where none is named.
+	ClaimDue(limit int, of ...waxwing.Channel) ([]*waxwing.Claim, error)
 	CommitDot(*waxwing.Claim, string) error
 	Resolve(*waxwing.Claim, *waxwing.Resolution) error
 	ReworkOf(waxwing.TenantID, waxwing.ID) (*waxwing.Work, error)
 	Add(*waxwing.Work, *waxwing.Draft, time.Duration) (waxwing.ID, error)
+	// Bytes gives a message as it was offered: the newest e-mail where n is 0.
+	Bytes(t waxwing.TenantID, id waxwing.ID, n int) (*waxwing.Outgoing, error)
 }
 
 // Ledger is all that the pipeline needs of the ledger.
@@ -49,6 +52,10 @@ type Ledger interface {
 type Composer interface {
 	Email(w *waxwing.Work, o *waxwing.Order, at time.Time) (waxwing.Draft, error)
 	SMS(w *waxwing.Work, o *waxwing.Order, at time.Time) (waxwing.Draft, error)
+	// Again makes a new message of a mail that was made before, to the same or a
+	// corrected address: all its bytes but To, Message-ID, Date and signature. It
+	// fails with ErrNotFound where that mail cannot be had without rendering.
+	Again(w *waxwing.Work, sent *waxwing.Outgoing, to string, at time.Time) (waxwing.Draft, error)
 }
 
 // Provider carries a channel's messages. commit is the commit point: it is
@@ -77,6 +84,8 @@ type Meter interface {
 	Received(state waxwing.State, isNew bool)
 	Rendered(took time.Duration)
 	Attempted(channel waxwing.Channel, provider string, verdict waxwing.Verdict, phase waxwing.Phase)
+	// Sent observes a message that a provider took. sinceAccepted is negative for
+	// a person's resend, which has no such time.
 	Sent(channel waxwing.Channel, sinceAccepted, sinceReleased time.Duration)
 	Retried(channel waxwing.Channel)
 }

@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"errors"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -72,21 +74,48 @@ func (x *Pipeline) sweepOrders() bool {
 	return len(ids) > 0 && started >= free
 }
 
-// sweepMessages claims due messages, as many as there are free slots. While
-// every provider rests it takes one at a time, to probe.
+// probes are how many messages of a channel are taken while all of its providers
+// rest: one of them probes, and the others are at hand when it gets through.
+const probes = 4
+
+// sweepMessages claims due messages, as many as there are free slots. A channel
+// whose providers all rest is only probed, and keeps nobody waiting in another.
 func (x *Pipeline) sweepMessages() bool {
 	limit := x.messages.free()
 	if limit == 0 {
 		return true
 	}
-	probing := false
-	if email := x.routes[waxwing.Email]; !email.healthy() && !x.canGiveUp(email) {
-		if !email.open() {
-			return false
+	var well []waxwing.Channel
+	more := false
+	for _, ch := range x.channelNames() {
+		rs := x.routes[ch]
+		switch {
+		case rs.healthy() || ch == waxwing.Email && x.canGiveUp(rs):
+			well = append(well, ch)
+		case rs.open():
+			x.sweepSome(min(limit, probes), ch)
 		}
-		limit, probing = min(limit, 4), true
 	}
-	claims, err := x.p.Ledger.ClaimDue(limit)
+	if limit = x.messages.free(); limit == 0 {
+		return true
+	}
+	switch {
+	case len(well) == len(x.routes): // also what an older configuration left behind
+		more = x.sweepSome(limit) == limit
+	case len(well) > 0:
+		more = x.sweepSome(limit, well...) == limit
+	}
+	return more
+}
+
+func (x *Pipeline) channelNames() []waxwing.Channel {
+	return slices.Sorted(maps.Keys(x.routes))
+}
+
+// sweepSome claims up to limit messages and hands them to workers. It says how many
+// it found.
+func (x *Pipeline) sweepSome(limit int, of ...waxwing.Channel) int {
+	claims, err := x.p.Ledger.ClaimDue(limit, of...)
 	if err != nil {
 		x.complain("sweep messages", err)
 	}
@@ -101,7 +130,7 @@ func (x *Pipeline) sweepMessages() bool {
 		}
 		x.messages.run(c.Out.Message, func(waxwing.ID) { x.send(c) })
 	}
-	return len(claims) == limit && !probing
+	return len(claims)
 }
 
 // canGiveUp reports whether messages may go to the fallback now.

@@ -41,6 +41,9 @@ func eastAsianAny(list ...string) bool {
 	return false
 }
 
+// lineBreaks are what ends a line beside \n.
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\v", "\n", "\f", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
+
 // streetLines splits the lines of a street address and drops empty ones.
 func streetLines(parts ...string) []string {
 	n := 0
@@ -51,6 +54,9 @@ func streetLines(parts ...string) []string {
 	}
 	lines := make([]string, 0, n)
 	for _, p := range parts {
+		if !tidy(p) {
+			p = lineBreaks.Replace(asIs(p))
+		}
 		for p != "" && len(lines) < 6 {
 			var line string
 			line, p, _ = strings.Cut(p, "\n")

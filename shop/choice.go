@@ -118,7 +118,7 @@ func nameOf(it *waxwing.Item) string {
 // somebody wrote as a label stays as it is.
 func attributeName(key string) string {
 	key = strings.TrimPrefix(strings.TrimPrefix(key, "attribute_"), "pa_")
-	if !strings.Contains(strings.TrimSpace(key), " ") {
+	if strings.ToLower(key) == key && !strings.Contains(strings.TrimSpace(key), " ") { // E-Mail stays
 		key = strings.NewReplacer("_", " ", "-", " ").Replace(key)
 	}
 	key = strings.TrimSpace(key)

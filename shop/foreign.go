@@ -22,7 +22,8 @@ func Foreign(orderID, updatedAt, header string) waxwing.Format {
 		Verify: func(h http.Header, raw []byte, secrets []waxwing.Secret) bool {
 			return signedEither(h, header, raw, secrets)
 		},
-		Key: func(_ string, raw []byte) (waxwing.EventKey, error) { return foreignKey(orderID, updatedAt, raw) },
+		SignedIn: header,
+		Key:      func(_ string, raw []byte) (waxwing.EventKey, error) { return foreignKey(orderID, updatedAt, raw) },
 	}
 }
 
@@ -42,12 +43,16 @@ func foreignKey(orderID, updatedAt string, raw []byte) (k waxwing.EventKey, err 
 		return k, err
 	}
 	defer d.release()
-	id := pointer(d.root(), orderID).trimmed()
+	at, twice := pointer(d.root(), orderID)
+	if twice {
+		return k, waxwing.Permanent(errors.New("the event gives its order id twice at " + orderID))
+	}
+	id := at.trimmed()
 	if id == "" || len(id) > 128 {
 		return k, waxwing.Permanent(errors.New("the event has no order id at " + orderID + ": mend the shop's order_id"))
 	}
 	k.OrderID = strings.Clone(id)
-	if at := pointer(d.root(), updatedAt); at.given() {
+	if at, _ := pointer(d.root(), updatedAt); at.given() {
 		k.UpdatedAt = moment(at, time.UTC)
 		if s, err := strconv.ParseInt(at.trimmed(), 10, 64); err == nil && s > 0 {
 			if s > 1e11 { // milliseconds
@@ -59,8 +64,9 @@ func foreignKey(orderID, updatedAt string, raw []byte) (k waxwing.EventKey, err 
 	return k, nil
 }
 
-// pointer follows a JSON pointer.
-func pointer(v value, p string) value {
+// pointer follows a JSON pointer, and says whether a key on its way stands in its
+// object twice.
+func pointer(v value, p string) (at value, twice bool) {
 	for p != "" {
 		var key string
 		key, p, _ = strings.Cut(strings.TrimPrefix(p, "/"), "/")
@@ -74,11 +80,12 @@ func pointer(v value, p string) value {
 			}
 			v = next
 		} else {
+			twice = twice || v.twice(key)
 			v = v.get(key)
 		}
 		if p != "" {
 			p = "/" + p
 		}
 	}
-	return v
+	return v, twice
 }

@@ -24,7 +24,8 @@ func TestForeignKey(t *testing.T) {
 			t.Errorf("%s: %v %v", raw, k.UpdatedAt, err)
 		}
 	}
-	for _, raw := range []string{`{}`, `[]`, `{"bon":{"0":{}}}`, `{"bon":[{"nr":""}]}`, `{"bon":[{"nr":{}}]}`, `x`} {
+	for _, raw := range []string{`{}`, `[]`, `{"bon":{"0":{}}}`, `{"bon":[{"nr":""}]}`, `{"bon":[{"nr":{}}]}`, `x`,
+		`{"bon":[{"nr":1,"nr":2}]}`, `{"bon":[{"nr":1}],"bon":[{"nr":2}]}`} {
 		if _, err := f.Key("", []byte(raw)); err == nil || !waxwing.IsPermanent(err) {
 			t.Errorf("%s: %v", raw, err)
 		}

@@ -71,6 +71,11 @@ func genericKey(_ string, raw []byte) (waxwing.EventKey, error) {
 		if v.twice(k) {
 			r.failIn(top, k, "given twice")
 		}
+		for other := range v.members() { // ID beside id
+			if other != k && strings.EqualFold(other, k) {
+				r.unknown(top, other, genericKeys)
+			}
+		}
 	}
 	key := waxwing.EventKey{
 		Shop:       waxwing.ShopID(strings.Clone(r.shop(v))),

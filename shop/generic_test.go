@@ -65,7 +65,7 @@ func TestGenericRefusesWithTheSchema(t *testing.T) {
 		"quantity in halves":  {"items.0.quantity", 1.5, "items[0].quantity: want a whole number"},
 		"quantity as text":    {"items.0.quantity", "2", "items[0].quantity: want a whole number"},
 		"amount with comma":   {"items.0.total", "25,00", "items[0].total: want a decimal amount"},
-		"negative amount":     {"discounts.0.amount", "-2.00", "discounts[0].amount: negative"},
+		"amount of words":     {"discounts.0.amount", "two", "discounts[0].amount: want a decimal amount"},
 		"negative number":     {"tip", -1, "tip: negative"},
 		"amount as bool":      {"tip", true, "tip: want a decimal amount"},
 		"flag as text":        {"test", "yes", "test: want true or false"},
@@ -131,6 +131,7 @@ func TestGenericRefusesWrongSums(t *testing.T) {
 		"pickup elsewhere": {"addresses.pickup", map[string]any{"city": "Köln"}, "addresses.pickup: only with delivery.pickup"},
 		"adjustment":       {"adjustments", []any{map[string]any{"amount": "-1.00"}}, "totals.total: does not agree"},
 		"deposit":          {"payment.deposit", "99.00", "payment.deposit: more than the total"},
+		"negative cut":     {"discounts.0.amount", "-2.00", "discounts[0].amount: negative"},
 		"id with newline":  {"id", "1\n2", "id: want the order's id"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -198,7 +199,6 @@ func TestGenericKeysAreTheSchemas(t *testing.T) {
 		"amounts": {*s.Defs["amounts"].Items, genericAmountKeys}, "tax": {*s.Properties["taxes"].Items, genericTaxKeys},
 		"totals": {s.Properties["totals"], genericTotalsKeys}, "payment": {s.Properties["payment"], genericPaymentKeys},
 		"delivery": {s.Properties["delivery"], genericDeliveryKeys}, "links": {s.Properties["links"], genericLinksKeys}, "adjustments": {*s.Properties["adjustments"].Items, genericAdjustmentKeys},
-		"signed amounts": {*s.Defs["signed_amounts"].Items, genericAmountKeys},
 	} {
 		var got []string
 		for k, p := range c.o.Properties {
@@ -249,7 +249,7 @@ func TestGenericKey(t *testing.T) {
 	if err != nil || key.Shop != "acme-eu" || key.OrderID != "820982911946154508" || key.Rank != 1 || key.OccurredAt.IsZero() {
 		t.Errorf("%+v %v", key, err)
 	}
-	for _, bad := range []string{"", "[]", "{}", `{"shop":"a"}`, `{"shop":"a","id":"1","id":"2"}`, `{"shop":"a","id":"1","\u0069d":"2"}`, `{"shop":"a","shop":"b","id":"1"}`, `{"shop":"a","id":1.5}`} {
+	for _, bad := range []string{"", "[]", "{}", `{"shop":"a"}`, `{"shop":"a","id":"1","ID":"2"}`, `{"shop":"a","id":"1","id":"2"}`, `{"shop":"a","id":"1","\u0069d":"2"}`, `{"shop":"a","shop":"b","id":"1"}`, `{"shop":"a","id":1.5}`} {
 		if _, err := Generic.Key("", []byte(bad)); err == nil || !waxwing.IsPermanent(err) {
 			t.Errorf("%s: %v", bad, err)
 		}

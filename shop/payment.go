@@ -63,6 +63,7 @@ var offlineWords = []struct{ word, method string }{
 	{"銀行振込", waxwing.BankTransfer}, {"银行转账", waxwing.BankTransfer}, {"تحويل", waxwing.BankTransfer},
 	{"money order", waxwing.Cheque}, {"money_order", waxwing.Cheque}, {"cheque", waxwing.Cheque},
 	{"check payment", waxwing.Cheque}, {"chèque", waxwing.Cheque},
+	{"purchase order", waxwing.Invoice}, {"purchase_order", waxwing.Invoice},
 	{"invoice", waxwing.Invoice}, {"rechnung", waxwing.Invoice}, {"facture", waxwing.Invoice},
 	{"faktura", waxwing.Invoice}, {"請求書", waxwing.Invoice},
 }

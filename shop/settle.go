@@ -1,6 +1,8 @@
 package shop
 
 import (
+	"errors"
+	"slices"
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
@@ -13,11 +15,26 @@ var cashSteps = map[string]int64{
 	"PLN": 5, "SEK": 100, "SGD": 5, "ZAR": 10,
 }
 
+// maxRows is how many entries a list of an order may have: some twenty times
+// what any shop's platform allows, so that a hostile body stays small in memory.
+const maxRows = 10_000
+
+// bounded returns an error where one of the lists is longer than any shop's.
+func bounded(v value, lists ...string) error {
+	for _, name := range lists {
+		if v.get(name).len() > maxRows {
+			return errors.New(name + ": more than 10000 entries")
+		}
+	}
+	return nil
+}
+
 // settleRows makes what a customer adds up with a calculator come to the total:
 // the identity at waxwing.Order.Remainder, and that each list adds up to its
 // sum. What is left is a row of its own; what cannot be explained is said in
 // the trail too. Every normaliser ends with it.
 func (t *till) settleRows(o *waxwing.Order) {
+	o.Remainder = slices.DeleteFunc(o.Remainder, func(a waxwing.Adjustment) bool { return a.Amount.IsZero() })
 	t.settleItems(o)
 	if o.DiscountTotal.Minor < 0 { // no discount, but more to pay
 		t.remain(o, waxwing.Surcharge, "", o.DiscountTotal.Neg())
@@ -92,7 +109,7 @@ func (t *till) settleItems(o *waxwing.Order) {
 // row, or of a total that can be paid in coins.
 func (t *till) isRounding(o *waxwing.Order, rest waxwing.Money) bool {
 	off := max(rest.Minor, -rest.Minor)
-	if n := len(o.Items) + len(o.Discounts) + len(o.Ship) + len(o.Taxes) + len(o.Fees); off <= int64(max(n, 1)) {
+	if n := len(o.Items) + len(o.Discounts) + len(o.Ship) + len(o.Taxes) + len(o.Fees); off <= int64(max(n, 1))*max(t.step/2, 1) {
 		return true
 	}
 	step := cashSteps[t.cur]
@@ -148,6 +165,18 @@ func (t *till) settlePaid(o *waxwing.Order) {
 		o.Refunded = waxwing.Money{}
 	}
 	p := &o.Payment
+	switch p.Status { // and the state says what the amounts say
+	case waxwing.PaymentPaid, waxwing.PartlyRefunded, waxwing.PaymentRefunded:
+		switch {
+		case o.Refunded.IsZero() && p.Status == waxwing.PaymentRefunded && !o.Total.IsZero():
+			o.Refunded = o.Total
+		case o.Refunded.IsZero():
+		case o.Refunded == o.Total:
+			p.Status = waxwing.PaymentRefunded
+		default:
+			p.Status = waxwing.PartlyRefunded
+		}
+	}
 	switch {
 	case p.Status != waxwing.PaymentPartlyPaid:
 		p.Deposit, p.Due = waxwing.Money{}, waxwing.Money{}

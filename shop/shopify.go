@@ -16,6 +16,7 @@ var Shopify = waxwing.Format{
 	Name:      "shopify",
 	Topic:     func(h http.Header) string { return strings.TrimSpace(h.Get("X-Shopify-Topic")) },
 	Verify:    verifyShopify,
+	SignedIn:  "X-Shopify-Hmac-Sha256",
 	Key:       shopifyKey,
 	Normalise: normaliseShopify,
 }

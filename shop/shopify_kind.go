@@ -37,6 +37,8 @@ func shopifyOther(v value) string {
 		return shopifyTypes["Checkout"]
 	case v.get("invoice_sent_at").kind() != kindAbsent, strings.HasPrefix(v.get("name").trimmed(), "#D") && v.get("invoice_url").given():
 		return shopifyTypes["DraftOrder"]
+	case shopifyDraft(v):
+		return shopifyTypes["DraftOrder"]
 	case v.get("refund_line_items").given():
 		return shopifyTypes["Refund"]
 	case v.get("billing_policy").given() || v.get("origin_order_id").given():
@@ -45,13 +47,24 @@ func shopifyOther(v value) string {
 		return shopifyTypes["Fulfillment"]
 	case v.get("order_id").given() && !v.get("total_price").given() && !v.get("total_price_set").given():
 		return "a part of an order, not an order"
-	case !v.get("total_price").given() && !v.get("total_price_set").given() && v.get("line_items").given() &&
-		(id != "" && digits(id, 0) != len(id) && !strings.HasPrefix(id, "gid:") || v.get("token").given() && !v.get("order_number").given() && !v.get("financial_status").given()):
-		return shopifyTypes["Cart"]
-	case !v.get("total_price").given() && !v.get("total_price_set").given() && !v.get("line_items").given():
+	case v.get("total_price").given() || v.get("total_price_set").given():
+	case !v.get("line_items").given():
 		return "neither total nor line items: not an order"
+	case id != "" && digits(id, 0) != len(id) && !strings.HasPrefix(id, "gid:"),
+		v.get("token").given() && !v.get("order_number").given() && !v.get("financial_status").given():
+		return shopifyTypes["Cart"]
 	}
 	return ""
+}
+
+// shopifyDraft reports whether an object has a draft's state, which orders do not
+// have, and nothing of an order's.
+func shopifyDraft(v value) bool {
+	switch v.get("status").text() {
+	case "open", "invoice_sent", "completed":
+		return !v.get("financial_status").given() && !v.get("order_number").given()
+	}
+	return false
 }
 
 // shopifyBody finds the order, or why the event is none: webhooks send it bare,
@@ -76,14 +89,14 @@ func shopifyBody(d *document) (v value, other string, err error) {
 	if v.kind() != kindObject {
 		return v, "", wrong("Shopify", errors.New("not an object"))
 	}
+	if v.twice("id") {
+		return v, "", wrong("Shopify", errTwoIDs)
+	}
 	if other = shopifyOther(v); other != "" {
 		return v, other, nil
 	}
 	if _, ok := shopifyID(v.get("id")); !ok {
 		return v, "", wrong("Shopify", errNoID)
-	}
-	if v.twice("id") {
-		return v, "", wrong("Shopify", errTwoIDs)
 	}
 	return v, "", nil
 }

@@ -82,6 +82,9 @@ func (r *shopifyReader) items() (waxwing.Money, error) {
 		r.o.Items = make([]waxwing.Item, 0, n)
 	}
 	for i, v := range list.items() {
+		if v.nothing() {
+			continue
+		}
 		it, tip, err := r.item(v)
 		if err == nil {
 			err = r.till.err
@@ -160,14 +163,21 @@ func shopifyProduct(v value, it *waxwing.Item) {
 	it.SKU = clean(v.get("sku").text(), capNumber)
 	it.ProductID = clean(v.get("product_id").text(), capNumber)
 	it.VariantID = clean(v.get("variant_id").text(), capNumber)
-	if it.Variant = clean(v.get("variant_title").text(), capName); it.Variant == "Default Title" || it.Variant == "Default" {
-		it.Variant = ""
-	}
-	if it.Name = clean(v.get("title").text(), capItem); it.Name == "" {
-		it.Name = clean(v.get("name").text(), capItem)
-		if it.Variant != "" {
-			it.Name = strings.TrimSuffix(it.Name, " - "+it.Variant)
+	it.Variant = clean(v.get("variant_title").text(), capName)
+	it.Name = clean(v.get("title").text(), capItem)
+	// The name is title and variant; either may be missing.
+	switch name := clean(v.get("name").text(), capItem); {
+	case it.Name == "" && it.Variant != "":
+		it.Name = strings.TrimSuffix(name, " - "+it.Variant)
+	case it.Name == "":
+		it.Name = name
+	case it.Variant == "":
+		if rest, ok := strings.CutPrefix(name, it.Name+" - "); ok {
+			it.Variant = clean(rest, capName)
 		}
+	}
+	if it.Variant == "Default Title" || it.Variant == "Default" {
+		it.Variant = ""
 	}
 	it.Name = nameOf(it)
 	it.GiftCard = v.get("gift_card").bool()

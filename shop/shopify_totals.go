@@ -8,6 +8,10 @@ import (
 
 // amounts reads the lines and the totals of an order.
 func (r *shopifyReader) amounts() error {
+	if err := bounded(r.v, "line_items", "shipping_lines", "tax_lines", "discount_applications", "discount_codes", "additional_fees",
+		"transactions"); err != nil {
+		return err
+	}
 	r.discount = r.till.zero()
 	paidBack := r.refunds()
 	if !r.has(r.v, shopifyTotal) && !r.has(r.v, shopifyNowTotal) {
@@ -281,11 +285,6 @@ func (r *shopifyReader) refunded(paidBack waxwing.Money) {
 		return
 	}
 	r.o.Refunded = paidBack
-	if r.o.Payment.Status == waxwing.PaymentPaid {
-		if r.o.Payment.Status = waxwing.PartlyRefunded; paidBack.Minor >= r.o.Total.Minor {
-			r.o.Payment.Status = waxwing.PaymentRefunded
-		}
-	}
 }
 
 // outstanding reads what is still to be paid of an order that is paid in parts.

@@ -23,6 +23,18 @@ var errAmount = errors.New("amount too large")
 type till struct {
 	cur string
 	err error
+	// step is what the shop rounds to, in minor units, where it keeps fewer
+	// decimals than the currency has; 0: it does not.
+	step int64
+}
+
+// roundsTo notes that a shop writes its amounts with so many decimals.
+func (t *till) roundsTo(written value) {
+	_, frac, _ := strings.Cut(written.trimmed(), ".")
+	t.step = 1
+	for range max(waxwing.Decimals(t.cur)-len(frac), 0) {
+		t.step *= 10
+	}
 }
 
 // spoil notes the first error.

@@ -32,6 +32,18 @@ func (v value) kind() kind {
 // given reports whether there is something, and it is not null.
 func (v value) given() bool { return v.kind() > kindNull }
 
+// nothing reports whether an entry of a list is a hole: null, false, an empty
+// string or an empty list, as PHP leaves behind.
+func (v value) nothing() bool {
+	switch v.kind() {
+	case kindAbsent, kindNull, kindFalse:
+		return true
+	case kindString, kindArray:
+		return v.trimmed() == "" && v.len() == 0
+	}
+	return false
+}
+
 // get returns what stands under a key of an object; of a list of one object,
 // what stands in that. Anything else has no keys, among it the empty array that
 // PHP writes for an empty object.

@@ -3,6 +3,7 @@ package shop
 import (
 	"bytes"
 	"errors"
+	"html"
 	"math/big"
 	"net/http"
 	"strings"
@@ -18,6 +19,7 @@ var WooCommerce = waxwing.Format{
 	Name:      "woocommerce",
 	Topic:     func(h http.Header) string { return strings.TrimSpace(h.Get("X-WC-Webhook-Topic")) },
 	Verify:    verifyWooCommerce,
+	SignedIn:  "X-WC-Webhook-Signature",
 	Ping:      WooCommercePing,
 	Key:       wooKey,
 	Normalise: normaliseWoo,
@@ -266,7 +268,7 @@ func wooCustomer(v value) waxwing.Customer {
 	who := waxwing.Customer{
 		FirstName: wooText(b.get("first_name"), capName),
 		LastName:  wooText(b.get("last_name"), capName),
-		Email:     address(b.get("email").text()),
+		Email:     address(html.UnescapeString(b.get("email").text())),
 		Phone:     wooText(b.get("phone"), capPhone),
 	}
 	if id := clean(v.get("customer_id").text(), capNumber); id != "0" {

@@ -8,7 +8,7 @@ import (
 // wooDrafts are the states of what is no order yet, or never was one.
 var wooDrafts = map[string]string{
 	"checkout-draft": "a draft, not an order yet", "auto-draft": "a draft, not an order yet", "draft": "a draft, not an order yet",
-	"new": "a draft, not an order yet", "inherit": "a revision, not an order",
+	"inherit":   "a revision, not an order",
 	"ywraq-new": "a request for a quote", "ywraq-pending": "a request for a quote", "ywraq-expired": "a request for a quote",
 	"ywraq-rejected": "a request for a quote", "quote": "a request for a quote", "quote-request": "a request for a quote",
 	"quote-requested": "a request for a quote", "quote-pending": "a request for a quote", "request-quote": "a request for a quote",
@@ -32,7 +32,8 @@ func wooOther(v value) string {
 		return why
 	}
 	switch {
-	case v.get("billing_period").given() && v.get("billing_interval").given():
+	case v.get("billing_period").given() && v.get("billing_interval").given(), v.get("next_payment_date").kind() != kindAbsent,
+		v.get("next_payment_date_gmt").kind() != kindAbsent, wooStatusWord(v) == "pending-cancel":
 		return wooTypes["shop_subscription"]
 	case v.get("refunded_by").given() || v.get("refunded_payment").given() || v.get("amount").given() && v.get("reason").kind() == kindString:
 		return wooTypes["shop_order_refund"]
@@ -94,14 +95,14 @@ func wooBody(d *document) (v value, other string, err error) {
 	if v = v.object(); v.kind() != kindObject {
 		return v, "", wrong("WooCommerce", errors.New("not an object"))
 	}
+	if v.twice("id") {
+		return v, "", wrong("WooCommerce", errTwoIDs)
+	}
 	if other = wooOther(v); other != "" {
 		return v, other, nil
 	}
 	if _, ok := orderID(v.get("id")); !ok {
 		return v, "", wrong("WooCommerce", errNoID)
-	}
-	if v.twice("id") {
-		return v, "", wrong("WooCommerce", errTwoIDs)
 	}
 	return v, "", nil
 }

@@ -21,7 +21,8 @@ func (r *wooReader) meta() {
 		key, v := m.get("key").text(), m.get("value")
 		switch key {
 		case "wpml_language", "_wpml_language", "pll_language", "_pll_language", "trp_language", "_trp_language",
-			"weglot_language", "_wc_order_language", "order_language", "_order_language", "_order_locale", "_locale", "locale":
+			"weglot_language", "_wc_order_language", "order_language", "_order_language", "_order_locale", "_locale", "locale",
+			"_customer_locale", "customer_locale", "_language", "language", "wcml_language", "_wcml_language", "user_locale", "_user_locale":
 			if l := localeTag(wooLanguage(key, v.text())); o.Locale == "" {
 				o.Locale = l
 			}

@@ -1,7 +1,6 @@
 package shop
 
 import (
-	"math/big"
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
@@ -23,6 +22,10 @@ func (r *wooReader) amounts() error {
 	if o.Total.Minor < 0 {
 		return errNegative
 	}
+	r.till.roundsTo(v.get("total"))
+	if err := bounded(v, "line_items", "shipping_lines", "fee_lines", "tax_lines", "coupon_lines", "gift_cards"); err != nil {
+		return err
+	}
 	r.cut, r.extra = r.till.zero(), r.till.zero()
 	r.rates = r.taxRates()
 	if err := r.items(); err != nil {
@@ -32,6 +35,9 @@ func (r *wooReader) amounts() error {
 		return err
 	}
 	for i, f := range v.get("fee_lines").items() {
+		if f.nothing() {
+			continue
+		}
 		o.Fees = append(o.Fees, waxwing.Adjustment{
 			Title:  wooText(f.either("name", "title"), capName),
 			Amount: r.lineAmount(f, "total", 0),
@@ -146,124 +152,11 @@ search:
 	o.DiscountTotal, o.ShippingTotal, o.TaxTotal = money(pick[0]), money(pick[1]), money(pick[2])
 }
 
-// lineAmount reads what a line costs the customer: net, or with the tax where
-// prices include it. Of the fields that say the same that with the most places
-// counts, rounded once. quantity is 0 where a line has no price of one.
-func (r *wooReader) lineAmount(v value, amount string, quantity int64) waxwing.Money {
-	tax := amount + "_tax"
-	if !r.gross {
-		return r.till.kept(v.get(amount), amount)
-	}
-	rounded := r.till.keptSum(amount, v.get(amount), v.get(tax))
-	if r.till.err != nil {
-		return rounded
-	}
-	net, on := decimal(v.get(amount)), r.lineTax(v, amount)
-	if given := decimal(v.get(tax)); on == nil || given != nil && !r.near(on, given) {
-		on = given
-	}
-	if net == nil {
-		return rounded
-	}
-	if on == nil {
-		on = new(big.Rat)
-	}
-	if finer := r.fineNet(v, amount, quantity, net); finer != nil {
-		net = finer
-	}
-	sum := new(big.Rat).Add(net, on)
-	// Prices are kept as floats: what a millionth is off is not meant.
-	sum.SetString(sum.FloatString(6))
-	return r.till.rounded(amount, sum)
-}
-
-// near reports whether two amounts differ by less than one and a half minor units.
-func (r *wooReader) near(a, b *big.Rat) bool {
-	off := new(big.Rat).Sub(a, b)
-	unit := new(big.Rat).SetFrac64(3, 2)
-	for range waxwing.Decimals(r.till.cur) {
-		unit.Mul(unit, big.NewRat(1, 10))
-	}
-	return off.Abs(off).Cmp(unit) < 0
-}
-
-// lineTax adds up the taxes of a line as they were computed.
-func (r *wooReader) lineTax(v value, amount string) *big.Rat {
-	var sum *big.Rat
-	r.eachTax(v, amount, func(_ string, t *big.Rat) {
-		if sum == nil {
-			sum = new(big.Rat)
-		}
-		sum.Add(sum, t)
-	})
-	return sum
-}
-
-// eachTax yields the taxes of a line by rate, in both forms that they have: a
-// list of rates, or PHP's {"total": {"1": "1.66"}}.
-func (r *wooReader) eachTax(v value, amount string, f func(rate string, t *big.Rat)) {
-	taxes := v.get("taxes")
-	if by := taxes.get(amount); by.kind() == kindObject {
-		for rate, w := range by.members() {
-			if t := decimal(w); t != nil {
-				f(rate, t)
-			}
-		}
-		return
-	}
-	for _, w := range taxes.items() {
-		if t := decimal(w.get(amount)); t != nil {
-			f(w.first("id", "rate_id"), t)
-		}
-	}
-}
-
-// fineNet returns a line's net amount to more places than the line has it: from
-// the price of one, or from a tax and its rate. Nil where neither agrees with
-// the line.
-func (r *wooReader) fineNet(v value, amount string, quantity int64, net *big.Rat) *big.Rat {
-	if price := decimal(v.get("price")); price != nil && quantity > 0 && fractional(v.get("quantity")) == "" {
-		// The price is that after discounts.
-		undiscounted := v.get("subtotal").trimmed() == v.get("total").trimmed()
-		if fine := price.Mul(price, new(big.Rat).SetInt64(quantity)); (amount == "total" || undiscounted) && r.near(fine, net) {
-			return fine
-		}
-	}
-	var best, top *big.Rat
-	r.eachTax(v, amount, func(id string, t *big.Rat) {
-		rate := r.rates[id]
-		if rate == nil && len(r.rates) == 1 {
-			for _, only := range r.rates {
-				rate = only
-			}
-		}
-		if rate != nil && t.Sign() != 0 && (top == nil || rate.Cmp(top) > 0) {
-			top, best = rate, new(big.Rat).Quo(t, rate)
-		}
-	})
-	if best != nil && r.near(best, net) {
-		return best
-	}
-	return nil
-}
-
-// taxRates returns the rates as fractions by their ids; none where one is
-// computed on top of others.
-func (r *wooReader) taxRates() map[string]*big.Rat {
-	rates := map[string]*big.Rat{}
-	for _, t := range r.v.get("tax_lines").items() {
-		if t.get("compound").bool() {
-			return nil
-		}
-		if rate := decimal(t.get("rate_percent")); rate != nil && rate.Sign() > 0 {
-			rates[t.first("rate_id", "id")] = rate.Quo(rate, big.NewRat(100, 1))
-		}
-	}
-	return rates
-}
-
 func (r *wooReader) shipping() error {
 	for i, v := range r.v.get("shipping_lines").items() {
+		if v.nothing() {
+			continue
+		}
 		a := waxwing.Adjustment{
 			Title:  wooText(v.get("method_title"), capName),
 			Amount: r.lineAmount(v, "total", 0),
@@ -303,6 +196,9 @@ func (r *wooReader) coupons() (list []waxwing.Adjustment, err error) {
 			Title:  wooText(v.get("code"), capName),
 			Amount: r.till.kept(v.either("discount", "amount"), "discount"),
 		}
+		if strings.HasPrefix(a.Title, "wc_points_redemption") { // a code that no customer knows
+			a.Title = ""
+		}
 		if r.gross && v.get("discount").given() {
 			a.Amount = r.till.keptSum("discount", v.get("discount"), v.get("discount_tax"))
 		}
@@ -316,140 +212,6 @@ func (r *wooReader) coupons() (list []waxwing.Adjustment, err error) {
 	return list, nil
 }
 
-// nameRest names what is left between the rows and the total: gift cards, which
-// are a way to pay, and store credit, which plugins take off behind the taxes
-// and keep as a coupon or in meta data.
-func (r *wooReader) nameRest(coupons []waxwing.Adjustment) {
-	o := r.o
-	cards, paid := r.giftCards()
-	rest := r.till.rows(o).Sub(o.Total)
-	switch {
-	case r.till.err != nil:
-	case paid.Minor > 0 && rest.IsZero():
-		o.GiftCards = cards
-	case paid.Minor > 0 && rest == paid:
-		o.GiftCards, o.Total = cards, o.Total.Add(paid)
-	case rest.Minor <= 0:
-	default:
-		if !r.creditCoupons(coupons, rest) {
-			r.creditNoted(rest)
-		}
-	}
-}
-
-// creditCoupons finds the coupons that were taken off behind the taxes: those
-// that no discount of the order accounts for.
-func (r *wooReader) creditCoupons(coupons []waxwing.Adjustment, rest waxwing.Money) bool {
-	o := r.o
-	all := r.till.zero()
-	for i := range coupons {
-		all = r.till.sum("coupon_lines", all, coupons[i].Amount)
-	}
-	var credit, discount []waxwing.Adjustment
-	switch {
-	case all == rest && o.DiscountTotal.IsZero():
-		credit = coupons
-	case all == rest.Add(o.DiscountTotal):
-		for i := range coupons {
-			if len(credit) == 0 && coupons[i].Amount == rest {
-				credit = coupons[i : i+1]
-			} else {
-				discount = append(discount, coupons[i])
-			}
-		}
-		if len(credit) == 0 {
-			credit, discount = []waxwing.Adjustment{{Amount: rest}}, coupons
-		}
-		o.Discounts = discount
-	default:
-		return false
-	}
-	for _, c := range credit {
-		title := "" // the mail's own word says it; a code only tells several apart
-		if len(credit) > 1 {
-			title = maskedCode(c.Title)
-		}
-		r.till.remain(o, waxwing.StoreCredit, title, c.Amount.Neg())
-	}
-	return true
-}
-
-// creditNoted looks for the amount in what plugins note on the order.
-func (r *wooReader) creditNoted(rest waxwing.Money) {
-	o := r.o
-	for _, m := range r.v.get("meta_data").items() {
-		key := strings.ToLower(m.get("key").text())
-		gift := strings.Contains(key, "gift")
-		if !gift && !strings.Contains(key, "credit") && !strings.Contains(key, "wallet") && !strings.Contains(key, "funds") &&
-			!strings.Contains(key, "points") && !strings.Contains(key, "smart_coupons") && !strings.Contains(key, "loyalty") {
-			continue
-		}
-		if r.noted(m.get("value")).Minor != rest.Minor {
-			continue
-		}
-		if gift {
-			o.GiftCards, o.Total = []waxwing.Adjustment{{Amount: rest}}, o.Total.Add(rest)
-		} else {
-			r.till.remain(o, waxwing.StoreCredit, "", rest.Neg())
-		}
-		return
-	}
-}
-
-// noted returns the amount of a value: a number, an object's amount, or what
-// the members of an object add up to ({"CODE": 20}).
-func (r *wooReader) noted(v value) waxwing.Money {
-	sum := r.till.zero()
-	add := func(w value) {
-		if m, err := waxwing.RoundMoney(w.trimmed(), r.till.cur); err == nil {
-			if m.Minor = max(m.Minor, -m.Minor); m.Minor <= maxSum && sum.Minor <= maxSum {
-				sum = sum.Add(m)
-			}
-		}
-	}
-	if v.kind() != kindObject && v.kind() != kindArray {
-		add(v)
-		return sum
-	}
-	if w := v.get("amount"); w.given() {
-		add(w)
-		return sum
-	}
-	for _, w := range v.items() {
-		if inner := w.either("amount", "used", "value"); inner.given() {
-			add(inner)
-		}
-	}
-	if sum.IsZero() {
-		for _, w := range v.members() {
-			add(w)
-		}
-	}
-	return sum
-}
-
-// giftCards reads what WooCommerce's Gift Cards took off the total.
-func (r *wooReader) giftCards() (list []waxwing.Adjustment, paid waxwing.Money) {
-	paid = r.till.zero()
-	for _, v := range r.v.get("gift_cards").items() {
-		m := r.till.kept(v.get("amount"), "gift_cards")
-		if m.Minor <= 0 {
-			continue
-		}
-		paid = r.till.sum("gift_cards", paid, m)
-		list = append(list, waxwing.Adjustment{Title: maskedCode(clean(v.get("code").text(), capNumber)), Amount: m})
-	}
-	return list, paid
-}
-
-// maskedCode shows the end of a code alone: who has the code has the money.
-func maskedCode(code string) string {
-	if n := len(code); n > 4 && tidy(code) {
-		return "•••• " + code[n-4:]
-	}
-	return code
-}
-
 // refunds reads what went back. WooCommerce writes it negative.
 func (r *wooReader) refunds() {
 	o, back := r.o, r.till.zero()
@@ -458,16 +220,5 @@ func (r *wooReader) refunds() {
 		m.Minor = max(m.Minor, -m.Minor)
 		back = r.till.sum("refunds", back, m)
 	}
-	if o.Payment.Status == waxwing.PaymentRefunded && back.IsZero() {
-		back = o.Total
-	}
-	if back.IsZero() || r.till.err != nil {
-		return
-	}
 	o.Refunded = back
-	if o.Payment.Status == waxwing.PaymentPaid {
-		if o.Payment.Status = waxwing.PartlyRefunded; back.Minor >= o.Total.Minor {
-			o.Payment.Status = waxwing.PaymentRefunded
-		}
-	}
 }

@@ -3,7 +3,9 @@ package web
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,6 +25,9 @@ func (s *Server) postOrder(w http.ResponseWriter, r *http.Request, t waxwing.Ten
 	if err != nil {
 		return fault{http.StatusUnprocessableEntity, "not an order", err.Error()}
 	}
+	if err := s.knownShop(t, key.Shop); err != nil {
+		return err
+	}
 	if _, err := f.Normalise("", raw); err != nil {
 		return fault{http.StatusUnprocessableEntity, "not an order", err.Error()}
 	}
@@ -34,18 +39,40 @@ func (s *Server) postOrder(w http.ResponseWriter, r *http.Request, t waxwing.Ten
 	return nil
 }
 
+// knownShop refuses a shop that the configuration does not know: a misspelt name
+// would make another order of the same number.
+func (s *Server) knownShop(t waxwing.TenantID, shop waxwing.ShopID) error {
+	shops := s.p.Config.Tenants[string(t)].Shops
+	if _, ok := shops[string(shop)]; ok || shop == "" { // "": a format whose events name none
+		return nil
+	}
+	known := slices.Sorted(maps.Keys(shops))
+	if len(known) == 0 {
+		return fault{http.StatusUnprocessableEntity, "no such shop", fmt.Sprintf("shop: there is no shop %.64q; the configuration knows none yet: add it under tenants.%s.shops, such as {%s: {format: generic}}", shop, t, "web")}
+	}
+	return fault{http.StatusUnprocessableEntity, "no such shop", fmt.Sprintf("shop: there is no shop %.64q; known are %s", shop, strings.Join(known, ", "))}
+}
+
 func (s *Server) list(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	v := r.URL.Query()
-	q := waxwing.Query{Tenant: t, Order: v.Get("order"), Email: v.Get("email"), State: waxwing.State(v.Get("state"))}
+	q := waxwing.Query{Tenant: t, Order: v.Get("order"), Email: v.Get("email"), State: waxwing.State(v.Get("state")), Brief: true}
 	for k := range v {
 		switch k {
-		case "order", "email", "state", "before", "limit":
+		case "order", "email", "state", "before", "limit", "full":
 		default:
-			return fault{http.StatusBadRequest, "unknown parameter", fmt.Sprintf("%.40q; known are order, email, state, before, limit", k)}
+			return fault{http.StatusBadRequest, "unknown parameter", fmt.Sprintf("%.40q; known are order, email, state, before, limit, full", k)}
 		}
 	}
-	if q.State != "" && !knownState(q.State) {
-		return fault{http.StatusBadRequest, "unknown state", "states: received, held, quarantined, ignored, ready, queued, claimed, dot, uncertain, sent, failed, suppressed, cancelled"}
+	if err := CheckState(q.State); err != nil {
+		return fault{http.StatusBadRequest, "unknown state", err.Error()}
+	}
+	full := false
+	switch v.Get("full") {
+	case "", "false":
+	case "true":
+		full = true
+	default:
+		return fault{http.StatusBadRequest, "bad parameter", "full: true or false"}
 	}
 	if b := v.Get("before"); b != "" {
 		id, err := waxwing.ParseID(b)
@@ -65,6 +92,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, t waxwing.TenantID
 	if err != nil {
 		return err
 	}
+	briefs(found, t, s.p.Books, s.p.Formats, full)
 	answer := struct {
 		Confirmations []waxwing.ConfirmationView `json:"confirmations"`
 		Before        *waxwing.ID                `json:"before,omitempty"`
@@ -75,13 +103,21 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, t waxwing.TenantID
 	return writeJSON(w, http.StatusOK, answer)
 }
 
-func knownState(s waxwing.State) bool {
-	switch s {
-	case waxwing.Received, waxwing.Held, waxwing.Quarantined, waxwing.Ignored, waxwing.Ready, waxwing.Queued, waxwing.Claimed,
-		waxwing.Dot, waxwing.Uncertain, waxwing.Sent, waxwing.Failed, waxwing.Suppressed, waxwing.Cancelled:
-		return true
+// states are all that a list can be asked for.
+var states = []waxwing.State{waxwing.Received, waxwing.Held, waxwing.Quarantined, waxwing.Ignored, waxwing.Ready, waxwing.Queued, waxwing.Claimed,
+	waxwing.Dot, waxwing.Uncertain, waxwing.Sent, waxwing.Failed, waxwing.Suppressed, waxwing.Cancelled}
+
+// CheckState refuses a state that there is not, and names those that there are.
+// Empty means any.
+func CheckState(s waxwing.State) error {
+	if s == "" || slices.Contains(states, s) {
+		return nil
 	}
-	return false
+	names := make([]string, len(states))
+	for i := range states {
+		names[i] = string(states[i])
+	}
+	return fmt.Errorf("there is no state %.40q; states: %s", s, strings.Join(names, ", "))
 }
 
 func confirmationID(r *http.Request) (waxwing.ID, error) {
@@ -108,6 +144,9 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, t waxwing.TenantID)
 				v.Order = o
 			}
 		}
+	}
+	if v.Order != nil {
+		v.Number = v.Order.Number
 	}
 	return writeJSON(w, http.StatusOK, v)
 }
@@ -164,9 +203,15 @@ func (s *Server) resend(w http.ResponseWriter, r *http.Request, t waxwing.Tenant
 		return err
 	}
 	var body struct {
-		To string `json:"to"`
+		To     string `json:"to"`
+		Render bool   `json:"render"`
+		Reason string `json:"reason"`
 	}
 	if err := s.readSmall(w, r, &body); err != nil {
+		return err
+	}
+	act, err := s.act(r, t, body.Reason)
+	if err != nil {
 		return err
 	}
 	v, err := s.p.Books.Get(t, id)
@@ -175,14 +220,15 @@ func (s *Server) resend(w http.ResponseWriter, r *http.Request, t waxwing.Tenant
 	}
 	switch v.State {
 	case waxwing.Received, waxwing.Held, waxwing.Quarantined:
-		return fault{http.StatusConflict, "not possible now", "it is " + string(v.State) + " and was never rendered: use retry to release it"}
+		return fault{http.StatusConflict, "not possible now", "it is " + string(v.State) + " and was never rendered: use retry (waxwing release) to let it go"}
 	case waxwing.Ignored:
 		return fault{http.StatusConflict, "not possible now", "this event makes no confirmation"}
 	}
-	msg, err := s.p.Desk.Resend(t, id, body.To)
+	msg, rendered, err := s.p.Desk.Resend(t, id, waxwing.Resend{To: body.To, Render: body.Render, Act: act})
 	if err != nil {
 		return err
 	}
+	s.acted("sent again by hand", t, id, act, "message", msg, "rendered", rendered)
 	state := waxwing.Queued
 	if v, err = s.p.Books.Get(t, id); err == nil {
 		for i := range v.Messages {
@@ -191,7 +237,7 @@ func (s *Server) resend(w http.ResponseWriter, r *http.Request, t waxwing.Tenant
 			}
 		}
 	}
-	return writeJSON(w, http.StatusAccepted, map[string]any{"id": id, "message": msg, "state": state})
+	return writeJSON(w, http.StatusAccepted, map[string]any{"id": id, "message": msg, "state": state, "rendered": rendered})
 }
 
 func (s *Server) cancel(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
@@ -199,9 +245,14 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request, t waxwing.Tenant
 	if err != nil {
 		return err
 	}
-	if err := s.p.Books.Stop(t, id); err != nil {
+	act, err := s.readAct(w, r, t)
+	if err != nil {
 		return err
 	}
+	if err := s.p.Books.Stop(t, id, act); err != nil {
+		return err
+	}
+	s.acted("cancelled by hand", t, id, act)
 	return s.stateNow(w, t, id, http.StatusOK)
 }
 
@@ -210,9 +261,14 @@ func (s *Server) retry(w http.ResponseWriter, r *http.Request, t waxwing.TenantI
 	if err != nil {
 		return err
 	}
-	if err := s.p.Books.Release(t, id); err != nil {
+	act, err := s.readAct(w, r, t)
+	if err != nil {
 		return err
 	}
+	if err := s.p.Books.Release(t, id, act); err != nil {
+		return err
+	}
+	s.acted("released by hand", t, id, act)
 	s.p.Desk.Wake(id)
 	return s.stateNow(w, t, id, http.StatusAccepted)
 }
@@ -227,39 +283,46 @@ func (s *Server) stateNow(w http.ResponseWriter, t waxwing.TenantID, id waxwing.
 
 type person struct {
 	Address string `json:"address"`
+	Reason  string `json:"reason"`
 }
 
-func (s *Server) readPerson(w http.ResponseWriter, r *http.Request) (string, error) {
+func (s *Server) readPerson(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) (string, waxwing.Act, error) {
 	var p person
 	if err := s.readSmall(w, r, &p); err != nil {
-		return "", err
+		return "", waxwing.Act{}, err
+	}
+	act, err := s.act(r, t, p.Reason)
+	if err != nil {
+		return "", act, err
 	}
 	a := strings.TrimSpace(p.Address)
 	if len(a) < 3 || len(a) > 320 || !strings.ContainsAny(a, "@0123456789") {
-		return "", fault{http.StatusBadRequest, "bad address", `want {"address": "an e-mail address or a phone number"}`}
+		return "", act, fault{http.StatusBadRequest, "bad address", `want {"address": "an e-mail address or a phone number"}`}
 	}
-	return a, nil
+	return a, act, nil
 }
 
 func (s *Server) erase(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
-	a, err := s.readPerson(w, r)
+	a, act, err := s.readPerson(w, r, t)
 	if err != nil {
 		return err
 	}
-	n, err := s.p.Books.Erase(t, a)
+	n, err := s.p.Books.Erase(t, a, act)
 	if err != nil {
 		return err
 	}
+	s.acted("a person was erased", t, 0, act, "confirmations", n)
 	return writeJSON(w, http.StatusOK, map[string]int{"erased": n})
 }
 
 func (s *Server) suppress(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
-	a, err := s.readPerson(w, r)
+	a, act, err := s.readPerson(w, r, t)
 	if err != nil {
 		return err
 	}
-	if err := s.p.Books.Suppress(t, a); err != nil {
+	if err := s.p.Books.Suppress(t, a, act); err != nil {
 		return err
 	}
+	s.acted("an address was suppressed", t, 0, act)
 	return writeJSON(w, http.StatusOK, map[string]bool{"suppressed": true})
 }

@@ -29,6 +29,8 @@ type MailboxConfig struct {
 	// PicturesAt is the address under which invented shops keep their pictures.
 	// For display it becomes the mailbox's own: nothing is fetched from elsewhere.
 	PicturesAt string
+	// Pictures lets mails load pictures by https, as their readers' programs do.
+	Pictures bool
 }
 
 // MailboxBooks is what the mailbox reads of the ledger.
@@ -38,9 +40,10 @@ type MailboxBooks interface {
 	Raw(waxwing.TenantID, waxwing.ID) (format, topic string, raw []byte, err error)
 }
 
-// Mailbox is the demonstration's page: it shows what the stand-ins took and
-// what the ledger says of it. It keeps everything in memory, asks nobody for a
-// key, and belongs on a loopback address with invented orders only.
+// Mailbox is the page of the demonstration, and of serve where it keeps mails
+// instead of sending them: it shows what the stand-ins took and what the ledger
+// says of it. It keeps everything in memory and asks nobody for a key: it belongs
+// on a loopback address, and with real orders behind Local.
 type Mailbox struct {
 	c MailboxConfig
 
@@ -55,6 +58,9 @@ type Mailbox struct {
 	mails   map[string]*file      // by Message-ID
 	texts   map[string]*file      // by number, the newest
 	newest  map[string]waxwing.ID // by tenant
+
+	acts             MailboxActs
+	orders, releases paced
 }
 
 type mailboxTenant struct{ id, name, color, from string }
@@ -62,7 +68,8 @@ type mailboxTenant struct{ id, name, color, from string }
 // NewMailbox returns one that shows letters; Open adds the ledger's view.
 func NewMailbox(c MailboxConfig) *Mailbox {
 	return &Mailbox{c: c, files: map[waxwing.ID]*file{}, mails: map[string]*file{}, texts: map[string]*file{},
-		newest: map[string]waxwing.ID{}, opened: time.Now()}
+		newest: map[string]waxwing.ID{}, opened: time.Now(), acts: MailboxActs{Title: "demo mailbox"},
+		orders: paced{most: ordersAMinute}, releases: paced{most: releasesAMinute}}
 }
 
 // Open joins the mailbox to a running daemon's ledger.
@@ -119,17 +126,20 @@ func (m *Mailbox) Pages() map[string]http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { serveAsset(w, name, ct) })
 	}
 	return map[string]http.Handler{
-		"GET /{$}":                        asset("page.html", "text/html; charset=utf-8"),
-		"GET /mailbox/app.js":             asset("app.js", "text/javascript; charset=utf-8"),
-		"GET /mailbox/app.css":            asset("app.css", "text/css; charset=utf-8"),
-		"GET /mailbox/icon.svg":           asset("icon.svg", "image/svg+xml"),
-		"GET /favicon.ico":                http.RedirectHandler("/mailbox/icon.svg", http.StatusFound),
-		"GET /mailbox/pictures/{name}":    http.HandlerFunc(m.picture),
-		"GET /mailbox/feed":               http.HandlerFunc(m.feed),
-		"GET /mailbox/letters/{n}":        http.HandlerFunc(m.contents),
-		"GET /mailbox/letters/{n}/html":   http.HandlerFunc(m.display),
-		"GET /mailbox/letters/{n}/source": http.HandlerFunc(m.source),
-		"GET /mailbox/letters/{n}/trail":  http.HandlerFunc(m.trail),
+		"GET /{$}":                          asset("page.html", "text/html; charset=utf-8"),
+		"GET /mailbox/app.js":               asset("app.js", "text/javascript; charset=utf-8"),
+		"GET /mailbox/app.css":              asset("app.css", "text/css; charset=utf-8"),
+		"GET /mailbox/icon.svg":             asset("icon.svg", "image/svg+xml"),
+		"GET /favicon.ico":                  http.RedirectHandler("/mailbox/icon.svg", http.StatusFound),
+		"GET /mailbox/pictures/{name}":      http.HandlerFunc(m.picture),
+		"GET /mailbox/feed":                 http.HandlerFunc(m.feed),
+		"GET /mailbox/settings":             http.HandlerFunc(m.settings),
+		"POST /mailbox/orders":              http.HandlerFunc(m.order),
+		"POST /mailbox/letters/{n}/release": http.HandlerFunc(m.release),
+		"GET /mailbox/letters/{n}":          http.HandlerFunc(m.contents),
+		"GET /mailbox/letters/{n}/html":     http.HandlerFunc(m.display),
+		"GET /mailbox/letters/{n}/source":   http.HandlerFunc(m.source),
+		"GET /mailbox/letters/{n}/trail":    http.HandlerFunc(m.trail),
 	}
 }
 
@@ -211,7 +221,11 @@ func (m *Mailbox) display(w http.ResponseWriter, r *http.Request) {
 	if l == nil {
 		return
 	}
-	secure(w.Header(), "text/html; charset=utf-8", mailCSP)
+	csp := mailCSP
+	if m.c.Pictures {
+		csp = strings.Replace(csp, "img-src 'self'", "img-src 'self' https:", 1)
+	}
+	secure(w.Header(), "text/html; charset=utf-8", csp)
 	_, _ = w.Write([]byte(forDisplay(openMail(l.Data).html, r.URL.Query().Get("scheme"), m.c.PicturesAt)))
 }
 
@@ -231,4 +245,28 @@ func (m *Mailbox) json(w http.ResponseWriter, v any) {
 	}
 	secure(w.Header(), "application/json", mailCSP)
 	_, _ = w.Write(b)
+}
+
+// trail tells a row's confirmation as a story, fresh from the ledger.
+func (m *Mailbox) trail(w http.ResponseWriter, r *http.Request) {
+	x := m.row(w, r)
+	if x == nil {
+		return
+	}
+	m.mu.Lock()
+	f, books := x.file, m.books
+	m.mu.Unlock()
+	out := struct {
+		Confirmation string        `json:"confirmation"`
+		Tenant       string        `json:"tenant"`
+		State        waxwing.State `json:"state"`
+		Reason       string        `json:"reason,omitempty"`
+		Steps        []Step        `json:"steps"`
+	}{Steps: []Step{}}
+	if f != nil && books != nil {
+		if v, err := books.Get(waxwing.TenantID(f.tenant.id), f.view.ID); err == nil {
+			out.Confirmation, out.Tenant, out.State, out.Reason, out.Steps = v.ID.String(), f.tenant.id, v.State, v.Reason, Story(v)
+		}
+	}
+	m.json(w, out)
 }

@@ -27,6 +27,8 @@ type Meter struct {
 	accepted *prometheus.HistogramVec
 	released *prometheus.HistogramVec
 	retries  *prometheus.CounterVec
+	hooks    *prometheus.CounterVec
+	keys     *prometheus.CounterVec
 	waiting  func() (Waiting, error)
 }
 
@@ -46,7 +48,9 @@ func NewMeter(waiting func() (Waiting, error)) *Meter {
 	m.accepted = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "waxwing_accepted_to_sent_seconds", Help: "From accepting the event to the provider's 250.", Buckets: buckets}, []string{"channel"})
 	m.released = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "waxwing_released_to_sent_seconds", Help: "From the gate's release to the provider's 250.", Buckets: buckets}, []string{"channel"})
 	m.retries = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_retries_total", Help: "Messages put back to be offered again."}, []string{"channel"})
-	m.reg.MustRegister(m.received, m.rendered, m.attempts, m.accepted, m.released, m.retries, depth{m},
+	m.hooks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_webhooks_refused_total", Help: "Webhooks refused, by the shop that the configuration knows (empty: unknown) and the reason."}, []string{"tenant", "shop", "reason"})
+	m.keys = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_keys_refused_total", Help: "Requests to the API refused for their key, by the tenant that the configuration knows and the reason."}, []string{"tenant", "reason"})
+	m.reg.MustRegister(m.received, m.hooks, m.keys, m.rendered, m.attempts, m.accepted, m.released, m.retries, depth{m},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -73,9 +77,20 @@ func (m *Meter) Attempted(c waxwing.Channel, provider string, v waxwing.Verdict,
 
 // Sent observes a message that a provider took.
 func (m *Meter) Sent(c waxwing.Channel, sinceAccepted, sinceReleased time.Duration) {
-	m.accepted.WithLabelValues(string(c)).Observe(sinceAccepted.Seconds())
+	if sinceAccepted >= 0 { // else a person's resend
+		m.accepted.WithLabelValues(string(c)).Observe(sinceAccepted.Seconds())
+	}
 	m.released.WithLabelValues(string(c)).Observe(sinceReleased.Seconds())
 }
+
+// WebhookRefused counts a webhook that was refused. Tenant and shop are names of
+// the configuration or empty, so that hostile paths make no series.
+func (m *Meter) WebhookRefused(tenant, shop, reason string) {
+	m.hooks.WithLabelValues(tenant, shop, reason).Inc()
+}
+
+// KeyRefused counts a request whose key opens nothing.
+func (m *Meter) KeyRefused(tenant, reason string) { m.keys.WithLabelValues(tenant, reason).Inc() }
 
 // Retried counts a message that goes round again.
 func (m *Meter) Retried(c waxwing.Channel) { m.retries.WithLabelValues(string(c)).Inc() }

@@ -29,7 +29,7 @@ func (i intake) Accept(waxwing.TenantID, waxwing.ShopID, string, string, []byte)
 func testServer(err error) *Server {
 	f := waxwing.Format{Name: "generic", Key: func(string, []byte) (waxwing.EventKey, error) { return waxwing.EventKey{OrderID: "1"}, nil },
 		Normalise: func(string, []byte) (*waxwing.Order, error) { return &waxwing.Order{}, nil }}
-	return New(Parts{Config: &config.Config{Tenants: map[string]config.Tenant{"acme": {Keys: []config.Secret{"k"}}}},
+	return New(Parts{Config: &config.Config{Tenants: map[string]config.Tenant{"acme": {Keys: []config.BearerKey{{Key: "k"}}}}},
 		Formats: map[string]waxwing.Format{"generic": f}, Intake: intake{err}, Schema: []byte("{}"), Meter: NewMeter(nil)})
 }
 

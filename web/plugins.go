@@ -164,6 +164,7 @@ func (s *Server) rollBack(w http.ResponseWriter, r *http.Request, t waxwing.Tena
 	if err != nil {
 		return err
 	}
+	s.actedOnPlugin("plugin rolled back by hand", r, t, v.Plugin, v.No)
 	return writeJSON(w, http.StatusOK, v)
 }
 
@@ -172,6 +173,7 @@ func (s *Server) promote(w http.ResponseWriter, r *http.Request, t waxwing.Tenan
 	if err != nil {
 		return err
 	}
+	s.actedOnPlugin("plugin promoted by hand", r, t, v.Plugin, v.No)
 	return writeJSON(w, http.StatusOK, v)
 }
 
@@ -179,8 +181,15 @@ func (s *Server) withdraw(w http.ResponseWriter, r *http.Request, t waxwing.Tena
 	if err := s.p.Workshop.Withdraw(t, r.PathValue("name")); err != nil {
 		return err
 	}
+	s.actedOnPlugin("plugin withdrawn by hand", r, t, r.PathValue("name"), 0)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// actedOnPlugin logs who changed what serves the tenant's orders.
+func (s *Server) actedOnPlugin(what string, r *http.Request, t waxwing.TenantID, name string, no int) {
+	act, _ := s.act(r, t, "") // no reason, nothing to refuse
+	s.p.Log.Info(what, "tenant", t, "by", act.By, "plugin", name, "version", no)
 }
 
 // numbers reads a query's parameters, which are numbers from 1 (after: 0); one

@@ -121,7 +121,7 @@ func pluginServer() (*Server, *fakeWorkshop) {
 	}
 	shelves.runs[1].Log, shelves.runs[3].Fault = []byte("hello\n"), "trap: unreachable"
 	s := New(Parts{Config: &config.Config{HTTP: config.HTTP{MaxBody: 1024}, Tenants: map[string]config.Tenant{
-		"acme": {Keys: []config.Secret{"k"}}, "bolt": {Keys: []config.Secret{"b"}}}}, Workshop: work, Shelves: shelves})
+		"acme": {Keys: []config.BearerKey{{Key: "k"}}}, "bolt": {Keys: []config.BearerKey{{Key: "b"}}}}}, Workshop: work, Shelves: shelves})
 	return s, work
 }
 

@@ -2,8 +2,6 @@ package web
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +11,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"runtime/pprof"
-	"strings"
 	"sync"
 	"time"
 
@@ -28,7 +25,9 @@ type Intake interface {
 
 // Desk is what support staff may do to a confirmation.
 type Desk interface {
-	Resend(tenant waxwing.TenantID, id waxwing.ID, to string) (waxwing.ID, error)
+	// Resend queues a new message of the confirmation and says whether it was
+	// rendered anew.
+	Resend(tenant waxwing.TenantID, id waxwing.ID, ask waxwing.Resend) (msg waxwing.ID, rendered bool, err error)
 	Wake(waxwing.ID)
 }
 
@@ -38,10 +37,10 @@ type Books interface {
 	Get(waxwing.TenantID, waxwing.ID) (*waxwing.ConfirmationView, error)
 	Raw(waxwing.TenantID, waxwing.ID) (format, topic string, raw []byte, err error)
 	Bytes(waxwing.TenantID, waxwing.ID, int) (*waxwing.Outgoing, error)
-	Stop(waxwing.TenantID, waxwing.ID) error
-	Release(waxwing.TenantID, waxwing.ID) error
-	Suppress(waxwing.TenantID, string) error
-	Erase(waxwing.TenantID, string) (int, error)
+	Stop(waxwing.TenantID, waxwing.ID, waxwing.Act) error
+	Release(waxwing.TenantID, waxwing.ID, waxwing.Act) error
+	Suppress(waxwing.TenantID, string, waxwing.Act) error
+	Erase(waxwing.TenantID, string, waxwing.Act) (int, error)
 }
 
 // Parts is what the server is put together from.
@@ -61,15 +60,18 @@ type Parts struct {
 	Ready func() error
 	// Pages are further routes: the demonstration's mailbox.
 	Pages map[string]http.Handler
-	Log   *slog.Logger
+	// Version is the program's, as the page at / shows it.
+	Version string
+	Log     *slog.Logger
 }
 
 // Server answers HTTP.
 type Server struct {
 	p       Parts
 	maxBody int64
-	keys    map[waxwing.TenantID][][32]byte
-	admin   [][32]byte
+	keys    map[waxwing.TenantID]keyring
+	admin   keyring
+	refused refusals
 	shops   map[string]*hook // by tenant/shop
 	pings   chan struct{}
 	uploads sync.Map // TenantID: a plugin is being put
@@ -81,18 +83,15 @@ func New(p Parts) *Server {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{p: p, maxBody: p.Config.HTTP.MaxBody, keys: map[waxwing.TenantID][][32]byte{}, pings: make(chan struct{}, 1)}
+	s := &Server{p: p, maxBody: p.Config.HTTP.MaxBody, keys: map[waxwing.TenantID]keyring{}, pings: make(chan struct{}, 1)}
 	if s.maxBody <= 0 {
 		s.maxBody = 1 << 20
 	}
 	for name, t := range p.Config.Tenants {
-		for _, k := range t.Keys {
-			s.keys[waxwing.TenantID(name)] = append(s.keys[waxwing.TenantID(name)], sha256.Sum256([]byte(k.Reveal())))
-		}
+		s.keys[waxwing.TenantID(name)] = newKeyring("", t.Keys)
 	}
-	for _, k := range p.Config.HTTP.AdminKeys {
-		s.admin = append(s.admin, sha256.Sum256([]byte(k.Reveal())))
-	}
+	s.admin = newKeyring("admin/", p.Config.HTTP.AdminKeys)
+	s.refused = refusals{log: p.Log, meter: p.Meter, now: time.Now}
 	s.makeHooks()
 	s.http = http.Server{Handler: s.guard(s.routes()), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(p.Log.Handler(), slog.LevelDebug)}
@@ -144,6 +143,9 @@ func (s *Server) routes() http.Handler {
 	for pattern, h := range s.p.Pages {
 		m.Handle(pattern, h)
 	}
+	if s.p.Pages[home] == nil {
+		m.HandleFunc(home, s.home)
+	}
 	return m
 }
 
@@ -180,26 +182,17 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) adminOnly(h http.Handler) http.Handler {
-	if len(s.admin) == 0 {
+	if len(s.admin.sums) == 0 {
 		return h
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.bears(r, s.admin) {
+		if !s.admin.opens(r) {
+			s.refused.key("", "", whyNoKey(r), r.Pattern)
 			problem(w, http.StatusUnauthorized, "unauthorized", "an admin key is needed: Authorization: Bearer ...")
 			return
 		}
 		h.ServeHTTP(w, r)
 	})
-}
-
-func (s *Server) bears(r *http.Request, keys [][32]byte) bool {
-	k, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	sum := sha256.Sum256([]byte(strings.TrimSpace(k)))
-	good := 0
-	for i := range keys {
-		good |= subtle.ConstantTimeCompare(sum[:], keys[i][:])
-	}
-	return ok && k != "" && good == 1
 }
 
 // fault is an answer other than success.
@@ -216,7 +209,8 @@ func (f fault) Error() string { return f.title }
 func (s *Server) api(h func(http.ResponseWriter, *http.Request, waxwing.TenantID) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		t := waxwing.TenantID(r.PathValue("tenant"))
-		if _, known := s.p.Config.Tenants[string(t)]; !s.bears(r, s.keys[t]) && (!known || !s.bears(r, s.admin)) {
+		if _, known := s.p.Config.Tenants[string(t)]; !s.keys[t].opens(r) && (!known || !s.admin.opens(r)) {
+			s.refuseKey(r, t, known)
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			problem(w, http.StatusUnauthorized, "unauthorized", "send the tenant's key: Authorization: Bearer ...")
 			return
@@ -234,7 +228,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &f):
 		problem(w, f.status, f.title, f.detail)
 	case errors.As(err, &tooLarge):
-		problem(w, http.StatusRequestEntityTooLarge, "body too large", "a request body has at most 1 MiB (http.max_body)")
+		problem(w, http.StatusRequestEntityTooLarge, "body too large", fmt.Sprintf("a request body has at most %s (http.max_body)", bytesInWords(s.maxBody)))
 	case errors.Is(err, waxwing.ErrNotFound):
 		problem(w, http.StatusNotFound, "not found", err.Error())
 	case errors.Is(err, waxwing.ErrState):
@@ -281,16 +275,12 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 		return nil, &http.MaxBytesError{Limit: s.maxBody}
 	}
 	body := http.MaxBytesReader(w, r.Body, s.maxBody)
-	if n := r.ContentLength; n > 0 {
-		b := make([]byte, n)
-		if _, err := io.ReadFull(body, b); err != nil {
-			return nil, fault{http.StatusBadRequest, "bad body", "the body ended early"}
-		}
-		return b, nil
-	}
-	b, err := io.ReadAll(body)
+	b, err := readBounded(r, body, s.maxBody)
 	var tooLarge *http.MaxBytesError
-	if err != nil && !errors.As(err, &tooLarge) {
+	switch {
+	case err == nil && r.ContentLength > int64(len(b)), errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, fault{http.StatusBadRequest, "bad body", "the body ended early"}
+	case err != nil && !errors.As(err, &tooLarge) && !errors.Is(err, waxwing.ErrUnavailable):
 		err = fault{http.StatusBadRequest, "bad body", "the body could not be read"}
 	}
 	return b, err

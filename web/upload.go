@@ -62,6 +62,7 @@ func (s *Server) putPlugin(w http.ResponseWriter, r *http.Request, t waxwing.Ten
 	if err != nil {
 		return err
 	}
+	s.actedOnPlugin("plugin put", r, t, v.Plugin, v.No)
 	return writeJSON(w, http.StatusCreated, v)
 }
 

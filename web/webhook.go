@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -13,6 +14,7 @@ import (
 type hook struct {
 	format  waxwing.Format
 	secrets []waxwing.Secret
+	pinged  atomic.Pointer[string] // the day of the newest test delivery that is recorded
 }
 
 func (s *Server) makeHooks() {
@@ -37,13 +39,14 @@ func (s *Server) makeHooks() {
 var noShop = []waxwing.Secret{"no such shop"}
 
 func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
+	tenant, shop := r.PathValue("tenant"), r.PathValue("shop")
+	h := s.shops[tenant+"/"+shop]
 	raw, err := s.readBody(w, r)
 	if err != nil {
+		s.refuseHook(r, h, errorInWords(err))
 		s.answer(w, r, err)
 		return
 	}
-	tenant, shop := r.PathValue("tenant"), r.PathValue("shop")
-	h := s.shops[tenant+"/"+shop]
 	if h == nil {
 		for _, f := range s.p.Formats {
 			if f.Verify != nil {
@@ -58,6 +61,7 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusOK)
 			return
 		}
+		s.refuseHook(r, h, "")
 		problem(w, http.StatusUnauthorized, "unauthorized", "unknown shop, or a signature that is not this shop's")
 		return
 	}
@@ -101,10 +105,14 @@ func (s *Server) isPing(raw []byte) bool {
 	return false
 }
 
-// ping records a shop's test delivery, one at a time: nobody signed it, so
-// nobody may fill the ledger with it.
+// ping records a shop's test delivery, one a day: nobody signed it, so nobody may
+// fill the ledger with it.
 func (s *Server) ping(h *hook, tenant, shop string, raw []byte) {
+	today := time.Now().UTC().Format(time.DateOnly)
 	if h == nil {
+		return
+	}
+	if day := h.pinged.Load(); day != nil && *day == today {
 		return
 	}
 	select {
@@ -113,7 +121,10 @@ func (s *Server) ping(h *hook, tenant, shop string, raw []byte) {
 		return
 	}
 	go func() {
-		_, err := s.p.Intake.Accept(waxwing.TenantID(tenant), waxwing.ShopID(shop), "webhook", "", raw)
+		_, err := s.p.Intake.Accept(waxwing.TenantID(tenant), waxwing.ShopID(shop), waxwing.SourcePing, "", raw)
+		if err == nil {
+			h.pinged.Store(&today)
+		}
 		if err != nil && !errors.Is(err, waxwing.ErrStopping) {
 			s.p.Log.Warn("ping not recorded", "tenant", tenant, "shop", shop, "err", err)
 		}

@@ -18,8 +18,9 @@ func mend(s string) (string, error) {
 	if s == "" {
 		return "", ErrEmpty
 	}
-	for i := range len(s) {
-		if s[i] < ' ' && s[i] != '\t' || s[i] == 0x7F { // a line that somebody smuggled in
+	for _, r := range s {
+		// A line that somebody smuggled in, or what stands in the place of one.
+		if r < ' ' && r != '\t' || r == 0x7F || r == utf8.RuneError {
 			return "", ErrUnicode
 		}
 	}
@@ -133,12 +134,16 @@ func mendOne(s string) (string, error) {
 		if end < open || bare(s[end+1:]) != "" || strings.IndexByte(s[open+1:end], '<') >= 0 {
 			return "", ErrQuote
 		}
-		name := bare(strings.Trim(bare(s[:open]), `"'`))
+		before := s[:open]
+		name := bare(strings.Trim(bare(before), `"'`))
 		if s = bare(s[open+1 : end]); s == "" {
 			return "", ErrEmpty
 		}
-		if strings.IndexByte(name, '@') >= 0 && !same(name, s) {
+		switch {
+		case strings.IndexByte(name, '@') >= 0 && !same(name, s):
 			return "", ErrList // the name is another address
+		case unquotedIndex(before, ':') >= 0:
+			return "", ErrQuote // a group's name, or a command
 		}
 	}
 	if len(s) > 7 && strings.EqualFold(s[:7], "mailto:") {

@@ -150,12 +150,12 @@ func TestCancel(t *testing.T) {
 
 func TestQuarantineAndRetry(t *testing.T) {
 	r := newRig(t)
-	code, rc := r.shopify("shopify", order(1, "jana@example.com", map[string]any{"currency": "EURO"}))
+	code, rc := r.shopify("shopify", order(1, "jana@example.com", map[string]any{"line_items": "none"}))
 	if code != http.StatusAccepted {
 		t.Fatalf("%d %+v", code, rc)
 	}
 	v := r.until(rc.ID, waxwing.Quarantined)
-	if !strings.Contains(v.Reason, "currency") {
+	if !strings.Contains(v.Reason, "line_items") {
 		t.Fatalf("%q", v.Reason)
 	}
 	if code, b := r.api("POST", "/confirmations/"+rc.ID+"/resend", nil); code != http.StatusConflict {
@@ -230,7 +230,7 @@ func TestListing(t *testing.T) {
 func TestAnotherTenantSeesNothing(t *testing.T) {
 	r := newRig(t, func(r *rig, _ *Extras) {
 		other := r.cfg.Tenants["acme"]
-		other.Name, other.Keys = "Other", []config.Secret{"other-key"}
+		other.Name, other.Keys = "Other", []config.BearerKey{{Key: "other-key"}}
 		r.cfg.Tenants["other"] = other
 	})
 	sent := r.accepted(shopifyOrder(1, "jana@example.com", "paid"))

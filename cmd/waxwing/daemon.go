@@ -30,6 +30,7 @@ type Daemon struct {
 	providers map[string]provider
 	lookups   *enrich.Lookups
 	composer  *composer
+	formats   map[string]waxwing.Format
 	workshop  *workshop
 	pipe      *pipeline.Pipeline
 	server    *web.Server
@@ -121,6 +122,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 		Providers: map[string]pipeline.Provider{}, Enrichers: map[string]pipeline.Enricher{}, Clock: x.Clock, Log: d.log,
 		Plugins: d.workshop, Wrap: x.Wrap, NoSweeper: x.NoSweeper}
 	maps.Copy(parts.Formats, d.workshop.pluginFormats(d.cfg, parts.Formats["generic"]))
+	d.formats = parts.Formats
 	for n, p := range d.providers {
 		parts.Providers[n] = p
 	}
@@ -133,7 +135,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 		return err
 	}
 	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.pipe, Desk: d.pipe, Books: d.ledger, Workshop: d.workshop, Shelves: d.ledger,
-		Meter: meter, Schema: shop.GenericSchema, Ready: d.ready, Pages: x.Pages, Log: d.log})
+		Meter: meter, Schema: shop.GenericSchema, Ready: d.ready, Pages: x.Pages, Version: version(), Log: d.log})
 	return nil
 }
 
@@ -172,6 +174,26 @@ func (d *Daemon) serve() {
 	if err := d.server.Serve(d.listener); err != nil {
 		d.failed(fmt.Errorf("http: %w", err))
 	}
+}
+
+// announce logs where everything is: what has to be typed into a shop's settings
+// is the first thing that is looked for, and the first that is mistyped.
+func (d *Daemon) announce() {
+	for _, w := range d.cfg.Warnings() {
+		d.log.Warn(w)
+	}
+	for _, tenant := range sortedNames(d.cfg.Tenants) {
+		t := d.cfg.Tenants[tenant]
+		for _, name := range sortedNames(t.Shops) {
+			format := config.FormatOf(tenant, name, t.Shops[name].Format)
+			if f, ok := d.formats[format]; !ok || f.Verify == nil {
+				d.log.Info("shop by API", "tenant", tenant, "shop", name, "format", t.Shops[name].Format, "path", "/v1/tenants/"+tenant+"/orders")
+				continue
+			}
+			d.log.Info("shop by webhook", "tenant", tenant, "shop", name, "format", orElse(t.Shops[name].Format, format), "path", "/hooks/"+tenant+"/"+name)
+		}
+	}
+	d.log.Info("addresses", "page", "http://"+d.Addr()+"/", "api", "http://"+d.Addr()+"/v1/openapi", "health", "http://"+d.Addr()+"/readyz")
 }
 
 // Addr is where the daemon listens.

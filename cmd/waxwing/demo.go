@@ -152,6 +152,11 @@ func (d *demo) open(cfg *config.Config, asked bool, log *slog.Logger) (err error
 		switch {
 		case err == nil:
 			d.mailbox.Open(cfg, d.daemon.ledger)
+			try := &trial{cfg: cfg, client: d.client}
+			d.mailbox.Act(web.MailboxActs{Title: "demo mailbox", Shops: sampleShops(cfg, d.daemon.formats),
+				Order: func(ctx context.Context, tenant, shop, locale string) error {
+					return try.order(ctx, d.daemon, tenant, shop, locale)
+				}})
 			return nil
 		case !errors.Is(err, syscall.EADDRINUSE):
 			return err

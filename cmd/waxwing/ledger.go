@@ -5,18 +5,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"text/tabwriter"
-	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
+	"github.com/waxwinghq/waxwing/web"
 )
 
 type ledgerCmd struct {
 	List   ledgerList   `cmd:"" help:"List a tenant's confirmations, newest first."`
 	Show   ledgerShow   `cmd:"" help:"Show one confirmation: messages, attempts, trail."`
-	Verify ledgerVerify `cmd:"" help:"Prove that no entry of the trail was edited, removed, reordered or cut off."`
+	Verify ledgerVerify `cmd:"" help:"Prove that no entry of the trail was edited, removed, reordered or cut off. Status 0: whole; 1: tampered with; 2: it could not be looked at; 3: whole as far as can be seen, without anchors."`
+	Backup ledgerBackup `cmd:"" help:"Copy the ledger as it is at one instant into a new folder, or into one file that ends in .tar; the daemon may be running."`
 	Export ledgerExport `cmd:"" help:"Write the whole trail as one line of JSON an entry."`
 }
 
@@ -61,13 +61,17 @@ type ledgerList struct {
 	tenantFlag
 	Order string `help:"Only this order number or id."`
 	Email string `help:"Only this e-mail address or phone number."`
-	State string `help:"Only this state or outcome."`
+	State string `help:"Only this state or outcome; ignored shows shops' test deliveries."`
 	Limit int    `help:"How many at most." default:"50"`
+	Full  bool   `help:"Show recipients whole, not masked."`
 	JSON  bool   `help:"Print JSON."`
 }
 
 // Run lists.
 func (c ledgerList) Run(s streams) error {
+	if err := web.CheckState(waxwing.State(c.State)); err != nil {
+		return fmt.Errorf("--state: %w", err)
+	}
 	l, err := c.open()
 	if err != nil {
 		return err
@@ -77,19 +81,17 @@ func (c ledgerList) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	found, err := l.List(waxwing.Query{Tenant: t, Order: c.Order, Email: c.Email, State: waxwing.State(c.State), Limit: c.Limit})
+	found, err := l.List(waxwing.Query{Tenant: t, Order: c.Order, Email: c.Email, State: waxwing.State(c.State), Limit: c.Limit, Brief: true})
 	if err != nil {
 		return err
+	}
+	for i := range found {
+		web.Brief(&found[i], t, l, formats(), c.Full)
 	}
 	if c.JSON {
 		return writeIndented(s, found)
 	}
-	w := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "ID\tCREATED\tSHOP\tSTATE\tMESSAGES\tREASON")
-	for _, v := range found {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", v.ID, v.Created.Local().Format(time.DateTime), v.Shop, v.State, len(v.Messages), v.Reason)
-	}
-	return w.Flush()
+	return table(s.out, found)
 }
 
 func writeIndented(s streams, v any) error {
@@ -134,56 +136,11 @@ func (c ledgerShow) Run(s streams) error {
 	if err != nil {
 		return err
 	}
+	web.Brief(v, t, l, formats(), true)
 	if c.JSON {
 		return writeIndented(s, v)
 	}
 	return show(s, v)
-}
-
-func show(s streams, v *waxwing.ConfirmationView) error {
-	w := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintf(w, "Confirmation\t%s\nShop\t%s (%s)\nState\t%s %s\nCreated\t%s\n", v.ID, v.Shop, v.Format, v.State, v.Reason, v.Created.Local().Format(time.DateTime))
-	for _, m := range v.Messages {
-		_, _ = fmt.Fprintf(w, "\nMessage %d\t%s, %s, %s %s\nTo\t%s\nMessage-ID\t%s\n", m.N, m.Channel, m.Locale, m.State, m.Reason, m.To, m.MessageID)
-		for _, a := range m.Attempts {
-			_, _ = fmt.Fprintf(w, "Attempt %d\t%s: %s at %s, %d %s\n", a.N, a.Provider, a.Verdict, a.Phase, a.Code, a.Reply)
-		}
-	}
-	_, _ = fmt.Fprint(w, "\nTrail\n")
-	for _, e := range v.Trail {
-		d, _ := json.Marshal(e.Detail) // a map of strings always marshals
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s > %s\t%s\t%s\n", e.Seq, e.At.Local().Format("15:04:05.000"), e.From, e.To, e.Cause, d)
-	}
-	return w.Flush()
-}
-
-type ledgerVerify struct {
-	where
-	Anchors string `help:"Read the signed heads from here, such as your off-site copy, instead of the data folder." placeholder:"FILE"`
-}
-
-// Run verifies; its status is 1 where anything is wrong.
-func (c ledgerVerify) Run(s streams) error {
-	l, err := c.open()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = l.Close() }() // reads only
-	start := time.Now()
-	r, err := l.Verify(c.Anchors)
-	if err != nil {
-		return err
-	}
-	_, _ = fmt.Fprintf(s.out, "%d entries in %d batches, %d anchors (key %.16s...), %d confirmations, %d messages, %d contents, %s.\n",
-		r.Entries, r.Batches, r.Anchors, l.PublicKey(), r.Confirmations, r.Messages, r.Contents, time.Since(start).Round(time.Millisecond))
-	if len(r.Problems) == 0 {
-		_, err = fmt.Fprintln(s.out, "The trail is whole: nothing was edited, removed, reordered or cut off.")
-		return err
-	}
-	for _, p := range r.Problems {
-		_, _ = fmt.Fprintln(s.out, "-", p)
-	}
-	return errProblems
 }
 
 type ledgerExport struct {

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
-	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -23,10 +22,23 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Run a demonstration with invented orders and a built-in mailbox; nothing leaves this machine."`
 	Check   checkCmd   `cmd:"" help:"Check a configuration file and say what is wrong with it: line, column and remedy."`
 	Preview previewCmd `cmd:"" help:"Render a shop's event without sending it."`
-	Ledger  ledgerCmd  `cmd:"" help:"Look into the ledger: list, show, verify, export."`
-	Plugin  pluginCmd  `cmd:"" help:"Write, check, test and push plugins: your own code on your own orders."`
-	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the configuration file, for editors."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Ledger  ledgerCmd  `cmd:"" help:"Look into the ledger on this machine: list, show, verify, backup, export."`
+
+	Find     findCmd     `cmd:"" group:"Support, over a running daemon's API:" help:"Find confirmations by order number, e-mail address, phone number or id."`
+	Show     showCmd     `cmd:"" group:"Support, over a running daemon's API:" help:"Show one confirmation: order, messages, attempts, and its trail in words."`
+	Resend   resendCmd   `cmd:"" group:"Support, over a running daemon's API:" help:"Send a confirmation once more, to a corrected address if need be."`
+	Release  releaseCmd  `cmd:"" group:"Support, over a running daemon's API:" help:"Let go what is held or quarantined."`
+	Cancel   cancelCmd   `cmd:"" group:"Support, over a running daemon's API:" help:"Stop what has not been sent."`
+	Erase    eraseCmd    `cmd:"" group:"Support, over a running daemon's API:" help:"Destroy everything that is kept of a person."`
+	Suppress suppressCmd `cmd:"" group:"Support, over a running daemon's API:" help:"Never mail an address again."`
+	Tail     tailCmd     `cmd:"" group:"Support, over a running daemon's API:" help:"Follow confirmations as they come and change."`
+
+	Plugin     pluginCmd     `cmd:"" help:"Write, check, test and push plugins: your own code on your own orders."`
+	Schema     schemaCmd     `cmd:"" help:"Print the JSON Schema of the configuration file, for editors."`
+	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags: bash, zsh or fish."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+
+	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 // streams are where a command reads and writes; tests give their own.
@@ -49,7 +61,7 @@ func run(args []string, s streams) int {
 	var c cli
 	status := -1
 	p, err := kong.New(&c, kong.Name("waxwing"), kong.Description(about), kong.UsageOnError(), kong.Writers(s.out, s.err),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(code int) { status = code }))
+		kong.Vars{"version": "waxwing " + version()}, kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(code int) { status = code }))
 	if err != nil {
 		_, _ = fmt.Fprintln(s.err, "waxwing:", err)
 		return 1
@@ -67,14 +79,27 @@ func run(args []string, s streams) int {
 	}
 	if err := ctx.Run(s); err != nil {
 		_, _ = fmt.Fprintln(s.err, "waxwing:", err)
+		var e statusError
+		if errors.As(err, &e) {
+			return e.status
+		}
 		return 1
 	}
 	return 0
 }
 
+// statusError ends the process with a status of its own.
+type statusError struct {
+	status int
+	err    error
+}
+
+func (e statusError) Error() string { return e.err.Error() }
+func (e statusError) Unwrap() error { return e.err }
+
 // configFlag names the configuration file.
 type configFlag struct {
-	Config string `short:"c" placeholder:"FILE" help:"The configuration file." default:"waxwing.yaml"`
+	Config string `short:"c" placeholder:"FILE" help:"The configuration file; waxwing.yaml in this folder by default." default:"waxwing.yaml"`
 }
 
 func (f configFlag) load() (*config.Config, error) { return config.Load(f.Config) }
@@ -89,7 +114,12 @@ func newLog(c config.Log, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-type checkCmd struct{ configFlag }
+type checkCmd struct {
+	configFlag
+	Connect bool `help:"Also try what it names: log in to the mail servers, look for the DKIM records, ask the databases. Nothing is sent."`
+
+	resolver txtResolver // nil: the system's
+}
 
 // Run checks everything that serve would, short of opening the ledger.
 func (c checkCmd) Run(s streams) error {
@@ -105,9 +135,11 @@ func (c checkCmd) Run(s streams) error {
 		return fmt.Errorf("%s: %w", c.Config, err)
 	}
 	ps, err := openProviders(cfg)
-	for _, p := range ps {
-		closeNow(p)
-	}
+	defer func() {
+		for _, p := range ps {
+			closeNow(p)
+		}
+	}()
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Config, err)
 	}
@@ -115,9 +147,23 @@ func (c checkCmd) Run(s streams) error {
 	for _, t := range cfg.Tenants {
 		shops += len(t.Shops)
 	}
-	_, err = fmt.Fprintf(s.out, "%s is good: %d tenants, %d shops, %d providers, %d stages.\n", c.Config, len(cfg.Tenants), shops,
-		len(cfg.Providers), len(cfg.Pipeline))
+	_, err = fmt.Fprintf(s.out, "%s is good: %s, %s, %s, %s.\n", c.Config, some(len(cfg.Tenants), "tenant"), some(shops, "shop"),
+		some(len(cfg.Providers), "provider"), some(len(cfg.Pipeline), "stage"))
+	for _, w := range cfg.Warnings() {
+		_, _ = fmt.Fprintf(s.out, "Unwise: %s.\n", w)
+	}
+	if c.Connect && err == nil {
+		err = c.connect(cfg, ps, s)
+	}
 	return err
+}
+
+// some counts things: 1 tenant, 2 tenants.
+func some(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 type schemaCmd struct{}
@@ -136,19 +182,21 @@ type versionCmd struct{}
 
 // Run prints what was built, of what.
 func (versionCmd) Run(s streams) error {
-	v, rev := "devel", ""
-	if b, ok := debug.ReadBuildInfo(); ok {
-		v = b.Main.Version
-		for _, k := range b.Settings {
-			if k.Key == "vcs.revision" {
-				rev = " " + k.Value
-			}
-		}
-		_, err := fmt.Fprintf(s.out, "waxwing %s%s %s\n", v, rev, b.GoVersion)
-		return err
-	}
-	_, err := fmt.Fprintln(s.out, "waxwing", strings.TrimSpace(v+rev))
+	_, err := fmt.Fprintln(s.out, "waxwing", version())
 	return err
 }
 
-var errProblems = errors.New("the ledger is not as it was written")
+// version says what was built, of what, with which Go.
+func version() string {
+	b, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "devel"
+	}
+	v := b.Main.Version
+	for _, k := range b.Settings {
+		if k.Key == "vcs.revision" {
+			v += " " + k.Value
+		}
+	}
+	return v + " " + b.GoVersion
+}

@@ -54,6 +54,9 @@ func (a apiFlags) call(method, path, contentType string, body []byte, into any) 
 		if json.Unmarshal(b, &p) != nil || p.Title == "" {
 			p.Title = res.Status
 		}
+		if res.StatusCode == http.StatusNotFound {
+			return notFoundError{p.Title, p.Detail}
+		}
 		return fmt.Errorf("%s: %s", p.Title, p.Detail)
 	}
 	if raw, ok := into.(*[]byte); ok {
@@ -64,6 +67,16 @@ func (a apiFlags) call(method, path, contentType string, body []byte, into any) 
 		return nil
 	}
 	return json.Unmarshal(b, into)
+}
+
+// notFoundError is the daemon's 404, in its own words.
+type notFoundError struct{ title, detail string }
+
+func (e notFoundError) Error() string {
+	if strings.Contains(e.detail, "not found") {
+		return e.detail
+	}
+	return e.title + ": " + e.detail
 }
 
 type pluginPushCmd struct {
@@ -121,7 +134,10 @@ func (c pluginPushCmd) Run(s streams) error {
 	return err
 }
 
-type pluginListCmd struct{ apiFlags }
+type pluginListCmd struct {
+	jsonFlag
+	apiFlags
+}
 
 // Run prints each plugin's versions.
 func (c pluginListCmd) Run(s streams) error {
@@ -133,6 +149,10 @@ func (c pluginListCmd) Run(s streams) error {
 	if err := c.call(http.MethodGet, "/plugins", "", nil, &list); err != nil {
 		return err
 	}
+	var all []waxwing.PluginVersion
+	if len(list.Plugins) > 0 && !c.JSON {
+		_, _ = fmt.Fprintf(s.out, "%-24s %4s  %-12s %-11s %5s  %-12s  %s\n", "PLUGIN", "NO", "VERSION", "STATE", "SHARE", "HASH", "WHY")
+	}
 	for _, p := range list.Plugins {
 		var vs struct {
 			Versions []waxwing.PluginVersion `json:"versions"`
@@ -140,14 +160,32 @@ func (c pluginListCmd) Run(s streams) error {
 		if err := c.call(http.MethodGet, "/plugins/"+p.Name+"/versions", "", nil, &vs); err != nil {
 			return err
 		}
+		all = append(all, vs.Versions...)
 		for _, v := range vs.Versions {
-			_, _ = fmt.Fprintf(s.out, "%-24s %4d  %-12s %-11s %3d%%  %.12s  %s\n", v.Plugin, v.No, v.Version, v.State, v.Percent, v.Hash, v.Why)
+			if c.JSON {
+				break
+			}
+			_, _ = fmt.Fprintf(s.out, "%-24s %4d  %-12s %-11s %5s  %.12s  %s\n", v.Plugin, v.No, v.Version, v.State, share(&v), v.Hash, v.Why)
 		}
+	}
+	if c.JSON {
+		return writeIndented(s, append([]waxwing.PluginVersion{}, all...))
 	}
 	if len(list.Plugins) == 0 {
 		_, _ = fmt.Fprintln(s.out, "no plugins yet: waxwing plugin new --lang js DIR")
 	}
 	return nil
+}
+
+// share is what part of the orders a version serves.
+func share(v *waxwing.PluginVersion) string {
+	switch v.State {
+	case waxwing.PluginActive:
+		return "100%"
+	case waxwing.PluginCanary:
+		return fmt.Sprintf("%d%%", v.Percent)
+	}
+	return "-"
 }
 
 type pluginNameArg struct {

@@ -18,6 +18,7 @@ import (
 type pluginRunsCmd struct {
 	pluginNameArg
 	RunID int64 `arg:"" name:"run" optional:"" help:"One run, with its input, output and log."`
+	jsonFlag
 	apiFlags
 	Limit int `default:"50" help:"How many of the newest, up to 200."`
 }
@@ -36,6 +37,13 @@ func (c pluginRunsCmd) Run(s streams) error {
 		_, err := shown.WriteTo(s.out)
 		return err
 	}
+	if c.JSON {
+		var b []byte
+		if err := c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/runs?limit=%d", c.Name, c.Limit), "", nil, &b); err != nil {
+			return err
+		}
+		return writeIndented(s, json.RawMessage(b))
+	}
 	var page struct {
 		Runs []struct {
 			apiRun
@@ -47,6 +55,9 @@ func (c pluginRunsCmd) Run(s streams) error {
 	}
 	if err := c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/runs?limit=%d", c.Name, c.Limit), "", nil, &page); err != nil {
 		return err
+	}
+	if len(page.Runs) > 0 {
+		_, _ = fmt.Fprintf(s.out, "%s  %-19s  %-13s  %-7s %-13s %14s %9s  %-12s  %s\n", "RUN", "AT", "CONFIRMATION", "ROLE", "HOOK", "FUEL", "TOOK", "HASH", "FAULT")
 	}
 	for _, r := range page.Runs {
 		_, _ = fmt.Fprintf(s.out, "%d  %s  %s  %-7s %-13s %9d fuel %6d us  %.12s  %s\n", r.ID, r.At.Local().Format(time.DateTime),

@@ -62,6 +62,14 @@ func (c previewCmd) Run(s streams) error {
 	return c.render(cfg, o, s)
 }
 
+// noMail says why an order cannot be mailed.
+func noMail(err error) error {
+	if errors.Is(err, waxwing.ErrNotFound) {
+		return errors.New("no mail: the order has no e-mail address; --format html shows what it would say")
+	}
+	return fmt.Errorf("no mail: %w", err)
+}
+
 func readEvent(path string, in io.Reader) ([]byte, error) {
 	if path == "-" {
 		return io.ReadAll(io.LimitReader(in, 8<<20))
@@ -116,7 +124,7 @@ func (c previewCmd) render(cfg *config.Config, o *waxwing.Order, s streams) erro
 	case "eml":
 		d, err := x.Email(w, o, time.Now())
 		if err != nil {
-			return fmt.Errorf("no mail: %w", err)
+			return noMail(err)
 		}
 		_, err = s.out.Write(d.Data)
 		return err

@@ -33,6 +33,7 @@ type rig struct {
 	logs   bytes.Buffer
 	plan   sink.Plan
 	watch  func(sink.Mail) // sees each mail, besides
+	level  slog.Level      // of the log
 	client *http.Client
 }
 
@@ -95,7 +96,7 @@ func testConfig(t *testing.T) *config.Config {
 		Tenants: map[string]config.Tenant{"acme": {
 			Name: "Acme Outfitters", From: "orders@acme.example", SupportURL: "https://acme.example/help",
 			TrackingURL: "https://acme.example/track/{order}", Locales: []string{"en", "de", "fr", "ja", "ar"},
-			Keys: []config.Secret{"acme-key"}, MaxAge: &day,
+			Keys: []config.BearerKey{{Key: "acme-key"}}, MaxAge: &day,
 			Shops: map[string]config.Shop{"shopify": {Secret: testShopSecret}, "woocommerce": {Secret: testShopSecret},
 				"outlet": {Format: "shopify", Secret: testShopSecret}},
 		}},
@@ -111,7 +112,7 @@ func testConfig(t *testing.T) *config.Config {
 
 func (r *rig) start(x Extras) {
 	r.t.Helper()
-	log := slog.New(slog.NewTextHandler(io.MultiWriter(&lockedWriter{w: &r.logs}, testWriter{r.t}), nil))
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(&lockedWriter{w: &r.logs}, testWriter{r.t}), &slog.HandlerOptions{Level: r.level}))
 	d, err := Start(r.cfg, log, x)
 	if err != nil {
 		r.t.Fatal(err)

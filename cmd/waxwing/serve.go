@@ -13,16 +13,18 @@ import (
 
 type serveCmd struct {
 	configFlag
+	Mailbox bool   `help:"Keep every mail and text in a mailbox at / instead of sending it: to try your own configuration and shops."`
 	Profile string `hidden:"" help:"Write a CPU profile of the whole run to this file."`
 }
 
-// Run runs the daemon until SIGTERM or SIGINT, and then drains. A SIGINT while
-// it drains ends it at once.
+// Run runs the daemon until SIGTERM or SIGINT, and then drains. A second SIGINT
+// ends it at once; a second SIGTERM changes nothing.
 func (c serveCmd) Run(s streams) error {
 	cfg, err := c.load()
 	if err != nil {
 		return err
 	}
+	private()
 	log := newLog(cfg.Log, s.err)
 	tuneMemory()
 	if c.Profile != "" {
@@ -42,12 +44,26 @@ func (c serveCmd) Run(s streams) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
-	d, err := Start(cfg, log, Extras{})
+	x := Extras{}
+	var try *trial
+	if c.Mailbox {
+		if try, err = newTrial(cfg, log); err != nil {
+			return err
+		}
+		defer try.close()
+		x.Pages = try.pages()
+	}
+	d, err := Start(cfg, log, x)
 	if err != nil {
 		return err
 	}
+	if try != nil {
+		try.open(d)
+		log.Info("nothing is sent: mails and texts are kept in the mailbox", "mailbox", "http://"+d.Addr()+"/", "ledger", cfg.Data)
+	}
 	log.Info("ready", "listen", d.Addr(), "tenants", len(cfg.Tenants), "instance", d.ledger.Instance(),
 		"taken_over", d.ledger.TakenOver(), "took", time.Since(start).Round(time.Millisecond))
+	d.announce()
 	select {
 	case sig := <-signals:
 		log.Info("stopping: waiting for verdicts", "signal", sig.String(), "limit", cfg.Limits.Drain.D())

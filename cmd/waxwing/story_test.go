@@ -18,7 +18,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 )
 
-// stories says how often the stories that repeat themselves are told.
+// stops says how often the story that repeats itself is told.
 var stops = flag.Int("stops", 10, "how often SIGTERM comes under load (acceptance: 50)")
 
 // testClock is the machine's clock, put forward at will: what must pass by

@@ -54,7 +54,7 @@ func tortureConfig(dir, listen, sinkAddr string) *config.Config {
 	return &config.Config{Data: dir, HTTP: config.HTTP{Listen: listen},
 		Providers: map[string]config.Provider{"mail": {Type: "smtp", Addr: sinkAddr, TLS: "none", Connections: 16}},
 		Tenants: map[string]config.Tenant{"acme": {Name: "Acme", From: "orders@acme.example", Locales: []string{"en"},
-			Keys: []config.Secret{"acme-key"}, Shops: map[string]config.Shop{"shopify": {Secret: testShopSecret}}}},
+			Keys: []config.BearerKey{{Key: "acme-key"}}, Shops: map[string]config.Shop{"shopify": {Secret: testShopSecret}}}},
 		Pipeline: []config.Stage{{Normalise: &config.Normalise{}}, {Render: &config.Render{}},
 			{Queue: &config.Queue{Name: "mail"}},
 			{Send: &config.Send{Providers: []string{"mail"}, Retry: []config.Duration{short(200 * time.Millisecond)},

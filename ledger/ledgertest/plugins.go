@@ -166,7 +166,7 @@ func runsUndone(b *Bench) {
 	b.accept(b.event("web", "1001", 5, "new"))
 	_, err = b.s.Ready(w, []waxwing.Draft{draft(w)}, lookup, time.Hour)
 	b.wantState(err)
-	b.wantState(b.s.Quarantine(w, "x"))
+	b.wantState(b.s.Quarantine(w, "x", waxwing.Lookup{}))
 	if got := b.list(""); len(got) != 0 {
 		b.t.Fatalf("%d runs of a work that was overtaken", len(got))
 	}
@@ -175,7 +175,7 @@ func runsUndone(b *Bench) {
 func runsKept(b *Bench) {
 	for i, f := range []func(*waxwing.Work) error{
 		func(w *waxwing.Work) error { return b.s.Hold(w, "a plugin", b.clock().Add(time.Hour), lookup) },
-		func(w *waxwing.Work) error { return b.s.Quarantine(w, "a plugin") },
+		func(w *waxwing.Work) error { return b.s.Quarantine(w, "a plugin", waxwing.Lookup{}) },
 		func(w *waxwing.Work) error { return b.s.Cancel(w, "a plugin", lookup) },
 	} {
 		rc := b.accept(b.event("web", "100"+string(rune('1'+i)), 0, invented(i)))
@@ -203,7 +203,7 @@ func runsKept(b *Bench) {
 func runsErased(b *Bench) {
 	b.asked("1001", "loyalty", "upsell")
 	id := b.list("loyalty")[0].ID
-	n, err := b.s.Erase("acme", Person)
+	n, err := b.s.Erase("acme", Person, act)
 	b.must(err)
 	if n != 1 {
 		b.t.Fatalf("%d erased", n)
@@ -267,7 +267,7 @@ func pluginTenants(b *Bench) {
 func runIDs(b *Bench) {
 	b.asked("1001", "loyalty")
 	first := b.list("")[0].ID
-	_, err := b.s.Erase("acme", Person)
+	_, err := b.s.Erase("acme", Person, act)
 	b.must(err)
 	b.asked("1002", "loyalty")
 	if second := b.list("")[0].ID; second <= first {

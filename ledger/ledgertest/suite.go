@@ -20,19 +20,19 @@ type Store interface {
 	Work(waxwing.ID) (*waxwing.Work, error)
 	Ready(*waxwing.Work, []waxwing.Draft, waxwing.Lookup, time.Duration) ([]waxwing.ID, error)
 	Hold(*waxwing.Work, string, time.Time, waxwing.Lookup) error
-	Quarantine(*waxwing.Work, string) error
+	Quarantine(*waxwing.Work, string, waxwing.Lookup) error
 	Cancel(*waxwing.Work, string, waxwing.Lookup) error
 	Claim(waxwing.ID) (*waxwing.Claim, error)
-	ClaimDue(int) ([]*waxwing.Claim, error)
+	ClaimDue(int, ...waxwing.Channel) ([]*waxwing.Claim, error)
 	CommitDot(*waxwing.Claim, string) error
 	Resolve(*waxwing.Claim, *waxwing.Resolution) error
 	DueWork(int) ([]waxwing.ID, error)
 	ReworkOf(waxwing.TenantID, waxwing.ID) (*waxwing.Work, error)
 	Add(*waxwing.Work, *waxwing.Draft, time.Duration) (waxwing.ID, error)
-	Release(waxwing.TenantID, waxwing.ID) error
-	Stop(waxwing.TenantID, waxwing.ID) error
-	Suppress(waxwing.TenantID, string) error
-	Erase(waxwing.TenantID, string) (int, error)
+	Release(waxwing.TenantID, waxwing.ID, waxwing.Act) error
+	Stop(waxwing.TenantID, waxwing.ID, waxwing.Act) error
+	Suppress(waxwing.TenantID, string, waxwing.Act) error
+	Erase(waxwing.TenantID, string, waxwing.Act) (int, error)
 	List(waxwing.Query) ([]waxwing.ConfirmationView, error)
 	Get(waxwing.TenantID, waxwing.ID) (*waxwing.ConfirmationView, error)
 	Bytes(waxwing.TenantID, waxwing.ID, int) (*waxwing.Outgoing, error)
@@ -58,6 +58,9 @@ type Bench struct {
 	now   time.Time
 	s     Store
 }
+
+// act is a person's, as the trail must tell it.
+var act = waxwing.Act{By: "anna", Reason: "she asked"}
 
 // Tenants are those that the opener must serve.
 var Tenants = []waxwing.TenantID{"acme", "bolt"}

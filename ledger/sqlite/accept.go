@@ -46,6 +46,9 @@ func (l *Ledger) Accept(ev *waxwing.Event) (waxwing.Receipt, error) {
 	switch {
 	case ev.Poison != "":
 		a.key = t.key.Index("raw", string(ev.Shop), string(ev.Raw))
+	case ev.Source == waxwing.SourcePing:
+		// Nobody signed it: one row a shop and day, however many come.
+		a.key = t.key.Index("ping", string(ev.Shop), ev.At.UTC().Format(time.DateOnly))
 	case ev.Key.Ignore != "":
 		a.key = t.key.Index("ignored", string(ev.Shop), rand.Text())
 	default:
@@ -184,6 +187,9 @@ func (t *tx) again(a *arrival) (waxwing.Receipt, *existing, error) {
 		return waxwing.Receipt{}, nil, err
 	}
 	rc := waxwing.Receipt{ID: old.id, State: old.state}
+	if a.ev.Source == waxwing.SourcePing {
+		return rc, nil, nil // known today already: nobody may fill the trail with it either
+	}
 	if old.newer(a) && len(old.wrapped) > 0 && a.ev.Poison == "" {
 		return rc, old, nil
 	}

@@ -21,13 +21,14 @@ type claimed struct {
 	state                           waxwing.State
 	tries, faults, attempts         int64
 	down, released, expires, nextAt int64
+	resend                          bool
 }
 
-const claimColumns = "id, tenant, channel, state, tries, faults, attempts, down_since, released, expires, next_at"
+const claimColumns = "id, tenant, channel, state, tries, faults, attempts, down_since, released, expires, next_at, resend"
 
 func scanClaimed(v []driver.Value) claimed {
 	return claimed{waxwing.ID(num(v[0])), num(v[1]), waxwing.Channel(str(v[2])), waxwing.State(str(v[3])),
-		num(v[4]), num(v[5]), num(v[6]), num(v[7]), num(v[8]), num(v[9]), num(v[10])}
+		num(v[4]), num(v[5]), num(v[6]), num(v[7]), num(v[8]), num(v[9]), num(v[10]), num(v[11]) != 0}
 }
 
 // Claim takes one message for this instance: a compare-and-set in the group
@@ -56,17 +57,28 @@ func (l *Ledger) Claim(id waxwing.ID) (*waxwing.Claim, error) {
 }
 
 // ClaimDue takes up to limit messages whose time has come, oldest first. It is
-// the sweeper's way: it needs no hint from anyone.
-func (l *Ledger) ClaimDue(limit int) ([]*waxwing.Claim, error) {
+// the sweeper's way: it needs no hint from anyone. Channels, where any are named,
+// are those to take from.
+func (l *Ledger) ClaimDue(limit int, of ...waxwing.Channel) ([]*waxwing.Claim, error) {
+	where, args := "next_at<=?", []any{nil}
+	for i, c := range of {
+		where += []string{" AND channel IN (?", ",?"}[min(i, 1)]
+		args = append(args, string(c))
+	}
+	if len(of) > 0 {
+		where += ")"
+	}
+	args = append(args, limit)
 	var got []claimed
 	err := l.do(func(t *tx) error {
 		got = got[:0]
 		var due []claimed
-		err := t.c.query("SELECT "+claimColumns+` FROM messages WHERE next_at<=? AND id NOT IN (SELECT message FROM claims)
+		args[0] = t.now.Add(-sweepGrace).UnixMilli()
+		err := t.c.query("SELECT "+claimColumns+" FROM messages WHERE "+where+` AND id NOT IN (SELECT message FROM claims)
 			ORDER BY next_at LIMIT ?`, func(v []driver.Value) error {
 			due = append(due, scanClaimed(v))
 			return nil
-		}, t.now.Add(-sweepGrace).UnixMilli(), limit)
+		}, args...)
 		if err != nil {
 			return fault{err}
 		}
@@ -107,6 +119,9 @@ func (t *tx) claim(m *claimed) (bool, error) {
 		if m.state == waxwing.Uncertain {
 			reason = "expired_uncertain"
 		}
+		t.after = append(t.after, func() {
+			t.l.o.Log.Info("message failed: its time to live is over", "confirmation", m.id&^(idStep-1), "message", m.id, "reason", reason)
+		})
 		return false, t.finish(m, waxwing.Failed, reason, ledger.CauseExpired)
 	}
 	if m.state == waxwing.Uncertain && t.l.o.Policy == "assume_sent" {
@@ -128,7 +143,7 @@ func (t *tx) claim(m *claimed) (bool, error) {
 }
 
 // finish ends a message that no instance holds.
-func (t *tx) finish(m *claimed, to waxwing.State, reason, cause string) error {
+func (t *tx) finish(m *claimed, to waxwing.State, reason, cause string, more ...[2]string) error {
 	if err := ledger.Check(m.state, to); err != nil {
 		return err
 	}
@@ -138,7 +153,7 @@ func (t *tx) finish(m *claimed, to waxwing.State, reason, cause string) error {
 		return err
 	}
 	t.entry(&ledger.Entry{Confirmation: m.id &^ (idStep - 1), Message: m.id, From: m.state, To: to, Cause: cause,
-		Detail: [][2]string{{"reason", reason}}})
+		Detail: append([][2]string{{"reason", reason}}, more...)})
 	t.after = append(t.after, func() { t.l.hot.drop(m.id &^ (idStep - 1)) })
 	return nil
 }
@@ -148,7 +163,7 @@ func (t *tx) finish(m *claimed, to waxwing.State, reason, cause string) error {
 func (l *Ledger) fillClaim(m *claimed) (*waxwing.Claim, error) {
 	conf := m.id &^ (idStep - 1)
 	c := &waxwing.Claim{Confirmation: conf, Tries: int(m.tries), Faults: int(m.faults), Attempt: int(m.attempts) + 1,
-		Accepted: conf.Time(), Released: time.UnixMilli(m.released), Expires: time.UnixMilli(m.expires)}
+		Accepted: conf.Time(), Released: time.UnixMilli(m.released), Expires: time.UnixMilli(m.expires), Resend: m.resend}
 	if m.down != 0 {
 		c.DownSince = time.UnixMilli(m.down)
 	}

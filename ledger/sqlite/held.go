@@ -46,7 +46,7 @@ func (t *tx) message(id waxwing.ID) (*claimed, error) {
 	if m, ok := t.l.desk.fresh[id]; ok {
 		return &m, nil
 	}
-	var v [11]driver.Value
+	var v [12]driver.Value
 	ok, err := t.c.row("SELECT "+claimColumns+" FROM messages WHERE id=?", v[:], int64(id))
 	if err != nil {
 		return nil, fault{err}

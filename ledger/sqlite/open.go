@@ -53,6 +53,8 @@ type Ledger struct {
 	stop    chan struct{}
 	done    chan struct{}
 	closed  atomic.Bool
+	gone    chan struct{} // closed by Close: nobody is lent a connection any more
+	opened  int           // how many readers there are
 	broken  atomic.Pointer[error]
 	full    atomic.Bool
 
@@ -98,7 +100,7 @@ func Open(o Options) (*Ledger, error) {
 		o.HotBytes = 96 << 20
 	}
 	l := &Ledger{o: o, path: filepath.Join(o.Dir, "ledger.db"), ops: make(chan *op, 1024),
-		stop: make(chan struct{}), done: make(chan struct{}), tenants: map[waxwing.TenantID]*tenant{},
+		stop: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}), tenants: map[waxwing.TenantID]*tenant{},
 		byNo: map[int64]*tenant{}, suppressed: map[ledger.Hash]struct{}{}}
 	l.hot.max, l.desk = o.HotBytes, newDesk()
 	if err := l.open(); err != nil {
@@ -139,6 +141,7 @@ func (l *Ledger) open() error {
 			return err
 		}
 		l.readers <- r
+		l.opened++
 	}
 	if err := l.loadDictionaries(); err != nil {
 		return err
@@ -265,9 +268,14 @@ func (l *Ledger) tenant(id waxwing.TenantID) (*tenant, error) {
 	return nil, fmt.Errorf("tenant: %w", waxwing.ErrNotFound)
 }
 
-// read lends f a read connection.
+// read lends f a read connection. After Close there are none: ErrStopping.
 func (l *Ledger) read(f func(*conn) error) error {
-	c := <-l.readers
+	var c *conn
+	select {
+	case c = <-l.readers:
+	case <-l.gone:
+		return waxwing.ErrStopping
+	}
 	defer func() { l.readers <- c }()
 	return f(c)
 }
@@ -295,15 +303,15 @@ func (l *Ledger) Close() error {
 			}}}))
 		}
 	}
+	close(l.gone)
 	l.release()
 	return err
 }
 
+// release closes what was opened; it waits for reads that are under way.
 func (l *Ledger) release() {
-	if l.readers != nil {
-		for len(l.readers) > 0 {
-			_ = (<-l.readers).close()
-		}
+	for range l.opened {
+		_ = (<-l.readers).close()
 	}
 	if l.w != nil {
 		_ = l.w.close()

@@ -82,7 +82,7 @@ func (l *Ledger) Add(w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxw
 
 // Release puts a held or quarantined confirmation back to work because a
 // person asked for it: its age no longer counts.
-func (l *Ledger) Release(tid waxwing.TenantID, id waxwing.ID) error {
+func (l *Ledger) Release(tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) error {
 	tn, err := l.tenant(tid)
 	if err != nil {
 		return err
@@ -98,14 +98,14 @@ func (l *Ledger) Release(tid waxwing.TenantID, id waxwing.ID) error {
 		}
 		from := waxwing.State(str(v[0]))
 		if from != waxwing.Held && from != waxwing.Quarantined || num(v[1]) != 0 {
-			return fmt.Errorf("it is %s: only held and quarantined ones are released: %w", from, waxwing.ErrState)
+			return t.notReleased(id, from, num(v[1]) != 0)
 		}
 		_, err = t.exec("UPDATE confirmations SET state='received', reason='', asked=1, due=?, trail=trail||? WHERE id=?",
 			t.now.Add(sweepAfter).UnixMilli(), t.batch, int64(id))
 		if err != nil {
 			return err
 		}
-		t.entry(&ledger.Entry{Confirmation: id, From: from, To: waxwing.Received, Cause: ledger.CausePerson})
+		t.entry(&ledger.Entry{Confirmation: id, From: from, To: waxwing.Received, Cause: ledger.CausePerson, Detail: actDetail(act)})
 		t.after = append(t.after, func() { t.l.hot.drop(id) })
 		return nil
 	})
@@ -113,7 +113,7 @@ func (l *Ledger) Release(tid waxwing.TenantID, id waxwing.ID) error {
 
 // Stop cancels what has not passed its commit point. ErrState says that
 // nothing could be cancelled: sent, being handed over at this moment, or over.
-func (l *Ledger) Stop(tid waxwing.TenantID, id waxwing.ID) error {
+func (l *Ledger) Stop(tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) error {
 	tn, err := l.tenant(tid)
 	if err != nil {
 		return err
@@ -127,17 +127,21 @@ func (l *Ledger) Stop(tid waxwing.TenantID, id waxwing.ID) error {
 		if !ok {
 			return fmt.Errorf("confirmation: %w", waxwing.ErrNotFound)
 		}
-		n, err := t.stop(id, waxwing.State(str(v[0])), waxwing.Cancelled, ledger.CausePerson)
-		if err == nil && n == 0 {
-			err = fmt.Errorf("nothing of it can be cancelled any more: %w", waxwing.ErrState)
+		n, err := t.stop(id, waxwing.State(str(v[0])), waxwing.Cancelled, ledger.CausePerson, act)
+		if err != nil || n > 0 {
+			return err
 		}
-		return err
+		out, err := t.outcome(id, waxwing.State(str(v[0])))
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("it is %s, so that there is nothing left to cancel: %w", out, waxwing.ErrState)
 	})
 }
 
 // stop ends everything of a confirmation that has not passed its commit point
 // and says how many things that were.
-func (t *tx) stop(id waxwing.ID, state, to waxwing.State, cause string) (int, error) {
+func (t *tx) stop(id waxwing.ID, state, to waxwing.State, cause string, act waxwing.Act) (int, error) {
 	count := 0
 	switch state {
 	case waxwing.Received, waxwing.Held, waxwing.Quarantined:
@@ -145,7 +149,7 @@ func (t *tx) stop(id waxwing.ID, state, to waxwing.State, cause string) (int, er
 			cause, t.batch, int64(id)); err != nil {
 			return 0, err
 		}
-		t.entry(&ledger.Entry{Confirmation: id, From: state, To: waxwing.Cancelled, Cause: cause})
+		t.entry(&ledger.Entry{Confirmation: id, From: state, To: waxwing.Cancelled, Cause: cause, Detail: actDetail(act)})
 		count++
 	}
 	type open struct {
@@ -156,10 +160,10 @@ func (t *tx) stop(id waxwing.ID, state, to waxwing.State, cause string) (int, er
 	var all []open
 	err := t.c.query("SELECT "+claimColumns+`, (SELECT trail FROM claims WHERE message=id), (SELECT dot FROM claims WHERE message=id)
 		FROM messages WHERE id>? AND id<? AND state IN ('queued','uncertain')`, func(v []driver.Value) error {
-		if v[12] != nil && num(v[12]) != 0 {
+		if v[13] != nil && num(v[13]) != 0 {
 			return nil // past its commit point
 		}
-		all = append(all, open{scanClaimed(v), v[11] != nil, str(v[11])})
+		all = append(all, open{scanClaimed(v), v[12] != nil, str(v[12])})
 		return nil
 	}, int64(id), int64(id)+idStep)
 	if err != nil {
@@ -179,7 +183,7 @@ func (t *tx) stop(id waxwing.ID, state, to waxwing.State, cause string) (int, er
 		if o.m.state == waxwing.Uncertain {
 			dest = waxwing.Cancelled // may have been sent: never "suppressed"
 		}
-		if err := t.finish(&o.m, dest, cause, cause); err != nil {
+		if err := t.finish(&o.m, dest, cause, cause, actDetail(act)...); err != nil {
 			return 0, err
 		}
 		count++
@@ -189,7 +193,7 @@ func (t *tx) stop(id waxwing.ID, state, to waxwing.State, cause string) (int, er
 }
 
 // Suppress keeps an address from being mailed, and stops what is queued for it.
-func (l *Ledger) Suppress(tid waxwing.TenantID, address string) error {
+func (l *Ledger) Suppress(tid waxwing.TenantID, address string, act waxwing.Act) error {
 	tn, err := l.tenant(tid)
 	if err != nil {
 		return err
@@ -204,12 +208,22 @@ func (l *Ledger) Suppress(tid waxwing.TenantID, address string) error {
 		if err != nil {
 			return err
 		}
+		t.entry(&ledger.Entry{Cause: ledger.CausePerson, Detail: append([][2]string{{"act", "suppress"}, {"tenant", string(tid)}}, actDetail(act)...)})
 		for _, id := range ids {
-			if _, err := t.stop(id, waxwing.Ready, waxwing.Suppressed, ledger.CauseSuppressed); err != nil {
+			n, err := t.stop(id, waxwing.Ready, waxwing.Suppressed, ledger.CauseSuppressed, act)
+			if err != nil {
 				return err
 			}
+			if n > 0 {
+				continue
+			}
+			if _, err := t.exec("UPDATE confirmations SET trail=trail||? WHERE id=?", t.batch, int64(id)); err != nil {
+				return err
+			}
+			t.entry(&ledger.Entry{Confirmation: id, Cause: ledger.CausePerson, Detail: append([][2]string{{"act", "suppress"}}, actDetail(act)...)})
 		}
-		t.l.suppressed[h] = struct{}{}
+		// After the commit: what was undone must not bar anybody.
+		t.after = append(t.after, func() { t.l.suppressed[h] = struct{}{} })
 		return nil
 	})
 }
@@ -230,7 +244,7 @@ func (t *tx) lookup(h ledger.Hash) (ids []waxwing.ID, err error) {
 // those were. The trail stays and still verifies. What is under way and has
 // not passed its commit point is stopped. It also looks into events that could
 // not be indexed yet: received, held, quarantined and ignored ones.
-func (l *Ledger) Erase(tid waxwing.TenantID, address string) (int, error) {
+func (l *Ledger) Erase(tid waxwing.TenantID, address string, act waxwing.Act) (int, error) {
 	tn, err := l.tenant(tid)
 	if err != nil {
 		return 0, err
@@ -251,12 +265,13 @@ func (l *Ledger) Erase(tid waxwing.TenantID, address string) (int, error) {
 		if _, err := t.exec("PRAGMA secure_delete=1"); err != nil {
 			return err
 		}
+		t.entry(&ledger.Entry{Cause: ledger.CausePerson, Detail: append([][2]string{{"act", "erase"}, {"tenant", string(tid)}}, actDetail(act)...)})
 		for _, id := range append(ids, found...) {
 			if seen[id] {
 				continue
 			}
 			seen[id] = true
-			n, err := t.erase(id)
+			n, err := t.erase(id, act)
 			if err != nil {
 				return err
 			}
@@ -279,7 +294,7 @@ func (l *Ledger) Erase(tid waxwing.TenantID, address string) (int, error) {
 	})
 }
 
-func (t *tx) erase(id waxwing.ID) (int, error) {
+func (t *tx) erase(id waxwing.ID, act waxwing.Act) (int, error) {
 	var v [2]driver.Value
 	ok, err := t.c.row("SELECT state, dek IS NULL FROM confirmations WHERE id=?", v[:], int64(id))
 	if err != nil {
@@ -288,7 +303,7 @@ func (t *tx) erase(id waxwing.ID) (int, error) {
 	if !ok || num(v[1]) != 0 {
 		return 0, nil
 	}
-	if _, err := t.stop(id, waxwing.State(str(v[0])), waxwing.Cancelled, ledger.CauseErased); err != nil {
+	if _, err := t.stop(id, waxwing.State(str(v[0])), waxwing.Cancelled, ledger.CauseErased, act); err != nil {
 		return 0, err
 	}
 	lo, hi := int64(id), int64(id)+idStep
@@ -309,7 +324,7 @@ func (t *tx) erase(id waxwing.ID) (int, error) {
 	if _, err := t.exec("UPDATE confirmations SET dek=NULL, trail=trail||? WHERE id=?", t.batch, lo); err != nil {
 		return 0, err
 	}
-	t.entry(&ledger.Entry{Confirmation: id, Cause: ledger.CauseErased})
+	t.entry(&ledger.Entry{Confirmation: id, Cause: ledger.CauseErased, Detail: actDetail(act)})
 	return 1, nil
 }
 

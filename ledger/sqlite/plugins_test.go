@@ -158,7 +158,7 @@ func TestRunsAreSealedApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Runs = []waxwing.Run{{Plugin: "a", Hook: "filter", Input: []byte("jane"), Fault: "trap: jane"}, {Plugin: "b", Hook: "filter", Input: []byte("jane")}}
-	if err := l.Quarantine(w, "x"); err != nil {
+	if err := l.Quarantine(w, "x", waxwing.Lookup{}); err != nil {
 		t.Fatal(err)
 	}
 	metas, err := l.PluginRuns("acme", "", 0, 0)

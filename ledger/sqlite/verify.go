@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
@@ -22,9 +23,18 @@ import (
 // Report is what Verify found.
 type Report struct {
 	Entries, Batches, Anchors, Confirmations, Messages, Contents int64
-	// Problems lists what is wrong, in words; empty: the ledger is as it was written.
+	// Problems lists what is wrong, in words; empty: the ledger is as it was
+	// written, as far as can be seen.
 	Problems []string
+	// Blind lists what could not be seen, in words, and why: it accuses nobody.
+	Blind []string
+	// Anchored is when the newest good anchor was made: what came after it could be
+	// cut off unseen. Zero: there is none.
+	Anchored time.Time
 }
+
+// Whole is the report's verdict.
+func (r *Report) Whole() bool { return len(r.Problems) == 0 }
 
 const maxProblems = 100
 
@@ -99,7 +109,8 @@ func (l *Ledger) readAnchors(v *verifier, path string) error {
 	}
 	b, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
-		v.r.add("no anchors at %s: a cut-off end cannot be seen", path)
+		v.r.Blind = append(v.r.Blind, fmt.Sprintf("There are no anchors at %s, so that a cut-off end, or a chain that somebody with the "+
+			"keys wrote anew, cannot be seen. Name a copy of anchors.jsonl with --anchors FILE.", path))
 		return nil
 	}
 	if err != nil {
@@ -121,6 +132,12 @@ func (l *Ledger) readAnchors(v *verifier, path string) error {
 			v.anchors[a.Instance] = map[uint64]string{}
 		}
 		v.anchors[a.Instance][a.Seq] = a.Head
+		if at := time.UnixMilli(a.At).UTC(); at.After(v.r.Anchored) {
+			v.r.Anchored = at
+		}
+	}
+	if v.r.Anchored.IsZero() {
+		v.r.Blind = append(v.r.Blind, fmt.Sprintf("There is no good anchor in %s, so that a cut-off end cannot be seen.", path))
 	}
 	return nil
 }

@@ -43,6 +43,11 @@ func (l *Ledger) List(q waxwing.Query) ([]waxwing.ConfirmationView, error) {
 			if q.State != "" && v.State != q.State {
 				continue
 			}
+			if q.Brief {
+				if err := l.brief(c, f, v); err != nil {
+					return err
+				}
+			}
 			if out = append(out, *v); len(out) == q.Limit {
 				break
 			}
@@ -68,6 +73,7 @@ func (l *Ledger) listFiles(c *conn, t *tenant, q waxwing.Query) (files []*file, 
 	limit := q.Limit
 	switch q.State {
 	case "":
+		where += " AND NOT (state='ignored' AND reason='ping')" // a shop's test deliveries are no orders
 	case waxwing.Received, waxwing.Held, waxwing.Quarantined, waxwing.Ignored:
 		where, args = where+" AND state=?", append(args, string(q.State))
 	case waxwing.Cancelled:
@@ -93,20 +99,48 @@ func (l *Ledger) view(c *conn, f *file) (*waxwing.ConfirmationView, error) {
 	}
 	var states []waxwing.State
 	err := c.query(`SELECT m.id, m.channel, CASE WHEN c.dot=1 THEN 'dot' WHEN c.dot=0 THEN 'claimed' ELSE m.state END,
-		m.reason, m.locale, m.resend, m.next_at, m.expires FROM messages m LEFT JOIN claims c ON c.message=m.id
+		m.reason, m.locale, m.resend, m.next_at, m.expires, m.attempts FROM messages m LEFT JOIN claims c ON c.message=m.id
 		WHERE m.id>? AND m.id<? ORDER BY m.id`, func(r []driver.Value) error {
 		m := waxwing.MessageView{ID: waxwing.ID(num(r[0])), N: int(num(r[0]) & (idStep - 1)), Channel: waxwing.Channel(str(r[1])),
 			State: waxwing.State(str(r[2])), Reason: str(r[3]), Locale: str(r[4]), Resend: num(r[5]) != 0,
-			Expires: time.UnixMilli(num(r[7])).UTC(), Attempts: []waxwing.AttemptView{}}
+			Expires: time.UnixMilli(num(r[7])).UTC(), Tried: int(num(r[8]))}
 		if r[6] != nil && !m.State.Terminal() {
 			m.NextAt = time.UnixMilli(num(r[6])).UTC()
 		}
 		states = append(states, m.State)
 		v.Messages = append(v.Messages, m)
+		v.Tried, v.Locale = v.Tried+m.Tried, m.Locale
 		return nil
 	}, int64(f.id), int64(f.id)+idStep)
+	if n := len(v.Messages); n > 0 && v.Reason == "" {
+		v.Reason = v.Messages[n-1].Reason
+	}
 	v.State = ledger.Outcome(f.state, states)
 	return v, err
+}
+
+// brief adds what a list shows of a confirmation beyond its row.
+func (l *Ledger) brief(c *conn, f *file, v *waxwing.ConfirmationView) error {
+	if f.erased {
+		trail, err := trailOf(c, f.id, []string{f.trail})
+		v.ErasedAt = erasedAt(trail)
+		return err
+	}
+	for i := len(v.Messages) - 1; i >= 0 && v.To == ""; i-- {
+		if _, e, err := l.openMessage(c, f, v.Messages[i].ID, v.Messages[i].Channel); err == nil { // else its time is over
+			v.To = e.To
+		}
+	}
+	return nil
+}
+
+func erasedAt(trail []waxwing.TrailEntry) (at time.Time) {
+	for _, e := range trail {
+		if e.Cause == ledger.CauseErased && e.Message == 0 {
+			at = e.At
+		}
+	}
+	return at
 }
 
 // Get gives one confirmation whole: attempts with phase and reply, trail. The
@@ -128,7 +162,12 @@ func (l *Ledger) Get(tid waxwing.TenantID, id waxwing.ID) (v *waxwing.Confirmati
 			}
 			pointers = append(pointers, p)
 		}
-		v.Trail, err = trailOf(c, f.id, pointers)
+		for i := range v.Messages {
+			v.To = orElse(v.Messages[i].To, v.To)
+		}
+		if v.Trail, err = trailOf(c, f.id, pointers); f.erased {
+			v.ErasedAt = erasedAt(v.Trail)
+		}
 		return err
 	})
 	return v, err
@@ -204,6 +243,13 @@ func trailOf(c *conn, id waxwing.ID, pointers []string) ([]waxwing.TrailEntry, e
 	return out, nil
 }
 
+func orElse(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
 // Raw gives the event that counts, for showing the order.
 func (l *Ledger) Raw(tid waxwing.TenantID, id waxwing.ID) (format, topic string, raw []byte, err error) {
 	err = l.read(func(c *conn) error {
@@ -236,7 +282,13 @@ func (l *Ledger) Bytes(tid waxwing.TenantID, id waxwing.ID, n int) (out *waxwing
 				continue
 			}
 			out, _, err = l.openMessage(c, f, m.ID, m.Channel)
+			if errors.Is(err, waxwing.ErrNotFound) {
+				err = l.whyGone(c, f)
+			}
 			return err
+		}
+		if f.erased {
+			return l.whyGone(c, f)
 		}
 		return fmt.Errorf("message: %w", waxwing.ErrNotFound)
 	})
@@ -244,6 +296,18 @@ func (l *Ledger) Bytes(tid waxwing.TenantID, id waxwing.ID, n int) (out *waxwing
 		err = fmt.Errorf("message: %w", err)
 	}
 	return out, err
+}
+
+// whyGone says what became of content that was there once.
+func (l *Ledger) whyGone(c *conn, f *file) error {
+	if !f.erased {
+		return fmt.Errorf("its content is older than retention.content and was deleted: %w", waxwing.ErrNotFound)
+	}
+	trail, err := trailOf(c, f.id, []string{f.trail})
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("its person was erased on %s: %w", erasedAt(trail).UTC().Format(time.DateOnly), waxwing.ErrNotFound)
 }
 
 // Tenants lists the tenants that the ledger has keys for.

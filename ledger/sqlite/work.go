@@ -304,7 +304,7 @@ func (t *tx) insertMessage(id waxwing.ID, tn *tenant, s *sealedDraft, released, 
 		return "", err
 	}
 	if state == waxwing.Queued {
-		t.l.desk.add(claimed{id: id, tenant: tn.no, channel: s.d.Channel, state: state, released: released, expires: expires, nextAt: int64(next)})
+		t.l.desk.add(claimed{id: id, tenant: tn.no, channel: s.d.Channel, state: state, released: released, expires: expires, nextAt: int64(next), resend: s.d.Resend})
 	}
 	e := ledger.Entry{Confirmation: id &^ (idStep - 1), Message: id, To: state, Cause: cause,
 		Detail: [][2]string{{"channel", string(s.d.Channel)}, {"locale", s.d.Locale}, {"digest", hex.EncodeToString(s.digest)}}}
@@ -313,6 +313,7 @@ func (t *tx) insertMessage(id waxwing.ID, tn *tenant, s *sealedDraft, released, 
 	}
 	if s.d.Resend {
 		e.Detail = append(e.Detail, [2]string{"resend", "by a person"})
+		e.Detail = append(e.Detail, actDetail(s.d.Act)...)
 	}
 	t.entry(&e)
 	for _, note := range s.d.Notes {
@@ -371,9 +372,10 @@ func (l *Ledger) Hold(w *waxwing.Work, reason string, until time.Time, lk waxwin
 	return l.settle(w, waxwing.Held, reason, ledger.CauseGate, until, lk)
 }
 
-// Quarantine keeps a confirmation that cannot be normalised, with the reason.
-func (l *Ledger) Quarantine(w *waxwing.Work, reason string) error {
-	return l.settle(w, waxwing.Quarantined, reason, ledger.CausePoison, time.Time{}, waxwing.Lookup{})
+// Quarantine keeps a confirmation that cannot be normalised, with the reason,
+// under whatever could be read of its order.
+func (l *Ledger) Quarantine(w *waxwing.Work, reason string, lk waxwing.Lookup) error {
+	return l.settle(w, waxwing.Quarantined, reason, ledger.CausePoison, time.Time{}, lk)
 }
 
 // Cancel ends a confirmation before anything was rendered.

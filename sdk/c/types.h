@@ -314,7 +314,7 @@ extern const ww_shape ww_filter_output_shape;
    keys are refused, and keys that are given twice. */
 struct ww_generic_order {
   /* What it is. Whatever is not an order of its own ("part": of an order that is confirmed itself)
-     is ignored, with the reason in the trail. */
+     is ignored with its reason in the trail when it comes by webhook, and refused by the API. */
   ww_str type;
   /* The name of the shop in the configuration. The same shop and id by webhook is the same
      confirmation. */

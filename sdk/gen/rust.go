@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +14,7 @@ func writeRust(m *model) ([]byte, error) {
 	for _, r := range m.records {
 		fmt.Fprintf(&b, "\n%s#[derive(Clone, Debug, Default, PartialEq)]\npub struct %s {\n", wrap("///", r.doc), r.name)
 		for _, f := range r.fields {
-			fmt.Fprintf(&b, "%s    pub %s: %s,\n", wrap("    ///", f.doc), f.name, rustType(f.typ, f.required))
+			fmt.Fprintf(&b, "%s    pub %s: %s,\n", wrap("    ///", f.doc), rustName(f.name), rustType(f.typ, f.required))
 		}
 		b.WriteString("}\n")
 		if r.answer {
@@ -57,6 +58,20 @@ func rustType(t typ, required bool) string {
 	panic("no such kind")
 }
 
+// rustKeywords are the words that a field of an order may bear and Rust keeps for
+// itself (the Rust reference, 2021 edition).
+var rustKeywords = []string{"abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else", "enum", "extern",
+	"false", "final", "fn", "for", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return",
+	"static", "struct", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield"}
+
+// rustName is a field's name as Rust takes it.
+func rustName(name string) string {
+	if slices.Contains(rustKeywords, name) {
+		return "r#" + name
+	}
+	return name
+}
+
 // upper writes DelayReason and "carrier" as DELAY_REASON_CARRIER.
 func upper(prefix, value string) string {
 	var b strings.Builder
@@ -72,7 +87,7 @@ func upper(prefix, value string) string {
 func rustDecode(b *strings.Builder, r record) {
 	fmt.Fprintf(b, "\nimpl Decode for %s {\n    fn decode(r: &mut Reader) -> Result<Self, Error> {\n        let mut v = Self::default();\n        r.object(&mut |r, key| {\n            match key {\n", r.name)
 	for _, f := range r.fields {
-		fmt.Fprintf(b, "                %q => v.%s = r.value()?,\n", f.name, f.name)
+		fmt.Fprintf(b, "                %q => v.%s = r.value()?,\n", f.name, rustName(f.name))
 	}
 	b.WriteString("                _ => drop(Value::decode(r)?), // of a newer host\n            }\n            Ok(())\n        })?;\n        Ok(v)\n    }\n}\n")
 }
@@ -81,9 +96,9 @@ func rustEncode(b *strings.Builder, r record) {
 	fmt.Fprintf(b, "\nimpl Encode for %s {\n    fn encode(&self, w: &mut Writer) {\n        w.begin(b'{');\n", r.name)
 	for _, f := range r.fields {
 		if f.required {
-			fmt.Fprintf(b, "        w.key(%q);\n        self.%s.encode(w);\n", f.name, f.name)
+			fmt.Fprintf(b, "        w.key(%q);\n        self.%s.encode(w);\n", f.name, rustName(f.name))
 		} else {
-			fmt.Fprintf(b, "        if !self.%s.unknown() {\n            w.key(%q);\n            self.%s.encode(w);\n        }\n", f.name, f.name, f.name)
+			fmt.Fprintf(b, "        if !self.%s.unknown() {\n            w.key(%q);\n            self.%s.encode(w);\n        }\n", rustName(f.name), f.name, rustName(f.name))
 		}
 	}
 	b.WriteString("        w.end(b'}');\n    }\n}\n")

@@ -264,7 +264,7 @@ type FilterOutput struct {
 // is read too. Unknown keys are refused, and keys that are given twice.
 type GenericOrder struct {
 	// What it is. Whatever is not an order of its own ("part": of an order that is confirmed itself)
-	// is ignored, with the reason in the trail.
+	// is ignored with its reason in the trail when it comes by webhook, and refused by the API.
 	Type string `json:"type,omitempty"`
 	// The name of the shop in the configuration. The same shop and id by webhook is the same
 	// confirmation.

@@ -250,7 +250,7 @@ export interface FilterOutput {
 
 /** A completed order. Amounts are decimal strings in the order's currency (numbers are tolerated); negative ones are allowed where something is taken back or off: lines, fees, taxes, adjustments. Totals that are left out are computed from the lines; totals that are given must agree with them. null is the same as leaving a field out, and so are PHP's [] for an object without members and {} for a list without entries; a list that PHP writes as {"0": ..., "2": ...} is read too. Unknown keys are refused, and keys that are given twice. */
 export interface GenericOrder {
-  /** What it is. Whatever is not an order of its own ("part": of an order that is confirmed itself) is ignored, with the reason in the trail. */
+  /** What it is. Whatever is not an order of its own ("part": of an order that is confirmed itself) is ignored with its reason in the trail when it comes by webhook, and refused by the API. */
   type?: string;
   /** The name of the shop in the configuration. The same shop and id by webhook is the same confirmation. */
   shop: string;

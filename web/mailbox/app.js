@@ -13,6 +13,8 @@ const make = (tag, cls, text) => {
 const rows = new Map(); // by number
 const items = new Map(); // their list items
 const view = { n: 0, tab: "html", width: "desktop", scheme: "", state: "", find: "", locale: "" };
+// What the mailbox can do beside showing, as the server says.
+let can = { title: "mailbox", shops: [], release: false };
 let version = 0;
 let opened = 0;
 
@@ -120,7 +122,7 @@ function drawList() {
     at = next;
   }
   $("none").hidden = want.length > 0;
-  $("none").textContent = rows.size ? "Nothing fits this filter." : "The first orders arrive in a moment.";
+  $("none").textContent = rows.size ? "Nothing fits this filter." : can.shops.length ? "Nothing yet. Send yourself an order." : "The first orders arrive in a moment.";
   for (const [n, li] of items) {
     if (n === view.n) li.firstChild.setAttribute("aria-current", "true");
     else li.firstChild.removeAttribute("aria-current");
@@ -166,7 +168,7 @@ async function poll() {
     const res = await fetch("/mailbox/feed?since=" + version);
     const feed = await res.json();
     if (opened && feed.opened !== opened) {
-      location.reload(); // another demonstration runs here now
+      location.reload(); // another daemon runs here now
       return;
     }
     opened = feed.opened;
@@ -203,11 +205,35 @@ function chooseFirst() {
   }
 }
 
+const narrow = () => matchMedia("(max-width: 820px)").matches;
+
+// leave closes the mail on a phone, by the history where opening it is part of that.
+function leave() {
+  if (!document.body.classList.contains("reading")) return;
+  if (history.state && history.state.reading) history.back();
+  else {
+    document.body.classList.remove("reading");
+    history.replaceState(null, "", "/");
+  }
+}
+window.addEventListener("popstate", () => {
+  const n = Number(location.hash.slice(1));
+  if (rows.has(n)) {
+    document.body.classList.add("reading");
+    choose(n, false);
+  } else {
+    document.body.classList.remove("reading");
+    const b = items.get(view.n);
+    if (b) b.firstChild.focus({ preventScroll: true });
+  }
+});
+
 function drawHead(r) {
   $("subject").textContent = r.letter && r.channel === "sms" ? "Text message to " + (r.name || r.to) : subjectOf(r);
   $("meta").textContent = [r.brand, "to " + (r.to || "nobody yet"), r.order && "order " + r.order, r.shop && "shop " + r.shop, clock(r.at)].filter(Boolean).join("  ·  ");
   fillBadges($("badges"), r);
   if (r.locale) $("badges").append(make("span", "badge", tongue(r.locale)));
+  $("release-me").hidden = !can.release || !r.letter || r.channel === "sms";
 }
 
 async function choose(n, open) {
@@ -216,8 +242,10 @@ async function choose(n, open) {
   const other = view.n !== n;
   view.n = n;
   if (open) {
+    // On a phone a mail covers the list: the browser's Back must lead to the list.
+    if (narrow() && !document.body.classList.contains("reading")) history.pushState({ reading: true }, "", "#" + n);
+    else history.replaceState(history.state, "", "#" + n);
     document.body.classList.add("reading");
-    history.replaceState(null, "", "#" + n);
   }
   $("empty").hidden = true;
   $("letter").hidden = false;
@@ -326,7 +354,7 @@ function move(by) {
 }
 
 document.addEventListener("keydown", (e) => {
-  if (e.ctrlKey || e.metaKey || e.altKey) return;
+  if (e.ctrlKey || e.metaKey || e.altKey || document.querySelector("dialog[open]")) return;
   const typing = e.target.matches("input, select");
   const inPane = e.target.closest && e.target.closest(".pane");
   if (e.target.getAttribute && e.target.getAttribute("role") === "tab" && (e.key === "ArrowRight" || e.key === "ArrowLeft")) {
@@ -339,7 +367,9 @@ document.addEventListener("keydown", (e) => {
     $("find").focus();
   } else if (e.key === "Escape") {
     if (typing && e.target.id === "find") e.target.blur();
-    else document.body.classList.remove("reading");
+    else leave();
+  } else if (e.key === "?" && !typing) {
+    $("help").showModal();
   } else if (!inPane && e.target.tagName !== "SELECT" && (e.key === "ArrowDown" || e.key === "ArrowUp")) {
     e.preventDefault();
     move(e.key === "ArrowDown" ? 1 : -1);
@@ -355,10 +385,7 @@ $("switches").addEventListener("click", (e) => {
   if (r) drawStage(r);
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => rows.has(view.n) && drawStage(rows.get(view.n)));
-$("back").addEventListener("click", () => {
-  document.body.classList.remove("reading");
-  history.replaceState(null, "", "/");
-});
+$("back").addEventListener("click", leave);
 $("find").addEventListener("input", (e) => {
   view.find = e.target.value.trim().toLowerCase();
   drawList();
@@ -367,5 +394,60 @@ $("locale").addEventListener("change", (e) => {
   view.locale = e.target.value;
   drawList();
 });
+async function learn() {
+  try {
+    can = await (await fetch("/mailbox/settings")).json();
+  } catch {
+    return; // it shows, all the same
+  }
+  $("title").textContent = can.title;
+  $("order-me").hidden = !can.shops.length;
+  $("order-shop").replaceChildren(...can.shops.map((s, i) => new Option(s.name + ", " + s.shop, String(i))));
+  offerLocales();
+  if (rows.has(view.n)) drawHead(rows.get(view.n));
+}
+function offerLocales() {
+  const s = can.shops[Number($("order-shop").value)];
+  $("order-locale").replaceChildren(...(s ? s.locales.map((l) => new Option(tongue(l), l)) : []));
+}
+async function post(path, body) {
+  const res = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  if (res.ok) return "";
+  try {
+    const p = await res.json();
+    return p.detail || p.title;
+  } catch {
+    return "The daemon said " + res.status + ".";
+  }
+}
+$("help-me").addEventListener("click", () => $("help").showModal());
+for (const b of document.querySelectorAll("[data-close]")) b.addEventListener("click", () => b.closest("dialog").close());
+$("order-shop").addEventListener("change", offerLocales);
+$("order-me").addEventListener("click", () => {
+  $("order-said").textContent = "";
+  $("order-dialog").showModal();
+});
+$("order-go").addEventListener("click", async () => {
+  const s = can.shops[Number($("order-shop").value)];
+  if (!s) return;
+  const wrong = await post("/mailbox/orders", { tenant: s.tenant, shop: s.shop, locale: $("order-locale").value });
+  if (wrong) $("order-said").textContent = wrong;
+  else $("order-dialog").close();
+});
+$("release-me").addEventListener("click", () => {
+  $("release-said").textContent = "";
+  $("release-sure").checked = false;
+  $("release-go").disabled = true;
+  $("release-dialog").showModal();
+});
+$("release-sure").addEventListener("change", (e) => { $("release-go").disabled = !e.target.checked; });
+$("release-go").addEventListener("click", async () => {
+  $("release-go").disabled = true;
+  $("release-said").textContent = "Sending…";
+  const wrong = await post("/mailbox/letters/" + view.n + "/release", { to: $("release-to").value, sure: $("release-sure").checked });
+  $("release-said").textContent = wrong || "The provider took it.";
+  $("release-sure").checked = false;
+});
 showTab("html", false);
+learn();
 poll();

@@ -590,8 +590,9 @@ impl Encode for FilterOutput {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GenericOrder {
     /// What it is. Whatever is not an order of its own ("part": of an order that is confirmed
-    /// itself) is ignored, with the reason in the trail.
-    pub type: String,
+    /// itself) is ignored with its reason in the trail when it comes by webhook, and refused by the
+    /// API.
+    pub r#type: String,
     /// The name of the shop in the configuration. The same shop and id by webhook is the same
     /// confirmation.
     pub shop: String,
@@ -658,9 +659,9 @@ pub struct GenericOrder {
 impl Encode for GenericOrder {
     fn encode(&self, w: &mut Writer) {
         w.begin(b'{');
-        if !self.type.unknown() {
+        if !self.r#type.unknown() {
             w.key("type");
-            self.type.encode(w);
+            self.r#type.encode(w);
         }
         w.key("shop");
         self.shop.encode(w);

@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -10,8 +9,8 @@ import (
 	"github.com/waxwinghq/waxwing"
 )
 
-// step is one line of a confirmation's story.
-type step struct {
+// Step is one line of a confirmation's story, as people read it.
+type Step struct {
 	At    time.Time `json:"at"`
 	Tone  string    `json:"tone"` // good, wait, bad, doubt, plain
 	Title string    `json:"title"`
@@ -22,32 +21,9 @@ type step struct {
 	Took  int64     `json:"took_ms,omitempty"`
 }
 
-// trail tells a row's confirmation as a story, fresh from the ledger.
-func (m *Mailbox) trail(w http.ResponseWriter, r *http.Request) {
-	x := m.row(w, r)
-	if x == nil {
-		return
-	}
-	m.mu.Lock()
-	f, books := x.file, m.books
-	m.mu.Unlock()
-	out := struct {
-		Confirmation string        `json:"confirmation"`
-		Tenant       string        `json:"tenant"`
-		State        waxwing.State `json:"state"`
-		Reason       string        `json:"reason,omitempty"`
-		Steps        []step        `json:"steps"`
-	}{Steps: []step{}}
-	if f != nil && books != nil {
-		if v, err := books.Get(waxwing.TenantID(f.tenant.id), f.view.ID); err == nil {
-			out.Confirmation, out.Tenant, out.State, out.Reason, out.Steps = v.ID.String(), f.tenant.id, v.State, v.Reason, story(v)
-		}
-	}
-	m.json(w, out)
-}
-
-// story joins trail and attempts in the order of their time.
-func story(v *waxwing.ConfirmationView) []step {
+// Story tells a confirmation's trail and attempts in plain words, in the order of
+// their time: the one place where the trail's causes become prose.
+func Story(v *waxwing.ConfirmationView) []Step {
 	attempts := map[string]*waxwing.AttemptView{}
 	for i := range v.Messages {
 		for k := range v.Messages[i].Attempts {
@@ -55,9 +31,9 @@ func story(v *waxwing.ConfirmationView) []step {
 			attempts[fmt.Sprintf("%s/%d", v.Messages[i].ID, a.N)] = a
 		}
 	}
-	steps := make([]step, 0, len(v.Trail))
+	steps := make([]Step, 0, len(v.Trail))
 	for _, e := range v.Trail {
-		s := step{At: e.At, Tone: "plain", Cause: e.Cause, Seq: e.Seq}
+		s := Step{At: e.At, Tone: "plain", Cause: e.Cause, Seq: e.Seq}
 		if e.Cause == "verdict" {
 			tellVerdict(&s, &e, attempts[e.Message.String()+"/"+e.Detail["attempt"]])
 		} else {
@@ -68,7 +44,7 @@ func story(v *waxwing.ConfirmationView) []step {
 		}
 		steps = append(steps, s)
 	}
-	slices.SortStableFunc(steps, func(a, b step) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(steps, func(a, b Step) int { return a.At.Compare(b.At) })
 	return steps
 }
 
@@ -94,14 +70,18 @@ var tellings = map[string][3]string{
 	"expired":            {"bad", "Its time to live is over", ""},
 	"unreachable":        {"bad", "Every mail provider failed for too long", ""},
 	"fallback":           {"good", "A text message takes over", "Queued in the same transaction that ended the e-mail."},
-	"by_person":          {"plain", "Somebody of the staff asked for it", ""},
+	"by_person":          {"plain", "Somebody of the staff asked for it", ""}, // see tellAct
+	"ignored":            {"plain", "Ignored: no order of a customer's", ""},
 	"erased":             {"plain", "The person was erased", "The keys of her data are destroyed; the trail stays whole."},
 	"suppressed":         {"bad", "The address is not to be mailed", ""},
 	"plugin":             {"plain", "A plugin's version changed its state", ""},
 }
 
-func tell(s *step, e *waxwing.TrailEntry) {
+func tell(s *Step, e *waxwing.TrailEntry) {
 	t, ok := tellings[e.Cause]
+	if e.Cause == "by_person" {
+		t, ok = tellAct(e), true
+	}
 	if !ok {
 		t = [3]string{"plain", e.Cause, ""}
 	}
@@ -116,9 +96,34 @@ func tell(s *step, e *waxwing.TrailEntry) {
 	case "note":
 		s.Text = e.Detail["note"]
 	}
-	if r := e.Detail["reason"]; r != "" {
+	if r := e.Detail["reason"]; r != "" && r != e.Cause {
 		s.Text = strings.TrimSpace("Reason: " + r + ". " + s.Text)
 	}
+	if by := e.Detail["by"]; by != "" && e.Cause != "by_person" {
+		s.Title += ", by " + by
+	}
+	if why := e.Detail["why"]; why != "" {
+		s.Text = strings.TrimSpace("“" + why + "” " + s.Text)
+	}
+}
+
+// tellAct says what a person did, and who she is.
+func tellAct(e *waxwing.TrailEntry) [3]string {
+	by := " by hand"
+	if who := e.Detail["by"]; who != "" {
+		by = " by " + who
+	}
+	switch {
+	case e.Detail["act"] == "suppress":
+		return [3]string{"plain", "Her address was put on the list of those not to be mailed," + by, "What was sent before stays sent."}
+	case e.Message != 0 && e.Detail["digest"] != "":
+		return [3]string{"good", "Sent again" + by, "A new message of the same confirmation."}
+	case e.To == waxwing.Cancelled:
+		return [3]string{"bad", "Cancelled" + by, ""}
+	case e.To == waxwing.Received:
+		return [3]string{"good", "Released" + by, "Its age and the gate no longer hold it."}
+	}
+	return [3]string{"plain", "Done" + by, ""}
 }
 
 var verdictWords = map[string][2]string{
@@ -128,7 +133,7 @@ var verdictWords = map[string][2]string{
 	"uncertain": {"doubt", "got the whole message, but its answer was lost"},
 }
 
-func tellVerdict(s *step, e *waxwing.TrailEntry, a *waxwing.AttemptView) {
+func tellVerdict(s *Step, e *waxwing.TrailEntry, a *waxwing.AttemptView) {
 	w, ok := verdictWords[e.Detail["verdict"]]
 	if !ok {
 		w = [2]string{"plain", e.Detail["verdict"]}

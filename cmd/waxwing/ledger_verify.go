@@ -1,0 +1,180 @@
+package main
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/waxwinghq/waxwing/ledger/sqlite"
+)
+
+// The statuses of verify, beside 0.
+const (
+	statusTampered = 1
+	statusUnseen   = 2 // it could not be looked at
+	statusBlind    = 3 // whole as far as can be seen
+)
+
+var (
+	errProblems = errors.New("the ledger is not as it was written")
+	errBlind    = errors.New("whole as far as can be seen, which without anchors is not everything")
+)
+
+type ledgerVerify struct {
+	where
+	Anchors string `help:"Read the signed heads from here, such as your off-site copy, instead of the data folder." placeholder:"FILE"`
+	JSON    bool   `help:"Print JSON."`
+}
+
+// Run verifies.
+func (c ledgerVerify) Run(s streams) error {
+	l, err := c.open()
+	if err != nil {
+		return statusError{statusUnseen, err}
+	}
+	defer func() { _ = l.Close() }() // reads only
+	start := time.Now()
+	r, err := l.Verify(c.Anchors)
+	if err != nil {
+		return statusError{statusUnseen, err}
+	}
+	verdict, err := "whole", error(nil)
+	switch {
+	case !r.Whole():
+		verdict, err = "tampered", statusError{statusTampered, errProblems}
+	case len(r.Blind) > 0:
+		verdict, err = "whole_as_far_as_seen", statusError{statusBlind, errBlind}
+	}
+	if c.JSON {
+		return errors.Join(c.json(s, r, verdict, l.PublicKey()), err)
+	}
+	_, _ = fmt.Fprintf(s.out, "%d entries in %d batches, %d anchors (key %.16s...), %d confirmations, %d messages, %d contents, %s.\n",
+		r.Entries, r.Batches, r.Anchors, l.PublicKey(), r.Confirmations, r.Messages, r.Contents, time.Since(start).Round(time.Millisecond))
+	for _, p := range r.Problems {
+		_, _ = fmt.Fprintln(s.out, "-", p)
+	}
+	for _, b := range r.Blind {
+		_, _ = fmt.Fprintln(s.out, "Not seen:", b)
+	}
+	if r.Whole() {
+		_, _ = fmt.Fprintln(s.out, whole(r, c.Anchors))
+	}
+	return err
+}
+
+// whole says what a good verdict covers, and what no ledger can tell of itself.
+func whole(r *sqlite.Report, anchors string) string {
+	if r.Anchored.IsZero() {
+		return "What is there is whole: no entry was edited, reordered or removed between two others."
+	}
+	s := fmt.Sprintf("The trail is whole: nothing was edited, removed, reordered or cut off before %s, when its newest anchor was made.",
+		r.Anchored.Local().Format(time.DateTime))
+	if anchors == "" {
+		s += "\nThese anchors lie beside the ledger: whoever had the folder and its keys could have made both anew. A copy from elsewhere (--anchors FILE) rules that out."
+	}
+	return s
+}
+
+func (c ledgerVerify) json(s streams, r *sqlite.Report, verdict, key string) error {
+	list := func(l []string) []string { return append([]string{}, l...) } // [] rather than null
+	return writeIndented(s, struct {
+		Verdict       string    `json:"verdict"` // whole, whole_as_far_as_seen, tampered
+		Problems      []string  `json:"problems"`
+		NotSeen       []string  `json:"not_seen"`
+		Anchored      time.Time `json:"anchored_at,omitzero"`
+		Key           string    `json:"key"`
+		Entries       int64     `json:"entries"`
+		Batches       int64     `json:"batches"`
+		Anchors       int64     `json:"anchors"`
+		Confirmations int64     `json:"confirmations"`
+		Messages      int64     `json:"messages"`
+		Contents      int64     `json:"contents"`
+	}{verdict, list(r.Problems), list(r.Blind), r.Anchored, key, r.Entries, r.Batches, r.Anchors, r.Confirmations, r.Messages, r.Contents})
+}
+
+type ledgerBackup struct {
+	where
+	To string `arg:"" help:"The folder to make, or a file that ends in .tar. It must not be there yet." type:"path" placeholder:"DIR|FILE.tar"`
+}
+
+// Run copies.
+func (c ledgerBackup) Run(s streams) error {
+	l, err := c.open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = l.Close() }() // reads only
+	start := time.Now()
+	if strings.HasSuffix(c.To, ".tar") {
+		err = backupTar(l, c.To)
+	} else {
+		err = l.Backup(c.To)
+	}
+	if err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	_, err = fmt.Fprintf(s.out, `%s holds %s, %s and %s, as they were at %s.
+It does not hold the keys: without master.key (or keys.master) nobody can read it, and
+without anchor.key no daemon continues it. Keep both elsewhere. To restore, put them
+beside these files in a new folder: see docs/operations.md.
+`, c.To, sqlite.LedgerFile, sqlite.AnchorsFile, sqlite.PublicKeyFile, start.Local().Format(time.DateTime))
+	return err
+}
+
+// backupTar makes one file of a backup, by way of a folder beside it.
+func backupTar(l *sqlite.Ledger, to string) (err error) {
+	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is there already: name a new one, since a backup overwrites nothing", to)
+	}
+	dir := strings.TrimSuffix(to, ".tar") + ".folder"
+	if err := l.Backup(dir); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	part := to + ".part"
+	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	w := tar.NewWriter(f)
+	for _, name := range []string{sqlite.LedgerFile, sqlite.AnchorsFile, sqlite.PublicKeyFile} {
+		if err == nil {
+			err = tarFile(w, filepath.Join(dir, name))
+		}
+	}
+	if err = errors.Join(err, w.Close(), f.Sync(), f.Close()); err == nil {
+		err = os.Rename(part, to)
+	}
+	if err != nil {
+		_ = os.Remove(part) // the first error is the one to tell
+		return err
+	}
+	d, err := os.Open(filepath.Dir(to))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func tarFile(w *tar.Writer, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // only read
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	err = w.WriteHeader(&tar.Header{Name: filepath.Base(path), Mode: 0o600, Size: st.Size(), ModTime: st.ModTime()})
+	if err == nil {
+		_, err = io.Copy(w, f)
+	}
+	return err
+}

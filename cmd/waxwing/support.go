@@ -1,0 +1,368 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/web"
+)
+
+// The commands of support staff, over a running daemon's API: whoever holds a
+// tenant's key may use them from anywhere, and her key's name stands in the trail.
+
+// whatArg names a confirmation as a customer would, or by its id.
+type whatArg struct {
+	What string `arg:"" help:"An order number, or a confirmation's id."`
+}
+
+// whyFlag goes into the trail.
+type whyFlag struct {
+	Reason string `help:"Why, for the trail; no addresses and numbers, since it stands there for good." placeholder:"TEXT"`
+}
+
+type jsonFlag struct {
+	JSON bool `help:"Print JSON."`
+}
+
+type findCmd struct {
+	What  string `arg:"" optional:"" help:"An order number, an e-mail address, a phone number or a confirmation's id; nothing: the newest."`
+	State string `help:"Only this state or outcome."`
+	Limit int    `help:"How many at most, up to 500." default:"50"`
+	Full  bool   `help:"Show recipients whole, not masked."`
+	jsonFlag
+	apiFlags
+}
+
+// Run lists what fits.
+func (c findCmd) Run(s streams) error {
+	if err := web.CheckState(waxwing.State(c.State)); err != nil {
+		return fmt.Errorf("--state: %w", err)
+	}
+	found, err := c.search(c.What, c.State, c.Limit, c.Full)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeIndented(s, found)
+	}
+	if len(found) == 0 {
+		if c.What == "" {
+			_, err = fmt.Fprintln(s.out, "There is nothing yet.")
+			return err
+		}
+		return fmt.Errorf("nothing of tenant %s fits %q: want an order number, an e-mail address, a phone number or an id", c.Tenant, c.What)
+	}
+	return table(s.out, found)
+}
+
+// search asks for what in each way that it may be meant, newest first.
+func (a apiFlags) search(what, state string, limit int, full bool) ([]waxwing.ConfirmationView, error) {
+	what = strings.TrimSpace(what)
+	if id, err := waxwing.ParseID(what); err == nil {
+		var v waxwing.ConfirmationView
+		err := a.call(http.MethodGet, "/confirmations/"+id.String(), "", nil, &v)
+		if err == nil && (state == "" || string(v.State) == state) {
+			if v.To == "" && v.Order != nil {
+				v.To = v.Order.Customer.Email
+			}
+			if !full {
+				v.To = waxwing.Masked(v.To)
+				v.Order, v.Trail = nil, nil
+			}
+			return []waxwing.ConfirmationView{v}, nil
+		}
+		var none notFoundError
+		if err != nil && !errors.As(err, &none) {
+			return nil, err
+		}
+	}
+	ways := []string{""}
+	if what != "" {
+		ways = []string{"order"}
+		if digits := strings.Trim(what, "+0123456789 ()-./"); strings.Contains(what, "@") {
+			ways = []string{"email"}
+		} else if digits == "" && len(what) >= 7 {
+			ways = append(ways, "email") // it may be a phone number
+		}
+	}
+	var found []waxwing.ConfirmationView
+	seen := map[waxwing.ID]bool{}
+	for _, way := range ways {
+		q := url.Values{"limit": {fmt.Sprint(limit)}}
+		if way != "" {
+			q.Set(way, what)
+		}
+		if state != "" {
+			q.Set("state", state)
+		}
+		if full {
+			q.Set("full", "true")
+		}
+		var page struct {
+			Confirmations []waxwing.ConfirmationView `json:"confirmations"`
+		}
+		if err := a.call(http.MethodGet, "/confirmations?"+q.Encode(), "", nil, &page); err != nil {
+			return nil, err
+		}
+		for _, v := range page.Confirmations {
+			if !seen[v.ID] {
+				seen[v.ID] = true
+				found = append(found, v)
+			}
+		}
+	}
+	return found, nil
+}
+
+// one finds the one confirmation that is meant.
+func (a apiFlags) one(s streams, what string) (waxwing.ID, error) {
+	found, err := a.search(what, "", 50, false)
+	if err != nil {
+		return 0, err
+	}
+	switch len(found) {
+	case 0:
+		return 0, fmt.Errorf("nothing of tenant %s fits %q: waxwing find looks by order number, e-mail address, phone number and id", a.Tenant, what)
+	case 1:
+		return found[0].ID, nil
+	}
+	if err := table(s.err, found); err != nil {
+		return 0, err
+	}
+	return 0, fmt.Errorf("%q fits %d confirmations: name the one that you mean by its id", what, len(found))
+}
+
+type showCmd struct {
+	whatArg
+	Message bool `help:"Print the exact bytes of its newest e-mail instead."`
+	jsonFlag
+	apiFlags
+}
+
+// Run shows one confirmation, with its trail in words.
+func (c showCmd) Run(s streams) error {
+	id, err := c.one(s, c.What)
+	if err != nil {
+		return err
+	}
+	var b []byte
+	if c.Message {
+		if err := c.call(http.MethodGet, "/confirmations/"+id.String()+"/message", "", nil, &b); err != nil {
+			return err
+		}
+		_, err = s.out.Write(b)
+		return err
+	}
+	if err := c.call(http.MethodGet, "/confirmations/"+id.String(), "", nil, &b); err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeIndented(s, json.RawMessage(b))
+	}
+	var v waxwing.ConfirmationView
+	if err := json.Unmarshal(b, &v); err != nil {
+		return err
+	}
+	return show(s, &v)
+}
+
+// post sends a small JSON body and prints the answer, as JSON where that is asked
+// for.
+func (a apiFlags) post(s streams, path string, body any, raw bool, say func(map[string]any) string) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	var answer map[string]any
+	if err := a.call(http.MethodPost, path, "application/json", b, &answer); err != nil {
+		return err
+	}
+	if raw {
+		return writeIndented(s, answer)
+	}
+	_, err = fmt.Fprintln(s.out, say(answer))
+	return err
+}
+
+type resendCmd struct {
+	whatArg
+	To     string `help:"Send it to this corrected address." placeholder:"ADDRESS"`
+	Render bool   `help:"Render it anew, with today's templates and data, rather than send what was sent."`
+	whyFlag
+	jsonFlag
+	apiFlags
+}
+
+// Run sends a confirmation once more.
+func (c resendCmd) Run(s streams) error {
+	id, err := c.one(s, c.What)
+	if err != nil {
+		return err
+	}
+	body := map[string]any{"to": c.To, "render": c.Render, "reason": c.Reason}
+	return c.post(s, "/confirmations/"+id.String()+"/resend", body, c.JSON, func(a map[string]any) string {
+		if a["state"] == string(waxwing.Suppressed) {
+			return fmt.Sprintf("%s is not sent: the address is on the list of those not to be mailed.", id)
+		}
+		how := "the same mail as before"
+		if a["rendered"] == true {
+			how = "rendered anew"
+		}
+		return fmt.Sprintf("%s is sent again: %s. \"waxwing show %s\" tells what becomes of it.", id, how, id)
+	})
+}
+
+type releaseCmd struct {
+	whatArg
+	whyFlag
+	jsonFlag
+	apiFlags
+}
+
+// Run lets a held or quarantined confirmation go.
+func (c releaseCmd) Run(s streams) error {
+	return c.settle(s, c.What, "retry", c.Reason, c.JSON, "released")
+}
+
+type cancelCmd struct {
+	whatArg
+	whyFlag
+	jsonFlag
+	apiFlags
+}
+
+// Run cancels what has not passed its commit point.
+func (c cancelCmd) Run(s streams) error {
+	return c.settle(s, c.What, "cancel", c.Reason, c.JSON, "cancelled")
+}
+
+func (a apiFlags) settle(s streams, what, act, reason string, raw bool, done string) error {
+	id, err := a.one(s, what)
+	if err != nil {
+		return err
+	}
+	return a.post(s, "/confirmations/"+id.String()+"/"+act, map[string]any{"reason": reason}, raw, func(b map[string]any) string {
+		return fmt.Sprintf("%s is %s; its state is %v.", id, done, b["state"])
+	})
+}
+
+type eraseCmd struct {
+	Address string `arg:"" help:"The person's e-mail address or phone number."`
+	Yes     bool   `help:"Do not ask: it cannot be undone."`
+	whyFlag
+	jsonFlag
+	apiFlags
+}
+
+// Run erases a person.
+func (c eraseCmd) Run(s streams) error {
+	if !c.Yes {
+		_, _ = fmt.Fprintf(s.err, "Erasing destroys every order, message and reply of %s at tenant %s for good.\nType the address again to do it: ", c.Address, c.Tenant)
+		line, _ := bufio.NewReader(s.in).ReadString('\n') // the end of input is no answer
+		if strings.TrimSpace(line) != strings.TrimSpace(c.Address) {
+			return errors.New("nothing was erased (--yes does not ask)")
+		}
+	}
+	body := map[string]any{"address": c.Address, "reason": c.Reason}
+	return c.post(s, "/people/erase", body, c.JSON, func(a map[string]any) string {
+		if a["erased"] == float64(0) {
+			return "Nothing is kept of this person, so that nothing was erased."
+		}
+		return fmt.Sprintf("Erased: %v. The trail stays, and holds nothing of hers. Backups keep what they have: erase there again after restoring one.",
+			count(a["erased"], "confirmation"))
+	})
+}
+
+func count(n any, noun string) string {
+	if n == float64(1) {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%v %ss", n, noun)
+}
+
+type suppressCmd struct {
+	Address string `arg:"" help:"The e-mail address or phone number."`
+	whyFlag
+	jsonFlag
+	apiFlags
+}
+
+// Run keeps an address from being mailed.
+func (c suppressCmd) Run(s streams) error {
+	body := map[string]any{"address": c.Address, "reason": c.Reason}
+	return c.post(s, "/people/suppress", body, c.JSON, func(map[string]any) string {
+		return "This address gets no mail of the tenant's any more; what was waiting for it is stopped."
+	})
+}
+
+type tailCmd struct {
+	Lines int  `short:"n" help:"How many of the newest to begin with." default:"10"`
+	Full  bool `help:"Show recipients whole, not masked."`
+	jsonFlag
+	apiFlags
+}
+
+// Run prints confirmations as they come and change, until it is interrupted.
+func (c tailCmd) Run(s streams) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	return c.follow(ctx, s, t.C)
+}
+
+// tailWindow is how many of the newest are watched for changes.
+const tailWindow = 200
+
+func (c tailCmd) follow(ctx context.Context, s streams, tick <-chan time.Time) error {
+	type seen struct {
+		state  waxwing.State
+		tried  int
+		reason string
+	}
+	known := map[waxwing.ID]seen{}
+	for first := true; ; first = false {
+		list, err := c.search("", "", tailWindow, c.Full)
+		if err != nil {
+			return err
+		}
+		for i := len(list) - 1; i >= 0; i-- {
+			v := &list[i]
+			is := seen{v.State, v.Tried, v.Reason}
+			if known[v.ID] == is {
+				continue
+			}
+			known[v.ID] = is
+			if first && i >= c.Lines {
+				continue
+			}
+			if err := c.line(s, v); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick:
+		}
+	}
+}
+
+func (c tailCmd) line(s streams, v *waxwing.ConfirmationView) error {
+	if c.JSON {
+		return json.NewEncoder(s.out).Encode(v)
+	}
+	_, err := fmt.Fprintf(s.out, "%s  %s  %-11s  %s  order %s  to %s  %s\n", time.Now().Format(time.TimeOnly), v.ID, v.State, v.Shop, dash(v.Number),
+		dash(toWhom(v)), v.Reason)
+	return err
+}

@@ -1,0 +1,175 @@
+package sqlite
+
+import (
+	"bytes"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+func event(n int) *waxwing.Event {
+	id := fmt.Sprint(n)
+	return &waxwing.Event{Tenant: "acme", Shop: "web", Source: "api", Format: "generic", Raw: []byte(`{"id":"` + id + `","email":"canary@example.com"}`),
+		At: time.Now(), Key: waxwing.EventKey{OrderID: id}}
+}
+
+// TestBackupUnderLoad copies the ledger again and again while it is written to.
+// Each copy verifies against its own anchors, opens, and has every event that
+// was accepted before it began.
+func TestBackupUnderLoad(t *testing.T) {
+	dir := t.TempDir()
+	open := func(dir string, readOnly bool) *Ledger {
+		l, err := Open(Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}, ReadOnly: readOnly})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	live := open(filepath.Join(dir, "live"), false)
+	stop := make(chan struct{})
+	var load sync.WaitGroup
+	var mu sync.Mutex
+	var accepted []waxwing.ID
+	for w := range 4 {
+		load.Go(func() {
+			for n := w; ; n += 4 {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				rc, err := live.Accept(event(n))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				accepted = append(accepted, rc.ID)
+				mu.Unlock()
+			}
+		})
+	}
+	if _, err := live.Erase("acme", "nobody@example.com", waxwing.Act{}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		mu.Lock()
+		before := append([]waxwing.ID(nil), accepted...)
+		mu.Unlock()
+		if err := live.Anchor(); err != nil {
+			t.Fatal(err)
+		}
+		to := filepath.Join(dir, fmt.Sprint("copy", i))
+		beside := open(filepath.Join(dir, "live"), true) // as the command line does it
+		if err := beside.Backup(to); err != nil {
+			t.Fatal(err)
+		}
+		if err := beside.Backup(to); err == nil || !strings.Contains(err.Error(), "there already") {
+			t.Fatalf("a second backup to one place: %v", err)
+		}
+		_ = beside.Close()
+		for _, f := range []string{LedgerFile, AnchorsFile, PublicKeyFile} {
+			st, err := os.Stat(filepath.Join(to, f))
+			if err != nil || st.Mode().Perm() != 0o600 || st.Size() == 0 {
+				t.Fatalf("%s: %v %v", f, st, err)
+			}
+		}
+		if _, err := os.Stat(filepath.Join(to, "master.key")); err == nil {
+			t.Fatal("the master key is in the backup")
+		}
+		for _, k := range []string{"master.key", "anchor.key"} {
+			b, err := os.ReadFile(filepath.Join(dir, "live", k))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(to, k), b, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		restored := open(to, false)
+		r, err := restored.Verify("")
+		if err != nil || !r.Whole() || len(r.Blind) != 0 || r.Anchors < int64(i+1) {
+			t.Fatalf("%+v %v", r, err)
+		}
+		for _, id := range before {
+			if _, _, raw, err := restored.Raw("acme", id); err != nil || !bytes.Contains(raw, []byte("canary")) {
+				t.Fatalf("%s of before is not in the backup: %v", id, err)
+			}
+		}
+		if rc, err := restored.Accept(event(0)); err != nil || rc.New {
+			t.Fatalf("a restored ledger does not know its orders: %+v %v", rc, err)
+		}
+		if err := restored.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	load.Wait()
+	if err := live.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestVerifyWithoutAnchors says what it cannot see, and accuses nobody.
+func TestVerifyWithoutAnchors(t *testing.T) {
+	dir := t.TempDir()
+	l, err := Open(Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Accept(event(1)); err != nil {
+		t.Fatal(err)
+	}
+	r, err := l.Verify("")
+	if err != nil || !r.Whole() || len(r.Blind) != 0 || r.Anchored.IsZero() {
+		t.Fatalf("%+v %v", r, err)
+	}
+	for _, path := range []string{filepath.Join(dir, "nowhere"), os.DevNull} {
+		r, err := l.Verify(path)
+		if err != nil || !r.Whole() || len(r.Blind) != 1 || !strings.Contains(r.Blind[0], "cannot be seen") {
+			t.Errorf("%s: %+v %v", path, r, err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestReadAfterClose: a read that comes late is told so; it does not hang.
+func TestReadAfterClose(t *testing.T) {
+	l, err := Open(Options{Dir: t.TempDir(), Tenants: []waxwing.TenantID{"acme"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside, leave, closed := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	var r sync.WaitGroup
+	r.Go(func() {
+		if err := l.read(func(c *conn) error {
+			close(inside)
+			<-leave
+			return c.query("SELECT 1", func([]driver.Value) error { return nil })
+		}); err != nil {
+			t.Error("a read under way at Close:", err)
+		}
+	})
+	<-inside
+	go func() { _ = l.Close(); close(closed) }()
+	for l.Healthy() == nil { // until Close has begun
+		runtime.Gosched()
+	}
+	close(leave)
+	r.Wait()
+	<-closed
+	if _, err := l.List(waxwing.Query{Tenant: "acme"}); !errors.Is(err, waxwing.ErrStopping) {
+		t.Fatalf("a read after Close: %v", err)
+	}
+}

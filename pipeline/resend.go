@@ -1,0 +1,92 @@
+package pipeline
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// Resend sends a confirmation once more because a person asked for it, as a new
+// message of it. What was sent is sent again, to the corrected address if one is
+// given, so that the customer reads what the first mail said; it is rendered anew
+// where that is asked for or where there is nothing to send again. rendered says
+// which it was.
+func (x *Pipeline) Resend(tenant waxwing.TenantID, id waxwing.ID, ask waxwing.Resend) (msg waxwing.ID, rendered bool, err error) {
+	w, err := x.p.Ledger.ReworkOf(tenant, id)
+	if err != nil {
+		return 0, false, err
+	}
+	var d waxwing.Draft
+	if !ask.Render {
+		d, err = x.again(w, ask.To)
+	}
+	if ask.Render || errors.Is(err, waxwing.ErrNotFound) {
+		rendered = true
+		d, w, err = x.anew(w, ask.To)
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	t := x.p.Config.Tenants[string(tenant)]
+	d.State, d.Resend, d.Act = waxwing.Queued, true, ask.Act
+	if msg, err = x.p.Ledger.Add(w, &d, ttl(&t)); err != nil {
+		return 0, false, err
+	}
+	if x.debug {
+		x.step("queued", id, "message", msg, "by", ask.Act.By, "rendered", rendered)
+	}
+	x.wake(x.topicMail(), msg)
+	return msg, rendered, nil
+}
+
+// again takes the newest e-mail as it is.
+func (x *Pipeline) again(w *waxwing.Work, to string) (waxwing.Draft, error) {
+	sent, err := x.p.Ledger.Bytes(w.Tenant, w.ID, 0)
+	if err != nil {
+		return waxwing.Draft{}, err
+	}
+	if len(sent.Data) == 0 {
+		return waxwing.Draft{}, waxwing.ErrNotFound
+	}
+	make := func(w *waxwing.Work, _ *waxwing.Order, at time.Time) (waxwing.Draft, error) {
+		return x.p.Composer.Again(w, sent, strings.TrimSpace(to), at)
+	}
+	d, err := x.compose(make, w, nil)
+	if err != nil && !errors.Is(err, waxwing.ErrNotFound) {
+		err = waxwing.Permanent(err)
+	}
+	return d, err
+}
+
+// anew runs the order through enrich, plugins and render. A person has decided
+// that it goes out: filter is not asked.
+func (x *Pipeline) anew(w *waxwing.Work, to string) (waxwing.Draft, *waxwing.Work, error) {
+	f, ok := x.p.Formats[w.Format]
+	if !ok {
+		return waxwing.Draft{}, w, waxwing.Permanent(errors.New("the shop's format is not known any more: " + w.Format))
+	}
+	o, err := normalise(f, w)
+	if err != nil {
+		return waxwing.Draft{}, w, err
+	}
+	if to != "" {
+		o.Customer.Email = to
+	}
+	notes := x.enrich(w, o)
+	own := *w
+	own.Asked = true
+	w = &own
+	_, said := x.askPlugins(w, o)
+	notes = append(append(notes, said...), o.Notices...)
+	d, err := x.compose(x.p.Composer.Email, w, o)
+	if errors.Is(err, waxwing.ErrNotFound) {
+		err = errors.New("the order has no e-mail address: say where to send it with \"to\"")
+	}
+	if err != nil {
+		return d, w, waxwing.Permanent(err)
+	}
+	d.Notes = append(d.Notes, notes...)
+	return d, w, nil
+}

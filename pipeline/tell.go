@@ -1,0 +1,100 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strings"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// What the log tells of an order: its id, states, reasons that stand in the trail
+// anyway, names from the configuration. Never what is in it.
+
+// step logs one step at level debug. Callers on hot paths ask x.debug first, since
+// the arguments cost even where nobody reads them.
+func (x *Pipeline) step(what string, id waxwing.ID, args ...any) {
+	x.p.Log.LogAttrs(context.Background(), slog.LevelDebug, what, append([]slog.Attr{slog.Any("confirmation", id)}, pairs(args)...)...)
+}
+
+// tell logs that a confirmation or message does not go the usual way, and why.
+// What is ignored is no order, and is told at level debug only.
+func (x *Pipeline) tell(id waxwing.ID, t waxwing.TenantID, to waxwing.State, reason string, args ...any) {
+	level := slog.LevelInfo
+	if to == waxwing.Ignored {
+		level = slog.LevelDebug
+	}
+	as := []slog.Attr{slog.Any("confirmation", id), slog.String("tenant", string(t)), slog.String("reason", logged(reason))}
+	x.p.Log.LogAttrs(context.Background(), level, string(to), append(as, pairs(args)...)...)
+}
+
+func pairs(args []any) (as []slog.Attr) {
+	for i := 0; i+1 < len(args); i += 2 {
+		name, _ := args[i].(string) // the callers are in this package
+		as = append(as, slog.Any(name, args[i+1]))
+	}
+	return as
+}
+
+// logged is a reason for the log. A plugin's own words stay in the trail: its
+// author may have put in them what he likes.
+func logged(reason string) string {
+	for _, p := range []string{"plugin ", "the plugin "} {
+		if strings.HasPrefix(reason, p) {
+			reason, _, _ = strings.Cut(reason, ":")
+		}
+	}
+	return reason
+}
+
+// told tells of a step that the ledger has recorded, and passes its error on.
+func (x *Pipeline) told(err error, w *waxwing.Work, to waxwing.State, reason string) error {
+	if err == nil {
+		x.tell(w.ID, w.Tenant, to, reason)
+	}
+	return err
+}
+
+// tellVerdict tells what an attempt came to.
+func (x *Pipeline) tellVerdict(c *waxwing.Claim, r *waxwing.Resolution) {
+	a := &r.Attempt
+	switch r.To {
+	case waxwing.Failed, waxwing.Cancelled, waxwing.Suppressed, waxwing.Uncertain:
+		x.tell(c.Confirmation, c.Out.Tenant, r.To, r.Reason, "message", c.Out.Message, "channel", c.Out.Channel, "provider", a.Provider,
+			"phase", a.Phase, "code", a.Code, "enhanced", a.Enhanced, "fallback", len(r.Fallback) > 0)
+		return
+	}
+	if x.debug {
+		x.step("verdict", c.Confirmation, "message", c.Out.Message, "provider", a.Provider, "verdict", a.Verdict, "phase", a.Phase,
+			"code", a.Code, "to", r.To, "reason", logged(r.Reason))
+	}
+}
+
+// quarantine keeps an order that cannot be read, under its number where that much
+// can be told.
+func (x *Pipeline) quarantine(w *waxwing.Work, reason string) error {
+	lk := waxwing.Lookup{Order: numbers(w.Raw)}
+	if f, ok := x.p.Formats[w.Format]; ok {
+		if k, err := f.Key(w.Topic, w.Raw); err == nil {
+			lk.Order = append(lk.Order, k.OrderID)
+		}
+	}
+	return x.told(x.p.Ledger.Quarantine(w, reason, lk), w, waxwing.Quarantined, reason)
+}
+
+// numbers are what an event that cannot be read calls its order, as the formats
+// name it; whoever searches for it may know any of them.
+func numbers(raw []byte) (out []string) {
+	var e map[string]json.RawMessage
+	if json.Unmarshal(raw, &e) != nil {
+		return nil
+	}
+	for _, k := range []string{"name", "number", "order_number", "order_id"} {
+		v := strings.TrimSpace(strings.Trim(string(e[k]), `"`))
+		if v != "" && len(v) <= 64 && !strings.ContainsAny(v, "{}[]") && v != "null" {
+			out = append(out, v)
+		}
+	}
+	return out
+}
