@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"unicode"
 )
 
 func builtin(t testing.TB) *Catalogue {
@@ -146,6 +147,11 @@ func TestCataloguesAreTidy(t *testing.T) {
 				s := f.(string)
 				if s != strings.TrimSpace(s) || strings.Contains(s, "  ") || strings.ContainsAny(s, "<>&\"'\n\t") {
 					t.Errorf("%s: %s: %q", tag, id, s)
+				}
+				for i, r := range []rune(s) { // what a careless replacement leaves: "issseu"
+					if rs := []rune(s); i > 1 && unicode.IsLetter(r) && r == rs[i-1] && r == rs[i-2] {
+						t.Errorf("%s: %s: a letter three times in %q", tag, id, s)
+					}
 				}
 			}
 		}

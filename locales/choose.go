@@ -89,7 +89,7 @@ func match(offered []string, want string) string {
 		try(tag)
 	}
 	for _, tag := range offered {
-		for _, v := range variantsOf(tag) {
+		for _, v := range variantsOf()[tag] {
 			try(v)
 		}
 	}
@@ -103,33 +103,41 @@ func match(offered []string, want string) string {
 	return best
 }
 
-func variantsOf(base string) (list []string) {
-	for _, tag := range Tags() { // in the order of the tables
-		if variants[tag] == base {
-			list = append(list, tag)
+// variantsOf lists the variants of each base, in the order of the tables.
+var variantsOf = sync.OnceValue(func() map[string][]string {
+	all := map[string][]string{}
+	for _, tag := range Tags() {
+		if base := variants[tag]; base != "" {
+			all[base] = append(all[base], tag)
 		}
 	}
-	return list
-}
+	return all
+})
 
 // tagParts is what a tag means, with its likely script and region filled in.
 type tagParts struct {
 	base                     language.Base
 	script                   language.Script
 	region                   language.Region
+	group                    string // of a variant: whom else it speaks for
 	scriptGiven, regionGiven bool
 }
 
+// families are CLDR's parents that variants stand for.
+var families = map[string]string{"en-GB": "en-001", "es-MX": "es-419", "pt-PT": "pt-PT"}
+
 // family reports whether a region's way to write the language is that of the
-// parts' region rather than the base's: CLDR gives both one parent.
+// variant rather than the base's: CLDR gives both one parent.
 func (p *tagParts) family(r language.Region) bool {
-	group := map[string]string{"en-GB": "en-001", "es-MX": "es-419", "pt-PT": "pt-PT"}[p.base.String()+"-"+p.region.String()]
-	if group == "" {
-		return p.region.String() == "CH" && r.String() == "LI" // Liechtenstein writes no ß either
+	switch {
+	case p.group == "":
+		return false
+	case p.group == "de-CH":
+		return r.String() == "LI" // Liechtenstein writes no ß either
 	}
 	t, err := language.Compose(p.base, r)
 	for err == nil && t != language.Und && t.String() != p.base.String() {
-		if t.String() == group {
+		if t.String() == p.group {
 			return true
 		}
 		t = t.Parent()
@@ -181,7 +189,11 @@ func parseTag(s string) (p tagParts, ok bool) {
 var spoken = sync.OnceValue(func() map[string]tagParts {
 	all := map[string]tagParts{}
 	for _, tag := range Tags() {
-		all[tag], _ = parseTag(tag)
+		p, _ := parseTag(tag)
+		if p.group = families[tag]; tag == "de-CH" {
+			p.group = tag
+		}
+		all[tag] = p
 	}
 	return all
 })

@@ -17,7 +17,7 @@ func (l *Locale) Format(currency string) *waxwing.TextFormat {
 	}
 	m, ok := f.money[currency]
 	if !ok {
-		m = f.unknownMoney(currency)
+		m = f.coded(currency)
 	}
 	out.Money = &waxwing.MoneyFormat{Currency: currency, Before: m.affixes[0], After: m.affixes[1],
 		BeforeNegative: strings.Replace(m.affixes[2], "-", "\u2212", 1), AfterNegative: m.affixes[3],

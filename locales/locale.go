@@ -62,6 +62,7 @@ type formats struct {
 	number, amount separators
 	percent        [4]string
 	money          map[string]*moneyFormat
+	byCode         sync.Map // of string, *moneyFormat: see coded
 	affixes        [][4]string
 	plain          int
 	months         [2][]string // long, medium

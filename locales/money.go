@@ -31,7 +31,7 @@ func (l *Locale) AppendMoney(b []byte, m waxwing.Money) []byte {
 		return b
 	}
 	if !ok {
-		f = l.formats.unknownMoney(m.Currency)
+		f = l.formats.coded(m.Currency)
 	}
 	v, prefix, suffix := uint64(m.Minor), f.affixes[0], f.affixes[1]
 	if m.Minor < 0 {
@@ -51,14 +51,23 @@ func (l *Locale) AppendMoney(b []byte, m waxwing.Money) []byte {
 	return append(b, suffix...)
 }
 
-// unknownMoney is for codes that CLDR does not know. Bitcoin is written to eight
-// decimals; tokens (USDT) to two, as prices are, unless they have more.
-func (f *formats) unknownMoney(code string) *moneyFormat {
+// coded returns the format of a currency that the locale has no sign for: its code
+// is its symbol. Those that CLDR knows are made once; codes that it does not know
+// come from outside and are without number. Bitcoin is written to eight decimals;
+// tokens (USDT) to two, as prices are, unless they have more.
+func (f *formats) coded(code string) *moneyFormat {
+	if v, ok := f.byCode.Load(code); ok {
+		return v.(*moneyFormat)
+	}
 	digits := waxwing.Decimals(code)
 	if len(code) > 3 {
 		digits = min(digits, 2)
 	}
-	return newMoneyFormat(f.affixes[f.plain], code, digits)
+	m := newMoneyFormat(f.affixes[f.plain], code, digits)
+	if len(code) == 3 && strings.Contains(icuCodes, code) {
+		f.byCode.Store(code, m)
+	}
+	return m
 }
 
 func powerOfTen(n int) uint64 {

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/waxwinghq/waxwing/locales"
@@ -13,22 +14,10 @@ type Text struct {
 	Locales map[string]string // by locale
 }
 
-// in returns the text for a locale: its own, that of its language, the default.
-func (t Text) in(tag string) string {
-	for ; tag != ""; tag = parentTag(tag) {
-		if s := t.Locales[tag]; s != "" {
-			return s
-		}
-	}
-	return t.Default
-}
-
-// parentTag takes the last subtag off: "de-AT", "de", "".
-func parentTag(tag string) string {
-	if i := strings.LastIndexByte(tag, '-'); i > 0 {
-		return tag[:i]
-	}
-	return ""
+// in returns the text for a locale: its own, that of the one whose variant it
+// is, the default.
+func (t Text) in(l *locales.Locale) string {
+	return cmp.Or(t.Locales[l.Tag()], t.Locales[l.Base()], t.Default)
 }
 
 // Legal is what the law of many countries wants a shop to say: who sells, where
@@ -54,14 +43,13 @@ func (v *view) fillLegal() {
 	if l == nil {
 		return
 	}
-	tag := v.locale.Tag()
-	v.spans[fSeller] = v.addLines(strings.Split(strings.TrimSpace(l.Seller.in(tag)), "\n"))
-	v.root[fRegister] = v.outside(strings.TrimSpace(l.Register.in(tag)), maxValue)
-	v.root[fVAT] = v.outside(strings.TrimSpace(l.VAT.in(tag)), maxValue)
-	v.root[fLegalText] = v.outsideLines(l.Text.in(tag), maxLegal)
-	v.root[fTermsURL] = v.url(l.Terms.in(tag))
-	v.root[fWithdrawalURL] = v.url(l.Withdrawal.in(tag))
-	v.root[fPrivacyURL] = v.url(l.Privacy.in(tag))
+	v.spans[fSeller] = v.addLines(strings.Split(strings.TrimSpace(l.Seller.in(v.locale)), "\n"))
+	v.root[fRegister] = v.outside(strings.TrimSpace(l.Register.in(v.locale)), maxValue)
+	v.root[fVAT] = v.outside(strings.TrimSpace(l.VAT.in(v.locale)), maxValue)
+	v.root[fLegalText] = v.outsideLines(l.Text.in(v.locale), maxLegal)
+	v.root[fTermsURL] = v.url(l.Terms.in(v.locale))
+	v.root[fWithdrawalURL] = v.url(l.Withdrawal.in(v.locale))
+	v.root[fPrivacyURL] = v.url(l.Privacy.in(v.locale))
 	v.flags.legalLinks = v.root[fTermsURL] != nil || v.root[fWithdrawalURL] != nil || v.root[fPrivacyURL] != nil
 	v.flags.legal = v.flags.legalLinks || v.spans[fSeller].to > v.spans[fSeller].from || v.root[fRegister] != nil ||
 		v.root[fVAT] != nil || v.root[fLegalText] != nil

@@ -45,7 +45,8 @@ func (v *view) fillPersonal() {
 	if v.blocks[blockRecommendations] {
 		v.fillRecommended(p.Recommended)
 	}
-	if v.blocks[blockDelay] && p.Delay != nil {
+	// What is not on its way cannot be late.
+	if v.blocks[blockDelay] && p.Delay != nil && !v.state.refunded && !v.state.digital {
 		v.fillDelay(p.Delay)
 	}
 	v.flags.personal = len(v.goods) > 0 || v.root[fDelayNotice] != nil
@@ -130,7 +131,9 @@ func (v *view) fillDelay(d *waxwing.Delay) {
 		reason = locales.MsgDelayOther
 	}
 	v.root[fDelayNotice] = v.compose(reason, 0)
-	v.root[fDelayWindow] = v.delayWindow(half, most)
+	if v.root[fWindow] != nil {
+		v.root[fDelayWindow] = v.delayWindow(half, most)
+	}
 	from := len(v.options)
 	for i := range v.brand.Deliveries {
 		if o := &v.brand.Deliveries[i]; len(v.options)-from < maxOptions {

@@ -171,7 +171,7 @@ func (v *view) fillPay() {
 	}
 	text := p.Instructions
 	if text == "" {
-		text = v.filled(v.brand.Instructions[p.Offline].in(v.locale.Tag()))
+		text = v.filled(v.brand.Instructions[p.Offline].in(v.locale))
 	}
 	v.root[fInstructions] = v.outsideLines(text, maxNote)
 	if v.root[fInstructions] == nil && !s.transfer(p) {

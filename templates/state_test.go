@@ -3,6 +3,7 @@ package templates
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/locales"
@@ -32,7 +33,7 @@ func TestWhatIsSaidFitsTheState(t *testing.T) {
 			lacks: []locales.Message{locales.MsgNextPacked}, links: []string{track}},
 		"prepay": {intro: locales.MsgIntroPrepay, subject: locales.MsgSubjectPrepay, sms: locales.MsgSmsPrepay,
 			has:   []locales.Message{locales.MsgHowToPay, locales.MsgAmountDue, locales.MsgPaymentReference, locales.MsgPayNow, locales.MsgBankTransfer},
-			lacks: []locales.Message{locales.MsgNextPacked}, links: []string{pay}, noLinks: []string{track}},
+			lacks: []locales.Message{locales.MsgNextPacked, window}, links: []string{pay}, noLinks: []string{track}},
 		"cheque": {intro: locales.MsgIntroPrepay, subject: locales.MsgSubjectPrepay, sms: locales.MsgSmsPrepay,
 			has: []locales.Message{locales.MsgHowToPay, locales.MsgPaymentReference}, lacks: []locales.Message{locales.MsgPayNow}, noLinks: []string{track, pay}},
 		"invoice": {intro: locales.MsgIntro, has: []locales.Message{locales.MsgHowToPay, locales.MsgAmountDue, locales.MsgNextPacked}, noLinks: []string{track}},
@@ -143,6 +144,23 @@ func lastWords(l *locales.Locale, m locales.Message) (last string) {
 		}
 	}
 	return last
+}
+
+// What went back, or was never sent, is not late; and what has no day has no new one.
+func TestDelayFitsTheState(t *testing.T) {
+	for state, want := range map[string][2]bool{"paid": {true, true}, "refunded": {}, "digital": {}, "backorder": {true, false}, "prepay": {true, false}} {
+		o := stateOrder("en", state)
+		o.Personal = &waxwing.Personal{Delay: &waxwing.Delay{P50: 30 * time.Hour, P90: 80 * time.Hour}}
+		var m Mail
+		if err := builtin(t).Render(&Input{Order: o, Brand: stateBrand(), Locale: locale(t, "en")}, &m); err != nil {
+			t.Fatal(err)
+		}
+		notice := strings.Contains(string(m.Text), locale(t, "en").Text(locales.MsgDelayTitle))
+		moved := strings.Contains(string(m.Text), locale(t, "en").Text(locales.MsgDelayWindow))
+		if notice != want[0] || moved != want[1] {
+			t.Errorf("%s: notice %v, new window %v", state, notice, moved)
+		}
+	}
 }
 
 // The state follows from amounts where the shop's words do not say it.

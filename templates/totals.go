@@ -174,11 +174,7 @@ func (v *view) remainders() {
 		if !ok {
 			word = locales.MsgAdjustment
 		}
-		frame := locales.Message(0)
-		if a.Kind == waxwing.GiftCard {
-			frame = locales.MsgGiftCardTitled
-		}
-		v.charge(v.label(a.Title, word, frame), a.Amount, a.Amount.Minor < 0)
+		v.charge(v.label(a.Title, word, 0), a.Amount, a.Amount.Minor < 0)
 	}
 }
 

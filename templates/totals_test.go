@@ -30,7 +30,17 @@ func TestTotals(t *testing.T) {
 		"gift card":      {waxwing.Order{Total: eur(500), GiftCards: []waxwing.Adjustment{{Title: "1234", Amount: eur(200)}}}, "TOTAL €5.00|Gift card (1234) −€2.00|Amount due €3.00"},
 		"refund":         {waxwing.Order{Total: eur(500), Refunded: eur(100)}, "TOTAL €5.00|Refunded −€1.00|Total after refund €4.00"},
 		"wrong currency": {waxwing.Order{Total: waxwing.Money{Minor: 5, Currency: "eu\n"}, Subtotal: eur(5)}, "Subtotal €0.05"},
-		"nothing at all": {waxwing.Order{}, ""},
+		"remainders": {waxwing.Order{Subtotal: eur(500), Remainder: []waxwing.Adjustment{{Kind: waxwing.StoreCredit, Amount: eur(-50)}, {Kind: waxwing.GiftCard, Title: "Voucher", Amount: eur(-20)},
+			{Kind: waxwing.Rounding, Amount: eur(2)}, {Kind: waxwing.Surcharge, Title: "Weight", Amount: eur(30)}, {Amount: eur(1)}}, Total: eur(463)},
+			"Subtotal €5.00|Store credit −€0.50|Voucher −€0.20|Rounding €0.02|Weight €0.30|Adjustment €0.01|TOTAL €4.63"},
+		"dearer by a discount": {waxwing.Order{Subtotal: eur(500), Discounts: []waxwing.Adjustment{{Title: "Discount", Amount: eur(-50)}}, DiscountTotal: eur(-50), Total: eur(550)}, "Subtotal €5.00|Surcharge €0.50|TOTAL €5.50"},
+		"negative tax and tip": {waxwing.Order{Subtotal: eur(500), TaxTotal: eur(-5), Tip: eur(-1), Total: eur(494)}, "Subtotal €5.00|Tax −€0.05|Tip −€0.01|TOTAL €4.94"},
+		"card pays the rest":   {waxwing.Order{Total: eur(500), GiftCards: []waxwing.Adjustment{{Amount: eur(200)}}, Payment: waxwing.Payment{Status: waxwing.PaymentPaid, Method: "Visa", Last4: "4242"}}, "TOTAL €5.00|Gift card −€2.00|Paid with Visa ending in 4242 €3.00"},
+		"rest is due":          {waxwing.Order{Total: eur(500), GiftCards: []waxwing.Adjustment{{Amount: eur(200)}}, Payment: waxwing.Payment{Status: waxwing.PaymentPending, Offline: waxwing.CashOnDelivery}}, "TOTAL €5.00|Gift card −€2.00|Amount due €3.00"},
+		"deposit":              {waxwing.Order{Total: eur(500), Payment: waxwing.Payment{Status: waxwing.PaymentPartlyPaid, Deposit: eur(100), Due: eur(400)}}, "TOTAL €5.00|Already paid −€1.00|Amount due €4.00"},
+		"deposit that differs": {waxwing.Order{Total: eur(500), Payment: waxwing.Payment{Status: waxwing.PaymentPartlyPaid, Deposit: eur(100), Due: eur(390)}}, "TOTAL €5.00|Amount due €3.90"},
+		"refund and card":      {waxwing.Order{Total: eur(500), Refunded: eur(100), GiftCards: []waxwing.Adjustment{{Amount: eur(200)}}}, "TOTAL €5.00|Refunded −€1.00|Total after refund €4.00|Gift card −€2.00"},
+		"nothing at all":       {waxwing.Order{}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := &view{}

@@ -276,8 +276,9 @@ func (v *view) fillButtons(links []link) {
 
 func (v *view) fillDelivery() {
 	d, l, s := &v.order.Delivery, v.locale, &v.state
-	// No day is named for what is not sent, or not to be had yet.
-	dated := !s.refunded && !s.digital && !s.allWait && !s.handed
+	// No day is named for what is not sent, not to be had yet, or not begun before
+	// the money is there.
+	dated := !s.refunded && !s.digital && !s.allWait && !s.handed && !s.prepay
 	if dated && (d.From.IsZero() || validDay(d.From)) && (d.To.IsZero() || validDay(d.To)) {
 		v.root[fWindow] = v.since(func(b []byte) []byte { return l.AppendRange(b, d.From, d.To, locales.Weekday) })
 	}

@@ -70,6 +70,7 @@ func TestTenantsTexts(t *testing.T) {
 		{"till", "en", []string{"Acme Outfitters Ltd", "12 Canal Street", "Company registration: Companies House 123456", "VAT number: GB123456789",
 			"https://acme.example/terms", "Be well.", "https://acme.example/returns/1489", "https://acme.example/invoices/1489"}, []string{"agb", "654321"}},
 		{"till", "de", []string{"https://acme.example/agb", "Alles Gute.", "Handelsregister: Companies House 123456"}, []string{"Be well", "/terms"}},
+		{"till", "de-AT", []string{"https://acme.example/agb", "Alles Gute."}, []string{"Be well", "/terms"}},
 		{"outlet", "en", []string{"Companies House 654321", "GB123456789", "Be well."}, []string{"123456\n", "DE1\n"}},
 		{"outlet", "de", []string{"Companies House 654321", "USt-IdNr.: DE1", "Alles Gute.", "https://acme.example/agb"}, []string{"GB123456789"}},
 	} {
