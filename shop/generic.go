@@ -180,14 +180,10 @@ func (r *genericReader) parts(v value, o *waxwing.Order) {
 	deposit, due := r.amount(v, at, "deposit"), r.amount(v, at, "due")
 	cards := r.sum(o.GiftCards)
 	if deposit != nil {
-		if o.Payment.Deposit = *deposit; deposit.Minor > o.Total.Minor {
-			r.failIn(at, "deposit", "more than the total")
-		}
+		o.Payment.Deposit = r.part(at, "deposit", *deposit, o)
 	}
 	if due != nil {
-		if o.Payment.Due = *due; due.Minor > o.Total.Minor {
-			r.failIn(at, "due", "more than the total")
-		}
+		o.Payment.Due = r.part(at, "due", *due, o)
 	}
 	if deposit == nil || due == nil {
 		return

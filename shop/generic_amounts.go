@@ -58,26 +58,7 @@ func (r *genericReader) amounts(v value, o *waxwing.Order) {
 		}
 		total = o.Total
 	}
-	if o.DiscountTotal.Minor < 0 {
-		r.failIn(at, "discount", "negative")
-	}
-	if o.ShippingTotal.Minor < 0 {
-		r.failIn(at, "shipping", "negative")
-	}
-	if total.Minor < 0 {
-		r.failIn(at, "total", "negative: the discounts are more than the order")
-	}
-	if o.TaxesIncluded && o.TaxTotal.Minor > total.Minor {
-		r.failIn(at, "tax", "more than the total that includes it")
-	}
-	if r.sum(o.GiftCards).Minor > total.Minor {
-		r.failIn(top, "gift_cards", "more than the total")
-	}
-	if back := r.amount(t, at, "refunded"); back != nil && !back.IsZero() {
-		if o.Refunded = *back; back.Minor > total.Minor {
-			r.failIn(at, "refunded", "more than the total")
-		}
-	}
+	r.within(t, at, o)
 	r.discounted(o)
 	if priced { // what it differs by is rounding, which gets a row
 		o.Subtotal = lines
@@ -85,6 +66,55 @@ func (r *genericReader) amounts(v value, o *waxwing.Order) {
 	if r.till.err != nil {
 		r.fail(nil, r.till.err.Error())
 	}
+}
+
+// within holds the parts of a total against it. What is more by rounding alone is
+// as much as the total.
+func (r *genericReader) within(t value, at *place, o *waxwing.Order) {
+	if o.DiscountTotal.Minor < 0 {
+		r.failIn(at, "discount", "negative")
+	}
+	if o.ShippingTotal.Minor < 0 {
+		r.failIn(at, "shipping", "negative")
+	}
+	switch {
+	case o.Total.Minor >= 0:
+	case r.till.isRounding(o, o.Total):
+		o.Total = r.till.zero()
+	default:
+		r.failIn(at, "total", "negative: the discounts are more than the order")
+	}
+	if o.TaxesIncluded && o.TaxTotal.Minor > o.Total.Minor {
+		r.failIn(at, "tax", "more than the total that includes it")
+	}
+	if over := r.sum(o.GiftCards).Sub(o.Total); over.Minor > 0 && len(o.GiftCards) > 0 {
+		largest := 0
+		for i := range o.GiftCards {
+			if o.GiftCards[i].Amount.Minor > o.GiftCards[largest].Amount.Minor {
+				largest = i
+			}
+		}
+		if a := &o.GiftCards[largest].Amount; r.till.isRounding(o, over) && over.Minor <= a.Minor {
+			*a = a.Sub(over)
+		} else {
+			r.failIn(top, "gift_cards", "more than the total")
+		}
+	}
+	if back := r.amount(t, at, "refunded"); back != nil && !back.IsZero() {
+		o.Refunded = r.part(at, "refunded", *back, o)
+	}
+}
+
+// part returns an amount that is a part of the total.
+func (r *genericReader) part(at *place, key string, m waxwing.Money, o *waxwing.Order) waxwing.Money {
+	switch over := m.Sub(o.Total); {
+	case over.Minor <= 0:
+	case r.till.isRounding(o, over):
+		return o.Total
+	default:
+		r.failIn(at, key, "more than the total")
+	}
+	return m
 }
 
 // discounted holds the discounts on lines against those of the order, which

@@ -325,3 +325,40 @@ func TestRegionsInTheAddressesScript(t *testing.T) {
 		}
 	}
 }
+
+// A part that is a cent more than the whole is the whole, and one that is a euro
+// more is an error.
+func TestGenericPartsOfTheTotal(t *testing.T) {
+	order := func(change object) object {
+		o := object{"shop": "s", "id": 1, "currency": "EUR", "placed_at": "2026-03-01T12:00:00Z", "payment": object{"status": "paid"},
+			"items": []any{object{"name": "Tea", "quantity": 2, "unit_price": "12.50"}}}
+		for k, v := range change {
+			o[k] = v
+		}
+		return o
+	}
+	change := map[string]func(amount string) object{
+		"gift card": func(a string) object { return object{"gift_cards": []any{object{"amount": a}}} },
+		"refund":    func(a string) object { return object{"totals": object{"refunded": a}} },
+		"deposit":   func(a string) object { return object{"payment": object{"status": "partially_paid", "deposit": a}} },
+		"due":       func(a string) object { return object{"payment": object{"status": "partially_paid", "due": a}} },
+		"discount":  func(a string) object { return object{"discounts": []any{object{"amount": a}}} },
+	}
+	for name, f := range change {
+		o := readAs(t, "generic", order(f("25.01")))
+		paid := o.Refunded.Minor
+		for _, g := range o.GiftCards {
+			paid += g.Amount.Minor
+		}
+		if want := o.Total.Minor; (name == "gift card" || name == "refund") && paid != want || name == "discount" && want != 0 {
+			t.Errorf("%s: %d of %v", name, paid, o.Total)
+		}
+		raw, err := json.Marshal(order(f("26.01")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Generic.Normalise("", raw); err == nil || !strings.Contains(err.Error(), "more than the") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
