@@ -129,7 +129,9 @@ func TestWooPickupPlaces(t *testing.T) {
 			"", true},
 		"line": {object{"shipping_lines": []any{here}, "line_items": []any{wooItem("Lamp", "30.00", object{"meta_data": noted("_pickup_location_name", "Store C")})}},
 			"Store C", true},
-		"both": {object{"shipping_lines": []any{sent, here}, "meta_data": noted("pickup_store", "Store B")}, "Ida", false},
+		"title":       {object{"shipping_lines": []any{object{"method_id": "free_shipping", "method_title": "Abholung im Laden &amp; gratis", "total": "0"}}}, "", true},
+		"parcel shop": {object{"shipping_lines": []any{object{"method_id": "flat_rate", "method_title": "Pickup point DHL", "total": "0"}}}, "Ida", false},
+		"both":        {object{"shipping_lines": []any{sent, here}, "meta_data": noted("pickup_store", "Store B")}, "Ida", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := readAs(t, "woocommerce", wooOrder(c.change))

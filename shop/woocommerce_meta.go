@@ -110,7 +110,8 @@ func (r *wooReader) pickup() {
 		id := strings.ToLower(l.get("method_id").text())
 		here := strings.HasPrefix(id, "local_pickup") || strings.HasPrefix(id, "pickup_location") ||
 			strings.HasPrefix(id, "legacy_local_pickup") || strings.Contains(id, "pickup_store") || strings.Contains(id, "store_pickup") ||
-			strings.Contains(id, "click_and_collect") || strings.Contains(id, "click-and-collect") || id == "in_store_pickup" || id == "pickup"
+			strings.Contains(id, "click_and_collect") || strings.Contains(id, "click-and-collect") || id == "in_store_pickup" || id == "pickup" ||
+			calledPickup(wooText(l.get("method_title"), capName))
 		picked, sent = picked || here, sent || !here && !l.nothing()
 	}
 	// Where a part of it is sent, there is an address to show.
@@ -137,6 +138,25 @@ func (r *wooReader) pickup() {
 	if a.Name != "" || len(a.Lines) > 0 || a.City != "" {
 		o.Shipping = &a
 	}
+}
+
+// pickupTitles are what shops call a method of their own, such as free shipping,
+// by which the customer comes to the shop. Parcel shops are another matter.
+var pickupTitles = []string{"click & collect", "click and collect", "click&collect", "local pickup", "store pickup", "in-store pickup",
+	"in store pickup", "pick up in store", "pickup in store", "collect in store", "collect from store", "selbstabholung", "selbstabholer",
+	"abholung im laden", "abholung in der filiale", "abholung vor ort", "abholung im geschäft", "retrait en magasin", "retrait en boutique",
+	"ritiro in negozio", "ritiro in sede", "recogida en tienda", "recoger en tienda", "afhalen in de winkel", "afhalen in winkel",
+	"odbiór osobisty", "odbiór w sklepie", "hämta i butik", "retirada na loja", "retirar na loja", "levantamento em loja", "recolha em loja",
+	"店頭受取", "店頭受け取り", "店舗受取", "到店自取", "门店自提", "上门自提", "門市自取", "الاستلام من المتجر"}
+
+func calledPickup(title string) bool {
+	title = strings.ToLower(title)
+	for _, t := range pickupTitles {
+		if strings.Contains(title, t) {
+			return true
+		}
+	}
+	return false
 }
 
 // wooPlace reads one entry of meta data that tells of the place; the first that
