@@ -31,6 +31,15 @@ type apiFlags struct {
 // call sends a request to the tenant's API. An answer that is no success is an
 // error with the daemon's own words.
 func (a apiFlags) call(method, path, contentType string, body []byte, into any) error {
+	if u, err := url.Parse(a.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("--url (or WAXWING_URL): %q is no address: write it as http://127.0.0.1:8080", a.URL)
+	}
+	if a.Tenant == "" {
+		return errors.New("--tenant (or WAXWING_TENANT) is empty: name the tenant")
+	}
+	if a.Key == "" {
+		return errors.New("--key (or WAXWING_KEY) is empty: set it to a key of the tenant's")
+	}
 	req, err := http.NewRequest(method, strings.TrimRight(a.URL, "/")+"/v1/tenants/"+url.PathEscape(a.Tenant)+path, bytes.NewReader(body))
 	if err != nil {
 		return err
@@ -52,8 +61,9 @@ func (a apiFlags) call(method, path, contentType string, body []byte, into any) 
 	if res.StatusCode >= 300 {
 		var p struct{ Title, Detail string }
 		if json.Unmarshal(b, &p) != nil || p.Title == "" {
-			p.Title = res.Status
+			p.Title, p.Detail = res.Status, "is there a Waxwing at "+a.URL+"?"
 		}
+		p.Title, p.Detail = printable(p.Title), printable(p.Detail)
 		if res.StatusCode == http.StatusNotFound {
 			return notFoundError{p.Title, p.Detail}
 		}

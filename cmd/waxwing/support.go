@@ -76,8 +76,7 @@ func (a apiFlags) search(what, state string, limit int, full bool) ([]waxwing.Co
 				v.To = v.Order.Customer.Email
 			}
 			if !full {
-				v.To = waxwing.Masked(v.To)
-				v.Order, v.Trail = nil, nil
+				brief(&v)
 			}
 			return []waxwing.ConfirmationView{v}, nil
 		}
@@ -122,6 +121,16 @@ func (a apiFlags) search(what, state string, limit int, full bool) ([]waxwing.Co
 		}
 	}
 	return found, nil
+}
+
+// brief leaves of one confirmation what a list shows: providers' answers quote
+// recipients, too.
+func brief(v *waxwing.ConfirmationView) {
+	v.To, v.Order, v.Trail = waxwing.Masked(v.To), nil, nil
+	for i := range v.Messages {
+		m := &v.Messages[i]
+		m.To, m.MessageID, m.Attempts = "", "", nil
+	}
 }
 
 // one finds the one confirmation that is meant.
@@ -196,8 +205,8 @@ func (a apiFlags) post(s streams, path string, body any, raw bool, say func(map[
 
 type resendCmd struct {
 	whatArg
-	To     string `help:"Send it to this corrected address." placeholder:"ADDRESS"`
-	Render bool   `help:"Render it anew, with today's templates and data, rather than send what was sent."`
+	To     *string `help:"Send it to this corrected address." placeholder:"ADDRESS"`
+	Render bool    `help:"Render it anew, with today's templates and data, rather than send what was sent."`
 	whyFlag
 	jsonFlag
 	apiFlags
@@ -205,11 +214,16 @@ type resendCmd struct {
 
 // Run sends a confirmation once more.
 func (c resendCmd) Run(s streams) error {
+	body := map[string]any{"render": c.Render, "reason": c.Reason}
+	if c.To != nil { // a shell's empty variable must not stand for the old address
+		if body["to"] = strings.TrimSpace(*c.To); body["to"] == "" {
+			return errors.New("--to is empty: give the corrected address, or leave --to out to send to the same one")
+		}
+	}
 	id, err := c.one(s, c.What)
 	if err != nil {
 		return err
 	}
-	body := map[string]any{"to": c.To, "render": c.Render, "reason": c.Reason}
 	return c.post(s, "/confirmations/"+id.String()+"/resend", body, c.JSON, func(a map[string]any) string {
 		if a["state"] == string(waxwing.Suppressed) {
 			return fmt.Sprintf("%s is not sent: the address is on the list of those not to be mailed.", id)
@@ -362,7 +376,7 @@ func (c tailCmd) line(s streams, v *waxwing.ConfirmationView) error {
 	if c.JSON {
 		return json.NewEncoder(s.out).Encode(v)
 	}
-	_, err := fmt.Fprintf(s.out, "%s  %s  %-11s  %s  order %s  to %s  %s\n", time.Now().Format(time.TimeOnly), v.ID, v.State, v.Shop, dash(v.Number),
-		dash(toWhom(v)), v.Reason)
+	_, err := fmt.Fprintf(s.out, "%s  %s  %-11s  %s  order %s  to %s  %s\n", time.Now().Format(time.TimeOnly), v.ID, v.State, v.Shop, dash(printable(v.Number)),
+		dash(printable(toWhom(v))), printable(v.Reason))
 	return err
 }
