@@ -293,3 +293,94 @@ func (r *rig) metrics() string {
 	}
 	return b
 }
+
+// TestPrintable: what a shop, a customer or a mail server wrote cannot steer the
+// terminal of who looks at it; writing of any language stays.
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{"#1042": "#1042", "a\x1b[2Jb": "a\u25a1[2Jb", "\u009b31m": "\u25a131m", "\u202eevil": "\u25a1evil", "a\u2028b": "a\u25a1b",
+		"a\r\nb": "a\u25a1 b", "\u0645\u0631\u062d\u0628\u0627 \u6d4b\u8bd5": "\u0645\u0631\u062d\u0628\u0627 \u6d4b\u8bd5", "\U0001f468\u200d\U0001f469": "\U0001f468\u200d\U0001f469"} {
+		if got := printable(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestHostileOrdersOnATerminal: a quarantined event is shown from its raw bytes.
+func TestHostileOrdersOnATerminal(t *testing.T) {
+	r := newRig(t, withAnna())
+	id := r.accepted([]byte(`{"id":78,"name":"#78\u009b31m","email":"\u001b[2Jx@\u009b31m\u202eevil.example","line_items":5,"currency":7}`))
+	r.until(id, waxwing.Quarantined)
+	for _, args := range [][]string{{"find"}, {"find", id}, {"find", id, "--full"}, {"find", "--full"}, {"show", id}, {"ledger", "list", "--data", r.cfg.Data, "--full"}, {"ledger", "show", id, "--data", r.cfg.Data}} {
+		if out := r.mustSay(args...); strings.ContainsAny(out, "\x1b\u009b\u202e") {
+			t.Errorf("%v: %q", args, out)
+		}
+	}
+	var out bytes.Buffer
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	c := tailCmd{Lines: 10, Full: true, apiFlags: apiFlags{URL: "http://" + r.d.Addr(), Tenant: "acme", Key: "anna-key-of-acme"}}
+	if err := c.follow(ctx, streams{out: &out, err: &out}, nil); err != nil || !strings.Contains(out.String(), id) || strings.ContainsAny(out.String(), "\x1b\u009b\u202e") {
+		t.Errorf("tail: %v %q", err, out.String())
+	}
+}
+
+// TestFindMasksAll: however it is found and printed, a list shows nobody's address.
+func TestFindMasksAll(t *testing.T) {
+	r := newRig(t, withAnna(), withPlan(func(q sink.Question) (a sink.Answer) {
+		if q.Phase == waxwing.PhaseRcpt {
+			a.Code, a.Text = 550, "5.1.1 no such user "+q.To
+		}
+		return a
+	}), func(r *rig, _ *Extras) { r.cfg.Pipeline = r.cfg.Pipeline[:5] }) // without texts
+	id := r.accepted(shopifyOrder(1, "jana@example.com", "paid"))
+	r.until(id, waxwing.Failed)
+	for _, what := range []string{id, "1", "jana@example.com", ""} {
+		out := r.mustSay("find", what, "--json")
+		if !strings.Contains(out, id) || !strings.Contains(out, "j\u2022\u2022\u2022@example.com") || strings.Contains(out, "jana@") {
+			t.Errorf("find %q: %s", what, out)
+		}
+		if out := r.mustSay("find", what, "--full", "--json"); !strings.Contains(out, "jana@example.com") {
+			t.Errorf("find %q --full: %s", what, out)
+		}
+	}
+}
+
+// TestResendWithAnEmptyAddress: an empty variable in somebody's shell does not mail
+// the old address once more.
+func TestResendWithAnEmptyAddress(t *testing.T) {
+	r := newRig(t, withAnna())
+	id := r.accepted(shopifyOrder(1, "jana@example.com", "paid"))
+	r.until(id, waxwing.Sent)
+	for _, to := range []string{"", "  "} {
+		if status, _, errs := r.said("anna-key-of-acme", "resend", id, "--to", to); status != 1 || !strings.Contains(errs, "--to is empty") {
+			t.Errorf("%q: %d %s", to, status, errs)
+		}
+	}
+	if v := r.get(id); len(v.Messages) != 1 {
+		t.Errorf("%d messages", len(v.Messages))
+	}
+}
+
+// TestSupportSaysWhatIsMissing: an environment that is not set is named, and an
+// answer says a thing once.
+func TestSupportSaysWhatIsMissing(t *testing.T) {
+	r := newRig(t, withAnna())
+	id := r.accepted(shopifyOrder(1, "jana@example.com", "paid"))
+	r.until(id, waxwing.Sent)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"find", "--tenant", ""}, "WAXWING_TENANT"},
+		{[]string{"find", "--key", ""}, "WAXWING_KEY"},
+		{[]string{"find", "--url", "nonsense"}, "write it as http://127.0.0.1:8080"},
+		{[]string{"find", "--url", "127.0.0.1:8080"}, "write it as http://127.0.0.1:8080"},
+		{[]string{"find", "--url", "http://" + r.d.Addr() + "/not/here"}, "is there a Waxwing at"},
+		{[]string{"release", id}, "use resend\n"},
+		{[]string{"cancel", id}, "nothing left to cancel\n"},
+	} {
+		if status, _, errs := r.said("anna-key-of-acme", c.args...); status != 1 || !strings.Contains(errs, c.want) {
+			t.Errorf("%v: %d %s", c.args, status, errs)
+		}
+	}
+}
