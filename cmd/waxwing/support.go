@@ -57,12 +57,22 @@ func (c findCmd) Run(s streams) error {
 	}
 	if len(found) == 0 {
 		if c.What == "" {
-			_, err = fmt.Fprintln(s.out, "There is nothing yet.")
+			_, err = fmt.Fprintln(s.out, nothing(c.State))
 			return err
+		}
+		if c.State != "" {
+			return fmt.Errorf("nothing of tenant %s fits %q and is %s", c.Tenant, c.What, c.State)
 		}
 		return fmt.Errorf("nothing of tenant %s fits %q: want an order number, an e-mail address, a phone number or an id", c.Tenant, c.What)
 	}
 	return table(s.out, found)
+}
+
+func nothing(state string) string {
+	if state == "" {
+		return "There is nothing yet."
+	}
+	return "Nothing is " + state + "."
 }
 
 // search asks for what in each way that it may be meant, newest first.

@@ -367,10 +367,14 @@ func TestSupportSaysWhatIsMissing(t *testing.T) {
 	r := newRig(t, withAnna())
 	id := r.accepted(shopifyOrder(1, "jana@example.com", "paid"))
 	r.until(id, waxwing.Sent)
+	if out := r.mustSay("find", "--state", "failed"); out != "Nothing is failed.\n" {
+		t.Error(out)
+	}
 	for _, c := range []struct {
 		args []string
 		want string
 	}{
+		{[]string{"find", "1", "--state", "failed"}, "fits \"1\" and is failed\n"},
 		{[]string{"find", "--tenant", ""}, "WAXWING_TENANT"},
 		{[]string{"find", "--key", ""}, "WAXWING_KEY"},
 		{[]string{"find", "--url", "nonsense"}, "write it as http://127.0.0.1:8080"},

@@ -65,7 +65,7 @@ func (l *Ledger) Add(w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxw
 			return err
 		}
 		if n == 0 {
-			return fmt.Errorf("confirmation %s has moved on: %w", w.ID, waxwing.ErrState)
+			return fmt.Errorf("something else was done to confirmation %s at the same moment: look at it again: %w", w.ID, waxwing.ErrState)
 		}
 		for _, h := range s.people {
 			if _, err := tx.exec("INSERT INTO lookups (hash, confirmation) VALUES (?,?) ON CONFLICT DO NOTHING", h[:], int64(w.ID)); err != nil {

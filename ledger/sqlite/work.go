@@ -242,7 +242,7 @@ func (t *tx) ready(w *waxwing.Work, tn *tenant, dek ledger.Key, sealed []sealedD
 	}
 	if n == 0 {
 		t.after = append(t.after, func() { t.l.hot.drop(w.ID) })
-		return fmt.Errorf("confirmation %s has moved on: %w", w.ID, waxwing.ErrState)
+		return fmt.Errorf("something else was done to confirmation %s at the same moment: look at it again: %w", w.ID, waxwing.ErrState)
 	}
 	t.entry(&ledger.Entry{Confirmation: w.ID, From: w.State, To: waxwing.Ready, Cause: ledger.CauseReleased})
 	for _, h := range hashes {
@@ -353,7 +353,7 @@ func (l *Ledger) settle(w *waxwing.Work, to waxwing.State, reason, cause string,
 			// What is remembered of it may be older than the row: were it kept,
 			// every later try would fail here as well.
 			t.after = append(t.after, func() { t.l.hot.drop(w.ID) })
-			return fmt.Errorf("confirmation %s has moved on: %w", w.ID, waxwing.ErrState)
+			return fmt.Errorf("something else was done to confirmation %s at the same moment: look at it again: %w", w.ID, waxwing.ErrState)
 		}
 		for _, h := range hashes {
 			if _, err := t.exec("INSERT INTO lookups (hash, confirmation) VALUES (?,?) ON CONFLICT DO NOTHING", h[:], int64(w.ID)); err != nil {
