@@ -68,6 +68,8 @@ func show(s streams, v *waxwing.ConfirmationView) error {
 	line("Order", v.Number)
 	if o := v.Order; o != nil && !v.Erased {
 		line("Customer", o.Customer.FullName(), bracketed(o.Customer.Email))
+	} else if !v.Erased {
+		line("Customer", bracketed(v.To))
 	}
 	line("Shop", string(v.Shop), "("+v.Format+")")
 	line("State", string(v.State), v.Reason)

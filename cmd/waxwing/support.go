@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -148,6 +149,9 @@ func (a apiFlags) one(s streams, what string) (waxwing.ID, error) {
 	found, err := a.search(what, "", 50, false)
 	if err != nil {
 		return 0, err
+	}
+	if kept := slices.DeleteFunc(slices.Clone(found), func(v waxwing.ConfirmationView) bool { return v.State == waxwing.Ignored }); len(kept) > 0 {
+		found = kept // what else its shop sent of the order is not what she means
 	}
 	switch len(found) {
 	case 0:

@@ -388,3 +388,62 @@ func TestSupportSaysWhatIsMissing(t *testing.T) {
 		}
 	}
 }
+
+// TestFindWhatIsPutAside: what leads to no mail as it comes (too old, ignored,
+// quarantined at once or when it is read) is found by what a customer says of it,
+// and what its shop sent beside an order makes the order's number no less clear.
+func TestFindWhatIsPutAside(t *testing.T) {
+	r := newRig(t, withAnna())
+	var late map[string]any
+	if err := json.Unmarshal(shopifyOrder(41, "old@example.com", "paid"), &late); err != nil {
+		t.Fatal(err)
+	}
+	late["created_at"], late["processed_at"], late["updated_at"] = "2025-01-02T00:00:00Z", "2025-01-02T00:00:00Z", "2025-01-02T00:00:00Z"
+	aged, err := json.Marshal(late)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, number, email string
+		body                []byte
+		state               waxwing.State
+	}{
+		{"too old", "41", "old@example.com", aged, waxwing.Held},
+		{"ignored", "42", "cart@example.com", []byte(`{"id":42,"name":"#42","email":"cart@example.com","updated_at":"x"}`), waxwing.Ignored},
+		{"quarantined when it is read", "43", "odd@example.com", []byte(`{"id":430,"name":"#43","email":"odd@example.com","line_items":5,"currency":7}`), waxwing.Quarantined},
+		{"quarantined as it comes", "44", "half@example.com", []byte(`{"name":"#44","customer":{"email":"half@example.com"},"total_price":"1","line_items":[]}`), waxwing.Quarantined},
+	} {
+		id := r.accepted(c.body)
+		r.until(id, c.state)
+		for _, what := range []string{c.number, "#" + c.number, c.email} {
+			if status, out, errs := r.said("anna-key-of-acme", "find", what); status != 0 || !strings.Contains(out, id) || strings.Contains(out, c.email) {
+				t.Errorf("%s: find %s: %s%s", c.name, what, out, errs)
+			}
+		}
+		if out := r.mustSay("show", c.number); !strings.Contains(out, id) || !strings.Contains(out, "#"+c.number) {
+			t.Errorf("%s: %s", c.name, out)
+		}
+	}
+	if out := r.mustSay("release", "41", "--reason", "she still wants it"); !strings.Contains(out, "released") {
+		t.Error(out)
+	}
+	r.wait(1)
+	// The shop sends a cart under the number of an order that was mailed.
+	r.until(r.accepted([]byte(`{"id":900,"name":"#41","email":"old@example.com","updated_at":"x"}`)), waxwing.Ignored)
+	if out := r.mustSay("resend", "41"); !strings.Contains(out, "is sent again") {
+		t.Error(out)
+	}
+	r.wait(1)
+	for _, c := range []struct {
+		address string
+		n       string
+	}{{"old@example.com", "2 confirmations"}, {"cart@example.com", "1 confirmation"}, {"odd@example.com", "1 confirmation"}, {"half@example.com", "1 confirmation"}} {
+		if out := r.mustSay("erase", c.address, "--yes"); !strings.Contains(out, c.n+".") {
+			t.Errorf("%s: %s", c.address, out)
+		}
+		if status, out, _ := r.said("anna-key-of-acme", "find", c.address); status == 0 {
+			t.Errorf("%s is found after her erasure: %s", c.address, out)
+		}
+	}
+	r.verified()
+}

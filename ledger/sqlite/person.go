@@ -67,10 +67,8 @@ func (l *Ledger) Add(w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxw
 		if n == 0 {
 			return fmt.Errorf("something else was done to confirmation %s at the same moment: look at it again: %w", w.ID, waxwing.ErrState)
 		}
-		for _, h := range s.people {
-			if _, err := tx.exec("INSERT INTO lookups (hash, confirmation) VALUES (?,?) ON CONFLICT DO NOTHING", h[:], int64(w.ID)); err != nil {
-				return err
-			}
+		if err := tx.insertLookups(w.ID, s.people); err != nil {
+			return err
 		}
 		now := tx.now
 		if _, err = tx.insertMessage(id, t, &s, now.UnixMilli(), now.Add(ttl).UnixMilli(), ledger.CausePerson); err != nil {
