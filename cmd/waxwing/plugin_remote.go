@@ -51,12 +51,12 @@ func (a apiFlags) call(method, path, contentType string, body []byte, into any) 
 	client := &http.Client{Timeout: 90 * time.Second}
 	res, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("the daemon at %s cannot be reached: %w", a.URL, err)
+		return awayError{fmt.Errorf("the daemon at %s cannot be reached: %w", a.URL, err)}
 	}
 	defer func() { _ = res.Body.Close() }()
 	b, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
 	if err != nil {
-		return err
+		return awayError{fmt.Errorf("the daemon at %s broke off its answer: %w", a.URL, err)}
 	}
 	if res.StatusCode >= 300 {
 		var p struct{ Title, Detail string }
@@ -66,6 +66,9 @@ func (a apiFlags) call(method, path, contentType string, body []byte, into any) 
 		p.Title, p.Detail = printable(p.Title), printable(p.Detail)
 		if res.StatusCode == http.StatusNotFound {
 			return notFoundError{p.Title, p.Detail}
+		}
+		if res.StatusCode == http.StatusServiceUnavailable {
+			return awayError{fmt.Errorf("%s: %s", p.Title, p.Detail)}
 		}
 		return fmt.Errorf("%s: %s", p.Title, p.Detail)
 	}
@@ -78,6 +81,11 @@ func (a apiFlags) call(method, path, contentType string, body []byte, into any) 
 	}
 	return json.Unmarshal(b, into)
 }
+
+// awayError is a daemon that does not answer, or is about to end.
+type awayError struct{ error }
+
+func (e awayError) Unwrap() error { return e.error }
 
 // notFoundError is the daemon's 404, in its own words.
 type notFoundError struct{ title, detail string }

@@ -359,9 +359,19 @@ func (c tailCmd) follow(ctx context.Context, s streams, tick <-chan time.Time) e
 		reason string
 	}
 	known := map[waxwing.ID]seen{}
+	away := false
 	for first := true; ; first = false {
 		list, err := c.search("", "", tailWindow, c.Full)
-		if err != nil {
+		switch gone := (awayError{}); {
+		case err == nil && away:
+			away = false
+			_, _ = fmt.Fprintln(s.err, "The daemon is back.")
+		case errors.As(err, &gone) && !first: // it is being restarted
+			if !away {
+				_, _ = fmt.Fprintf(s.err, "%v. Waiting for it.\n", err)
+			}
+			away = true
+		case err != nil:
 			return err
 		}
 		for i := len(list) - 1; i >= 0; i-- {

@@ -210,6 +210,41 @@ func TestTail(t *testing.T) {
 	}
 }
 
+// TestTailOutlivesARestart: a daemon that is restarted does not end who watches it;
+// one that was never there does.
+func TestTailOutlivesARestart(t *testing.T) {
+	r := newRig(t, withAnna())
+	r.cfg.HTTP.Listen = r.d.Addr()
+	var out, errs lockedBuffer
+	tick := make(chan time.Time)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	c := tailCmd{Lines: 10, apiFlags: apiFlags{URL: "http://" + r.d.Addr(), Tenant: "acme", Key: "acme-key"}}
+	go func() { done <- c.follow(ctx, streams{out: &out, err: &errs}, tick) }()
+	tick <- time.Time{} // the first look is over
+	tick <- time.Time{} // and so is the second: this is the third
+	r.stop()
+	for range 3 {
+		tick <- time.Time{}
+	}
+	r.start(Extras{})
+	id := r.accepted(shopifyOrder(1, "jana@example.com", "pending"))
+	r.until(id, waxwing.Held)
+	tick <- time.Time{}
+	tick <- time.Time{}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(out.String(), id) || strings.Count(errs.String(), "cannot be reached") != 1 || !strings.Contains(errs.String(), "The daemon is back.") {
+		t.Errorf("%s%s", out.String(), errs.String())
+	}
+	c.URL = "http://127.0.0.1:1"
+	if err := c.follow(t.Context(), streams{out: &out, err: &errs}, nil); err == nil || !strings.Contains(err.Error(), "cannot be reached") {
+		t.Errorf("a daemon that was never there: %v", err)
+	}
+}
+
 type lockedBuffer struct {
 	lockedWriter
 	b bytes.Buffer
