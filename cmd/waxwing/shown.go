@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -80,7 +81,7 @@ func show(s streams, v *waxwing.ConfirmationView) error {
 	for i := range v.Messages {
 		m := &v.Messages[i]
 		_, _ = fmt.Fprintln(w)
-		line(fmt.Sprintf("Message %d", m.N), string(m.Channel)+",", m.Locale+",", string(m.State), m.Reason)
+		line(fmt.Sprintf("Message %d", m.N), strings.Join(slices.DeleteFunc([]string{string(m.Channel), m.Locale, string(m.State)}, func(s string) bool { return s == "" }), ", "), m.Reason)
 		if v.Erased {
 			line("To", erasedOn(v))
 		}
