@@ -146,6 +146,9 @@ func brief(v *waxwing.ConfirmationView) {
 
 // one finds the one confirmation that is meant.
 func (a apiFlags) one(s streams, what string) (waxwing.ID, error) {
+	if strings.TrimSpace(what) == "" { // a shell's empty variable: the only order there is may not be meant
+		return 0, errors.New("no order is named: want an order number or a confirmation's id")
+	}
 	found, err := a.search(what, "", 50, false)
 	if err != nil {
 		return 0, err

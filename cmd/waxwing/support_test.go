@@ -391,6 +391,11 @@ func TestResendWithAnEmptyAddress(t *testing.T) {
 			t.Errorf("%q: %d %s", to, status, errs)
 		}
 	}
+	for _, act := range []string{"show", "resend", "cancel", "release"} { // nor the only order that there is
+		if status, _, errs := r.said("anna-key-of-acme", act, " "); status != 1 || !strings.Contains(errs, "no order is named") {
+			t.Errorf("%s: %d %s", act, status, errs)
+		}
+	}
 	if v := r.get(id); len(v.Messages) != 1 {
 		t.Errorf("%d messages", len(v.Messages))
 	}
