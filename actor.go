@@ -29,19 +29,19 @@ func CheckReason(s string) error {
 	digits := 0
 	for _, r := range s {
 		switch {
-		case r >= '0' && r <= '9':
+		case unicode.IsDigit(r): // of any script
 			if digits++; digits >= 9 {
 				return errors.New("a reason stands in the trail for good: leave telephone and card numbers out of it")
 			}
-		case strings.ContainsRune(" -/().", r): // a number however it is grouped
-		default:
+		case unicode.IsSpace(r), unicode.In(r, unicode.Pd, unicode.Cf), strings.ContainsRune("/()._·•", r): // a number however it is grouped
+		default: // a comma among them: it separates numbers
 			digits = 0
 		}
-		if r == '@' {
+		if strings.ContainsRune("@\uFF20\uFE6B", r) {
 			return errors.New("a reason stands in the trail for good: leave addresses out of it")
 		}
-		if unicode.IsControl(r) {
-			return errors.New("a reason is one line")
+		if unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) {
+			return errors.New("a reason is one line, without characters that turn its writing round")
 		}
 	}
 	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > maxReason {
@@ -59,6 +59,9 @@ func Masked(address string) string {
 	const dots = "•••"
 	if i := strings.LastIndexByte(address, '@'); i > 0 {
 		first, _ := utf8.DecodeRuneInString(strings.TrimPrefix(address, `"`))
+		if !unicode.IsPrint(first) || first == utf8.RuneError {
+			return dots + address[i:]
+		}
 		return string(first) + dots + address[i:]
 	}
 	if len(address) > 7 && strings.Trim(address, "+0123456789") == "" {

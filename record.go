@@ -23,6 +23,9 @@ type Event struct {
 	// longer ago than that, which counts for an order that is not known yet: an
 	// edit of last year's order is no news, a late payment of a held one is.
 	Stale, Old bool
+	// Lookup is what it is found by where it leads to no work yet: nobody will read
+	// its order for that.
+	Lookup Lookup
 }
 
 // Receipt is what accepting an event came to. It is given only after the

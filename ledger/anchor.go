@@ -45,7 +45,7 @@ func (a *Anchor) Verify(pub ed25519.PublicKey) error {
 }
 
 // ReadAnchors reads one anchor a line. A last line without its end, which a
-// crash can leave, is passed over.
+// crash can leave, is passed over. With an error come those before the fault.
 func ReadAnchors(r io.Reader) ([]Anchor, error) {
 	var out []Anchor
 	br := bufio.NewReader(r)
@@ -55,14 +55,14 @@ func ReadAnchors(r io.Reader) ([]Anchor, error) {
 			return out, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("anchors: %w", err)
+			return out, fmt.Errorf("anchors: %w", err)
 		}
 		if len(bytes.TrimSpace(b)) == 0 {
 			continue
 		}
 		var a Anchor
 		if err := json.Unmarshal(b, &a); err != nil {
-			return nil, fmt.Errorf("anchors, line %d: %w", n, err)
+			return out, fmt.Errorf("anchors, line %d: %w", n, err)
 		}
 		out = append(out, a)
 	}

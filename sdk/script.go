@@ -13,7 +13,7 @@ var americanNames = map[string]string{"personalise": "personalize", "normalise":
 // or nil. It says what it found in its place.
 func definesHook(file, src, hook string) error {
 	name := regexp.QuoteMeta(hook)
-	async := regexp.MustCompile(`(?m)^\s*(async\s+function\b[^(]*\b` + name + `\s*\(|async\s+function\s*\*?\s*` + name + `\b|(globalThis\.|var\s+|let\s+|const\s+)` + name + `\s*=\s*async\b)`)
+	async := regexp.MustCompile(`(?m)^\s*(?:export\s+(?:default\s+)?)?(async\s+function\b[^(]*\b` + name + `\s*\(|async\s+function\s*\*?\s*` + name + `\b|(globalThis\.|var\s+|let\s+|const\s+)` + name + `\s*=\s*async\b)`)
 	if m := async.FindStringIndex(src); m != nil {
 		return fmt.Errorf("%s:%d: %s is async, which cannot work: a hook answers at once, without waiting. Take the word async (and every await) out", file, lineOf(src, m[0]), hook)
 	}
@@ -24,7 +24,8 @@ func definesHook(file, src, hook string) error {
 	for _, c := range []struct{ form, say string }{
 		{`^\s*function\s*\*\s*` + name + `\b`, "it is a generator: write function " + hook + "(input) { ... }"},
 		{`^\s*(let|const)\s+` + name + `\s*=`, "let and const do not make it global: write function " + hook + "(input) { ... }"},
-		{`^\s*export\s+(default\s+)?function\s+` + name + `\b`, "it is exported, but a script is no module: take the word export out"},
+		{`^\s*export\s+(let|const)\s+` + name + `\s*=`, "it is exported, but a script is no module: write function " + hook + "(input) { ... }"},
+		{`^\s*export\s+(default\s+)?(function|var)\s+` + name + `\b`, "it is exported, but a script is no module: take the word export out"},
 		{`\b(module\.)?exports\.` + name + `\s*=|module\.exports\s*=`, "it is exported, but a script is no module: write function " + hook + "(input) { ... }"},
 	} {
 		if m := regexp.MustCompile(`(?m)` + c.form).FindStringIndex(src); m != nil {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"runtime/pprof"
+	"strings"
 	"sync"
 	"time"
 
@@ -230,9 +231,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &tooLarge):
 		problem(w, http.StatusRequestEntityTooLarge, "body too large", fmt.Sprintf("a request body has at most %s (http.max_body)", bytesInWords(s.maxBody)))
 	case errors.Is(err, waxwing.ErrNotFound):
-		problem(w, http.StatusNotFound, "not found", err.Error())
+		problem(w, http.StatusNotFound, "not found", saidOnce(err, waxwing.ErrNotFound))
 	case errors.Is(err, waxwing.ErrState):
-		problem(w, http.StatusConflict, "not possible now", err.Error())
+		problem(w, http.StatusConflict, "not possible now", saidOnce(err, waxwing.ErrState))
 	case errors.Is(err, waxwing.ErrStopping), errors.Is(err, waxwing.ErrUnavailable):
 		w.Header().Set("Retry-After", "5")
 		problem(w, http.StatusServiceUnavailable, "unavailable", "nothing was recorded; try again")
@@ -242,6 +243,15 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 		s.p.Log.Error("request failed", "method", r.Method, "route", r.Pattern, "err", err)
 		problem(w, http.StatusInternalServerError, "internal error", "nothing was changed; see the daemon's log")
 	}
+}
+
+// saidOnce is an error without the words of its kind at the end, which the answer's
+// title says.
+func saidOnce(err, kind error) string {
+	if s, ok := strings.CutSuffix(err.Error(), ": "+kind.Error()); ok && strings.Contains(s, " ") {
+		return s
+	}
+	return err.Error()
 }
 
 // problem writes an error as RFC 9457 has it.

@@ -145,8 +145,11 @@ func (l *link) login(j *job) *outcome {
 		_, o := l.ask(p, b64([]byte(c.Password.Reveal())), c.Timeouts.Auth)
 		return secretive(o)
 	}
-	return &outcome{ruling: unwell, phase: p, err: errors.New("the server offers neither AUTH PLAIN nor LOGIN")}
+	return &outcome{ruling: unwell, phase: p, err: ErrNoAuth}
 }
+
+// ErrNoAuth: a log-in is configured, and the server offers none that we speak.
+var ErrNoAuth = errors.New("the server offers neither AUTH PLAIN nor LOGIN")
 
 // secretive drops the reply's text, in which a server may quote what it got.
 func secretive(o *outcome) *outcome {

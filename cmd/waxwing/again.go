@@ -2,7 +2,16 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
+	"errors"
 	"fmt"
+	"html"
+	"io"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net/mail"
+	"net/textproto"
 	"strings"
 	"time"
 
@@ -36,12 +45,12 @@ func (x *composer) Again(w *waxwing.Work, sent *waxwing.Outgoing, to string, at 
 		}
 	}
 	d.MessageID = w.Token + "@" + v.domain
-	mail, language, ok := readdressed(sent.Data, sent.To, d.To, d.MessageID, at)
+	made, language, ok := readdressed(sent.Data, sent.To, d.To, d.MessageID, at)
 	if !ok {
 		return d, waxwing.ErrNotFound
 	}
 	var err error
-	if d.Data, err = v.sign(mail, at); err != nil {
+	if d.Data, err = v.sign(made, at); err != nil {
 		return d, err
 	}
 	d.Locale, d.Dictionary = language, v.setName+"/"+language
@@ -51,15 +60,15 @@ func (x *composer) Again(w *waxwing.Work, sent *waxwing.Outgoing, to string, at 
 // readdressed copies a mail of ours with another Message-ID, Date and recipient,
 // and without its signature. It says no where the old address stands anywhere
 // else than in To.
-func readdressed(mail []byte, from, to, messageID string, at time.Time) (out []byte, language string, ok bool) {
-	head, body, found := bytes.Cut(mail, []byte("\r\n\r\n"))
+func readdressed(sent []byte, from, to, messageID string, at time.Time) (out []byte, language string, ok bool) {
+	head, body, found := bytes.Cut(sent, []byte("\r\n\r\n"))
 	if !found || from == "" {
 		return nil, "", false
 	}
-	if from != to && bytes.Contains(bytes.ToLower(bytes.ReplaceAll(body, []byte("=\r\n"), nil)), []byte(strings.ToLower(from))) {
+	if from != to && mentions(sent, from) {
 		return nil, "", false
 	}
-	out = make([]byte, 0, len(mail)+64)
+	out = make([]byte, 0, len(sent)+64)
 	done := map[string]bool{}
 	for len(head) > 0 {
 		field := head
@@ -102,4 +111,52 @@ func readdressed(mail []byte, from, to, messageID string, at time.Time) (out []b
 		return nil, "", false
 	}
 	return append(append(out, "\r\n"...), body...), language, true
+}
+
+// mentions reports whether a mail names an address anywhere but in To, however that
+// is encoded: by a part's transfer encoding, a header's words or HTML's entities. Of
+// what cannot be read it says yes.
+func mentions(data []byte, address string) bool {
+	m, err := mail.ReadMessage(bytes.NewReader(data))
+	if err != nil {
+		return true
+	}
+	address = strings.ToLower(address)
+	has := func(s string) bool { return strings.Contains(strings.ToLower(s), address) }
+	words := mime.WordDecoder{}
+	for name, values := range m.Header {
+		for _, v := range values {
+			plain, err := words.DecodeHeader(v)
+			if name != "To" && name != "Dkim-Signature" && (err != nil || has(plain)) {
+				return true
+			}
+		}
+	}
+	var within func(h textproto.MIMEHeader, body io.Reader, depth int) bool
+	within = func(h textproto.MIMEHeader, body io.Reader, depth int) bool {
+		kind, params, err := mime.ParseMediaType(orElse(h.Get("Content-Type"), "text/plain"))
+		if err != nil || depth > 5 {
+			return true
+		}
+		if strings.HasPrefix(kind, "multipart/") {
+			for parts := multipart.NewReader(body, params["boundary"]); ; {
+				p, err := parts.NextRawPart()
+				if errors.Is(err, io.EOF) {
+					return false
+				}
+				if err != nil || within(p.Header, p, depth+1) {
+					return true
+				}
+			}
+		}
+		switch strings.ToLower(h.Get("Content-Transfer-Encoding")) {
+		case "quoted-printable":
+			body = quotedprintable.NewReader(body)
+		case "base64":
+			body = base64.NewDecoder(base64.StdEncoding, body)
+		}
+		b, err := io.ReadAll(body)
+		return err != nil || has(string(b)) || has(html.UnescapeString(string(b)))
+	}
+	return within(textproto.MIMEHeader(m.Header), m.Body, 0)
 }

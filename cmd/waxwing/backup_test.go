@@ -42,6 +42,28 @@ func TestBackupAndRestoreByTheBook(t *testing.T) {
 			t.Errorf("a second one to the same place: %d %s", status, errs)
 		}
 	}
+	for _, c := range []struct{ left, to string }{{"one.part", "one"}, {"two.tar.folder", "two.tar"}, {"three.tar.folder.part", "three.tar"}, {"four.tar.part", "four.tar"}} {
+		left := filepath.Join(dir, c.left)
+		if err := os.Mkdir(left, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if status, _, errs := locally("ledger", "backup", filepath.Join(dir, c.to), "--data", r.cfg.Data); status != 1 || !strings.Contains(errs, left+" is there: another backup runs, or one was killed; remove it") {
+			t.Errorf("after a killed one: %d %s", status, errs)
+		}
+		if err := os.Remove(left); err != nil { // nothing was put into it
+			t.Fatal(err)
+		}
+	}
+	slashed := filepath.Join(dir, "a b")
+	if status, _, errs := locally("ledger", "backup", slashed+"/", "--data", r.cfg.Data); status != 0 {
+		t.Errorf("a folder with a slash behind it: %s", errs)
+	}
+	if err := os.RemoveAll(slashed); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, errs := locally("ledger", "verify", "--data", file); status != 2 || !strings.Contains(errs, "unpack a backup's .tar") {
+		t.Errorf("a .tar as it is: %d %s", status, errs)
+	}
 	<-loaded
 	r.wait(60)
 	if st, err := os.Stat(file); err != nil || st.Mode().Perm() != 0o600 {
@@ -159,6 +181,7 @@ func TestVerifysStatuses(t *testing.T) {
 		}
 	}
 	check("whole", 0, "whole", "whoever had the folder and its keys")
+	check("another file", 2, "", "is no copy of anchors.jsonl", "--anchors", filepath.Join(dir, "anchor.key"))
 	check("no anchors", 3, "whole_as_far_as_seen", "Not seen: There are no anchors", "--anchors", filepath.Join(dir, "nowhere"))
 	master := filepath.Join(dir, "master.key")
 	if err := os.Rename(master, master+".away"); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/address"
 	"github.com/waxwinghq/waxwing/channel/dkim"
+	"github.com/waxwinghq/waxwing/channel/smtp"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/enrich"
 )
@@ -34,7 +36,7 @@ type tried struct {
 func (c checkCmd) connect(cfg *config.Config, ps map[string]provider, s streams) error {
 	var all []tried
 	for _, name := range sortedNames(cfg.Providers) {
-		all = append(all, tryProvider("providers."+name, cfg.Providers[name], ps[name]))
+		all = append(all, c.tryProvider("providers."+name, cfg.Providers[name], ps[name]))
 	}
 	for _, name := range sortedNames(cfg.Tenants) {
 		all = append(all, c.tryDKIM("tenants."+name, cfg.Tenants[name]))
@@ -56,7 +58,11 @@ func (c checkCmd) connect(cfg *config.Config, ps map[string]provider, s streams)
 		}
 		_, _ = fmt.Fprintf(s.out, "%s  %s: %s.\n", mark, t.what, strings.TrimSuffix(t.said, "."))
 		if t.remedy != "" {
-			_, _ = fmt.Fprintf(s.out, "      %s.\n", strings.TrimSuffix(t.remedy, "."))
+			end := "."
+			if strings.HasSuffix(t.remedy, "?") {
+				end = ""
+			}
+			_, _ = fmt.Fprintf(s.out, "      %s%s\n", strings.TrimSuffix(t.remedy, "."), end)
 		}
 	}
 	if failed > 0 {
@@ -70,16 +76,17 @@ type prober interface {
 	Probe(ctx context.Context) waxwing.Attempt
 }
 
-func tryProvider(what string, c config.Provider, p provider) tried {
+func (x checkCmd) tryProvider(what string, c config.Provider, p provider) tried {
 	t := tried{what: what}
-	x, ok := p.(prober)
+	asked, ok := p.(prober)
 	if !ok {
 		t.said = "not tried: a " + c.Type + " provider is asked when there is something to send"
 		return t
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), perTry)
+	wait := cmp.Or(x.patience, perTry)
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
-	a := x.Probe(ctx)
+	a := asked.Probe(ctx)
 	if a.Verdict == waxwing.Accepted {
 		t.said = c.Addr + " answers, tls: " + orElse(c.TLS, "starttls")
 		if c.Auth != nil {
@@ -89,12 +96,16 @@ func tryProvider(what string, c config.Provider, p provider) tried {
 	}
 	t.failed = true
 	t.said = fmt.Sprintf("%s fails at %s", c.Addr, a.Phase)
-	if why := strings.TrimSpace(a.Reply.Reveal()); why != "" {
-		t.said += ": " + why
+	if why := strings.TrimSpace(a.Reply.Reveal()); ctx.Err() != nil {
+		t.said += fmt.Sprintf(": no answer within %s", wait)
+	} else if why != "" {
+		t.said += ": " + printable(why)
 	} else if a.Err != nil {
 		t.said += ": " + a.Err.Error()
 	}
-	t.remedy = smtpRemedy(c, a.Phase)
+	if t.remedy = smtpRemedy(c, a.Phase); errors.Is(a.Err, smtp.ErrNoAuth) {
+		t.remedy = "Take auth out if this server knows the machine by its address; else name its port for submission (587, 465), or set tls, without which many offer no log-in"
+	}
 	return t
 }
 

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/dkim"
@@ -55,6 +56,12 @@ func TestCheckConnect(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "dkim.pem"), private, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	open := sink.New(sink.Config{}) // offers no log-in
+	noAuth, err := open.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = open.Close() })
 	const good, db = "good-password", "file:shop.db"
 	for _, c := range []struct {
 		name, addr, password, selector, dsn, from string
@@ -67,6 +74,7 @@ func TestCheckConnect(t *testing.T) {
 		{"a subdomain signs for it", addr, good, "w1", db, "orders@mail.acme.example", true, []string{"has the public half of the key."}},
 		{"another domain", addr, good, "w1", db, "orders@other.example", true, []string{"but mails come from other.example"}},
 		{"a wrong password", addr, "wrong-password", "w1", db, "orders@acme.example", false, []string{"FAIL  providers.mail: " + addr + " fails at auth: smtp auth: answered 535", "Mend auth.user and auth.password"}},
+		{"no log-in is offered", noAuth, good, "w1", db, "orders@acme.example", false, []string{"offers neither AUTH PLAIN nor LOGIN", "Take auth out if"}},
 		{"nobody listens", "127.0.0.1:1", good, "w1", db, "orders@acme.example", false, []string{"FAIL  providers.mail: 127.0.0.1:1 fails at connect", "let this machine out to 127.0.0.1, port 1"}},
 		{"no record", addr, good, "none", db, "orders@acme.example", false, []string{"there is no record at none._domainkey.acme.example", "Publish at none._domainkey.acme.example, as TXT: " + record}},
 		{"another key's", addr, good, "other", db, "orders@acme.example", false, []string{"is another key's", "Publish at "}},
@@ -114,5 +122,25 @@ tenants:
 				t.Error(out.String())
 			}
 		})
+	}
+}
+
+// TestCheckConnectToSilence: a server that takes the connection and says nothing is
+// named as that, and not as a connection that we closed.
+func TestCheckConnectToSilence(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // the system takes the connection; nobody answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	file := filepath.Join(t.TempDir(), "waxwing.yaml")
+	text := fmt.Sprintf("providers: {mail: {type: smtp, addr: %q, tls: none}}\ntenants: {acme: {name: Acme, from: o@acme.example, shops: {shopify: {secret: s}}}}\n", l.Addr())
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	err = checkCmd{configFlag: configFlag{file}, Connect: true, resolver: records{}, patience: time.Millisecond}.Run(streams{out: &out, err: &out})
+	if err == nil || !strings.Contains(out.String(), "no answer within 1ms.") || strings.Contains(out.String(), "closed network connection") || strings.Contains(out.String(), "?.") {
+		t.Errorf("%v\n%s", err, out.String())
 	}
 }

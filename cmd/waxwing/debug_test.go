@@ -123,6 +123,10 @@ func TestUnknownShopIsRefused(t *testing.T) {
 // of the lists.
 func TestPingsAreNoOrders(t *testing.T) {
 	r := newRig(t)
+	// To a shop of another format it is a stranger's: nothing to read, nothing to alarm.
+	if code, b := r.do("POST", "/hooks/acme/shopify", "", nil, []byte("webhook_id=1")); code != http.StatusOK || b != "" {
+		t.Fatal(code, b)
+	}
 	for i := range 5 {
 		if code, _ := r.do("POST", "/hooks/acme/woocommerce", "", nil, []byte("webhook_id="+string(rune('1'+i)))); code != http.StatusOK {
 			t.Fatal(code)
@@ -131,6 +135,9 @@ func TestPingsAreNoOrders(t *testing.T) {
 	r.poll("it is recorded", func() bool { return len(r.list("?state=ignored")) == 1 })
 	if n := len(r.list("")); n != 0 {
 		t.Errorf("%d pings stand among the orders", n)
+	}
+	if n := len(r.list("?state=quarantined")); n != 0 {
+		t.Errorf("%d pings are quarantined", n)
 	}
 	r.restart(Extras{})
 	r.do("POST", "/hooks/acme/woocommerce", "", nil, []byte("webhook_id=9"))

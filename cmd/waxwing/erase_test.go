@@ -213,3 +213,32 @@ func (r *rig) wantNoFile(keys map[string][]byte, when string) {
 		r.t.Fatal(err)
 	}
 }
+
+// TestEraseNobodyElse: an address within a longer one is somebody else's, and a piece
+// of one is nobody's: what is erased is gone for good.
+func TestEraseNobodyElse(t *testing.T) {
+	r := newRig(t, withAnna())
+	held := r.accepted(shopifyOrder(1, "jana@example.com", "pending"))
+	odd := r.accepted([]byte(`{"id":43,"name":"#43","email":"jana@example.com.au","line_items":5,"currency":7}`))
+	hers := r.accepted([]byte(`{"id":44,"name":"#44","email":"ana@example.com","line_items":5,"currency":7}`))
+	r.until(held, waxwing.Held)
+	r.until(odd, waxwing.Quarantined)
+	r.until(hers, waxwing.Quarantined)
+	for _, who := range []string{"@example.com", "example.com", "2026", "ana@", "43", "@@@"} {
+		for _, act := range [][]string{{"erase", who, "--yes"}, {"suppress", who}} {
+			if status, out, errs := r.said("anna-key-of-acme", act...); status != 1 || !strings.Contains(errs, "bad address") {
+				t.Errorf("%v: %d %s%s", act, status, out, errs)
+			}
+		}
+	}
+	if out := r.mustSay("erase", "ana@example.com", "--yes"); !strings.Contains(out, "Erased: 1 confirmation.") {
+		t.Error(out)
+	}
+	if out := r.mustSay("erase", "jana@example.com", "--yes"); !strings.Contains(out, "Erased: 1 confirmation.") {
+		t.Error(out)
+	}
+	if v := r.get(odd); v.Erased {
+		t.Error("a longer domain's was erased")
+	}
+	r.verified()
+}

@@ -132,12 +132,16 @@ func backupTar(l *sqlite.Ledger, to string) (err error) {
 	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s is there already: name a new one, since a backup overwrites nothing", to)
 	}
-	dir := strings.TrimSuffix(to, ".tar") + ".folder"
+	part, dir := to+".part", to+".folder"
+	for _, left := range []string{part, dir} {
+		if _, err := os.Lstat(left); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s is there: another backup runs, or one was killed; remove it", left)
+		}
+	}
 	if err := l.Backup(dir); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	part := to + ".part"
 	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -118,7 +119,8 @@ type checkCmd struct {
 	configFlag
 	Connect bool `help:"Also try what it names: log in to the mail servers, look for the DKIM records, ask the databases. Nothing is sent."`
 
-	resolver txtResolver // nil: the system's
+	resolver txtResolver   // nil: the system's
+	patience time.Duration // for each connection; 0: perTry
 }
 
 // Run checks everything that serve would, short of opening the ledger.

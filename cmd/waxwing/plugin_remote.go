@@ -31,6 +31,15 @@ type apiFlags struct {
 // call sends a request to the tenant's API. An answer that is no success is an
 // error with the daemon's own words.
 func (a apiFlags) call(method, path, contentType string, body []byte, into any) error {
+	if u, err := url.Parse(a.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("--url (or WAXWING_URL): %q is no address: write it as http://127.0.0.1:8080", a.URL)
+	}
+	if a.Tenant == "" {
+		return errors.New("--tenant (or WAXWING_TENANT) is empty: name the tenant")
+	}
+	if a.Key == "" {
+		return errors.New("--key (or WAXWING_KEY) is empty: set it to a key of the tenant's")
+	}
 	req, err := http.NewRequest(method, strings.TrimRight(a.URL, "/")+"/v1/tenants/"+url.PathEscape(a.Tenant)+path, bytes.NewReader(body))
 	if err != nil {
 		return err
@@ -42,20 +51,24 @@ func (a apiFlags) call(method, path, contentType string, body []byte, into any) 
 	client := &http.Client{Timeout: 90 * time.Second}
 	res, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("the daemon at %s cannot be reached: %w", a.URL, err)
+		return awayError{fmt.Errorf("the daemon at %s cannot be reached: %w", a.URL, err)}
 	}
 	defer func() { _ = res.Body.Close() }()
 	b, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
 	if err != nil {
-		return err
+		return awayError{fmt.Errorf("the daemon at %s broke off its answer: %w", a.URL, err)}
 	}
 	if res.StatusCode >= 300 {
 		var p struct{ Title, Detail string }
 		if json.Unmarshal(b, &p) != nil || p.Title == "" {
-			p.Title = res.Status
+			p.Title, p.Detail = res.Status, "is there a Waxwing at "+a.URL+"?"
 		}
+		p.Title, p.Detail = printable(p.Title), printable(p.Detail)
 		if res.StatusCode == http.StatusNotFound {
 			return notFoundError{p.Title, p.Detail}
+		}
+		if res.StatusCode == http.StatusServiceUnavailable {
+			return awayError{fmt.Errorf("%s: %s", p.Title, p.Detail)}
 		}
 		return fmt.Errorf("%s: %s", p.Title, p.Detail)
 	}
@@ -68,6 +81,11 @@ func (a apiFlags) call(method, path, contentType string, body []byte, into any) 
 	}
 	return json.Unmarshal(b, into)
 }
+
+// awayError is a daemon that does not answer, or is about to end.
+type awayError struct{ error }
+
+func (e awayError) Unwrap() error { return e.error }
 
 // notFoundError is the daemon's 404, in its own words.
 type notFoundError struct{ title, detail string }

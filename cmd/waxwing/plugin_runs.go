@@ -191,7 +191,7 @@ func (c pluginLogsCmd) Run(s streams) error {
 		for _, l := range page.Logs {
 			_, _ = fmt.Fprintf(s.out, "%s run %d %s %s %s\n", l.At.Local().Format(time.DateTime), l.Run, l.Role, l.Hook, l.Fault)
 			for line := range strings.Lines(l.Log) {
-				_, _ = fmt.Fprintf(s.out, "  %s\n", strings.TrimRight(line, "\n"))
+				_, _ = fmt.Fprintf(s.out, "  %s\n", printable(strings.TrimRight(line, "\n")))
 			}
 		}
 		query = fmt.Sprintf("?after=%d", page.After)

@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/web"
@@ -19,9 +21,23 @@ func table(out io.Writer, found []waxwing.ConfirmationView) error {
 	for i := range found {
 		v := &found[i]
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", v.ID, v.Created.Local().Format(time.DateTime), v.Shop, v.State,
-			dash(v.Number), dash(toWhom(v)), dash(v.Locale), v.Tried, v.Reason)
+			dash(printable(v.Number)), dash(printable(toWhom(v))), dash(printable(v.Locale)), v.Tried, printable(v.Reason))
 	}
 	return w.Flush()
+}
+
+// printable is text of a shop, a customer or a server as a terminal may have it: what
+// would move its cursor, colour it or turn its writing round is shown as a box.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n', r == '\t':
+			return ' '
+		case unicode.IsControl(r), unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp):
+			return '\u25a1'
+		}
+		return r
+	}, s)
 }
 
 // toWhom is to whom a confirmation goes, or why nobody knows any more.
@@ -45,7 +61,7 @@ func dash(s string) string { return orElse(s, "-") }
 func show(s streams, v *waxwing.ConfirmationView) error {
 	w := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
 	line := func(name string, values ...string) {
-		if text := strings.Join(strings.Fields(strings.Join(values, " ")), " "); text != "" {
+		if text := strings.Join(strings.Fields(printable(strings.Join(values, " "))), " "); text != "" {
 			_, _ = fmt.Fprintf(w, "%s\t%s\n", name, text)
 		}
 	}
@@ -53,6 +69,8 @@ func show(s streams, v *waxwing.ConfirmationView) error {
 	line("Order", v.Number)
 	if o := v.Order; o != nil && !v.Erased {
 		line("Customer", o.Customer.FullName(), bracketed(o.Customer.Email))
+	} else if !v.Erased {
+		line("Customer", bracketed(v.To))
 	}
 	line("Shop", string(v.Shop), "("+v.Format+")")
 	line("State", string(v.State), v.Reason)
@@ -63,7 +81,7 @@ func show(s streams, v *waxwing.ConfirmationView) error {
 	for i := range v.Messages {
 		m := &v.Messages[i]
 		_, _ = fmt.Fprintln(w)
-		line(fmt.Sprintf("Message %d", m.N), string(m.Channel)+",", m.Locale+",", string(m.State), m.Reason)
+		line(fmt.Sprintf("Message %d", m.N), strings.Join(slices.DeleteFunc([]string{string(m.Channel), m.Locale, string(m.State)}, func(s string) bool { return s == "" }), ", "), m.Reason)
 		if v.Erased {
 			line("To", erasedOn(v))
 		}
@@ -78,9 +96,9 @@ func show(s streams, v *waxwing.ConfirmationView) error {
 	}
 	_, _ = fmt.Fprint(s.out, "\nTrail\n")
 	for _, e := range web.Story(v) {
-		_, _ = fmt.Fprintf(s.out, "  %s  %s\n", e.At.Local().Format("2006-01-02 15:04:05.000"), strings.TrimSuffix(e.Title, ".")+".")
+		_, _ = fmt.Fprintf(s.out, "  %s  %s\n", e.At.Local().Format("2006-01-02 15:04:05.000"), printable(strings.TrimSuffix(e.Title, "."))+".")
 		if e.Text != "" {
-			_, _ = fmt.Fprintf(s.out, "%27s%s\n", "", e.Text)
+			_, _ = fmt.Fprintf(s.out, "%27s%s\n", "", printable(e.Text))
 		}
 		_, _ = fmt.Fprintf(s.out, "%27s#%d  %s\n", "", e.Seq, turned(e.Cause))
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"runtime"
 	"strings"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/config"
 )
 
 // Acceptance 6: SIGTERM under load leaves nothing uncertain and loses nothing.
@@ -160,5 +163,43 @@ func TestStopDoesNotWaitForAStuckClient(t *testing.T) {
 	r.accepted(shopifyOrder(1, "jana@example.com", "paid")) // by now the other request is being read
 	if err := r.d.Stop(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A mail server that takes connections and says nothing must not make a clean stop a
+// failure either: what is before its commit point was not sent, and waits.
+func TestStopDoesNotFailOverASilentServer(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	connected := make(chan net.Conn, 64)
+	go func() {
+		for {
+			c, err := silent.Accept()
+			if err != nil {
+				return
+			}
+			connected <- c // and nothing is said
+		}
+	}()
+	t.Cleanup(func() { _ = silent.Close() })
+	r := newRig(t)
+	r.stop()
+	r.cfg.Providers = maps.Clone(r.cfg.Providers)
+	p := r.cfg.Providers["mail"]
+	p.Addr = silent.Addr().String()
+	r.cfg.Providers["mail"] = p
+	r.cfg.Limits.Drain = config.Duration(50 * time.Millisecond)
+	r.start(Extras{})
+	id := r.accepted(shopifyOrder(1, "jana@example.com", "paid"))
+	c := <-connected
+	defer c.Close()
+	if err := r.d.Stop(); err != nil {
+		t.Error(err)
+	}
+	r.start(Extras{})
+	if v := r.get(id); len(v.Messages) != 1 || v.Messages[0].State != waxwing.Queued && v.Messages[0].State != waxwing.Claimed {
+		t.Errorf("%+v", v)
 	}
 }

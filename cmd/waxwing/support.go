@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -57,12 +58,22 @@ func (c findCmd) Run(s streams) error {
 	}
 	if len(found) == 0 {
 		if c.What == "" {
-			_, err = fmt.Fprintln(s.out, "There is nothing yet.")
+			_, err = fmt.Fprintln(s.out, nothing(c.State))
 			return err
+		}
+		if c.State != "" {
+			return fmt.Errorf("nothing of tenant %s fits %q and is %s", c.Tenant, c.What, c.State)
 		}
 		return fmt.Errorf("nothing of tenant %s fits %q: want an order number, an e-mail address, a phone number or an id", c.Tenant, c.What)
 	}
 	return table(s.out, found)
+}
+
+func nothing(state string) string {
+	if state == "" {
+		return "There is nothing yet."
+	}
+	return "Nothing is " + state + "."
 }
 
 // search asks for what in each way that it may be meant, newest first.
@@ -76,8 +87,7 @@ func (a apiFlags) search(what, state string, limit int, full bool) ([]waxwing.Co
 				v.To = v.Order.Customer.Email
 			}
 			if !full {
-				v.To = waxwing.Masked(v.To)
-				v.Order, v.Trail = nil, nil
+				brief(&v)
 			}
 			return []waxwing.ConfirmationView{v}, nil
 		}
@@ -124,11 +134,27 @@ func (a apiFlags) search(what, state string, limit int, full bool) ([]waxwing.Co
 	return found, nil
 }
 
+// brief leaves of one confirmation what a list shows: providers' answers quote
+// recipients, too.
+func brief(v *waxwing.ConfirmationView) {
+	v.To, v.Order, v.Trail = waxwing.Masked(v.To), nil, nil
+	for i := range v.Messages {
+		m := &v.Messages[i]
+		m.To, m.MessageID, m.Attempts = "", "", nil
+	}
+}
+
 // one finds the one confirmation that is meant.
 func (a apiFlags) one(s streams, what string) (waxwing.ID, error) {
+	if strings.TrimSpace(what) == "" { // a shell's empty variable: the only order there is may not be meant
+		return 0, errors.New("no order is named: want an order number or a confirmation's id")
+	}
 	found, err := a.search(what, "", 50, false)
 	if err != nil {
 		return 0, err
+	}
+	if kept := slices.DeleteFunc(slices.Clone(found), func(v waxwing.ConfirmationView) bool { return v.State == waxwing.Ignored }); len(kept) > 0 {
+		found = kept // what else its shop sent of the order is not what she means
 	}
 	switch len(found) {
 	case 0:
@@ -196,8 +222,8 @@ func (a apiFlags) post(s streams, path string, body any, raw bool, say func(map[
 
 type resendCmd struct {
 	whatArg
-	To     string `help:"Send it to this corrected address." placeholder:"ADDRESS"`
-	Render bool   `help:"Render it anew, with today's templates and data, rather than send what was sent."`
+	To     *string `help:"Send it to this corrected address." placeholder:"ADDRESS"`
+	Render bool    `help:"Render it anew, with today's templates and data, rather than send what was sent."`
 	whyFlag
 	jsonFlag
 	apiFlags
@@ -205,11 +231,16 @@ type resendCmd struct {
 
 // Run sends a confirmation once more.
 func (c resendCmd) Run(s streams) error {
+	body := map[string]any{"render": c.Render, "reason": c.Reason}
+	if c.To != nil { // a shell's empty variable must not stand for the old address
+		if body["to"] = strings.TrimSpace(*c.To); body["to"] == "" {
+			return errors.New("--to is empty: give the corrected address, or leave --to out to send to the same one")
+		}
+	}
 	id, err := c.one(s, c.What)
 	if err != nil {
 		return err
 	}
-	body := map[string]any{"to": c.To, "render": c.Render, "reason": c.Reason}
 	return c.post(s, "/confirmations/"+id.String()+"/resend", body, c.JSON, func(a map[string]any) string {
 		if a["state"] == string(waxwing.Suppressed) {
 			return fmt.Sprintf("%s is not sent: the address is on the list of those not to be mailed.", id)
@@ -331,9 +362,19 @@ func (c tailCmd) follow(ctx context.Context, s streams, tick <-chan time.Time) e
 		reason string
 	}
 	known := map[waxwing.ID]seen{}
+	away := false
 	for first := true; ; first = false {
 		list, err := c.search("", "", tailWindow, c.Full)
-		if err != nil {
+		switch gone := (awayError{}); {
+		case err == nil && away:
+			away = false
+			_, _ = fmt.Fprintln(s.err, "The daemon is back.")
+		case errors.As(err, &gone) && !first: // it is being restarted
+			if !away {
+				_, _ = fmt.Fprintf(s.err, "%v. Waiting for it.\n", err)
+			}
+			away = true
+		case err != nil:
 			return err
 		}
 		for i := len(list) - 1; i >= 0; i-- {
@@ -362,7 +403,7 @@ func (c tailCmd) line(s streams, v *waxwing.ConfirmationView) error {
 	if c.JSON {
 		return json.NewEncoder(s.out).Encode(v)
 	}
-	_, err := fmt.Fprintf(s.out, "%s  %s  %-11s  %s  order %s  to %s  %s\n", time.Now().Format(time.TimeOnly), v.ID, v.State, v.Shop, dash(v.Number),
-		dash(toWhom(v)), v.Reason)
+	_, err := fmt.Fprintf(s.out, "%s  %s  %-11s  %s  order %s  to %s  %s\n", time.Now().Format(time.TimeOnly), v.ID, v.State, v.Shop, dash(printable(v.Number)),
+		dash(printable(toWhom(v))), printable(v.Reason))
 	return err
 }

@@ -25,6 +25,7 @@ type arrival struct {
 	wrapped []byte
 	body    []byte
 	updated int64
+	hashes  []ledger.Hash // what it is found by, where it is not due to be read
 }
 
 const (
@@ -39,7 +40,7 @@ func (l *Ledger) Accept(ev *waxwing.Event) (waxwing.Receipt, error) {
 	if err != nil {
 		return waxwing.Receipt{}, err
 	}
-	a := &arrival{t: t, ev: ev, dek: ledger.NewKey()}
+	a := &arrival{t: t, ev: ev, dek: ledger.NewKey(), hashes: index(t, ev.Lookup)}
 	if !ev.Key.UpdatedAt.IsZero() {
 		a.updated = ev.Key.UpdatedAt.UnixMilli()
 	}
@@ -121,6 +122,9 @@ func (t *tx) accept(a *arrival) (rc waxwing.Receipt, old *existing, err error) {
 		return t.again(a)
 	}
 	if err := t.insertEvent(id, a); err != nil {
+		return rc, nil, err
+	}
+	if err := t.insertLookups(id, a.hashes); err != nil {
 		return rc, nil, err
 	}
 	e := ledger.Entry{Confirmation: id, To: state, Cause: cause,

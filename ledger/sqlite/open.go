@@ -120,6 +120,9 @@ func Open(o Options) (*Ledger, error) {
 
 func (l *Ledger) open() error {
 	if l.o.ReadOnly {
+		if st, err := os.Stat(l.o.Dir); err == nil && !st.IsDir() {
+			return errors.New("it is a file, and a ledger is a folder: unpack a backup's .tar into a new one, and put the keys beside it")
+		}
 		if _, err := os.Stat(l.path); err != nil {
 			return fmt.Errorf("no ledger here: %w", err)
 		}

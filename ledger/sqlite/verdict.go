@@ -194,10 +194,8 @@ func (t *tx) reserve(c *waxwing.Claim, n int) error {
 var errNoFallback = errors.New("no fallback")
 
 func (t *tx) fallback(c *waxwing.Claim, tn *tenant, sealed []sealedDraft, hashes []ledger.Hash) error {
-	for _, h := range hashes {
-		if _, err := t.exec("INSERT INTO lookups (hash, confirmation) VALUES (?,?) ON CONFLICT DO NOTHING", h[:], int64(c.Confirmation)); err != nil {
-			return err
-		}
+	if err := t.insertLookups(c.Confirmation, hashes); err != nil {
+		return err
 	}
 	for i := range sealed {
 		id := c.Out.Message + waxwing.ID(1+i)

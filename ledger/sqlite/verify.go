@@ -104,7 +104,8 @@ func (l *Ledger) Verify(path string) (*Report, error) {
 }
 
 func (l *Ledger) readAnchors(v *verifier, path string) error {
-	if path == "" {
+	named := path != ""
+	if !named {
 		path = filepath.Join(l.o.Dir, AnchorsFile)
 	}
 	b, err := os.ReadFile(path)
@@ -117,6 +118,9 @@ func (l *Ledger) readAnchors(v *verifier, path string) error {
 		return err
 	}
 	list, err := ledger.ReadAnchors(bytes.NewReader(b))
+	if err != nil && named && len(list) == 0 { // another file was named: that accuses nobody
+		return fmt.Errorf("%s is no copy of %s: %w", path, AnchorsFile, err)
+	}
 	if err != nil {
 		v.r.add("%v", err)
 	}

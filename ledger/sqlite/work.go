@@ -196,6 +196,16 @@ func index(t *tenant, lk waxwing.Lookup) []ledger.Hash {
 	return out
 }
 
+// insertLookups has a confirmation found by these from now on.
+func (t *tx) insertLookups(id waxwing.ID, hashes []ledger.Hash) error {
+	for _, h := range hashes {
+		if _, err := t.exec("INSERT INTO lookups (hash, confirmation) VALUES (?,?) ON CONFLICT DO NOTHING", h[:], int64(id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Ready records what was rendered: the gate has let the confirmation through
 // and its messages are queued. It fails with ErrState where another event, a
 // person or another worker was faster; then nothing has happened.
@@ -242,13 +252,11 @@ func (t *tx) ready(w *waxwing.Work, tn *tenant, dek ledger.Key, sealed []sealedD
 	}
 	if n == 0 {
 		t.after = append(t.after, func() { t.l.hot.drop(w.ID) })
-		return fmt.Errorf("confirmation %s has moved on: %w", w.ID, waxwing.ErrState)
+		return fmt.Errorf("something else was done to confirmation %s at the same moment: look at it again: %w", w.ID, waxwing.ErrState)
 	}
 	t.entry(&ledger.Entry{Confirmation: w.ID, From: w.State, To: waxwing.Ready, Cause: ledger.CauseReleased})
-	for _, h := range hashes {
-		if _, err := t.exec("INSERT INTO lookups (hash, confirmation) VALUES (?,?) ON CONFLICT DO NOTHING", h[:], int64(w.ID)); err != nil {
-			return err
-		}
+	if err := t.insertLookups(w.ID, hashes); err != nil {
+		return err
 	}
 	kept := false
 	for i := range sealed {
@@ -353,12 +361,10 @@ func (l *Ledger) settle(w *waxwing.Work, to waxwing.State, reason, cause string,
 			// What is remembered of it may be older than the row: were it kept,
 			// every later try would fail here as well.
 			t.after = append(t.after, func() { t.l.hot.drop(w.ID) })
-			return fmt.Errorf("confirmation %s has moved on: %w", w.ID, waxwing.ErrState)
+			return fmt.Errorf("something else was done to confirmation %s at the same moment: look at it again: %w", w.ID, waxwing.ErrState)
 		}
-		for _, h := range hashes {
-			if _, err := t.exec("INSERT INTO lookups (hash, confirmation) VALUES (?,?) ON CONFLICT DO NOTHING", h[:], int64(w.ID)); err != nil {
-				return err
-			}
+		if err := t.insertLookups(w.ID, hashes); err != nil {
+			return err
 		}
 		t.entry(&ledger.Entry{Confirmation: w.ID, From: w.State, To: to, Cause: cause,
 			Detail: [][2]string{{"reason", clip(reason, 300)}}})
