@@ -229,6 +229,9 @@ type Delivery struct {
 	Pickup bool      `json:"pickup,omitempty"`
 	// HandedOver says that the customer has the goods already: bought over the counter.
 	HandedOver bool `json:"handed_over,omitempty"`
+	// Shipped says that all of it has left the shop: the event came late, or the
+	// mail does.
+	Shipped bool `json:"shipped,omitempty"`
 }
 
 // IsZero reports whether nothing is known.

@@ -42,7 +42,7 @@ var (
 	genericTaxKeys        = []string{"title", "amount", "rate"}
 	genericTotalsKeys     = []string{"subtotal", "discount", "shipping", "tax", "total", "refunded"}
 	genericPaymentKeys    = []string{"status", "method", "last4", "offline", "instructions", "reference", "url", "deposit", "due"}
-	genericDeliveryKeys   = []string{"from", "to", "method", "pickup", "handed_over"}
+	genericDeliveryKeys   = []string{"from", "to", "method", "pickup", "handed_over", "shipped"}
 	genericLinksKeys      = []string{"status", "tracking", "support", "returns", "invoice"}
 
 	genericTypes    = []string{"order", "draft", "cart", "quote", "refund", "subscription", "part"}
@@ -270,6 +270,7 @@ func (r *genericReader) delivery(v value) (d waxwing.Delivery) {
 	d.Method = r.text(v, at, "method", capName)
 	d.Pickup = r.flag(v, at, "pickup")
 	d.HandedOver = r.flag(v, at, "handed_over")
+	d.Shipped = r.flag(v, at, "shipped")
 	if !d.To.IsZero() && d.To.Before(d.From) {
 		r.failIn(at, "to", "before from")
 	}

@@ -252,8 +252,17 @@ func TestSoldOverTheCounter(t *testing.T) {
 	if o := readAs(t, "woocommerce", wooOrder(object{"created_via": "woocommerce-pos", "status": "completed"})); !o.Delivery.HandedOver {
 		t.Error("WooCommerce POS: not handed over")
 	}
-	if o := readAs(t, "woocommerce", wooOrder(object{"created_via": "checkout", "status": "completed"})); o.Delivery.HandedOver {
+	if o := readAs(t, "woocommerce", wooOrder(object{"created_via": "checkout", "status": "completed"})); o.Delivery.HandedOver || !o.Delivery.Shipped {
 		t.Error("WooCommerce: sent, and handed over")
+	}
+	sent := object{"id": 8, "currency": "USD", "total_price": "48.00", "financial_status": "paid", "source_name": "web", "fulfillment_status": "fulfilled",
+		"line_items": []any{object{"id": 1, "title": "Mug", "price": "48.00", "quantity": 1}}}
+	if o := readAs(t, "shopify", sent); o.Delivery.HandedOver || !o.Delivery.Shipped {
+		t.Error("Shopify: not sent")
+	}
+	sent["fulfillment_status"] = "partial"
+	if o := readAs(t, "shopify", sent); o.Delivery.Shipped {
+		t.Error("Shopify: sent in part is not sent")
 	}
 	o := readAs(t, "generic", object{"shop": "s", "id": 1, "currency": "USD", "placed_at": "2026-03-01T12:00:00Z", "payment": object{"status": "paid"},
 		"items": []any{object{"name": "Mug", "quantity": 1, "unit_price": "4.00"}}, "delivery": object{"handed_over": true}})

@@ -174,6 +174,7 @@ func (r *shopifyReader) pickup() {
 	o, name := r.o, ""
 	// Sold over the counter, and taken home.
 	o.Delivery.HandedOver = r.v.get("source_name").text() == "pos" && r.v.get("fulfillment_status").text() == "fulfilled" && o.Shipping == nil
+	o.Delivery.Shipped = r.v.get("fulfillment_status").text() == "fulfilled" && !o.Delivery.HandedOver
 	picked, sent := false, false
 	for _, l := range r.v.get("shipping_lines").items() {
 		if l.kind() != kindObject || l.get("is_removed").bool() {

@@ -105,6 +105,8 @@ func (r *wooReader) pickup() {
 		// Sold over the counter, and taken home.
 		o.Delivery.HandedOver = wooStatusWord(r.v) == "completed" && lines.len() == 0
 	}
+	// WooCommerce's "completed" is what a merchant says when it is on its way.
+	o.Delivery.Shipped = wooStatusWord(r.v) == "completed" && !o.Delivery.HandedOver
 	picked, sent := false, false
 	for _, l := range lines.items() {
 		id := strings.ToLower(l.get("method_id").text())

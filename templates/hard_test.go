@@ -177,6 +177,8 @@ func stateOrder(tag, state string) *waxwing.Order {
 	case "handed":
 		o.Delivery.HandedOver, o.Shipping, o.Ship = true, nil, nil
 		o.ShippingTotal.Minor = 0
+	case "shipped":
+		o.Delivery.Shipped = true
 	case "zero":
 		o.Discounts = []waxwing.Adjustment{{Title: "GIFT", Amount: o.DiscountTotal.Add(o.Total)}}
 		o.DiscountTotal = o.DiscountTotal.Add(o.Total)
@@ -189,7 +191,7 @@ func stateOrder(tag, state string) *waxwing.Order {
 	return o
 }
 
-var allStates = []string{"paid", "refunded", "partly", "prepay", "cheque", "invoice", "cod", "deposit", "pickup", "pickup-nowhere", "digital", "backorder", "backorder-mixed", "handed", "some-wait", "zero"}
+var allStates = []string{"paid", "refunded", "partly", "prepay", "cheque", "invoice", "cod", "deposit", "pickup", "pickup-nowhere", "digital", "backorder", "backorder-mixed", "handed", "shipped", "some-wait", "zero"}
 
 var imgTag = regexp.MustCompile(`<img[^>]*>`)
 

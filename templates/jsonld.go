@@ -93,6 +93,8 @@ func (v *view) jsonStatus() string {
 		return "https://schema.org/OrderDelivered"
 	case s.prepay:
 		return "https://schema.org/OrderPaymentDue"
+	case s.shipped && !s.partly && !s.digital:
+		return "https://schema.org/OrderInTransit"
 	}
 	return "https://schema.org/OrderProcessing"
 }

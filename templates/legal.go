@@ -74,7 +74,7 @@ func (v *view) filled(s string) string {
 func (v *view) fillNext() {
 	s := &v.state
 	switch {
-	case s.refunded || s.partly || s.digital || s.deposit || s.allWait || s.handed:
+	case s.refunded || s.partly || s.digital || s.deposit || s.allWait || s.handed || s.shipped:
 	case s.prepay && s.due.Currency != "":
 		v.args[locales.ArgAmount] = v.money(s.due)
 		v.root[fNext] = v.compose(locales.MsgNextPrepay, 0)

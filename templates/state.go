@@ -13,6 +13,7 @@ type state struct {
 	pickup   bool
 	digital  bool // nothing is shipped
 	handed   bool // the customer has the goods already
+	shipped  bool // all of it is on its way: nothing is got ready any more
 	mixed    bool // some of it is digital
 	waiting  bool // some of the goods are not there yet
 	allWait  bool // none of them is
@@ -23,7 +24,7 @@ type state struct {
 
 // stateOf reads the state of an order.
 func stateOf(o *waxwing.Order) state {
-	s := state{pickup: o.Delivery.Pickup, handed: o.Delivery.HandedOver}
+	s := state{pickup: o.Delivery.Pickup, handed: o.Delivery.HandedOver, shipped: o.Delivery.Shipped}
 	s.goods(o)
 	p, known := &o.Payment, waxwing.ValidCurrency(o.Total.Currency)
 	cards := inCurrency(sum(o.GiftCards), o.Total.Currency)
@@ -86,7 +87,7 @@ func (s *state) goods(o *waxwing.Order) {
 	if !told && later(o.Stock) && shipped > 0 {
 		late = shipped
 	}
-	s.waiting = late > 0 && !s.handed
+	s.waiting = late > 0 && !s.handed && !s.shipped
 	s.allWait = s.waiting && late == shipped
 	s.mixed = shipped > 0 && shipped < len(o.Items)
 }

@@ -49,6 +49,8 @@ func TestWhatIsSaidFitsTheState(t *testing.T) {
 			lacks: []locales.Message{window, locales.MsgNextPacked}},
 		"handed": {intro: locales.MsgIntroPlain, lacks: []locales.Message{window, locales.MsgNextPacked, locales.MsgShippingAddress, locales.MsgBackorderNote},
 			noLinks: []string{track}},
+		"shipped": {intro: locales.MsgIntroPlain, has: []locales.Message{window, locales.MsgShippingAddress},
+			lacks: []locales.Message{locales.MsgNextPacked, locales.MsgBackorderNote}, links: []string{track}},
 		"some-wait": {intro: locales.MsgIntro, has: []locales.Message{window, locales.MsgBackorderNote, locales.MsgStockBackorder}},
 		"zero": {intro: locales.MsgIntro, has: []locales.Message{locales.MsgNothingToPay},
 			lacks: []locales.Message{locales.MsgPayPending, locales.MsgAmountDue, locales.MsgHowToPay}},

@@ -212,7 +212,7 @@ func (v *view) intro() locales.Message {
 		return locales.MsgIntroPrepay
 	case s.deposit:
 		return locales.MsgIntroDeposit
-	case s.handed, s.allWait && s.mixed: // what is digital waits for nothing
+	case s.handed, s.shipped && !s.digital, s.allWait && s.mixed: // what is digital waits for nothing
 		return locales.MsgIntroPlain
 	case s.allWait:
 		return locales.MsgIntroBackorder
@@ -300,7 +300,7 @@ func (v *view) fillDelivery() {
 	for i := range v.order.Items {
 		ofLines = ofLines || v.order.Items[i].Stock != waxwing.StockUnknown
 	}
-	if m, _, ok := stockMessage(v.order.Stock); ok && !ofLines && !v.onlyDigital() && !s.refunded && !s.handed {
+	if m, _, ok := stockMessage(v.order.Stock); ok && !ofLines && !v.onlyDigital() && !s.refunded && !s.handed && !s.shipped {
 		v.root[fStock] = v.own(l.Text(m))
 	}
 	v.flags.delivery = len(v.root[fWindow])+len(v.root[fStock])+len(v.root[fDeliveryNote]) > 0

@@ -897,6 +897,8 @@ export class GenericDelivery {
   pickup: bool = false;
   /** The customer has the goods already: bought over the counter. */
   handed_over: bool = false;
+  /** All of it has left the shop: the mail does not say that it is got ready. */
+  shipped: bool = false;
 
   write(w: Writer): void {
     w.begin("{");
@@ -905,6 +907,7 @@ export class GenericDelivery {
     if (this.method.length > 0) { w.key("method"); w.text(this.method); }
     if (this.pickup) { w.key("pickup"); w.truth(this.pickup); }
     if (this.handed_over) { w.key("handed_over"); w.truth(this.handed_over); }
+    if (this.shipped) { w.key("shipped"); w.truth(this.shipped); }
     w.end("}");
   }
 }

@@ -299,8 +299,9 @@ static const ww_field generic_delivery_fields[] = {
   {"method", offsetof(ww_generic_delivery, method), WW_TEXT, 0, 0},
   {"pickup", offsetof(ww_generic_delivery, pickup), WW_TRUTH, 0, 0},
   {"handed_over", offsetof(ww_generic_delivery, handed_over), WW_TRUTH, 0, 0},
+  {"shipped", offsetof(ww_generic_delivery, shipped), WW_TRUTH, 0, 0},
 };
-const ww_shape ww_generic_delivery_shape = {generic_delivery_fields, 5, sizeof(ww_generic_delivery)};
+const ww_shape ww_generic_delivery_shape = {generic_delivery_fields, 6, sizeof(ww_generic_delivery)};
 
 static const ww_field generic_links_fields[] = {
   {"status", offsetof(ww_generic_links, status), WW_TEXT, 0, 0},

@@ -567,6 +567,8 @@ struct ww_generic_delivery {
   bool pickup;
   /* The customer has the goods already: bought over the counter. */
   bool handed_over;
+  /* All of it has left the shop: the mail does not say that it is got ready. */
+  bool shipped;
 };
 extern const ww_shape ww_generic_delivery_shape;
 

@@ -506,6 +506,8 @@ type GenericDelivery struct {
 	Pickup bool `json:"pickup,omitempty"`
 	// The customer has the goods already: bought over the counter.
 	HandedOver bool `json:"handed_over,omitempty"`
+	// All of it has left the shop: the mail does not say that it is got ready.
+	Shipped bool `json:"shipped,omitempty"`
 }
 
 // GenericLinks: the shop's own pages for this order.

@@ -480,6 +480,8 @@ export interface GenericDelivery {
   pickup?: boolean;
   /** The customer has the goods already: bought over the counter. */
   handed_over?: boolean;
+  /** All of it has left the shop: the mail does not say that it is got ready. */
+  shipped?: boolean;
 }
 
 /** The shop's own pages for this order. */

@@ -1247,6 +1247,8 @@ pub struct GenericDelivery {
     pub pickup: bool,
     /// The customer has the goods already: bought over the counter.
     pub handed_over: bool,
+    /// All of it has left the shop: the mail does not say that it is got ready.
+    pub shipped: bool,
 }
 
 impl Encode for GenericDelivery {
@@ -1271,6 +1273,10 @@ impl Encode for GenericDelivery {
         if !self.handed_over.unknown() {
             w.key("handed_over");
             self.handed_over.encode(w);
+        }
+        if !self.shipped.unknown() {
+            w.key("shipped");
+            self.shipped.encode(w);
         }
         w.end(b'}');
     }
