@@ -37,11 +37,19 @@ func findRust(ctx context.Context) (string, error) {
 		if err != nil {
 			continue
 		}
-		if _, err := os.Stat(filepath.Join(strings.TrimSpace(string(root)), "lib", "rustlib", "wasm32-unknown-unknown", "lib")); err == nil {
+		lib := filepath.Join(strings.TrimSpace(string(root)), "lib", "rustlib")
+		if _, err := os.Stat(filepath.Join(lib, "wasm32-unknown-unknown", "lib")); err == nil && linksWasm(lib) {
 			return rustc, nil
 		}
 	}
-	return "", fmt.Errorf("%w: no rustc with the target wasm32-unknown-unknown: rustup target add wasm32-unknown-unknown, or on Debian apt-get install rustc libstd-rust-dev-wasm32 lld", ErrToolchain)
+	return "", fmt.Errorf("%w: no rustc with the target wasm32-unknown-unknown and a linker for it: rustup target add wasm32-unknown-unknown, or on Debian apt-get install rustc libstd-rust-dev-wasm32 lld", ErrToolchain)
+}
+
+// linksWasm reports whether there is a linker for rustc: rustup brings one along,
+// Debian's rustc needs the package lld.
+func linksWasm(rustlib string) bool {
+	own, _ := filepath.Glob(filepath.Join(rustlib, "*", "bin", "rust-lld*")) // the pattern is well-formed
+	return len(own) > 0 || findProgram("wasm-ld", "wasm-ld-19", "wasm-ld-16", "wasm-ld-15", "wasm-ld-14", "rust-lld") != ""
 }
 
 func findClang(ctx context.Context) (string, error) {
