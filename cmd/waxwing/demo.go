@@ -111,7 +111,14 @@ func (c demoCmd) start(logs io.Writer, change func(*config.Config)) (d *demo, er
 	if change != nil {
 		change(cfg)
 	}
-	return d, d.open(cfg, c.Listen != "", newLog(cfg.Log, logs))
+	// What a first start says of its new keys is no news where the folder goes again;
+	// what is refused from then on is.
+	level := new(slog.LevelVar)
+	level.Set(slog.LevelError)
+	if err := d.open(cfg, c.Listen != "", slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level}))); err != nil {
+		return d, err
+	}
+	return d, level.UnmarshalText([]byte(cfg.Log.Level))
 }
 
 // world starts the stand-ins and returns what the configuration asks for.
