@@ -178,7 +178,7 @@ type ruling struct {
 	hold, cancel string // the reason; both empty: it may pass
 }
 
-// gate asks for a verified payment (DESIGN.md 3), or for a paid deposit where
+// gate asks for a verified payment, or for a paid deposit where
 // the tenant lets that pass.
 func gate(o *waxwing.Order, t *config.Tenant) ruling {
 	switch {
