@@ -33,6 +33,7 @@ var (
 	tortureKills  = flag.Int("torture.kills", 30, "how often the daemon is killed")
 	tortureOrders = flag.Int("torture.orders", 600, "how many orders arrive meanwhile")
 	tortureSeed   = flag.Uint64("torture.seed", 0, "seed of kills and faults; 0: by the clock")
+	tortureFull   = flag.Bool("torture.full", false, "run each scenario at its full size")
 )
 
 const childEnv = "WAXWING_TORTURE_CHILD"
