@@ -203,10 +203,10 @@ func runsKept(b *Bench) {
 func runsErased(b *Bench) {
 	b.asked("1001", "loyalty", "upsell")
 	id := b.list("loyalty")[0].ID
-	n, err := b.s.Erase("acme", Person, act)
+	n, err := b.s.Erase("acme", waxwing.Erase{Address: Person, Act: act})
 	b.must(err)
-	if n != 1 {
-		b.t.Fatalf("%d erased", n)
+	if n.Erased != 1 {
+		b.t.Fatalf("%d erased", n.Erased)
 	}
 	if _, err := b.s.PluginRun("acme", id); !errors.Is(err, waxwing.ErrNotFound) {
 		b.t.Fatal(err)
@@ -267,7 +267,7 @@ func pluginTenants(b *Bench) {
 func runIDs(b *Bench) {
 	b.asked("1001", "loyalty")
 	first := b.list("")[0].ID
-	_, err := b.s.Erase("acme", Person, act)
+	_, err := b.s.Erase("acme", waxwing.Erase{Address: Person, Act: act})
 	b.must(err)
 	b.asked("1002", "loyalty")
 	if second := b.list("")[0].ID; second <= first {

@@ -348,10 +348,10 @@ func erased(b *Bench) {
 	b.send(b.claim(msg))
 	waiting := b.accept(b.event("web", "1002", 0, `{"id":"1002","email":"`+strings.ToUpper(Person)+`"}`))
 	other := b.accept(b.event("web", "1003", 0, `{"id":"1003","email":"else@example.com"}`))
-	n, err := b.s.Erase("acme", " "+Person+" ", act)
+	n, err := b.s.Erase("acme", waxwing.Erase{Address: " " + Person + " ", Act: act})
 	b.must(err)
-	if n != 2 {
-		b.t.Fatalf("erased %d, want 2", n)
+	if n.Erased != 2 {
+		b.t.Fatalf("erased %d, want 2", n.Erased)
 	}
 	v := b.wantIs(conf, waxwing.Sent)
 	if !v.Erased || v.Messages[0].To != "" || v.Messages[0].Attempts[0].Reply != "" {
@@ -416,7 +416,7 @@ func tenants(b *Bench) {
 	}
 	found, err := b.s.List(waxwing.Query{Tenant: "bolt", Order: "1001"})
 	b.must(err)
-	if n, err := b.s.Erase("bolt", Person, act); err != nil || n != 0 || len(found) != 0 {
+	if n, err := b.s.Erase("bolt", waxwing.Erase{Address: Person, Act: act}); err != nil || n.Erased != 0 || len(found) != 0 {
 		b.t.Fatal(n, err)
 	}
 	if _, err := b.s.Accept(&waxwing.Event{Tenant: "nobody"}); !errors.Is(err, waxwing.ErrNotFound) {

@@ -32,7 +32,7 @@ type Store interface {
 	Release(waxwing.TenantID, waxwing.ID, waxwing.Act) error
 	Stop(waxwing.TenantID, waxwing.ID, waxwing.Act) error
 	Suppress(waxwing.TenantID, string, waxwing.Act) error
-	Erase(waxwing.TenantID, string, waxwing.Act) (int, error)
+	Erase(waxwing.TenantID, waxwing.Erase) (waxwing.Erasure, error)
 	List(waxwing.Query) ([]waxwing.ConfirmationView, error)
 	Get(waxwing.TenantID, waxwing.ID) (*waxwing.ConfirmationView, error)
 	Bytes(waxwing.TenantID, waxwing.ID, int) (*waxwing.Outgoing, error)

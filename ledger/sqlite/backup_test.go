@@ -58,7 +58,7 @@ func TestBackupUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	if _, err := live.Erase("acme", "nobody@example.com", waxwing.Act{}); err != nil {
+	if _, err := live.Erase("acme", waxwing.Erase{Address: "nobody@example.com"}); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 3 {

@@ -2,8 +2,13 @@ package sqlite
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -13,32 +18,194 @@ import (
 	"github.com/waxwinghq/waxwing/ledger"
 )
 
-// person is an address as it is looked for in bytes that nobody could read.
+// person is whom an erasure looks for: an e-mail address or a phone number, in the form
+// that all its spellings have in common.
 type person struct {
-	address []byte // an e-mail address in lower case; nil: it is none
-	digits  []byte // of a phone number; nil: it is none
+	email   string // "" she is looked for by number
+	given   string // the address as it was asked for, in lower case
+	digits  string // of a number, without + or 00
+	mailbox func(string) string
 }
 
-// newPerson reads whom to look for. It refuses what may be anybody's: a part of an
-// address, a few digits.
-func newPerson(address string) (p person, err error) {
-	address = strings.ToLower(strings.TrimSpace(address))
-	if local, domain, ok := strings.Cut(address, "@"); ok && local != "" && domain != "" {
-		p.address = []byte(address)
+// newPerson reads whom to look for by the strict grammar. It refuses what may be
+// anybody's: a part of an address, a few digits, an order's number with letters.
+func (l *Ledger) newPerson(address string) (p person, err error) {
+	address = strings.TrimSpace(address)
+	p.mailbox = l.mailbox
+	if strings.Contains(address, "@") {
+		if p.email, err = l.readAddress(address); err != nil {
+			return p, waxwing.Permanent(fmt.Errorf("this is no e-mail address: %w", err))
+		}
+		p.given = ledger.NormaliseEmail(address)
 		return p, nil
 	}
-	n := strings.TrimPrefix(ledger.NormalisePerson(address), "+")
-	if len(n) < 7 || strings.Trim(n, "0123456789") != "" {
-		return p, waxwing.Permanent(errors.New("a person is an e-mail address, or a phone number of seven digits or more"))
+	if p.digits = phoneDigits(address); p.digits == "" {
+		return p, waxwing.Permanent(errors.New("a person is a whole e-mail address, or a whole phone number of 7 to 15 digits; " +
+			"an order's number or a part of a number may be anybody's"))
 	}
-	p.digits = []byte(n)
 	return p, nil
 }
 
-// in reports whether the bytes name the person: in any case, with JSON's
-// escapes, and a number however it is grouped. Her address within a longer one is
-// somebody else's: ana@example.com is not jana@example.com.
+// readAddress gives the form that all spellings of an address have in common.
+func (l *Ledger) readAddress(s string) (string, error) {
+	if l.o.Address != nil {
+		a, err := l.o.Address(s)
+		return ledger.NormaliseEmail(a), err
+	}
+	local, domain, _ := strings.Cut(s, "@")
+	if local == "" || !strings.Contains(domain, ".") || strings.ContainsAny(s, " \t\r\n<>,;") || strings.Contains(domain, "@") {
+		return "", errors.New("it has another form than local@domain.example")
+	}
+	return ledger.NormaliseEmail(s), nil
+}
+
+// mailbox is readAddress for what a shop gave: what is none stays as it is.
+func (l *Ledger) mailbox(s string) string {
+	if a, err := l.readAddress(s); err == nil {
+		return a
+	}
+	return ledger.NormaliseEmail(s)
+}
+
+const phoneSigns = " ()-./\u00a0\u202f\u2011"
+
+// phoneDigits gives the digits of what is a phone number and nothing else, without the
+// + or 00 of an international one; "" where it is none.
+func phoneDigits(s string) string {
+	s = strings.TrimSpace(s)
+	plus := strings.HasPrefix(s, "+")
+	if plus {
+		s = s[1:]
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case !strings.ContainsRune(phoneSigns, r):
+			return ""
+		}
+	}
+	n := b.String()
+	if !plus {
+		n = strings.TrimPrefix(n, "00")
+	}
+	if len(n) < 7 || len(n) > 15 {
+		return ""
+	}
+	return n
+}
+
+// forms are the spellings that lookups were hashed in.
+func (p person) forms() []string {
+	if p.email != "" {
+		return slices.Compact([]string{p.email, p.given})
+	}
+	if strings.HasPrefix(p.digits, "0") {
+		return []string{p.digits}
+	}
+	return []string{"+" + p.digits, "00" + p.digits, p.digits}
+}
+
+// is reports whether a whole value is the person's address or number.
+func (p person) is(v string) bool {
+	if len(v) > maxNamed {
+		return false
+	}
+	if p.email != "" {
+		return strings.Contains(v, "@") && (ledger.NormaliseEmail(v) == p.given || p.mailbox(v) == p.email)
+	}
+	return phoneDigits(v) == p.digits
+}
+
+// maxNamed is longer than any address with a name beside it.
+const maxNamed = 1000
+
+func (p person) among(named []string) bool { return slices.ContainsFunc(named, p.is) }
+
+// in reports whether an event that its format cannot read names the person: by a whole
+// value, if it is JSON or a form, or else by its bytes.
 func (p person) in(raw []byte) bool {
+	switch found, read := p.inJSON(raw); {
+	case read:
+		return found
+	case formLike.Match(raw):
+		if q, err := url.ParseQuery(string(raw)); err == nil {
+			for k, vs := range q {
+				for _, v := range vs {
+					if p.isValue(k, v) {
+						return true
+					}
+				}
+			}
+			return false
+		}
+	}
+	return p.inBytes(raw)
+}
+
+var formLike = regexp.MustCompile(`\A[\w.%+\[\]-]+=[^{}"\s]*\z`)
+
+// isValue judges a value under its key. Digits without + or 00 are a number only where
+// the key says so: ids are digits as well.
+func (p person) isValue(key, v string) bool {
+	if p.digits != "" && !international(v) && !phoneKey.MatchString(key) {
+		return false
+	}
+	return p.is(v)
+}
+
+func international(v string) bool {
+	v = strings.TrimSpace(v)
+	return strings.HasPrefix(v, "+") || strings.HasPrefix(v, "00")
+}
+
+var phoneKey = regexp.MustCompile(`(?i)phone|tel|mobil|cell|handy|fax|sms|whatsapp|contact`)
+
+// inJSON looks at each string and number of a JSON text, however deep; read is false
+// where it is none.
+func (p person) inJSON(raw []byte) (found, read bool) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	// The key that the values of each level stand under; arrays pass theirs down.
+	type level struct {
+		key    string
+		object bool
+		wants  bool // a key comes next
+	}
+	stack := []level{{}}
+	for n := 0; ; n++ {
+		tok, err := d.Token()
+		if err != nil {
+			return found, n > 0 && len(stack) == 1 && errors.Is(err, io.EOF)
+		}
+		top := &stack[len(stack)-1]
+		switch t := tok.(type) {
+		case json.Delim:
+			if t == '{' || t == '[' {
+				top.wants = top.object
+				stack = append(stack, level{top.key, t == '{', t == '{'})
+			} else {
+				stack = stack[:len(stack)-1]
+			}
+			continue
+		case string:
+			if top.wants {
+				top.key, top.wants = t, false
+				continue
+			}
+			found = found || p.isValue(top.key, t)
+		case json.Number:
+			found = found || p.isValue(top.key, t.String())
+		}
+		top.wants = top.object
+	}
+}
+
+// inBytes reports whether bytes that nobody could read name the person: in any case,
+// with JSON's escapes, and a number however it is grouped. Her address within a longer
+// one is somebody else's: ana@example.com is not jana@example.com.
+func (p person) inBytes(raw []byte) bool {
 	low := bytes.ToLower(raw)
 	low = jsonEscape.ReplaceAllFunc(low, func(b []byte) []byte {
 		switch b[1] {
@@ -51,34 +218,42 @@ func (p person) in(raw []byte) bool {
 		n, _ := strconv.ParseUint(string(b[4:]), 16, 8) // two hex digits
 		return bytes.ToLower([]byte{byte(n)})
 	})
-	if p.address != nil {
-		return within(low, p.address, func(before, after []byte) bool {
-			a, _ := utf8.DecodeLastRune(before)
-			b, n := utf8.DecodeRune(after)
-			if a == '\'' { // within a name, or a quotation mark
-				a, _ = utf8.DecodeLastRune(before[:len(before)-1])
-			} else if strings.ContainsRune("._+-", a) {
-				return false
-			}
-			if b == '.' { // of a longer domain, or of a sentence
-				b, _ = utf8.DecodeRune(after[n:])
-			} else if b == '-' {
-				return false
-			}
-			return !wordy(a) && !wordy(b)
-		})
+	if p.email != "" {
+		return within(low, []byte(p.given), mailEnds) || within(low, []byte(p.email), mailEnds)
 	}
 	plain := bytes.Map(func(r rune) rune {
-		if strings.ContainsRune(" ()-./\u00a0", r) {
+		if strings.ContainsRune(phoneSigns, r) {
 			return -1
 		}
 		return r
 	}, low)
-	return within(plain, p.digits, func(before, after []byte) bool {
+	return within(plain, []byte(p.digits), func(before, after []byte) bool {
 		before = bytes.TrimSuffix(before, []byte("00")) // as +
 		digit := func(b []byte, at int) bool { return at >= 0 && at < len(b) && b[at] >= '0' && b[at] <= '9' }
 		return !digit(before, len(before)-1) && !digit(after, 0)
 	})
+}
+
+// atoms are the signs that an address may have in front of what looks like one.
+const atoms = "._+-!#$%&*/=?^`{|}~"
+
+func mailEnds(before, after []byte) bool {
+	a, _ := utf8.DecodeLastRune(before)
+	b, n := utf8.DecodeRune(after)
+	switch {
+	case a == '\'': // within a name, or a quotation mark
+		a, _ = utf8.DecodeLastRune(before[:len(before)-1])
+	case a == '=' || a == '&': // a form's
+		a = ' '
+	case strings.ContainsRune(atoms, a):
+		return false
+	}
+	if b == '.' { // of a longer domain, or of a sentence
+		b, _ = utf8.DecodeRune(after[n:])
+	} else if b == '-' || b == '_' || b == '@' {
+		return false
+	}
+	return !wordy(a) && !wordy(b)
 }
 
 // within reports whether what stands in b anywhere with good ends.

@@ -38,6 +38,13 @@ type Options struct {
 	// Fatal is called when the disk has failed in a way after which nothing
 	// may be written: the program must end (RELIABILITY.md 5.3).
 	Fatal func(error)
+	// People says whom an event names, as its format reads it; ok is false where the
+	// format is not known or cannot read it, and Named is then what can be told. Nil:
+	// no format is known.
+	People func(format, topic string, raw []byte) (p waxwing.People, ok bool)
+	// Address reads an e-mail address by the strict grammar and gives the form that
+	// all its spellings have in common. Nil: a plain one of its own.
+	Address func(string) (string, error)
 	// ReadOnly opens for the command line: no lock, no instance, no recovery.
 	ReadOnly bool
 }
@@ -49,12 +56,14 @@ type Ledger struct {
 	lock    *os.File
 	w       *conn
 	readers chan *conn
+	lists   chan *conn // for what may take long: see browse
 	ops     chan *op
 	stop    chan struct{}
 	done    chan struct{}
 	closed  atomic.Bool
 	gone    chan struct{} // closed by Close: nobody is lent a connection any more
 	opened  int           // how many readers there are
+	listed  int           // how many of lists
 	broken  atomic.Pointer[error]
 	full    atomic.Bool
 
@@ -76,6 +85,7 @@ type Ledger struct {
 	suppressed map[ledger.Hash]struct{}
 	hot        hotSet
 	packer     packer
+	scrubs     scrubber
 	taken      int // what Open took over from a dead instance
 }
 
@@ -83,9 +93,13 @@ type tenant struct {
 	no   int64
 	name waxwing.TenantID
 	key  *ledger.TenantKey
+	turn chan struct{} // held by what browses for this tenant
 }
 
-const readerCount = 4
+const (
+	readerCount = 4
+	listCount   = 2
+)
 
 // Open opens or makes the ledger in a folder, takes its lock, and takes over
 // what a dead instance left behind.
@@ -102,7 +116,7 @@ func Open(o Options) (*Ledger, error) {
 	l := &Ledger{o: o, path: filepath.Join(o.Dir, "ledger.db"), ops: make(chan *op, 1024),
 		stop: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}), tenants: map[waxwing.TenantID]*tenant{},
 		byNo: map[int64]*tenant{}, suppressed: map[ledger.Hash]struct{}{}}
-	l.hot.max, l.desk = o.HotBytes, newDesk()
+	l.hot.max, l.desk, l.scrubs = o.HotBytes, newDesk(), newScrubber()
 	if err := l.open(); err != nil {
 		l.release()
 		return nil, fmt.Errorf("ledger %s: %w", o.Dir, err)
@@ -113,7 +127,9 @@ func Open(o Options) (*Ledger, error) {
 		if err := l.anchor(); err != nil {
 			o.Log.Error("anchor not written", "err", err)
 		}
+		l.scrubs.ended = make(chan struct{})
 		go l.write()
+		go l.scrub()
 	}
 	return l, nil
 }
@@ -137,14 +153,19 @@ func (l *Ledger) open() error {
 			return err
 		}
 	}
-	l.readers = make(chan *conn, readerCount)
-	for range readerCount {
+	l.readers, l.lists = make(chan *conn, readerCount), make(chan *conn, listCount)
+	for i := range readerCount + listCount {
 		r, err := openConn(dsn(l.path, true))
 		if err != nil {
 			return err
 		}
-		l.readers <- r
-		l.opened++
+		if i < readerCount {
+			l.readers <- r
+			l.opened++
+		} else {
+			l.lists <- r
+			l.listed++
+		}
 	}
 	if err := l.loadDictionaries(); err != nil {
 		return err
@@ -152,16 +173,19 @@ func (l *Ledger) open() error {
 	return l.read(l.loadTenants)
 }
 
+// busyWait is how long a connection waits for a lock of another program's.
+const busyWait = 10 * time.Second
+
 func dsn(path string, readOnly bool) string {
 	q := url.Values{}
-	q.Add("_pragma", "busy_timeout(10000)")
+	q.Add("_pragma", fmt.Sprintf("busy_timeout(%d)", busyWait.Milliseconds()))
 	if readOnly {
 		q.Set("mode", "ro")
 		q.Add("_pragma", "query_only(1)")
 	} else {
 		q.Add("_pragma", "journal_mode(WAL)")
 		q.Add("_pragma", "synchronous(FULL)")
-		q.Add("_pragma", "secure_delete(0)")
+		q.Add("_pragma", "secure_delete(1)") // what it leaves, scrub.go overwrites
 		q.Add("_pragma", "wal_autocheckpoint(10000)")
 		q.Add("_pragma", "cache_size(-32768)")
 		q.Add("_pragma", "temp_store(MEMORY)")
@@ -176,7 +200,14 @@ func (l *Ledger) openWriter() (err error) {
 	if err := os.Chmod(l.path, 0o600); err != nil {
 		return err
 	}
+	was, err := schemaOf(l.w)
+	if err != nil {
+		return err
+	}
 	if err := migrate(l.w); err != nil {
+		return err
+	}
+	if err := l.resumeScrub(was == 0); err != nil {
 		return err
 	}
 	if err := l.resumeChain(); err != nil {
@@ -247,7 +278,7 @@ func (l *Ledger) loadTenants(c *conn) error {
 		if err != nil || len(b) != ledger.KeySize {
 			return fmt.Errorf("tenant %s: the master key does not open its key; set keys.master to the one this ledger was made with", name)
 		}
-		t := &tenant{no: num(r[0]), name: waxwing.TenantID(name), key: ledger.NewTenantKey(ledger.Key(b))}
+		t := &tenant{no: num(r[0]), name: waxwing.TenantID(name), key: ledger.NewTenantKey(ledger.Key(b)), turn: make(chan struct{}, 1)}
 		l.tenants[t.name], l.byNo[t.no] = t, t
 		return nil
 	})
@@ -283,6 +314,26 @@ func (l *Ledger) read(f func(*conn) error) error {
 	return f(c)
 }
 
+// browse lends f a connection for what may take long: lists, and looking for a person.
+// A tenant has one at a time, so that its own wait for it, and neither another
+// tenant's nor the work under way. After Close there are none: ErrStopping.
+func (l *Ledger) browse(t *tenant, f func(*conn) error) error {
+	select {
+	case t.turn <- struct{}{}:
+	case <-l.gone:
+		return waxwing.ErrStopping
+	}
+	defer func() { <-t.turn }()
+	var c *conn
+	select {
+	case c = <-l.lists:
+	case <-l.gone:
+		return waxwing.ErrStopping
+	}
+	defer func() { l.lists <- c }()
+	return f(c)
+}
+
 // TakenOver says how many messages of a dead instance Open found.
 func (l *Ledger) TakenOver() int { return l.taken }
 
@@ -299,6 +350,7 @@ func (l *Ledger) Close() error {
 	if !l.o.ReadOnly {
 		close(l.stop)
 		<-l.done
+		<-l.scrubs.ended
 		if l.broken.Load() == nil {
 			err = errors.Join(l.anchor(), l.transact([]*op{{f: func(t *tx) error {
 				_, err := t.c.exec("UPDATE instances SET stopped=? WHERE id=?", t.now.UnixMilli(), l.instance)
@@ -315,6 +367,9 @@ func (l *Ledger) Close() error {
 func (l *Ledger) release() {
 	for range l.opened {
 		_ = (<-l.readers).close()
+	}
+	for range l.listed {
+		_ = (<-l.lists).close()
 	}
 	if l.w != nil {
 		_ = l.w.close()

@@ -1,0 +1,283 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
+)
+
+const (
+	// eraseBatch is how many confirmations an op of the writer erases.
+	eraseBatch = 32
+	// scrubWait is how long an erasure waits for its end before it is answered.
+	scrubWait = 2 * time.Second
+	// tracePiece is how many rows of a tenant a read connection is kept for.
+	tracePiece = 1000
+)
+
+// Erase destroys the data keys and the content of every confirmation that names a
+// person by a whole address or number: what was rendered is found by its lookups, and
+// what was not by reading its events as their format does. What is under way and has
+// not passed its commit point is stopped. The trail stays and still verifies.
+//
+// An address that is none by the strict grammar is a Permanent error. Where what was
+// found is of several people and Confirm is not its number, nothing is done and the
+// error is ErrState, with what was found. Copies in free places of the files go later:
+// see Scrub.
+func (l *Ledger) Erase(tid waxwing.TenantID, ask waxwing.Erase) (waxwing.Erasure, error) {
+	var e waxwing.Erasure
+	tn, err := l.tenant(tid)
+	if err != nil {
+		return e, err
+	}
+	p, err := l.newPerson(ask.Address)
+	if err != nil {
+		return e, err
+	}
+	if e.Found, err = l.trace(tn, p); err != nil {
+		return e, err
+	}
+	if e.People, err = l.countPeople(tn, p, e.Found); err != nil {
+		return e, err
+	}
+	e.Scrub = l.Scrub()
+	switch {
+	case ask.Dry:
+		return e, nil
+	case e.People > 1 && ask.Confirm != len(e.Found):
+		return e, fmt.Errorf("%d confirmations name this address or number, and they are of %d people: "+
+			"look at them, and confirm their number to erase them all: %w", len(e.Found), e.People, waxwing.ErrState)
+	}
+	n, err := l.erase(tn, e.Found, ask.Act, &e.Erased)
+	if err != nil {
+		return e, err
+	}
+	if n != 0 {
+		l.scrubs.await(n, scrubWait)
+	}
+	e.Scrub = l.Scrub()
+	return e, nil
+}
+
+// erase erases confirmations, some a group commit, and gives the number of the scrub
+// that follows; 0: none does.
+func (l *Ledger) erase(tn *tenant, ids []waxwing.ID, act waxwing.Act, count *int) (n uint64, err error) {
+	first := true
+	for first || len(ids) > 0 {
+		some := ids[:min(len(ids), eraseBatch)]
+		ids = ids[len(some):]
+		said := !first
+		first = false
+		err := l.do(func(t *tx) error {
+			if !said {
+				t.entry(&ledger.Entry{Cause: ledger.CausePerson,
+					Detail: append([][2]string{{"act", "erase"}, {"tenant", string(tn.name)}}, actDetail(act)...)})
+			}
+			erased := 0
+			for _, id := range some {
+				k, err := t.erase(id, act)
+				if err != nil {
+					return err
+				}
+				erased += k
+			}
+			if erased == 0 {
+				return nil
+			}
+			if _, err := t.exec("INSERT INTO meta (k, v) VALUES (?,?) ON CONFLICT DO NOTHING", metaScrub, t.now.UnixMilli()); err != nil {
+				return err
+			}
+			t.after = append(t.after, func() {
+				*count += erased
+				n = l.scrubs.begin(t.now)
+			})
+			return nil
+		})
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+func (t *tx) erase(id waxwing.ID, act waxwing.Act) (int, error) {
+	var v [2]driver.Value
+	ok, err := t.c.row("SELECT state, dek IS NULL FROM confirmations WHERE id=?", v[:], int64(id))
+	if err != nil {
+		return 0, fault{err}
+	}
+	if !ok || num(v[1]) != 0 {
+		return 0, nil
+	}
+	if _, err := t.stop(id, waxwing.State(str(v[0])), waxwing.Cancelled, ledger.CauseErased, act); err != nil {
+		return 0, err
+	}
+	lo, hi := int64(id), int64(id)+idStep
+	for _, q := range []string{
+		"DELETE FROM events WHERE id>=? AND id<?", "DELETE FROM contents WHERE id>=? AND id<?",
+		"UPDATE attempts SET sealed=NULL WHERE message>=? AND message<?",
+		"UPDATE messages SET reason=CASE WHEN state IN ('failed','cancelled') THEN reason ELSE '' END WHERE id>=? AND id<?",
+	} {
+		if _, err := t.exec(q, lo, hi); err != nil {
+			return 0, err
+		}
+	}
+	for _, q := range []string{"DELETE FROM lookups WHERE confirmation=?", "DELETE FROM plugin_runs WHERE confirmation=?"} {
+		if _, err := t.exec(q, lo); err != nil {
+			return 0, err
+		}
+	}
+	if _, err := t.exec("UPDATE confirmations SET dek=NULL, trail=trail||? WHERE id=?", t.batch, lo); err != nil {
+		return 0, err
+	}
+	t.entry(&ledger.Entry{Confirmation: id, Cause: ledger.CauseErased, Detail: actDetail(act)})
+	t.after = append(t.after, func() { t.l.hot.drop(id) })
+	return 1, nil
+}
+
+// trace finds the confirmations that name a person, oldest first: those that were not
+// rendered before the lookups, so that none can be missed that is rendered meanwhile.
+func (l *Ledger) trace(tn *tenant, p person) ([]waxwing.ID, error) {
+	ids, err := l.unrendered(tn, p)
+	if err != nil {
+		return nil, err
+	}
+	err = l.browse(tn, func(c *conn) error {
+		for _, form := range p.forms() {
+			h := tn.key.Index("person", form)
+			err := c.query("SELECT confirmation FROM lookups WHERE hash=?", func(v []driver.Value) error {
+				ids = append(ids, waxwing.ID(num(v[0])))
+				return nil
+			}, h[:])
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	slices.Sort(ids)
+	return slices.Compact(ids), err
+}
+
+// unrendered reads the events of what was not rendered: received, held, quarantined,
+// ignored, cancelled. It goes through the tenant's rows in pieces.
+func (l *Ledger) unrendered(tn *tenant, p person) (ids []waxwing.ID, err error) {
+	var after int64
+	for {
+		var end [1]driver.Value
+		err := l.browse(tn, func(c *conn) error {
+			_, err := c.row("SELECT max(id) FROM (SELECT id FROM confirmations WHERE tenant=? AND id>? ORDER BY id LIMIT ?)", end[:], tn.no, after, tracePiece)
+			if err != nil || end[0] == nil {
+				return err
+			}
+			var files []*file
+			err = c.query("SELECT "+fileColumns+" FROM confirmations WHERE tenant=? AND id>? AND id<=? AND state<>'ready' AND dek IS NOT NULL",
+				func(v []driver.Value) error {
+					f, err := l.scanFile(v)
+					files = append(files, f)
+					return err
+				}, tn.no, after, num(end[0]))
+			if err != nil {
+				return err
+			}
+			for _, f := range files {
+				named, err := l.named(c, f, p)
+				if err != nil {
+					return err
+				}
+				if named {
+					ids = append(ids, f.id)
+				}
+			}
+			return nil
+		})
+		if err != nil || end[0] == nil {
+			return ids, err
+		}
+		after = num(end[0])
+	}
+}
+
+// named reports whether any event of a confirmation names a person.
+func (l *Ledger) named(c *conn, f *file, p person) (bool, error) {
+	for n := range int64(maxEvents) {
+		raw, topic, err := l.openEvent(c, f, n)
+		if errors.Is(err, waxwing.ErrNotFound) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		who, ok := l.people(f.format, topic, raw)
+		if p.among(who.Named) || !ok && p.in(raw) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// people are whom an event names; ok is false where its format cannot read it.
+func (l *Ledger) people(format, topic string, raw []byte) (p waxwing.People, ok bool) {
+	if l.o.People == nil {
+		return p, false
+	}
+	return l.o.People(format, topic, raw)
+}
+
+// countPeople counts the people of confirmations: the e-mail addresses that their
+// events name, and the names of customers who gave none.
+func (l *Ledger) countPeople(tn *tenant, p person, ids []waxwing.ID) (int, error) {
+	seen := map[string]bool{}
+	if p.email != "" && len(ids) > 0 {
+		seen[p.email] = true
+	}
+	for some := range slices.Chunk(ids, tracePiece) {
+		err := l.browse(tn, func(c *conn) error {
+			for _, id := range some {
+				f, err := l.openFile(c, id)
+				if err != nil {
+					return err
+				}
+				if f.erased {
+					continue
+				}
+				raw, topic, err := l.openEvent(c, f, f.version)
+				if errors.Is(err, waxwing.ErrNotFound) {
+					continue // its time is over
+				}
+				if err != nil {
+					return err
+				}
+				l.addPeople(seen, f.format, topic, raw)
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	if len(seen) == 0 && len(ids) > 0 {
+		return 1, nil
+	}
+	return len(seen), nil
+}
+
+func (l *Ledger) addPeople(seen map[string]bool, format, topic string, raw []byte) {
+	who, _ := l.people(format, topic, raw) // what it could not read may name her yet
+	mailed := false
+	for _, n := range who.Named {
+		if strings.Contains(n, "@") {
+			mailed = true
+			seen[l.mailbox(n)] = true
+		}
+	}
+	if name := strings.ToLower(strings.Join(strings.Fields(who.Name), " ")); !mailed && name != "" {
+		seen["name "+name] = true
+	}
+}

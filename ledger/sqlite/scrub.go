@@ -1,0 +1,508 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// An erasure is two things: the commit, after which nobody is shown anything of the
+// person, and the scrub, after which nothing of hers stands in any file: not in pages
+// that her rows once lay in, not in the write-ahead log. The second needs the end of
+// every reader that was there before, so that nobody waits for it: it is done beside
+// the writer, again until it succeeds, and it goes on after a restart.
+
+const (
+	// metaScrub is when the oldest erasure that is not scrubbed was committed, in ms.
+	metaScrub = "scrub"
+	// metaClean says that the file was written with secure_delete from its first page
+	// on, or was scrubbed as a whole.
+	metaClean = "clean"
+
+	scrubPiece = 512 // pages a read transaction
+	scrubBatch = 32  // pages an op of the writer
+
+	// The log can be emptied only while no reader is in it. Ours are done within a
+	// millisecond or so; the writer waits this long for them, and no longer.
+	emptyWait  = 15 * time.Millisecond
+	firstPause = 5 * time.Millisecond
+	longPause  = 2 * time.Second
+	// complainAfter is when the log tells that somebody keeps an erasure from its end.
+	complainAfter = time.Minute
+)
+
+// scrubber keeps count of the erasures that are not scrubbed yet.
+type scrubber struct {
+	mu      sync.Mutex
+	want    uint64 // erasures committed
+	done    uint64 // of these, scrubbed
+	since   time.Time
+	blocked bool // by a reader, as the last try saw it
+	changed chan struct{}
+	wake    chan struct{}
+	ended   chan struct{} // closed when its goroutine has ended; nil: it never ran
+}
+
+func newScrubber() scrubber {
+	return scrubber{changed: make(chan struct{}), wake: make(chan struct{}, 1)}
+}
+
+// begin counts an erasure that was committed at a time and gives its number.
+func (s *scrubber) begin(at time.Time) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.want == s.done {
+		s.since = at
+	}
+	s.want++
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+	return s.want
+}
+
+func (s *scrubber) set(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+func (s *scrubber) wanted() (want, done uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.want, s.done
+}
+
+// await waits until an erasure is scrubbed, until it is known that a reader is in the
+// way, or for so long.
+func (s *scrubber) await(n uint64, limit time.Duration) {
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	for {
+		s.mu.Lock()
+		over, changed := s.done >= n || s.blocked, s.changed
+		s.mu.Unlock()
+		if over {
+			return
+		}
+		select {
+		case <-changed:
+		case <-t.C:
+			return
+		}
+	}
+}
+
+// Scrub is how far erasures are.
+func (l *Ledger) Scrub() waxwing.Scrub {
+	s := &l.scrubs
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.want == s.done {
+		return waxwing.Scrub{Done: true}
+	}
+	v := waxwing.Scrub{Since: s.since, Remaining: "The keys are destroyed; copies of them in the ledger's files are being overwritten."}
+	if s.blocked {
+		v.Blocked = true
+		v.Remaining = "The keys are destroyed, but copies of them stay in ledger.db-wal until a program that reads the ledger ends: an export, sqlite3, " +
+			"a back-up. \"fuser -v ledger.db\" in the data folder names it. It is done by itself then, also after a restart."
+	}
+	return v
+}
+
+// resumeScrub takes up what the last start left undone, and files of older programs.
+func (l *Ledger) resumeScrub(fresh bool) error {
+	if fresh {
+		_, err := l.w.exec("INSERT INTO meta (k, v) VALUES (?, 1) ON CONFLICT DO NOTHING", metaClean)
+		return err
+	}
+	var v [1]driver.Value
+	ok, err := l.w.row("SELECT v FROM meta WHERE k=?", v[:], metaScrub)
+	if err == nil && ok {
+		l.scrubs.begin(time.UnixMilli(num(v[0])))
+		return nil
+	}
+	if err == nil {
+		if ok, err = l.w.row("SELECT 1 FROM meta WHERE k=?", v[:], metaClean); err == nil && !ok {
+			l.scrubs.begin(l.o.Clock())
+		}
+	}
+	return err
+}
+
+// scrub runs beside the writer until Close.
+func (l *Ledger) scrub() {
+	defer close(l.scrubs.ended)
+	for {
+		select {
+		case <-l.scrubs.wake:
+		case <-l.stop:
+			return
+		}
+		pause, passed, told := firstPause, uint64(0), time.Time{}
+		for {
+			want, done := l.scrubs.wanted()
+			if want == done {
+				break
+			}
+			began := time.Now()
+			err := l.scrubOnce(want, &passed)
+			if errors.Is(err, waxwing.ErrStopping) {
+				return
+			}
+			if err != nil {
+				l.o.Log.Error("traces of erased people not removed; tried again", "err", err)
+				pause = longPause
+			}
+			if v := l.Scrub(); !v.Done {
+				if now := l.o.Clock(); now.Sub(v.Since) > complainAfter && now.Sub(told) > 10*complainAfter {
+					told = now
+					l.o.Log.Warn("an erasure is not complete", "since", v.Since, "remaining", v.Remaining)
+				}
+			}
+			// What a pass takes is rested as well: erasures may be many.
+			if !l.rest(max(pause, time.Since(began))) {
+				return
+			}
+			pause = min(2*pause, longPause)
+		}
+	}
+}
+
+// rest waits, and says no where the ledger is being closed.
+func (l *Ledger) rest(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-l.stop:
+		return false
+	}
+}
+
+// scrubOnce overwrites what is left in pages, unless that is done for all erasures up
+// to want, and tries to empty the log.
+func (l *Ledger) scrubOnce(want uint64, passed *uint64) error {
+	c, err := openConn(dsn(l.path, false))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.close() }() // it wrote checkpoints only
+	if _, err := c.exec("PRAGMA busy_timeout=0"); err != nil {
+		return err
+	}
+	if *passed < want {
+		if err := l.scrubPages(c); err != nil {
+			return err
+		}
+		*passed = want
+	}
+	empty, err := l.emptyLog(c)
+	if err != nil || !empty {
+		if err == nil {
+			l.scrubs.set(func() { l.scrubs.blocked = true })
+		}
+		return err
+	}
+	err = l.do(func(t *tx) error {
+		if now, _ := l.scrubs.wanted(); now != want {
+			return nil // another one came meanwhile: its mark must stay
+		}
+		_, err := t.exec("DELETE FROM meta WHERE k=?", metaScrub)
+		return err
+	})
+	if err == nil {
+		l.scrubs.set(func() {
+			l.scrubs.done, l.scrubs.blocked = want, false
+			l.scrubs.since = l.o.Clock() // of those that came meanwhile
+		})
+	}
+	return err
+}
+
+// emptyLog moves the log's pages to the file and cuts the log to nothing. It says no
+// where a reader keeps it.
+func (l *Ledger) emptyLog(c *conn) (bool, error) {
+	var v [3]driver.Value
+	// Most of it beside the writer, so that little is left to do within.
+	if _, err := c.row("PRAGMA wal_checkpoint(PASSIVE)", v[:]); err != nil {
+		return false, err
+	}
+	if num(v[1]) != num(v[2]) && num(v[0]) == 0 && num(v[1])-num(v[2]) > 1000 {
+		return false, nil // a reader holds it, and what it holds is long
+	}
+	v[0] = int64(1)
+	var failed error
+	err := l.do(func(t *tx) error {
+		t.after = append(t.after, func() {
+			if _, err := t.c.exec(fmt.Sprintf("PRAGMA busy_timeout=%d", emptyWait.Milliseconds())); err != nil {
+				failed = err
+				return
+			}
+			_, failed = t.c.row("PRAGMA wal_checkpoint(TRUNCATE)", v[:])
+			if _, err := t.c.exec(fmt.Sprintf("PRAGMA busy_timeout=%d", busyWait.Milliseconds())); failed == nil {
+				failed = err
+			}
+		})
+		return nil
+	})
+	return num(v[0]) == 0, errors.Join(err, failed)
+}
+
+// scrubPages overwrites what stands in places of the file that belong to no row.
+func (l *Ledger) scrubPages(c *conn) error {
+	n, err := c.pageCount()
+	if err != nil {
+		return err
+	}
+	if n >= maxPages {
+		return fmt.Errorf("the ledger has %d pages: what is left of erased rows in so large a file goes with VACUUM only", n)
+	}
+	var v [1]driver.Value
+	clean, err := c.row("SELECT 1 FROM meta WHERE k=?", v[:], metaClean)
+	if err != nil {
+		return err
+	}
+	if clean {
+		_, err = l.scrubPass(c, false)
+		return err
+	}
+	// A file that was written without secure_delete: copies move with their pages, so
+	// that a pass which finds none is the last.
+	for range 10 {
+		found, err := l.scrubPass(c, true)
+		if err != nil {
+			return err
+		}
+		if found == 0 {
+			break
+		}
+	}
+	return l.do(func(t *tx) error {
+		_, err := t.exec("INSERT INTO meta (k, v) VALUES (?, 1) ON CONFLICT DO NOTHING", metaClean)
+		return err
+	})
+}
+
+// scrubPass looks at each page once, a piece a read transaction, and has the writer
+// overwrite what it found. deep looks at free pages and behind long values, too.
+func (l *Ledger) scrubPass(c *conn, deep bool) (found int, err error) {
+	if deep {
+		if found, err = l.scrubFree(c); err != nil {
+			return found, err
+		}
+	}
+	var dirty []int64
+	for from := int64(1); ; from += scrubPiece {
+		n, err := c.pageCount()
+		if err != nil {
+			return found, err
+		}
+		var owners []int64
+		if from <= n {
+			err = c.pages(from, min(scrubPiece, n-from+1), func(no int64, b []byte) {
+				if deep && len(overflows(b, no)) > 0 {
+					owners = append(owners, no)
+				}
+				if clearUnused(b, no) {
+					dirty = append(dirty, no)
+				}
+			})
+		}
+		if err == nil {
+			owners, err = dirtyTails(c, owners)
+		}
+		if err == nil {
+			err = l.batched(owners, (*tx).clearTails)
+		}
+		found += len(owners)
+		if err == nil && (len(dirty) >= scrubBatch || from > n) {
+			found += len(dirty)
+			err = l.batched(dirty, (*tx).clearPage)
+			dirty = dirty[:0]
+		}
+		if err != nil || from > n {
+			return found, err
+		}
+		if l.closed.Load() {
+			return found, waxwing.ErrStopping
+		}
+	}
+}
+
+// batched has the writer do something to pages, some a group commit.
+func (l *Ledger) batched(pages []int64, f func(*tx, int64) error) error {
+	for some := range slices.Chunk(pages, scrubBatch) {
+		err := l.do(func(t *tx) error {
+			for _, no := range some {
+				if err := f(t, no); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) setPage(no int64, b []byte) error {
+	_, err := t.exec("UPDATE sqlite_dbpage SET data=? WHERE pgno=?", b, no)
+	return err
+}
+
+// clearPage overwrites what belongs to no cell of a page, as it is now.
+func (t *tx) clearPage(no int64) error {
+	b, err := t.c.page(no)
+	if err != nil {
+		return fault{err}
+	}
+	if !clearUnused(b, no) {
+		return nil
+	}
+	return t.setPage(no, b)
+}
+
+// tails calls f with the last page of each chain that begins in a page, and with what
+// of it is used.
+func tails(c *conn, owner int64, f func(no int64, b []byte, used int) error) error {
+	b, err := c.page(owner)
+	if err != nil {
+		return err
+	}
+	for _, o := range overflows(b, owner) {
+		no := o.first
+		for i := 1; ; i++ {
+			if b, err = c.page(no); err != nil {
+				return err
+			}
+			if i >= o.pages {
+				break
+			}
+			no = int64(be16(b))<<16 | int64(be16(b[2:]))
+		}
+		if err := f(no, b, 4+o.rest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dirtyTails keeps those pages whose chains end in something that is not zeroed.
+func dirtyTails(c *conn, owners []int64) (dirty []int64, err error) {
+	if len(owners) == 0 {
+		return nil, nil
+	}
+	if _, err := c.exec("BEGIN"); err != nil {
+		return nil, err
+	}
+	defer func() { _, _ = c.exec("COMMIT") }() // reads only
+	for _, no := range owners {
+		found := false
+		err := tails(c, no, func(_ int64, b []byte, used int) error {
+			found = found || wipe(b[used:])
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			dirty = append(dirty, no)
+		}
+	}
+	return dirty, nil
+}
+
+func (t *tx) clearTails(owner int64) error {
+	err := tails(t.c, owner, func(no int64, b []byte, used int) error {
+		if !wipe(b[used:]) {
+			return nil
+		}
+		return t.setPage(no, b)
+	})
+	if err != nil && !errors.As(err, new(fault)) {
+		err = fault{err}
+	}
+	return err
+}
+
+// scrubFree overwrites the free pages.
+func (l *Ledger) scrubFree(c *conn) (found int, err error) {
+	dirty, err := dirtyFree(c)
+	if err != nil {
+		return 0, err
+	}
+	for some := range slices.Chunk(dirty, 8*scrubBatch) {
+		if err := l.do(func(t *tx) error { return t.clearFree(some) }); err != nil {
+			return 0, err
+		}
+	}
+	return len(dirty), nil
+}
+
+func dirtyFree(c *conn) (dirty []int64, err error) {
+	if _, err := c.exec("BEGIN"); err != nil {
+		return nil, err
+	}
+	defer func() { _, _ = c.exec("COMMIT") }() // reads only
+	trunks, leaves, err := c.freePages()
+	if err != nil {
+		return nil, err
+	}
+	look := func(no int64, used int) error {
+		b, err := c.page(no)
+		if err == nil && wipe(b[used:]) {
+			dirty = append(dirty, no)
+		}
+		return err
+	}
+	for no, n := range trunks {
+		if err := look(no, 8+4*n); err != nil {
+			return nil, err
+		}
+	}
+	for no := range leaves {
+		if err := look(no, 0); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(dirty)
+	return dirty, nil
+}
+
+// clearFree overwrites those of some pages that are free now.
+func (t *tx) clearFree(some []int64) error {
+	trunks, leaves, err := t.c.freePages()
+	if err != nil {
+		return fault{err}
+	}
+	for _, no := range some {
+		used := 0
+		if n, ok := trunks[no]; ok {
+			used = 8 + 4*n
+		} else if !leaves[no] {
+			continue
+		}
+		b, err := t.c.page(no)
+		if err != nil {
+			return fault{err}
+		}
+		if wipe(b[used:]) {
+			if err := t.setPage(no, b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
