@@ -55,6 +55,10 @@ type Order struct {
 	// Notices are what reading the event met that the trail should say, such as
 	// amounts that do not add up. They hold no personal data.
 	Notices []string `json:"notices,omitempty"`
+	// Named are e-mail addresses and phone numbers that the event names beside
+	// Customer's and the addresses': of the account it was ordered with, say. No mail
+	// shows them; a person is found and erased by them.
+	Named []string `json:"-"`
 
 	// Insight is written by enrich and Personal by the plugins stage; both are
 	// nil for a tenant without plugins.

@@ -38,7 +38,7 @@ func (x *Pipeline) Accept(tenant waxwing.TenantID, shop waxwing.ShopID, source, 
 	}
 	ev.Stale, ev.Old = stale(maxAge(&t), key, ev.At), old(maxAge(&t), key, ev.At)
 	if source != waxwing.SourcePing && (ev.Poison != "" || key.Ignore != "" || ev.Stale || ev.Old) {
-		ev.Lookup = foundBy(f, ev)
+		ev.Lookup = x.foundBy(f, ev)
 	}
 	rc, err := x.p.Ledger.Accept(ev)
 	if err != nil {

@@ -69,7 +69,7 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 	if x.debug {
 		x.step("normalised", w.ID, "format", w.Format, "items", len(o.Items))
 	}
-	lk := lookupOf(o)
+	lk := x.lookupOf(o)
 	if pass, err := x.atGate(gate(o, &t), w, &t, lk); !pass {
 		return err
 	}
@@ -150,8 +150,8 @@ func normalise(f waxwing.Format, w *waxwing.Work) (o *waxwing.Order, err error) 
 	return o, err
 }
 
-func lookupOf(o *waxwing.Order) waxwing.Lookup {
-	return waxwing.Lookup{Order: []string{o.Number, o.ID}, People: []string{o.Customer.Email, o.Customer.Phone}}
+func (x *Pipeline) lookupOf(o *waxwing.Order) waxwing.Lookup {
+	return waxwing.Lookup{Order: []string{o.Number, o.ID}, People: peopleIn(o, x.p.Numbers)}
 }
 
 // withRecipients adds the addresses that mails go to where they are not written

@@ -100,6 +100,9 @@ type Parts struct {
 	Providers map[string]Provider
 	Enrichers map[string]Enricher
 	Plugins   Plugins // nil: there are none
+	// Numbers gives further spellings of an order's phone numbers, which it is then
+	// found and erased by as well. Nil: none.
+	Numbers func(*waxwing.Order) []string
 	Meter     Meter
 	Clock     waxwing.Clock
 	Log       *slog.Logger

@@ -85,41 +85,16 @@ func (x *Pipeline) quarantine(w *waxwing.Work, reason string) error {
 
 // foundBy is what an event that is put aside as it comes can be found by. A format that
 // is a plugin's is not asked for that.
-func foundBy(f waxwing.Format, ev *waxwing.Event) waxwing.Lookup {
+func (x *Pipeline) foundBy(f waxwing.Format, ev *waxwing.Event) waxwing.Lookup {
 	lk := waxwing.Lookup{Order: append(numbers(ev.Raw), ev.Key.OrderID), People: people(ev.Raw)}
 	if f.Normalise == nil || f.NormaliseWork != nil {
 		return lk
 	}
 	if o, err := normalise(f, &waxwing.Work{Topic: ev.Topic, Raw: ev.Raw}); err == nil {
-		more := lookupOf(o)
+		more := x.lookupOf(o)
 		lk.Order, lk.People = append(lk.Order, more.Order...), append(lk.People, more.People...)
 	}
 	return lk
-}
-
-// people are the addresses and numbers that an event which cannot be read names where
-// shops do.
-func people(raw []byte) (out []string) {
-	var e map[string]json.RawMessage
-	if json.Unmarshal(raw, &e) != nil {
-		return nil
-	}
-	take := func(from map[string]json.RawMessage) {
-		for _, k := range []string{"email", "contact_email", "phone"} {
-			var v string
-			if json.Unmarshal(from[k], &v) == nil && len(v) >= 3 && len(v) <= 320 {
-				out = append(out, v)
-			}
-		}
-	}
-	take(e)
-	for _, k := range []string{"customer", "billing", "billing_address"} {
-		var within map[string]json.RawMessage
-		if json.Unmarshal(e[k], &within) == nil { // else of another shape
-			take(within)
-		}
-	}
-	return out
 }
 
 // numbers are what an event that cannot be read calls its order, as the formats

@@ -204,6 +204,7 @@ func (r *shopifyReader) order() (*waxwing.Order, error) {
 		o.Stock = waxwing.StockAllocated // "whether inventory has been reserved"
 	}
 	o.Customer = shopifyCustomer(v, o)
+	o.Named = shopifyNamed(v, &o.Customer)
 	o.Links.Status = link(v.get("order_status_url").text())
 	o.Links.Tracking = shopifyTracking(v.get("fulfillments"))
 	if err := r.amounts(); err != nil {

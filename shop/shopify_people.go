@@ -71,6 +71,22 @@ func shopifyCustomer(v value, o *waxwing.Order) waxwing.Customer {
 	return who
 }
 
+// shopifyNamed are the addresses and numbers that an order names beside those of who.
+func shopifyNamed(v value, who *waxwing.Customer) (out []string) {
+	c := v.get("customer")
+	for _, s := range []string{v.get("email").text(), v.get("contact_email").text(), c.get("email").text()} {
+		if a := address(s); a != "" && a != who.Email && !contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	for _, s := range []string{v.get("phone").text(), c.get("phone").text(), c.get("default_address").get("phone").text()} {
+		if n := clean(s, capPhone); n != "" && n != who.Phone && !contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
 // shopifyTracking returns the first https tracking page of a parcel that is on
 // its way.
 func shopifyTracking(fulfillments value) string {

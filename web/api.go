@@ -318,19 +318,6 @@ func isPerson(s string) bool {
 	return digits >= 7
 }
 
-func (s *Server) erase(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
-	a, act, err := s.readPerson(w, r, t)
-	if err != nil {
-		return err
-	}
-	n, err := s.p.Books.Erase(t, a, act)
-	if err != nil {
-		return err
-	}
-	s.acted("a person was erased", t, 0, act, "confirmations", n)
-	return writeJSON(w, http.StatusOK, map[string]int{"erased": n})
-}
-
 func (s *Server) suppress(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	a, act, err := s.readPerson(w, r, t)
 	if err != nil {

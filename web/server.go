@@ -41,7 +41,10 @@ type Books interface {
 	Stop(waxwing.TenantID, waxwing.ID, waxwing.Act) error
 	Release(waxwing.TenantID, waxwing.ID, waxwing.Act) error
 	Suppress(waxwing.TenantID, string, waxwing.Act) error
-	Erase(waxwing.TenantID, string, waxwing.Act) (int, error)
+	// Erase fails with ErrState where what it found is of several people and not
+	// confirmed, and with a Permanent error where the address is none.
+	Erase(waxwing.TenantID, waxwing.Erase) (waxwing.Erasure, error)
+	Scrub() waxwing.Scrub
 }
 
 // Parts is what the server is put together from.
@@ -133,6 +136,7 @@ func (s *Server) routes() http.Handler {
 	m.HandleFunc("POST "+t+"/confirmations/{id}/cancel", s.api(s.cancel))
 	m.HandleFunc("POST "+t+"/confirmations/{id}/retry", s.api(s.retry))
 	m.HandleFunc("POST "+t+"/people/erase", s.api(s.erase))
+	m.HandleFunc("GET "+t+"/people/erase", s.api(s.erasures))
 	m.HandleFunc("POST "+t+"/people/suppress", s.api(s.suppress))
 	s.pluginRoutes(m)
 	s.describe(m)

@@ -281,6 +281,27 @@ func phoneOf(o *waxwing.Order) string {
 	return ""
 }
 
+// numbersOf are an order's phone numbers in E.164, where they are written otherwise.
+func numbersOf(o *waxwing.Order) (out []string) {
+	add := func(s, country string) {
+		if n := e164(s, country); n != "" && n != s {
+			out = append(out, n)
+		}
+	}
+	home := ""
+	for _, a := range []*waxwing.Address{o.Shipping, o.Billing} {
+		if a == nil {
+			continue
+		}
+		home = orElse(home, a.Country)
+		if a != o.Shipping || !o.Delivery.Pickup {
+			add(a.Phone, a.Country)
+		}
+	}
+	add(o.Customer.Phone, home)
+	return out
+}
+
 func orElse(a, b string) string {
 	if a != "" {
 		return a

@@ -14,6 +14,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/address"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/enrich"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
@@ -105,7 +106,15 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 }
 
 func openLedger(c *config.Config, log *slog.Logger, clock waxwing.Clock, fatal func(error)) (*sqlite.Ledger, error) {
-	o := sqlite.Options{Dir: c.Data, Master: c.Keys.Master, Clock: clock, Log: log, Fatal: fatal}
+	known := formats()
+	o := sqlite.Options{Dir: c.Data, Master: c.Keys.Master, Clock: clock, Log: log, Fatal: fatal,
+		People: func(format, topic string, raw []byte) (waxwing.People, bool) {
+			return pipeline.PeopleOf(known[format], topic, raw, numbersOf)
+		},
+		Address: func(s string) (string, error) {
+			a, err := address.Parse(s)
+			return a.String(), err
+		}}
 	for name := range c.Tenants {
 		o.Tenants = append(o.Tenants, waxwing.TenantID(name))
 	}
@@ -120,7 +129,7 @@ func openLedger(c *config.Config, log *slog.Logger, clock waxwing.Clock, fatal f
 func (d *Daemon) assemble(x Extras) (err error) {
 	parts := pipeline.Parts{Config: d.cfg, Ledger: d.ledger, Formats: formats(), Composer: d.composer,
 		Providers: map[string]pipeline.Provider{}, Enrichers: map[string]pipeline.Enricher{}, Clock: x.Clock, Log: d.log,
-		Plugins: d.workshop, Wrap: x.Wrap, NoSweeper: x.NoSweeper}
+		Plugins: d.workshop, Numbers: numbersOf, Wrap: x.Wrap, NoSweeper: x.NoSweeper}
 	maps.Copy(parts.Formats, d.workshop.pluginFormats(d.cfg, parts.Formats["generic"]))
 	d.formats = parts.Formats
 	for n, p := range d.providers {

@@ -72,7 +72,9 @@ func (releaseCmd) Help() string {
 func (cancelCmd) Help() string { return support + examples("waxwing cancel 1042") }
 
 // Help gives examples.
-func (eraseCmd) Help() string { return support + examples("waxwing erase jana@example.com") }
+func (eraseCmd) Help() string {
+	return support + examples("waxwing erase jana@example.com --dry-run", "waxwing erase jana@example.com", `waxwing erase "+49 151 2345678" --yes --confirm 3 --wait`)
+}
 
 // Help gives examples.
 func (suppressCmd) Help() string { return support + examples("waxwing suppress jana@example.com") }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -280,33 +279,6 @@ func (a apiFlags) settle(s streams, what, act, reason string, raw bool, done str
 	}
 	return a.post(s, "/confirmations/"+id.String()+"/"+act, map[string]any{"reason": reason}, raw, func(b map[string]any) string {
 		return fmt.Sprintf("%s is %s; its state is %v.", id, done, b["state"])
-	})
-}
-
-type eraseCmd struct {
-	Address string `arg:"" help:"The person's e-mail address or phone number."`
-	Yes     bool   `help:"Do not ask: it cannot be undone."`
-	whyFlag
-	jsonFlag
-	apiFlags
-}
-
-// Run erases a person.
-func (c eraseCmd) Run(s streams) error {
-	if !c.Yes {
-		_, _ = fmt.Fprintf(s.err, "Erasing destroys every order, message and reply of %s at tenant %s for good.\nType the address again to do it: ", c.Address, c.Tenant)
-		line, _ := bufio.NewReader(s.in).ReadString('\n') // the end of input is no answer
-		if strings.TrimSpace(line) != strings.TrimSpace(c.Address) {
-			return errors.New("nothing was erased (--yes does not ask)")
-		}
-	}
-	body := map[string]any{"address": c.Address, "reason": c.Reason}
-	return c.post(s, "/people/erase", body, c.JSON, func(a map[string]any) string {
-		if a["erased"] == float64(0) {
-			return "Nothing is kept of this person, so that nothing was erased."
-		}
-		return fmt.Sprintf("Erased: %v. The trail stays, and holds nothing of hers. Backups keep what they have: erase there again after restoring one.",
-			count(a["erased"], "confirmation"))
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"database/sql/driver"
 	"encoding/binary"
+	"errors"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -223,6 +224,11 @@ func (l *Ledger) replace(a *arrival, old *existing) (waxwing.Receipt, error) {
 	}
 	a.dek = dek
 	a.seal(l)
+	hashes, err := l.namedAnew(a, old)
+	if err != nil {
+		return waxwing.Receipt{}, err
+	}
+	a.hashes = append(a.hashes, hashes...)
 	var rc waxwing.Receipt
 	err = l.do(func(t *tx) error {
 		now, err := t.find(a.key)
@@ -235,6 +241,30 @@ func (l *Ledger) replace(a *arrival, old *existing) (waxwing.Receipt, error) {
 	return rc, err
 }
 
+// namedAnew is whom a newer event names, and whom the one that it replaces does, which
+// nobody may have read yet: a person is found in each of them.
+func (l *Ledger) namedAnew(a *arrival, old *existing) ([]ledger.Hash, error) {
+	who, _ := l.people(a.ev.Format, a.ev.Topic, a.ev.Raw) // of a poor event what can be told
+	if old.state == waxwing.Received {
+		err := l.read(func(c *conn) error {
+			f, err := l.openFile(c, old.id)
+			if err != nil || f.erased {
+				return err
+			}
+			raw, topic, err := l.openEvent(c, f, f.version)
+			if err == nil {
+				was, _ := l.people(f.format, topic, raw)
+				who.Named = append(who.Named, was.Named...)
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, waxwing.ErrNotFound) {
+			return nil, err
+		}
+	}
+	return index(a.t, waxwing.Lookup{People: who.Named}), nil
+}
+
 func (t *tx) replace(a *arrival, old *existing) (waxwing.Receipt, error) {
 	rc := waxwing.Receipt{ID: old.id, State: old.state}
 	if !old.newer(a) || len(old.wrapped) == 0 {
@@ -244,6 +274,9 @@ func (t *tx) replace(a *arrival, old *existing) (waxwing.Receipt, error) {
 	kept := old.events < maxEvents
 	if kept {
 		if err := t.insertEvent(old.id|waxwing.ID(old.events), a); err != nil {
+			return rc, err
+		}
+		if err := t.insertLookups(old.id, a.hashes); err != nil {
 			return rc, err
 		}
 	}

@@ -90,7 +90,7 @@ func (l *Ledger) erase(tn *tenant, ids []waxwing.ID, act waxwing.Act, count *int
 			if erased == 0 {
 				return nil
 			}
-			if _, err := t.exec("INSERT INTO meta (k, v) VALUES (?,?) ON CONFLICT DO NOTHING", metaScrub, t.now.UnixMilli()); err != nil {
+			if err := t.toScrub(false); err != nil {
 				return err
 			}
 			t.after = append(t.after, func() {

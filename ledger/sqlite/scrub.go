@@ -101,6 +101,18 @@ func (s *scrubber) await(n uint64, limit time.Duration) {
 	}
 }
 
+// toScrub records that something was deleted that must be in no file, and has the scrub
+// begin after the commit, where the time for it is now.
+func (t *tx) toScrub(now bool) error {
+	if _, err := t.exec("INSERT INTO meta (k, v) VALUES (?,?) ON CONFLICT DO NOTHING", metaScrub, t.now.UnixMilli()); err != nil {
+		return err
+	}
+	if now {
+		t.after = append(t.after, func() { t.l.scrubs.begin(t.now) })
+	}
+	return nil
+}
+
 // Scrub is how far erasures are.
 func (l *Ledger) Scrub() waxwing.Scrub {
 	s := &l.scrubs

@@ -54,11 +54,13 @@ func (l *Ledger) Depth() (Depth, error) {
 }
 
 // Expire deletes content older than the given age, a batch a call, and says
-// whether there is more. The trail stays.
+// whether there is more. The trail stays. After the last batch the files are scrubbed
+// of it.
 func (l *Ledger) Expire(age time.Duration) (more bool, err error) {
 	before := int64(waxwing.NewID(l.o.Clock().Add(-age), 0, 0))
 	err = l.do(func(t *tx) error {
 		more = false
+		deleted := int64(0)
 		for _, q := range []string{
 			"DELETE FROM contents WHERE id IN (SELECT id FROM contents WHERE id<? ORDER BY id LIMIT 500)",
 			"DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id<? ORDER BY id LIMIT 500)",
@@ -68,10 +70,14 @@ func (l *Ledger) Expire(age time.Duration) (more bool, err error) {
 				return err
 			}
 			more = more || n == 500
+			deleted += n
 		}
 		// What a plugin was given is content too.
 		n, err := t.pruneRuns(age)
 		more = more || n
+		if err == nil && deleted > 0 {
+			err = t.toScrub(!more)
+		}
 		return err
 	})
 	return more, err
