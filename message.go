@@ -15,6 +15,9 @@ const (
 	Push  Channel = "push"
 )
 
+// Channels are all of them.
+var Channels = []Channel{Email, SMS, Push}
+
 // State is the state of a confirmation or a message (DESIGN.md 2, States).
 type State string
 

@@ -32,7 +32,7 @@ func (x *Pipeline) work(id waxwing.ID) {
 // ahead of them would only fill memory and make the first customers wait for
 // the last ones' mails. It waits 50 ms at most, so that nothing can hang on it.
 func (x *Pipeline) workInTurn(id waxwing.ID) {
-	for n := 0; n < 10 && x.messages.free() == 0 && x.routes[waxwing.Email].healthy(); n++ {
+	for n := 0; n < 10 && x.messages[waxwing.Email].free() == 0 && x.routes[waxwing.Email].healthy(); n++ {
 		select {
 		case <-time.After(5 * time.Millisecond):
 		case <-x.stopping:
@@ -111,7 +111,7 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 			if x.debug {
 				x.step("queued", w.ID, "message", id)
 			}
-			x.wake(x.topicMail(), id)
+			x.wake(x.topicOf(drafts[i].Channel), id)
 		}
 	}
 	return nil

@@ -234,8 +234,8 @@ type due struct {
 	asked []string
 }
 
-func (d *due) ClaimDue(limit int, of ...waxwing.Channel) ([]*waxwing.Claim, error) {
-	d.asked = append(d.asked, fmt.Sprint(limit, of))
+func (d *due) ClaimDue(ch waxwing.Channel, limit int) ([]*waxwing.Claim, error) {
+	d.asked = append(d.asked, fmt.Sprint(limit, " ", ch))
 	return nil, nil
 }
 
@@ -253,20 +253,24 @@ func TestRestingMailKeepsNoTextWaiting(t *testing.T) {
 		email, sms *routes
 		want       string
 	}{
-		{"both well", healthy(), healthy(), "8 []"},
-		{"mail rests", resting(), healthy(), "8 [sms]"},
-		{"mail is probed", probing(), healthy(), "4 [email], 8 [sms]"},
-		{"texts rest", healthy(), resting(), "8 [email]"},
+		{"both well", healthy(), healthy(), "8 email, 8 sms"},
+		{"mail rests", resting(), healthy(), "8 sms"},
+		{"mail is probed", probing(), healthy(), "4 email, 8 sms"},
+		{"texts rest", healthy(), resting(), "8 email"},
 		{"both rest", resting(), resting(), ""},
 		{"no texts", resting(), nil, ""},
-		{"no texts, mail is well", healthy(), nil, "8 []"},
+		{"no texts, mail is well", healthy(), nil, "8 email"},
 	} {
 		d := &due{}
-		x := &Pipeline{p: Parts{Ledger: d, Clock: clock}, messages: newPool(8, "send"), routes: map[waxwing.Channel]*routes{waxwing.Email: c.email}}
+		x := &Pipeline{p: Parts{Ledger: d, Clock: clock}, messages: map[waxwing.Channel]*pool{waxwing.Email: newPool(8, "send"), waxwing.SMS: newPool(8, "send")},
+			routes: map[waxwing.Channel]*routes{waxwing.Email: c.email}}
 		if c.sms != nil {
 			x.routes[waxwing.SMS] = c.sms
 		}
-		x.sweepMessages()
+		x.sweepMessages(waxwing.Email)
+		if c.sms != nil {
+			x.sweepMessages(waxwing.SMS)
+		}
 		if got := strings.Join(d.asked, ", "); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}

@@ -37,7 +37,7 @@ func (x *Pipeline) Resend(tenant waxwing.TenantID, id waxwing.ID, ask waxwing.Re
 	if x.debug {
 		x.step("queued", id, "message", msg, "by", ask.Act.By, "rendered", rendered)
 	}
-	x.wake(x.topicMail(), msg)
+	x.wake(x.topicOf(d.Channel), msg)
 	return msg, rendered, nil
 }
 

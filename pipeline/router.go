@@ -27,7 +27,7 @@ type Pipeline struct {
 	router   *message.Router
 
 	orders   *pool
-	messages *pool
+	messages map[waxwing.Channel]*pool // each channel's own: none waits for another's
 	routes   map[waxwing.Channel]*routes
 
 	stopping chan struct{}
@@ -66,7 +66,14 @@ func New(p Parts) (*Pipeline, error) {
 		return nil, err
 	}
 	x.orders = newPool(orDefault(p.Config.Limits.Render, 64), "render")
-	x.messages = newPool(orDefault(p.Config.Limits.Send, 256), "send")
+	x.messages = map[waxwing.Channel]*pool{}
+	for _, ch := range waxwing.Channels {
+		n := orDefault(p.Config.Limits.Send, 256)
+		if x.routes[ch] == nil {
+			n = probes // only what an older configuration left behind
+		}
+		x.messages[ch] = newPool(n, "send")
+	}
 	return x, x.wire()
 }
 
@@ -115,11 +122,20 @@ func (x *Pipeline) wire() (err error) {
 		return err
 	}
 	x.router.AddConsumerHandler("normalise..render", topicOrders, x.channels, x.handler(x.orders, x.workInTurn))
-	x.router.AddConsumerHandler("send", x.topicMail(), x.channels, x.handler(x.messages, x.claimAndSend))
+	for ch := range x.routes {
+		x.router.AddConsumerHandler("send "+string(ch), x.topicOf(ch), x.channels, x.handler(x.messages[ch], func(id waxwing.ID) { x.claimAndSend(ch, id) }))
+	}
 	return nil
 }
 
-func (x *Pipeline) topicMail() string { return topicMail + x.plan.queue.Name }
+// topicOf is where a channel's messages are woken.
+func (x *Pipeline) topicOf(ch waxwing.Channel) string {
+	t := topicMail + x.plan.queue.Name
+	if ch != waxwing.Email {
+		t += "." + string(ch)
+	}
+	return t
+}
 
 func (x *Pipeline) handler(p *pool, do func(waxwing.ID)) message.NoPublishHandlerFunc {
 	return func(m *message.Message) error {
@@ -151,7 +167,7 @@ func (x *Pipeline) Run(ctx context.Context) error {
 	<-x.router.Running()
 	x.running.Store(true)
 	if !x.p.NoSweeper {
-		x.sweeper.Go(x.sweep)
+		x.sweep()
 	}
 	select {
 	case <-ctx.Done():
@@ -177,12 +193,22 @@ func (x *Pipeline) drain() error {
 	soon := time.AfterFunc(limit*4/5, x.cut)
 	defer soon.Stop()
 	defer x.cut()
-	ok := x.messages.wait(limit) && x.orders.wait(time.Second)
+	end, busy := time.Now().Add(limit), 0
+	for _, p := range x.messages {
+		if !p.wait(time.Until(end)) {
+			busy += p.busy()
+		}
+	}
+	if busy == 0 {
+		_ = x.orders.wait(time.Second) // what it renders is rendered at the next start
+	}
 	err := errors.Join(x.router.Close(), x.channels.Close())
 	x.orders.close()
-	x.messages.close()
-	if !ok {
-		err = errors.Join(err, fmt.Errorf("%d messages had no verdict after %s: they are uncertain and are resolved at the next start", x.messages.busy(), limit))
+	for _, p := range x.messages {
+		p.close()
+	}
+	if busy > 0 {
+		err = errors.Join(err, fmt.Errorf("%d messages had no verdict after %s: they are uncertain and are resolved at the next start", busy, limit))
 	}
 	return err
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // claimAndSend is the hot path: an id came over the queue.
-func (x *Pipeline) claimAndSend(id waxwing.ID) {
-	if !x.routes[waxwing.Email].healthy() {
+func (x *Pipeline) claimAndSend(ch waxwing.Channel, id waxwing.ID) {
+	if !x.routes[ch].healthy() {
 		return // the sweeper probes, one at a time; nobody else piles up claims
 	}
 	c, err := x.p.Ledger.Claim(id)
@@ -40,15 +40,13 @@ func (x *Pipeline) send(c *waxwing.Claim) {
 		}
 		x.measure(c, r)
 		x.tellVerdict(c, r)
-		next := c.Out.Message
-		if len(r.Fallback) > 0 {
-			next++ // the fallback's message stands right behind it
-			again, tried = true, map[string]bool{}
+		if len(r.Fallback) > 0 { // its message stands right behind; its channel's workers send it
+			x.wake(x.topicOf(r.Fallback[0].Channel), c.Out.Message+1)
 		}
 		if !again || x.isStopping() {
 			return
 		}
-		claim, err := x.p.Ledger.Claim(next)
+		claim, err := x.p.Ledger.Claim(c.Out.Message)
 		if err != nil {
 			return
 		}

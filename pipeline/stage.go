@@ -19,7 +19,9 @@ type Intake interface {
 // Orders is the ledger's side of normalise..render.
 type Orders interface {
 	Work(waxwing.ID) (*waxwing.Work, error)
+	// DueWork lists what waits for its render, DueHolds whose time at the gate is over.
 	DueWork(limit int) ([]waxwing.ID, error)
+	DueHolds(limit int) ([]waxwing.ID, error)
 	Ready(*waxwing.Work, []waxwing.Draft, waxwing.Lookup, time.Duration) ([]waxwing.ID, error)
 	Hold(*waxwing.Work, string, time.Time, waxwing.Lookup) error
 	Quarantine(*waxwing.Work, string, waxwing.Lookup) error
@@ -29,8 +31,11 @@ type Orders interface {
 // Outbox is the ledger's side of send and fallback.
 type Outbox interface {
 	Claim(waxwing.ID) (*waxwing.Claim, error)
-	// ClaimDue takes due messages, oldest first, of all channels where none is named.
-	ClaimDue(limit int, of ...waxwing.Channel) ([]*waxwing.Claim, error)
+	// ClaimDue takes due messages of a channel, oldest first.
+	ClaimDue(ch waxwing.Channel, limit int) ([]*waxwing.Claim, error)
+	// EndDue ends some messages that no provider is needed for: whose time to live is
+	// over. more: there may be others.
+	EndDue() (more bool, err error)
 	CommitDot(*waxwing.Claim, string) error
 	Resolve(*waxwing.Claim, *waxwing.Resolution) error
 	ReworkOf(waxwing.TenantID, waxwing.ID) (*waxwing.Work, error)
@@ -103,9 +108,9 @@ type Parts struct {
 	// Numbers gives further spellings of an order's phone numbers, which it is then
 	// found and erased by as well. Nil: none.
 	Numbers func(*waxwing.Order) []string
-	Meter     Meter
-	Clock     waxwing.Clock
-	Log       *slog.Logger
+	Meter   Meter
+	Clock   waxwing.Clock
+	Log     *slog.Logger
 	// Wrap lets a test put itself between the stages and Watermill; NoSweeper
 	// switches the sweeper off, for the test that Watermill alone suffices.
 	Wrap      func(message.Publisher) message.Publisher

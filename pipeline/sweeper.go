@@ -2,9 +2,9 @@ package pipeline
 
 import (
 	"errors"
-	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -13,37 +13,93 @@ import (
 // sweep looks every second, give or take, for what is due, and goes on at once
 // while there is more than there were free workers. It claims by itself and
 // publishes nothing: if every message of the queue were lost, it alone would
-// complete the work.
+// complete the work. Orders, each channel, and what only has to end are swept
+// apart, so that none of them waits for another.
 func (x *Pipeline) sweep() {
+	x.sweeper.Go(func() { x.each(x.orders, x.sweepOrders) })
+	for ch, p := range x.messages {
+		x.sweeper.Go(func() { x.each(p, func() bool { return x.sweepMessages(ch) }) })
+	}
+	x.sweeper.Go(x.sweepEnds)
+}
+
+// each sweeps one pool's work until the pipeline stops.
+func (x *Pipeline) each(p *pool, some func() (more bool)) {
 	for !x.isStopping() {
-		orders := x.sweepOrders()
-		messages := x.sweepMessages()
-		if orders || messages {
-			x.awaitRoom(orders, messages)
-			continue
+		if some() {
+			x.awaitRoom(p)
+		} else {
+			x.pause(800*time.Millisecond + time.Duration(rand.Int64N(int64(400*time.Millisecond))))
 		}
-		wait := time.NewTimer(800*time.Millisecond + time.Duration(rand.Int64N(int64(400*time.Millisecond))))
-		select {
-		case <-wait.C:
-		case <-x.stopping:
-		}
-		wait.Stop()
+	}
+}
+
+// pause waits, or until the pipeline stops.
+func (x *Pipeline) pause(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-x.stopping:
 	}
 }
 
 // awaitRoom waits until a quarter of a pool that there is more work for is
 // free: taking one at a time would make a commit of each. It waits 20 ms at
 // most and then takes what there is.
-func (x *Pipeline) awaitRoom(orders, messages bool) {
+func (x *Pipeline) awaitRoom(p *pool) {
 	limit := time.NewTimer(20 * time.Millisecond)
 	defer limit.Stop()
-	for !(orders && x.orders.roomy() || messages && x.messages.roomy()) {
+	for !p.roomy() {
 		select {
-		case <-x.orders.freed:
-		case <-x.messages.freed:
+		case <-p.freed:
 		case <-limit.C:
 			return
 		case <-x.stopping:
+			return
+		}
+	}
+}
+
+const (
+	// endsEvery is how often a look is taken for what only has to end.
+	endsEvery = 2 * time.Second
+	// holdsAtOnce is how many holds end at once, so that they share commits, and
+	// maxHolds how many a look.
+	holdsAtOnce = 64
+	maxHolds    = 2048
+)
+
+// sweepEnds ends what needs no provider and no slot: messages whose time to live is
+// over, and confirmations whose time at the gate is. However much waits in front of
+// them, they have their outcome (P1).
+func (x *Pipeline) sweepEnds() {
+	for !x.isStopping() {
+		more, err := x.p.Ledger.EndDue()
+		if err != nil {
+			x.complain("end messages", err)
+		}
+		if more && err == nil {
+			x.pause(5 * time.Millisecond) // others want to write, too
+			continue
+		}
+		x.endHolds()
+		x.pause(endsEvery)
+	}
+}
+
+// endHolds cancels confirmations whose time at the gate is over.
+func (x *Pipeline) endHolds() {
+	ids, err := x.p.Ledger.DueHolds(maxHolds)
+	if err != nil {
+		x.complain("end holds", err)
+	}
+	for some := range slices.Chunk(ids, holdsAtOnce) {
+		var wg sync.WaitGroup
+		for _, id := range some {
+			wg.Go(func() { x.work(id) })
+		}
+		if wg.Wait(); x.isStopping() {
 			return
 		}
 	}
@@ -78,49 +134,33 @@ func (x *Pipeline) sweepOrders() bool {
 // rest: one of them probes, and the others are at hand when it gets through.
 const probes = 4
 
-// sweepMessages claims due messages, as many as there are free slots. A channel
-// whose providers all rest is only probed, and keeps nobody waiting in another.
-func (x *Pipeline) sweepMessages() bool {
-	limit := x.messages.free()
+// sweepMessages claims due messages of a channel, as many as it has free slots, and says
+// whether there were more. A channel whose providers all rest is only probed.
+func (x *Pipeline) sweepMessages(ch waxwing.Channel) bool {
+	limit := x.messages[ch].free()
 	if limit == 0 {
 		return true
 	}
-	var well []waxwing.Channel
-	more := false
-	for _, ch := range x.channelNames() {
-		rs := x.routes[ch]
-		switch {
-		case rs.healthy() || ch == waxwing.Email && x.canGiveUp(rs):
-			well = append(well, ch)
-		case rs.open():
-			x.sweepSome(min(limit, probes), ch)
-		}
-	}
-	if limit = x.messages.free(); limit == 0 {
-		return true
-	}
+	rs := x.routes[ch]
 	switch {
-	case len(well) == len(x.routes): // also what an older configuration left behind
-		more = x.sweepSome(limit) == limit
-	case len(well) > 0:
-		more = x.sweepSome(limit, well...) == limit
+	case rs == nil, rs.healthy(), ch == waxwing.Email && x.canGiveUp(rs):
+		return x.sweepSome(ch, limit) == limit
+	case rs.open():
+		x.sweepSome(ch, min(limit, probes))
 	}
-	return more
-}
-
-func (x *Pipeline) channelNames() []waxwing.Channel {
-	return slices.Sorted(maps.Keys(x.routes))
+	return false
 }
 
 // sweepSome claims up to limit messages and hands them to workers. It says how many
 // it found.
-func (x *Pipeline) sweepSome(limit int, of ...waxwing.Channel) int {
-	claims, err := x.p.Ledger.ClaimDue(limit, of...)
+func (x *Pipeline) sweepSome(ch waxwing.Channel, limit int) int {
+	claims, err := x.p.Ledger.ClaimDue(ch, limit)
 	if err != nil {
 		x.complain("sweep messages", err)
 	}
+	p := x.messages[ch]
 	for _, c := range claims {
-		if !x.messages.enter(c.Out.Message, x.stopping) {
+		if !p.enter(c.Out.Message, x.stopping) {
 			// Stopping, or its last worker is about to leave: back to the queue.
 			r := &waxwing.Resolution{To: waxwing.Queued, Reason: "not offered", NextAt: x.p.Clock(), DownSince: c.DownSince}
 			if err := x.p.Ledger.Resolve(c, r); err != nil {
@@ -128,7 +168,7 @@ func (x *Pipeline) sweepSome(limit int, of ...waxwing.Channel) int {
 			}
 			continue
 		}
-		x.messages.run(c.Out.Message, func(waxwing.ID) { x.send(c) })
+		p.run(c.Out.Message, func(waxwing.ID) { x.send(c) })
 	}
 	return len(claims)
 }

@@ -108,7 +108,10 @@ func held(b *Bench) {
 	b.must(err)
 	b.must(b.s.Hold(w, "payment pending", b.clock().Add(time.Hour), lookup))
 	b.later(2 * time.Hour)
-	due, err := b.s.DueWork(10)
+	if due, err := b.s.DueWork(10); err != nil || len(due) != 0 {
+		b.t.Fatalf("due to be rendered: %v %v", due, err)
+	}
+	due, err := b.s.DueHolds(10)
 	b.must(err)
 	if len(due) != 1 || due[0] != other.ID {
 		b.t.Fatalf("due %v", due)
@@ -152,7 +155,7 @@ func stale(b *Bench) {
 		b.t.Fatalf("%+v", rc)
 	}
 	b.later(100 * 24 * time.Hour)
-	if due, err := b.s.DueWork(10); err != nil || len(due) != 0 {
+	if due, err := b.s.DueHolds(10); err != nil || len(due) != 0 {
 		b.t.Fatalf("%v %v", due, err)
 	}
 	b.must(b.s.Release("acme", rc.ID, act))
@@ -200,11 +203,11 @@ func deferred(b *Bench) {
 	_, err := b.s.Claim(msg)
 	b.wantState(err)
 	b.later(30 * time.Second)
-	if got, err := b.s.ClaimDue(9); err != nil || len(got) != 0 {
+	if got, err := b.s.ClaimDue(waxwing.Email, 9); err != nil || len(got) != 0 {
 		b.t.Fatalf("%d %v", len(got), err)
 	}
 	b.later(40 * time.Second)
-	got, err := b.s.ClaimDue(9)
+	got, err := b.s.ClaimDue(waxwing.Email, 9)
 	b.must(err)
 	if len(got) != 1 || got[0].Tries != 1 || got[0].Attempt != 2 || !bytes.Equal(got[0].Out.Data, c.Out.Data) ||
 		got[0].Out.IdempotencyKey != c.Out.IdempotencyKey {
@@ -229,7 +232,7 @@ func crashClaimed(b *Bench) {
 	b.claim(msg)
 	b.crash("resend")
 	b.later(2 * time.Second)
-	got, err := b.s.ClaimDue(9)
+	got, err := b.s.ClaimDue(waxwing.Email, 9)
 	b.must(err)
 	if len(got) != 1 {
 		b.t.Fatal("not queued again")
@@ -245,11 +248,11 @@ func crashDot(b *Bench) {
 	b.must(b.s.CommitDot(b.claim(msg), "mail"))
 	b.crash("resend")
 	b.wantIs(conf, waxwing.Uncertain)
-	if got, err := b.s.ClaimDue(9); err != nil || len(got) != 0 {
+	if got, err := b.s.ClaimDue(waxwing.Email, 9); err != nil || len(got) != 0 {
 		b.t.Fatalf("%d %v", len(got), err)
 	}
 	b.later(2 * time.Minute)
-	got, err := b.s.ClaimDue(9)
+	got, err := b.s.ClaimDue(waxwing.Email, 9)
 	b.must(err)
 	if len(got) != 1 || got[0].Attempt != 2 {
 		b.t.Fatalf("%d claims", len(got))
@@ -260,14 +263,24 @@ func crashDot(b *Bench) {
 	}
 }
 
+// ends has what needs no claim end, and wants so many to.
+func (b *Bench) ends(n int) {
+	b.t.Helper()
+	before := strings.Count(b.export(), `"cause":"expired"`) + strings.Count(b.export(), `"cause":"assumed_sent"`)
+	more, err := b.s.EndDue()
+	b.must(err)
+	if got := strings.Count(b.export(), `"cause":"expired"`) + strings.Count(b.export(), `"cause":"assumed_sent"`) - before; got != n || more {
+		b.t.Fatalf("%d ended, want %d; more: %v", got, n, more)
+	}
+}
+
 func assumed(b *Bench) {
 	conf, msg := b.queued()
 	b.must(b.s.CommitDot(b.claim(msg), "mail"))
 	b.crash("assume_sent")
+	b.ends(0)
 	b.later(2 * time.Minute)
-	if got, err := b.s.ClaimDue(9); err != nil || len(got) != 0 {
-		b.t.Fatalf("%d %v", len(got), err)
-	}
+	b.ends(1)
 	if v := b.wantIs(conf, waxwing.Sent); v.Messages[0].Reason != "assumed_sent" {
 		b.t.Fatalf("%+v", v.Messages[0])
 	}
@@ -330,10 +343,9 @@ func expired(b *Bench) {
 	conf, msg := b.queued()
 	c := b.claim(msg)
 	b.must(b.s.Resolve(c, deferral(b.clock().Add(100*time.Hour))))
+	b.ends(0)
 	b.later(24*time.Hour + 2*time.Second)
-	if got, err := b.s.ClaimDue(9); err != nil || len(got) != 0 {
-		b.t.Fatalf("%d %v", len(got), err)
-	}
+	b.ends(1)
 	if v := b.wantIs(conf, waxwing.Failed); v.Messages[0].Reason != "expired" {
 		b.t.Fatalf("%+v", v.Messages[0].Reason)
 	}

@@ -23,10 +23,12 @@ type Store interface {
 	Quarantine(*waxwing.Work, string, waxwing.Lookup) error
 	Cancel(*waxwing.Work, string, waxwing.Lookup) error
 	Claim(waxwing.ID) (*waxwing.Claim, error)
-	ClaimDue(int, ...waxwing.Channel) ([]*waxwing.Claim, error)
+	ClaimDue(waxwing.Channel, int) ([]*waxwing.Claim, error)
+	EndDue() (bool, error)
 	CommitDot(*waxwing.Claim, string) error
 	Resolve(*waxwing.Claim, *waxwing.Resolution) error
 	DueWork(int) ([]waxwing.ID, error)
+	DueHolds(int) ([]waxwing.ID, error)
 	ReworkOf(waxwing.TenantID, waxwing.ID) (*waxwing.Work, error)
 	Add(*waxwing.Work, *waxwing.Draft, time.Duration) (waxwing.ID, error)
 	Release(waxwing.TenantID, waxwing.ID, waxwing.Act) error

@@ -56,29 +56,18 @@ func (l *Ledger) Claim(id waxwing.ID) (*waxwing.Claim, error) {
 	return l.fillClaim(c)
 }
 
-// ClaimDue takes up to limit messages whose time has come, oldest first. It is
-// the sweeper's way: it needs no hint from anyone. Channels, where any are named,
-// are those to take from.
-func (l *Ledger) ClaimDue(limit int, of ...waxwing.Channel) ([]*waxwing.Claim, error) {
-	where, args := "next_at<=?", []any{nil}
-	for i, c := range of {
-		where += []string{" AND channel IN (?", ",?"}[min(i, 1)]
-		args = append(args, string(c))
-	}
-	if len(of) > 0 {
-		where += ")"
-	}
-	args = append(args, limit)
+// ClaimDue takes up to limit messages of a channel whose time has come, oldest first. It
+// is the sweeper's way: it needs no hint from anyone.
+func (l *Ledger) ClaimDue(ch waxwing.Channel, limit int) ([]*waxwing.Claim, error) {
 	var got []claimed
 	err := l.do(func(t *tx) error {
 		got = got[:0]
 		var due []claimed
-		args[0] = t.now.Add(-sweepGrace).UnixMilli()
-		err := t.c.query("SELECT "+claimColumns+" FROM messages WHERE "+where+` AND id NOT IN (SELECT message FROM claims)
+		err := t.c.query("SELECT "+claimColumns+` FROM messages WHERE channel=? AND next_at<=? AND id NOT IN (SELECT message FROM claims)
 			ORDER BY next_at LIMIT ?`, func(v []driver.Value) error {
 			due = append(due, scanClaimed(v))
 			return nil
-		}, args...)
+		}, string(ch), t.now.Add(-sweepGrace).UnixMilli(), limit)
 		if err != nil {
 			return fault{err}
 		}
@@ -105,27 +94,65 @@ func (l *Ledger) ClaimDue(limit int, of ...waxwing.Channel) ([]*waxwing.Claim, e
 	return out, err
 }
 
+// endBatch is how many messages an op of the writer ends: a few milliseconds' worth.
+const endBatch = 128
+
+// EndDue ends messages that no provider is needed for: whose time to live is over, and,
+// where the policy assumes so, uncertain ones as sent. It ends some a call, and says
+// whether there may be more. Those that are claimed end with their claim.
+func (l *Ledger) EndDue() (more bool, err error) {
+	now := l.o.Clock().UnixMilli()
+	where, args := "expires<=?", []any{nil, now, now}
+	if l.o.Policy == "assume_sent" {
+		where = "(expires<=? OR state='uncertain')"
+	}
+	var ids []waxwing.ID
+	for _, ch := range waxwing.Channels {
+		args[0] = string(ch)
+		err := l.read(func(c *conn) error {
+			return c.query("SELECT id FROM messages WHERE channel=? AND next_at<=? AND "+where+" AND id NOT IN (SELECT message FROM claims) LIMIT ?",
+				func(v []driver.Value) error {
+					ids = append(ids, waxwing.ID(num(v[0])))
+					return nil
+				}, append(args, endBatch-len(ids))...)
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	if len(ids) == 0 {
+		return false, nil
+	}
+	return len(ids) == endBatch, l.do(func(t *tx) error {
+		for _, id := range ids {
+			m, err := t.message(id)
+			if err != nil {
+				return err
+			}
+			if _, held, err := t.holding(id); held || err != nil {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			if _, err := t.end(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // sweepGrace keeps the sweeper off messages that the hot path is about to take.
 const sweepGrace = time.Second
 
 // claim decides one message: taken, expired, resolved by policy, or not due.
 func (t *tx) claim(m *claimed) (bool, error) {
-	now := t.now.UnixMilli()
-	if m.state != waxwing.Queued && m.state != waxwing.Uncertain || m.nextAt == 0 || m.nextAt > now {
+	if m.state != waxwing.Queued && m.state != waxwing.Uncertain || m.nextAt == 0 || m.nextAt > t.now.UnixMilli() {
 		return false, nil
 	}
-	if m.expires <= now {
-		reason := ledger.CauseExpired
-		if m.state == waxwing.Uncertain {
-			reason = "expired_uncertain"
-		}
-		t.after = append(t.after, func() {
-			t.l.o.Log.Info("message failed: its time to live is over", "confirmation", m.id&^(idStep-1), "message", m.id, "reason", reason)
-		})
-		return false, t.finish(m, waxwing.Failed, reason, ledger.CauseExpired)
-	}
-	if m.state == waxwing.Uncertain && t.l.o.Policy == "assume_sent" {
-		return false, t.finish(m, waxwing.Sent, ledger.CauseAssumed, ledger.CauseAssumed)
+	if ended, err := t.end(m); ended || err != nil {
+		return false, err
 	}
 	if ok, err := t.take(m); !ok {
 		return false, err
@@ -140,6 +167,28 @@ func (t *tx) claim(m *claimed) (bool, error) {
 	}
 	t.entry(&ledger.Entry{Confirmation: conf, Message: m.id, From: waxwing.Queued, To: waxwing.Claimed, Cause: ledger.CauseClaimed})
 	return true, nil
+}
+
+// end ends a due message whose time to live is over, or that is to be taken for sent.
+func (t *tx) end(m *claimed) (bool, error) {
+	now := t.now.UnixMilli()
+	if m.state != waxwing.Queued && m.state != waxwing.Uncertain || m.nextAt == 0 || m.nextAt > now {
+		return false, nil
+	}
+	if m.expires <= now {
+		reason := ledger.CauseExpired
+		if m.state == waxwing.Uncertain {
+			reason = "expired_uncertain"
+		}
+		t.after = append(t.after, func() {
+			t.l.o.Log.Info("message failed: its time to live is over", "confirmation", m.id&^(idStep-1), "message", m.id, "reason", reason)
+		})
+		return true, t.finish(m, waxwing.Failed, reason, ledger.CauseExpired)
+	}
+	if m.state == waxwing.Uncertain && t.l.o.Policy == "assume_sent" {
+		return true, t.finish(m, waxwing.Sent, ledger.CauseAssumed, ledger.CauseAssumed)
+	}
+	return false, nil
 }
 
 // finish ends a message that no instance holds.

@@ -72,3 +72,10 @@ func (h *hotSet) drop(id waxwing.ID) {
 		delete(h.m, id)
 	}
 }
+
+// forget drops everything: after Close nothing is to be had.
+func (h *hotSet) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.m, h.size, h.max = nil, 0, 0
+}

@@ -359,6 +359,7 @@ func (l *Ledger) Close() error {
 		}
 	}
 	close(l.gone)
+	l.hot.forget()
 	l.release()
 	return err
 }

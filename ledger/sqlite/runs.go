@@ -110,10 +110,14 @@ func (l *Ledger) PluginRunsFull(tid waxwing.TenantID, plugin string, after int64
 	if err != nil {
 		return nil, err
 	}
+	tn, err := l.tenant(tid)
+	if err != nil {
+		return nil, err
+	}
 	out := runs[:0]
 	var dek ledger.Key
 	var of waxwing.ID
-	err = l.read(func(c *conn) error {
+	err = l.browse(tn, func(c *conn) error {
 		for i := range runs {
 			r := runs[i]
 			if of != r.Confirmation {
@@ -148,7 +152,10 @@ func (l *Ledger) listRuns(tid waxwing.TenantID, plugin, more, rest string, bound
 		where, args = "tenant=? AND plugin=? AND ", append(args, plugin)
 	}
 	runs = []waxwing.Run{}
-	err = l.readShelves(func(c *conn) error {
+	err = l.browse(tn, func(c *conn) error {
+		if at, err := schemaOf(c); err != nil || at < 2 {
+			return err
+		}
 		return c.query("SELECT "+runColumns+more+" FROM plugin_runs WHERE "+where+rest, func(r []driver.Value) error {
 			runs = append(runs, scanRun(r))
 			if more != "" {

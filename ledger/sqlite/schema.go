@@ -6,7 +6,7 @@ import (
 )
 
 // version is the schema's; it is kept in PRAGMA user_version.
-const version = 2
+const version = 3
 
 // Ids of messages and later events lie behind their confirmation's: its own id
 // has six low bits of nought, the n-th message is id|n. So no index is needed
@@ -119,8 +119,17 @@ CREATE INDEX plugin_runs_plugin ON plugin_runs (tenant, plugin, id);
 CREATE INDEX plugin_runs_confirmation ON plugin_runs (confirmation);
 `
 
+// byChannel lets each channel's due messages, and those whose time is over, be found
+// without a look at any other's; and held confirmations apart from fresh ones.
+const byChannel = `
+DROP INDEX messages_due;
+CREATE INDEX messages_due ON messages (channel, next_at, expires, state) WHERE next_at IS NOT NULL;
+DROP INDEX confirmations_due;
+CREATE INDEX confirmations_due ON confirmations (due, state) WHERE due IS NOT NULL;
+`
+
 // steps lead from each version to the next, from an empty file on.
-var steps = [version]string{schema, shelves}
+var steps = [version]string{schema, shelves, byChannel}
 
 // migrate brings the file to this version, a step at a time: what is done
 // stays done where the program is killed between two.

@@ -8,15 +8,18 @@ import (
 	"github.com/waxwinghq/waxwing"
 )
 
-// DueWork lists confirmations that wait for normalise..render, or whose time
-// at the gate is over, oldest first.
-func (l *Ledger) DueWork(limit int) ([]waxwing.ID, error) {
-	var ids []waxwing.ID
-	err := l.read(func(c *conn) error {
-		return c.query("SELECT id FROM confirmations WHERE due<=? ORDER BY due LIMIT ?", func(v []driver.Value) error {
+// DueWork lists confirmations that wait for normalise..render, oldest first.
+func (l *Ledger) DueWork(limit int) ([]waxwing.ID, error) { return l.due(waxwing.Received, limit) }
+
+// DueHolds lists confirmations whose time at the gate is over, oldest first.
+func (l *Ledger) DueHolds(limit int) ([]waxwing.ID, error) { return l.due(waxwing.Held, limit) }
+
+func (l *Ledger) due(state waxwing.State, limit int) (ids []waxwing.ID, err error) {
+	err = l.read(func(c *conn) error {
+		return c.query("SELECT id FROM confirmations WHERE due<=? AND state=? ORDER BY due LIMIT ?", func(v []driver.Value) error {
 			ids = append(ids, waxwing.ID(num(v[0])))
 			return nil
-		}, l.o.Clock().UnixMilli(), limit)
+		}, l.o.Clock().UnixMilli(), string(state), limit)
 	})
 	return ids, err
 }
@@ -44,11 +47,16 @@ func (l *Ledger) Depth() (Depth, error) {
 			return err
 		}
 		d.Messages = num(v[0])
-		ok, err := c.row("SELECT next_at FROM messages WHERE next_at<=? ORDER BY next_at LIMIT 1", v[:], l.o.Clock().UnixMilli())
-		if err == nil && ok {
-			d.Oldest = time.UnixMilli(num(v[0]))
+		for _, ch := range waxwing.Channels {
+			ok, err := c.row("SELECT next_at FROM messages WHERE channel=? AND next_at<=? ORDER BY next_at LIMIT 1", v[:], string(ch), l.o.Clock().UnixMilli())
+			if err != nil {
+				return err
+			}
+			if at := time.UnixMilli(num(v[0])); ok && (d.Oldest.IsZero() || at.Before(d.Oldest)) {
+				d.Oldest = at
+			}
 		}
-		return err
+		return nil
 	})
 	return d, err
 }

@@ -6,10 +6,8 @@ import (
 	"crypto/sha256"
 	"database/sql/driver"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"hash/fnv"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -342,36 +340,4 @@ func (v *verifier) leftovers() {
 			v.r.add("an anchor of chain %d stands at entry %d, which is gone: the trail was cut off", inst, seq)
 		}
 	}
-}
-
-// Export writes the trail as one line of JSON an entry, each with its chain
-// and the head after it, so that others can check it without this program.
-func (l *Ledger) Export(w io.Writer, progress func(entries int64)) error {
-	var n int64
-	return l.read(func(c *conn) error {
-		var chain ledger.Chain
-		return c.query("SELECT instance, entries, first FROM trail ORDER BY batch", func(r []driver.Value) error {
-			if inst := num(r[0]); inst != chain.Instance {
-				chain = ledger.Chain{Instance: inst}
-			}
-			lines := bytes.Split(bytes.TrimSuffix(blob(r[1]), []byte{'\n'}), []byte{'\n'})
-			i := 0
-			return chain.Walk(blob(r[1]), func(e waxwing.TrailEntry, h ledger.Head) error {
-				b, err := json.Marshal(struct {
-					Instance int64           `json:"instance"`
-					Head     string          `json:"head"`
-					Entry    json.RawMessage `json:"entry"`
-				}{chain.Instance, hex.EncodeToString(h[:]), lines[i]})
-				i++
-				if err != nil {
-					return err
-				}
-				if n++; n%100_000 == 0 && progress != nil {
-					progress(n)
-				}
-				_, err = w.Write(append(b, '\n'))
-				return err
-			})
-		})
-	})
 }

@@ -30,7 +30,7 @@ func (l *Ledger) List(q waxwing.Query) ([]waxwing.ConfirmationView, error) {
 		q.Before = 1<<63 - 1
 	}
 	out := []waxwing.ConfirmationView{}
-	err = l.read(func(c *conn) error {
+	err = l.browse(t, func(c *conn) error {
 		files, err := l.listFiles(c, t, q)
 		if err != nil {
 			return err

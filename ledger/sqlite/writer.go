@@ -51,6 +51,9 @@ const (
 
 // do submits an op and waits until it is on disk.
 func (l *Ledger) do(f func(*tx) error) error {
+	if l.o.ReadOnly {
+		return fmt.Errorf("it was opened to be read: %w", waxwing.ErrUnavailable)
+	}
 	o := &op{f: f, done: make(chan struct{})}
 	select {
 	case l.ops <- o:

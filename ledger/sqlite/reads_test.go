@@ -1,0 +1,184 @@
+package sqlite
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
+)
+
+// within fails where f is not done in a while.
+func inTime(t *testing.T, what string, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { defer close(done); f() }()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("%s does not end", what)
+	}
+}
+
+// TestReadsAfterClose: whoever asks a ledger that is closed is told so, whatever he
+// asks; whoever asks while it closes gets an answer or that.
+func TestReadsAfterClose(t *testing.T) {
+	for _, when := range []string{"after", "meanwhile"} {
+		x := newCrowd(t, 30)
+		var id waxwing.ID
+		for id = range x.of {
+			break
+		}
+		ev := &waxwing.Event{Tenant: "acme", Shop: "web", Source: "webhook", At: time.Now(), Key: waxwing.EventKey{OrderID: "late"}}
+		work := &waxwing.Work{ID: id, Tenant: "acme", State: waxwing.Received, Next: 1}
+		asks := map[string]func() error{
+			"accept": func() error { _, err := x.l.Accept(ev); return err },
+			"list":   func() error { _, err := x.l.List(waxwing.Query{Tenant: "acme"}); return err },
+			"get":    func() error { _, err := x.l.Get("acme", id); return err },
+			"raw":    func() error { _, _, _, err := x.l.Raw("acme", id); return err },
+			"bytes":  func() error { _, err := x.l.Bytes("acme", id, 1); return err },
+			"work":   func() error { _, err := x.l.Work(id); return err },
+			"rework": func() error { _, err := x.l.ReworkOf("acme", id); return err },
+			"due":    func() error { _, err := x.l.DueWork(9); return err },
+			"holds":  func() error { _, err := x.l.DueHolds(9); return err },
+			"claim":  func() error { _, err := x.l.ClaimDue(waxwing.Email, 9); return err },
+			"end":    func() error { _, err := x.l.EndDue(); return err },
+			"depth":  func() error { _, err := x.l.Depth(); return err },
+			"erase": func() error {
+				_, err := x.l.Erase("acme", waxwing.Erase{Address: "p1@mail.example", Confirm: 2})
+				return err
+			},
+			"trace": func() error {
+				_, err := x.l.Erase("acme", waxwing.Erase{Address: "p2@mail.example", Dry: true})
+				return err
+			},
+			"expire": func() error { _, err := x.l.Expire(time.Hour); return err },
+			"export": func() error { return x.l.Export(io.Discard, nil) },
+			"verify": func() error { _, err := x.l.Verify(""); return err },
+			"runs":   func() error { _, err := x.l.PluginRuns("acme", "", 0, 9); return err },
+			"full":   func() error { _, err := x.l.PluginRunsFull("acme", "", 0, 9); return err },
+			"hold":   func() error { return x.l.Hold(work, "x", time.Now(), waxwing.Lookup{}) },
+			"anchor": x.l.Anchor,
+			"sync":   x.l.Sync,
+		}
+		var wg sync.WaitGroup
+		inTime(t, when, func() {
+			if when == "after" {
+				if err := x.l.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			for name, f := range asks {
+				wg.Go(func() {
+					for {
+						switch err := f(); {
+						case errors.Is(err, waxwing.ErrStopping):
+							return
+						case when == "after":
+							t.Errorf("%s after Close: %v", name, err)
+							return
+						case err != nil && !errors.Is(err, waxwing.ErrState) && !errors.Is(err, waxwing.ErrNotFound) && !errors.Is(err, ledger.ErrSeal):
+							t.Errorf("%s while it closes: %v", name, err)
+							return
+						}
+					}
+				})
+			}
+			if when == "meanwhile" {
+				if err := x.l.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			wg.Wait()
+		})
+	}
+}
+
+// slow takes what an export writes when it is told to.
+type slow struct {
+	bytes.Buffer
+	took chan struct{}
+	goOn chan struct{}
+}
+
+func (s *slow) Write(b []byte) (int, error) {
+	if s.Len() == 0 {
+		close(s.took)
+		<-s.goOn
+	}
+	return s.Buffer.Write(b)
+}
+
+// TestSlowExport: an export that nobody takes keeps neither an erasure from its end nor
+// the ledger from closing.
+func TestSlowExport(t *testing.T) {
+	x := newCrowd(t, 120)
+	s := &slow{took: make(chan struct{}), goOn: make(chan struct{})}
+	ended := make(chan error)
+	go func() { ended <- x.l.Export(s, nil) }()
+	<-s.took
+	who, sec := x.victims(3)
+	x.erase(who)
+	x.nowhere(sec)
+	inTime(t, "Close", func() {
+		if err := x.l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	close(s.goOn)
+	if err := <-ended; err != nil && !errors.Is(err, waxwing.ErrStopping) {
+		t.Error(err)
+	}
+}
+
+// TestExportInPieces: the pieces are the whole.
+func TestExportInPieces(t *testing.T) {
+	x := newCrowd(t, 150)
+	var b bytes.Buffer
+	if err := x.l.Export(&b, nil); err != nil {
+		t.Fatal(err)
+	}
+	r, err := x.l.Verify("")
+	if err != nil || int64(bytes.Count(b.Bytes(), []byte("\n"))) != r.Entries || r.Batches <= exportPiece {
+		t.Errorf("%d lines, %d entries in %d batches: %v", bytes.Count(b.Bytes(), []byte("\n")), r.Entries, r.Batches, err)
+	}
+}
+
+// TestListsOfOneTenant: however many lists a tenant asks for, another's list and
+// everybody's single reads wait for none of them.
+func TestListsOfOneTenant(t *testing.T) {
+	l, err := Open(Options{Dir: t.TempDir(), Tenants: []waxwing.TenantID{"acme", "bolt"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	acme, _ := l.tenant("acme")
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_ = l.browse(acme, func(*conn) error { close(begun); <-goOn; return nil })
+	})
+	<-begun
+	for range 20 {
+		wg.Go(func() {
+			if _, err := l.List(waxwing.Query{Tenant: "acme"}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	inTime(t, "another tenant's list", func() {
+		if got, err := l.List(waxwing.Query{Tenant: "bolt"}); err != nil || !reflect.DeepEqual(got, []waxwing.ConfirmationView{}) {
+			t.Error(got, err)
+		}
+		if _, err := l.Depth(); err != nil {
+			t.Error(err)
+		}
+	})
+	close(goOn)
+	wg.Wait()
+}
