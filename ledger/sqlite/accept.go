@@ -56,6 +56,9 @@ func (l *Ledger) Accept(ev *waxwing.Event) (waxwing.Receipt, error) {
 	default:
 		a.key = t.key.Index("order", string(ev.Shop), ev.Key.OrderID, "confirmation", "0")
 	}
+	if state, _, _ := a.first(); state != waxwing.Received && ev.Source != waxwing.SourcePing {
+		a.hashes = append(a.hashes, l.whose(t, ev.Format, ev.Topic, ev.Raw)...)
+	}
 	a.wrapped = t.key.Wrap(&a.dek, aadDataKey+string(a.key[:]))
 	a.seal(l)
 
@@ -244,25 +247,25 @@ func (l *Ledger) replace(a *arrival, old *existing) (waxwing.Receipt, error) {
 // namedAnew is whom a newer event names, and whom the one that it replaces does, which
 // nobody may have read yet: a person is found in each of them.
 func (l *Ledger) namedAnew(a *arrival, old *existing) ([]ledger.Hash, error) {
-	who, _ := l.people(a.ev.Format, a.ev.Topic, a.ev.Raw) // of a poor event what can be told
-	if old.state == waxwing.Received {
-		err := l.read(func(c *conn) error {
-			f, err := l.openFile(c, old.id)
-			if err != nil || f.erased {
-				return err
-			}
-			raw, topic, err := l.openEvent(c, f, f.version)
-			if err == nil {
-				was, _ := l.people(f.format, topic, raw)
-				who.Named = append(who.Named, was.Named...)
-			}
-			return err
-		})
-		if err != nil && !errors.Is(err, waxwing.ErrNotFound) {
-			return nil, err
-		}
+	out := l.whose(a.t, a.ev.Format, a.ev.Topic, a.ev.Raw)
+	if old.state != waxwing.Received {
+		return out, nil
 	}
-	return index(a.t, waxwing.Lookup{People: who.Named}), nil
+	err := l.read(func(c *conn) error {
+		f, err := l.openFile(c, old.id)
+		if err != nil || f.erased {
+			return err
+		}
+		raw, topic, err := l.openEvent(c, f, f.version)
+		if err == nil {
+			out = append(out, l.whose(a.t, f.format, topic, raw)...)
+		}
+		return err
+	})
+	if errors.Is(err, waxwing.ErrNotFound) {
+		err = nil
+	}
+	return out, err
 }
 
 func (t *tx) replace(a *arrival, old *existing) (waxwing.Receipt, error) {

@@ -17,13 +17,12 @@ const (
 	eraseBatch = 32
 	// scrubWait is how long an erasure waits for its end before it is answered.
 	scrubWait = 2 * time.Second
-	// tracePiece is how many rows of a tenant a read connection is kept for.
-	tracePiece = 1000
+	// tracePiece is how many confirmations a read connection is kept for.
+	tracePiece = 200
 )
 
 // Erase destroys the data keys and the content of every confirmation that names a
-// person by a whole address or number: what was rendered is found by its lookups, and
-// what was not by reading its events as their format does. What is under way and has
+// person by a whole address or number, as the formats of their events read them. What is under way and has
 // not passed its commit point is stopped. The trail stays and still verifies.
 //
 // An address that is none by the strict grammar is a Permanent error. Where what was
@@ -141,10 +140,10 @@ func (t *tx) erase(id waxwing.ID, act waxwing.Act) (int, error) {
 	return 1, nil
 }
 
-// trace finds the confirmations that name a person, oldest first: those that were not
-// rendered before the lookups, so that none can be missed that is rendered meanwhile.
+// trace finds the confirmations that name a person, oldest first: those without lookups
+// before the others, so that none can be missed that has them meanwhile.
 func (l *Ledger) trace(tn *tenant, p person) ([]waxwing.ID, error) {
-	ids, err := l.unrendered(tn, p)
+	ids, err := l.unindexed(tn, p)
 	if err != nil {
 		return nil, err
 	}
@@ -163,71 +162,6 @@ func (l *Ledger) trace(tn *tenant, p person) ([]waxwing.ID, error) {
 	})
 	slices.Sort(ids)
 	return slices.Compact(ids), err
-}
-
-// unrendered reads the events of what was not rendered: received, held, quarantined,
-// ignored, cancelled. It goes through the tenant's rows in pieces.
-func (l *Ledger) unrendered(tn *tenant, p person) (ids []waxwing.ID, err error) {
-	var after int64
-	for {
-		var end [1]driver.Value
-		err := l.browse(tn, func(c *conn) error {
-			_, err := c.row("SELECT max(id) FROM (SELECT id FROM confirmations WHERE tenant=? AND id>? ORDER BY id LIMIT ?)", end[:], tn.no, after, tracePiece)
-			if err != nil || end[0] == nil {
-				return err
-			}
-			var files []*file
-			err = c.query("SELECT "+fileColumns+" FROM confirmations WHERE tenant=? AND id>? AND id<=? AND state<>'ready' AND dek IS NOT NULL",
-				func(v []driver.Value) error {
-					f, err := l.scanFile(v)
-					files = append(files, f)
-					return err
-				}, tn.no, after, num(end[0]))
-			if err != nil {
-				return err
-			}
-			for _, f := range files {
-				named, err := l.named(c, f, p)
-				if err != nil {
-					return err
-				}
-				if named {
-					ids = append(ids, f.id)
-				}
-			}
-			return nil
-		})
-		if err != nil || end[0] == nil {
-			return ids, err
-		}
-		after = num(end[0])
-	}
-}
-
-// named reports whether any event of a confirmation names a person.
-func (l *Ledger) named(c *conn, f *file, p person) (bool, error) {
-	for n := range int64(maxEvents) {
-		raw, topic, err := l.openEvent(c, f, n)
-		if errors.Is(err, waxwing.ErrNotFound) {
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		who, ok := l.people(f.format, topic, raw)
-		if p.among(who.Named) || !ok && p.in(raw) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// people are whom an event names; ok is false where its format cannot read it.
-func (l *Ledger) people(format, topic string, raw []byte) (p waxwing.People, ok bool) {
-	if l.o.People == nil {
-		return p, false
-	}
-	return l.o.People(format, topic, raw)
 }
 
 // countPeople counts the people of confirmations: the e-mail addresses that their

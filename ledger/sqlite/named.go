@@ -126,34 +126,41 @@ func (p person) among(named []string) bool { return slices.ContainsFunc(named, p
 // in reports whether an event that its format cannot read names the person: by a whole
 // value, if it is JSON or a form, or else by its bytes.
 func (p person) in(raw []byte) bool {
-	switch found, read := p.inJSON(raw); {
-	case read:
+	found := false
+	if values(raw, func(key, v string) { found = found || p.isValue(key, v) }) {
 		return found
-	case formLike.Match(raw):
-		if q, err := url.ParseQuery(string(raw)); err == nil {
-			for k, vs := range q {
-				for _, v := range vs {
-					if p.isValue(k, v) {
-						return true
-					}
-				}
-			}
-			return false
-		}
 	}
 	return p.inBytes(raw)
 }
 
-var formLike = regexp.MustCompile(`\A[\w.%+\[\]-]+=[^{}"\s]*\z`)
-
-// isValue judges a value under its key. Digits without + or 00 are a number only where
-// the key says so: ids are digits as well.
-func (p person) isValue(key, v string) bool {
-	if p.digits != "" && !international(v) && !phoneKey.MatchString(key) {
+// values calls f with each value of a JSON text, however deep, or of a form, and says
+// whether it is one of these. What is none may have been begun with.
+func values(raw []byte, f func(key, v string)) bool {
+	if valuesOfJSON(raw, f) {
+		return true
+	}
+	if !formLike.Match(raw) {
 		return false
 	}
-	return p.is(v)
+	q, err := url.ParseQuery(string(raw))
+	for k, vs := range q {
+		for _, v := range vs {
+			f(k, v)
+		}
+	}
+	return err == nil
 }
+
+var formLike = regexp.MustCompile(`\A[\w.%+\[\]-]+=[^{}"\s]*\z`)
+
+// isValue judges a value under its key.
+func (p person) isValue(key, v string) bool {
+	return (p.digits == "" || mayBePhone(key, v)) && p.is(v)
+}
+
+// mayBePhone: digits without + or 00 are a number only where the key says so, for ids
+// are digits as well.
+func mayBePhone(key, v string) bool { return international(v) || phoneKey.MatchString(key) }
 
 func international(v string) bool {
 	v = strings.TrimSpace(v)
@@ -162,12 +169,11 @@ func international(v string) bool {
 
 var phoneKey = regexp.MustCompile(`(?i)phone|tel|mobil|cell|handy|fax|sms|whatsapp|contact`)
 
-// inJSON looks at each string and number of a JSON text, however deep; read is false
-// where it is none.
-func (p person) inJSON(raw []byte) (found, read bool) {
+// valuesOfJSON calls f with each string and number, under the key that it stands under,
+// or its array does. It says whether raw is JSON.
+func valuesOfJSON(raw []byte, f func(key, v string)) bool {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
-	// The key that the values of each level stand under; arrays pass theirs down.
 	type level struct {
 		key    string
 		object bool
@@ -177,7 +183,7 @@ func (p person) inJSON(raw []byte) (found, read bool) {
 	for n := 0; ; n++ {
 		tok, err := d.Token()
 		if err != nil {
-			return found, n > 0 && len(stack) == 1 && errors.Is(err, io.EOF)
+			return n > 0 && len(stack) == 1 && errors.Is(err, io.EOF)
 		}
 		top := &stack[len(stack)-1]
 		switch t := tok.(type) {
@@ -194,9 +200,9 @@ func (p person) inJSON(raw []byte) (found, read bool) {
 				top.key, top.wants = t, false
 				continue
 			}
-			found = found || p.isValue(top.key, t)
+			f(top.key, t)
 		case json.Number:
-			found = found || p.isValue(top.key, t.String())
+			f(top.key, t.String())
 		}
 		top.wants = top.object
 	}

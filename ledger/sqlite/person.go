@@ -142,6 +142,11 @@ func (t *tx) stop(id waxwing.ID, state, to waxwing.State, cause string, act waxw
 			cause, t.batch, int64(id)); err != nil {
 			return 0, err
 		}
+		if state == waxwing.Received && cause != ledger.CauseErased {
+			if err := t.markUnread(id); err != nil { // nobody has read it
+				return 0, err
+			}
+		}
 		t.entry(&ledger.Entry{Confirmation: id, From: state, To: waxwing.Cancelled, Cause: cause, Detail: actDetail(act)})
 		count++
 	}

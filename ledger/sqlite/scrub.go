@@ -132,6 +132,9 @@ func (l *Ledger) Scrub() waxwing.Scrub {
 
 // resumeScrub takes up what the last start left undone, and files of older programs.
 func (l *Ledger) resumeScrub(fresh bool) error {
+	if _, err := l.w.exec("INSERT INTO meta (k, v) SELECT ?, coalesce(max(id),0) FROM confirmations WHERE true ON CONFLICT DO NOTHING", metaIndexed); err != nil {
+		return err
+	}
 	if fresh {
 		_, err := l.w.exec("INSERT INTO meta (k, v) VALUES (?, 1) ON CONFLICT DO NOTHING", metaClean)
 		return err

@@ -338,7 +338,7 @@ func (l *Ledger) settle(w *waxwing.Work, to waxwing.State, reason, cause string,
 	if err != nil {
 		return err
 	}
-	hashes := index(tn, lk)
+	hashes := append(index(tn, lk), l.whose(tn, w.Format, w.Topic, w.Raw)...)
 	runs, err := l.sealRuns(w, &dek)
 	if err != nil {
 		return err
