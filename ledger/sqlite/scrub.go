@@ -162,32 +162,45 @@ func (l *Ledger) scrub() {
 		case <-l.stop:
 			return
 		}
-		pause, passed, told := firstPause, uint64(0), time.Time{}
-		for {
-			want, done := l.scrubs.wanted()
-			if want == done {
-				break
-			}
-			began := time.Now()
-			err := l.scrubOnce(want, &passed)
-			if errors.Is(err, waxwing.ErrStopping) {
-				return
-			}
-			if err != nil {
-				l.o.Log.Error("traces of erased people not removed; tried again", "err", err)
-				pause = longPause
-			}
-			if v := l.Scrub(); !v.Done {
-				if now := l.o.Clock(); now.Sub(v.Since) > complainAfter && now.Sub(told) > 10*complainAfter {
-					told = now
+		if !l.scrubAll() {
+			return
+		}
+	}
+}
+
+// scrubAll tries until nothing is left to do. It says no where the ledger is being closed.
+func (l *Ledger) scrubAll() bool {
+	pause, passed, told := firstPause, uint64(0), time.Time{}
+	for {
+		want, done := l.scrubs.wanted()
+		if want == done {
+			return true
+		}
+		began := time.Now()
+		err := l.scrubOnce(want, &passed)
+		if errors.Is(err, waxwing.ErrStopping) {
+			return false
+		}
+		switch _, now := l.scrubs.wanted(); {
+		case err != nil:
+			l.o.Log.Error("traces of erased people not removed; tried again", "err", err)
+			pause = longPause
+		case now == want:
+			pause = firstPause
+		default:
+			if pause = min(2*pause, longPause); l.o.Clock().Sub(told) > 10*complainAfter {
+				if v := l.Scrub(); l.o.Clock().Sub(v.Since) > complainAfter {
+					told = l.o.Clock()
 					l.o.Log.Warn("an erasure is not complete", "since", v.Since, "remaining", v.Remaining)
 				}
 			}
-			// What a pass takes is rested as well: erasures may be many.
-			if !l.rest(max(pause, time.Since(began))) {
-				return
-			}
-			pause = min(2*pause, longPause)
+		}
+		if want, done := l.scrubs.wanted(); want == done {
+			return true
+		}
+		// What a pass takes is rested as well: erasures may be many.
+		if !l.rest(max(pause, time.Since(began))) {
+			return false
 		}
 	}
 }
