@@ -213,6 +213,45 @@ func TestMovedLedger(t *testing.T) {
 	x.start(Extras{})
 }
 
+// TestForkedLedger: a copy and its original that both went on have anchors that contradict.
+func TestForkedLedger(t *testing.T) {
+	r := newRig(t)
+	r.until(r.accepted(shopifyOrder(1, "a@example.com", "paid")), waxwing.Sent)
+	r.stop()
+	original, copied := r.cfg.Data, filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(copied, os.DirFS(original)); err != nil {
+		t.Fatal(err)
+	}
+	for i, dir := range []string{copied, original} {
+		r.cfg.Data = dir
+		x := Extras{}
+		if dir == copied {
+			x.AcceptLoss = &sqlite.Acceptance{Nothing: true} // not so
+		}
+		r.start(x)
+		r.until(r.accepted(shopifyOrder(10+i, "b@example.com", "paid")), waxwing.Sent)
+		r.stop()
+	}
+	a, b := filepath.Join(original, sqlite.AnchorsFile), filepath.Join(copied, sqlite.AnchorsFile)
+	if status, out, errs := locally("ledger", "verify", "--data", original, "--anchors", a, "--anchors", b); status != 1 || !strings.Contains(out, "ALARM: two anchors") {
+		t.Errorf("%d %s%s", status, out, errs)
+	}
+	if status, out, errs := locally("ledger", "verify", "--data", original); status != 0 || !strings.Contains(out, " ago)") {
+		t.Errorf("%d %s%s", status, out, errs)
+	}
+	// Their lines in one file: the daemon, too, sees that there are two.
+	both, err := os.ReadFile(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rewrite(t, a, func(x []byte) []byte { return append(both, x...) })
+	r.cfg.Data = original
+	if _, err := Start(r.cfg, slog.New(slog.DiscardHandler), Extras{}); err == nil || !strings.Contains(err.Error(), "two ledgers went on from one copy") {
+		t.Errorf("%v", err)
+	}
+	r.start(Extras{AcceptLoss: &sqlite.Acceptance{Nothing: true}})
+}
+
 // TestLedgerTakenAway: whatever somebody does to the files while the daemon runs ends
 // it within a second, and nothing is accepted into a file that nobody will find.
 func TestLedgerTakenAway(t *testing.T) {

@@ -275,6 +275,12 @@ func TestTorture(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Duration(20+rng.IntN(250)) * time.Millisecond)
+		if rng.IntN(10) == 0 { // it stands still, and goes on as if no time had passed
+			_ = x.child.Process.Signal(syscall.SIGSTOP)
+			time.Sleep(time.Duration(50+rng.IntN(400)) * time.Millisecond)
+			_ = x.child.Process.Signal(syscall.SIGCONT)
+			time.Sleep(time.Duration(rng.IntN(50)) * time.Millisecond)
+		}
 		_ = x.end(syscall.SIGKILL) // "signal: killed" is what is wanted
 		kills++
 	}

@@ -30,6 +30,9 @@ func (g *guard) rebase() error {
 	if err != nil {
 		return g.gone(err)
 	}
+	if g.db != nil && !os.SameFile(st, g.db) {
+		return fmt.Errorf("%s was replaced by another file while running: %w", g.path, errMoved)
+	}
 	if g.db != nil && st.ModTime().Equal(g.db.ModTime()) && st.Size() == g.db.Size() {
 		g.db = st
 		return nil

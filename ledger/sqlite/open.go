@@ -235,7 +235,15 @@ func (l *Ledger) goOn(was int64, lost *LossError) error {
 	if err := l.guard.rebase(); err != nil {
 		return err
 	}
-	if err := l.transact([]*op{{f: l.begin}, {f: l.ensureTenants}}); err != nil {
+	if err := l.transact([]*op{{f: l.begin}}); err != nil {
+		return err
+	}
+	// Each chain has an anchor of its first entry: two ledgers that went on from one
+	// copy then have two anchors of one number, and they differ.
+	if err := l.anchor(); err != nil {
+		l.o.Log.Error("anchor not written", "err", err)
+	}
+	if err := l.transact([]*op{{f: l.sayResealed}, {f: l.ensureTenants}}); err != nil {
 		return err
 	}
 	if err := l.loadSuppressions(); err != nil {
@@ -289,9 +297,6 @@ var rowsSealed = "sealed"
 // begin is the first entry of this instance's chain.
 func (l *Ledger) begin(t *tx) error {
 	t.entry(&ledger.Entry{Cause: ledger.CauseChain, Detail: l.before})
-	if l.resealed != "" {
-		t.entry(&ledger.Entry{Cause: ledger.CauseResealed, Detail: [][2]string{{"reason", l.resealed}}})
-	}
 	for k, v := range map[string]string{"ledger": l.name, "place": placeOf(l.path)} {
 		if _, err := t.exec("INSERT INTO meta (k,v) VALUES (?,?) ON CONFLICT (k) DO UPDATE SET v=excluded.v", k, v); err != nil {
 			return err
@@ -299,6 +304,13 @@ func (l *Ledger) begin(t *tx) error {
 	}
 	_, err := t.exec("INSERT INTO instances (id, started) VALUES (?,?)", l.instance, t.now.UnixMilli())
 	return err
+}
+
+func (l *Ledger) sayResealed(t *tx) error {
+	if l.resealed != "" {
+		t.entry(&ledger.Entry{Cause: ledger.CauseResealed, Detail: [][2]string{{"reason", l.resealed}}})
+	}
+	return nil
 }
 
 // ensureTenants makes a key for each tenant that has none yet.
