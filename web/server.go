@@ -86,6 +86,7 @@ type Server struct {
 	pings       chan struct{}
 	uploads     sync.Map // TenantID: a plugin is being put
 	gate        *gate
+	reads       *reads
 	bodies      *bodies
 	guesses     guesses
 	http        http.Server
@@ -113,6 +114,7 @@ func New(p Parts) *Server {
 	s.refused = refusals{log: p.Log, meter: p.Meter, now: time.Now}
 	s.guesses.now = time.Now
 	s.gate, s.bodies = newGate(cmp.Or(p.Connections, DefaultConnections), s.refused.crowded), newBodies(s.maxBody)
+	s.reads = newReads()
 	s.makeHooks()
 	s.http = http.Server{Handler: s.guard(s.routes()), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second,
 		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ConnState: changed, ConnContext: withConn,

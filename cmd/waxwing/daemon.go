@@ -35,6 +35,7 @@ type Daemon struct {
 	pipe      *pipeline.Pipeline
 	server    *web.Server
 	listener  net.Listener
+	clients   int // how many connections the listener may have
 
 	restored chan struct{} // closed when plugins have been put
 
@@ -58,7 +59,14 @@ type Extras struct {
 // Start opens the ledger, the providers and the listener, and runs. What it
 // has opened is closed again if it fails.
 func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) {
-	d = &Daemon{cfg: c, log: log, done: make(chan struct{}), restored: make(chan struct{}), fatal: make(chan error, 1)}
+	files, err := shareDescriptors(c, descriptorLimit(), x.Pages != nil)
+	if err != nil {
+		return nil, err
+	}
+	files.tell(log)
+	c = files.fit(c)
+	readRoots(c)
+	d = &Daemon{clients: files.clients, cfg: c, log: log, done: make(chan struct{}), restored: make(chan struct{}), fatal: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.stop = cancel
 	begun := d // a return of nil takes d away before the clean-up
@@ -135,7 +143,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 		return err
 	}
 	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.pipe, Desk: d.pipe, Books: d.ledger, Workshop: d.workshop, Shelves: d.ledger,
-		Meter: meter, Schema: shop.GenericSchema, Ready: d.ready, Pages: x.Pages, Version: version(), Log: d.log})
+		Meter: meter, Schema: shop.GenericSchema, Ready: d.ready, Pages: x.Pages, Version: version(), Connections: d.clients, Log: d.log})
 	return nil
 }
 
