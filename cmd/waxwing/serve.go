@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -17,8 +18,8 @@ type serveCmd struct {
 	Profile string `hidden:"" help:"Write a CPU profile of the whole run to this file."`
 }
 
-// Run runs the daemon until SIGTERM or SIGINT, and then drains. A second SIGINT
-// ends it at once; a second SIGTERM changes nothing.
+// Run runs the daemon until SIGTERM or SIGINT, and then drains. A second signal ends
+// it at once, with status 1.
 func (c serveCmd) Run(s streams) error {
 	cfg, err := c.load()
 	if err != nil {
@@ -70,21 +71,27 @@ func (c serveCmd) Run(s streams) error {
 	case err := <-d.Fatal():
 		return fmt.Errorf("ended because nothing may be written any more: %w", err)
 	}
-	go func() {
-		// A second Ctrl-C is impatience; a second SIGTERM is often the first one
-		// again, sent to the process and to its group, and changes nothing.
-		for sig := range signals {
-			if sig == syscall.SIGINT {
-				log.Warn("interrupted again: ending at once; what is at its commit point stays uncertain")
-				os.Exit(1)
-			}
-		}
-	}()
+	go endAtOnce(signals, time.Now(), log)
 	if err := d.Stop(); err != nil {
 		return err
 	}
 	log.Info("stopped", "took", time.Since(start).Round(time.Millisecond))
 	return nil
+}
+
+// sameSignal is how soon after the first signal another one is taken for the same, sent
+// to the process and to its group.
+const sameSignal = 100 * time.Millisecond
+
+// endAtOnce ends the process at the second signal. What is past its commit point stays
+// uncertain, as after a crash, and the next start takes the rest over.
+func endAtOnce(signals <-chan os.Signal, first time.Time, log *slog.Logger) {
+	for sig := range signals {
+		if time.Since(first) > sameSignal {
+			log.Warn("a second signal: ending at once; what is at its commit point stays uncertain", "signal", sig.String())
+			os.Exit(1)
+		}
+	}
 }
 
 func closeNow(p provider) {
