@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -44,8 +45,8 @@ type body struct {
 	n     int64
 }
 
-func newBodies(maxBody int64) *bodies {
-	return &bodies{max: max(roomForBodies, 2*maxBody), now: time.Now, large: make(chan struct{}, largeAtOnce), coming: map[*body]struct{}{}}
+func newBodies(maxBody, room int64) *bodies {
+	return &bodies{max: max(cmp.Or(room, roomForBodies), 2*maxBody), now: time.Now, large: make(chan struct{}, largeAtOnce), coming: map[*body]struct{}{}}
 }
 
 // begin makes a request's part, which ends with it.

@@ -17,7 +17,7 @@ import (
 // Bodies come whole whatever they announce, and those that are too large, cut
 // off or encoded do not.
 func TestBodies(t *testing.T) {
-	s := &Server{maxBody: 4 << 20, bodies: newBodies(4 << 20)}
+	s := &Server{maxBody: 4 << 20, bodies: newBodies(4<<20, 0)}
 	for _, size := range []int{0, 1, 100, firstBody, firstBody + 1, freeBody + 1, 64 << 10, 64<<10 + 1, 1 << 20, 1<<20 + 1, 4 << 20} {
 		want := bytes.Repeat([]byte("x"), size)
 		for _, announced := range []bool{true, false} {
@@ -63,7 +63,7 @@ func post(ctx context.Context, s *Server, size int, announced bool) error {
 // Strangers cannot fill the memory: bodies beyond the room for all are turned away
 // until some are done, and small ones come in all the time.
 func TestBodiesShareTheirRoom(t *testing.T) {
-	s := &Server{maxBody: 8 << 20, bodies: newBodies(8 << 20)}
+	s := &Server{maxBody: 8 << 20, bodies: newBodies(8<<20, 0)}
 	ctx, done := context.WithCancel(t.Context())
 	held := 0
 	for ; held <= 1000; held++ {
@@ -100,7 +100,7 @@ func TestBodiesShareTheirRoom(t *testing.T) {
 
 // What is promised takes no memory, and no room from others.
 func TestPromisesTakeNoRoom(t *testing.T) {
-	s := &Server{maxBody: 8 << 20, bodies: newBodies(8 << 20)}
+	s := &Server{maxBody: 8 << 20, bodies: newBodies(8<<20, 0)}
 	var ends []func()
 	const n = 500
 	for range n {

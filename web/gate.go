@@ -21,12 +21,13 @@ type gate struct {
 	told func(evicted int) // connections were shut to make room
 	now  func() time.Time
 
-	mu    sync.Mutex
-	conns []*conn
-	room  chan struct{} // a connection has gone
-	shut  chan struct{}
-	once  sync.Once
-	out   atomic.Int64 // bytes of large answers that are being written
+	mu     sync.Mutex
+	conns  []*conn
+	room   chan struct{} // a connection has gone
+	shut   chan struct{}
+	once   sync.Once
+	out    atomic.Int64 // bytes of large answers that are being written
+	maxOut int64
 }
 
 const (
@@ -40,7 +41,7 @@ const (
 )
 
 func newGate(most int, told func(int)) *gate {
-	return &gate{max: max(most, leastConnections), told: told, now: time.Now, room: make(chan struct{}, 1), shut: make(chan struct{})}
+	return &gate{max: max(most, leastConnections), maxOut: maxOut, told: told, now: time.Now, room: make(chan struct{}, 1), shut: make(chan struct{})}
 }
 
 // door is a gate around one listener.
@@ -195,7 +196,7 @@ func (g *gate) expel(cs []*conn) {
 // answering takes n bytes of the room for large answers; where there is none, those
 // who have not read theirs for longest lose it.
 func (g *gate) answering(n int64) {
-	if g.out.Add(n) <= maxOut {
+	if g.out.Add(n) <= g.maxOut {
 		return
 	}
 	longAgo := g.now().Add(-patience).UnixNano()

@@ -68,7 +68,10 @@ type Parts struct {
 	Version string
 	// Connections is how many clients are let in at once; 0: a thousand.
 	Connections int
-	Log         *slog.Logger
+	// Room is how many bytes bodies that come in may take together, and answers that
+	// nobody reads; 0: 64 MiB.
+	Room int64
+	Log  *slog.Logger
 }
 
 // Server answers HTTP.
@@ -113,8 +116,9 @@ func New(p Parts) *Server {
 	}
 	s.refused = refusals{log: p.Log, meter: p.Meter, now: time.Now}
 	s.guesses.now = time.Now
-	s.gate, s.bodies = newGate(cmp.Or(p.Connections, DefaultConnections), s.refused.crowded), newBodies(s.maxBody)
+	s.gate, s.bodies = newGate(cmp.Or(p.Connections, DefaultConnections), s.refused.crowded), newBodies(s.maxBody, p.Room)
 	s.reads = newReads()
+	s.gate.maxOut = cmp.Or(p.Room, maxOut)
 	s.makeHooks()
 	s.http = http.Server{Handler: s.guard(s.routes()), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second,
 		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ConnState: changed, ConnContext: withConn,

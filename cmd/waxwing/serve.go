@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"runtime/pprof"
 	"syscall"
 	"time"
@@ -27,7 +26,7 @@ func (c serveCmd) Run(s streams) error {
 	}
 	private()
 	log := newLog(cfg.Log, s.err)
-	tuneMemory()
+	tuneMemory(shareMemory(cfg, systemRoot))
 	if c.Profile != "" {
 		f, err := os.Create(c.Profile)
 		if err != nil {
@@ -98,16 +97,4 @@ func closeNow(p provider) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = p.Close(ctx) // nothing was offered
-}
-
-// tuneMemory trades memory that a server has for processor time that it has
-// not, up to a limit where the collector works as hard as it must. Whoever
-// sets GOGC or GOMEMLIMIT knows better.
-func tuneMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(300)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(240 << 20)
-	}
 }

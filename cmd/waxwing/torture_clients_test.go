@@ -31,6 +31,9 @@ import (
 // textsEnv is where a child sends texts instead of mails that it gives up.
 const textsEnv = "WAXWING_TORTURE_TEXTS"
 
+// rootEnv is where a child finds its /proc and /sys.
+const rootEnv = "WAXWING_TORTURE_ROOT"
+
 // withTexts gives a child a fallback that it is quick to take.
 func withTexts(c *config.Config, at string) {
 	c.Providers["texts"] = config.Provider{Type: "twilio", BaseURL: at, Account: "AC1", Token: "t", From: "+15005550006", Connections: 4}

@@ -64,7 +64,10 @@ func tortureConfig(dir, listen, sinkAddr string) *config.Config {
 
 func tortureChild(dir string) int {
 	c := tortureConfig(dir, os.Getenv("WAXWING_TORTURE_LISTEN"), os.Getenv("WAXWING_TORTURE_SINK"))
-	tuneMemory()
+	if root := os.Getenv(rootEnv); root != "" {
+		systemRoot = root
+	}
+	tuneMemory(shareMemory(c, systemRoot))
 	if at := os.Getenv(textsEnv); at != "" {
 		withTexts(c, at)
 	}
