@@ -15,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/enrich"
 	"github.com/waxwinghq/waxwing/plugins"
 )
 
@@ -146,6 +147,11 @@ func (c checkCmd) Run(s streams) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Config, err)
 	}
+	lookups, err := enrich.Open(cfg.Enrich) // it connects to nothing
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Config, err)
+	}
+	_ = lookups.Close()
 	files, err := shareDescriptors(cfg, descriptorLimit(), false)
 	if err != nil {
 		return err
