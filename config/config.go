@@ -17,6 +17,10 @@ type Config struct {
 	// Data is the folder of the embedded ledger, relative to the working
 	// directory. One daemon at a time holds it.
 	Data string `yaml:"data,omitempty" default:"./data"`
+	// Witness is a second file that remembers how far the ledger had come, beside
+	// the one in the data folder. Put it where no restored backup brings an older
+	// one back with the ledger: on another disk.
+	Witness string `yaml:"witness,omitempty"`
 	// HTTP is the listener of webhooks, API and pages.
 	HTTP HTTP `yaml:"http,omitempty"`
 	// Keys says where the master key comes from that wraps all others.

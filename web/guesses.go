@@ -26,7 +26,7 @@ type guesses struct {
 
 const (
 	// freeGuesses are how many wrong ones a minute are answered as what they are.
-	freeGuesses = 10
+	freeGuesses = 20
 	// mostGuessers and mostProven bound the memory. Beyond, wrong ones get 429 at once:
 	// so many addresses at a time are one attack.
 	mostGuessers = 1 << 16

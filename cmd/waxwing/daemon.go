@@ -55,6 +55,8 @@ type Extras struct {
 	Wrap      func(message.Publisher) message.Publisher
 	NoSweeper bool
 	Clock     waxwing.Clock
+	// AcceptLoss lets the daemon go on from an older ledger; nil: it does not start.
+	AcceptLoss *sqlite.Acceptance
 }
 
 // Start opens the ledger, the providers and the listener, and runs. What it
@@ -97,7 +99,7 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	if d.listener, err = net.Listen("tcp", c.HTTP.Listen); err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
-	if d.ledger, err = openLedger(c, log, &mem, x.Clock, d.failed); err != nil {
+	if d.ledger, err = openLedger(c, log, &mem, x, d.failed); err != nil {
 		return nil, err
 	}
 	if d.workshop, err = openWorkshop(c, d.ledger, d.ledger.Derive("plugin cache"), d.composer, x.Clock, log); err != nil {
@@ -120,8 +122,8 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	return d, nil
 }
 
-func openLedger(c *config.Config, log *slog.Logger, mem *memory, clock waxwing.Clock, fatal func(error)) (*sqlite.Ledger, error) {
-	o := sqlite.Options{Dir: c.Data, Master: c.Keys.Master, Clock: clock, Log: log, Fatal: fatal,
+func openLedger(c *config.Config, log *slog.Logger, mem *memory, x Extras, fatal func(error)) (*sqlite.Ledger, error) {
+	o := sqlite.Options{Dir: c.Data, Master: c.Keys.Master, Clock: x.Clock, Log: log, Fatal: fatal, Witness: c.Witness, AcceptLoss: x.AcceptLoss,
 		HotBytes: mem.hot, CacheBytes: mem.cache}
 	for name := range c.Tenants {
 		o.Tenants = append(o.Tenants, waxwing.TenantID(name))

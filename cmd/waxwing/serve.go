@@ -9,12 +9,15 @@ import (
 	"runtime/pprof"
 	"syscall"
 	"time"
+
+	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
 type serveCmd struct {
 	configFlag
-	Mailbox bool   `help:"Keep every mail and text in a mailbox at / instead of sending it: to try your own configuration and shops."`
-	Profile string `hidden:"" help:"Write a CPU profile of the whole run to this file."`
+	Mailbox    bool   `help:"Keep every mail and text in a mailbox at / instead of sending it: to try your own configuration and shops."`
+	AcceptLoss string `help:"Go on from a ledger that is not the newest there was, once: SINCE is since when orders may be lacking, or none where nothing was sent since (the ledger was merely moved). What may have been sent is held for a person." placeholder:"SINCE"`
+	Profile    string `hidden:"" help:"Write a CPU profile of the whole run to this file."`
 }
 
 // Run runs the daemon until SIGTERM or SIGINT, and then drains. A second signal ends
@@ -45,6 +48,11 @@ func (c serveCmd) Run(s streams) error {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
 	x := Extras{}
+	if c.AcceptLoss != "" {
+		if x.AcceptLoss, err = sqlite.ParseAcceptance(c.AcceptLoss); err != nil {
+			return fmt.Errorf("--accept-loss: %w", err)
+		}
+	}
 	var try *trial
 	if c.Mailbox {
 		if try, err = newTrial(cfg, log); err != nil {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -43,7 +44,9 @@ func (g *guard) readHead(b []byte) error {
 		return g.gone(err)
 	}
 	defer func() { _ = f.Close() }() // only read
-	_, err = f.ReadAt(b, 0)
+	if _, err = f.ReadAt(b, 0); errors.Is(err, io.EOF) {
+		err = nil // shorter than any database: what it should be, it is not
+	}
 	return err
 }
 

@@ -1,9 +1,15 @@
 package sqlite
 
 import (
+	"bytes"
 	"database/sql/driver"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -27,7 +33,7 @@ func (x *loss) covers(occurred, at time.Time) bool {
 	if occurred.IsZero() {
 		return at.Before(x.Accepted.Add(retried))
 	}
-	return !occurred.After(x.Until)
+	return !occurred.After(x.Until) // shops tell whole seconds, cut off
 }
 
 // maybeSent says that a mail of this event's may have gone out in a time that the
@@ -160,4 +166,66 @@ func (t *tx) holdConfirmations() (int, error) {
 		t.entry(&ledger.Entry{Confirmation: r.id, From: r.state, To: waxwing.Held, Cause: ledger.CauseLoss})
 	}
 	return len(rows), nil
+}
+
+// setAnchorsAside begins the anchors' file anew with those that the trail still has.
+// The others tell of entries that are lost: they are kept beside it, as evidence.
+func (l *Ledger) setAnchorsAside() error {
+	path := filepath.Join(l.o.Dir, AnchorsFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) || len(b) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var keep []byte
+	good, err := goodHeads(l.w, b)
+	if err != nil {
+		return err
+	}
+	for line := range bytes.Lines(b) {
+		got, err := ledger.ReadAnchors(bytes.NewReader(line))
+		if err == nil && len(got) == 1 && good[trailPlace{got[0].Instance, int64(got[0].Seq)}] == got[0].Head {
+			keep = append(keep, line...)
+		}
+	}
+	if len(keep) == len(b) {
+		return nil
+	}
+	aside := filepath.Join(l.o.Dir, "anchors-lost-"+l.o.Clock().UTC().Format("20060102T150405")+".jsonl")
+	if err := writeDurable(aside, b); err != nil {
+		return err
+	}
+	l.o.Log.Warn("anchors of entries that are lost were set aside", "file", aside)
+	return writeDurable(path, keep)
+}
+
+// trailPlace is an entry's: its chain and number.
+type trailPlace struct{ instance, seq int64 }
+
+// goodHeads walks the trail once and gives the head at each entry that a line of the
+// anchors names.
+func goodHeads(c *conn, anchors []byte) (map[trailPlace]string, error) {
+	heads := map[trailPlace]string{}
+	for line := range bytes.Lines(anchors) {
+		if got, err := ledger.ReadAnchors(bytes.NewReader(line)); err == nil && len(got) == 1 {
+			heads[trailPlace{got[0].Instance, int64(got[0].Seq)}] = ""
+		}
+	}
+	var chain ledger.Chain
+	err := c.query("SELECT instance, first, entries, head FROM trail ORDER BY batch", func(v []driver.Value) error {
+		if num(v[0]) != chain.Instance {
+			chain = ledger.Chain{Instance: num(v[0])}
+		}
+		_ = chain.Walk(blob(v[2]), func(e waxwing.TrailEntry, h ledger.Head) error { // verify tells what is wrong with it
+			at := trailPlace{chain.Instance, int64(e.Seq)}
+			if _, wanted := heads[at]; wanted {
+				heads[at] = hex.EncodeToString(h[:])
+			}
+			return nil
+		})
+		return nil
+	})
+	return heads, err
 }

@@ -230,6 +230,15 @@ func (l *Ledger) goOn(was int64, lost *LossError) error {
 	if err := l.resumeChain(was); err != nil {
 		return err
 	}
+	if lost != nil {
+		// No chain has the number of one that is lost: their anchors would contradict.
+		l.instance = max(l.instance, lost.last+1)
+		if err := l.setAnchorsAside(); err != nil {
+			return err
+		}
+	}
+	l.chain = ledger.Chain{Instance: l.instance}
+	l.before[0][1] = fmt.Sprint(l.instance)
 	if err := l.guard.rebase(); err != nil {
 		return err
 	}
@@ -271,7 +280,6 @@ func (l *Ledger) resumeChain(was int64) error {
 	if err != nil {
 		return err
 	}
-	l.chain = ledger.Chain{Instance: l.instance}
 	l.before = [][2]string{{"instance", fmt.Sprint(l.instance)}, {"rows", "sealed"}}
 	if found {
 		l.batch = num(v[0])

@@ -22,6 +22,7 @@ import (
 // missing, cut, older than its witness or anchors say, or a copy of another
 // that may still run. Whoever goes on from it mails again what was mailed since.
 type LossError struct {
+	last   int64     // the highest chain that is known to have begun
 	Found  []string  // what was noticed, in words
 	Newest time.Time // of the newest entry that is here; zero: none is
 	Until  time.Time // until when entries may be lacking
@@ -181,7 +182,7 @@ func (l *Ledger) missing(marks []mark) error {
 		return nil
 	}
 	m := newestMark(marks)
-	return &LossError{Found: []string{fmt.Sprintf("%s, though one was written until %s, as %s says", what, stamp(m.At), m.By)}, Until: m.At.Add(markGrace)}
+	return &LossError{last: highest(marks), Found: []string{fmt.Sprintf("%s, though one was written until %s, as %s says", what, stamp(m.At), m.By)}, Until: m.At.Add(markGrace)}
 }
 
 // markGrace is how much longer than the newest mark the ledger may have lived: an
@@ -198,12 +199,20 @@ func newestMark(marks []mark) mark {
 	return best
 }
 
+// highest is the last chain that one of the marks knows.
+func highest(marks []mark) (n int64) {
+	for i := range marks {
+		n = max(n, marks[i].Instance)
+	}
+	return n
+}
+
 func stamp(t time.Time) string { return t.Local().Format(time.DateTime) }
 
 // lookBack holds the file against what stands outside it, before anything is
 // written.
 func (l *Ledger) lookBack(c *conn, marks []mark, found []string) error {
-	lost := &LossError{Found: found, Until: l.o.Clock()}
+	lost := &LossError{last: highest(marks), Found: found, Until: l.o.Clock()}
 	has, err := schemaOf(c)
 	if err != nil {
 		return err
