@@ -56,6 +56,10 @@ type HTTP struct {
 	// MaxBody is the largest request body in bytes: by default 8 MiB, which
 	// holds the largest order that a shop's platform allows (Shopify: 499 lines).
 	MaxBody int64 `yaml:"max_body,omitempty" default:"8388608" min:"1024" max:"67108864"`
+	// MaxConnections is how many clients are let in at once: by default as many as the
+	// process's file descriptors allow beside ledger and providers, up to 1000. Beyond,
+	// those that only wait are shut for new ones.
+	MaxConnections int `yaml:"max_connections,omitempty" min:"8" max:"100000"`
 }
 
 // BearerKey opens the API. A plain text in its place is the key without a name.

@@ -64,6 +64,13 @@ func tortureConfig(dir, listen, sinkAddr string) *config.Config {
 
 func tortureChild(dir string) int {
 	c := tortureConfig(dir, os.Getenv("WAXWING_TORTURE_LISTEN"), os.Getenv("WAXWING_TORTURE_SINK"))
+	if root := os.Getenv(rootEnv); root != "" {
+		systemRoot = root
+	}
+	tuneMemory(shareMemory(c, systemRoot))
+	if at := os.Getenv(textsEnv); at != "" {
+		withTexts(c, at)
+	}
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
 	d, err := Start(c, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})), Extras{})

@@ -46,11 +46,11 @@ func (l *Ledger) Accept(ev *waxwing.Event) (waxwing.Receipt, error) {
 		a.updated = ev.Key.UpdatedAt.UnixMilli()
 	}
 	switch {
+	case ev.Source == waxwing.SourcePing:
+		// Nobody signed it: one row a shop and day, however many come and whatever they hold.
+		a.key = t.key.Index("ping", string(ev.Shop), ev.At.UTC().Format(time.DateOnly))
 	case ev.Poison != "":
 		a.key = t.key.Index("raw", string(ev.Shop), string(ev.Raw))
-	case ev.Source == waxwing.SourcePing:
-		// Nobody signed it: one row a shop and day, however many come.
-		a.key = t.key.Index("ping", string(ev.Shop), ev.At.UTC().Format(time.DateOnly))
 	case ev.Key.Ignore != "":
 		a.key = t.key.Index("ignored", string(ev.Shop), rand.Text())
 	default:

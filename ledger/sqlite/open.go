@@ -33,8 +33,10 @@ type Options struct {
 	After  time.Duration
 	// HotBytes bounds what is kept in memory of confirmations under way.
 	HotBytes int64
-	Clock    waxwing.Clock
-	Log      *slog.Logger
+	// CacheBytes bounds the pages that SQLite keeps for writing; 0: 32 MiB.
+	CacheBytes int64
+	Clock      waxwing.Clock
+	Log        *slog.Logger
 	// Fatal is called when the disk has failed in a way after which nothing
 	// may be written: the program must end (RELIABILITY.md 5.3).
 	Fatal func(error)
@@ -194,6 +196,11 @@ func (l *Ledger) openWriter() error {
 	}
 	if l.w, err = openConn(dsn(l.path, false)); err != nil {
 		return err
+	}
+	if l.o.CacheBytes > 0 {
+		if _, err := l.w.exec(fmt.Sprintf("PRAGMA cache_size=-%d", l.o.CacheBytes>>10)); err != nil {
+			return err
+		}
 	}
 	if err := os.Chmod(l.path, 0o600); err != nil {
 		return err
