@@ -28,6 +28,7 @@ type LossError struct {
 	Until  time.Time // until when entries may be lacking
 }
 
+// Error says what was noticed and what to do.
 func (e *LossError) Error() string {
 	from := e.Newest
 	if from.IsZero() {
