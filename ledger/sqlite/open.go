@@ -76,6 +76,7 @@ type Ledger struct {
 	desk     desk        // writer only
 	sums     *sums       // writer only
 	guard    guard       // writer only
+	commits  int         // writer only: since Open
 	name     string      // the ledger's own, from its first start on
 	losses   []loss      // that a person accepted; fixed after Open
 	witness  []*witness  // writer only
@@ -177,7 +178,7 @@ func dsn(path string, readOnly bool) string {
 		q.Add("_pragma", "journal_mode(WAL)")
 		q.Add("_pragma", "synchronous(FULL)")
 		q.Add("_pragma", "secure_delete(0)")
-		q.Add("_pragma", "wal_autocheckpoint(10000)")
+		q.Add("_pragma", "wal_autocheckpoint(0)")
 		q.Add("_pragma", "cache_size(-32768)")
 		q.Add("_pragma", "temp_store(MEMORY)")
 	}
@@ -239,7 +240,7 @@ func (l *Ledger) goOn(was int64, lost *LossError) error {
 	}
 	l.chain = ledger.Chain{Instance: l.instance}
 	l.before[0][1] = fmt.Sprint(l.instance)
-	if err := l.guard.rebase(); err != nil {
+	if err := l.guard.open(); err != nil {
 		return err
 	}
 	if err := l.transact([]*op{{f: l.begin}}); err != nil {
@@ -414,6 +415,7 @@ func (l *Ledger) release() {
 	if l.w != nil {
 		_ = l.w.close()
 	}
+	l.guard.close()
 	for _, w := range l.witness {
 		_ = w.close() // synced with the last anchor
 	}
