@@ -58,7 +58,7 @@ func (g *guard) readHead(b []byte) error {
 	return err
 }
 
-// during runs a checkpoint.
+// during runs a checkpoint. The witness must be told before the file is written: see mixture.
 func (g *guard) during(f func() error) error {
 	g.ours.Add(1)
 	defer func() {
@@ -66,6 +66,14 @@ func (g *guard) during(f func() error) error {
 		g.ours.Add(-1)
 	}()
 	return f()
+}
+
+// stand is the file's, where no checkpoint changes it just now.
+func (g *guard) stand() stand {
+	if g.db == nil || g.ours.Load() > 0 || g.stale.Load() {
+		return stand{}
+	}
+	return standOf(g.db)
 }
 
 // check says what is wrong; nil: the files are those that were opened, and
@@ -140,6 +148,7 @@ func (l *Ledger) checkpoint() {
 		return // asked again soon
 	}
 	_ = l.guard.during(func() error { // a reader that is in the way now is not so later
+		l.noteWitnesses() // that the file is being written
 		_, _, _, err := l.w.checkpointed("PASSIVE")
 		return err
 	})

@@ -188,7 +188,13 @@ func dsn(path string, readOnly bool) string {
 func (l *Ledger) openWriter() error {
 	marks, found := l.marks()
 	var lost *LossError
+	if err := l.mixture(marks); err != nil {
+		return err // nobody's word makes it whole
+	}
 	err := l.missing(marks)
+	if err == nil {
+		err = l.beforeOpening(marks, found)
+	}
 	if errors.As(err, &lost) && l.o.AcceptLoss != nil {
 		err = nil
 	}
@@ -198,21 +204,8 @@ func (l *Ledger) openWriter() error {
 	if l.w, err = openConn(dsn(l.path, false)); err != nil {
 		return err
 	}
-	if l.o.CacheBytes > 0 {
-		if _, err := l.w.exec(fmt.Sprintf("PRAGMA cache_size=-%d", l.o.CacheBytes>>10)); err != nil {
-			return err
-		}
-	}
 	if err := os.Chmod(l.path, 0o600); err != nil {
 		return err
-	}
-	if lost == nil {
-		if err = l.lookBack(l.w, marks, found); errors.As(err, &lost) && l.o.AcceptLoss != nil {
-			err = nil
-		}
-		if err != nil {
-			return err
-		}
 	}
 	was, err := migrate(l.w)
 	if err != nil {
@@ -401,6 +394,9 @@ func (l *Ledger) Close() error {
 				return err
 			}}}))
 		}
+	}
+	if !l.o.ReadOnly {
+		_ = l.guard.during(func() error { l.noteWitnesses(); return nil }) // SQLite moves the log as it closes
 	}
 	close(l.gone)
 	l.release()
