@@ -74,6 +74,8 @@ func (r *route) note(a *waxwing.Attempt, now time.Time) (rests time.Duration, re
 	bad := a.Bad || a.Fault == waxwing.ProviderFault || a.Fault == waxwing.TransportFault || a.Verdict == waxwing.UncertainVerdict
 	switch {
 	case a.Fault == waxwing.LedgerFault: // says nothing about the provider
+	case a.Fault == waxwing.OwnFault:
+		r.down = time.Time{} // nor does what we could not even ask: down is what is seen to be
 	case !bad:
 		r.faults, r.down, r.worked = 0, time.Time{}, true
 		if !r.until.IsZero() {

@@ -37,6 +37,7 @@ type Pipeline struct {
 	cut      context.CancelFunc
 	running  atomic.Bool
 	debug    bool // each step is logged
+	shortage shortage
 }
 
 const (
@@ -289,3 +290,4 @@ func (noMeter) Rendered(time.Duration)                                          
 func (noMeter) Attempted(waxwing.Channel, string, waxwing.Verdict, waxwing.Phase) {}
 func (noMeter) Sent(waxwing.Channel, time.Duration, time.Duration)                {}
 func (noMeter) Retried(waxwing.Channel)                                           {}
+func (noMeter) ShortOfResources()                                                 {}

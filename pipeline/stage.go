@@ -93,6 +93,9 @@ type Meter interface {
 	// a person's resend, which has no such time.
 	Sent(channel waxwing.Channel, sinceAccepted, sinceReleased time.Duration)
 	Retried(channel waxwing.Channel)
+	// ShortOfResources counts an offer that this machine had no descriptor, memory
+	// or port for.
+	ShortOfResources()
 }
 
 // Parts is what a pipeline is put together from. The lists of components live

@@ -114,6 +114,19 @@ func (k *carrier) next() *job {
 	}
 }
 
+// pause keeps a carrier that this machine had no descriptor or port for from dialling
+// again at once: those who have a connection carry what there is.
+func (k *carrier) pause() {
+	t := time.NewTimer(ownWait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-k.s.stop:
+	}
+}
+
+const ownWait = time.Second
+
 // drop cuts the connection.
 func (k *carrier) drop() {
 	k.link.cut()
@@ -141,6 +154,9 @@ func (k *carrier) carry(j *job, asked bool) (*job, bool) {
 			l, o := k.open(j)
 			if o != nil {
 				j.finish(*o)
+				if o.fault == waxwing.OwnFault {
+					k.pause()
+				}
 				return nil, false
 			}
 			k.link, asked = l, false

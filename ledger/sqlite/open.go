@@ -33,8 +33,10 @@ type Options struct {
 	After  time.Duration
 	// HotBytes bounds what is kept in memory of confirmations under way.
 	HotBytes int64
-	Clock    waxwing.Clock
-	Log      *slog.Logger
+	// CacheBytes bounds the pages that SQLite keeps for writing; 0: 32 MiB.
+	CacheBytes int64
+	Clock      waxwing.Clock
+	Log        *slog.Logger
 	// Fatal is called when the disk has failed in a way after which nothing
 	// may be written: the program must end (RELIABILITY.md 5.3).
 	Fatal func(error)
@@ -45,6 +47,11 @@ type Options struct {
 	// Address reads an e-mail address by the strict grammar and gives the form that
 	// all its spellings have in common. Nil: a plain one of its own.
 	Address func(string) (string, error)
+	// Witness is a second place for the witness file, outside the data folder and
+	// what is restored with it; empty: there is none.
+	Witness string
+	// AcceptLoss lets the ledger start though it is not the newest that there was.
+	AcceptLoss *Acceptance
 	// ReadOnly opens for the command line: no lock, no instance, no recovery.
 	ReadOnly bool
 }
@@ -73,7 +80,15 @@ type Ledger struct {
 	batch    int64      // writer only
 	chain    ledger.Chain
 	lines    []byte
-	desk     desk // writer only
+	before   [][2]string // what this instance's chain begins with
+	resealed string      // why the rows had to be summed anew; empty: they had not
+	desk     desk        // writer only
+	sums     *sums       // writer only
+	guard    guard       // writer only
+	commits  int         // writer only: since Open
+	name     string      // the ledger's own, from its first start on
+	losses   []loss      // that a person accepted; fixed after Open
+	witness  []*witness  // writer only
 
 	mu      sync.RWMutex
 	tenants map[waxwing.TenantID]*tenant
@@ -113,10 +128,10 @@ func Open(o Options) (*Ledger, error) {
 	if o.HotBytes == 0 {
 		o.HotBytes = 96 << 20
 	}
-	l := &Ledger{o: o, path: filepath.Join(o.Dir, "ledger.db"), ops: make(chan *op, 1024),
+	l := &Ledger{o: o, path: filepath.Join(o.Dir, LedgerFile), ops: make(chan *op, 1024),
 		stop: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}), tenants: map[waxwing.TenantID]*tenant{},
 		byNo: map[int64]*tenant{}, suppressed: map[ledger.Hash]struct{}{}}
-	l.hot.max, l.desk, l.scrubs = o.HotBytes, newDesk(), newScrubber()
+	l.hot.max, l.desk, l.guard.path, l.scrubs = o.HotBytes, newDesk(), l.path, newScrubber()
 	if err := l.open(); err != nil {
 		l.release()
 		return nil, fmt.Errorf("ledger %s: %w", o.Dir, err)
@@ -148,6 +163,7 @@ func (l *Ledger) open() error {
 	if err := l.loadKeys(); err != nil {
 		return err
 	}
+	l.sums = newSums(l.master)
 	if !l.o.ReadOnly {
 		if err := l.openWriter(); err != nil {
 			return err
@@ -186,44 +202,91 @@ func dsn(path string, readOnly bool) string {
 		q.Add("_pragma", "journal_mode(WAL)")
 		q.Add("_pragma", "synchronous(FULL)")
 		q.Add("_pragma", "secure_delete(1)") // what it leaves, scrub.go overwrites
-		q.Add("_pragma", "wal_autocheckpoint(10000)")
+		q.Add("_pragma", "wal_autocheckpoint(0)")
 		q.Add("_pragma", "cache_size(-32768)")
 		q.Add("_pragma", "temp_store(MEMORY)")
 	}
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
-func (l *Ledger) openWriter() (err error) {
+func (l *Ledger) openWriter() error {
+	marks, found := l.marks()
+	var lost *LossError
+	if err := l.mixture(marks); err != nil {
+		return err // nobody's word makes it whole
+	}
+	err := l.missing(marks)
+	if err == nil {
+		err = l.beforeOpening(marks, found)
+	}
+	if errors.As(err, &lost) && l.o.AcceptLoss != nil {
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
 	if l.w, err = openConn(dsn(l.path, false)); err != nil {
 		return err
 	}
 	if err := os.Chmod(l.path, 0o600); err != nil {
 		return err
 	}
-	was, err := schemaOf(l.w)
+	was, err := migrate(l.w)
 	if err != nil {
 		return err
 	}
-	if err := migrate(l.w); err != nil {
+	// The right master key before a line is written with it.
+	if err := l.loadTenants(l.w); err != nil {
 		return err
 	}
-	if err := l.resumeScrub(was == 0); err != nil {
+	return l.goOn(was, lost)
+}
+
+// goOn begins this instance's part of the ledger: behind the newest entry, with
+// what a dead instance left behind taken over, and a loss, if a person accepts one, settled.
+func (l *Ledger) goOn(was int64, lost *LossError) error {
+	if err := l.resumeChain(was); err != nil {
 		return err
 	}
-	if err := l.resumeChain(); err != nil {
+	if lost != nil {
+		// No chain has the number of one that is lost: their anchors would contradict.
+		l.instance = max(l.instance, lost.last+1)
+		if err := l.setAnchorsAside(); err != nil {
+			return err
+		}
+	}
+	l.chain = ledger.Chain{Instance: l.instance}
+	l.before[0][1] = fmt.Sprint(l.instance)
+	if err := l.guard.open(); err != nil {
 		return err
 	}
-	if err := l.ensureTenants(); err != nil {
+	if err := l.transact([]*op{{f: l.begin}}); err != nil {
+		return err
+	}
+	// Each chain has an anchor of its first entry: two ledgers that went on from one
+	// copy then have two anchors of one number, and they differ.
+	if err := l.anchor(); err != nil {
+		l.o.Log.Error("anchor not written", "err", err)
+	}
+	resume := func(t *tx) error { return l.resumeScrub(t, was == 0) }
+	if err := l.transact([]*op{{f: l.sayResealed}, {f: l.ensureTenants}, {f: resume}}); err != nil {
 		return err
 	}
 	if err := l.loadSuppressions(); err != nil {
 		return err
 	}
-	return l.transact([]*op{{f: l.takeOver}})
+	if err := l.transact([]*op{{f: l.takeOver}}); err != nil {
+		return err
+	}
+	if err := l.settleLoss(lost); err != nil {
+		return err
+	}
+	return l.openWitnesses()
 }
 
-// resumeChain starts this instance's chain behind the newest entry of the last.
-func (l *Ledger) resumeChain() error {
+// resumeChain finds where this instance's chain begins: behind the newest entry
+// of the last one.
+func (l *Ledger) resumeChain(was int64) error {
 	var v [4]driver.Value
 	if _, err := l.w.row("SELECT coalesce(max(id),0) FROM confirmations", v[:1]); err != nil {
 		return err
@@ -237,31 +300,51 @@ func (l *Ledger) resumeChain() error {
 		return err
 	}
 	l.instance = num(v[0]) + 1
+	if err := l.loadSums(was); err != nil {
+		return err
+	}
 	found, err := l.w.row("SELECT batch, instance, last, head FROM trail ORDER BY batch DESC LIMIT 1", v[:])
 	if err != nil {
 		return err
 	}
-	l.chain = ledger.Chain{Instance: l.instance}
-	begin := ledger.Entry{At: l.o.Clock(), Cause: ledger.CauseChain,
-		Detail: [][2]string{{"instance", fmt.Sprint(l.instance)}}}
+	l.before = [][2]string{{"instance", fmt.Sprint(l.instance)}, {"rows", rowsSealed}}
 	if found {
 		l.batch = num(v[0])
-		begin.Detail = append(begin.Detail, [2]string{"after", fmt.Sprint(num(v[1]))},
+		l.before = append(l.before, [2]string{"after", fmt.Sprint(num(v[1]))},
 			[2]string{"entry", fmt.Sprint(num(v[2]))}, [2]string{"head", hex.EncodeToString(blob(v[3]))})
 	}
-	return l.transact([]*op{{f: func(t *tx) error {
-		t.entry(&begin)
-		_, err := t.c.exec("INSERT INTO instances (id, started) VALUES (?,?)", l.instance, t.now.UnixMilli())
-		return err
-	}}})
+	return nil
+}
+
+// rowsSealed says in the trail that this program sums the rows. A test takes it away, to
+// write what an older one wrote.
+var rowsSealed = "sealed"
+
+// begin is the first entry of this instance's chain.
+func (l *Ledger) begin(t *tx) error {
+	t.entry(&ledger.Entry{Cause: ledger.CauseChain, Detail: l.before})
+	for k, v := range map[string]string{"ledger": l.name, "place": placeOf(l.path)} {
+		if _, err := t.exec("INSERT INTO meta (k,v) VALUES (?,?) ON CONFLICT (k) DO UPDATE SET v=excluded.v", k, v); err != nil {
+			return err
+		}
+	}
+	_, err := t.exec("INSERT INTO instances (id, started) VALUES (?,?)", l.instance, t.now.UnixMilli())
+	return err
+}
+
+func (l *Ledger) sayResealed(t *tx) error {
+	if l.resealed != "" {
+		t.entry(&ledger.Entry{Cause: ledger.CauseResealed, Detail: [][2]string{{"reason", l.resealed}}})
+	}
+	return nil
 }
 
 // ensureTenants makes a key for each tenant that has none yet.
-func (l *Ledger) ensureTenants() error {
+func (l *Ledger) ensureTenants(t *tx) error {
 	s := l.master.Sealer()
 	for _, name := range l.o.Tenants {
 		k := ledger.NewKey()
-		_, err := l.w.exec("INSERT INTO tenants (name, key) VALUES (?,?) ON CONFLICT (name) DO NOTHING",
+		_, err := t.exec("INSERT INTO tenants (name, key) VALUES (?,?) ON CONFLICT (name) DO NOTHING",
 			string(name), s.Seal(nil, k[:], "tenant|"+string(name)))
 		if err != nil {
 			return err
@@ -358,6 +441,9 @@ func (l *Ledger) Close() error {
 			}}}))
 		}
 	}
+	if !l.o.ReadOnly {
+		_ = l.guard.during(func() error { l.noteWitnesses(); return nil }) // SQLite moves the log as it closes
+	}
 	close(l.gone)
 	l.hot.forget()
 	l.release()
@@ -374,6 +460,10 @@ func (l *Ledger) release() {
 	}
 	if l.w != nil {
 		_ = l.w.close()
+	}
+	l.guard.close()
+	for _, w := range l.witness {
+		_ = w.close() // synced with the last anchor
 	}
 	if l.lock != nil {
 		_ = l.lock.Close()

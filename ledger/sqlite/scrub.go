@@ -131,26 +131,31 @@ func (l *Ledger) Scrub() waxwing.Scrub {
 }
 
 // resumeScrub takes up what the last start left undone, and files of older programs.
-func (l *Ledger) resumeScrub(fresh bool) error {
-	if _, err := l.w.exec("INSERT INTO meta (k, v) SELECT ?, coalesce(max(id),0) FROM confirmations WHERE true ON CONFLICT DO NOTHING", metaIndexed); err != nil {
+func (l *Ledger) resumeScrub(t *tx, fresh bool) error {
+	if _, err := t.exec("INSERT INTO meta (k, v) SELECT ?, coalesce(max(id),0) FROM confirmations WHERE true ON CONFLICT DO NOTHING", metaIndexed); err != nil {
 		return err
 	}
 	if fresh {
-		_, err := l.w.exec("INSERT INTO meta (k, v) VALUES (?, 1) ON CONFLICT DO NOTHING", metaClean)
+		_, err := t.exec("INSERT INTO meta (k, v) VALUES (?, 1) ON CONFLICT DO NOTHING", metaClean)
 		return err
 	}
 	var v [1]driver.Value
-	ok, err := l.w.row("SELECT v FROM meta WHERE k=?", v[:], metaScrub)
-	if err == nil && ok {
-		l.scrubs.begin(time.UnixMilli(num(v[0])))
-		return nil
+	left, err := t.c.row("SELECT v FROM meta WHERE k=?", v[:], metaScrub)
+	if err != nil {
+		return fault{err}
 	}
-	if err == nil {
-		if ok, err = l.w.row("SELECT 1 FROM meta WHERE k=?", v[:], metaClean); err == nil && !ok {
-			l.scrubs.begin(l.o.Clock())
-		}
+	clean, err := t.c.row("SELECT 1 FROM meta WHERE k=?", make([]driver.Value, 1), metaClean)
+	if err != nil {
+		return fault{err}
 	}
-	return err
+	at := t.now
+	if left {
+		at = time.UnixMilli(num(v[0]))
+	}
+	if left || !clean {
+		t.after = append(t.after, func() { l.scrubs.begin(at) })
+	}
+	return nil
 }
 
 // scrub runs beside the writer until Close.
@@ -260,30 +265,38 @@ func (l *Ledger) scrubOnce(want uint64, passed *uint64) error {
 // emptyLog moves the log's pages to the file and cuts the log to nothing. It says no
 // where a reader keeps it.
 func (l *Ledger) emptyLog(c *conn) (bool, error) {
-	var v [3]driver.Value
 	// Most of it beside the writer, so that little is left to do within.
-	if _, err := c.row("PRAGMA wal_checkpoint(PASSIVE)", v[:]); err != nil {
-		return false, err
+	var pages, moved int64
+	err := l.guard.during(func() (err error) {
+		if err = l.Sync(); err == nil { // the witness knows then that the file is being written
+			_, pages, moved, err = c.checkpointed("PASSIVE")
+		}
+		return err
+	})
+	if err != nil || pages-moved > 1000 {
+		return false, err // a reader holds it, and what it holds is long
 	}
-	if num(v[1]) != num(v[2]) && num(v[0]) == 0 && num(v[1])-num(v[2]) > 1000 {
-		return false, nil // a reader holds it, and what it holds is long
-	}
-	v[0] = int64(1)
+	busy := true
 	var failed error
-	err := l.do(func(t *tx) error {
-		t.after = append(t.after, func() {
-			if _, err := t.c.exec(fmt.Sprintf("PRAGMA busy_timeout=%d", emptyWait.Milliseconds())); err != nil {
-				failed = err
-				return
-			}
-			_, failed = t.c.row("PRAGMA wal_checkpoint(TRUNCATE)", v[:])
-			if _, err := t.c.exec(fmt.Sprintf("PRAGMA busy_timeout=%d", busyWait.Milliseconds())); failed == nil {
-				failed = err
-			}
-		})
+	err = l.do(func(t *tx) error {
+		t.after = append(t.after, func() { busy, failed = t.truncate() })
 		return nil
 	})
-	return num(v[0]) == 0, errors.Join(err, failed)
+	return !busy, errors.Join(err, failed)
+}
+
+// truncate empties the log, unless a reader is in it for longer than ours are.
+func (t *tx) truncate() (busy bool, err error) {
+	if _, err := t.c.exec(fmt.Sprintf("PRAGMA busy_timeout=%d", emptyWait.Milliseconds())); err != nil {
+		return true, err
+	}
+	err = t.l.guard.during(func() (err error) {
+		t.l.noteWitnesses()
+		busy, _, _, err = t.c.checkpointed("TRUNCATE")
+		return err
+	})
+	_, again := t.c.exec(fmt.Sprintf("PRAGMA busy_timeout=%d", busyWait.Milliseconds()))
+	return busy, errors.Join(err, again)
 }
 
 // scrubPages overwrites what stands in places of the file that belong to no row.
