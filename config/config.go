@@ -462,7 +462,7 @@ type Rollout struct {
 type Limits struct {
 	// Render is how many orders are rendered at once.
 	Render int `yaml:"render,omitempty" default:"64" min:"1" max:"10000"`
-	// Send is how many messages are claimed at once.
+	// Send is how many messages of each channel are claimed at once.
 	Send int `yaml:"send,omitempty" default:"256" min:"1" max:"10000"`
 	// Drain is how long SIGTERM waits for verdicts.
 	Drain Duration `yaml:"drain,omitempty" default:"25s" min:"1s" max:"10m"`

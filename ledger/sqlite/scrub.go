@@ -233,6 +233,12 @@ func (l *Ledger) scrubOnce(want uint64, passed *uint64) error {
 	if _, err := c.exec("PRAGMA busy_timeout=0"); err != nil {
 		return err
 	}
+	if l.Scrub().Blocked { // looking at pages is for when that is over
+		if empty, err := l.emptyLog(c); err != nil || !empty {
+			return err
+		}
+		l.scrubs.set(func() { l.scrubs.blocked = false })
+	}
 	if *passed < want {
 		if err := l.scrubPages(c); err != nil {
 			return err
