@@ -93,6 +93,8 @@ type Resend struct {
 type Lookup struct {
 	Order  []string // the order's id and number
 	People []string // e-mail addresses and phone numbers
+	// Whole says that People are all whom the event names: its format could read it.
+	Whole bool
 }
 
 // Claim is a message that this instance has taken to offer.

@@ -151,7 +151,7 @@ func normalise(f waxwing.Format, w *waxwing.Work) (o *waxwing.Order, err error) 
 }
 
 func (x *Pipeline) lookupOf(o *waxwing.Order) waxwing.Lookup {
-	return waxwing.Lookup{Order: []string{o.Number, o.ID}, People: peopleIn(o, x.p.Numbers)}
+	return waxwing.Lookup{Order: []string{o.Number, o.ID}, People: peopleIn(o, x.p.Numbers), Whole: true}
 }
 
 // withRecipients adds the addresses that mails go to where they are not written

@@ -92,7 +92,7 @@ func (x *Pipeline) foundBy(f waxwing.Format, ev *waxwing.Event) waxwing.Lookup {
 	}
 	if o, err := normalise(f, &waxwing.Work{Topic: ev.Topic, Raw: ev.Raw}); err == nil {
 		more := x.lookupOf(o)
-		lk.Order, lk.People = append(lk.Order, more.Order...), append(lk.People, more.People...)
+		lk.Order, lk.People, lk.Whole = append(lk.Order, more.Order...), append(lk.People, more.People...), true
 	}
 	return lk
 }

@@ -14,6 +14,8 @@ import (
 // Waiting is what waits in the ledger.
 type Waiting struct {
 	Orders, Messages int64
+	// Erasing is since when an erasure is not complete; zero: none is.
+	Erasing time.Time
 	// Oldest is when the oldest due message was due; zero: none is.
 	Oldest time.Time
 }
@@ -37,6 +39,7 @@ type Meter struct {
 var (
 	orders   = prometheus.NewDesc("waxwing_queue_orders", "Confirmations that wait at the gate or for normalise..render (counted up to 100,000).", nil, nil)
 	messages = prometheus.NewDesc("waxwing_queue_messages", "Messages that wait to be offered, retries among them (counted up to 100,000).", nil, nil)
+	erasing  = prometheus.NewDesc("waxwing_erasure_pending_seconds", "How long the oldest erasure has not been complete: a reader of the ledger keeps copies in its log.", nil, nil)
 	oldest   = prometheus.NewDesc("waxwing_queue_oldest_due_seconds", "How long the oldest due message has been due.", nil, nil)
 )
 
@@ -118,6 +121,7 @@ func (d depth) Describe(ch chan<- *prometheus.Desc) {
 	ch <- orders
 	ch <- messages
 	ch <- oldest
+	ch <- erasing
 }
 
 func (d depth) Collect(ch chan<- prometheus.Metric) {
@@ -128,10 +132,14 @@ func (d depth) Collect(ch chan<- prometheus.Metric) {
 	if err != nil {
 		return
 	}
-	age := 0.0
+	age, pending := 0.0, 0.0
 	if !w.Oldest.IsZero() {
 		age = time.Since(w.Oldest).Seconds()
 	}
+	if !w.Erasing.IsZero() {
+		pending = time.Since(w.Erasing).Seconds()
+	}
+	ch <- prometheus.MustNewConstMetric(erasing, prometheus.GaugeValue, pending)
 	ch <- prometheus.MustNewConstMetric(orders, prometheus.GaugeValue, float64(w.Orders))
 	ch <- prometheus.MustNewConstMetric(messages, prometheus.GaugeValue, float64(w.Messages))
 	ch <- prometheus.MustNewConstMetric(oldest, prometheus.GaugeValue, age)

@@ -169,7 +169,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 
 func (d *Daemon) waiting() (web.Waiting, error) {
 	v, err := d.ledger.Depth()
-	return web.Waiting{Orders: v.Work, Messages: v.Messages, Oldest: v.Oldest}, err
+	return web.Waiting{Orders: v.Work, Messages: v.Messages, Oldest: v.Oldest, Erasing: d.ledger.Scrub().Since}, err
 }
 
 func (d *Daemon) ready() error {

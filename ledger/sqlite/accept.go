@@ -42,7 +42,7 @@ func (l *Ledger) Accept(ev *waxwing.Event) (waxwing.Receipt, error) {
 	if err != nil {
 		return waxwing.Receipt{}, err
 	}
-	a := &arrival{t: t, ev: ev, dek: ledger.NewKey(), hashes: index(t, ev.Lookup), maybe: l.maybeSent(ev)}
+	a := &arrival{t: t, ev: ev, dek: ledger.NewKey(), hashes: l.index(t, ev.Lookup), maybe: l.maybeSent(ev)}
 	if !ev.Key.UpdatedAt.IsZero() {
 		a.updated = ev.Key.UpdatedAt.UnixMilli()
 	}
@@ -57,8 +57,8 @@ func (l *Ledger) Accept(ev *waxwing.Event) (waxwing.Receipt, error) {
 	default:
 		a.key = t.key.Index("order", string(ev.Shop), ev.Key.OrderID, "confirmation", "0")
 	}
-	if state, _, _ := a.first(); state != waxwing.Received && ev.Source != waxwing.SourcePing {
-		a.hashes = append(a.hashes, l.whose(t, ev.Format, ev.Topic, ev.Raw)...)
+	if state, _, _ := a.first(); state != waxwing.Received && ev.Source != waxwing.SourcePing && !ev.Lookup.Whole {
+		a.hashes = append(a.hashes, l.unreadable(t, ev.Raw)...)
 	}
 	a.wrapped = t.key.Wrap(&a.dek, aadDataKey+string(a.key[:]))
 	a.seal(l)

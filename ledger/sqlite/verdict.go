@@ -23,7 +23,7 @@ func (l *Ledger) Resolve(c *waxwing.Claim, r *waxwing.Resolution) error {
 		if err == nil { // erased meanwhile: nothing of it is kept
 			tn = t
 			reply = sealReply(&dek, c.Out.Message, &r.Attempt)
-			hashes = index(t, r.Lookup)
+			hashes = l.index(t, r.Lookup)
 			for i := range r.Fallback {
 				s, err := l.sealDraft(t, &dek, c.Out.Message+waxwing.ID(1+i), &r.Fallback[i])
 				if err != nil {

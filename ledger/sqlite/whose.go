@@ -18,8 +18,10 @@ const (
 	unread = "unread"
 	// metaIndexed is the last confirmation of a program that did not do so.
 	metaIndexed = "indexed"
-	// maxIndexed bounds the lookups of an event.
+	// maxIndexed bounds the lookups of an event, and maxValues the bytes in which they
+	// are looked for when it comes.
 	maxIndexed = 64
+	maxValues  = 128 << 10
 )
 
 // people are whom an event names; ok is false where its format cannot read it.
@@ -33,28 +35,26 @@ func (l *Ledger) people(format, topic string, raw []byte) (p waxwing.People, ok 
 // whose gives the lookups of all whom an event names.
 func (l *Ledger) whose(t *tenant, format, topic string, raw []byte) []ledger.Hash {
 	who, ok := l.people(format, topic, raw)
-	var lk waxwing.Lookup
-	add := func(v string) {
-		if lk.People = append(lk.People, v); strings.Contains(v, "@") {
-			lk.People = append(lk.People, l.mailbox(v))
-		}
-	}
-	for _, v := range who.Named {
-		add(v)
-	}
-	read := ok || values(raw, func(key, v string) {
-		if len(v) <= maxNamed && (strings.Contains(v, "@") || mayBePhone(key, v) && phoneDigits(v) != "") {
-			add(v)
-		}
-	})
-	out := index(t, lk)
-	if len(out) > maxIndexed {
-		out, read = out[:maxIndexed], false
-	}
-	if !read {
-		out = append(out, t.key.Index(unread))
+	out := l.index(t, waxwing.Lookup{People: who.Named})
+	if !ok {
+		out = append(out, l.unreadable(t, raw)...)
 	}
 	return out
+}
+
+// unreadable gives the lookups of an event that its format cannot read: each value that
+// may be an address or a number, or, where there are none to be told, or too many, unread.
+func (l *Ledger) unreadable(t *tenant, raw []byte) []ledger.Hash {
+	var lk waxwing.Lookup
+	read := len(raw) <= maxValues && values(raw, func(key, v string) {
+		if len(v) <= maxNamed && (strings.Contains(v, "@") || mayBePhone(key, v) && phoneDigits(v) != "") {
+			lk.People = append(lk.People, v)
+		}
+	})
+	if !read || len(lk.People) > maxIndexed {
+		return []ledger.Hash{t.key.Index(unread)}
+	}
+	return l.index(t, lk)
 }
 
 // markUnread has a confirmation searched from now on.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -198,7 +199,7 @@ func (l *Ledger) sealDraft(t *tenant, dek *ledger.Key, id waxwing.ID, d *waxwing
 }
 
 // index hashes what a confirmation can be found by.
-func index(t *tenant, lk waxwing.Lookup) []ledger.Hash {
+func (l *Ledger) index(t *tenant, lk waxwing.Lookup) []ledger.Hash {
 	var out []ledger.Hash
 	add := func(kind, v string) {
 		if v == "" {
@@ -217,6 +218,9 @@ func index(t *tenant, lk waxwing.Lookup) []ledger.Hash {
 	}
 	for _, p := range lk.People {
 		add("person", ledger.NormalisePerson(p))
+		if strings.Contains(p, "@") {
+			add("person", l.mailbox(p)) // whatever name stands beside it
+		}
 	}
 	return out
 }
@@ -250,7 +254,7 @@ func (l *Ledger) Ready(w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Looku
 			return nil, err
 		}
 	}
-	hashes := index(t, lk)
+	hashes := l.index(t, lk)
 	runs, err := l.sealRuns(w, &dek)
 	if err != nil {
 		return nil, err
@@ -363,7 +367,10 @@ func (l *Ledger) settle(w *waxwing.Work, to waxwing.State, reason, cause string,
 	if err != nil {
 		return err
 	}
-	hashes := append(index(tn, lk), l.whose(tn, w.Format, w.Topic, w.Raw)...)
+	hashes := l.index(tn, lk)
+	if w.State == waxwing.Received && !lk.Whole {
+		hashes = append(hashes, l.unreadable(tn, w.Raw)...)
+	}
 	runs, err := l.sealRuns(w, &dek)
 	if err != nil {
 		return err
