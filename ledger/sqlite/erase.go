@@ -136,7 +136,10 @@ func (t *tx) erase(id waxwing.ID, act waxwing.Act) (int, error) {
 		return 0, err
 	}
 	t.entry(&ledger.Entry{Confirmation: id, Cause: ledger.CauseErased, Detail: actDetail(act)})
-	t.after = append(t.after, func() { t.l.hot.drop(id) })
+	t.after = append(t.after, func() {
+		t.l.lately[id] = struct{}{}
+		t.l.hot.drop(id)
+	})
 	return 1, nil
 }
 
@@ -165,11 +168,25 @@ func (l *Ledger) trace(tn *tenant, p person) ([]waxwing.ID, error) {
 }
 
 // countPeople counts the people of confirmations: the e-mail addresses that their
-// events name, and the names of customers who gave none.
+// events name, and the names of customers who gave none and have none elsewhere.
 func (l *Ledger) countPeople(tn *tenant, p person, ids []waxwing.ID) (int, error) {
-	seen := map[string]bool{}
+	mails, named, mailed := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	if p.email != "" && len(ids) > 0 {
-		seen[p.email] = true
+		mails[p.email] = true
+	}
+	add := func(format, topic string, raw []byte) {
+		who, _ := l.people(format, topic, raw) // what it could not read may name her yet
+		name, mail := strings.ToLower(strings.Join(strings.Fields(who.Name), " ")), false
+		for _, n := range who.Named {
+			if strings.Contains(n, "@") {
+				mails[l.mailbox(n)], mail = true, true
+			}
+		}
+		if mail {
+			mailed[name] = true
+		} else if name != "" {
+			named[name] = true
+		}
 	}
 	for some := range slices.Chunk(ids, tracePiece) {
 		err := l.browse(tn, func(c *conn) error {
@@ -182,13 +199,11 @@ func (l *Ledger) countPeople(tn *tenant, p person, ids []waxwing.ID) (int, error
 					continue
 				}
 				raw, topic, err := l.openEvent(c, f, f.version)
-				if errors.Is(err, waxwing.ErrNotFound) {
-					continue // its time is over
-				}
-				if err != nil {
+				if err == nil {
+					add(f.format, topic, raw)
+				} else if !errors.Is(err, waxwing.ErrNotFound) { // else its time is over
 					return err
 				}
-				l.addPeople(seen, f.format, topic, raw)
 			}
 			return nil
 		})
@@ -196,22 +211,11 @@ func (l *Ledger) countPeople(tn *tenant, p person, ids []waxwing.ID) (int, error
 			return 0, err
 		}
 	}
-	if len(seen) == 0 && len(ids) > 0 {
-		return 1, nil
-	}
-	return len(seen), nil
-}
-
-func (l *Ledger) addPeople(seen map[string]bool, format, topic string, raw []byte) {
-	who, _ := l.people(format, topic, raw) // what it could not read may name her yet
-	mailed := false
-	for _, n := range who.Named {
-		if strings.Contains(n, "@") {
-			mailed = true
-			seen[l.mailbox(n)] = true
+	n := len(mails)
+	for name := range named {
+		if !mailed[name] {
+			n++
 		}
 	}
-	if name := strings.ToLower(strings.Join(strings.Fields(who.Name), " ")); !mailed && name != "" {
-		seen["name "+name] = true
-	}
+	return max(n, min(len(ids), 1)), nil
 }

@@ -80,15 +80,16 @@ type Ledger struct {
 	batch    int64      // writer only
 	chain    ledger.Chain
 	lines    []byte
-	before   [][2]string // what this instance's chain begins with
-	resealed string      // why the rows had to be summed anew; empty: they had not
-	desk     desk        // writer only
-	sums     *sums       // writer only
-	guard    guard       // writer only
-	commits  int         // writer only: since Open
-	name     string      // the ledger's own, from its first start on
-	losses   []loss      // that a person accepted; fixed after Open
-	witness  []*witness  // writer only
+	before   [][2]string             // what this instance's chain begins with
+	resealed string                  // why the rows had to be summed anew; empty: they had not
+	desk     desk                    // writer only
+	lately   map[waxwing.ID]struct{} // writer only: erased by this instance
+	sums     *sums                   // writer only
+	guard    guard                   // writer only
+	commits  int                     // writer only: since Open
+	name     string                  // the ledger's own, from its first start on
+	losses   []loss                  // that a person accepted; fixed after Open
+	witness  []*witness              // writer only
 
 	mu      sync.RWMutex
 	tenants map[waxwing.TenantID]*tenant
@@ -130,7 +131,7 @@ func Open(o Options) (*Ledger, error) {
 	}
 	l := &Ledger{o: o, path: filepath.Join(o.Dir, LedgerFile), ops: make(chan *op, 1024),
 		stop: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}), tenants: map[waxwing.TenantID]*tenant{},
-		byNo: map[int64]*tenant{}, suppressed: map[ledger.Hash]struct{}{}}
+		byNo: map[int64]*tenant{}, suppressed: map[ledger.Hash]struct{}{}, lately: map[waxwing.ID]struct{}{}}
 	l.hot.max, l.desk, l.guard.path, l.scrubs = o.HotBytes, newDesk(), l.path, newScrubber()
 	if err := l.open(); err != nil {
 		l.release()

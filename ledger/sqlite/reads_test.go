@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"database/sql/driver"
 	"errors"
 	"io"
 	"reflect"
@@ -181,4 +182,53 @@ func TestListsOfOneTenant(t *testing.T) {
 	})
 	close(goOn)
 	wg.Wait()
+}
+
+// TestVerdictOfErased: what a server answered about a person who was erased meanwhile is
+// not kept, though it was sealed before.
+func TestVerdictOfErased(t *testing.T) {
+	l := openTest(t, t.TempDir(), nil, "resend")
+	defer func() { _ = l.Close() }()
+	rc, err := l.Accept(&waxwing.Event{Tenant: "acme", Shop: "web", Source: "webhook", At: time.Now(), Raw: []byte("{}"), Key: waxwing.EventKey{OrderID: "1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := l.Work(rc.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := l.Ready(w, []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Queued, To: "ida@mail.example"}}, waxwing.Lookup{People: []string{"ida@mail.example"}}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := l.Claim(ids[0])
+	if err == nil {
+		err = l.CommitDot(c, "mail")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, dek, err := l.keysFor(rc.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &waxwing.Resolution{To: waxwing.Sent, Attempt: waxwing.Attempt{Provider: "mail", Verdict: waxwing.Accepted, Phase: waxwing.PhaseDot, Reply: "250 ok"}}
+	reply := sealReply(&dek, ids[0], &r.Attempt)
+	if e, err := l.Erase("acme", waxwing.Erase{Address: "ida@mail.example"}); err != nil || e.Erased != 1 {
+		t.Fatal(e, err)
+	}
+	err = l.do(func(t *tx) error { return t.resolve(c, r, reply, nil, nil, nil) })
+	if err == nil {
+		err = l.read(func(c *conn) error {
+			var v [1]driver.Value
+			_, err := c.row("SELECT count(sealed) FROM attempts", v[:])
+			if num(v[0]) != 0 {
+				t.Error("the reply is kept")
+			}
+			return err
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -189,7 +189,7 @@ func (l *Ledger) scrubAll() bool {
 		switch _, now := l.scrubs.wanted(); {
 		case err != nil:
 			l.o.Log.Error("traces of erased people not removed; tried again", "err", err)
-			pause = longPause
+			pause = min(max(2*pause, longPause), complainAfter/2)
 		case now == want:
 			pause = firstPause
 		default:

@@ -65,6 +65,9 @@ func (t *tx) resolve(c *waxwing.Claim, r *waxwing.Resolution, reply []byte, seal
 	if !ok {
 		return fmt.Errorf("message %s is not held any more: %w", id, waxwing.ErrState)
 	}
+	if _, gone := t.l.lately[c.Confirmation]; gone {
+		reply = nil // sealed before she was erased
+	}
 	from := waxwing.Claimed
 	if h.dot {
 		from = waxwing.Dot
