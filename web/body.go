@@ -134,6 +134,7 @@ func (b *bodies) read(r *http.Request, from io.Reader, limit int64) ([]byte, err
 			if x != nil {
 				x.whole()
 			}
+			whole(r)
 			return got, b.turn(r, int64(len(got)))
 		case err != nil:
 			return nil, err

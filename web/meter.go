@@ -2,11 +2,13 @@ package web
 
 import (
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/waxwinghq/waxwing"
 )
@@ -32,6 +34,11 @@ type Meter struct {
 	shut     prometheus.Counter
 	short    prometheus.Counter
 	waiting  func() (Waiting, error)
+
+	mu    sync.Mutex
+	seen  []*dto.MetricFamily // what was read last
+	wrong error
+	read  time.Time
 }
 
 var (
@@ -59,8 +66,21 @@ func NewMeter(waiting func() (Waiting, error)) *Meter {
 	return m
 }
 
-// Handler serves the metrics in Prometheus' text format.
-func (m *Meter) Handler() http.Handler { return promhttp.HandlerFor(m.reg, promhttp.HandlerOpts{}) }
+// Handler serves the metrics in Prometheus' text format. They are read at most once a
+// second, however many ask: reading counts what waits in the ledger.
+func (m *Meter) Handler() http.Handler {
+	return promhttp.HandlerFor(prometheus.GathererFunc(m.gather), promhttp.HandlerOpts{})
+}
+
+func (m *Meter) gather() ([]*dto.MetricFamily, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if now := time.Now(); now.Sub(m.read) > time.Second || m.read.IsZero() {
+		m.seen, m.wrong = m.reg.Gather()
+		m.read = time.Now()
+	}
+	return m.seen, m.wrong
+}
 
 // Received counts an event.
 func (m *Meter) Received(s waxwing.State, isNew bool) {

@@ -204,6 +204,7 @@ func (s *Server) guard(h http.Handler) http.Handler {
 		if !framed(w, r) {
 			return
 		}
+		visits(r)
 		h.ServeHTTP(w, r)
 	})
 }

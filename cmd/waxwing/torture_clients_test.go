@@ -130,7 +130,7 @@ func hungUp(ctx context.Context, c net.Conn) {
 	if err != nil {
 		return
 	}
-	tick := time.NewTicker(200 * time.Millisecond)
+	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		gone := false
