@@ -38,7 +38,7 @@ const (
 	patience = time.Second
 	// haste is how long a new one is waited for, where all are new: what it sends comes
 	// with its connection.
-	haste = 50 * time.Millisecond
+	haste = 30 * time.Millisecond
 	// maxOut bounds the large answers that lie in memory for slow readers.
 	maxOut = 64 << 20
 	// leastConnections is how few make a server still.
@@ -153,7 +153,7 @@ func (g *gate) evict(n int) {
 	for _, c := range g.conns {
 		w, in := c.waits.Load(), c.reads.Load()
 		switch p := phase(c.phase.Load()); {
-		case (p == stranger || p == visitor) && c.since.Load() < longAgo:
+		case p == leaving && c.since.Load() < justNow, (p == stranger || p == visitor) && c.since.Load() < longAgo:
 			old = append(old, c)
 		case p == between:
 			if idle == nil || c.since.Load() < idle.since.Load() {
@@ -243,6 +243,7 @@ const (
 	visitor               // it asks for a page that needs none
 	working               // it is whole, and being looked at
 	trusted               // it has
+	leaving               // it was answered for the last time, and lingers so that the answer arrives
 	between               // it is between requests, the last of which was trusted
 )
 
@@ -329,6 +330,7 @@ func (c *conn) SetDeadline(t time.Time) error {
 
 // CloseWrite is what net/http ends a refused request with, so that its answer arrives.
 func (c *conn) CloseWrite() error {
+	c.begin(leaving)
 	if t, ok := c.Conn.(*net.TCPConn); ok {
 		return t.CloseWrite()
 	}
