@@ -2,9 +2,11 @@ package web
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -160,5 +162,34 @@ func TestSlowReadersLoseTheirAnswers(t *testing.T) {
 		if time.Now().After(limit) {
 			t.Fatalf("%d connections are left", g.open())
 		}
+	}
+}
+
+// Nobody takes longer over a large answer than the whole answer has.
+func TestAnswersHaveDeadlines(t *testing.T) {
+	g := newGate(64, nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := door{l, g}
+	defer d.Close()
+	talk(t, l.Addr().String(), "") // and does not read
+	c, err := d.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	began := time.Now()
+	if _, err := c.Write(make([]byte, 32<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > writeTime/2 {
+		t.Errorf("it took %s", took)
+	}
+	_ = c.Close()
+	_ = c.Close()
+	if g.open() != 0 || g.out.Load() != 0 {
+		t.Errorf("%d connections, %d bytes", g.open(), g.out.Load())
 	}
 }
