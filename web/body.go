@@ -107,7 +107,9 @@ func (x *body) end() {
 // with what was announced. One that finds no room is ErrUnavailable: shops try again.
 // Its room is free when the request is over.
 func (b *bodies) read(r *http.Request, from io.Reader, limit int64) ([]byte, error) {
-	defer waiting(r)()
+	c := connOf(r)
+	c.await()
+	defer c.over()
 	known := r.ContentLength
 	if known <= 0 || known > limit {
 		known = limit
