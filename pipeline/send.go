@@ -80,7 +80,7 @@ func (x *Pipeline) resolve(c *waxwing.Claim, r *waxwing.Resolution) error {
 	wait := 10 * time.Millisecond
 	for {
 		err := x.p.Ledger.Resolve(c, r)
-		if !errors.Is(err, waxwing.ErrUnavailable) || x.hard.Err() != nil {
+		if !errors.Is(err, waxwing.ErrUnavailable) || errors.Is(err, waxwing.ErrStopping) || x.hard.Err() != nil {
 			return err
 		}
 		select {

@@ -147,7 +147,8 @@ func (l *Ledger) commit(group []*op) {
 // happened.
 func (l *Ledger) transact(group []*op) error {
 	if e := l.broken.Load(); e != nil {
-		return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, *e)
+		// For good: whoever would try again need not.
+		return fmt.Errorf("%w: %w: %w", waxwing.ErrUnavailable, waxwing.ErrStopping, *e)
 	}
 	chain, lastID, batch, rows := l.chain, l.lastID, l.batch, maps.Clone(l.sums.tables)
 	l.sums.moved, l.sums.err = false, nil
@@ -163,9 +164,7 @@ func (l *Ledger) transact(group []*op) error {
 		for _, f := range t.after {
 			f()
 		}
-		if e := l.guard.rebase(); e != nil { // a checkpoint of ours
-			l.judge(e)
-		}
+		l.checkpoint()
 		return nil
 	}
 	l.chain, l.lastID, l.batch, l.sums.tables = chain, lastID, batch, rows
