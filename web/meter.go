@@ -8,7 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	dto "github.com/prometheus/client_model/go"
 
 	"github.com/waxwinghq/waxwing"
 )
@@ -34,11 +33,6 @@ type Meter struct {
 	shut     prometheus.Counter
 	short    prometheus.Counter
 	waiting  func() (Waiting, error)
-
-	mu    sync.Mutex
-	seen  []*dto.MetricFamily // what was read last
-	wrong error
-	read  time.Time
 }
 
 var (
@@ -66,20 +60,31 @@ func NewMeter(waiting func() (Waiting, error)) *Meter {
 	return m
 }
 
-// Handler serves the metrics in Prometheus' text format. They are read at most once a
-// second, however many ask: reading counts what waits in the ledger.
+// Handler serves the metrics in Prometheus' text format. They are read five times a
+// second at most, however many ask: reading counts what waits in the ledger.
 func (m *Meter) Handler() http.Handler {
-	return promhttp.HandlerFor(prometheus.GathererFunc(m.gather), promhttp.HandlerOpts{})
+	return promhttp.HandlerFor(prometheus.GathererFunc(sparing(5, m.reg.Gather)), promhttp.HandlerOpts{})
 }
 
-func (m *Meter) gather() ([]*dto.MetricFamily, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if now := time.Now(); now.Sub(m.read) > time.Second || m.read.IsZero() {
-		m.seen, m.wrong = m.reg.Gather()
-		m.read = time.Now()
+// sparing asks f so often a second at most, one at a time, and gives what it gave last
+// to whoever asks besides.
+func sparing[T any](most int, f func() (T, error)) func() (T, error) {
+	var mu sync.Mutex
+	var last T
+	var wrong error
+	var second int64
+	n := 0
+	return func() (T, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now().Unix(); now != second {
+			second, n = now, 0
+		}
+		if n++; n <= most {
+			last, wrong = f()
+		}
+		return last, wrong
 	}
-	return m.seen, m.wrong
 }
 
 // Received counts an event.
