@@ -35,8 +35,10 @@ const (
 	// is there within it.
 	patience = time.Second
 	// haste is how long a new one is waited for, where all are new: what it sends comes
-	// with its connection.
-	haste = 30 * time.Millisecond
+	// with its connection. It is less where there are few places, down to leastHaste, so
+	// that the line of newcomers moves as fast.
+	haste      = 30 * time.Millisecond
+	leastHaste = 2 * time.Millisecond
 	// maxOut bounds the large answers that lie in memory for slow readers.
 	maxOut = 64 << 20
 	// leastConnections is how few make a server still.
@@ -144,7 +146,7 @@ func (g *gate) open() int {
 // for, and not they for us; where there are none, one whose client does not read or send.
 func (g *gate) evict(n int) {
 	now := g.now().UnixNano()
-	longAgo, justNow := now-int64(patience), now-int64(haste)
+	longAgo, justNow := now-int64(patience), now-int64(min(max(haste*time.Duration(g.max)/DefaultConnections, leastHaste), haste))
 	var old, young []*conn
 	var idle, stuck *conn
 	g.mu.Lock()

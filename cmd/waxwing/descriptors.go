@@ -40,7 +40,7 @@ type descriptors struct {
 }
 
 // shareDescriptors gives everybody what was asked for, or, where the limit is lower,
-// clients a third and providers the rest in proportion. limit 0: nobody says how many
+// clients a half and providers the rest in proportion. limit 0: nobody says how many
 // there are. twice: the providers are in this process, and take as many again. It fails
 // where not even the least is there.
 func shareDescriptors(c *config.Config, limit int, twice bool) (*descriptors, error) {
@@ -62,7 +62,7 @@ func shareDescriptors(c *config.Config, limit int, twice bool) (*descriptors, er
 	if limit < least {
 		return nil, fmt.Errorf("this process may open %d files and sockets, and needs %d at least: raise the limit (ulimit -n, or LimitNOFILE= of its unit) to 1024 or more", limit, least)
 	}
-	clients := max(min(d.clients, left/3), leastClients)
+	clients := max(min(d.clients, left/2), leastClients)
 	if room := left - clients; each*asked > room {
 		asked = d.lower(room / each)
 	}
