@@ -390,7 +390,7 @@ func (l *Ledger) Close() error {
 		<-l.done
 		if l.broken.Load() == nil {
 			err = errors.Join(l.anchor(), l.transact([]*op{{f: func(t *tx) error {
-				_, err := t.c.exec("UPDATE instances SET stopped=? WHERE id=?", t.now.UnixMilli(), l.instance)
+				_, err := t.exec("UPDATE instances SET stopped=? WHERE id=?", t.now.UnixMilli(), l.instance)
 				return err
 			}}}))
 		}
