@@ -110,7 +110,7 @@ func (s *Server) shown(t waxwing.TenantID, ids []waxwing.ID) ([]waxwing.Confirma
 		}
 		out = append(out, *v)
 	}
-	briefs(out, t, s.p.Books, s.p.Formats, false)
+	briefs(out, t, s.p.Books, s.p.Formats, false, s.gate.yield)
 	return out, nil
 }
 
