@@ -44,10 +44,11 @@ func (t *talk) run() {
 	}
 	if a, ok := t.plan(waxwing.PhaseBanner, ""); !ok {
 		return
-	} else if a.Code != 0 {
-		t.reply(a.Code, a.Text)
 	} else {
-		t.reply(220, t.s.cfg.Hello+" ESMTP Waxwing sink")
+		t.answer(a, 220, t.s.cfg.Hello+" ESMTP Waxwing sink")
+		if closing(a.Code) != nil || a.Code/100 == 5 {
+			return
+		}
 	}
 	for {
 		b, err := t.line()
@@ -97,6 +98,18 @@ func (t *talk) reset() {
 func (t *talk) reply(code int, text string) {
 	t.out = strconv.AppendInt(t.out, int64(code), 10)
 	t.out = append(append(append(t.out, ' '), text...), '\r', '\n')
+}
+
+// answer says what the plan wants, else the usual.
+func (t *talk) answer(a Answer, code int, text string) {
+	switch {
+	case a.Raw != "":
+		t.out = append(t.out, a.Raw...)
+	case a.Code != 0:
+		t.reply(a.Code, a.Text)
+	default:
+		t.reply(code, text)
+	}
 }
 
 func (t *talk) flush() error {
@@ -278,11 +291,12 @@ func (t *talk) cmdMail(b []byte) error {
 	if a, ok := t.plan(waxwing.PhaseMail, ""); !ok {
 		return errDrop
 	} else if a.Code != 0 && a.Code/100 != 2 {
-		t.reply(a.Code, a.Text)
+		t.answer(a, 0, "")
 		return closing(a.Code)
+	} else {
+		t.mail = true
+		t.answer(a, 250, "2.1.0 ok")
 	}
-	t.mail = true
-	t.out = append(t.out, "250 2.1.0 ok\r\n"...)
 	return nil
 }
 
@@ -305,10 +319,11 @@ func (t *talk) cmdRcpt(b []byte) error {
 		return errDrop
 	} else if a.Code != 0 && a.Code/100 != 2 {
 		t.to = ""
-		t.reply(a.Code, a.Text)
+		t.answer(a, 0, "")
 		return closing(a.Code)
+	} else {
+		t.answer(a, 250, "2.1.5 ok")
 	}
-	t.out = append(t.out, "250 2.1.5 ok\r\n"...)
 	return nil
 }
 
@@ -320,9 +335,10 @@ func (t *talk) cmdData() error {
 	if a, ok := t.plan(waxwing.PhaseData, ""); !ok {
 		return errDrop
 	} else if a.Code != 0 && a.Code != 354 {
-		t.reply(a.Code, a.Text)
+		t.answer(a, 0, "")
 		return closing(a.Code)
+	} else {
+		t.answer(a, 354, "go ahead")
 	}
-	t.out = append(t.out, "354 go ahead\r\n"...)
 	return t.receive()
 }

@@ -123,7 +123,7 @@ func (j *job) finish(o outcome) {
 func (j *job) attempt(o outcome) waxwing.Attempt {
 	a := waxwing.Attempt{
 		Provider: j.s.cfg.Name, Verdict: o.verdict, Fault: o.fault, Phase: o.phase, Bad: o.bad,
-		Code: o.reply.code, Enhanced: o.reply.enhanced, Reply: waxwing.PII(o.reply.text),
+		Code: o.reply.code, Enhanced: o.reply.enhanced, Reply: waxwing.PII(tidy(o.reply.text)),
 		Began: j.began, Ended: j.s.cfg.Clock(),
 	}
 	switch {
