@@ -372,8 +372,17 @@ type Doubt struct {
 	// Policy is resend (a marked, possible duplicate), assume_sent (a possible
 	// loss) or hold (a person decides).
 	Policy string `yaml:"policy,omitempty" enum:"resend,assume_sent,hold" default:"resend"`
-	// After is how long a late answer is waited for.
+	// After is how long a late answer is waited for before the first copy. The
+	// next copies wait 5, 15 and 60 times as long.
 	After Duration `yaml:"after,omitempty" default:"1m" min:"1s" max:"15m"`
+	// Copies is how often the policy resend sends a message again at most. When
+	// the answer to the last copy is lost, too, it is held with an alarm.
+	Copies int `yaml:"copies,omitempty" default:"3" min:"1" max:"20"`
+}
+
+// Rule is the same for those who send.
+func (d Doubt) Rule() waxwing.DoubtRule {
+	return waxwing.DoubtRule{Policy: d.Policy, After: d.After.D(), Copies: d.Copies}
 }
 
 // Fallback goes another way when e-mail does not.

@@ -28,6 +28,7 @@ type route struct {
 	good    int       // successes in a row since the rest
 	down    time.Time // since when it has not worked
 	worked  bool      // ever, in this process
+	held    int       // messages in doubt since it last worked
 }
 
 const (
@@ -75,7 +76,7 @@ func (r *route) note(a *waxwing.Attempt, now time.Time) (rests time.Duration, re
 	switch {
 	case a.Fault == waxwing.LedgerFault: // says nothing about the provider
 	case !bad:
-		r.faults, r.down, r.worked = 0, time.Time{}, true
+		r.faults, r.down, r.worked, r.held = 0, time.Time{}, true, 0
 		if !r.until.IsZero() {
 			if r.good++; r.good >= goodToRecover {
 				r.until, r.rest, r.good = time.Time{}, 0, 0

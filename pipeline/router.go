@@ -263,3 +263,4 @@ func (noMeter) Rendered(time.Duration)                                          
 func (noMeter) Attempted(waxwing.Channel, string, waxwing.Verdict, waxwing.Phase) {}
 func (noMeter) Sent(waxwing.Channel, time.Duration, time.Duration)                {}
 func (noMeter) Retried(waxwing.Channel)                                           {}
+func (noMeter) HeldInDoubt(waxwing.Channel, string)                               {}

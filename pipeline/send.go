@@ -40,6 +40,7 @@ func (x *Pipeline) send(c *waxwing.Claim) {
 		}
 		x.measure(c, r)
 		x.tellVerdict(c, r)
+		x.alarm(c, r)
 		next := c.Out.Message
 		if len(r.Fallback) > 0 {
 			next++ // the fallback's message stands right behind it
@@ -155,8 +156,9 @@ func (x *Pipeline) judge(c *waxwing.Claim, rs *routes, a waxwing.Attempt, tried 
 		r.To = waxwing.Sent
 	case a.Verdict == waxwing.UncertainVerdict:
 		r.To, r.Reason = waxwing.Uncertain, "the answer to the whole message was lost"
-		if d := x.plan.send.Uncertain; d.Policy != "hold" {
-			r.NextAt = now.Add(orDuration(d.After.D(), time.Minute))
+		wait, held := x.plan.send.Uncertain.Rule().Next(c.Doubts + 1)
+		if r.NextAt = now.Add(wait); held { // until a person decides, or its time is over
+			r.NextAt, r.Reason = c.Expires, waxwing.HeldInDoubt
 		}
 	case a.Fault == waxwing.LedgerFault:
 		// The commit point was refused: nothing was offered and it is no attempt.

@@ -111,7 +111,8 @@ func openLedger(c *config.Config, log *slog.Logger, clock waxwing.Clock, fatal f
 	}
 	for _, s := range c.Pipeline {
 		if s.Send != nil {
-			o.Policy, o.After = s.Send.Uncertain.Policy, s.Send.Uncertain.After.D()
+			r := s.Send.Uncertain.Rule()
+			o.Policy, o.After, o.Copies = r.Policy, r.After, r.Copies
 		}
 	}
 	return sqlite.Open(o)
