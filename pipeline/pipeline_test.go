@@ -80,12 +80,12 @@ func TestRouteDoesNotFlap(t *testing.T) {
 	rs := &routes{clock: func() time.Time { return now }, all: []*route{r}}
 	bad := &waxwing.Attempt{Verdict: waxwing.Deferred, Fault: waxwing.ProviderFault}
 	good := &waxwing.Attempt{Verdict: waxwing.Accepted}
-	r.note(bad, now)
-	r.note(bad, now)
+	r.note(bad, false, now)
+	r.note(bad, false, now)
 	if !r.healthy() || rs.downSince() != now {
 		t.Fatal("two faults are not yet an outage, but the time counts")
 	}
-	r.note(bad, now)
+	r.note(bad, false, now)
 	if r.healthy() || rs.pick(map[string]bool{}) != nil {
 		t.Fatal("three faults in a row are")
 	}
@@ -93,7 +93,7 @@ func TestRouteDoesNotFlap(t *testing.T) {
 	if rs.pick(map[string]bool{}) != r || rs.pick(map[string]bool{}) != nil {
 		t.Fatal("after the rest one probe, not two")
 	}
-	r.note(bad, now)
+	r.note(bad, false, now)
 	if now = now.Add(firstRest); rs.open() {
 		t.Fatal("the second rest is longer")
 	}
@@ -102,12 +102,12 @@ func TestRouteDoesNotFlap(t *testing.T) {
 		if r.healthy() || rs.pick(map[string]bool{}) != r {
 			t.Fatal("on probation")
 		}
-		r.note(good, now)
+		r.note(good, false, now)
 	}
 	if !r.healthy() || !rs.downSince().IsZero() {
 		t.Fatal("recovered")
 	}
-	r.note(&waxwing.Attempt{Verdict: waxwing.Deferred, Fault: waxwing.RecipientFault, Bad: true, Code: 421}, now)
+	r.note(&waxwing.Attempt{Verdict: waxwing.Deferred, Fault: waxwing.RecipientFault, Bad: true, Code: 421}, false, now)
 	if r.healthy() {
 		t.Fatal("421 rests the provider at once")
 	}

@@ -35,6 +35,7 @@ const (
 	faultsToRest  = 3
 	firstRest     = time.Second
 	longestRest   = 30 * time.Second
+	doubtRest     = 2 * time.Second
 	goodToRecover = 5
 )
 
@@ -68,7 +69,10 @@ func (r *route) open(now time.Time) bool {
 
 // note takes an attempt's word on the provider's health. It says for how long
 // the provider rests from now on, and whether it has just become healthy again.
-func (r *route) note(a *waxwing.Attempt, now time.Time) (rests time.Duration, recovered bool) {
+// alone: no other provider is healthy. One that loses answers does work, and each
+// message has a number of copies that it may take: where nobody else is there it
+// rests for seconds only.
+func (r *route) note(a *waxwing.Attempt, alone bool, now time.Time) (rests time.Duration, recovered bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.probing = false
@@ -94,7 +98,11 @@ func (r *route) note(a *waxwing.Attempt, now time.Time) (rests time.Duration, re
 		if now.Before(r.until) {
 			return 0, false // one of many in flight when it failed
 		}
-		r.rest = min(max(r.rest*2, firstRest), longestRest)
+		longest := longestRest
+		if alone && a.Verdict == waxwing.UncertainVerdict {
+			longest = doubtRest
+		}
+		r.rest = min(max(r.rest*2, firstRest), longest)
 		r.until = now.Add(r.rest)
 		return r.rest, false
 	}

@@ -123,7 +123,7 @@ func (x *Pipeline) offer(c *waxwing.Claim, tried map[string]bool) (*waxwing.Reso
 	}
 	now := x.p.Clock()
 	if x.hard.Err() == nil || a.Verdict == waxwing.Accepted {
-		x.noteHealth(rt, &a, now)
+		x.noteHealth(rt, &a, !rs.another(rt, nil), now)
 	}
 	tried[rt.name] = true
 	return x.judge(c, rs, a, tried, now)
@@ -131,8 +131,8 @@ func (x *Pipeline) offer(c *waxwing.Claim, tried map[string]bool) (*waxwing.Reso
 
 // noteHealth tells operators when a provider goes to rest and when it is back;
 // single faults stand in the trail.
-func (x *Pipeline) noteHealth(rt *route, a *waxwing.Attempt, now time.Time) {
-	rests, recovered := rt.note(a, now)
+func (x *Pipeline) noteHealth(rt *route, a *waxwing.Attempt, alone bool, now time.Time) {
+	rests, recovered := rt.note(a, alone, now)
 	switch {
 	case rests > 0:
 		x.p.Log.Warn("provider rests", "provider", rt.name, "for", rests, "phase", a.Phase, "code", a.Code, "err", a.Err)
