@@ -132,6 +132,9 @@ type Attempt struct {
 	// Bad says that the provider itself is unwell and should rest (421, refused
 	// connections), whatever becomes of the message.
 	Bad bool
+	// Busy says that nothing was offered since all of the provider's connections
+	// were in use for as long as Patience: it works, and others may be faster.
+	Busy bool
 	// RetryAfter is what the provider asked for; zero: nothing.
 	RetryAfter time.Duration
 	Began      time.Time

@@ -71,6 +71,7 @@ func (t *talk) dot(body []byte, size int) error {
 		}
 		f(m)
 	}
+	t.mails++
 	if a.Lost {
 		t.reset()
 		return errDrop

@@ -42,6 +42,13 @@ type Config struct {
 	Password waxwing.Secret
 	// Lockstep leaves PIPELINING out of the offer.
 	Lockstep bool
+	// Limit is the most connections at once; 0: no limit. What comes above it is
+	// refused at LimitAt: PhaseConnect (a reset), PhaseBanner (421, also where
+	// LimitAt is empty) or PhaseEHLO.
+	Limit   int
+	LimitAt waxwing.Phase
+	// Renew ends a connection after so many mails; 0: never.
+	Renew int
 	// Clock stamps Mail.At; nil: the system's.
 	Clock waxwing.Clock
 }
@@ -53,6 +60,7 @@ type Server struct {
 	open map[net.Conn]struct{}
 	ls   map[net.Listener]struct{}
 	shut bool
+	came int           // connections, refused ones among them
 	down chan struct{} // closed by Close
 	wg   sync.WaitGroup
 }
@@ -125,10 +133,12 @@ func (s *Server) ServeConn(c net.Conn) {
 		return
 	}
 	s.open[c] = struct{}{}
+	s.came++
+	over := s.cfg.Limit > 0 && len(s.open) > s.cfg.Limit
 	s.wg.Add(1)
 	s.mu.Unlock()
 	defer s.wg.Done()
-	t := &talk{s: s, raw: c, c: c, in: make([]byte, 64<<10)}
+	t := &talk{s: s, raw: c, c: c, in: make([]byte, 64<<10), over: over}
 	t.run()
 	_ = t.c.Close()
 	s.mu.Lock()
@@ -152,6 +162,20 @@ func (s *Server) Close() error {
 	s.mu.Unlock()
 	s.wg.Wait()
 	return nil
+}
+
+// SetLimit changes Config.Limit for connections to come.
+func (s *Server) SetLimit(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.Limit = n
+}
+
+// Came returns how many connections have been made, refused ones among them.
+func (s *Server) Came() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.came
 }
 
 // Open returns how many connections are open.

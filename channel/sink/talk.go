@@ -28,6 +28,8 @@ type talk struct {
 	from   string
 	to     string
 	mail   bool
+	over   bool   // above the limit
+	mails  int    // that came over it
 	data   []byte // of the message being received, stuffing included
 }
 
@@ -39,6 +41,17 @@ var (
 
 func (t *talk) run() {
 	defer func() { _ = t.flush() }()
+	if t.over {
+		switch t.s.cfg.LimitAt {
+		case waxwing.PhaseConnect:
+			t.reset()
+			return
+		case waxwing.PhaseEHLO:
+		default:
+			t.reply(421, "4.7.0 too many connections from you")
+			return
+		}
+	}
 	if t.s.cfg.Implicit && t.s.cfg.TLS != nil {
 		t.c, t.tls = tls.Server(t.raw, t.s.cfg.TLS), true
 	}
@@ -55,7 +68,7 @@ func (t *talk) run() {
 		if err != nil {
 			return
 		}
-		if err = t.command(b); err != nil {
+		if err = t.command(b); err != nil || t.s.cfg.Renew > 0 && t.mails >= t.s.cfg.Renew {
 			return
 		}
 	}
@@ -171,7 +184,7 @@ func (t *talk) command(b []byte) error {
 	case verb(b, "DATA"):
 		return t.cmdData()
 	case verb(b, "EHLO"):
-		t.ehlo()
+		return t.ehlo()
 	case verb(b, "HELO"):
 		t.hello = true
 		t.reply(250, t.s.cfg.Hello)
@@ -195,7 +208,11 @@ func (t *talk) command(b []byte) error {
 
 func (t *talk) clear() { t.from, t.to, t.mail = "", "", false }
 
-func (t *talk) ehlo() {
+func (t *talk) ehlo() error {
+	if t.over {
+		t.reply(421, "4.7.0 too many connections from you")
+		return errQuit
+	}
 	t.clear()
 	t.hello = true
 	t.out = append(append(append(t.out, "250-"...), t.s.cfg.Hello...), "\r\n"...)
@@ -210,6 +227,7 @@ func (t *talk) ehlo() {
 	}
 	t.out = strconv.AppendInt(append(t.out, "250-SIZE "...), int64(t.s.cfg.MaxSize), 10)
 	t.out = append(t.out, "\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES\r\n"...)
+	return nil
 }
 
 func (t *talk) startTLS() error {

@@ -11,6 +11,39 @@ import (
 	"github.com/waxwinghq/waxwing"
 )
 
+// connect opens a connection for j, which has the right to one. Where the server
+// does not take it although others work, j goes to one of those: the outcome has
+// no verdict then.
+func (k *carrier) connect(j *job) (*link, *outcome) {
+	f, right := k.s.flow, j.opening
+	j.opening = nil
+	late := time.AfterFunc(slowOpening, func() {
+		if f.slowed(right) {
+			j.comeBack()
+		}
+	})
+	defer late.Stop()
+	for tries := 0; ; tries++ {
+		l, o := k.open(j)
+		if o == nil {
+			f.opened(right, l)
+			return l, nil
+		}
+		switch f.refused(right, tries, o) {
+		case goBack:
+			return nil, &outcome{}
+		case giveUp:
+			return nil, o
+		}
+		wait := time.NewTimer(firstPause << tries)
+		select {
+		case <-wait.C:
+		case <-k.s.setup.Done():
+		}
+		wait.Stop()
+	}
+}
+
 // open connects, says EHLO, encrypts and logs in, for j. If j's Offer leaves
 // meanwhile the connection is made all the same, for the next one.
 func (k *carrier) open(j *job) (*link, *outcome) {
