@@ -17,18 +17,21 @@ func (x *Pipeline) alarm(c *waxwing.Claim, r *waxwing.Resolution) {
 	x.p.Log.Error("a message is held in doubt: it may have arrived, and goes out no more by itself; send it again or cancel it",
 		"confirmation", c.Confirmation, "message", c.Out.Message, "channel", c.Out.Channel, "provider", a.Provider,
 		"lost", c.Doubts+1, "until", c.Expires)
-	for _, rt := range x.routes[c.Out.Channel].all {
-		if rt.name == a.Provider && rt.hold() == manyHeld {
-			x.p.Log.Error("a provider takes messages and does not answer: look at its log and at what stands between",
-				"provider", rt.name, "held", manyHeld, "phase", a.Phase, "err", a.Err)
-		}
+	if x.routes[c.Out.Channel].hold(a.Provider) == manyHeld {
+		x.p.Log.Error("a provider takes messages and does not answer: look at its log and at what stands between",
+			"provider", a.Provider, "held", manyHeld, "phase", a.Phase, "err", a.Err)
 	}
 }
 
 // hold counts a held message. An answer that comes begins the count anew.
-func (r *route) hold() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.held++
-	return r.held
+func (rs *routes) hold(provider string) int {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for _, r := range rs.all {
+		if r.name == provider {
+			r.held++
+			return r.held
+		}
+	}
+	return 0
 }

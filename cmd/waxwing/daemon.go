@@ -71,7 +71,7 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	if d.composer, err = newComposer(c, log); err != nil {
 		return nil, err
 	}
-	if d.providers, err = openProviders(c); err != nil {
+	if d.providers, err = openProviders(c, log); err != nil {
 		return nil, err
 	}
 	if d.lookups, err = enrich.Open(c.Enrich); err != nil {
