@@ -60,6 +60,9 @@ const (
 	// With another one at hand there is no hurry to come back.
 	firstLeave   = 5 * time.Second
 	longestLeave = time.Minute
+	// Each message that tries a slow one again waits for it.
+	firstSlow   = 30 * time.Second
+	longestSlow = 10 * time.Minute
 	// blameToRest is of faults that are not in a row: one of four or more fails.
 	blameOfFault, blameToRest = 4, 10
 	// fullRoom is when a provider has shown enough.
@@ -200,6 +203,8 @@ func (rs *routes) note(r *route, a *waxwing.Attempt, took time.Duration, now tim
 func (rs *routes) lay(r *route, others, doubt bool, now time.Time) time.Duration {
 	first, longest := firstRest, longestRest
 	switch {
+	case r.slow:
+		longest = longestSlow
 	case others:
 		first, longest = firstLeave, longestLeave
 	case doubt:
@@ -232,7 +237,7 @@ func (rs *routes) praise(r *route, took time.Duration, now time.Time) (rests tim
 		if now.Before(r.until) {
 			return 0, false
 		}
-		r.slow = true
+		r.slow, r.rest = true, max(r.rest, firstSlow/2)
 		return rs.lay(r, true, false, now), false
 	}
 	r.room = min(r.room+1, fullRoom)

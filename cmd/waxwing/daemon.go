@@ -219,16 +219,22 @@ func (d *Daemon) release() error {
 	var errs []error
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	for name, p := range d.providers {
-		err := p.Close(ctx)
-		if errors.Is(err, context.DeadlineExceeded) {
-			// Its server does not answer. What was past its commit point is uncertain
-			// and said so; the rest was not sent. That is no failure of stopping.
-			d.log.Warn("a provider's connections were cut: its server did not answer", "provider", name)
-			continue
-		}
-		errs = append(errs, err)
+	closed := make([]error, len(d.providers))
+	var closing sync.WaitGroup
+	for i, name := range sortedNames(d.providers) {
+		closing.Go(func() {
+			err := d.providers[name].Close(ctx)
+			if errors.Is(err, context.DeadlineExceeded) {
+				// Its server does not answer. What was past its commit point is uncertain
+				// and said so; the rest was not sent. That is no failure of stopping.
+				d.log.Warn("a provider's connections were cut: its server did not answer", "provider", name)
+				err = nil
+			}
+			closed[i] = err
+		})
 	}
+	closing.Wait()
+	errs = append(errs, closed...)
 	if d.lookups != nil {
 		errs = append(errs, d.lookups.Close())
 	}

@@ -178,7 +178,11 @@ func TestTortureFailover(t *testing.T) {
 				best = max(best, newCarriers(t, variant).run(kinds, orders))
 			}
 		}
-		if bound := best*12/10 + 300*time.Millisecond; p99 > bound {
+		slack := time.Second // other tests run beside this one
+		if *tortureFull {
+			slack = 300 * time.Millisecond
+		}
+		if bound := best*12/10 + slack; p99 > bound {
 			t.Errorf("%v, variant %d: p99 %s, the best order has %s", kinds, variant, p99, best)
 		}
 	}
