@@ -98,7 +98,8 @@ type Outgoing struct {
 	Message ID
 	Tenant  TenantID
 	Channel Channel
-	// From is the envelope sender or the sender's number; To the one recipient.
+	// From is the envelope sender, or the sender's number where the provider has
+	// none of its own; To the one recipient.
 	From, To string
 	// Data is the whole e-mail with CRLF line ends (not dot-stuffed), or the
 	// text of an SMS.

@@ -103,6 +103,30 @@ type Provider struct {
 	// DotTimeout is how long the answer to the whole message is waited for
 	// (RFC 5321 4.5.3.2.6); shorter ones make duplicates.
 	DotTimeout Duration `yaml:"dot_timeout,omitempty" default:"10m" min:"1s" max:"1h" for:"smtp"`
+	// Timeouts bound the other steps. Where another provider is healthy, each
+	// message leaves after a second all the same.
+	Timeouts Timeouts `yaml:"timeouts,omitempty" for:"smtp"`
+}
+
+// Timeouts are how long each step of handing a mail over may take. The defaults are
+// RFC 5321's (4.5.3.2), but for the connection, of which it says nothing.
+type Timeouts struct {
+	// Connect is for the TCP connection.
+	Connect Duration `yaml:"connect,omitempty" default:"30s" min:"1s" max:"10m"`
+	// Banner is for the server's greeting.
+	Banner Duration `yaml:"banner,omitempty" default:"5m" min:"1s" max:"1h"`
+	// Ehlo is for the answers to EHLO and STARTTLS.
+	Ehlo Duration `yaml:"ehlo,omitempty" default:"5m" min:"1s" max:"1h"`
+	// Auth is for each step of the log-in.
+	Auth Duration `yaml:"auth,omitempty" default:"2m" min:"1s" max:"1h"`
+	// Mail is for the answer to MAIL.
+	Mail Duration `yaml:"mail,omitempty" default:"5m" min:"1s" max:"1h"`
+	// Rcpt is for the answer to RCPT; a server that calls back takes its time.
+	Rcpt Duration `yaml:"rcpt,omitempty" default:"5m" min:"1s" max:"1h"`
+	// Data is for the answer to DATA.
+	Data Duration `yaml:"data,omitempty" default:"2m" min:"1s" max:"1h"`
+	// Body is for each 64 KiB of the message.
+	Body Duration `yaml:"body,omitempty" default:"3m" min:"1s" max:"1h"`
 }
 
 // Auth is a name and password.

@@ -63,7 +63,8 @@ func openProviders(c *config.Config, log *slog.Logger) (map[string]provider, err
 
 func newSMTP(name string, p config.Provider, log *slog.Logger) (provider, error) {
 	c := smtp.Config{Name: name, Addr: p.Addr, TLS: smtp.TLSMode(p.TLS), Hello: p.Hello, Connections: p.Connections, Log: log,
-		Timeouts: smtp.Timeouts{Dot: p.DotTimeout.D()}}
+		Timeouts: smtp.Timeouts{Connect: p.Timeouts.Connect.D(), Banner: p.Timeouts.Banner.D(), Hello: p.Timeouts.Ehlo.D(), Auth: p.Timeouts.Auth.D(),
+			Mail: p.Timeouts.Mail.D(), Rcpt: p.Timeouts.Rcpt.D(), Data: p.Timeouts.Data.D(), Block: p.Timeouts.Body.D(), Dot: p.DotTimeout.D()}}
 	if p.Auth != nil {
 		c.User, c.Password = p.Auth.User, p.Auth.Password
 	}
