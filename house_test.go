@@ -82,7 +82,8 @@ var inTests = map[string]string{
 
 // sleepers are test files that may sleep, each with its reason.
 var sleepers = map[string]string{
-	"cmd/waxwing/torture_test.go": "kills at random moments: the moment is what is tested",
+	"cmd/waxwing/torture_test.go":      "kills at random moments: the moment is what is tested",
+	"cmd/waxwing/torture_disk_test.go": "the time between a start and a kill is the attack",
 }
 
 // source is one parsed Go file of the module.

@@ -68,6 +68,7 @@ const (
 	ProviderFault  Fault = "provider"  // connect, banner, TLS, AUTH, 421: leave it for the next one
 	TransportFault Fault = "transport" // broken before the dot: another connection at once
 	LedgerFault    Fault = "ledger"    // the commit was refused: nothing was offered
+	OwnFault       Fault = "own"       // this machine ran out of descriptors, memory or ports: see ShortOfResources
 )
 
 // Phase is a step of handing a message over (SMTP's names; HTTP providers use

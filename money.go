@@ -107,8 +107,10 @@ func parseDecimal(s, currency string) (m Money, exact bool, err error) {
 	if err != nil {
 		return m, false, err
 	}
-	neg := strings.HasPrefix(s, "-")
-	s = strings.TrimPrefix(strings.TrimPrefix(s, "-"), "+")
+	s, neg := strings.CutPrefix(s, "-")
+	if !neg {
+		s = strings.TrimPrefix(s, "+") // one sign: "-+0" is no number
+	}
 	whole, frac, _ := strings.Cut(s, ".")
 	if whole == "" && frac == "" {
 		return m, false, ErrAmount

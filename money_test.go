@@ -57,7 +57,7 @@ func TestRoundMoney(t *testing.T) {
 
 // FuzzMoney compares with exact rational arithmetic.
 func FuzzMoney(f *testing.F) {
-	for _, s := range []string{"1.005", "-0.5", "1e2", "12.", "007.10", "1e-3"} {
+	for _, s := range []string{"1.005", "-0.5", "1e2", "12.", "007.10", "1e-3", "-+0", "+-1", "--2", "+3"} {
 		f.Add(s, "EUR")
 		f.Add(s, "JPY")
 		f.Add(s, "KWD")

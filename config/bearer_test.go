@@ -19,7 +19,7 @@ tenants:
       - plain-plain-plain
       - name: till
         key: "${SHORT}"
-    shops: {shopify: {secret: s}}
+    shops: {shopify: {secret: shop-shop-shop-shop}}
 `
 	env := map[string]string{"LONG": "0123456789abcdef", "SHORT": "hush"}
 	c, err := Parse("x.yaml", []byte(text), func(k string) (string, bool) { v, ok := env[k]; return v, ok })

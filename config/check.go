@@ -136,6 +136,7 @@ func (x *checker) bearer(path string, k Secret) {
 	if k == "" {
 		return // reported where it was read
 	}
+	x.hard(path, k, "key")
 	if other, twice := x.bearers[k.Reveal()]; twice {
 		x.fail(path, "this key is the same as "+other, "Make a key of its own, since a key says whose the request is: openssl rand -hex 24")
 		return

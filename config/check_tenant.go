@@ -36,6 +36,7 @@ func (x *checker) tenant(path, name string) {
 	x.legal(path+".legal", t.Legal)
 	x.instructions(path+".payment_instructions", &t.PaymentInstructions)
 	x.bearerKeys(path+".keys", t.Keys)
+	x.signers(path+".plugin_keys", t.PluginKeys)
 	for i, m := range t.Offline {
 		if at := fmt.Sprintf("%s.offline[%d]", path, i); slices.Contains(t.Offline[:i], m) {
 			x.fail(at, fmt.Sprintf("%s.offline names %s twice", path, x.quote(at)), "Take one of them out")
@@ -172,6 +173,10 @@ func (x *checker) shop(path, name string, s Shop, locales []string) Shop {
 	}
 	if s.Format != "generic" && s.Secret == "" && len(s.Secrets) == 0 && !x.isBad(path+".secret") && !x.isBad(path+".secrets") {
 		x.failKey(path, path+" has no secret, so that its webhooks would be refused", `Add secret: "${VAR}" with the secret that the shop signs with`)
+	}
+	x.hard(path+".secret", s.Secret, "secret")
+	for i, v := range s.Secrets {
+		x.hard(fmt.Sprintf("%s.secrets[%d]", path, i), v, "secret")
 	}
 	if s.Format == "plugin" && s.Plugin == "" && !x.isBad(path+".plugin") {
 		x.failKey(path, path+" does not say which plugin reads its events", "Add plugin: with the name of one that fills the hook normalise")

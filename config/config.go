@@ -17,6 +17,10 @@ type Config struct {
 	// Data is the folder of the embedded ledger, relative to the working
 	// directory. One daemon at a time holds it.
 	Data string `yaml:"data,omitempty" default:"./data"`
+	// Witness is a second file that remembers how far the ledger had come, beside
+	// the one in the data folder. Put it where no restored backup brings an older
+	// one back with the ledger: on another disk.
+	Witness string `yaml:"witness,omitempty"`
 	// HTTP is the listener of webhooks, API and pages.
 	HTTP HTTP `yaml:"http,omitempty"`
 	// Keys says where the master key comes from that wraps all others.
@@ -52,6 +56,10 @@ type HTTP struct {
 	// MaxBody is the largest request body in bytes: by default 8 MiB, which
 	// holds the largest order that a shop's platform allows (Shopify: 499 lines).
 	MaxBody int64 `yaml:"max_body,omitempty" default:"8388608" min:"1024" max:"67108864"`
+	// MaxConnections is how many clients are let in at once: by default as many as the
+	// process's file descriptors allow beside ledger and providers, up to 1000. Beyond,
+	// those that only wait are shut for new ones.
+	MaxConnections int `yaml:"max_connections,omitempty" min:"8" max:"100000"`
 }
 
 // BearerKey opens the API. A plain text in its place is the key without a name.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 )
 
 // expand replaces ${VAR} and ${VAR:-default}; $${ stands for ${ itself. The
@@ -84,7 +85,11 @@ func readSecret(dir, path string) (value, problem, remedy string) {
 	case len(b) > maxSecret:
 		return "", "the secret's file " + shown + " is larger than 64 KiB", "Name a file that holds nothing but the secret"
 	}
-	value = strings.TrimRight(string(b), "\r\n")
+	// Editors of some systems begin a file with a mark of its encoding.
+	value = strings.TrimRight(strings.TrimPrefix(string(b), "\ufeff"), "\r\n")
+	if strings.ContainsRune(value, 0) || !utf8.ValidString(value) {
+		return "", "the secret's file " + shown + " is not UTF-8", "Save it as UTF-8"
+	}
 	if value == "" {
 		return "", "the secret's file " + shown + " is empty", "Write the secret into it"
 	}

@@ -36,6 +36,8 @@ const (
 	CauseSuppressed  = "suppressed"         // the address is not to be mailed
 	CausePlugin      = "plugin"             // a version of a plugin changed its state
 	CauseChain       = "chain"              // a new instance begins its chain
+	CauseResealed    = "rows_resealed"      // the rows' sums had to be counted anew
+	CauseLoss        = "loss_accepted"      // a person lets an older ledger go on
 )
 
 // next lists the states that may follow each state. The empty state is before
@@ -47,7 +49,7 @@ var next = map[waxwing.State][]waxwing.State{
 	waxwing.Held:     {waxwing.Received, waxwing.Held, waxwing.Ready, waxwing.Quarantined, waxwing.Cancelled},
 	waxwing.Quarantined: {waxwing.Received, waxwing.Held, waxwing.Ready, waxwing.Quarantined,
 		waxwing.Cancelled},
-	waxwing.Queued:    {waxwing.Claimed, waxwing.Cancelled, waxwing.Suppressed, waxwing.Failed},
+	waxwing.Queued:    {waxwing.Claimed, waxwing.Cancelled, waxwing.Suppressed, waxwing.Failed, waxwing.Uncertain},
 	waxwing.Claimed:   {waxwing.Dot, waxwing.Queued, waxwing.Failed, waxwing.Cancelled, waxwing.Suppressed},
 	waxwing.Dot:       {waxwing.Sent, waxwing.Queued, waxwing.Failed, waxwing.Uncertain, waxwing.Cancelled},
 	waxwing.Uncertain: {waxwing.Queued, waxwing.Sent, waxwing.Failed, waxwing.Cancelled},

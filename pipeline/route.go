@@ -178,6 +178,9 @@ func (rs *routes) note(r *route, a *waxwing.Attempt, took time.Duration, now tim
 	}
 	bad := a.Bad || a.Fault == waxwing.ProviderFault || a.Fault == waxwing.TransportFault || a.Verdict == waxwing.UncertainVerdict
 	switch {
+	case a.Fault == waxwing.OwnFault:
+		r.down = time.Time{} // what we could not even ask is not down
+		return 0, false
 	case a.Fault == waxwing.LedgerFault, a.Busy, a.Verdict == "": // says nothing about the provider
 		return 0, false
 	case !bad:

@@ -39,6 +39,7 @@ type Pipeline struct {
 	leave    context.CancelFunc
 	running  atomic.Bool
 	debug    bool // each step is logged
+	shortage shortage
 }
 
 const (
@@ -271,3 +272,4 @@ func (noMeter) Attempted(waxwing.Channel, string, waxwing.Verdict, waxwing.Phase
 func (noMeter) Sent(waxwing.Channel, time.Duration, time.Duration)                {}
 func (noMeter) Retried(waxwing.Channel)                                           {}
 func (noMeter) HeldInDoubt(waxwing.Channel, string)                               {}
+func (noMeter) ShortOfResources()                                                 {}

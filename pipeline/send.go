@@ -88,7 +88,7 @@ func (x *Pipeline) resolve(c *waxwing.Claim, r *waxwing.Resolution) error {
 	wait := 10 * time.Millisecond
 	for {
 		err := x.p.Ledger.Resolve(c, r)
-		if !errors.Is(err, waxwing.ErrUnavailable) || x.hard.Err() != nil {
+		if !errors.Is(err, waxwing.ErrUnavailable) || errors.Is(err, waxwing.ErrStopping) || x.hard.Err() != nil {
 			return err
 		}
 		select {
@@ -204,6 +204,11 @@ func (x *Pipeline) judge(c *waxwing.Claim, rs *routes, a waxwing.Attempt, t *tur
 		// The commit point was refused: nothing was offered and it is no attempt.
 		r.Attempt, r.To, r.NextAt = waxwing.Attempt{}, waxwing.Queued, now
 		r.Reason = "not offered: the ledger refused the commit point"
+	case a.Fault == waxwing.OwnFault:
+		// Ours to mend, and no attempt either: no provider was asked.
+		x.short(a.Err)
+		r.Attempt, r.To, r.NextAt = waxwing.Attempt{}, waxwing.Queued, later(now.Add(ownWait), now)
+		r.Reason = "not offered: this machine is out of descriptors, memory or ports"
 	case a.Verdict == waxwing.Rejected && a.Fault == waxwing.PolicyFault && rs.another(nil, t.tried):
 		x.p.Log.Warn("refused for policy; trying the next provider", "provider", a.Provider, "message", c.Out.Message,
 			"code", a.Code, "enhanced", a.Enhanced)

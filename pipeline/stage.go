@@ -90,6 +90,9 @@ type Meter interface {
 	Retried(channel waxwing.Channel)
 	// HeldInDoubt counts a message that goes out no more, since its answers were lost.
 	HeldInDoubt(channel waxwing.Channel, provider string)
+	// ShortOfResources counts an offer that this machine had no descriptor, memory
+	// or port for.
+	ShortOfResources()
 }
 
 // Parts is what a pipeline is put together from. The lists of components live

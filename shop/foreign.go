@@ -34,7 +34,10 @@ func signedEither(h http.Header, header string, raw []byte, secrets []waxwing.Se
 	if err != nil {
 		want, err = base64.StdEncoding.DecodeString(sign)
 	}
-	return err == nil && signedAs(want, raw, secrets)
+	if err != nil {
+		want = nil
+	}
+	return signedAs(want, raw, secrets)
 }
 
 func foreignKey(orderID, updatedAt string, raw []byte) (k waxwing.EventKey, err error) {

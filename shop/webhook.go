@@ -17,22 +17,24 @@ import (
 // the secrets, in constant time. No secrets means no.
 func signedBy(h http.Header, header string, raw []byte, secrets []waxwing.Secret) bool {
 	want, err := base64.StdEncoding.DecodeString(strings.TrimSpace(h.Get(header)))
-	return err == nil && signedAs(want, raw, secrets)
+	if err != nil {
+		want = nil
+	}
+	return signedAs(want, raw, secrets)
 }
 
-// signedAs holds an HMAC-SHA256 over the raw bytes against each secret's.
+// newHash is replaced by tests that count what is hashed.
+var newHash = sha256.New
+
+// signedAs holds an HMAC-SHA256 over the raw bytes against each secret's. It hashes the
+// bytes for each of them whatever want is: the time of an answer must not tell which
+// shop, or which format, a body was meant for.
 func signedAs(want, raw []byte, secrets []waxwing.Secret) bool {
-	if len(want) != sha256.Size {
-		return false
-	}
 	ok := false
 	for _, s := range secrets {
-		if s == "" {
-			continue // an empty secret is a missing one
-		}
-		mac := hmac.New(sha256.New, []byte(s.Reveal()))
+		mac := hmac.New(newHash, []byte(s.Reveal()))
 		mac.Write(raw)
-		if hmac.Equal(mac.Sum(nil), want) {
+		if hmac.Equal(mac.Sum(nil), want) && s != "" { // an empty secret is a missing one
 			ok = true
 		}
 	}

@@ -88,9 +88,25 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, t waxwing.TenantID
 		}
 		q.Limit = n
 	}
-	found, err := s.p.Books.List(q)
+	done, err := s.reads.enter(r.Context(), t)
 	if err != nil {
 		return err
+	}
+	b, err := s.listed(q, t, full)
+	done()
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(b)
+	return nil
+}
+
+// listed is the answer to a list.
+func (s *Server) listed(q waxwing.Query, t waxwing.TenantID, full bool) ([]byte, error) {
+	found, err := s.p.Books.List(q)
+	if err != nil {
+		return nil, err
 	}
 	briefs(found, t, s.p.Books, s.p.Formats, full)
 	answer := struct {
@@ -100,7 +116,8 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, t waxwing.TenantID
 	if limit := max(q.Limit, 1); len(found) >= limit && (q.Limit > 0 || len(found) == 50) {
 		answer.Before = &found[len(found)-1].ID
 	}
-	return writeJSON(w, http.StatusOK, answer)
+	b, err := json.Marshal(answer)
+	return append(b, '\n'), err
 }
 
 // states are all that a list can be asked for.

@@ -1,63 +1,157 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"net/http"
+	"sync"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
 )
 
-// lightBody is up to where a body is read at once; heavyBodies is how many
-// larger ones are held at one time. Nobody has signed anything yet when a body
-// is read, so that without it strangers could fill the memory, eight MiB each.
 const (
-	lightBody   = 1 << 20
-	heavyBodies = 8
+	// firstBody is what a body gets before anything has come, whatever it announces.
+	firstBody = 8 << 10
+	// freeBody is up to where a body is not counted: nearly every order is smaller.
+	freeBody = 32 << 10
+	// largeBody is from where on a body is worked on one of largeAtOnce at a time:
+	// reading an order takes several times its bytes.
+	largeBody   = 1 << 20
+	largeAtOnce = 4
+	// roomForBodies bounds all bodies together, beyond their free bytes. Nobody has
+	// signed anything yet when a body is read.
+	roomForBodies = 64 << 20
 )
 
-var heavy = make(chan struct{}, heavyBodies)
+// bodies is the room that all request bodies share. Where it is full, those that stopped
+// coming lose theirs: eight promises of eight MiB must not keep large orders out.
+type bodies struct {
+	max    int64
+	now    func() time.Time
+	large  chan struct{} // places for large bodies that are worked on
+	mu     sync.Mutex
+	held   int64
+	coming map[*body]struct{}
+}
 
-// readBounded reads a body of at most limit bytes. Its memory grows with what has
-// come, not with what was announced. A large body that finds no place is
-// ErrUnavailable: shops try again. Its place is free when the request is over.
-func readBounded(r *http.Request, body io.Reader, limit int64) ([]byte, error) {
-	have := false
-	enter := func() bool {
-		if have {
-			return true
+// body is one request's part of the room.
+type body struct {
+	of    *bodies
+	conn  *conn // nil in tests that have none
+	since time.Time
+	n     int64
+}
+
+func newBodies(maxBody, room int64) *bodies {
+	return &bodies{max: max(cmp.Or(room, roomForBodies), 2*maxBody), now: time.Now, large: make(chan struct{}, largeAtOnce), coming: map[*body]struct{}{}}
+}
+
+// begin makes a request's part, which ends with it.
+func (b *bodies) begin(r *http.Request) *body {
+	x := &body{of: b, conn: connOf(r), since: b.now()}
+	context.AfterFunc(r.Context(), x.end)
+	return x
+}
+
+// grow takes n bytes more, or says that there are none.
+func (x *body) grow(n int64) bool {
+	b := x.of
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.held+n > b.max {
+		if b.expel(x); b.held+n > b.max {
+			return false
 		}
-		select {
-		case heavy <- struct{}{}:
-			have = true
-			context.AfterFunc(r.Context(), func() { <-heavy })
-		default:
-		}
-		return have
 	}
+	b.coming[x] = struct{}{}
+	b.held += n
+	x.n += n
+	return true
+}
+
+// expel hangs up on the bodies that have been coming for longer than a client is waited
+// for. What they hold is free when their requests are over, which is at once.
+func (b *bodies) expel(but *body) {
+	longAgo := b.now().Add(-patience)
+	for x := range b.coming {
+		if x != but && x.conn != nil && x.since.Before(longAgo) {
+			x.conn.expel([]*conn{x.conn})
+			b.held -= x.n
+			x.n = 0
+			delete(b.coming, x)
+		}
+	}
+}
+
+// whole notes that the body has come: it is our time from here on.
+func (x *body) whole() {
+	x.of.mu.Lock()
+	delete(x.of.coming, x)
+	x.of.mu.Unlock()
+}
+
+// end gives the room back.
+func (x *body) end() {
+	b := x.of
+	b.mu.Lock()
+	delete(b.coming, x)
+	b.held -= x.n
+	x.n = 0
+	b.mu.Unlock()
+}
+
+// read reads a body of at most limit bytes. Its memory grows with what has come, not
+// with what was announced. One that finds no room is ErrUnavailable: shops try again.
+// Its room is free when the request is over.
+func (b *bodies) read(r *http.Request, from io.Reader, limit int64) ([]byte, error) {
+	defer waiting(r)()
 	known := r.ContentLength
-	if known > lightBody && !enter() {
-		return nil, waxwing.ErrUnavailable
-	}
 	if known <= 0 || known > limit {
 		known = limit
 	}
-	b := make([]byte, 0, min(known, 64<<10)+1)
+	got := make([]byte, 0, min(known, firstBody)+1)
+	var x *body
 	for {
-		if len(b) == cap(b) {
-			if len(b) > lightBody && !enter() {
-				return nil, waxwing.ErrUnavailable
+		if len(got) == cap(got) {
+			size := min(int64(cap(got))*2, known+1) + 1
+			if size > freeBody {
+				if x == nil {
+					x = b.begin(r)
+				}
+				if !x.grow(size - x.n) {
+					return nil, waxwing.ErrUnavailable
+				}
 			}
-			b = append(make([]byte, 0, min(int64(cap(b))*2, known+1)+1), b...)
+			got = append(make([]byte, 0, size), got...)
 		}
-		n, err := body.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
+		n, err := from.Read(got[len(got):cap(got)])
+		got = got[:len(got)+n]
 		switch {
 		case errors.Is(err, io.EOF):
-			return b, nil
+			if x != nil {
+				x.whole()
+			}
+			return got, b.turn(r, int64(len(got)))
 		case err != nil:
 			return nil, err
 		}
+	}
+}
+
+// turn waits for a place among the large bodies that are worked on; the request's end
+// gives it back.
+func (b *bodies) turn(r *http.Request, size int64) error {
+	if size <= largeBody {
+		return nil
+	}
+	select {
+	case b.large <- struct{}{}:
+		context.AfterFunc(r.Context(), func() { <-b.large })
+		return nil
+	case <-r.Context().Done():
+		return waxwing.ErrUnavailable
 	}
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"runtime"
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
@@ -42,6 +43,7 @@ func Brief(v *waxwing.ConfirmationView, t waxwing.TenantID, books RawBooks, form
 func briefs(list []waxwing.ConfirmationView, t waxwing.TenantID, books RawBooks, formats map[string]waxwing.Format, full bool) {
 	left := briefBytes
 	for i := range list {
+		runtime.Gosched() // an order that comes meanwhile goes first
 		switch {
 		case left > 0:
 			left -= Brief(&list[i], t, books, formats, full)

@@ -33,8 +33,7 @@ func newKeyring(prefix string, keys []config.BearerKey) (k keyring) {
 
 // find compares with every key, in constant time, and says whose it is.
 func (k keyring) find(r *http.Request) (who waxwing.Actor, ok bool) {
-	b, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	b = strings.TrimSpace(b)
+	b, ok := bearer(r)
 	sum := sha256.Sum256([]byte(b))
 	at := -1
 	for i := range k.sums {
@@ -46,9 +45,52 @@ func (k keyring) find(r *http.Request) (who waxwing.Actor, ok bool) {
 	return k.names[at], true
 }
 
+// bearer is the key that a request shows. The scheme's name is written in any case, and
+// spaces and tabs stand behind it (RFC 9110, 11.1 and 11.4). Of two headers none counts.
+func bearer(r *http.Request) (key string, ok bool) {
+	all := r.Header.Values("Authorization")
+	if len(all) != 1 {
+		return "", false
+	}
+	const scheme = "bearer"
+	s := strings.Trim(all[0], " \t")
+	if len(s) <= len(scheme) || !strings.EqualFold(s[:len(scheme)], scheme) {
+		return "", false
+	}
+	key = strings.TrimLeft(s[len(scheme):], " \t")
+	return key, len(key) < len(s)-len(scheme)
+}
+
 func (k keyring) opens(r *http.Request) bool {
 	_, ok := k.find(r)
 	return ok
+}
+
+// barred answers those who have tried too many keys.
+func (s *Server) barred(w http.ResponseWriter, r *http.Request) bool {
+	if !s.guesses.bars(r) {
+		return false
+	}
+	s.refused.key("", "", tooManyKeys, r.Pattern)
+	s.guesses.tooMany(w)
+	return true
+}
+
+// proven notes that a request has shown a right key.
+func (s *Server) proven(r *http.Request) {
+	trust(r)
+	s.guesses.hit(r)
+}
+
+// unauthorized answers a request whose key opens nothing here. No key is no guess, and
+// one that opens another door is a mistake.
+func (s *Server) unauthorized(w http.ResponseWriter, r *http.Request, detail string) {
+	if key, ok := bearer(r); ok && !s.issued[sha256.Sum256([]byte(key))] && s.guesses.missed(r) {
+		s.guesses.tooMany(w)
+		return
+	}
+	w.Header().Set("WWW-Authenticate", "Bearer")
+	problem(w, http.StatusUnauthorized, "unauthorized", detail)
 }
 
 // act is who makes a request, and why she says that she does.

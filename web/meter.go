@@ -30,6 +30,8 @@ type Meter struct {
 	held     *prometheus.CounterVec
 	hooks    *prometheus.CounterVec
 	keys     *prometheus.CounterVec
+	shut     prometheus.Counter
+	short    prometheus.Counter
 	waiting  func() (Waiting, error)
 }
 
@@ -52,7 +54,9 @@ func NewMeter(waiting func() (Waiting, error)) *Meter {
 	m.held = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_held_in_doubt_total", Help: "Messages that were offered as often as allowed without an answer, and wait for a person."}, []string{"channel", "provider"})
 	m.hooks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_webhooks_refused_total", Help: "Webhooks refused, by the shop that the configuration knows (empty: unknown) and the reason."}, []string{"tenant", "shop", "reason"})
 	m.keys = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_keys_refused_total", Help: "Requests to the API refused for their key, by the tenant that the configuration knows and the reason."}, []string{"tenant", "reason"})
-	m.reg.MustRegister(m.received, m.hooks, m.keys, m.rendered, m.attempts, m.accepted, m.released, m.retries, m.held, depth{m},
+	m.shut = prometheus.NewCounter(prometheus.CounterOpts{Name: "waxwing_http_connections_shut_total", Help: "Connections shut to make room for others: their clients only waited."})
+	m.short = prometheus.NewCounter(prometheus.CounterOpts{Name: "waxwing_short_of_resources_total", Help: "Offers that this machine had no file descriptor, memory or port for."})
+	m.reg.MustRegister(m.shut, m.short, m.received, m.hooks, m.keys, m.rendered, m.attempts, m.accepted, m.released, m.retries, m.held, depth{m},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -93,6 +97,18 @@ func (m *Meter) WebhookRefused(tenant, shop, reason string) {
 
 // KeyRefused counts a request whose key opens nothing.
 func (m *Meter) KeyRefused(tenant, reason string) { m.keys.WithLabelValues(tenant, reason).Inc() }
+
+// ConnectionsShut counts connections that were shut to make room.
+func (m *Meter) ConnectionsShut(n int) { m.shut.Add(float64(n)) }
+
+// ShortOfResources counts an offer that this machine had no descriptor, memory or port for.
+func (m *Meter) ShortOfResources() { m.short.Inc() }
+
+// Connections has the number of open connections of the listener shown.
+func (m *Meter) Connections(open func() int) {
+	m.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "waxwing_http_connections", Help: "Clients' connections that are open."},
+		func() float64 { return float64(open()) }))
+}
 
 // Retried counts a message that goes round again.
 func (m *Meter) Retried(c waxwing.Channel) { m.retries.WithLabelValues(string(c)).Inc() }

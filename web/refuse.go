@@ -72,6 +72,7 @@ const (
 	badSignature = "bad signature"
 	noSecret     = "no secret"
 	noWebhooks   = "takes no webhooks"
+	tooManyKeys  = "too many wrong keys"
 )
 
 // hook tells of a refused webhook. asked is the shop's name in the path where it
@@ -114,6 +115,19 @@ func (x *refusals) key(tenant, asked, reason, route string) {
 		args = append(args, "left_out", left)
 	}
 	x.log.Warn("API key refused", args...)
+}
+
+// crowded tells that connections were shut to let others in.
+func (x *refusals) crowded(n int) {
+	if x.meter != nil {
+		x.meter.ConnectionsShut(n)
+	}
+	left, ok := x.speak(refusal{what: "connections"})
+	if !ok {
+		return
+	}
+	x.log.Warn("all connections are taken: those that only wait are shut for new ones", "shut", n, "left_out", left,
+		"hint", "somebody holds connections open; if they are customers, raise http.max_connections")
 }
 
 // refuseHook finds out why a webhook was refused, where reason does not say it.

@@ -1,16 +1,19 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"runtime/debug"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -63,7 +66,12 @@ type Parts struct {
 	Pages map[string]http.Handler
 	// Version is the program's, as the page at / shows it.
 	Version string
-	Log     *slog.Logger
+	// Connections is how many clients are let in at once; 0: a thousand.
+	Connections int
+	// Room is how many bytes bodies that come in may take together, and answers that
+	// nobody reads; 0: 64 MiB.
+	Room int64
+	Log  *slog.Logger
 }
 
 // Server answers HTTP.
@@ -72,11 +80,19 @@ type Server struct {
 	maxBody int64
 	keys    map[waxwing.TenantID]keyring
 	admin   keyring
+	issued  map[[32]byte]bool // every door's keys, as sums
 	refused refusals
 	shops   map[string]*hook // by tenant/shop
-	pings   chan struct{}
-	uploads sync.Map // TenantID: a plugin is being put
-	http    http.Server
+	// anyFormat checks what is sent to no shop, mostSecrets is how many each check tries.
+	anyFormat   waxwing.Format
+	mostSecrets int
+	pings       chan struct{}
+	uploads     sync.Map // TenantID: a plugin is being put
+	gate        *gate
+	reads       *reads
+	bodies      *bodies
+	guesses     guesses
+	http        http.Server
 }
 
 // New makes the routes.
@@ -92,19 +108,36 @@ func New(p Parts) *Server {
 		s.keys[waxwing.TenantID(name)] = newKeyring("", t.Keys)
 	}
 	s.admin = newKeyring("admin/", p.Config.HTTP.AdminKeys)
+	s.issued = map[[32]byte]bool{}
+	for _, k := range append(slices.Collect(maps.Values(s.keys)), s.admin) {
+		for _, sum := range k.sums {
+			s.issued[sum] = true
+		}
+	}
 	s.refused = refusals{log: p.Log, meter: p.Meter, now: time.Now}
+	s.guesses.now = time.Now
+	s.gate, s.bodies = newGate(cmp.Or(p.Connections, DefaultConnections), s.refused.crowded), newBodies(s.maxBody, p.Room)
+	s.reads = newReads()
+	s.gate.maxOut = cmp.Or(p.Room, maxOut)
 	s.makeHooks()
 	s.http = http.Server{Handler: s.guard(s.routes()), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(p.Log.Handler(), slog.LevelDebug)}
+		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ConnState: changed, ConnContext: withConn,
+		ErrorLog: slog.NewLogLogger(p.Log.Handler(), slog.LevelDebug)}
+	if p.Meter != nil {
+		p.Meter.Connections(s.gate.open)
+	}
 	return s
 }
+
+// DefaultConnections is how many clients are let in at once where nothing else is asked for.
+const DefaultConnections = 1000
 
 // Handler is the server's routes, for tests.
 func (s *Server) Handler() http.Handler { return s.http.Handler }
 
 // Serve answers on a listener until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
-	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(door{l, s.gate}); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
@@ -168,8 +201,29 @@ func (s *Server) guard(h http.Handler) http.Handler {
 				"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			problem(w, http.StatusInternalServerError, "internal error", "see the daemon's log; send the event again")
 		}()
+		if !framed(w, r) {
+			return
+		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// framed refuses a request of two lengths (RFC 9112, 6.1). After one whose body is
+// chunked the connection is not used again: what follows it is not looked through.
+func framed(w http.ResponseWriter, r *http.Request) bool {
+	c := connOf(r)
+	if c == nil {
+		return true
+	}
+	if c.framing.both.Load() {
+		w.Header().Set("Connection", "close")
+		problem(w, http.StatusBadRequest, "bad request", "it has both Content-Length and Transfer-Encoding")
+		return false
+	}
+	if len(r.TransferEncoding) > 0 {
+		w.Header().Set("Connection", "close")
+	}
+	return true
 }
 
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
@@ -187,11 +241,15 @@ func (s *Server) adminOnly(h http.Handler) http.Handler {
 		return h
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.admin.opens(r) {
-			s.refused.key("", "", whyNoKey(r), r.Pattern)
-			problem(w, http.StatusUnauthorized, "unauthorized", "an admin key is needed: Authorization: Bearer ...")
+		if s.barred(w, r) {
 			return
 		}
+		if !s.admin.opens(r) {
+			s.refused.key("", "", whyNoKey(r), r.Pattern)
+			s.unauthorized(w, r, "an admin key is needed: Authorization: Bearer ...")
+			return
+		}
+		s.proven(r)
 		h.ServeHTTP(w, r)
 	})
 }
@@ -209,13 +267,16 @@ func (f fault) Error() string { return f.title }
 // unknown tenant looks like a wrong key.
 func (s *Server) api(h func(http.ResponseWriter, *http.Request, waxwing.TenantID) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if s.barred(w, r) {
+			return
+		}
 		t := waxwing.TenantID(r.PathValue("tenant"))
 		if _, known := s.p.Config.Tenants[string(t)]; !s.keys[t].opens(r) && (!known || !s.admin.opens(r)) {
 			s.refuseKey(r, t, known)
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			problem(w, http.StatusUnauthorized, "unauthorized", "send the tenant's key: Authorization: Bearer ...")
+			s.unauthorized(w, r, "send the tenant's key: Authorization: Bearer ...")
 			return
 		}
+		s.proven(r)
 		if err := h(w, r, t); err != nil {
 			s.answer(w, r, err)
 		}
@@ -278,14 +339,14 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 
 // readBody reads a request body within the limits (RELIABILITY.md S8).
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-		return nil, fault{http.StatusUnsupportedMediaType, "encoded body", "send the body without Content-Encoding"}
+	if encoded(r) {
+		return nil, errEncoded
 	}
 	if r.ContentLength > s.maxBody {
 		return nil, &http.MaxBytesError{Limit: s.maxBody}
 	}
 	body := http.MaxBytesReader(w, r.Body, s.maxBody)
-	b, err := readBounded(r, body, s.maxBody)
+	b, err := s.bodies.read(r, body, s.maxBody)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil && r.ContentLength > int64(len(b)), errors.Is(err, io.ErrUnexpectedEOF):
@@ -294,4 +355,19 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error
 		err = fault{http.StatusBadRequest, "bad body", "the body could not be read"}
 	}
 	return b, err
+}
+
+var errEncoded = fault{http.StatusUnsupportedMediaType, "encoded body", "send the body without Content-Encoding"}
+
+// encoded reports whether a body is anything but itself, on however many lines it is
+// said: signatures are over the raw bytes, and a small body must not become a large one.
+func encoded(r *http.Request) bool {
+	for _, line := range r.Header.Values("Content-Encoding") {
+		for e := range strings.SplitSeq(line, ",") {
+			if e = strings.TrimSpace(e); e != "" && !strings.EqualFold(e, "identity") {
+				return true
+			}
+		}
+	}
+	return false
 }

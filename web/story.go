@@ -71,6 +71,8 @@ var tellings = map[string][3]string{
 	"unreachable":        {"bad", "Every mail provider failed for too long", ""},
 	"fallback":           {"good", "A text message takes over", "Queued in the same transaction that ended the e-mail."},
 	"by_person":          {"plain", "Somebody of the staff asked for it", ""}, // see tellAct
+	"loss_accepted":      {"doubt", "Held: a time is missing in the ledger", "An older ledger was gone on from, and this may have been sent in the time that it does not know. It is sent only when somebody asks for it."},
+	"rows_resealed":      {"doubt", "The seal over the ledger's rows was made anew", ""},
 	"ignored":            {"plain", "Ignored: no order of a customer's", ""},
 	"erased":             {"plain", "The person was erased", "The keys of her data are destroyed; the trail stays whole."},
 	"suppressed":         {"bad", "The address is not to be mailed", ""},

@@ -21,6 +21,9 @@ const (
 	maxParts = 104
 	// uploadTime is how long an upload may take to arrive.
 	uploadTime = time.Minute
+	// answerTime is how long it may take until the answer is read: the module is compiled
+	// and tried meanwhile.
+	answerTime = 5 * time.Minute
 )
 
 var pluginName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
@@ -46,10 +49,18 @@ func (s *Server) putPlugin(w http.ResponseWriter, r *http.Request, t waxwing.Ten
 	// The server's deadline is meant for orders. A writer that has none needs no
 	// longer one.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadTime))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
+	room := s.bodies.begin(r)
+	if !room.grow(maxUpload) {
+		return waxwing.ErrUnavailable
+	}
+	over := waiting(r)
 	u, err := readUpload(w, r)
+	over()
 	if err != nil {
 		return err
 	}
+	room.whole()
 	u.Tenant, u.Name = t, name
 	v, err := s.p.Workshop.Put(r.Context(), u)
 	if err != nil && r.Context().Err() != nil {
@@ -82,8 +93,8 @@ func refused(w http.ResponseWriter, v *waxwing.PluginVersion, err error) {
 // readUpload reads the parts one after the other, and no more than the limits
 // allow.
 func readUpload(w http.ResponseWriter, r *http.Request) (*waxwing.PluginUpload, error) {
-	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-		return nil, fault{http.StatusUnsupportedMediaType, "encoded body", "send the body without Content-Encoding"}
+	if encoded(r) {
+		return nil, errEncoded
 	}
 	if r.ContentLength > maxUpload {
 		return nil, errUpload(&http.MaxBytesError{Limit: maxUpload})

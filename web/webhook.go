@@ -2,7 +2,9 @@ package web
 
 import (
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +20,12 @@ type hook struct {
 }
 
 func (s *Server) makeHooks() {
-	s.shops = map[string]*hook{}
+	s.shops, s.mostSecrets = map[string]*hook{}, 1
+	for _, name := range slices.Sorted(maps.Keys(s.p.Formats)) {
+		if f := s.p.Formats[name]; f.Verify != nil && s.anyFormat.Verify == nil {
+			s.anyFormat = f
+		}
+	}
 	for name, t := range s.p.Config.Tenants {
 		for shop, c := range t.Shops {
 			f, ok := s.p.Formats[config.FormatOf(name, shop, c.Format)]
@@ -29,14 +36,40 @@ func (s *Server) makeHooks() {
 			if c.Secret != "" {
 				h.secrets = append(h.secrets, c.Secret)
 			}
+			s.mostSecrets = max(s.mostSecrets, len(h.secrets))
 			s.shops[name+"/"+shop] = h
 		}
 	}
 }
 
-// noShop stands in for an unknown tenant or shop, so that finding out which
-// exist takes more than a look at the answers or at their time.
-var noShop = []waxwing.Secret{"no such shop"}
+// nobodys stands in where a shop has fewer secrets than others, or there is no such
+// shop. It is no secret: nothing that it signs is believed.
+const nobodys = waxwing.Secret("no such shop")
+
+// check verifies a webhook. It does the same work whether the tenant and the shop exist,
+// whatever their format and however many secrets they have: else the time of an answer
+// would tell, of a large body above all.
+func (s *Server) check(h *hook, r *http.Request, raw []byte) bool {
+	f, secrets := s.anyFormat, []waxwing.Secret(nil)
+	if h != nil {
+		f, secrets = h.format, h.secrets
+	}
+	if f.Verify == nil { // there are no webhooks at all
+		return false
+	}
+	signed := false
+	for i := range s.mostSecrets {
+		known := i < len(secrets) && secrets[i] != ""
+		secret := nobodys
+		if known {
+			secret = secrets[i]
+		}
+		if f.Verify(r.Header, raw, []waxwing.Secret{secret}) && known {
+			signed = true
+		}
+	}
+	return signed
+}
 
 func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 	tenant, shop := r.PathValue("tenant"), r.PathValue("shop")
@@ -47,24 +80,21 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, r, err)
 		return
 	}
-	if h == nil {
-		for _, f := range s.p.Formats {
-			if f.Verify != nil {
-				f.Verify(r.Header, raw, noShop)
-				break
-			}
-		}
-	}
-	if h == nil || !h.format.Verify(r.Header, raw, h.secrets) {
+	if !s.check(h, r, raw) {
 		if s.isPing(raw) {
 			s.ping(h, tenant, shop, raw)
 			w.WriteHeader(http.StatusOK)
 			return
 		}
 		s.refuseHook(r, h, "")
+		if s.isSigned(r) && s.guesses.missed(r) {
+			s.guesses.tooMany(w)
+			return
+		}
 		problem(w, http.StatusUnauthorized, "unauthorized", "unknown shop, or a signature that is not this shop's")
 		return
 	}
+	trust(r)
 	topic := ""
 	if h.format.Topic != nil {
 		topic = h.format.Topic(r.Header)
@@ -92,6 +122,17 @@ func (s *Server) receipt(w http.ResponseWriter, rc waxwing.Receipt) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(b)
+}
+
+// isSigned reports whether a webhook has a signature of any kind: without one it is a
+// mistake and no guess.
+func (s *Server) isSigned(r *http.Request) bool {
+	for _, f := range s.p.Formats {
+		if f.SignedIn != "" && r.Header.Get(f.SignedIn) != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // isPing asks every format, whatever the path says: an unknown tenant's answer

@@ -121,6 +121,19 @@ func (k *carrier) warmed(j *job) *job {
 	return j
 }
 
+// pause keeps a carrier that this machine had no descriptor or port for from dialling
+// again at once: those who have a connection carry what there is.
+func (k *carrier) pause() {
+	t := time.NewTimer(ownWait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-k.s.stop:
+	}
+}
+
+const ownWait = time.Second
+
 // drop cuts the connection.
 func (k *carrier) drop() {
 	k.link.cut()
@@ -158,6 +171,8 @@ func (k *carrier) carry(j *job, asked bool) (*job, bool) {
 			l, o := k.connect(j)
 			if o != nil {
 				j.finish(*o)
+			}
+			if l == nil {
 				return nil, false
 			}
 			if k.link, asked = l, false; j.left() { // it is for the next one

@@ -183,6 +183,13 @@ func (f *flow) refused(o *opening, tries int, why *outcome) refusal {
 	return giveUp
 }
 
+// works reports whether any connection does.
+func (f *flow) works() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.links) > 0
+}
+
 func (f *flow) lower(alive int) {
 	if f.tried {
 		f.wait = min(f.wait*2, longestMore)

@@ -113,6 +113,9 @@ func (l *link) read(p waxwing.Phase, within time.Duration, see func([]byte, bool
 
 // fail rules on a fault that is not a reply.
 func fail(p waxwing.Phase, err error) *outcome {
+	if p != waxwing.PhaseDot && waxwing.ShortOfResources(err) {
+		return &outcome{ruling: ruling{verdict: waxwing.Deferred, fault: waxwing.OwnFault}, phase: p, err: plain(err)}
+	}
 	unfit := errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, errGarbled)
 	return &outcome{ruling: lost(p, unfit), phase: p, err: plain(err)}
 }

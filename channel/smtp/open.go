@@ -13,7 +13,7 @@ import (
 
 // connect opens a connection for j, which has the right to one. Where the server
 // does not take it although others work, j goes to one of those: the outcome has
-// no verdict then.
+// no verdict then. Without connection and outcome j is done with.
 func (k *carrier) connect(j *job) (*link, *outcome) {
 	f, right := k.s.flow, j.opening
 	j.opening = nil
@@ -28,6 +28,15 @@ func (k *carrier) connect(j *job) (*link, *outcome) {
 		if o == nil {
 			f.opened(right, l)
 			return l, nil
+		}
+		if o.fault == waxwing.OwnFault { // ours: it says nothing of the server
+			if f.works() {
+				o = &outcome{}
+			}
+			j.finish(*o)
+			k.pause() // with the right, so that nobody dials in its place
+			f.cancel(right)
+			return nil, nil
 		}
 		switch f.refused(right, tries, o) {
 		case goBack:

@@ -172,10 +172,23 @@ func (s *Sender) offer(ctx context.Context, a *waxwing.Attempt, out *waxwing.Out
 		// A kept connection that turned out dead before a byte of the request
 		// was written costs nothing but another one.
 		if !s.post(ctx, a, form, out) {
-			return
+			break
+		}
+	}
+	if a.Fault == waxwing.OwnFault {
+		t := time.NewTimer(ownWait)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-s.stop:
+		case <-ctx.Done():
 		}
 	}
 }
+
+// ownWait is how long a slot stays taken that this machine had no descriptor or port for:
+// the others may have a connection.
+const ownWait = time.Second
 
 // enter takes a slot; done gives it back.
 func (s *Sender) enter(ctx context.Context, patience time.Duration) (done func(), err error) {
@@ -287,8 +300,12 @@ func (s *Sender) failed(a *waxwing.Attempt, p *proof, err error) (again bool) {
 	}
 	got, reused, clean := p.seal()
 	a.Bad = true
+	ours := waxwing.ShortOfResources(err)
 	err = fmt.Errorf("twilio: %w", plain(err))
 	switch {
+	case ours && (!got || clean):
+		a.Bad = false
+		rule(a, waxwing.Deferred, waxwing.OwnFault, err)
 	case !got: // no connection: the provider's fault
 		rule(a, waxwing.Deferred, waxwing.ProviderFault, err)
 	case clean:

@@ -259,6 +259,9 @@ func TestAnotherTenantSeesNothing(t *testing.T) {
 				if i == 0 {
 					first = body
 				}
+				if c[1] == "wrong" && code == http.StatusTooManyRequests {
+					continue // so many wrong ones are slowed; nobody's key is no guess
+				}
 				if code != http.StatusUnauthorized || body != first {
 					t.Errorf("%s %s as %v: %d %s", rt.method, path, c, code, body)
 				}

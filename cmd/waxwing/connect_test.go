@@ -95,7 +95,7 @@ func TestCheckConnect(t *testing.T) {
   texts: {type: twilio, account: AC1, token: t, from: "+15005550006"}
 enrich: {crm: {type: sql, dsn: %q, customer: select 1}}
 tenants:
-  acme: {name: Acme, from: %s, dkim: {domain: acme.example, selector: %s, key: "file:dkim.pem"}, shops: {shopify: {secret: s}}}
+  acme: {name: Acme, from: %s, dkim: {domain: acme.example, selector: %s, key: "file:dkim.pem"}, shops: {shopify: {secret: shop-secret}}}
 `, c.addr, c.password, dsn, c.from, c.selector)
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
@@ -134,7 +134,7 @@ func TestCheckConnectToSilence(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = l.Close() })
 	file := filepath.Join(t.TempDir(), "waxwing.yaml")
-	text := fmt.Sprintf("providers: {mail: {type: smtp, addr: %q, tls: none}}\ntenants: {acme: {name: Acme, from: o@acme.example, shops: {shopify: {secret: s}}}}\n", l.Addr())
+	text := fmt.Sprintf("providers: {mail: {type: smtp, addr: %q, tls: none}}\ntenants: {acme: {name: Acme, from: o@acme.example, shops: {shopify: {secret: shop-secret}}}}\n", l.Addr())
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,8 @@ type Daemon struct {
 	pipe      *pipeline.Pipeline
 	server    *web.Server
 	listener  net.Listener
+	clients   int // how many connections the listener may have
+	memory    memory
 
 	restored chan struct{} // closed when plugins have been put
 
@@ -53,12 +55,28 @@ type Extras struct {
 	Wrap      func(message.Publisher) message.Publisher
 	NoSweeper bool
 	Clock     waxwing.Clock
+	// AcceptLoss lets the daemon go on from an older ledger; nil: it does not start.
+	AcceptLoss *sqlite.Acceptance
 }
 
 // Start opens the ledger, the providers and the listener, and runs. What it
 // has opened is closed again if it fails.
 func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) {
-	d = &Daemon{cfg: c, log: log, done: make(chan struct{}), restored: make(chan struct{}), fatal: make(chan error, 1)}
+	files, err := shareDescriptors(c, descriptorLimit(), x.Pages != nil)
+	if err != nil {
+		return nil, err
+	}
+	mem := shareMemory(c, systemRoot)
+	mem.tell(log)
+	if mem.clients > 0 {
+		files.clients = min(files.clients, mem.clients)
+	}
+	files.tell(log)
+	if c = files.fit(c); mem.plugins > 0 {
+		c.Plugins.Memory = mem.plugins
+	}
+	readRoots(c)
+	d = &Daemon{clients: files.clients, memory: mem, cfg: c, log: log, done: make(chan struct{}), restored: make(chan struct{}), fatal: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.stop = cancel
 	begun := d // a return of nil takes d away before the clean-up
@@ -81,7 +99,7 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	if d.listener, err = net.Listen("tcp", c.HTTP.Listen); err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
-	if d.ledger, err = openLedger(c, log, x.Clock, d.failed); err != nil {
+	if d.ledger, err = openLedger(c, log, &mem, x, d.failed); err != nil {
 		return nil, err
 	}
 	if d.workshop, err = openWorkshop(c, d.ledger, d.ledger.Derive("plugin cache"), d.composer, x.Clock, log); err != nil {
@@ -104,8 +122,9 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	return d, nil
 }
 
-func openLedger(c *config.Config, log *slog.Logger, clock waxwing.Clock, fatal func(error)) (*sqlite.Ledger, error) {
-	o := sqlite.Options{Dir: c.Data, Master: c.Keys.Master, Clock: clock, Log: log, Fatal: fatal}
+func openLedger(c *config.Config, log *slog.Logger, mem *memory, x Extras, fatal func(error)) (*sqlite.Ledger, error) {
+	o := sqlite.Options{Dir: c.Data, Master: c.Keys.Master, Clock: x.Clock, Log: log, Fatal: fatal, Witness: c.Witness, AcceptLoss: x.AcceptLoss,
+		HotBytes: mem.hot, CacheBytes: mem.cache}
 	for name := range c.Tenants {
 		o.Tenants = append(o.Tenants, waxwing.TenantID(name))
 	}
@@ -136,7 +155,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 		return err
 	}
 	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.pipe, Desk: d.pipe, Books: d.ledger, Workshop: d.workshop, Shelves: d.ledger,
-		Meter: meter, Schema: shop.GenericSchema, Ready: d.ready, Pages: x.Pages, Version: version(), Log: d.log})
+		Meter: meter, Schema: shop.GenericSchema, Ready: d.ready, Pages: x.Pages, Version: version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
 	return nil
 }
 

@@ -28,8 +28,8 @@ var (
 
 type ledgerVerify struct {
 	where
-	Anchors string `help:"Read the signed heads from here, such as your off-site copy, instead of the data folder." placeholder:"FILE"`
-	JSON    bool   `help:"Print JSON."`
+	Anchors []string `help:"Read the signed heads from here, such as your off-site copy, instead of the data folder. Of several files each is read, and what contradicts another is an alarm." placeholder:"FILE" sep:"none"`
+	JSON    bool     `help:"Print JSON."`
 }
 
 // Run verifies.
@@ -40,7 +40,7 @@ func (c ledgerVerify) Run(s streams) error {
 	}
 	defer func() { _ = l.Close() }() // reads only
 	start := time.Now()
-	r, err := l.Verify(c.Anchors)
+	r, err := l.Verify(c.Anchors...)
 	if err != nil {
 		return statusError{statusUnseen, err}
 	}
@@ -63,19 +63,19 @@ func (c ledgerVerify) Run(s streams) error {
 		_, _ = fmt.Fprintln(s.out, "Not seen:", b)
 	}
 	if r.Whole() {
-		_, _ = fmt.Fprintln(s.out, whole(r, c.Anchors))
+		_, _ = fmt.Fprintln(s.out, whole(r, len(c.Anchors) == 0))
 	}
 	return err
 }
 
 // whole says what a good verdict covers, and what no ledger can tell of itself.
-func whole(r *sqlite.Report, anchors string) string {
+func whole(r *sqlite.Report, beside bool) string {
 	if r.Anchored.IsZero() {
 		return "What is there is whole: no entry was edited, reordered or removed between two others."
 	}
-	s := fmt.Sprintf("The trail is whole: nothing was edited, removed, reordered or cut off before %s, when its newest anchor was made.",
-		r.Anchored.Local().Format(time.DateTime))
-	if anchors == "" {
+	s := fmt.Sprintf("The trail is whole, and the rows are as it was written with them: nothing was edited, removed, reordered or cut off before %s, when its newest anchor was made (%s ago).",
+		r.Anchored.Local().Format(time.DateTime), time.Since(r.Anchored).Round(time.Second))
+	if beside {
 		s += "\nThese anchors lie beside the ledger: whoever had the folder and its keys could have made both anew. A copy from elsewhere (--anchors FILE) rules that out."
 	}
 	return s

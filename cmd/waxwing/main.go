@@ -9,11 +9,13 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/enrich"
 	"github.com/waxwinghq/waxwing/plugins"
 )
 
@@ -145,6 +147,15 @@ func (c checkCmd) Run(s streams) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Config, err)
 	}
+	lookups, err := enrich.Open(cfg.Enrich) // it connects to nothing
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Config, err)
+	}
+	_ = lookups.Close()
+	files, err := shareDescriptors(cfg, descriptorLimit(), false)
+	if err != nil {
+		return err
+	}
 	shops := 0
 	for _, t := range cfg.Tenants {
 		shops += len(t.Shops)
@@ -153,6 +164,10 @@ func (c checkCmd) Run(s streams) error {
 		some(len(cfg.Providers), "provider"), some(len(cfg.Pipeline), "stage"))
 	for _, w := range cfg.Warnings() {
 		_, _ = fmt.Fprintf(s.out, "Unwise: %s.\n", w)
+	}
+	if len(files.lowered) > 0 {
+		_, _ = fmt.Fprintf(s.out, "Too few file descriptors here, %d: the daemon would lower %s. Raise LimitNOFILE (ulimit -n) to 1024 or more.\n",
+			files.limit, strings.Join(files.lowered, ", "))
 	}
 	if c.Connect && err == nil {
 		err = c.connect(cfg, ps, s)

@@ -102,7 +102,7 @@ func TestTorturePlugins(t *testing.T) {
 		t.Skip("run it with make torture-plugins")
 	}
 	laneIsOn(t)
-	tuneMemory()
+	tuneMemory(memory{heap: usualHeap})
 	office := &postOffice{posted: map[string]time.Time{}, took: map[string][]time.Duration{}, all: map[string][]time.Duration{}}
 	r := newRig(t, func(r *rig, _ *Extras) {
 		r.watch = office.mail

@@ -3,22 +3,25 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"runtime/pprof"
 	"syscall"
 	"time"
+
+	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
 type serveCmd struct {
 	configFlag
-	Mailbox bool   `help:"Keep every mail and text in a mailbox at / instead of sending it: to try your own configuration and shops."`
-	Profile string `hidden:"" help:"Write a CPU profile of the whole run to this file."`
+	Mailbox    bool   `help:"Keep every mail and text in a mailbox at / instead of sending it: to try your own configuration and shops."`
+	AcceptLoss string `help:"Go on from a ledger that is not the newest there was, once: SINCE is since when orders may be lacking, or none where nothing was sent since (the ledger was merely moved). What may have been sent is held for a person." placeholder:"SINCE"`
+	Profile    string `hidden:"" help:"Write a CPU profile of the whole run to this file."`
 }
 
-// Run runs the daemon until SIGTERM or SIGINT, and then drains. A second SIGINT
-// ends it at once; a second SIGTERM changes nothing.
+// Run runs the daemon until SIGTERM or SIGINT, and then drains. A second signal ends
+// it at once, with status 1.
 func (c serveCmd) Run(s streams) error {
 	cfg, err := c.load()
 	if err != nil {
@@ -26,7 +29,7 @@ func (c serveCmd) Run(s streams) error {
 	}
 	private()
 	log := newLog(cfg.Log, s.err)
-	tuneMemory()
+	tuneMemory(shareMemory(cfg, systemRoot))
 	if c.Profile != "" {
 		f, err := os.Create(c.Profile)
 		if err != nil {
@@ -45,6 +48,11 @@ func (c serveCmd) Run(s streams) error {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
 	x := Extras{}
+	if c.AcceptLoss != "" {
+		if x.AcceptLoss, err = sqlite.ParseAcceptance(c.AcceptLoss); err != nil {
+			return fmt.Errorf("--accept-loss: %w", err)
+		}
+	}
 	var try *trial
 	if c.Mailbox {
 		if try, err = newTrial(cfg, log); err != nil {
@@ -70,16 +78,7 @@ func (c serveCmd) Run(s streams) error {
 	case err := <-d.Fatal():
 		return fmt.Errorf("ended because nothing may be written any more: %w", err)
 	}
-	go func() {
-		// A second Ctrl-C is impatience; a second SIGTERM is often the first one
-		// again, sent to the process and to its group, and changes nothing.
-		for sig := range signals {
-			if sig == syscall.SIGINT {
-				log.Warn("interrupted again: ending at once; what is at its commit point stays uncertain")
-				os.Exit(1)
-			}
-		}
-	}()
+	go endAtOnce(signals, time.Now(), log)
 	if err := d.Stop(); err != nil {
 		return err
 	}
@@ -87,20 +86,23 @@ func (c serveCmd) Run(s streams) error {
 	return nil
 }
 
+// sameSignal is how soon after the first signal another one is taken for the same, sent
+// to the process and to its group.
+const sameSignal = 100 * time.Millisecond
+
+// endAtOnce ends the process at the second signal. What is past its commit point stays
+// uncertain, as after a crash, and the next start takes the rest over.
+func endAtOnce(signals <-chan os.Signal, first time.Time, log *slog.Logger) {
+	for sig := range signals {
+		if time.Since(first) > sameSignal {
+			log.Warn("a second signal: ending at once; what is at its commit point stays uncertain", "signal", sig.String())
+			os.Exit(1)
+		}
+	}
+}
+
 func closeNow(p provider) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = p.Close(ctx) // nothing was offered
-}
-
-// tuneMemory trades memory that a server has for processor time that it has
-// not, up to a limit where the collector works as hard as it must. Whoever
-// sets GOGC or GOMEMLIMIT knows better.
-func tuneMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(300)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(240 << 20)
-	}
 }

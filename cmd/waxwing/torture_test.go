@@ -64,6 +64,13 @@ func tortureConfig(dir, listen, sinkAddr string) *config.Config {
 
 func tortureChild(dir string) int {
 	c := tortureConfig(dir, os.Getenv("WAXWING_TORTURE_LISTEN"), os.Getenv("WAXWING_TORTURE_SINK"))
+	if root := os.Getenv(rootEnv); root != "" {
+		systemRoot = root
+	}
+	tuneMemory(shareMemory(c, systemRoot))
+	if at := os.Getenv(textsEnv); at != "" {
+		withTexts(c, at)
+	}
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
 	d, err := Start(c, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})), Extras{})
@@ -275,6 +282,12 @@ func TestTorture(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Duration(20+rng.IntN(250)) * time.Millisecond)
+		if rng.IntN(10) == 0 { // it stands still, and goes on as if no time had passed
+			_ = x.child.Process.Signal(syscall.SIGSTOP)
+			time.Sleep(time.Duration(50+rng.IntN(400)) * time.Millisecond)
+			_ = x.child.Process.Signal(syscall.SIGCONT)
+			time.Sleep(time.Duration(rng.IntN(50)) * time.Millisecond)
+		}
 		_ = x.end(syscall.SIGKILL) // "signal: killed" is what is wanted
 		kills++
 	}

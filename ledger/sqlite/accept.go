@@ -26,6 +26,7 @@ type arrival struct {
 	body    []byte
 	updated int64
 	hashes  []ledger.Hash // what it is found by, where it is not due to be read
+	maybe   bool          // its mail may have gone out in a time that the ledger lost
 }
 
 const (
@@ -40,16 +41,16 @@ func (l *Ledger) Accept(ev *waxwing.Event) (waxwing.Receipt, error) {
 	if err != nil {
 		return waxwing.Receipt{}, err
 	}
-	a := &arrival{t: t, ev: ev, dek: ledger.NewKey(), hashes: index(t, ev.Lookup)}
+	a := &arrival{t: t, ev: ev, dek: ledger.NewKey(), hashes: index(t, ev.Lookup), maybe: l.maybeSent(ev)}
 	if !ev.Key.UpdatedAt.IsZero() {
 		a.updated = ev.Key.UpdatedAt.UnixMilli()
 	}
 	switch {
+	case ev.Source == waxwing.SourcePing:
+		// Nobody signed it: one row a shop and day, however many come and whatever they hold.
+		a.key = t.key.Index("ping", string(ev.Shop), ev.At.UTC().Format(time.DateOnly))
 	case ev.Poison != "":
 		a.key = t.key.Index("raw", string(ev.Shop), string(ev.Raw))
-	case ev.Source == waxwing.SourcePing:
-		// Nobody signed it: one row a shop and day, however many come.
-		a.key = t.key.Index("ping", string(ev.Shop), ev.At.UTC().Format(time.DateOnly))
 	case ev.Key.Ignore != "":
 		a.key = t.key.Index("ignored", string(ev.Shop), rand.Text())
 	default:
@@ -87,6 +88,8 @@ func (a *arrival) first() (waxwing.State, string, string) {
 		return waxwing.Quarantined, clip(a.ev.Poison, 300), ledger.CausePoison
 	case a.ev.Key.Ignore != "":
 		return waxwing.Ignored, clip(a.ev.Key.Ignore, 100), ledger.CauseIgnored
+	case a.maybe:
+		return waxwing.Held, ledger.CauseLoss, ledger.CauseLoss
 	case a.ev.Stale || a.ev.Old:
 		return waxwing.Held, ledger.CauseStale, ledger.CauseStale
 	}
@@ -165,6 +168,7 @@ type existing struct {
 	rank    int64
 	wrapped []byte
 	fresh   bool // it was news when it came, or someone asked for its mail
+	maybe   bool // its mail may have gone out in a time that the ledger lost, and nobody released it
 }
 
 func (t *tx) find(key ledger.Hash) (*existing, error) {
@@ -176,10 +180,11 @@ func (t *tx) find(key ledger.Hash) (*existing, error) {
 	if !ok {
 		return nil, waxwing.ErrNotFound
 	}
+	held, why := str(v[1]) == string(waxwing.Held), str(v[7])
 	return &existing{id: waxwing.ID(num(v[0])), state: waxwing.State(str(v[1])), version: num(v[2]), events: num(v[3]),
 		updated: num(v[4]), rank: num(v[5]), wrapped: append([]byte(nil), blob(v[6])...),
-		fresh: num(v[8]) != 0 || str(v[1]) == string(waxwing.Received) ||
-			str(v[1]) == string(waxwing.Held) && str(v[7]) != ledger.CauseStale}, nil
+		fresh: num(v[8]) != 0 || str(v[1]) == string(waxwing.Received) || held && why != ledger.CauseStale,
+		maybe: held && why == ledger.CauseLoss}, nil
 }
 
 // again judges an event of an order that is known. A newer one must be sealed
@@ -253,7 +258,10 @@ func (t *tx) replace(a *arrival, old *existing) (waxwing.Receipt, error) {
 		return rc, err
 	}
 	to, reason, _ := a.first()
-	if old.fresh && !a.ev.Stale {
+	switch {
+	case old.maybe: // a person looks first, whatever the shop says meanwhile
+		to, reason = waxwing.Held, ledger.CauseLoss
+	case old.fresh && !a.ev.Stale:
 		to, reason = waxwing.Received, ""
 	}
 	due := nullable(0)

@@ -169,7 +169,7 @@ func (l *Ledger) fillClaim(m *claimed) (*waxwing.Claim, error) {
 	}
 	if m.attempts > 0 {
 		if err := l.read(func(cn *conn) (err error) { c.Doubts, err = doubts(cn, m.id); return err }); err != nil {
-			return nil, err
+			return nil, l.unfilled(m, c.Attempt, err)
 		}
 	}
 	if h := l.hot.get(conf); h != nil && h.out != nil && h.out.Message == m.id {
@@ -192,14 +192,37 @@ func (l *Ledger) fillClaim(m *claimed) (*waxwing.Claim, error) {
 		return nil
 	})
 	if err != nil {
-		r := &waxwing.Resolution{To: waxwing.Failed, Reason: "content_unreadable"}
-		if errors.Is(err, errErased) {
-			r.To, r.Reason = waxwing.Cancelled, ledger.CauseErased
-		}
-		e := l.Resolve(&waxwing.Claim{Out: waxwing.Outgoing{Message: m.id}, Confirmation: conf, Attempt: c.Attempt}, r)
-		return nil, errors.Join(fmt.Errorf("message %s: %w", m.id, err), e)
+		return nil, l.unfilled(m, c.Attempt, err)
 	}
 	return c, nil
+}
+
+// readAgain is how long a message waits whose content could not be read just now.
+const readAgain = 5 * time.Second
+
+// unfilled settles a claim whose content was not read. Only what can never be read
+// again ends the message: a broken seal, content that is missing, an erasure. One
+// fault of reading (EIO, BUSY, NOMEM, no descriptors) is no verdict: the claim goes back.
+func (l *Ledger) unfilled(m *claimed, attempt int, err error) error {
+	now := l.o.Clock()
+	r := &waxwing.Resolution{To: waxwing.Queued, Reason: "content not read; tried again", NextAt: now.Add(readAgain)}
+	if m.down != 0 {
+		r.DownSince = time.UnixMilli(m.down)
+	}
+	switch {
+	case errors.Is(err, errErased):
+		r.To, r.Reason, r.NextAt = waxwing.Cancelled, ledger.CauseErased, time.Time{}
+	case unreadable(err):
+		r.To, r.Reason, r.NextAt = waxwing.Failed, "content_unreadable", time.Time{}
+	}
+	e := l.Resolve(&waxwing.Claim{Out: waxwing.Outgoing{Message: m.id}, Confirmation: m.id &^ (idStep - 1), Attempt: attempt,
+		Tries: int(m.tries), Faults: int(m.faults), Expires: time.UnixMilli(m.expires)}, r)
+	return errors.Join(fmt.Errorf("message %s: %w", m.id, err), e)
+}
+
+// unreadable reports whether an error of reading content will be the same for ever.
+func unreadable(err error) bool {
+	return errors.Is(err, ledger.ErrSeal) || errors.Is(err, errPacked) || errors.Is(err, waxwing.ErrNotFound)
 }
 
 var errErased = fmt.Errorf("its person was erased: %w", waxwing.ErrState)

@@ -119,6 +119,9 @@ func (l *Ledger) anchor() error {
 		return fmt.Errorf("anchor: %w", err)
 	}
 	l.anchored = a.Seq
+	if err := l.syncWitnesses(); err != nil {
+		return fmt.Errorf("witness: %w", err)
+	}
 	return nil
 }
 

@@ -34,11 +34,18 @@ type Options struct {
 	Copies int
 	// HotBytes bounds what is kept in memory of confirmations under way.
 	HotBytes int64
-	Clock    waxwing.Clock
-	Log      *slog.Logger
+	// CacheBytes bounds the pages that SQLite keeps for writing; 0: 32 MiB.
+	CacheBytes int64
+	Clock      waxwing.Clock
+	Log        *slog.Logger
 	// Fatal is called when the disk has failed in a way after which nothing
 	// may be written: the program must end (RELIABILITY.md 5.3).
 	Fatal func(error)
+	// Witness is a second place for the witness file, outside the data folder and
+	// what is restored with it; empty: there is none.
+	Witness string
+	// AcceptLoss lets the ledger start though it is not the newest that there was.
+	AcceptLoss *Acceptance
 	// ReadOnly opens for the command line: no lock, no instance, no recovery.
 	ReadOnly bool
 }
@@ -69,7 +76,14 @@ type Ledger struct {
 	batch    int64      // writer only
 	chain    ledger.Chain
 	lines    []byte
-	desk     desk // writer only
+	before   [][2]string // what this instance's chain begins with
+	resealed string      // why the rows had to be summed anew; empty: they had not
+	desk     desk        // writer only
+	sums     *sums       // writer only
+	guard    guard       // writer only
+	name     string      // the ledger's own, from its first start on
+	losses   []loss      // that a person accepted; fixed after Open
+	witness  []*witness  // writer only
 
 	mu      sync.RWMutex
 	tenants map[waxwing.TenantID]*tenant
@@ -104,10 +118,10 @@ func Open(o Options) (*Ledger, error) {
 	if o.HotBytes == 0 {
 		o.HotBytes = 96 << 20
 	}
-	l := &Ledger{o: o, path: filepath.Join(o.Dir, "ledger.db"), ops: make(chan *op, 1024),
+	l := &Ledger{o: o, path: filepath.Join(o.Dir, LedgerFile), ops: make(chan *op, 1024),
 		stop: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}), tenants: map[waxwing.TenantID]*tenant{},
 		byNo: map[int64]*tenant{}, suppressed: map[ledger.Hash]struct{}{}}
-	l.hot.max, l.desk = o.HotBytes, newDesk()
+	l.hot.max, l.desk, l.guard.path = o.HotBytes, newDesk(), l.path
 	if err := l.open(); err != nil {
 		l.release()
 		return nil, fmt.Errorf("ledger %s: %w", o.Dir, err)
@@ -137,6 +151,7 @@ func (l *Ledger) open() error {
 	if err := l.loadKeys(); err != nil {
 		return err
 	}
+	l.sums = newSums(l.master)
 	if !l.o.ReadOnly {
 		if err := l.openWriter(); err != nil {
 			return err
@@ -174,30 +189,90 @@ func dsn(path string, readOnly bool) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
-func (l *Ledger) openWriter() (err error) {
+func (l *Ledger) openWriter() error {
+	marks, found := l.marks()
+	var lost *LossError
+	err := l.missing(marks)
+	if errors.As(err, &lost) && l.o.AcceptLoss != nil {
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
 	if l.w, err = openConn(dsn(l.path, false)); err != nil {
 		return err
+	}
+	if l.o.CacheBytes > 0 {
+		if _, err := l.w.exec(fmt.Sprintf("PRAGMA cache_size=-%d", l.o.CacheBytes>>10)); err != nil {
+			return err
+		}
 	}
 	if err := os.Chmod(l.path, 0o600); err != nil {
 		return err
 	}
-	if err := migrate(l.w); err != nil {
+	if lost == nil {
+		if err = l.lookBack(l.w, marks, found); errors.As(err, &lost) && l.o.AcceptLoss != nil {
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	was, err := migrate(l.w)
+	if err != nil {
 		return err
 	}
-	if err := l.resumeChain(); err != nil {
+	// The right master key before a line is written with it.
+	if err := l.loadTenants(l.w); err != nil {
 		return err
 	}
-	if err := l.ensureTenants(); err != nil {
+	return l.goOn(was, lost)
+}
+
+// goOn begins this instance's part of the ledger: behind the newest entry, with
+// what a dead instance left behind taken over, and a loss, if a person accepts one, settled.
+func (l *Ledger) goOn(was int64, lost *LossError) error {
+	if err := l.resumeChain(was); err != nil {
+		return err
+	}
+	if lost != nil {
+		// No chain has the number of one that is lost: their anchors would contradict.
+		l.instance = max(l.instance, lost.last+1)
+		if err := l.setAnchorsAside(); err != nil {
+			return err
+		}
+	}
+	l.chain = ledger.Chain{Instance: l.instance}
+	l.before[0][1] = fmt.Sprint(l.instance)
+	if err := l.guard.rebase(); err != nil {
+		return err
+	}
+	if err := l.transact([]*op{{f: l.begin}}); err != nil {
+		return err
+	}
+	// Each chain has an anchor of its first entry: two ledgers that went on from one
+	// copy then have two anchors of one number, and they differ.
+	if err := l.anchor(); err != nil {
+		l.o.Log.Error("anchor not written", "err", err)
+	}
+	if err := l.transact([]*op{{f: l.sayResealed}, {f: l.ensureTenants}}); err != nil {
 		return err
 	}
 	if err := l.loadSuppressions(); err != nil {
 		return err
 	}
-	return l.transact([]*op{{f: l.takeOver}})
+	if err := l.transact([]*op{{f: l.takeOver}}); err != nil {
+		return err
+	}
+	if err := l.settleLoss(lost); err != nil {
+		return err
+	}
+	return l.openWitnesses()
 }
 
-// resumeChain starts this instance's chain behind the newest entry of the last.
-func (l *Ledger) resumeChain() error {
+// resumeChain finds where this instance's chain begins: behind the newest entry
+// of the last one.
+func (l *Ledger) resumeChain(was int64) error {
 	var v [4]driver.Value
 	if _, err := l.w.row("SELECT coalesce(max(id),0) FROM confirmations", v[:1]); err != nil {
 		return err
@@ -211,31 +286,51 @@ func (l *Ledger) resumeChain() error {
 		return err
 	}
 	l.instance = num(v[0]) + 1
+	if err := l.loadSums(was); err != nil {
+		return err
+	}
 	found, err := l.w.row("SELECT batch, instance, last, head FROM trail ORDER BY batch DESC LIMIT 1", v[:])
 	if err != nil {
 		return err
 	}
-	l.chain = ledger.Chain{Instance: l.instance}
-	begin := ledger.Entry{At: l.o.Clock(), Cause: ledger.CauseChain,
-		Detail: [][2]string{{"instance", fmt.Sprint(l.instance)}}}
+	l.before = [][2]string{{"instance", fmt.Sprint(l.instance)}, {"rows", rowsSealed}}
 	if found {
 		l.batch = num(v[0])
-		begin.Detail = append(begin.Detail, [2]string{"after", fmt.Sprint(num(v[1]))},
+		l.before = append(l.before, [2]string{"after", fmt.Sprint(num(v[1]))},
 			[2]string{"entry", fmt.Sprint(num(v[2]))}, [2]string{"head", hex.EncodeToString(blob(v[3]))})
 	}
-	return l.transact([]*op{{f: func(t *tx) error {
-		t.entry(&begin)
-		_, err := t.c.exec("INSERT INTO instances (id, started) VALUES (?,?)", l.instance, t.now.UnixMilli())
-		return err
-	}}})
+	return nil
+}
+
+// rowsSealed says in the trail that this program sums the rows. A test takes it away, to
+// write what an older one wrote.
+var rowsSealed = "sealed"
+
+// begin is the first entry of this instance's chain.
+func (l *Ledger) begin(t *tx) error {
+	t.entry(&ledger.Entry{Cause: ledger.CauseChain, Detail: l.before})
+	for k, v := range map[string]string{"ledger": l.name, "place": placeOf(l.path)} {
+		if _, err := t.exec("INSERT INTO meta (k,v) VALUES (?,?) ON CONFLICT (k) DO UPDATE SET v=excluded.v", k, v); err != nil {
+			return err
+		}
+	}
+	_, err := t.exec("INSERT INTO instances (id, started) VALUES (?,?)", l.instance, t.now.UnixMilli())
+	return err
+}
+
+func (l *Ledger) sayResealed(t *tx) error {
+	if l.resealed != "" {
+		t.entry(&ledger.Entry{Cause: ledger.CauseResealed, Detail: [][2]string{{"reason", l.resealed}}})
+	}
+	return nil
 }
 
 // ensureTenants makes a key for each tenant that has none yet.
-func (l *Ledger) ensureTenants() error {
+func (l *Ledger) ensureTenants(t *tx) error {
 	s := l.master.Sealer()
 	for _, name := range l.o.Tenants {
 		k := ledger.NewKey()
-		_, err := l.w.exec("INSERT INTO tenants (name, key) VALUES (?,?) ON CONFLICT (name) DO NOTHING",
+		_, err := t.exec("INSERT INTO tenants (name, key) VALUES (?,?) ON CONFLICT (name) DO NOTHING",
 			string(name), s.Seal(nil, k[:], "tenant|"+string(name)))
 		if err != nil {
 			return err
@@ -323,6 +418,9 @@ func (l *Ledger) release() {
 	}
 	if l.w != nil {
 		_ = l.w.close()
+	}
+	for _, w := range l.witness {
+		_ = w.close() // synced with the last anchor
 	}
 	if l.lock != nil {
 		_ = l.lock.Close()

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"database/sql/driver"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -202,7 +203,8 @@ func (l *Ledger) Suppress(tid waxwing.TenantID, address string, act waxwing.Act)
 		if err != nil {
 			return err
 		}
-		t.entry(&ledger.Entry{Cause: ledger.CausePerson, Detail: append([][2]string{{"act", "suppress"}, {"tenant", string(tid)}}, actDetail(act)...)})
+		t.entry(&ledger.Entry{Cause: ledger.CausePerson, Detail: append([][2]string{{"act", "suppress"}, {"tenant", string(tid)},
+			{"hash", hex.EncodeToString(h[:])}}, actDetail(act)...)})
 		for _, id := range ids {
 			n, err := t.stop(id, waxwing.Ready, waxwing.Suppressed, ledger.CauseSuppressed, act)
 			if err != nil {

@@ -52,14 +52,17 @@ func closeTest(t *testing.T, l *Ledger) {
 // TestMigrateFrom1: a ledger of the last release keeps all it has.
 func TestMigrateFrom1(t *testing.T) {
 	dir := t.TempDir()
+	rowsSealed = "no"
 	l := openTest(t, dir, nil, "resend")
+	rowsSealed = "sealed"
 	rc, err := l.Accept(&waxwing.Event{Tenant: "acme", Shop: "web", Format: "generic", Raw: []byte("{}"), At: waxwing.SystemClock(),
 		Key: waxwing.EventKey{OrderID: "1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	closeTest(t, l)
-	change(t, dir, "DROP TABLE plugin_runs", "DROP TABLE plugin_modules", "DROP TABLE plugin_versions", "PRAGMA user_version=1")
+	change(t, dir, "DROP TABLE plugin_runs", "DROP TABLE plugin_modules", "DROP TABLE plugin_versions",
+		"DELETE FROM meta", "PRAGMA user_version=1")
 
 	// The command line looks at it as it is.
 	l, err = Open(Options{Dir: dir, ReadOnly: true})

@@ -6,7 +6,7 @@ import (
 )
 
 // version is the schema's; it is kept in PRAGMA user_version.
-const version = 2
+const version = 3
 
 // Ids of messages and later events lie behind their confirmation's: its own id
 // has six low bits of nought, the n-th message is id|n. So no index is needed
@@ -119,27 +119,33 @@ CREATE INDEX plugin_runs_plugin ON plugin_runs (tenant, plugin, id);
 CREATE INDEX plugin_runs_confirmation ON plugin_runs (confirmation);
 `
 
+// seals is what version 3 adds: no table, but each row's part in the sealed sums,
+// which are counted after it. The row that older programs do not know keeps them
+// from writing rows that nobody sums.
+const seals = `SELECT 1`
+
 // steps lead from each version to the next, from an empty file on.
-var steps = [version]string{schema, shelves}
+var steps = [version]string{schema, shelves, seals}
 
 // migrate brings the file to this version, a step at a time: what is done
-// stays done where the program is killed between two.
-func migrate(c *conn) error {
+// stays done where the program is killed between two. It gives the version that it found.
+func migrate(c *conn) (was int64, err error) {
 	at, err := schemaOf(c)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	was = at
 	if at > version {
-		return fmt.Errorf("the ledger has schema %d and this program knows %d: run the newer program", at, version)
+		return was, fmt.Errorf("the ledger has schema %d and this program knows %d: run the newer program", at, version)
 	}
 	for ; at < version; at++ {
 		for _, q := range []string{"BEGIN IMMEDIATE", steps[at], fmt.Sprintf("PRAGMA user_version=%d", at+1), "COMMIT"} {
 			if _, err := c.exec(q); err != nil {
-				return fmt.Errorf("make the tables of schema %d: %w", at+1, err)
+				return was, fmt.Errorf("make the tables of schema %d: %w", at+1, err)
 			}
 		}
 	}
-	return nil
+	return was, nil
 }
 
 // schemaOf is the file's version; 0: it is empty.

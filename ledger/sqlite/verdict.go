@@ -31,6 +31,9 @@ func (l *Ledger) Resolve(c *waxwing.Claim, r *waxwing.Resolution) error {
 				}
 				sealed = append(sealed, s)
 			}
+		} else if len(r.Fallback) > 0 && !unreadable(err) {
+			// A fault of reading, not an erasure: without the key the fallback would be lost.
+			return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, err)
 		}
 	}
 	err := l.do(func(t *tx) error { return t.resolve(c, r, reply, sealed, hashes, tn) })

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"crypto/sha256"
 	"database/sql/driver"
 	"encoding/hex"
@@ -10,8 +9,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -57,6 +54,9 @@ type verifier struct {
 	tries   map[waxwing.ID]tried
 	names   map[string]string // of providers, each kept once
 	plugins map[string]shelved
+	sealed  bool            // a chain said that its rows are sealed
+	barred  map[string]bool // suppressions that the trail tells of, by hash
+	unnamed int             // suppressions that it tells of without the hash
 }
 
 // tried sums up a message's attempts, and where its commit point was passed.
@@ -77,23 +77,32 @@ func attemptSum(n int64, provider, verdict, phase, fault string, code int64) uin
 type place struct{ last, sum int64 }
 
 // Verify replays the whole trail: hashes, sequence, anchors, transitions; and
-// compares what follows from it with every row and every sealed content.
-// Anchors are read from path, or from the data folder where it is empty.
-func (l *Ledger) Verify(path string) (*Report, error) {
+// compares what follows from it with every row and every sealed content. Rows are
+// held against their sealed sums, too, pages and indexes against each other, and the
+// newest entry against the witness.
+// Anchors are read from the files named, or from the data folder where none is.
+func (l *Ledger) Verify(anchors ...string) (*Report, error) {
 	v := &verifier{r: &Report{}, anchors: map[int64]map[uint64]string{}, state: map[waxwing.ID]waxwing.State{},
-		digest: map[waxwing.ID]string{}, places: map[waxwing.ID]place{}, erased: map[waxwing.ID]bool{},
+		digest: map[waxwing.ID]string{}, places: map[waxwing.ID]place{}, erased: map[waxwing.ID]bool{}, barred: map[string]bool{},
 		tries: map[waxwing.ID]tried{}, names: map[string]string{}, plugins: map[string]shelved{}}
 	err := l.read(func(c *conn) error {
 		if _, err := c.exec("BEGIN"); err != nil {
 			return err
 		}
 		defer func() { _, _ = c.exec("COMMIT") }() // reads only
-		// The anchors first: the chain may only grow after them.
-		if err := l.readAnchors(v, path); err != nil {
+		// What stands outside first: the chain may only grow after it.
+		m, err := l.readWitnessFor(v)
+		if err != nil {
 			return err
 		}
-		for _, step := range []func(*conn) error{v.trail, v.confirmations, v.messages, v.contents, v.attempts, l.verifyPlugins(v)} {
-			if err := step(c); err != nil {
+		if err := l.readAnchors(v, m, anchors); err != nil {
+			return err
+		}
+		for _, step := range []func(*conn) error{v.trail, v.confirmations, v.messages, v.contents, v.attempts, l.verifyPlugins(v),
+			v.suppressions, l.verifyRows(v), v.structure, l.verifyWitness(v, m)} {
+			if err := step(c); faultOf(err) == diskBroken {
+				v.r.add("the file is damaged: %v", err)
+			} else if err != nil {
 				return err
 			}
 		}
@@ -101,49 +110,6 @@ func (l *Ledger) Verify(path string) (*Report, error) {
 	})
 	v.leftovers()
 	return v.r, err
-}
-
-func (l *Ledger) readAnchors(v *verifier, path string) error {
-	named := path != ""
-	if !named {
-		path = filepath.Join(l.o.Dir, AnchorsFile)
-	}
-	b, err := os.ReadFile(path)
-	if os.IsNotExist(err) {
-		v.r.Blind = append(v.r.Blind, fmt.Sprintf("There are no anchors at %s, so that a cut-off end, or a chain that somebody with the "+
-			"keys wrote anew, cannot be seen. Name a copy of anchors.jsonl with --anchors FILE.", path))
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	list, err := ledger.ReadAnchors(bytes.NewReader(b))
-	if err != nil && named && len(list) == 0 { // another file was named: that accuses nobody
-		return fmt.Errorf("%s is no copy of %s: %w", path, AnchorsFile, err)
-	}
-	if err != nil {
-		v.r.add("%v", err)
-	}
-	pub := l.anchorKey.Public().(ed25519.PublicKey)
-	for i := range list {
-		a := &list[i]
-		v.r.Anchors++
-		if err := a.Verify(pub); err != nil {
-			v.r.add("%v", err)
-			continue
-		}
-		if v.anchors[a.Instance] == nil {
-			v.anchors[a.Instance] = map[uint64]string{}
-		}
-		v.anchors[a.Instance][a.Seq] = a.Head
-		if at := time.UnixMilli(a.At).UTC(); at.After(v.r.Anchored) {
-			v.r.Anchored = at
-		}
-	}
-	if v.r.Anchored.IsZero() {
-		v.r.Blind = append(v.r.Blind, fmt.Sprintf("There is no good anchor in %s, so that a cut-off end cannot be seen.", path))
-	}
-	return nil
 }
 
 func (v *verifier) trail(c *conn) error {
@@ -192,7 +158,15 @@ func (v *verifier) entry(e *waxwing.TrailEntry, h ledger.Head, batch int64, prev
 			v.r.add("trail: chain %d does not begin where chain %d ends", v.chain.Instance, prev.Instance)
 		}
 		v.started = true
+		v.sealed = v.sealed || e.Detail["rows"] == "sealed" && e.Detail["after"] == ""
 		return
+	}
+	if e.Cause == ledger.CauseResealed {
+		v.resealed(e)
+		return
+	}
+	if e.Detail["act"] == "suppress" && e.Confirmation == 0 {
+		v.bar(e)
 	}
 	if e.Cause == ledger.CausePlugin {
 		v.plugin(e)

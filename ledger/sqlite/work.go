@@ -91,12 +91,16 @@ func (l *Ledger) Work(id waxwing.ID) (*waxwing.Work, error) {
 		return h.work, nil
 	}
 	var w *waxwing.Work
+	var spoiled *file
 	err := l.read(func(c *conn) error {
 		f, err := l.openFile(c, id)
-		if err != nil {
-			return err
+		if err == nil {
+			w, err = l.workOf(c, f)
 		}
-		if w, err = l.workOf(c, f); err != nil {
+		if err != nil {
+			if f != nil && !f.erased && unreadable(err) {
+				spoiled = f
+			}
 			return err
 		}
 		if f.state != waxwing.Received && f.state != waxwing.Held {
@@ -105,7 +109,28 @@ func (l *Ledger) Work(id waxwing.ID) (*waxwing.Work, error) {
 		l.hot.put(id, &hotOne{tenant: f.t, dek: f.dek, shop: f.shop, work: w})
 		return nil
 	})
+	if spoiled != nil {
+		return nil, errors.Join(err, l.spoil(spoiled))
+	}
 	return w, err
+}
+
+// spoil quarantines a confirmation whose event can never be read again: its seal is
+// broken, or it is gone. It would go round for ever.
+func (l *Ledger) spoil(f *file) error {
+	if f.state != waxwing.Received && f.state != waxwing.Held {
+		return nil
+	}
+	return l.do(func(t *tx) error {
+		n, err := t.exec("UPDATE confirmations SET state='quarantined', reason='event_unreadable', due=NULL, trail=trail||? WHERE id=? AND state=? AND event=?",
+			t.batch, int64(f.id), string(f.state), f.version)
+		if err != nil || n == 0 {
+			return err
+		}
+		t.entry(&ledger.Entry{Confirmation: f.id, From: f.state, To: waxwing.Quarantined, Cause: ledger.CausePoison,
+			Detail: [][2]string{{"reason", "event_unreadable"}}})
+		return nil
+	})
 }
 
 func (l *Ledger) workOf(c *conn, f *file) (*waxwing.Work, error) {

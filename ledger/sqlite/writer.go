@@ -3,11 +3,10 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/pprof"
 	"strconv"
 	"time"
-
-	"modernc.org/sqlite"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
@@ -77,6 +76,8 @@ func (l *Ledger) write() {
 	pprof.SetGoroutineLabels(pprof.WithLabels(bg, pprof.Labels("part", "ledger")))
 	tick := time.NewTicker(anchorEvery)
 	defer tick.Stop()
+	look := time.NewTicker(guardEvery)
+	defer look.Stop()
 	group := make([]*op, 0, maxGroup)
 	busy := false
 	for {
@@ -87,6 +88,11 @@ func (l *Ledger) write() {
 		case <-tick.C:
 			if err := l.anchor(); err != nil {
 				l.o.Log.Error("anchor not written", "err", err)
+			}
+			continue
+		case <-look.C:
+			if err := l.guard.check(); err != nil {
+				l.judge(err)
 			}
 			continue
 		case <-l.stop:
@@ -141,20 +147,29 @@ func (l *Ledger) commit(group []*op) {
 // happened.
 func (l *Ledger) transact(group []*op) error {
 	if e := l.broken.Load(); e != nil {
-		return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, *e)
+		// For good: whoever would try again need not.
+		return fmt.Errorf("%w: %w: %w", waxwing.ErrUnavailable, waxwing.ErrStopping, *e)
 	}
-	chain, lastID := l.chain, l.lastID
+	chain, lastID, batch, rows := l.chain, l.lastID, l.batch, maps.Clone(l.sums.tables)
+	l.sums.moved, l.sums.err = false, nil
 	t := &tx{l: l, c: l.w, now: l.o.Clock(), batch: strconv.FormatInt(l.batch+1, 36) + ","}
 	l.lines = l.lines[:0]
-	err := t.run(group)
+	err := l.guard.check()
+	if err == nil {
+		err = t.run(group)
+	}
 	if err == nil {
 		l.full.Store(false)
+		l.noteWitnesses()
 		for _, f := range t.after {
 			f()
 		}
+		if e := l.guard.rebase(); e != nil { // a checkpoint of ours
+			l.judge(e)
+		}
 		return nil
 	}
-	l.chain, l.lastID = chain, lastID
+	l.chain, l.lastID, l.batch, l.sums.tables = chain, lastID, batch, rows
 	l.desk.forget()
 	_, _ = l.w.exec("ROLLBACK") // fails where BEGIN did, or SQLite undid it itself
 	l.judge(err)
@@ -172,18 +187,17 @@ func (t *tx) run(group []*op) error {
 			return f
 		}
 	}
-	if t.l.chain.Seq >= first {
+	entries := t.l.chain.Seq >= first
+	if entries {
 		_, err := t.c.exec("INSERT INTO trail (batch, instance, first, last, entries, head) VALUES (?,?,?,?,?,?)",
 			t.l.batch+1, t.l.instance, int64(first), int64(t.l.chain.Seq), t.l.lines, t.l.chain.Head[:])
 		if err != nil {
 			return err
 		}
 		t.l.batch++
-		if _, err := t.c.exec("COMMIT"); err != nil {
-			t.l.batch--
-			return err
-		}
-		return nil
+	}
+	if err := t.keepSums(entries); err != nil {
+		return err
 	}
 	_, err := t.c.exec("COMMIT")
 	return err
@@ -192,21 +206,27 @@ func (t *tx) run(group []*op) error {
 // judge tells a full disk, which passes, from a broken one, after which no
 // write may be trusted again.
 func (l *Ledger) judge(err error) {
-	var e *sqlite.Error
-	if !errors.As(err, &e) {
+	if errors.Is(err, errMoved) {
+		l.breakOff("the ledger's file is lost: nothing is accepted or sent any more; put it back before the next start", err)
 		return
 	}
-	const full, ioErr, corrupt, notADB = 13, 10, 11, 26
-	switch e.Code() & 0xff {
-	case ioErr, corrupt, notADB:
-		l.broken.CompareAndSwap(nil, &err)
-		l.o.Log.Error("the ledger's disk has failed: nothing is written any more", "err", err)
-		if l.o.Fatal != nil {
-			l.o.Fatal(err)
-		}
-	case full:
+	switch faultOf(err) {
+	case diskBroken:
+		l.breakOff("the ledger's disk has failed: nothing is written any more", err)
+	case diskFull:
 		l.full.Store(true)
 		l.o.Log.Error("the ledger's disk is full: nothing is accepted or sent until there is room")
+	}
+}
+
+// breakOff ends all writing, once.
+func (l *Ledger) breakOff(what string, err error) {
+	if !l.broken.CompareAndSwap(nil, &err) {
+		return
+	}
+	l.o.Log.Error(what, "err", err)
+	if l.o.Fatal != nil {
+		l.o.Fatal(err)
 	}
 }
 

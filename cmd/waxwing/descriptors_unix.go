@@ -1,0 +1,15 @@
+//go:build unix
+
+package main
+
+import "syscall"
+
+// descriptorLimit is how many files and sockets this process may have open; the runtime
+// has raised it as far as it may. 0: nobody says.
+func descriptorLimit() int {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
+		return 0
+	}
+	return int(min(uint64(l.Cur), 1<<20))
+}

@@ -1,0 +1,231 @@
+package sqlite
+
+import (
+	"bytes"
+	"database/sql/driver"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
+)
+
+// loss is a time of which the ledger knows nothing, and which a person accepted.
+type loss struct {
+	Since    time.Time `json:"since"`
+	Until    time.Time `json:"until"`
+	Accepted time.Time `json:"accepted"`
+}
+
+// retried is how long shops go on to offer an event that was not answered. One
+// that tells no time of its own may be of the lost time for so long.
+const retried = 72 * time.Hour
+
+// covers reports whether the event's order may have had its mail in the lost time:
+// it was completed before that ended.
+func (x *loss) covers(occurred, at time.Time) bool {
+	if occurred.IsZero() {
+		return at.Before(x.Accepted.Add(retried))
+	}
+	return !occurred.After(x.Until) // shops tell whole seconds, cut off
+}
+
+// maybeSent says that a mail of this event's may have gone out in a time that the
+// ledger lost.
+func (l *Ledger) maybeSent(ev *waxwing.Event) bool {
+	for i := range l.losses {
+		if l.losses[i].covers(ev.Key.OccurredAt, ev.At) {
+			return true
+		}
+	}
+	return false
+}
+
+const lossesRow = "losses"
+
+// settleLoss lets the ledger go on from what is there: whatever may have been sent
+// in the lost time is held for a person.
+func (l *Ledger) settleLoss(lost *LossError) error {
+	var v [1]driver.Value
+	if ok, err := l.w.row("SELECT v FROM meta WHERE k='"+lossesRow+"'", v[:]); err != nil {
+		return err
+	} else if ok {
+		if err := json.Unmarshal(blob(v[0]), &l.losses); err != nil {
+			return fmt.Errorf("the record of accepted losses: %w", err)
+		}
+	}
+	a := l.o.AcceptLoss
+	if a == nil {
+		return nil
+	}
+	for _, x := range l.losses {
+		if x.Since.Equal(a.Since) && !a.Nothing {
+			l.o.Log.Warn("--accept-loss changes nothing: this loss was accepted before; leave it out", "since", a.Since, "accepted", x.Accepted)
+			return nil
+		}
+	}
+	if a.Nothing {
+		if lost == nil {
+			l.o.Log.Warn("--accept-loss changes nothing: no loss was noticed; leave it out")
+			return nil
+		}
+		return l.transact([]*op{{f: func(t *tx) error {
+			t.entry(&ledger.Entry{Cause: ledger.CauseLoss, Detail: [][2]string{{"nothing_sent", "true"}}})
+			return nil
+		}}})
+	}
+	x := loss{Since: a.Since, Until: l.o.Clock(), Accepted: l.o.Clock()}
+	if lost != nil && lost.Until.Before(x.Until) {
+		x.Until = lost.Until
+	}
+	held := 0
+	err := l.transact([]*op{{f: func(t *tx) (err error) {
+		held, err = t.acceptLoss(append(l.losses, x), x)
+		return err
+	}}})
+	if err == nil {
+		l.losses = append(l.losses, x)
+		l.o.Log.Warn("a loss was accepted: what may have been sent is held", "since", x.Since, "until", x.Until, "held", held)
+	}
+	return err
+}
+
+func (t *tx) acceptLoss(all []loss, x loss) (held int, err error) {
+	b, err := json.Marshal(all)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := t.exec("INSERT INTO meta (k,v) VALUES ('"+lossesRow+"',?) ON CONFLICT (k) DO UPDATE SET v=excluded.v", b); err != nil {
+		return 0, err
+	}
+	t.entry(&ledger.Entry{Cause: ledger.CauseLoss, Detail: [][2]string{
+		{"since", x.Since.UTC().Format(time.RFC3339)}, {"until", x.Until.UTC().Format(time.RFC3339)}}})
+	n, err := t.holdMessages()
+	if err != nil {
+		return 0, err
+	}
+	m, err := t.holdConfirmations()
+	return n + m, err
+}
+
+// holdMessages leaves what waits to be sent in doubt, for a person to resolve: it
+// may have gone out. At its time to live it ends, as all doubt does.
+func (t *tx) holdMessages() (int, error) {
+	type row struct {
+		id    waxwing.ID
+		state waxwing.State
+	}
+	var rows []row
+	err := t.c.query("SELECT id, state FROM messages WHERE state IN ('queued','uncertain') AND next_at IS NOT NULL", func(v []driver.Value) error {
+		rows = append(rows, row{waxwing.ID(num(v[0])), waxwing.State(str(v[1]))})
+		return nil
+	})
+	if err != nil {
+		return 0, fault{err}
+	}
+	for _, r := range rows {
+		if _, err := t.exec("UPDATE messages SET state='uncertain', reason=?, next_at=expires, trail=trail||? WHERE id=?",
+			ledger.CauseLoss, t.batch, int64(r.id)); err != nil {
+			return 0, err
+		}
+		e := ledger.Entry{Confirmation: r.id &^ (idStep - 1), Message: r.id, Cause: ledger.CauseLoss}
+		if r.state == waxwing.Queued {
+			e.From, e.To = waxwing.Queued, waxwing.Uncertain
+		}
+		t.entry(&e)
+	}
+	return len(rows), nil
+}
+
+// holdConfirmations keeps what was not rendered yet from being so, until a person
+// releases it: later events of the shop do not.
+func (t *tx) holdConfirmations() (int, error) {
+	type row struct {
+		id    waxwing.ID
+		state waxwing.State
+	}
+	var rows []row
+	err := t.c.query("SELECT id, state FROM confirmations WHERE state IN ('received','held','quarantined') AND dek IS NOT NULL", func(v []driver.Value) error {
+		rows = append(rows, row{waxwing.ID(num(v[0])), waxwing.State(str(v[1]))})
+		return nil
+	})
+	if err != nil {
+		return 0, fault{err}
+	}
+	for _, r := range rows {
+		if _, err := t.exec("UPDATE confirmations SET state='held', reason=?, asked=0, due=NULL, trail=trail||? WHERE id=?",
+			ledger.CauseLoss, t.batch, int64(r.id)); err != nil {
+			return 0, err
+		}
+		t.entry(&ledger.Entry{Confirmation: r.id, From: r.state, To: waxwing.Held, Cause: ledger.CauseLoss})
+	}
+	return len(rows), nil
+}
+
+// setAnchorsAside begins the anchors' file anew with those that the trail still has.
+// The others tell of entries that are lost: they are kept beside it, as evidence.
+func (l *Ledger) setAnchorsAside() error {
+	path := filepath.Join(l.o.Dir, AnchorsFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) || len(b) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var keep []byte
+	good, err := goodHeads(l.w, b)
+	if err != nil {
+		return err
+	}
+	for line := range bytes.Lines(b) {
+		got, err := ledger.ReadAnchors(bytes.NewReader(line))
+		if err == nil && len(got) == 1 && good[trailPlace{got[0].Instance, int64(got[0].Seq)}] == got[0].Head {
+			keep = append(keep, line...)
+		}
+	}
+	if len(keep) == len(b) {
+		return nil
+	}
+	aside := filepath.Join(l.o.Dir, "anchors-lost-"+l.o.Clock().UTC().Format("20060102T150405")+".jsonl")
+	if err := writeDurable(aside, b); err != nil {
+		return err
+	}
+	l.o.Log.Warn("anchors of entries that are lost were set aside", "file", aside)
+	return writeDurable(path, keep)
+}
+
+// trailPlace is an entry's: its chain and number.
+type trailPlace struct{ instance, seq int64 }
+
+// goodHeads walks the trail once and gives the head at each entry that a line of the
+// anchors names.
+func goodHeads(c *conn, anchors []byte) (map[trailPlace]string, error) {
+	heads := map[trailPlace]string{}
+	for line := range bytes.Lines(anchors) {
+		if got, err := ledger.ReadAnchors(bytes.NewReader(line)); err == nil && len(got) == 1 {
+			heads[trailPlace{got[0].Instance, int64(got[0].Seq)}] = ""
+		}
+	}
+	var chain ledger.Chain
+	err := c.query("SELECT instance, first, entries, head FROM trail ORDER BY batch", func(v []driver.Value) error {
+		if num(v[0]) != chain.Instance {
+			chain = ledger.Chain{Instance: num(v[0])}
+		}
+		_ = chain.Walk(blob(v[2]), func(e waxwing.TrailEntry, h ledger.Head) error { // verify tells what is wrong with it
+			at := trailPlace{chain.Instance, int64(e.Seq)}
+			if _, wanted := heads[at]; wanted {
+				heads[at] = hex.EncodeToString(h[:])
+			}
+			return nil
+		})
+		return nil
+	})
+	return heads, err
+}

@@ -1,0 +1,343 @@
+package sqlite
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"database/sql/driver"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
+)
+
+// LossError says that the ledger is not the newest that there was: it is
+// missing, cut, older than its witness or anchors say, or a copy of another
+// that may still run. Whoever goes on from it mails again what was mailed since.
+type LossError struct {
+	last   int64     // the highest chain that is known to have begun
+	Found  []string  // what was noticed, in words
+	Newest time.Time // of the newest entry that is here; zero: none is
+	Until  time.Time // until when entries may be lacking
+}
+
+// Error says what was noticed and what to do.
+func (e *LossError) Error() string {
+	from := e.Newest
+	if from.IsZero() {
+		from = e.Until.AddDate(0, 0, -1)
+	}
+	s := strings.Join(e.Found, "; ") + ". What was sent since is not known here, and would be mailed again. " +
+		"Put the newest ledger back. If there is none, start once with --accept-loss " + from.UTC().Format(time.RFC3339) +
+		" (since when orders may be lacking): what may have been sent is then held for a person"
+	if !e.Newest.IsZero() {
+		s += ". If nothing was sent since, because this is the only ledger and it was merely moved: --accept-loss none"
+	}
+	return s
+}
+
+// Acceptance is a person's word that a loss is known and shall be lived with.
+type Acceptance struct {
+	// Since is the time from which on entries may be lacking.
+	Since time.Time
+	// Nothing says that nothing was sent since: the ledger was moved, its
+	// original is stopped for good, and nothing has to be held.
+	Nothing bool
+}
+
+// ParseAcceptance reads "none" or a time: RFC 3339, or "2006-01-02 15:04" of
+// this machine's zone.
+func ParseAcceptance(s string) (*Acceptance, error) {
+	if s == "none" {
+		return &Acceptance{Nothing: true}, nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02"} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return &Acceptance{Since: t}, nil
+		}
+	}
+	return nil, fmt.Errorf("%q is no time: write it as 2006-01-02T15:04:05Z or \"2006-01-02 15:04\", or none where nothing was sent since", s)
+}
+
+// marks reads what stands outside the database about how far it had come, and
+// what of that contradicts itself.
+func (l *Ledger) marks() (out []mark, found []string) {
+	for _, p := range l.witnessPaths() {
+		m, _, err := readWitness(p, witnessKey(l.master))
+		switch {
+		case err == nil:
+			out = append(out, *m)
+		case !errors.Is(err, fs.ErrNotExist):
+			l.o.Log.Error("the witness cannot be read; the anchors alone tell whether the ledger is the newest", "file", p, "err", err)
+		}
+	}
+	path := filepath.Join(l.o.Dir, AnchorsFile)
+	anchors, err := newestAnchors(path)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			l.o.Log.Error("the anchors cannot be read", "file", path, "err", err)
+		}
+		return out, nil
+	}
+	good := l.goodAnchors(anchors)
+	if len(anchors) > 0 && len(good) == 0 {
+		l.o.Log.Error("no anchor is signed with this ledger's key: is anchor.key the right one?", "file", path)
+	}
+	if n := len(good); n > 0 {
+		a := &good[n-1] // it says all that the older ones do
+		out = append(out, mark{Instance: a.Instance, Seq: a.Seq, Head: a.Head, At: time.UnixMilli(a.At).UTC(), By: path})
+	}
+	if a := forkedAnchor(good); a != nil {
+		found = append(found, fmt.Sprintf("%s has two anchors of entry %d of chain %d that differ: two ledgers went on from one copy", path, a.Seq, a.Instance))
+	}
+	return out, found
+}
+
+// forkedAnchor finds two anchors of one entry with different heads; nil: there are none.
+func forkedAnchor(good []ledger.Anchor) *ledger.Anchor {
+	type entry struct {
+		instance int64
+		seq      uint64
+	}
+	heads := map[entry]string{}
+	for i := range good {
+		at := entry{good[i].Instance, good[i].Seq}
+		if h, ok := heads[at]; ok && h != good[i].Head {
+			return &good[i]
+		}
+		heads[at] = good[i].Head
+	}
+	return nil
+}
+
+func (l *Ledger) goodAnchors(all []ledger.Anchor) (good []ledger.Anchor) {
+	pub := l.anchorKey.Public().(ed25519.PublicKey)
+	for i := range all {
+		if all[i].Verify(pub) == nil {
+			good = append(good, all[i])
+		}
+	}
+	return good
+}
+
+// anchorsTail is how much of the anchors' file is read at the start: some 200.
+const anchorsTail = 64 << 10
+
+// newestAnchors reads the end of the file. Lines that are no anchors are passed over:
+// here it matters what is told, and verify tells of the rest.
+func newestAnchors(path string) (out []ledger.Anchor, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // only read
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	from := max(0, st.Size()-anchorsTail)
+	b, err := io.ReadAll(io.NewSectionReader(f, from, anchorsTail))
+	if err != nil {
+		return nil, err
+	}
+	if i := bytes.IndexByte(b, '\n'); from > 0 {
+		b = b[i+1:]
+	}
+	for line := range bytes.Lines(b) {
+		if got, err := ledger.ReadAnchors(bytes.NewReader(line)); err == nil {
+			out = append(out, got...)
+		}
+	}
+	return out, nil
+}
+
+// witnessPaths are where witnesses stand: in the data folder, and where the
+// configuration wants another.
+func (l *Ledger) witnessPaths() []string {
+	paths := []string{filepath.Join(l.o.Dir, WitnessFile)}
+	if l.o.Witness != "" {
+		paths = append(paths, l.o.Witness)
+	}
+	return paths
+}
+
+// missing looks before the database is opened, which would make a new one.
+func (l *Ledger) missing(marks []mark) error {
+	if st, err := os.Stat(l.path); err == nil && st.Size() > 0 {
+		return nil
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	what := fmt.Sprintf("there is no ledger at %s", l.path)
+	if st, err := os.Stat(l.path + "-wal"); err == nil && st.Size() > 0 {
+		return &LossError{Found: []string{what + ", but its write-ahead log is there"}, Until: l.o.Clock()}
+	}
+	if len(marks) == 0 {
+		return nil
+	}
+	m := newestMark(marks)
+	return &LossError{last: highest(marks), Found: []string{fmt.Sprintf("%s, though one was written until %s, as %s says", what, stamp(m.At), m.By)}, Until: m.At.Add(markGrace)}
+}
+
+// markGrace is how much longer than the newest mark the ledger may have lived: an
+// anchor is made each minute.
+const markGrace = 2 * time.Minute
+
+func newestMark(marks []mark) mark {
+	best := marks[0]
+	for _, m := range marks[1:] {
+		if m.At.After(best.At) {
+			best = m
+		}
+	}
+	return best
+}
+
+// highest is the last chain that one of the marks knows.
+func highest(marks []mark) (n int64) {
+	for i := range marks {
+		n = max(n, marks[i].Instance)
+	}
+	return n
+}
+
+func stamp(t time.Time) string { return t.Local().Format(time.DateTime) }
+
+// lookBack holds the file against what stands outside it, before anything is
+// written.
+func (l *Ledger) lookBack(c *conn, marks []mark, found []string) error {
+	lost := &LossError{last: highest(marks), Found: found, Until: l.o.Clock()}
+	has, err := schemaOf(c)
+	if err != nil {
+		return err
+	}
+	if has == 0 {
+		if len(marks) == 0 {
+			return nil
+		}
+		m := newestMark(marks)
+		lost.Found, lost.Until = []string{fmt.Sprintf("the ledger at %s is empty, though one was written until %s, as %s says", l.path, stamp(m.At), m.By)}, m.At.Add(markGrace)
+		return lost
+	}
+	if lost.Newest, err = newestEntry(c); err != nil {
+		return err
+	}
+	name, place, err := identity(c)
+	if err != nil {
+		return err
+	}
+	for i := range marks {
+		what, err := differs(c, &marks[i], name)
+		if err != nil {
+			return err
+		}
+		if what != "" {
+			lost.Found = append(lost.Found, what)
+		}
+	}
+	if len(lost.Found) > len(found) {
+		lost.Until = newestMark(marks).At.Add(markGrace)
+	}
+	if now := placeOf(l.path); place != "" && now != "" && now != place {
+		lost.Found = append(lost.Found, fmt.Sprintf("%s is a copy of another file (it is %s, and was %s): the original, or another copy, may have gone on", l.path, now, place))
+		lost.Until = l.o.Clock() // whoever has the original may still send
+	}
+	if len(lost.Found) == 0 {
+		return nil
+	}
+	return lost
+}
+
+// identity is the ledger's own name and the file that it was last written in.
+func identity(c *conn) (name, place string, err error) {
+	err = c.query("SELECT k, v FROM meta WHERE k IN ('ledger','place')", func(v []driver.Value) error {
+		if str(v[0]) == "place" {
+			place = str(v[1])
+		} else {
+			name = str(v[1])
+		}
+		return nil
+	})
+	return name, place, err
+}
+
+func newestEntry(c *conn) (at time.Time, err error) {
+	var v [2]driver.Value
+	ok, err := c.row("SELECT instance, entries FROM trail ORDER BY batch DESC LIMIT 1", v[:])
+	if err != nil || !ok {
+		return at, err
+	}
+	lines := bytes.Split(bytes.TrimSuffix(blob(v[1]), []byte{'\n'}), []byte{'\n'})
+	e, err := ledger.ParseLine(lines[len(lines)-1])
+	if err != nil {
+		return at, nil // verify tells of it
+	}
+	return e.At, nil
+}
+
+// differs says in words what is wrong where the trail has not the entry that a mark
+// names, or another one.
+func differs(c *conn, m *mark, name string) (string, error) {
+	if m.Ledger != "" && name != "" && m.Ledger != name {
+		return fmt.Sprintf("%s is of another ledger, which was written until %s", m.By, stamp(m.At)), nil
+	}
+	what := ""
+	prev := ledger.Head{}
+	var found *struct {
+		first   int64
+		entries []byte
+	}
+	err := c.query("SELECT instance, first, last, entries, head FROM trail ORDER BY batch DESC", func(v []driver.Value) error {
+		inst, first, last := num(v[0]), num(v[1]), num(v[2])
+		if found != nil { // the batch before it: where its hashes begin
+			if inst == m.Instance {
+				copy(prev[:], blob(v[4]))
+			}
+			return errStop
+		}
+		switch {
+		case inst < m.Instance || inst == m.Instance && last < int64(m.Seq):
+			what = fmt.Sprintf("the ledger ends with entry %d of chain %d, but %s knows entry %d of chain %d (%s): its end is lacking",
+				last, inst, m.By, m.Seq, m.Instance, stamp(m.At))
+			return errStop
+		case inst == m.Instance && first <= int64(m.Seq):
+			found = &struct {
+				first   int64
+				entries []byte
+			}{first, bytes.Clone(blob(v[3]))}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errStop) {
+		return "", err
+	}
+	switch {
+	case what != "":
+		return what, nil
+	case found == nil:
+		return fmt.Sprintf("the ledger has no entry %d of chain %d, which %s knows (%s)", m.Seq, m.Instance, m.By, stamp(m.At)), nil
+	case headAt(m.Instance, found.first, prev, found.entries, m.Seq) != m.Head:
+		return fmt.Sprintf("entry %d of chain %d is another one than %s knows (%s): two ledgers went on from one copy, or it was changed",
+			m.Seq, m.Instance, m.By, stamp(m.At)), nil
+	}
+	return "", nil
+}
+
+// headAt is the chain's head after an entry of a batch, in hex.
+func headAt(instance, first int64, prev ledger.Head, entries []byte, seq uint64) (head string) {
+	c := ledger.Chain{Instance: instance, Seq: uint64(first) - 1, Head: prev}
+	_ = c.Walk(entries, func(e waxwing.TrailEntry, h ledger.Head) error { // what does not parse has no head
+		if e.Seq == seq {
+			head = hex.EncodeToString(h[:])
+		}
+		return nil
+	})
+	return head
+}

@@ -1,0 +1,303 @@
+package sqlite
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql/driver"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"math/bits"
+	"slices"
+	"strings"
+
+	"modernc.org/sqlite"
+
+	"github.com/waxwinghq/waxwing/ledger"
+)
+
+// The trail proves what happened; sums prove the rows beside it. Each table has
+// the sum of its rows' keyed hashes, kept up to date by SQLite's own report of
+// each row that changes, so that no statement can forget it. The sums are
+// written with each commit, sealed with a key of the ledger and bound to the
+// batch of the trail they stand at: a row that was edited, added, removed or put
+// back from an older copy shows, in any table and column.
+//
+// Addition, and not a chain, since rows change in any order: taking a row's old
+// hash away and adding the new one costs the same however long the table is.
+
+// sum is a table's: 128 bits, added modulo 2^128.
+type sum struct{ hi, lo uint64 }
+
+func (s *sum) add(o sum) {
+	var c uint64
+	s.lo, c = bits.Add64(s.lo, o.lo, 0)
+	s.hi, _ = bits.Add64(s.hi, o.hi, c)
+}
+
+func (s *sum) sub(o sum) {
+	var b uint64
+	s.lo, b = bits.Sub64(s.lo, o.lo, 0)
+	s.hi, _ = bits.Sub64(s.hi, o.hi, b)
+}
+
+// sums are those of all tables but the trail. The writer alone uses them.
+type sums struct {
+	key    ledger.Key
+	tables map[string]sum
+	moved  bool  // since they were last written
+	err    error // what kept the hook from seeing a row
+	buf    []byte
+	row    []any
+}
+
+// sumsRow is where the sealed sums stand in meta.
+const sumsRow = "sums"
+
+// unsummed are tables that have a proof of their own.
+func unsummed(table string) bool { return table == "trail" || len(table) > 7 && table[:7] == "sqlite_" }
+
+func newSums(master ledger.Key) *sums {
+	return &sums{key: master.Derive("row sums"), tables: map[string]sum{}}
+}
+
+// hash is a row's, under the ledger's key: nobody else can tell by how much a
+// change moves a sum. The key comes first and the hash is cut off, so that it
+// cannot be extended.
+func (s *sums) hash(table string, row []any) sum {
+	b := append(s.buf[:0], s.key[:]...)
+	b = append(append(b, table...), 0)
+	for _, v := range row {
+		switch v := v.(type) {
+		case int64:
+			b = binary.BigEndian.AppendUint64(append(b, 'i'), uint64(v))
+		case string:
+			// SQLite's report ends a text at its first NUL.
+			if i := bytes.IndexByte([]byte(v), 0); i >= 0 {
+				v = v[:i]
+			}
+			b = append(binary.BigEndian.AppendUint32(append(b, 't'), uint32(len(v))), v...)
+		case []byte:
+			if len(v) == 0 { // reported as NULL is
+				b = append(b, 'n')
+				break
+			}
+			b = append(binary.BigEndian.AppendUint32(append(b, 'b'), uint32(len(v))), v...)
+		case nil:
+			b = append(b, 'n')
+		default:
+			b = fmt.Appendf(append(b, '?'), "%T %v", v, v)
+		}
+	}
+	s.buf = b
+	h := sha256.Sum256(b)
+	return sum{binary.BigEndian.Uint64(h[:8]), binary.BigEndian.Uint64(h[8:16])}
+}
+
+// watch has the connection report each row that it changes.
+func (s *sums) watch(c *conn) error {
+	h, ok := c.c.(sqlite.HookRegisterer)
+	if !ok {
+		return errors.New("this SQLite driver does not report changed rows")
+	}
+	h.RegisterPreUpdateHook(func(d sqlite.SQLitePreUpdateData) {
+		if unsummed(d.TableName) || d.DatabaseName != "main" {
+			return
+		}
+		if err := s.changed(&d); err != nil {
+			s.err = err
+		}
+	})
+	return nil
+}
+
+// The operations that SQLite reports (sqlite3.h).
+const (
+	opDelete = 9
+	opInsert = 18
+	opUpdate = 23
+)
+
+func (s *sums) changed(d *sqlite.SQLitePreUpdateData) error {
+	n := d.Count()
+	if cap(s.row) < n {
+		s.row = make([]any, n)
+	}
+	row := s.row[:n]
+	t := s.tables[d.TableName]
+	if d.Op == opDelete || d.Op == opUpdate {
+		if err := d.Old(row...); err != nil {
+			return err
+		}
+		if ownRow(d.TableName, row) {
+			return nil
+		}
+		t.sub(s.hash(d.TableName, row))
+	}
+	if d.Op == opInsert || d.Op == opUpdate {
+		if err := d.New(row...); err != nil {
+			return err
+		}
+		if ownRow(d.TableName, row) {
+			return nil
+		}
+		t.add(s.hash(d.TableName, row))
+	}
+	s.tables[d.TableName], s.moved = t, true
+	return nil
+}
+
+// ownRow is the row that holds the sums themselves.
+func ownRow(table string, row []any) bool { return table == "meta" && row[0] == sumsRow }
+
+// count sums what stands in the tables, however long that takes.
+func (s *sums) count(c *conn, each func(table string, err error) error) (map[string]sum, error) {
+	names, err := tablesOf(c)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]sum{}
+	row := make([]any, 0, 32)
+	for _, name := range names {
+		var t sum
+		err := c.query("SELECT * FROM "+name, func(v []driver.Value) error {
+			row = row[:0]
+			for _, x := range v {
+				row = append(row, x)
+			}
+			if !ownRow(name, row) {
+				t.add(s.hash(name, row))
+			}
+			return nil
+		})
+		if err = each(name, err); err != nil {
+			return nil, err
+		}
+		if t != (sum{}) {
+			out[name] = t
+		}
+	}
+	return out, nil
+}
+
+func tablesOf(c *conn) (names []string, err error) {
+	err = c.query("SELECT name FROM sqlite_master WHERE type='table' ORDER BY name", func(v []driver.Value) error {
+		if n := str(v[0]); !unsummed(n) {
+			names = append(names, n)
+		}
+		return nil
+	})
+	return names, err
+}
+
+// sealed is how the sums are stored: a line a table, then the seal over them
+// and the place in the trail where they stand.
+func (s *sums) sealed(batch int64, head ledger.Head) []byte {
+	b := make([]byte, 0, 512)
+	for _, name := range slices.Sorted(maps.Keys(s.tables)) {
+		if t := s.tables[name]; t != (sum{}) {
+			b = fmt.Appendf(b, "%s %016x%016x\n", name, t.hi, t.lo)
+		}
+	}
+	return append(b, s.seal(b, batch, head)...)
+}
+
+const sealSize = 16
+
+func (s *sums) seal(b []byte, batch int64, head ledger.Head) []byte {
+	m := hmac.New(sha256.New, s.key[:])
+	var place [8]byte
+	binary.BigEndian.PutUint64(place[:], uint64(batch))
+	m.Write(place[:])
+	m.Write(head[:])
+	m.Write(b)
+	return m.Sum(nil)[:sealSize]
+}
+
+var errSums = errors.New("the seal over the rows is missing, or is not this ledger's at this place of its trail")
+
+// parse reads what sealed wrote.
+func (s *sums) parse(b []byte, batch int64, head ledger.Head) (map[string]sum, error) {
+	if len(b) < sealSize {
+		return nil, errSums
+	}
+	body, seal := b[:len(b)-sealSize], b[len(b)-sealSize:]
+	if !hmac.Equal(seal, s.seal(body, batch, head)) {
+		return nil, errSums
+	}
+	out := map[string]sum{}
+	for line := range bytes.Lines(body) {
+		var name string
+		var t sum
+		if _, err := fmt.Sscanf(string(line), "%s %16x%16x\n", &name, &t.hi, &t.lo); err != nil {
+			return nil, errSums
+		}
+		out[name] = t
+	}
+	return out, nil
+}
+
+// stored reads the sums of the file as a connection sees it.
+func (s *sums) stored(c *conn) (map[string]sum, error) {
+	var v [2]driver.Value
+	var batch int64
+	var head ledger.Head
+	if ok, err := c.row("SELECT batch, head FROM trail ORDER BY batch DESC LIMIT 1", v[:]); err != nil {
+		return nil, err
+	} else if ok {
+		batch = num(v[0])
+		copy(head[:], blob(v[1]))
+	}
+	if _, err := c.row("SELECT v FROM meta WHERE k='"+sumsRow+"'", v[:1]); err != nil {
+		return nil, err
+	}
+	return s.parse(blob(v[0]), batch, head)
+}
+
+// keep writes the sums into the transaction, if anything moved.
+func (t *tx) keepSums(entries bool) error {
+	s := t.l.sums
+	if s.err != nil {
+		return fmt.Errorf("a changed row could not be read: %w", s.err)
+	}
+	if !s.moved && !entries {
+		return nil
+	}
+	_, err := t.c.exec("INSERT INTO meta (k,v) VALUES ('"+sumsRow+"',?) ON CONFLICT (k) DO UPDATE SET v=excluded.v",
+		s.sealed(t.l.batch, t.l.chain.Head))
+	return err
+}
+
+// loadSums reads the sums that go on, or counts them: once where an older program
+// wrote the ledger, and where they do not fit the trail, which is then said in it.
+func (l *Ledger) loadSums(was int64) error {
+	name, _, err := identity(l.w)
+	if err != nil {
+		return err
+	}
+	l.name = name
+	if name != "" {
+		if l.sums.tables, err = l.sums.stored(l.w); err == nil {
+			return l.sums.watch(l.w)
+		}
+		if !errors.Is(err, errSums) {
+			return err
+		}
+		l.o.Log.Error("the seal over the ledger's rows is broken: run waxwing ledger verify", "err", err)
+		l.resealed = "broken"
+	} else {
+		l.name = strings.ToLower(rand.Text())
+		if was > 0 {
+			l.o.Log.Info("sealing the rows of a ledger that an older program wrote: once, some seconds for a million orders")
+			l.resealed = "upgraded"
+		}
+	}
+	whole := func(_ string, err error) error { return err }
+	if l.sums.tables, err = l.sums.count(l.w, whole); err != nil {
+		return err
+	}
+	return l.sums.watch(l.w)
+}

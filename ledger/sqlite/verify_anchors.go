@@ -1,0 +1,88 @@
+package sqlite
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/waxwinghq/waxwing/ledger"
+)
+
+// readAnchors reads those of the files named, or of the data folder's file, which the
+// witness knows to hold one of each start.
+func (l *Ledger) readAnchors(v *verifier, m *mark, paths []string) error {
+	named := false
+	for _, p := range paths {
+		if p == "" {
+			continue
+		}
+		named = true
+		if err := l.readAnchorsOf(v, p, true); err != nil {
+			return err
+		}
+	}
+	own := filepath.Join(l.o.Dir, AnchorsFile)
+	if !named {
+		paths = []string{own}
+		if err := l.readAnchorsOf(v, own, false); err != nil {
+			return err
+		}
+	}
+	if v.r.Anchored.IsZero() {
+		v.r.Blind = append(v.r.Blind, fmt.Sprintf("There is no good anchor in %s, so that a cut-off end, or a chain that somebody with the "+
+			"keys wrote anew, cannot be seen. Name a copy of anchors.jsonl with --anchors FILE.", strings.Join(paths, ", ")))
+		return nil
+	}
+	if !named && m != nil {
+		newest := int64(0)
+		for inst := range v.anchors {
+			newest = max(newest, inst)
+		}
+		if newest < m.Instance {
+			v.r.add("%s: its newest anchor is of chain %d, though chain %d has begun, which makes one at its start: anchors were cut off", own, newest, m.Instance)
+		}
+	}
+	return nil
+}
+
+func (l *Ledger) readAnchorsOf(v *verifier, path string, named bool) error {
+	b, err := os.ReadFile(path)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	list, err := ledger.ReadAnchors(bytes.NewReader(b))
+	if err != nil && named && len(list) == 0 { // another file was named: that accuses nobody
+		return fmt.Errorf("%s is no copy of %s: %w", path, AnchorsFile, err)
+	}
+	if err != nil {
+		v.r.add("%v", err)
+	}
+	pub := l.anchorKey.Public().(ed25519.PublicKey)
+	for i := range list {
+		a := &list[i]
+		v.r.Anchors++
+		if err := a.Verify(pub); err != nil {
+			v.r.add("%v", err)
+			continue
+		}
+		if v.anchors[a.Instance] == nil {
+			v.anchors[a.Instance] = map[uint64]string{}
+		}
+		if h, ok := v.anchors[a.Instance][a.Seq]; ok && h != a.Head {
+			v.r.add("ALARM: two anchors of chain %d at entry %d differ (%s): two ledgers went on from one copy, each with mails of its own", a.Instance, a.Seq, path)
+			continue
+		}
+		v.anchors[a.Instance][a.Seq] = a.Head
+		if at := time.UnixMilli(a.At).UTC(); at.After(v.r.Anchored) {
+			v.r.Anchored = at
+		}
+	}
+	return nil
+}
