@@ -47,6 +47,9 @@ type Config struct {
 	// LimitAt is empty) or PhaseEHLO.
 	Limit   int
 	LimitAt waxwing.Phase
+	// LimitWaits lets what comes above Limit wait in silence for its turn instead, as
+	// a server does whose processes are all busy.
+	LimitWaits bool
 	// Renew ends a connection after so many mails; 0: never.
 	Renew int
 	// Clock stamps Mail.At; nil: the system's.
@@ -55,14 +58,15 @@ type Config struct {
 
 // Server is an SMTP server that keeps nothing but counts. Make it with New.
 type Server struct {
-	cfg  Config
-	mu   sync.Mutex
-	open map[net.Conn]struct{}
-	ls   map[net.Listener]struct{}
-	shut bool
-	came int           // connections, refused ones among them
-	down chan struct{} // closed by Close
-	wg   sync.WaitGroup
+	cfg   Config
+	mu    sync.Mutex
+	open  map[net.Conn]struct{}
+	ls    map[net.Listener]struct{}
+	shut  bool
+	came  int             // connections, refused ones among them
+	queue []chan struct{} // connections that wait for their turn
+	down  chan struct{}   // closed by Close
+	wg    sync.WaitGroup
 }
 
 // New returns a server that listens nowhere yet.
@@ -135,6 +139,17 @@ func (s *Server) ServeConn(c net.Conn) {
 	s.open[c] = struct{}{}
 	s.came++
 	over := s.cfg.Limit > 0 && len(s.open) > s.cfg.Limit
+	if over && s.cfg.LimitWaits {
+		turn := make(chan struct{})
+		s.queue = append(s.queue, turn)
+		s.mu.Unlock()
+		select {
+		case <-turn:
+		case <-s.down:
+		}
+		over = false
+		s.mu.Lock()
+	}
 	s.wg.Add(1)
 	s.mu.Unlock()
 	defer s.wg.Done()
@@ -143,6 +158,10 @@ func (s *Server) ServeConn(c net.Conn) {
 	_ = t.c.Close()
 	s.mu.Lock()
 	delete(s.open, c)
+	if len(s.queue) > 0 {
+		close(s.queue[0])
+		s.queue = s.queue[1:]
+	}
 	s.mu.Unlock()
 }
 

@@ -37,7 +37,10 @@ type flow struct {
 }
 
 const (
+	// A message waits for its connection as long as soonBack, where others work.
+	soonBack    = 250 * time.Millisecond
 	slowOpening = time.Second
+	slowBeside  = 5 * time.Second // where others work
 	firstMore   = time.Minute
 	longestMore = 30 * time.Minute
 	soonestMore = 5 * time.Second
@@ -92,16 +95,20 @@ func (f *flow) cancel(o *opening) {
 	f.over(o)
 }
 
-// slowed lets others begin although o is not done. It says whether any work.
-func (f *flow) slowed(o *opening) (others bool) {
+// slowed lets others begin although o is not done: soon where nothing works, and
+// later where something does, since a server whose processes are all busy is silent, too.
+func (f *flow) slowed(o *opening, after time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !o.slow && !o.over {
+	switch {
+	case o.slow || o.over || f.shut:
+	case len(f.links) > 0 && after < slowBeside:
+		time.AfterFunc(slowBeside-after, func() { f.slowed(o, slowBeside) })
+	default:
 		o.slow = true
 		f.opening, f.slow = f.opening-1, f.slow+1
 		f.change()
 	}
-	return len(f.links) > 0
 }
 
 func (f *flow) over(o *opening) {

@@ -64,6 +64,32 @@ func TestFewerConnections(t *testing.T) {
 	}
 }
 
+// TestConnectionsThatWait: a server whose processes are all busy takes a connection
+// and is silent. No message waits with it, and it is not asked for ever more of them.
+func TestConnectionsThatWait(t *testing.T) {
+	plan := func(q sink.Question) (a sink.Answer) {
+		if q.Phase == waxwing.PhaseDot {
+			a.Delay = 50 * time.Millisecond
+		}
+		return a
+	}
+	for _, limit := range []int{1, 4} {
+		var took [2]time.Duration
+		var came [2]int
+		for i, configured := range []int{limit, 32} {
+			bubble(t, 5*time.Millisecond, sink.Config{Limit: limit, LimitWaits: true, Plan: plan}, smtp.Config{Connections: configured},
+				func(t *testing.T, srv *sink.Server, s *smtp.Sender) {
+					took[i] = offerAll(t, s, 400)
+					came[i] = srv.Came()
+				})
+		}
+		t.Logf("limit %d: %s and %d connections, configured: %s and %d", limit, took[1], came[1], took[0], came[0])
+		if took[1] > took[0]*13/10 || came[1] > limit+(limit+1)/2*(1+int(took[1]/(5*time.Second))) {
+			t.Errorf("limit %d: %s and %d connections, configured: %s and %d", limit, took[1], came[1], took[0], came[0])
+		}
+	}
+}
+
 // TestLimitGoesAway: the number rises again, slowly, when the server takes more.
 func TestLimitGoesAway(t *testing.T) {
 	plan := func(q sink.Question) (a sink.Answer) {

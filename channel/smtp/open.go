@@ -17,12 +17,12 @@ import (
 func (k *carrier) connect(j *job) (*link, *outcome) {
 	f, right := k.s.flow, j.opening
 	j.opening = nil
-	late := time.AfterFunc(slowOpening, func() {
-		if f.slowed(right) {
+	defer time.AfterFunc(soonBack, func() {
+		if f.works() {
 			j.comeBack()
 		}
-	})
-	defer late.Stop()
+	}).Stop()
+	defer time.AfterFunc(slowOpening, func() { f.slowed(right, slowOpening) }).Stop()
 	for tries := 0; ; tries++ {
 		l, o := k.open(j)
 		if o == nil {
