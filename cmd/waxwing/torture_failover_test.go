@@ -34,7 +34,7 @@ func newCarriers(t *testing.T, variant int) *carriers {
 	c := &carriers{t: t, addr: map[string]string{}, at: map[string]time.Time{}, n: map[string]int{}, by: map[string]int{}}
 	c.serve("healthy", func(q sink.Question) (a sink.Answer) {
 		if q.Phase == waxwing.PhaseDot {
-			a.Delay = 5 * time.Millisecond
+			a.Delay = 60 * time.Millisecond
 		}
 		return a
 	})
@@ -100,7 +100,7 @@ func (c *carriers) run(kinds []string, orders int) time.Duration {
 		}
 	}
 	for _, k := range kinds {
-		cfg.Providers[k] = config.Provider{Type: "smtp", TLS: "none", Addr: c.addr[k], Connections: 16}
+		cfg.Providers[k] = config.Provider{Type: "smtp", TLS: "none", Addr: c.addr[k], Connections: 8}
 	}
 	clear(c.at)
 	clear(c.n)
