@@ -50,11 +50,11 @@ test: engine ## Vet, then every test in random order, with the race detector whe
 	@echo "Testing: each package as it ends."
 	@$(PROGRESS) $(CHECK) test $(RACE) -shuffle=on -timeout 20m ./...
 
-torture: ## Kill the daemon KILLS times while ORDERS orders arrive (SEED=n repeats a run)
-	$(GO) test ./cmd/waxwing -run Torture -count=1 -v -torture.kills=$(KILLS) -torture.orders=$(ORDERS) -torture.seed=$(SEED) -timeout 60m
+torture: ## Every scenario at full size, under ten minutes: KILLS kills while ORDERS orders arrive, a failing disk, erasures, odd servers, slow clients (SEED=n repeats a run)
+	@bash -o pipefail -c "$(GO) test ./cmd/waxwing -run Torture -count=1 -v -torture.full -torture.kills=$(KILLS) -torture.orders=$(ORDERS) -torture.seed=$(SEED) -timeout 60m | grep -v 'daemon: '"
 
 torture-plugins: ## Run every attack on the plugins of a daemon under load, and print a table
-	$(GO) test ./cmd/waxwing -run TorturePlugins -count=1 -v -torture.plugins -timeout 30m | grep -v 'daemon: '
+	@bash -o pipefail -c "$(GO) test ./cmd/waxwing -run TorturePlugins -count=1 -v -torture.plugins -timeout 30m | grep -v 'daemon: '"
 
 bench: ## Measure orders a second, latency and CPU against this machine's ceiling
 	$(GO) run ./cmd/bench

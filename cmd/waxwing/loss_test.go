@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -8,10 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
@@ -340,4 +343,86 @@ func (r *rig) offer(body []byte) int {
 	_, _ = io.Copy(io.Discard, res.Body)
 	_ = res.Body.Close()
 	return res.StatusCode
+}
+
+// TestLogLostAfterKill: the write-ahead log of a daemon that was killed is deleted, or
+// cut anywhere. What it held was sent, and is noticed to be lacking to the last commit.
+func TestLogLostAfterKill(t *testing.T) {
+	x := newTorture(t, sink.Faults{})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	const orders = 60
+	var before []byte // the database after the first of three lives
+	for life := range 3 {
+		x.spawn()
+		if !x.up(ctx) {
+			t.Fatal(x.stderr.String())
+		}
+		for i := range orders / 3 {
+			x.order(ctx, life*orders/3+i)
+		}
+		if !x.settled(ctx) {
+			t.Fatal("not all are sent")
+		}
+		if life == 2 {
+			break
+		}
+		if err := x.end(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if life == 0 {
+			var err error
+			if before, err = os.ReadFile(filepath.Join(x.dir, "ledger.db")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	_ = x.end(syscall.SIGKILL) // "signal: killed" is what is wanted
+	killed := x.dir
+	log, err := os.ReadFile(filepath.Join(killed, "ledger.db-wal"))
+	if err != nil || len(log) < 32<<10 {
+		t.Fatalf("the test tests nothing: a log of %d bytes: %v", len(log), err)
+	}
+	c := tortureConfig(killed, "127.0.0.1:0", x.sink)
+	for _, kept := range []int{0, 1, 32, len(log) / 3, len(log) / 2, len(log) * 9 / 10, len(log) - 1} {
+		if err := os.WriteFile(filepath.Join(killed, "ledger.db-wal"), log[:kept], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, err := Start(c, slog.New(slog.DiscardHandler), Extras{})
+		if err == nil {
+			_ = d.Stop()
+			t.Fatalf("with %d of %d bytes of the log it starts as if nothing were wrong", kept, len(log))
+		}
+		if lost := new(sqlite.LossError); !errors.As(err, &lost) {
+			t.Errorf("with %d of %d bytes: %v", kept, len(log), err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(killed, "ledger.db-wal"), log, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// A database of another time beside this log is neither the one nor the other.
+	db := filepath.Join(killed, "ledger.db")
+	now, err := os.ReadFile(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rewrite(t, db, func([]byte) []byte { return before })
+	if d, err := Start(c, slog.New(slog.DiscardHandler), Extras{AcceptLoss: &sqlite.Acceptance{Nothing: true}}); err == nil || !strings.Contains(err.Error(), "mixture") {
+		if err == nil {
+			_ = d.Stop()
+		}
+		t.Errorf("another database beside this log: %v", err)
+	}
+	// Both put back, with another time.
+	if err := errors.Join(os.WriteFile(db, now, 0o600), os.WriteFile(filepath.Join(killed, "ledger.db-wal"), log, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	d, err := Start(c, slog.New(slog.DiscardHandler), Extras{})
+	if err != nil {
+		t.Fatalf("put back as the error says: %v", err)
+	}
+	if err := d.Stop(); err != nil {
+		t.Error(err)
+	}
+	x.judge(orders)
 }

@@ -86,7 +86,7 @@ var rowTricks = map[string]string{
 	"a claim invented":                    "INSERT INTO claims SELECT id, 1, 0, 0, expires, '', '' FROM messages ORDER BY id LIMIT 1",
 	"a lookup deleted":                    "DELETE FROM lookups WHERE hash=(SELECT min(hash) FROM lookups)",
 	"a lookup invented":                   "INSERT INTO lookups SELECT randomblob(16), id FROM confirmations ORDER BY id LIMIT 1",
-	"a lookup to another":                 "UPDATE lookups SET confirmation=(SELECT max(id) FROM confirmations) WHERE hash=(SELECT min(hash) FROM lookups)",
+	"a lookup to another":                 "UPDATE lookups SET confirmation=confirmation+64 WHERE hash=(SELECT min(hash) FROM lookups)",
 	"a tenant's name":                     "UPDATE tenants SET name='other'",
 	"a tenant invented":                   "INSERT INTO tenants (name, key) SELECT 'evil', key FROM tenants",
 	"an instance deleted":                 "DELETE FROM instances WHERE id=1",

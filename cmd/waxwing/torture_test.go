@@ -93,20 +93,21 @@ func tortureChild(dir string) int {
 
 // torture is one storm: a daemon in a process of its own, a truth server here.
 type torture struct {
-	t      *testing.T
-	dir    string
-	listen string
-	sink   string
-	mu     sync.Mutex
-	truth  map[string]int // by recipient
-	ids    map[string]map[string]int
-	child  *exec.Cmd
-	stderr bytes.Buffer
-	client http.Client
+	t       *testing.T
+	dir     string
+	listen  string
+	sink    string
+	mu      sync.Mutex
+	truth   map[string]int // by recipient
+	ids     map[string]map[string]int
+	refused map[int]int // answers other than 2xx, by status
+	child   *exec.Cmd
+	stderr  bytes.Buffer
+	client  http.Client
 }
 
 func newTorture(t *testing.T, faults sink.Faults) *torture {
-	x := &torture{t: t, dir: t.TempDir(), truth: map[string]int{}, ids: map[string]map[string]int{}, client: http.Client{Timeout: 10 * time.Second}}
+	x := &torture{t: t, dir: t.TempDir(), truth: map[string]int{}, ids: map[string]map[string]int{}, refused: map[int]int{}, client: http.Client{Timeout: 10 * time.Second}}
 	s := sink.New(sink.Config{Plan: faults.Plan(), OnMail: func(m sink.Mail) {
 		x.mu.Lock()
 		x.truth[m.To]++
@@ -191,7 +192,9 @@ func (x *torture) order(ctx context.Context, i int) {
 			if res.StatusCode/100 == 2 {
 				return
 			}
-			x.t.Log(i, res.StatusCode)
+			x.mu.Lock()
+			x.refused[res.StatusCode]++
+			x.mu.Unlock()
 		}
 		select {
 		case <-time.After(10 * time.Millisecond):
@@ -352,8 +355,8 @@ func (x *torture) judge(orders int) {
 	for _, p := range r.Problems {
 		x.t.Error(p)
 	}
-	x.t.Logf("%d orders: %d lost, %d silent duplicates, %d duplicates with %d marks; trail of %d entries verifies: %v",
-		orders, lost, silent, doubled, marked, r.Entries, len(r.Problems) == 0)
+	x.t.Logf("%d orders: %d lost, %d silent duplicates, %d duplicates with %d marks; trail of %d entries and rows verify: %v; refused, and offered again: %v",
+		orders, lost, silent, doubled, marked, r.Entries, len(r.Problems) == 0, x.refused)
 }
 
 func (x *torture) only(l *sqlite.Ledger, i int) (*waxwing.ConfirmationView, error) {

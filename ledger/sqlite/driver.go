@@ -126,6 +126,14 @@ func (c *conn) row(q string, dst []driver.Value, args ...any) (bool, error) {
 	return found, err
 }
 
+// checkpointed runs a checkpoint of a mode (PASSIVE, TRUNCATE, NOOP), and tells how many
+// pages the log has and how many of them are in the database.
+func (c *conn) checkpointed(mode string) (busy bool, pages, moved int64, err error) {
+	var v [3]driver.Value
+	_, err = c.row("PRAGMA wal_checkpoint("+mode+")", v[:])
+	return num(v[0]) != 0, num(v[1]), num(v[2]), err
+}
+
 var errStop = errors.New("stop")
 
 func str(v driver.Value) string {

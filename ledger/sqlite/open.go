@@ -81,6 +81,7 @@ type Ledger struct {
 	desk     desk        // writer only
 	sums     *sums       // writer only
 	guard    guard       // writer only
+	commits  int         // writer only: since Open
 	name     string      // the ledger's own, from its first start on
 	losses   []loss      // that a person accepted; fixed after Open
 	witness  []*witness  // writer only
@@ -182,7 +183,7 @@ func dsn(path string, readOnly bool) string {
 		q.Add("_pragma", "journal_mode(WAL)")
 		q.Add("_pragma", "synchronous(FULL)")
 		q.Add("_pragma", "secure_delete(0)")
-		q.Add("_pragma", "wal_autocheckpoint(10000)")
+		q.Add("_pragma", "wal_autocheckpoint(0)")
 		q.Add("_pragma", "cache_size(-32768)")
 		q.Add("_pragma", "temp_store(MEMORY)")
 	}
@@ -192,7 +193,13 @@ func dsn(path string, readOnly bool) string {
 func (l *Ledger) openWriter() error {
 	marks, found := l.marks()
 	var lost *LossError
+	if err := l.mixture(marks); err != nil {
+		return err // nobody's word makes it whole
+	}
 	err := l.missing(marks)
+	if err == nil {
+		err = l.beforeOpening(marks, found)
+	}
 	if errors.As(err, &lost) && l.o.AcceptLoss != nil {
 		err = nil
 	}
@@ -202,21 +209,8 @@ func (l *Ledger) openWriter() error {
 	if l.w, err = openConn(dsn(l.path, false)); err != nil {
 		return err
 	}
-	if l.o.CacheBytes > 0 {
-		if _, err := l.w.exec(fmt.Sprintf("PRAGMA cache_size=-%d", l.o.CacheBytes>>10)); err != nil {
-			return err
-		}
-	}
 	if err := os.Chmod(l.path, 0o600); err != nil {
 		return err
-	}
-	if lost == nil {
-		if err = l.lookBack(l.w, marks, found); errors.As(err, &lost) && l.o.AcceptLoss != nil {
-			err = nil
-		}
-		if err != nil {
-			return err
-		}
 	}
 	was, err := migrate(l.w)
 	if err != nil {
@@ -244,7 +238,7 @@ func (l *Ledger) goOn(was int64, lost *LossError) error {
 	}
 	l.chain = ledger.Chain{Instance: l.instance}
 	l.before[0][1] = fmt.Sprint(l.instance)
-	if err := l.guard.rebase(); err != nil {
+	if err := l.guard.open(); err != nil {
 		return err
 	}
 	if err := l.transact([]*op{{f: l.begin}}); err != nil {
@@ -406,6 +400,9 @@ func (l *Ledger) Close() error {
 			}}}))
 		}
 	}
+	if !l.o.ReadOnly {
+		_ = l.guard.during(func() error { l.noteWitnesses(); return nil }) // SQLite moves the log as it closes
+	}
 	close(l.gone)
 	l.release()
 	return err
@@ -419,6 +416,7 @@ func (l *Ledger) release() {
 	if l.w != nil {
 		_ = l.w.close()
 	}
+	l.guard.close()
 	for _, w := range l.witness {
 		_ = w.close() // synced with the last anchor
 	}

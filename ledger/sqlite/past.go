@@ -186,6 +186,44 @@ func (l *Ledger) missing(marks []mark) error {
 	return &LossError{last: highest(marks), Found: []string{fmt.Sprintf("%s, though one was written until %s, as %s says", what, stamp(m.At), m.By)}, Until: m.At.Add(markGrace)}
 }
 
+// mixture finds a database that was put beside the log of another: SQLite lays the
+// log's pages over it, and what comes out is neither. Where the file is not as the witness
+// left it, all pages and rows are looked at, by a connection that only reads.
+func (l *Ledger) mixture(marks []mark) error {
+	wal, err := os.Stat(l.path + "-wal")
+	if err != nil || wal.Size() == 0 {
+		return nil // there is no log that could be laid over it
+	}
+	db, err := os.Stat(l.path)
+	if err != nil || db.Size() == 0 {
+		return nil // missing says so
+	}
+	for i := range marks {
+		m := &marks[i]
+		if m.file == (stand{}) || m.file == standOf(db) {
+			continue
+		}
+		l.o.Log.Warn("the ledger's file was written by others, or copied, while its log was not: looking at all of it first", "file", l.path)
+		v := &verifier{r: &Report{}}
+		c, err := openConn(dsn(l.path, true))
+		if err != nil {
+			return err
+		}
+		for _, step := range []func(*conn) error{v.structure, l.verifyRows(v)} {
+			if err := step(c); err != nil {
+				v.r.add("%v", err)
+			}
+		}
+		_ = c.close() // only read
+		if v.r.Whole() {
+			return nil
+		}
+		return &LossError{last: highest(marks), Until: m.At.Add(markGrace), Found: []string{fmt.Sprintf("%s was written since %s, and not by this program, while its log %s-wal was left: "+
+			"a database beside the log of another makes a mixture (%s). Put both back, or take the log away", l.path, stamp(m.At), filepath.Base(l.path), v.r.Problems[0])}}
+	}
+	return nil
+}
+
 // markGrace is how much longer than the newest mark the ledger may have lived: an
 // anchor is made each minute.
 const markGrace = 2 * time.Minute
@@ -209,6 +247,20 @@ func highest(marks []mark) (n int64) {
 }
 
 func stamp(t time.Time) string { return t.Local().Format(time.DateTime) }
+
+// beforeOpening looks back by a connection that only reads: what is refused stays
+// as it is, log and all, so that it can still be mended.
+func (l *Ledger) beforeOpening(marks []mark, found []string) error {
+	if st, err := os.Stat(l.path); err != nil || st.Size() == 0 {
+		return nil // a new ledger
+	}
+	c, err := openConn(dsn(l.path, true))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.close() }() // only read
+	return l.lookBack(c, marks, found)
+}
 
 // lookBack holds the file against what stands outside it, before anything is
 // written.

@@ -281,7 +281,7 @@ func (l *Ledger) Erase(tid waxwing.TenantID, address string, act waxwing.Act) (i
 	// The keys must go from the log too, not only from the tables.
 	return count, l.do(func(t *tx) error {
 		t.after = append(t.after, func() {
-			if _, err := t.c.exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+			if err := l.guard.during(func() error { l.noteWitnesses(); _, _, _, err := t.c.checkpointed("TRUNCATE"); return err }); err != nil {
 				l.o.Log.Warn("checkpoint after an erasure failed; the next one does it", "err", err)
 			}
 			_, _ = t.c.exec("PRAGMA secure_delete=0") // only speed hangs on it

@@ -27,7 +27,14 @@ type mark struct {
 	Head     string // hex
 	At       time.Time
 	By       string // who says so, for people
+	file     stand
 }
+
+// stand is the database file as the last checkpoint left it; zero: one may be under way.
+type stand struct{ size, mtime int64 }
+
+// standOf is the file's.
+func standOf(st fs.FileInfo) stand { return stand{st.Size(), st.ModTime().UnixNano()} }
 
 // A witness holds two slots that are written in turn: a crash of the machine in
 // the middle of one leaves the other.
@@ -49,7 +56,7 @@ func witnessKey(master ledger.Key) ledger.Key { return master.Derive("witness") 
 // process wrote, the system still has.
 func (w *witness) note(m *mark) error {
 	w.n++
-	b := fmt.Appendf(w.buf[:0], "waxwing witness 1\n%d %s %d %d %s %d\n", w.n, m.Ledger, m.Instance, m.Seq, m.Head, m.At.UnixMilli())
+	b := fmt.Appendf(w.buf[:0], "waxwing witness 1\n%d %s %d %d %s %d %d %d\n", w.n, m.Ledger, m.Instance, m.Seq, m.Head, m.At.UnixMilli(), m.file.size, m.file.mtime)
 	b = hex.AppendEncode(b, w.mac(b))
 	b = append(b, '\n')
 	for len(b) < slotSize-1 {
@@ -128,7 +135,7 @@ func (w *witness) slot(b []byte) (*mark, uint64) {
 	var m mark
 	var n uint64
 	var at int64
-	if _, err := fmt.Sscanf(string(b[first:end]), "%d %s %d %d %s %d\n", &n, &m.Ledger, &m.Instance, &m.Seq, &m.Head, &at); err != nil {
+	if _, err := fmt.Sscanf(string(b[first:end]), "%d %s %d %d %s %d %d %d\n", &n, &m.Ledger, &m.Instance, &m.Seq, &m.Head, &at, &m.file.size, &m.file.mtime); err != nil {
 		return nil, 0
 	}
 	m.At = time.UnixMilli(at).UTC()
@@ -155,7 +162,7 @@ func (l *Ledger) noteWitnesses() {
 	if len(l.witness) == 0 {
 		return
 	}
-	m := mark{Ledger: l.name, Instance: l.instance, Seq: l.chain.Seq, Head: hex.EncodeToString(l.chain.Head[:]), At: l.o.Clock()}
+	m := mark{Ledger: l.name, Instance: l.instance, Seq: l.chain.Seq, Head: hex.EncodeToString(l.chain.Head[:]), At: l.o.Clock(), file: l.guard.stand()}
 	for _, w := range l.witness {
 		if err := w.note(&m); err != nil && !w.failed {
 			w.failed = true

@@ -164,9 +164,7 @@ func (l *Ledger) transact(group []*op) error {
 		for _, f := range t.after {
 			f()
 		}
-		if e := l.guard.rebase(); e != nil { // a checkpoint of ours
-			l.judge(e)
-		}
+		l.checkpoint()
 		return nil
 	}
 	l.chain, l.lastID, l.batch, l.sums.tables = chain, lastID, batch, rows
