@@ -224,10 +224,9 @@ func (x *Pipeline) judge(c *waxwing.Claim, rs *routes, a waxwing.Attempt, t *tur
 			t.patient = true
 		}
 		return r, true
-	case a.Verdict == waxwing.Deferred && a.Bad && a.Fault == waxwing.RecipientFault && rs.another(nil, t.tried):
-		// 421: it is the server that cannot, so whoever can need not wait for the recipient's schedule.
-		r.To, r.NextAt, r.Reason = waxwing.Queued, now, "provider unavailable"
-		return r, true
+	case a.Verdict == waxwing.Deferred && a.Bad && a.Fault == waxwing.RecipientFault && len(rs.all) > 1:
+		// 421: it is the server that cannot, and others need not wait for the recipient's schedule.
+		return x.elsewhere(c, rs, r, t, now)
 	case a.Fault == waxwing.ProviderFault || a.Fault == waxwing.TransportFault:
 		return x.elsewhere(c, rs, r, t, now)
 	default:

@@ -282,9 +282,12 @@ func (s *Sender) enqueue(ctx context.Context, j *job, patience <-chan time.Time)
 // not make the server unwell.
 func (s *Sender) tooBusy() *outcome {
 	o := &outcome{ruling: ruling{verdict: waxwing.Deferred, fault: waxwing.ProviderFault}, phase: waxwing.PhaseConnect, err: errPatience}
-	o.busy = time.Since(time.Unix(0, s.answered.Load())) < time.Second
+	o.busy = s.answers()
 	return o
 }
+
+// answers reports whether a mail has had its answer a moment ago.
+func (s *Sender) answers() bool { return time.Since(time.Unix(0, s.answered.Load())) < time.Second }
 
 // tell logs how many connections the server takes.
 func (s *Sender) tell(n int) {

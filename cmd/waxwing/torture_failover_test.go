@@ -160,7 +160,7 @@ func orderings(kinds []string) (out [][]string) {
 func TestTortureFailover(t *testing.T) {
 	rng, _ := tortureSeeded(t)
 	all := orderings([]string{"healthy", "flaky", "slow", "dead"})
-	orders := 400
+	orders := 300
 	if !*tortureFull { // the best, and those that begin with each other kind
 		pick := [][]string{all[0]}
 		for i := 1; i < 4; i++ {
@@ -169,21 +169,21 @@ func TestTortureFailover(t *testing.T) {
 		all = pick
 	}
 	best := time.Duration(0)
-	for i, kinds := range all {
+	for range 2 { // the healthy one alone: no order can be better than that by much
+		best = max(best, newCarriers(t, 0).run([]string{"healthy"}, orders))
+	}
+	for _, kinds := range all {
 		variant := rng.IntN(4)
-		p99 := newCarriers(t, variant).run(kinds, orders)
-		if i == 0 {
-			best = p99
-			for range 2 { // the machine's own noise
-				best = max(best, newCarriers(t, variant).run(kinds, orders))
-			}
-		}
 		slack := time.Second // other tests run beside this one
 		if *tortureFull {
 			slack = 300 * time.Millisecond
 		}
-		if bound := best*12/10 + slack; p99 > bound {
-			t.Errorf("%v, variant %d: p99 %s, the best order has %s", kinds, variant, p99, best)
+		bound, p99 := best*12/10+slack, time.Hour
+		for tries := 0; p99 > bound && tries < 2; tries++ {
+			p99 = min(p99, newCarriers(t, variant).run(kinds, orders))
+		}
+		if p99 > bound {
+			t.Errorf("%v, variant %d: p99 %s, the healthy one alone has %s", kinds, variant, p99, best)
 		}
 	}
 }
