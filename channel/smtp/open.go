@@ -116,6 +116,7 @@ func (l *link) encrypt(j *job) *outcome {
 	j.enter(waxwing.PhaseHandshake, nil)
 	ctx, cancel := context.WithTimeout(l.s.setup, l.s.cfg.Timeouts.TLS)
 	defer cancel()
+	_ = l.nc.SetDeadline(time.Time{}) // those of the step before are not the handshake's; ctx is
 	c := l.startTLS()
 	if err := c.HandshakeContext(ctx); err != nil {
 		return fail(waxwing.PhaseHandshake, err)
