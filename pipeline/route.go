@@ -264,6 +264,13 @@ func (rs *routes) another(than *route, tried map[string]bool) bool {
 	return rs.any(func(r *route) bool { return r != than && !tried[r.name] && r.well() })
 }
 
+// proven reports whether a healthy route that was not tried yet has worked.
+func (rs *routes) proven(tried map[string]bool) bool {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return rs.any(func(r *route) bool { return r.well() && r.worked && !tried[r.name] })
+}
+
 // left reports whether a route that was not tried yet may be tried now.
 func (rs *routes) left(tried map[string]bool) bool {
 	rs.mu.Lock()

@@ -150,3 +150,21 @@ func TestDeadRouteIsProbedWithoutMessages(t *testing.T) {
 		rs.checks.Wait()
 	})
 }
+
+// TestBusyGoesToNobodyUnknown: a message that waits for a connection of a provider
+// that works goes to one that is known to, or waits on.
+func TestBusyGoesToNobodyUnknown(t *testing.T) {
+	rs, a, b, _ := three()
+	rs.want(t, nil, a)
+	rs.note(a, wentWell, 0, time.Now())
+	tried := map[string]bool{"a": true}
+	rs.want(t, tried, b) // it has its one message now
+	if rs.proven(tried) || !rs.proven(nil) {
+		t.Error("nobody but a has worked")
+	}
+	x := &Pipeline{soon: t.Context()}
+	rs.all = rs.all[:2]
+	if r := x.choose(rs, tried); r != a {
+		t.Errorf("chose %+v", r)
+	}
+}

@@ -147,7 +147,8 @@ func (x *Pipeline) offer(c *waxwing.Claim, t *turn) (*waxwing.Resolution, bool) 
 }
 
 // choose gives the route for a message; nil: all rest. It waits a second at most
-// for those that are well to show that they can take more.
+// for those that are well to show that they can take more. Then one that has worked is
+// asked, be it once more, before one that nobody knows.
 func (x *Pipeline) choose(rs *routes, tried map[string]bool) *route {
 	r, wait := rs.pick(tried, false)
 	if wait == nil {
@@ -159,7 +160,9 @@ func (x *Pipeline) choose(rs *routes, tried map[string]bool) *route {
 		select {
 		case <-wait:
 		case <-limit.C:
-			hurry = true
+			if hurry = true; !rs.proven(tried) && rs.proven(nil) {
+				clear(tried)
+			}
 		case <-x.soon.Done():
 			return nil
 		}
@@ -219,7 +222,7 @@ func (x *Pipeline) judge(c *waxwing.Claim, rs *routes, a waxwing.Attempt, t *tur
 	case a.Busy:
 		// Nothing was offered: whoever else is well, else it waits there for its turn.
 		r.Attempt, r.To, r.NextAt, r.Reason = waxwing.Attempt{}, waxwing.Queued, now, "provider busy"
-		if !rs.another(nil, t.tried) {
+		if !rs.proven(t.tried) {
 			clear(t.tried)
 			t.patient = true
 		}
