@@ -112,6 +112,8 @@ type Outgoing struct {
 	// Patience is how long a slow provider is waited for before the commit
 	// point, where another one is healthy; zero: as long as the standard allows.
 	Patience time.Duration
+	// Stay goes on waiting for a provider that works and only has no connection free.
+	Stay bool
 }
 
 // String hides the message.

@@ -191,8 +191,8 @@ func (rs *routes) note(r *route, a *waxwing.Attempt, took time.Duration, now tim
 		r.down = now
 	}
 	r.blame += blameOfFault
-	others := rs.any(func(o *route) bool { return o != r && o.well() })
-	// Where others are well a lost answer is enough: each costs a customer a copy.
+	others := rs.any(func(o *route) bool { return o != r && o.well() && o.worked })
+	// Where others are known to be well a lost answer is enough: each costs a customer a copy.
 	tired := r.faults+1 >= faultsToRest || a.Bad || !r.well() ||
 		others && (r.blame >= blameToRest || a.Verdict == waxwing.UncertainVerdict)
 	if r.faults++; !tired || now.Before(r.until) { // the latter: one of many under way when it failed
@@ -234,7 +234,7 @@ func (rs *routes) praise(r *route, took time.Duration, now time.Time) (rests tim
 	if r.tardy++; took < late {
 		r.tardy = 0
 	}
-	others := rs.any(func(o *route) bool { return o != r && o.well() })
+	others := rs.any(func(o *route) bool { return o != r && o.well() && o.worked })
 	if others && (r.tardy >= faultsToRest || took >= tooLate) {
 		r.good, r.checked = 0, false
 		if now.Before(r.until) {
@@ -269,6 +269,11 @@ func (rs *routes) proven(tried map[string]bool) bool {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	return rs.any(func(r *route) bool { return r.well() && r.worked && !tried[r.name] })
+}
+
+// provenBeside reports whether another healthy route has worked.
+func (rs *routes) provenBeside(than *route) bool {
+	return rs.proven(map[string]bool{than.name: true})
 }
 
 // left reports whether a route that was not tried yet may be tried now.

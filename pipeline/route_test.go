@@ -86,7 +86,12 @@ func TestAloneIsNotHeldBack(t *testing.T) {
 func TestLostAnswerLeaves(t *testing.T) {
 	rs, a, b, _ := three()
 	rs.want(t, nil, a)
+	rs.want(t, nil, b)
+	rs.note(b, wentWell, 0, time.Now())
 	rs.note(a, wasLost, 0, time.Now())
+	if a.well() {
+		t.Error("it is asked on")
+	}
 	rs.want(t, nil, b)
 }
 
@@ -95,6 +100,8 @@ func TestLostAnswerLeaves(t *testing.T) {
 func TestSlowRouteStandsBack(t *testing.T) {
 	rs, a, b, c := three()
 	rs.want(t, nil, a)
+	rs.want(t, nil, b)
+	rs.note(b, wentWell, 0, time.Now())
 	rs.note(a, wentWell, 5*time.Second, time.Now())
 	rs.want(t, nil, b)
 	rs.note(b, wentBad, 0, time.Now())

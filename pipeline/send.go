@@ -118,6 +118,7 @@ func (x *Pipeline) offer(c *waxwing.Claim, t *turn) (*waxwing.Resolution, bool) 
 	out := c.Out
 	if !t.patient && rs.another(rt, t.tried) {
 		out.Patience = time.Second
+		out.Stay = !rs.provenBeside(rt) // nobody is known to be faster
 	}
 	if x.debug {
 		x.step("offered", c.Confirmation, "message", c.Out.Message, "provider", rt.name, "attempt", c.Attempt)

@@ -63,6 +63,13 @@ func (j *job) enter(p waxwing.Phase, conn net.Conn) bool {
 	return j.why == nil
 }
 
+// waits reports whether its turn has not come yet.
+func (j *job) waits() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.phase == ""
+}
+
 // left reports whether the Offer has gone.
 func (j *job) left() bool {
 	j.mu.Lock()

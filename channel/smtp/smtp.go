@@ -197,17 +197,17 @@ func (s *Sender) Offer(ctx context.Context, out *waxwing.Outgoing, commit func()
 	if o := j.check(out); o != nil {
 		return j.attempt(*o)
 	}
-	var patience <-chan time.Time
+	p := patience{stay: out.Stay, d: out.Patience}
 	if out.Patience > 0 {
-		t := time.NewTimer(out.Patience)
-		defer t.Stop()
-		patience = t.C
+		p.t = time.NewTimer(out.Patience)
+		defer p.t.Stop()
+		p.C = p.t.C
 	}
 	for {
-		if o := s.enqueue(ctx, j, patience); o != nil {
+		if o := s.enqueue(ctx, j, &p); o != nil {
 			return j.attempt(*o)
 		}
-		if a := j.wait(ctx, patience); a.Verdict != "" {
+		if a := j.wait(ctx, &p); a.Verdict != "" {
 			return a
 		}
 		// The connection that was meant for it was not to be had; others work.
@@ -217,24 +217,48 @@ func (s *Sender) Offer(ctx context.Context, out *waxwing.Outgoing, commit func()
 }
 
 // wait waits for what becomes of j. No verdict means: enqueue it again.
-func (j *job) wait(ctx context.Context, patience <-chan time.Time) waxwing.Attempt {
-	select {
-	case a := <-j.done:
+func (j *job) wait(ctx context.Context, p *patience) waxwing.Attempt {
+	for {
+		select {
+		case a := <-j.done:
+			return a
+		case <-ctx.Done():
+			return j.leave(lost(waxwing.PhaseConnect, false), context.Cause(ctx))
+		case <-p.C:
+			if !j.waits() || !p.again(j.s) {
+				return j.leave(unwell, errPatience)
+			}
+		}
+	}
+}
+
+// leave ends the wait, if the connection that works on it allows.
+func (j *job) leave(r ruling, why error) waxwing.Attempt {
+	if a, left := j.abandon(outcome{ruling: r, err: why}); left {
 		return a
-	case <-ctx.Done():
-		if a, left := j.abandon(outcome{ruling: lost(waxwing.PhaseConnect, false), err: context.Cause(ctx)}); left {
-			return a
-		}
-	case <-patience:
-		if a, left := j.abandon(outcome{ruling: unwell, err: errPatience}); left {
-			return a
-		}
 	}
 	return <-j.done
 }
 
+// patience is how long an Offer waits before its commit.
+type patience struct {
+	C    <-chan time.Time // nil: for ever
+	t    *time.Timer
+	d    time.Duration
+	stay bool // also where the server works and has no connection free
+}
+
+// again begins a further wait for a server that works.
+func (p *patience) again(s *Sender) bool {
+	if !p.stay || !s.answers() {
+		return false
+	}
+	p.t.Reset(p.d)
+	return true
+}
+
 // enqueue gives j to a connection, or says why not.
-func (s *Sender) enqueue(ctx context.Context, j *job, patience <-chan time.Time) *outcome {
+func (s *Sender) enqueue(ctx context.Context, j *job, p *patience) *outcome {
 	broken := ruling{verdict: waxwing.Deferred, fault: waxwing.TransportFault}
 	select {
 	case <-s.stop:
@@ -268,7 +292,13 @@ func (s *Sender) enqueue(ctx context.Context, j *job, patience <-chan time.Time)
 			end = &outcome{ruling: broken, phase: waxwing.PhaseConnect, err: waxwing.ErrStopping}
 		case <-ctx.Done():
 			end = &outcome{ruling: broken, phase: waxwing.PhaseConnect, err: context.Cause(ctx)}
-		case <-patience:
+		case <-p.C:
+			if p.again(s) {
+				if right != nil {
+					s.flow.cancel(right)
+				}
+				continue
+			}
 			end = s.tooBusy()
 		}
 		if right != nil {
