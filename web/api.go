@@ -108,7 +108,7 @@ func (s *Server) listed(q waxwing.Query, t waxwing.TenantID, full bool) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	briefs(found, t, s.p.Books, s.p.Formats, full)
+	briefs(found, t, s.p.Books, s.p.Formats, full, s.gate.yield)
 	answer := struct {
 		Confirmations []waxwing.ConfirmationView `json:"confirmations"`
 		Before        *waxwing.ID                `json:"before,omitempty"`

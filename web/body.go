@@ -107,7 +107,9 @@ func (x *body) end() {
 // with what was announced. One that finds no room is ErrUnavailable: shops try again.
 // Its room is free when the request is over.
 func (b *bodies) read(r *http.Request, from io.Reader, limit int64) ([]byte, error) {
-	defer waiting(r)()
+	c := connOf(r)
+	c.await()
+	defer c.over()
 	known := r.ContentLength
 	if known <= 0 || known > limit {
 		known = limit
@@ -134,6 +136,7 @@ func (b *bodies) read(r *http.Request, from io.Reader, limit int64) ([]byte, err
 			if x != nil {
 				x.whole()
 			}
+			whole(r)
 			return got, b.turn(r, int64(len(got)))
 		case err != nil:
 			return nil, err

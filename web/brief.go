@@ -2,7 +2,6 @@ package web
 
 import (
 	"encoding/json"
-	"runtime"
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
@@ -40,10 +39,12 @@ func Brief(v *waxwing.ConfirmationView, t waxwing.TenantID, books RawBooks, form
 
 // briefs reads the events of a list up to a bound: of very large orders the last rows
 // go without what their events say.
-func briefs(list []waxwing.ConfirmationView, t waxwing.TenantID, books RawBooks, formats map[string]waxwing.Format, full bool) {
+func briefs(list []waxwing.ConfirmationView, t waxwing.TenantID, books RawBooks, formats map[string]waxwing.Format, full bool, yield func()) {
 	left := briefBytes
 	for i := range list {
-		runtime.Gosched() // an order that comes meanwhile goes first
+		if yield != nil {
+			yield() // an order that comes meanwhile goes first
+		}
 		switch {
 		case left > 0:
 			left -= Brief(&list[i], t, books, formats, full)

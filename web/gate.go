@@ -2,9 +2,8 @@ package web
 
 import (
 	"cmp"
-	"context"
 	"net"
-	"net/http"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -28,12 +27,18 @@ type gate struct {
 	once   sync.Once
 	out    atomic.Int64 // bytes of large answers that are being written
 	maxOut int64
+	press  atomic.Int64 // when room was last made, in Unix nanoseconds
 }
 
 const (
 	// patience is how long a client is waited for when others want in. What a shop sends
 	// is there within it.
 	patience = time.Second
+	// haste is how long a new one is waited for, where all are new: what it sends comes
+	// with its connection. It is less where there are few places, down to leastHaste, so
+	// that the line of newcomers moves as fast.
+	haste      = 30 * time.Millisecond
+	leastHaste = 2 * time.Millisecond
 	// maxOut bounds the large answers that lie in memory for slow readers.
 	maxOut = 64 << 20
 	// leastConnections is how few make a server still.
@@ -80,7 +85,7 @@ func (d door) Accept() (net.Conn, error) {
 			if d.enter(x) {
 				break
 			}
-			if !d.wait(50 * time.Millisecond) {
+			if !d.wait(10 * time.Millisecond) {
 				_ = c.Close()
 				return nil, net.ErrClosed
 			}
@@ -137,47 +142,53 @@ func (g *gate) open() int {
 }
 
 // evict shuts up to n connections of those that have shown no key and no signature for
-// a while. Where there are none, one goes: idle before unproven before one whose client
-// does not read or send.
+// a while. Where those are few it shuts one that is idle, then strangers that we wait
+// for, and not they for us; where there are none, one whose client does not read or send.
 func (g *gate) evict(n int) {
 	now := g.now().UnixNano()
-	longAgo := now - int64(patience)
+	longAgo, justNow := now-int64(patience), now-int64(min(max(haste*time.Duration(g.max)/DefaultConnections, leastHaste), haste))
+	var old, young []*conn
+	var idle, stuck *conn
 	g.mu.Lock()
-	var old []*conn
-	var idle, young, stuck *conn
-	older := func(a, b *conn, at func(*conn) int64) *conn {
-		if a == nil || at(b) < at(a) {
-			return b
-		}
-		return a
-	}
-	since := func(c *conn) int64 { return c.since.Load() }
-	waits := func(c *conn) int64 { return c.waits.Load() }
 	for _, c := range g.conns {
-		w := c.waits.Load()
+		w, in := c.waits.Load(), c.reads.Load()
 		switch p := phase(c.phase.Load()); {
-		case p == stranger && c.since.Load() < longAgo:
+		case p == leaving && c.since.Load() < justNow, (p == stranger || p == visitor) && c.since.Load() < longAgo:
 			old = append(old, c)
 		case p == between:
-			idle = older(idle, c, since)
-		case p == stranger:
-			young = older(young, c, since)
-		case w != 0 && w < longAgo:
-			stuck = older(stuck, c, waits)
-		}
-	}
-	g.mu.Unlock()
-	slices.SortFunc(old, func(a, b *conn) int { return cmp.Compare(a.since.Load(), b.since.Load()) })
-	old = old[:min(len(old), n)]
-	if len(old) == 0 {
-		for _, c := range []*conn{idle, young, stuck} {
-			if c != nil {
-				old = append(old, c)
-				break
+			if idle == nil || c.since.Load() < idle.since.Load() {
+				idle = c
+			}
+		case p == stranger && in != 0 && in < justNow, p == visitor && c.since.Load() < justNow:
+			young = append(young, c)
+		case p == trusted && w != 0 && w < longAgo:
+			if stuck == nil || w < stuck.waits.Load() {
+				stuck = c
 			}
 		}
 	}
-	g.expel(old)
+	g.mu.Unlock()
+	gone := longest(old, n)
+	if few := max(n/4, 1); len(gone) < few {
+		// There are more new ones in line than old ones here: the line must not grow.
+		if idle != nil {
+			gone = append(gone, idle)
+		}
+		gone = append(gone, longest(young, few-min(len(gone), few))...)
+	}
+	if len(gone) == 0 && stuck != nil {
+		gone = append(gone, stuck)
+	}
+	g.expel(gone)
+}
+
+// longest are the n that have been in their phase for longest.
+func longest(cs []*conn, n int) []*conn {
+	if len(cs) > n {
+		slices.SortFunc(cs, func(a, b *conn) int { return cmp.Compare(a.since.Load(), b.since.Load()) })
+		cs = cs[:n]
+	}
+	return cs
 }
 
 // expel shuts connections at once: what lies in the system's buffers for them goes, too.
@@ -188,9 +199,22 @@ func (g *gate) expel(cs []*conn) {
 		}
 		_ = c.Close()
 	}
+	if len(cs) > 0 {
+		g.press.Store(g.now().UnixNano())
+	}
 	if len(cs) > 0 && g.told != nil {
 		g.told(len(cs))
 	}
+}
+
+// yield lets others go first, within long work that nobody waits for in haste: a little
+// where the door is quiet, and much where it is not.
+func (g *gate) yield() {
+	if last := g.press.Load(); last != 0 && g.now().UnixNano()-last < int64(patience) {
+		time.Sleep(time.Millisecond)
+		return
+	}
+	runtime.Gosched()
 }
 
 // answering takes n bytes of the room for large answers; where there is none, those
@@ -209,157 +233,4 @@ func (g *gate) answering(n int64) {
 	}
 	g.mu.Unlock()
 	g.expel(stuck)
-}
-
-// phase is what a connection is waiting for.
-type phase int32
-
-const (
-	stranger phase = iota // its request has shown no key and no signature yet
-	trusted               // it has
-	between               // it is between requests, the last of which was trusted
-)
-
-// conn is a connection that the gate can judge.
-type conn struct {
-	net.Conn
-	*gate
-	place  int          // in gate.conns
-	phase  atomic.Int32 // phase
-	since  atomic.Int64 // when the phase began, in Unix nanoseconds
-	waits  atomic.Int64 // since when its client is waited for in a body or an answer; 0: it is not
-	until  atomic.Int64 // the answer's deadline; 0: none
-	answer atomic.Int64 // bytes of a large answer under way
-	gone   atomic.Bool
-
-	framing framing
-}
-
-func (c *conn) begin(p phase) {
-	c.since.Store(c.now().UnixNano())
-	c.phase.Store(int32(p))
-}
-
-func (c *conn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	c.framing.see(b[:n])
-	return n, err
-}
-
-const (
-	// writePart must be taken within writeTime: so slow may a reader be.
-	writePart = 64 << 10
-	writeTime = 10 * time.Second
-)
-
-// Write writes large answers in parts, each with a deadline of its own beside the whole
-// answer's.
-func (c *conn) Write(b []byte) (n int, err error) {
-	c.waits.Store(c.now().UnixNano())
-	defer c.waits.Store(0)
-	if len(b) <= writePart {
-		return c.Conn.Write(b)
-	}
-	size := int64(len(b))
-	c.answer.Store(size)
-	c.answering(size)
-	defer func() {
-		c.answer.Store(0)
-		c.out.Add(-size)
-	}()
-	whole := c.until.Load()
-	for n < len(b) && err == nil {
-		by := c.now().Add(writeTime)
-		if whole != 0 && whole < by.UnixNano() {
-			by = time.Unix(0, whole)
-		}
-		if err = c.Conn.SetWriteDeadline(by); err != nil {
-			return n, err
-		}
-		var m int
-		m, err = c.Conn.Write(b[n:min(n+writePart, len(b))])
-		n += m
-	}
-	return n, err
-}
-
-func (c *conn) SetWriteDeadline(t time.Time) error {
-	c.until.Store(0)
-	if !t.IsZero() {
-		c.until.Store(t.UnixNano())
-	}
-	return c.Conn.SetWriteDeadline(t)
-}
-
-func (c *conn) SetDeadline(t time.Time) error {
-	if err := c.SetWriteDeadline(t); err != nil {
-		return err
-	}
-	return c.Conn.SetReadDeadline(t)
-}
-
-// CloseWrite is what net/http ends a refused request with, so that its answer arrives.
-func (c *conn) CloseWrite() error {
-	if t, ok := c.Conn.(*net.TCPConn); ok {
-		return t.CloseWrite()
-	}
-	return nil
-}
-
-func (c *conn) Close() error {
-	err := c.Conn.Close()
-	if !c.gone.Swap(true) {
-		c.leave(c)
-	}
-	return err
-}
-
-// changed follows the server's view of a connection.
-func changed(nc net.Conn, s http.ConnState) {
-	c, ok := nc.(*conn)
-	if !ok {
-		return
-	}
-	switch s {
-	case http.StateActive:
-		c.begin(stranger)
-	case http.StateIdle:
-		if phase(c.phase.Load()) == trusted {
-			c.begin(between)
-		} else {
-			c.begin(stranger)
-		}
-	}
-}
-
-type connKey struct{}
-
-func withConn(ctx context.Context, nc net.Conn) context.Context {
-	if c, ok := nc.(*conn); ok {
-		return context.WithValue(ctx, connKey{}, c)
-	}
-	return ctx
-}
-
-// connOf is the request's connection; nil in tests that have none.
-func connOf(r *http.Request) *conn {
-	c, _ := r.Context().Value(connKey{}).(*conn)
-	return c
-}
-
-// trust notes that a request has shown a key or a signature.
-func trust(r *http.Request) {
-	if c := connOf(r); c != nil {
-		c.begin(trusted)
-	}
-}
-
-// waiting notes that r's client is waited for, until the func is called.
-func waiting(r *http.Request) (over func()) {
-	c := connOf(r)
-	if c == nil {
-		return func() {}
-	}
-	c.waits.Store(c.now().UnixNano())
-	return func() { c.waits.Store(0) }
 }

@@ -2,9 +2,11 @@ package web
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -161,4 +163,92 @@ func TestSlowReadersLoseTheirAnswers(t *testing.T) {
 			t.Fatalf("%d connections are left", g.open())
 		}
 	}
+}
+
+// Nobody takes longer over a large answer than the whole answer has.
+func TestAnswersHaveDeadlines(t *testing.T) {
+	g := newGate(64, nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := door{l, g}
+	defer d.Close()
+	talk(t, l.Addr().String(), "") // and does not read
+	c, err := d.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	began := time.Now()
+	if _, err := c.Write(make([]byte, 32<<20)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > writeTime/2 {
+		t.Errorf("it took %s", took)
+	}
+	_ = c.Close()
+	_ = c.Close()
+	if g.open() != 0 || g.out.Load() != 0 {
+		t.Errorf("%d connections, %d bytes", g.open(), g.out.Load())
+	}
+}
+
+// slowBooks lists when it is let to.
+type slowBooks struct {
+	Books
+	entered chan struct{}
+	leave   chan struct{}
+}
+
+func (b slowBooks) List(waxwing.Query) ([]waxwing.ConfirmationView, error) {
+	b.entered <- struct{}{}
+	<-b.leave
+	return nil, nil
+}
+
+// A tenant's lists, which are read one after the other, do not fill the door: beyond a
+// few they are told to wait, and orders come in beside them.
+func TestListsDoNotFillTheDoor(t *testing.T) {
+	const most = 64
+	s, addr := crowd(t, most)
+	books := slowBooks{entered: make(chan struct{}, most), leave: make(chan struct{})}
+	s.p.Books = books
+	var told, wait int
+	var kept []net.Conn
+	for range 2 * most {
+		c := talk(t, addr, "GET /v1/tenants/acme/confirmations HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer k\r\n\r\n")
+		if len(kept) < s.desks.each { // until all places are taken
+			kept = append(kept, c)
+			for limit := time.Now().Add(10 * time.Second); s.desks.under() < len(kept); runtime.Gosched() {
+				if time.Now().After(limit) {
+					t.Fatal("it did not come in")
+				}
+			}
+			wait++
+			continue
+		}
+		if code := said(c); code != http.StatusTooManyRequests {
+			t.Fatalf("list %d: %d", wait, code)
+		}
+		told++
+		if code := said(talk(t, addr, goodHook)); code != http.StatusAccepted {
+			t.Fatalf("a webhook beside %d lists: %d", wait, code)
+		}
+	}
+	close(books.leave)
+	for _, c := range kept {
+		if code := said(c); code != http.StatusOK {
+			t.Errorf("a list that waited: %d", code)
+		}
+	}
+	if len(books.entered) != len(kept) || told == 0 {
+		t.Errorf("%d were read, %d were told to wait", len(books.entered), told)
+	}
+}
+
+func (d *desks) under() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.sum
 }

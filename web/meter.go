@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -61,8 +62,32 @@ func NewMeter(waiting func() (Waiting, error)) *Meter {
 	return m
 }
 
-// Handler serves the metrics in Prometheus' text format.
-func (m *Meter) Handler() http.Handler { return promhttp.HandlerFor(m.reg, promhttp.HandlerOpts{}) }
+// Handler serves the metrics in Prometheus' text format. They are read five times a
+// second at most, however many ask: reading counts what waits in the ledger.
+func (m *Meter) Handler() http.Handler {
+	return promhttp.HandlerFor(prometheus.GathererFunc(sparing(5, m.reg.Gather)), promhttp.HandlerOpts{})
+}
+
+// sparing asks f so often a second at most, one at a time, and gives what it gave last
+// to whoever asks besides.
+func sparing[T any](most int, f func() (T, error)) func() (T, error) {
+	var mu sync.Mutex
+	var last T
+	var wrong error
+	var second int64
+	n := 0
+	return func() (T, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now().Unix(); now != second {
+			second, n = now, 0
+		}
+		if n++; n <= most {
+			last, wrong = f()
+		}
+		return last, wrong
+	}
+}
 
 // Received counts an event.
 func (m *Meter) Received(s waxwing.State, isNew bool) {

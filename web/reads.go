@@ -56,3 +56,37 @@ func (x *reads) enter(ctx context.Context, t waxwing.TenantID) (done func(), err
 	}
 	return func() { <-x.all; <-own.free; leave() }, nil
 }
+
+// desks bounds the requests of staff and their programs that are under way: they may
+// take long, of one tenant and of all together, and must not fill the door for orders.
+type desks struct {
+	each, all int
+	mu        sync.Mutex
+	busy      map[waxwing.TenantID]int
+	sum       int
+}
+
+func newDesks(connections int) *desks {
+	return &desks{each: min(max(connections/16, 4), 32), all: max(connections/2, 4), busy: map[waxwing.TenantID]int{}}
+}
+
+// enter takes a place for a tenant's request; false: there is none.
+func (d *desks) enter(t waxwing.TenantID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.busy[t] >= d.each || d.sum >= d.all {
+		return false
+	}
+	d.busy[t]++
+	d.sum++
+	return true
+}
+
+func (d *desks) leave(t waxwing.TenantID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sum--
+	if d.busy[t]--; d.busy[t] == 0 {
+		delete(d.busy, t)
+	}
+}

@@ -90,6 +90,7 @@ type Server struct {
 	uploads     sync.Map // TenantID: a plugin is being put
 	gate        *gate
 	reads       *reads
+	desks       *desks
 	bodies      *bodies
 	guesses     guesses
 	http        http.Server
@@ -117,7 +118,7 @@ func New(p Parts) *Server {
 	s.refused = refusals{log: p.Log, meter: p.Meter, now: time.Now}
 	s.guesses.now = time.Now
 	s.gate, s.bodies = newGate(cmp.Or(p.Connections, DefaultConnections), s.refused.crowded), newBodies(s.maxBody, p.Room)
-	s.reads = newReads()
+	s.reads, s.desks = newReads(), newDesks(s.gate.max)
 	s.gate.maxOut = cmp.Or(p.Room, maxOut)
 	s.makeHooks()
 	s.http = http.Server{Handler: s.guard(s.routes()), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second,
@@ -204,6 +205,7 @@ func (s *Server) guard(h http.Handler) http.Handler {
 		if !framed(w, r) {
 			return
 		}
+		visits(r)
 		h.ServeHTTP(w, r)
 	})
 }
@@ -277,6 +279,14 @@ func (s *Server) api(h func(http.ResponseWriter, *http.Request, waxwing.TenantID
 			return
 		}
 		s.proven(r)
+		if !strings.HasSuffix(r.Pattern, "/orders") {
+			if !s.desks.enter(t) {
+				w.Header().Set("Retry-After", "1")
+				problem(w, http.StatusTooManyRequests, "too many at once", "other requests of this tenant are under way: wait for their answers")
+				return
+			}
+			defer s.desks.leave(t)
+		}
 		if err := h(w, r, t); err != nil {
 			s.answer(w, r, err)
 		}

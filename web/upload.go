@@ -54,9 +54,10 @@ func (s *Server) putPlugin(w http.ResponseWriter, r *http.Request, t waxwing.Ten
 	if !room.grow(maxUpload) {
 		return waxwing.ErrUnavailable
 	}
-	over := waiting(r)
+	c := connOf(r)
+	c.await()
 	u, err := readUpload(w, r)
-	over()
+	c.over()
 	if err != nil {
 		return err
 	}

@@ -81,6 +81,7 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !s.check(h, r, raw) {
+		enter(r, stranger)
 		if s.isPing(raw) {
 			s.ping(h, tenant, shop, raw)
 			w.WriteHeader(http.StatusOK)

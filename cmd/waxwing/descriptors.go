@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/waxwinghq/waxwing/config"
@@ -39,7 +40,7 @@ type descriptors struct {
 }
 
 // shareDescriptors gives everybody what was asked for, or, where the limit is lower,
-// clients a third and providers the rest in proportion. limit 0: nobody says how many
+// clients a half and providers the rest in proportion. limit 0: nobody says how many
 // there are. twice: the providers are in this process, and take as many again. It fails
 // where not even the least is there.
 func shareDescriptors(c *config.Config, limit int, twice bool) (*descriptors, error) {
@@ -61,25 +62,40 @@ func shareDescriptors(c *config.Config, limit int, twice bool) (*descriptors, er
 	if limit < least {
 		return nil, fmt.Errorf("this process may open %d files and sockets, and needs %d at least: raise the limit (ulimit -n, or LimitNOFILE= of its unit) to 1024 or more", limit, least)
 	}
-	clients := max(min(d.clients, left/3), leastClients)
+	clients := max(min(d.clients, left/2), leastClients)
 	if room := left - clients; each*asked > room {
-		sum := 0
-		for _, name := range sortedNames(d.providers) {
-			want := d.providers[name]
-			have := min(max(want*room/(each*asked), 1), want)
-			if have < want {
-				d.lowered = append(d.lowered, fmt.Sprintf("providers.%s.connections %d to %d", name, want, have))
-			}
-			d.providers[name] = have
-			sum += have
-		}
-		asked = sum
+		asked = d.lower(room / each)
 	}
 	if clients = min(d.clients, left-each*asked); clients < d.clients && c.HTTP.MaxConnections > 0 {
 		d.lowered = append(d.lowered, fmt.Sprintf("http.max_connections %d to %d", d.clients, clients))
 	}
 	d.clients = max(clients, leastClients)
 	return d, nil
+}
+
+// lower gives the providers room connections together, in proportion, and each one at
+// least; it says how many they have.
+func (d *descriptors) lower(room int) (sum int) {
+	asked := maps.Clone(d.providers)
+	all := 0
+	for _, n := range asked {
+		all += n
+	}
+	names := sortedNames(asked)
+	for _, name := range names {
+		d.providers[name] = max(asked[name]*room/all, 1)
+		sum += d.providers[name]
+	}
+	for ; sum > room; sum-- { // the small ones were given more than their part
+		most := slices.MaxFunc(names, func(a, b string) int { return cmp.Compare(d.providers[a], d.providers[b]) })
+		d.providers[most]--
+	}
+	for _, name := range names {
+		if have := d.providers[name]; have < asked[name] {
+			d.lowered = append(d.lowered, fmt.Sprintf("providers.%s.connections %d to %d", name, asked[name], have))
+		}
+	}
+	return sum
 }
 
 // fit gives a copy of the configuration that keeps to the descriptors there are.

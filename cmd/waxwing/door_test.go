@@ -115,7 +115,9 @@ func TestWrongKeysAreSlowed(t *testing.T) {
 // Whatever comes unsigned, a shop has one row of it a day.
 func TestUnsignedPingsLeaveOneRow(t *testing.T) {
 	r := newRig(t)
-	rows := func() int { return len(r.list("?limit=500&state=ignored")) + len(r.list("?limit=500&state=quarantined")) + len(r.list("?limit=500")) }
+	rows := func() int {
+		return len(r.list("?limit=500&state=ignored")) + len(r.list("?limit=500&state=quarantined")) + len(r.list("?limit=500"))
+	}
 	send := func() {
 		for i := range 100 {
 			for _, body := range []string{fmt.Sprintf("webhook_id=%d", i), fmt.Sprintf("webhook_id=%d\n", i), "webhook_id=" + strings.Repeat("9", i+1), "webhook_id=1&x=" + fmt.Sprint(i), fmt.Sprintf(`{"id":%d}`, i)} {

@@ -190,7 +190,7 @@ func TestStopDoesNotFailOverASilentServer(t *testing.T) {
 	p := r.cfg.Providers["mail"]
 	p.Addr = silent.Addr().String()
 	r.cfg.Providers["mail"] = p
-	r.cfg.Limits.Drain = config.Duration(50 * time.Millisecond)
+	r.cfg.Limits.Drain = config.Duration(500 * time.Millisecond) // a fifth of it is for the verdict
 	r.start(Extras{})
 	id := r.accepted(shopifyOrder(1, "jana@example.com", "paid"))
 	c := <-connected

@@ -130,7 +130,7 @@ func hungUp(ctx context.Context, c net.Conn) {
 	if err != nil {
 		return
 	}
-	tick := time.NewTicker(200 * time.Millisecond)
+	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		gone := false
@@ -178,9 +178,9 @@ func TestTortureSlowClients(t *testing.T) {
 		t.Fatalf("the daemon did not come up: %s", x.stderr.String())
 	}
 	warm := orders / 4 // there is something to list
-	for i := range warm {
-		x.order(ctx, i)
-	}
+	quiet := x.timed(ctx, 0, warm)
+	// What else this machine does is not the daemon's doing: it shows in the quiet, too.
+	bound += 2 * quiet[len(quiet)*99/100]
 
 	attack, stop := context.WithCancel(ctx)
 	defer stop()
@@ -208,7 +208,7 @@ func TestTortureSlowClients(t *testing.T) {
 	t.Logf("%d slow readers and %d promises at %d descriptors: accepted in %s (median), %s (p99), %s (most); %d MB at most",
 		readers, promises, files, took[len(took)/2], p99, took[len(took)-1], x.peak()>>20)
 	if p99 > bound {
-		t.Errorf("accepting took %s at p99", p99)
+		t.Errorf("accepting took %s at p99, more than %s", p99, bound)
 	}
 	if m := x.peak(); m > 300<<20 && !raceDetector {
 		t.Errorf("it took %d MB", m>>20)

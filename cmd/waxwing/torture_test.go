@@ -356,6 +356,9 @@ func (x *torture) judge(orders int) {
 	for _, p := range r.Problems {
 		x.t.Error(p)
 	}
+	if len(r.Problems) > 0 {
+		x.t.Logf("the daemon said: %s", x.stderr.String())
+	}
 	x.t.Logf("%d orders: %d lost, %d silent duplicates, %d duplicates with %d marks; trail of %d entries and rows verify: %v; refused, and offered again: %v",
 		orders, lost, silent, doubled, marked, r.Entries, len(r.Problems) == 0, x.refused)
 }

@@ -226,7 +226,7 @@ func (l *Ledger) openWriter() error {
 // goOn begins this instance's part of the ledger: behind the newest entry, with
 // what a dead instance left behind taken over, and a loss, if a person accepts one, settled.
 func (l *Ledger) goOn(was int64, lost *LossError) error {
-	if err := l.resumeChain(was); err != nil {
+	if err := l.atOnce(func() error { return l.resumeChain(was) }); err != nil {
 		return err
 	}
 	if lost != nil {
@@ -262,6 +262,16 @@ func (l *Ledger) goOn(was int64, lost *LossError) error {
 		return err
 	}
 	return l.openWitnesses()
+}
+
+// atOnce reads with the writer's lock held: one state of the file, whatever comes between.
+func (l *Ledger) atOnce(f func() error) error {
+	if _, err := l.w.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	err := f()
+	_, e := l.w.exec("ROLLBACK") // it only read
+	return errors.Join(err, e)
 }
 
 // resumeChain finds where this instance's chain begins: behind the newest entry
@@ -395,7 +405,7 @@ func (l *Ledger) Close() error {
 		<-l.done
 		if l.broken.Load() == nil {
 			err = errors.Join(l.anchor(), l.transact([]*op{{f: func(t *tx) error {
-				_, err := t.c.exec("UPDATE instances SET stopped=? WHERE id=?", t.now.UnixMilli(), l.instance)
+				_, err := t.exec("UPDATE instances SET stopped=? WHERE id=?", t.now.UnixMilli(), l.instance)
 				return err
 			}}}))
 		}

@@ -196,7 +196,7 @@ func tablesOf(c *conn) (names []string, err error) {
 // sealed is how the sums are stored: a line a table, then the seal over them
 // and the place in the trail where they stand.
 func (s *sums) sealed(batch int64, head ledger.Head) []byte {
-	b := make([]byte, 0, 512)
+	b := fmt.Appendf(make([]byte, 0, 512), "batch %d\n", batch)
 	for _, name := range slices.Sorted(maps.Keys(s.tables)) {
 		if t := s.tables[name]; t != (sum{}) {
 			b = fmt.Appendf(b, "%s %016x%016x\n", name, t.hi, t.lo)
@@ -226,10 +226,12 @@ func (s *sums) parse(b []byte, batch int64, head ledger.Head) (map[string]sum, e
 	}
 	body, seal := b[:len(b)-sealSize], b[len(b)-sealSize:]
 	if !hmac.Equal(seal, s.seal(body, batch, head)) {
-		return nil, errSums
+		place, _, _ := bytes.Cut(body, []byte{'\n'})
+		return nil, fmt.Errorf("%w (sealed at %.30q, and the trail ends at batch %d)", errSums, place, batch)
 	}
 	out := map[string]sum{}
-	for line := range bytes.Lines(body) {
+	_, tables, _ := bytes.Cut(body, []byte{'\n'})
+	for line := range bytes.Lines(tables) {
 		var name string
 		var t sum
 		if _, err := fmt.Sscanf(string(line), "%s %16x%16x\n", &name, &t.hi, &t.lo); err != nil {

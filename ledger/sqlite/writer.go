@@ -180,9 +180,8 @@ func (t *tx) run(group []*op) error {
 	}
 	first := t.l.chain.Seq + 1
 	for _, o := range group {
-		var f fault
-		if o.err = o.f(t); errors.As(o.err, &f) {
-			return f
+		if o.err = o.f(t); ofDatabase(o.err) {
+			return o.err
 		}
 	}
 	entries := t.l.chain.Seq >= first
@@ -199,6 +198,12 @@ func (t *tx) run(group []*op) error {
 	}
 	_, err := t.c.exec("COMMIT")
 	return err
+}
+
+// ofDatabase reports whether an op's error is the database's: SQLite may have undone
+// the transaction by itself then, and what follows would be committed alone.
+func ofDatabase(err error) bool {
+	return errors.As(err, new(fault)) || faultOf(err) != noDiskFault
 }
 
 // judge tells a full disk, which passes, from a broken one, after which no
