@@ -27,10 +27,11 @@ type Options struct {
 	Master waxwing.Secret
 	// Tenants that this daemon serves; unknown ones are refused.
 	Tenants []waxwing.TenantID
-	// Policy and After say what becomes of attempts that a crash left
-	// uncertain: "resend", "assume_sent" or "hold".
+	// Policy, After and Copies say what becomes of attempts that a crash left
+	// uncertain: the parts of a waxwing.DoubtRule.
 	Policy string
 	After  time.Duration
+	Copies int
 	// HotBytes bounds what is kept in memory of confirmations under way.
 	HotBytes int64
 	// CacheBytes bounds the pages that SQLite keeps for writing; 0: 32 MiB.
@@ -47,6 +48,10 @@ type Options struct {
 	AcceptLoss *Acceptance
 	// ReadOnly opens for the command line: no lock, no instance, no recovery.
 	ReadOnly bool
+}
+
+func (o *Options) doubt() waxwing.DoubtRule {
+	return waxwing.DoubtRule{Policy: o.Policy, After: o.After, Copies: o.Copies}
 }
 
 // Ledger is the embedded ledger. Its methods are safe for concurrent use.
