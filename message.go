@@ -102,7 +102,8 @@ type Outgoing struct {
 	Message ID
 	Tenant  TenantID
 	Channel Channel
-	// From is the envelope sender or the sender's number; To the one recipient.
+	// From is the envelope sender, or the sender's number where the provider has
+	// none of its own; To the one recipient.
 	From, To string
 	// Data is the whole e-mail with CRLF line ends (not dot-stuffed), or the
 	// text of an SMS.
@@ -114,6 +115,8 @@ type Outgoing struct {
 	// Patience is how long a slow provider is waited for before the commit
 	// point, where another one is healthy; zero: as long as the standard allows.
 	Patience time.Duration
+	// Stay goes on waiting for a provider that works and only has no connection free.
+	Stay bool
 }
 
 // String hides the message.
@@ -136,6 +139,9 @@ type Attempt struct {
 	// Bad says that the provider itself is unwell and should rest (421, refused
 	// connections), whatever becomes of the message.
 	Bad bool
+	// Busy says that nothing was offered since all of the provider's connections
+	// were in use for as long as Patience: it works, and others may be faster.
+	Busy bool
 	// RetryAfter is what the provider asked for; zero: nothing.
 	RetryAfter time.Duration
 	Began      time.Time

@@ -109,8 +109,8 @@ type Claim struct {
 	Released     time.Time // by the gate: the time to live runs from here
 	Expires      time.Time
 	Attempt      int // number of the coming attempt, from 1
-	// Doubt says that an earlier attempt was uncertain: it may have arrived.
-	Doubt bool
+	// Doubts is how many earlier attempts were uncertain: it may have arrived as often.
+	Doubts int
 	// Resend says that a person asked for it, long after the event perhaps.
 	Resend bool
 }

@@ -111,6 +111,30 @@ type Provider struct {
 	// DotTimeout is how long the answer to the whole message is waited for
 	// (RFC 5321 4.5.3.2.6); shorter ones make duplicates.
 	DotTimeout Duration `yaml:"dot_timeout,omitempty" default:"10m" min:"1s" max:"1h" for:"smtp"`
+	// Timeouts bound the other steps. Where another provider is healthy, each
+	// message leaves after a second all the same.
+	Timeouts Timeouts `yaml:"timeouts,omitempty" for:"smtp"`
+}
+
+// Timeouts are how long each step of handing a mail over may take. The defaults are
+// RFC 5321's (4.5.3.2), but for the connection, of which it says nothing.
+type Timeouts struct {
+	// Connect is for the TCP connection.
+	Connect Duration `yaml:"connect,omitempty" default:"30s" min:"1s" max:"10m"`
+	// Banner is for the server's greeting.
+	Banner Duration `yaml:"banner,omitempty" default:"5m" min:"1s" max:"1h"`
+	// Ehlo is for the answers to EHLO and STARTTLS.
+	Ehlo Duration `yaml:"ehlo,omitempty" default:"5m" min:"1s" max:"1h"`
+	// Auth is for each step of the log-in.
+	Auth Duration `yaml:"auth,omitempty" default:"2m" min:"1s" max:"1h"`
+	// Mail is for the answer to MAIL.
+	Mail Duration `yaml:"mail,omitempty" default:"5m" min:"1s" max:"1h"`
+	// Rcpt is for the answer to RCPT; a server that calls back takes its time.
+	Rcpt Duration `yaml:"rcpt,omitempty" default:"5m" min:"1s" max:"1h"`
+	// Data is for the answer to DATA.
+	Data Duration `yaml:"data,omitempty" default:"2m" min:"1s" max:"1h"`
+	// Body is for each 64 KiB of the message.
+	Body Duration `yaml:"body,omitempty" default:"3m" min:"1s" max:"1h"`
 }
 
 // Auth is a name and password.
@@ -380,8 +404,17 @@ type Doubt struct {
 	// Policy is resend (a marked, possible duplicate), assume_sent (a possible
 	// loss) or hold (a person decides).
 	Policy string `yaml:"policy,omitempty" enum:"resend,assume_sent,hold" default:"resend"`
-	// After is how long a late answer is waited for.
+	// After is how long a late answer is waited for before the first copy. The
+	// next copies wait 5, 15 and 60 times as long.
 	After Duration `yaml:"after,omitempty" default:"1m" min:"1s" max:"15m"`
+	// Copies is how often the policy resend sends a message again at most. When
+	// the answer to the last copy is lost, too, it is held with an alarm.
+	Copies int `yaml:"copies,omitempty" default:"3" min:"1" max:"20"`
+}
+
+// Rule is the same for those who send.
+func (d Doubt) Rule() waxwing.DoubtRule {
+	return waxwing.DoubtRule{Policy: d.Policy, After: d.After.D(), Copies: d.Copies}
 }
 
 // Fallback goes another way when e-mail does not.

@@ -29,7 +29,7 @@ func (x *Pipeline) fallsBackAfter(what string) bool {
 // something else can be sent instead. A message that may have arrived is not
 // one of those.
 func (x *Pipeline) unreachable(c *waxwing.Claim, rs *routes) *waxwing.Resolution {
-	if c.Out.Channel != waxwing.Email || !x.fallsBackAfter("unreachable") || c.Doubt {
+	if c.Out.Channel != waxwing.Email || !x.fallsBackAfter("unreachable") || c.Doubts > 0 {
 		return nil
 	}
 	since := rs.downSince()

@@ -72,6 +72,11 @@ func TestRecipientsAreLookedUp(t *testing.T) {
 	}
 }
 
+func first(rs *routes) *route {
+	r, _ := rs.pick(nil, false)
+	return r
+}
+
 // TestRouteDoesNotFlap: a provider that fails rests, is probed by one message
 // at a time, and is healthy only after several successes.
 func TestRouteDoesNotFlap(t *testing.T) {
@@ -80,35 +85,35 @@ func TestRouteDoesNotFlap(t *testing.T) {
 	rs := &routes{clock: func() time.Time { return now }, all: []*route{r}}
 	bad := &waxwing.Attempt{Verdict: waxwing.Deferred, Fault: waxwing.ProviderFault}
 	good := &waxwing.Attempt{Verdict: waxwing.Accepted}
-	r.note(bad, now)
-	r.note(bad, now)
-	if !r.healthy() || rs.downSince() != now {
+	rs.note(r, bad, 0, now)
+	rs.note(r, bad, 0, now)
+	if !r.well() || rs.downSince() != now {
 		t.Fatal("two faults are not yet an outage, but the time counts")
 	}
-	r.note(bad, now)
-	if r.healthy() || rs.pick(map[string]bool{}) != nil {
+	rs.note(r, bad, 0, now)
+	if r.well() || first(rs) != nil {
 		t.Fatal("three faults in a row are")
 	}
 	now = now.Add(firstRest)
-	if rs.pick(map[string]bool{}) != r || rs.pick(map[string]bool{}) != nil {
+	if first(rs) != r || first(rs) != nil {
 		t.Fatal("after the rest one probe, not two")
 	}
-	r.note(bad, now)
+	rs.note(r, bad, 0, now)
 	if now = now.Add(firstRest); rs.open() {
 		t.Fatal("the second rest is longer")
 	}
 	now = now.Add(firstRest)
 	for range goodToRecover {
-		if r.healthy() || rs.pick(map[string]bool{}) != r {
+		if r.well() || first(rs) != r {
 			t.Fatal("on probation")
 		}
-		r.note(good, now)
+		rs.note(r, good, 0, now)
 	}
-	if !r.healthy() || !rs.downSince().IsZero() {
+	if !r.well() || !rs.downSince().IsZero() {
 		t.Fatal("recovered")
 	}
-	r.note(&waxwing.Attempt{Verdict: waxwing.Deferred, Fault: waxwing.RecipientFault, Bad: true, Code: 421}, now)
-	if r.healthy() {
+	rs.note(r, &waxwing.Attempt{Verdict: waxwing.Deferred, Fault: waxwing.RecipientFault, Bad: true, Code: 421}, 0, now)
+	if r.well() {
 		t.Fatal("421 rests the provider at once")
 	}
 }

@@ -35,6 +35,8 @@ type Pipeline struct {
 	sweeper  sync.WaitGroup
 	hard     context.Context // ends when the drain limit is over
 	cut      context.CancelFunc
+	soon     context.Context // ends a moment after the stop: what is not at its commit point goes back
+	leave    context.CancelFunc
 	running  atomic.Bool
 	debug    bool // each step is logged
 	shortage shortage
@@ -63,6 +65,7 @@ func New(p Parts) (*Pipeline, error) {
 	x := &Pipeline{p: p, plan: plan, stopping: make(chan struct{}), routes: map[waxwing.Channel]*routes{}}
 	x.debug = p.Log.Enabled(context.Background(), slog.LevelDebug)
 	x.hard, x.cut = context.WithCancel(context.Background())
+	x.soon, x.leave = context.WithCancel(x.hard)
 	if err := x.makeRoutes(); err != nil {
 		return nil, err
 	}
@@ -87,7 +90,7 @@ func orDefault(n, d int) int {
 
 func (x *Pipeline) makeRoutes() error {
 	add := func(ch waxwing.Channel, names []string) error {
-		r := &routes{clock: x.p.Clock}
+		r := &routes{clock: x.p.Clock, over: x.soon}
 		for _, n := range names {
 			pr := x.p.Providers[n]
 			if pr == nil {
@@ -191,8 +194,8 @@ func (x *Pipeline) drain() error {
 	}
 	// What has not reached its commit point by then goes back to the queue;
 	// what has waits for its answer as long as the provider's own limit says.
-	soon := time.AfterFunc(limit*4/5, x.cut)
-	defer soon.Stop()
+	defer time.AfterFunc(min(time.Second, limit/5), x.leave).Stop()
+	defer time.AfterFunc(limit*4/5, x.cut).Stop()
 	defer x.cut()
 	end, busy := time.Now().Add(limit), 0
 	for _, p := range x.messages {
@@ -202,6 +205,10 @@ func (x *Pipeline) drain() error {
 	}
 	if busy == 0 {
 		_ = x.orders.wait(time.Second) // what it renders is rendered at the next start
+	}
+	x.leave()
+	for _, rs := range x.routes {
+		rs.checks.Wait()
 	}
 	err := errors.Join(x.router.Close(), x.channels.Close())
 	x.orders.close()
@@ -290,4 +297,5 @@ func (noMeter) Rendered(time.Duration)                                          
 func (noMeter) Attempted(waxwing.Channel, string, waxwing.Verdict, waxwing.Phase) {}
 func (noMeter) Sent(waxwing.Channel, time.Duration, time.Duration)                {}
 func (noMeter) Retried(waxwing.Channel)                                           {}
+func (noMeter) HeldInDoubt(waxwing.Channel, string)                               {}
 func (noMeter) ShortOfResources()                                                 {}

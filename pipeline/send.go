@@ -29,9 +29,9 @@ func (x *Pipeline) claimAndSend(ch waxwing.Channel, id waxwing.ID) {
 // send offers a claimed message until an attempt settles it: a provider that
 // is down is left at once for the next one.
 func (x *Pipeline) send(c *waxwing.Claim) {
-	tried := map[string]bool{}
+	t := &turn{tried: map[string]bool{}}
 	for {
-		r, again := x.offer(c, tried)
+		r, again := x.offer(c, t)
 		if err := x.resolve(c, r); err != nil {
 			if !errors.Is(err, waxwing.ErrState) {
 				x.p.Log.Error("verdict not recorded", "message", c.Out.Message, "err", err)
@@ -40,6 +40,7 @@ func (x *Pipeline) send(c *waxwing.Claim) {
 		}
 		x.measure(c, r)
 		x.tellVerdict(c, r)
+		x.alarm(c, r)
 		if len(r.Fallback) > 0 { // its message stands right behind; its channel's workers send it
 			x.wake(x.topicOf(r.Fallback[0].Channel), c.Out.Message+1)
 		}
@@ -52,6 +53,13 @@ func (x *Pipeline) send(c *waxwing.Claim) {
 		}
 		c = claim
 	}
+}
+
+// turn is what has been tried with a message since it was claimed.
+type turn struct {
+	tried map[string]bool
+	// patient: all that are well are busy, so it waits where it is.
+	patient bool
 }
 
 func (x *Pipeline) measure(c *waxwing.Claim, r *waxwing.Resolution) {
@@ -91,7 +99,7 @@ func (x *Pipeline) resolve(c *waxwing.Claim, r *waxwing.Resolution) error {
 
 // offer makes one attempt and says what follows, and whether the message is to
 // be offered again at once.
-func (x *Pipeline) offer(c *waxwing.Claim, tried map[string]bool) (*waxwing.Resolution, bool) {
+func (x *Pipeline) offer(c *waxwing.Claim, t *turn) (*waxwing.Resolution, bool) {
 	rs := x.routes[c.Out.Channel]
 	if rs == nil {
 		return &waxwing.Resolution{To: waxwing.Failed, Reason: "no provider for this channel is configured"}, false
@@ -99,38 +107,75 @@ func (x *Pipeline) offer(c *waxwing.Claim, tried map[string]bool) (*waxwing.Reso
 	if r := x.unreachable(c, rs); r != nil {
 		return r, false
 	}
-	rt := rs.pick(tried)
+	rt := x.choose(rs, t.tried)
 	if rt == nil {
 		// Nobody to ask: back to the queue, without an attempt.
 		return &waxwing.Resolution{To: waxwing.Queued, Reason: "providers are resting", DownSince: c.DownSince,
 			NextAt: later(x.p.Clock(), rs.again())}, false
 	}
 	out := c.Out
-	if rs.another(rt, tried) {
+	if !t.patient && rs.another(rt, t.tried) {
 		out.Patience = time.Second
+		out.Stay = !rs.provenBeside(rt) // nobody is known to be faster
 	}
 	if x.debug {
 		x.step("offered", c.Confirmation, "message", c.Out.Message, "provider", rt.name, "attempt", c.Attempt)
 	}
-	a := rt.p.Offer(x.hard, &out, func() error { return x.p.Ledger.CommitDot(c, rt.name) })
-	a.Provider = rt.name
+	var committed time.Time // not read before the Offer is over
+	a := rt.p.Offer(x.soon, &out, func() error {
+		err := x.p.Ledger.CommitDot(c, rt.name)
+		committed = time.Now()
+		return err
+	})
+	took := time.Duration(0)
+	if a.Provider = rt.name; !committed.IsZero() {
+		took = time.Since(committed)
+	}
 	if a.Reply == "" && a.Err != nil {
 		// Nobody answered: what went wrong is all that support can be shown.
 		a.Reply = waxwing.PII(a.Err.Error())
 	}
 	now := x.p.Clock()
-	if x.hard.Err() == nil || a.Verdict == waxwing.Accepted {
-		x.noteHealth(rt, &a, now)
+	health := a
+	if x.soon.Err() != nil && a.Verdict != waxwing.Accepted {
+		health = waxwing.Attempt{} // we ended it
 	}
-	tried[rt.name] = true
-	return x.judge(c, rs, a, tried, now)
+	x.noteHealth(rs, rt, &health, took, now)
+	t.tried[rt.name] = true
+	return x.judge(c, rs, a, t, now)
+}
+
+// choose gives the route for a message; nil: all rest. It waits a second at most
+// for those that are well to show that they can take more. Then one that has worked is
+// asked, be it once more, before one that nobody knows.
+func (x *Pipeline) choose(rs *routes, tried map[string]bool) *route {
+	r, wait := rs.pick(tried, false)
+	if wait == nil {
+		return r
+	}
+	limit := time.NewTimer(time.Second)
+	defer limit.Stop()
+	for hurry := false; wait != nil; r, wait = rs.pick(tried, hurry) {
+		select {
+		case <-wait:
+		case <-limit.C:
+			if hurry = true; !rs.proven(tried) && rs.proven(nil) {
+				clear(tried)
+			}
+		case <-x.soon.Done():
+			return nil
+		}
+	}
+	return r
 }
 
 // noteHealth tells operators when a provider goes to rest and when it is back;
 // single faults stand in the trail.
-func (x *Pipeline) noteHealth(rt *route, a *waxwing.Attempt, now time.Time) {
-	rests, recovered := rt.note(a, now)
+func (x *Pipeline) noteHealth(rs *routes, rt *route, a *waxwing.Attempt, took time.Duration, now time.Time) {
+	rests, recovered := rs.note(rt, a, took, now)
 	switch {
+	case rests > 0 && a.Verdict == waxwing.Accepted:
+		x.p.Log.Warn("provider is slow; others go first", "provider", rt.name, "for", rests, "answered_after", took)
 	case rests > 0:
 		x.p.Log.Warn("provider rests", "provider", rt.name, "for", rests, "phase", a.Phase, "code", a.Code, "err", a.Err)
 	case recovered:
@@ -146,15 +191,16 @@ func later(now, at time.Time) time.Time {
 }
 
 // judge turns a verdict into what follows (DESIGN.md, Retry and Verdict).
-func (x *Pipeline) judge(c *waxwing.Claim, rs *routes, a waxwing.Attempt, tried map[string]bool, now time.Time) (*waxwing.Resolution, bool) {
+func (x *Pipeline) judge(c *waxwing.Claim, rs *routes, a waxwing.Attempt, t *turn, now time.Time) (*waxwing.Resolution, bool) {
 	r := &waxwing.Resolution{Attempt: a}
 	switch {
 	case a.Verdict == waxwing.Accepted:
 		r.To = waxwing.Sent
 	case a.Verdict == waxwing.UncertainVerdict:
 		r.To, r.Reason = waxwing.Uncertain, "the answer to the whole message was lost"
-		if d := x.plan.send.Uncertain; d.Policy != "hold" {
-			r.NextAt = now.Add(orDuration(d.After.D(), time.Minute))
+		wait, held := x.plan.send.Uncertain.Rule().Next(c.Doubts + 1)
+		if r.NextAt = now.Add(wait); held { // until a person decides, or its time is over
+			r.NextAt, r.Reason = c.Expires, waxwing.HeldInDoubt
 		}
 	case a.Fault == waxwing.LedgerFault:
 		// The commit point was refused: nothing was offered and it is no attempt.
@@ -165,15 +211,26 @@ func (x *Pipeline) judge(c *waxwing.Claim, rs *routes, a waxwing.Attempt, tried 
 		x.short(a.Err)
 		r.Attempt, r.To, r.NextAt = waxwing.Attempt{}, waxwing.Queued, later(now.Add(ownWait), now)
 		r.Reason = "not offered: this machine is out of descriptors, memory or ports"
-	case a.Verdict == waxwing.Rejected && a.Fault == waxwing.PolicyFault && rs.another(nil, tried):
+	case a.Verdict == waxwing.Rejected && a.Fault == waxwing.PolicyFault && rs.another(nil, t.tried):
 		x.p.Log.Warn("refused for policy; trying the next provider", "provider", a.Provider, "message", c.Out.Message,
 			"code", a.Code, "enhanced", a.Enhanced)
 		r.To, r.NextAt, r.Reason = waxwing.Queued, now, "policy"
 		return r, true
 	case a.Verdict == waxwing.Rejected:
 		x.reject(c, r)
+	case a.Busy:
+		// Nothing was offered: whoever else is well, else it waits there for its turn.
+		r.Attempt, r.To, r.NextAt, r.Reason = waxwing.Attempt{}, waxwing.Queued, now, "provider busy"
+		if !rs.proven(t.tried) {
+			clear(t.tried)
+			t.patient = true
+		}
+		return r, true
+	case a.Verdict == waxwing.Deferred && a.Bad && a.Fault == waxwing.RecipientFault && len(rs.all) > 1:
+		// 421: it is the server that cannot, and others need not wait for the recipient's schedule.
+		return x.elsewhere(c, rs, r, t, now)
 	case a.Fault == waxwing.ProviderFault || a.Fault == waxwing.TransportFault:
-		return x.elsewhere(c, rs, r, tried, now)
+		return x.elsewhere(c, rs, r, t, now)
 	default:
 		r.To, r.Counts = waxwing.Queued, true
 		r.NextAt = now.Add(max(x.backoff(c.Tries), a.RetryAfter))
@@ -193,25 +250,24 @@ var faultWaits = []time.Duration{0, 1, 2, 5, 15, 30, 60, 120, 300}
 
 // elsewhere follows a fault of the provider's before the dot: the next
 // provider at once, else another connection at once, else a short wait.
-func (x *Pipeline) elsewhere(c *waxwing.Claim, rs *routes, r *waxwing.Resolution, tried map[string]bool, now time.Time) (*waxwing.Resolution, bool) {
+func (x *Pipeline) elsewhere(c *waxwing.Claim, rs *routes, r *waxwing.Resolution, t *turn, now time.Time) (*waxwing.Resolution, bool) {
 	r.To, r.Reason = waxwing.Queued, "provider unavailable"
-	if x.hard.Err() != nil {
+	if x.soon.Err() != nil {
 		r.Attempt, r.Reason, r.NextAt = waxwing.Attempt{}, "shutting down", now
 		return r, false
 	}
-	for _, rt := range rs.all {
-		if !tried[rt.name] && rt.open(now) {
-			r.NextAt = now
-			return r, true
-		}
+	if rs.left(t.tried) {
+		r.NextAt = now
+		return r, true
 	}
 	r.DownSince = c.DownSince
 	if r.DownSince.IsZero() {
 		r.DownSince = now
 	}
-	wait := faultWaits[min(c.Faults, len(faultWaits)-1)] * time.Second
+	// A round through all of them is one fault.
+	wait := faultWaits[min(c.Faults/len(rs.all), len(faultWaits)-1)] * time.Second
 	if wait == 0 && rs.open() {
-		clear(tried)
+		clear(t.tried)
 		r.NextAt = now
 		return r, true
 	}

@@ -12,18 +12,19 @@ import (
 func TestOwnFaultsRestNobody(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	r := &route{name: "mail"}
+	rs := &routes{clock: func() time.Time { return now }, all: []*route{r}}
 	own := &waxwing.Attempt{Verdict: waxwing.Deferred, Fault: waxwing.OwnFault}
-	r.note(&waxwing.Attempt{Verdict: waxwing.Deferred, Fault: waxwing.ProviderFault}, now)
+	rs.note(r, &waxwing.Attempt{Verdict: waxwing.Deferred, Fault: waxwing.ProviderFault}, 0, now)
 	if r.down.IsZero() {
 		t.Fatal("a fault of its own was not noted")
 	}
 	for range 100 {
 		now = now.Add(time.Minute)
-		if rests, _ := r.note(own, now); rests != 0 || !r.healthy() || !r.usable(now) {
+		if rests, _ := rs.note(r, own, 0, now); rests != 0 || !r.well() || first(rs) != r {
 			t.Fatal("it rests")
 		}
 	}
-	if rs := (&routes{clock: func() time.Time { return now }, all: []*route{r}}); !rs.downSince().IsZero() {
+	if !rs.downSince().IsZero() {
 		t.Error("it counts as down since", rs.downSince())
 	}
 }

@@ -93,6 +93,8 @@ type Meter interface {
 	// a person's resend, which has no such time.
 	Sent(channel waxwing.Channel, sinceAccepted, sinceReleased time.Duration)
 	Retried(channel waxwing.Channel)
+	// HeldInDoubt counts a message that goes out no more, since its answers were lost.
+	HeldInDoubt(channel waxwing.Channel, provider string)
 	// ShortOfResources counts an offer that this machine had no descriptor, memory
 	// or port for.
 	ShortOfResources()

@@ -30,6 +30,7 @@ type Meter struct {
 	accepted *prometheus.HistogramVec
 	released *prometheus.HistogramVec
 	retries  *prometheus.CounterVec
+	held     *prometheus.CounterVec
 	hooks    *prometheus.CounterVec
 	keys     *prometheus.CounterVec
 	shut     prometheus.Counter
@@ -54,11 +55,12 @@ func NewMeter(waiting func() (Waiting, error)) *Meter {
 	m.accepted = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "waxwing_accepted_to_sent_seconds", Help: "From accepting the event to the provider's 250.", Buckets: buckets}, []string{"channel"})
 	m.released = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "waxwing_released_to_sent_seconds", Help: "From the gate's release to the provider's 250.", Buckets: buckets}, []string{"channel"})
 	m.retries = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_retries_total", Help: "Messages put back to be offered again."}, []string{"channel"})
+	m.held = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_held_in_doubt_total", Help: "Messages that were offered as often as allowed without an answer, and wait for a person."}, []string{"channel", "provider"})
 	m.hooks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_webhooks_refused_total", Help: "Webhooks refused, by the shop that the configuration knows (empty: unknown) and the reason."}, []string{"tenant", "shop", "reason"})
 	m.keys = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_keys_refused_total", Help: "Requests to the API refused for their key, by the tenant that the configuration knows and the reason."}, []string{"tenant", "reason"})
 	m.shut = prometheus.NewCounter(prometheus.CounterOpts{Name: "waxwing_http_connections_shut_total", Help: "Connections shut to make room for others: their clients only waited."})
 	m.short = prometheus.NewCounter(prometheus.CounterOpts{Name: "waxwing_short_of_resources_total", Help: "Offers that this machine had no file descriptor, memory or port for."})
-	m.reg.MustRegister(m.shut, m.short, m.received, m.hooks, m.keys, m.rendered, m.attempts, m.accepted, m.released, m.retries, depth{m},
+	m.reg.MustRegister(m.shut, m.short, m.received, m.hooks, m.keys, m.rendered, m.attempts, m.accepted, m.released, m.retries, m.held, depth{m},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -138,6 +140,11 @@ func (m *Meter) Connections(open func() int) {
 
 // Retried counts a message that goes round again.
 func (m *Meter) Retried(c waxwing.Channel) { m.retries.WithLabelValues(string(c)).Inc() }
+
+// HeldInDoubt counts a message that waits for a person.
+func (m *Meter) HeldInDoubt(c waxwing.Channel, provider string) {
+	m.held.WithLabelValues(string(c), provider).Inc()
+}
 
 // depth reads the ledger at each scrape.
 type depth struct{ m *Meter }

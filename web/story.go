@@ -153,6 +153,12 @@ func tellVerdict(s *Step, e *waxwing.TrailEntry, a *waxwing.AttemptView) {
 	case waxwing.Queued:
 		s.Text += ". It is tried again."
 	case waxwing.Uncertain:
+		if e.Detail["reason"] == waxwing.HeldInDoubt {
+			s.Tone = "bad"
+			s.Text += ". It may have arrived, perhaps more than once, and goes out no more by itself: ask whether it is there; " +
+				"then send it again, or cancel it. Else it ends as failed when its time is over."
+			break
+		}
 		s.Text += ". A late answer is waited for; then the tenant's policy decides."
 	default:
 		s.Text += "."

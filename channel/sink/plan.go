@@ -23,6 +23,9 @@ type Answer struct {
 	// PhaseDot a code of 2xx accepts the message, others do not.
 	Code int
 	Text string
+	// Raw is the reply as it stands on the wire, line ends included, where it is
+	// not the usual form of Code and Text. SMTP only.
+	Raw string
 	// Drop resets the connection without an answer.
 	Drop bool
 	// Lost, at PhaseDot and PhaseRequest, accepts the message and then resets

@@ -57,7 +57,7 @@ func (t *talk) dot(body []byte, size int) error {
 		return errDrop
 	}
 	if a.Code != 0 && a.Code/100 != 2 {
-		t.reply(a.Code, a.Text)
+		t.answer(a, 0, "")
 		return closing(a.Code)
 	}
 	if err := t.s.cfg.Truth.Add(id, t.to); err != nil {
@@ -71,15 +71,12 @@ func (t *talk) dot(body []byte, size int) error {
 		}
 		f(m)
 	}
+	t.mails++
 	if a.Lost {
 		t.reset()
 		return errDrop
 	}
-	if a.Code != 0 {
-		t.reply(a.Code, a.Text)
-	} else {
-		t.out = append(t.out, "250 2.0.0 ok\r\n"...)
-	}
+	t.answer(a, 250, "2.0.0 ok")
 	return nil
 }
 

@@ -42,19 +42,31 @@ type Config struct {
 	Password waxwing.Secret
 	// Lockstep leaves PIPELINING out of the offer.
 	Lockstep bool
+	// Limit is the most connections at once; 0: no limit. What comes above it is
+	// refused at LimitAt: PhaseConnect (a reset), PhaseBanner (421, also where
+	// LimitAt is empty) or PhaseEHLO.
+	Limit   int
+	LimitAt waxwing.Phase
+	// LimitWaits lets what comes above Limit wait in silence for its turn instead, as
+	// a server does whose processes are all busy.
+	LimitWaits bool
+	// Renew ends a connection after so many mails; 0: never.
+	Renew int
 	// Clock stamps Mail.At; nil: the system's.
 	Clock waxwing.Clock
 }
 
 // Server is an SMTP server that keeps nothing but counts. Make it with New.
 type Server struct {
-	cfg  Config
-	mu   sync.Mutex
-	open map[net.Conn]struct{}
-	ls   map[net.Listener]struct{}
-	shut bool
-	down chan struct{} // closed by Close
-	wg   sync.WaitGroup
+	cfg   Config
+	mu    sync.Mutex
+	open  map[net.Conn]struct{}
+	ls    map[net.Listener]struct{}
+	shut  bool
+	came  int             // connections, refused ones among them
+	queue []chan struct{} // connections that wait for their turn
+	down  chan struct{}   // closed by Close
+	wg    sync.WaitGroup
 }
 
 // New returns a server that listens nowhere yet.
@@ -125,14 +137,31 @@ func (s *Server) ServeConn(c net.Conn) {
 		return
 	}
 	s.open[c] = struct{}{}
+	s.came++
+	over := s.cfg.Limit > 0 && len(s.open) > s.cfg.Limit
+	if over && s.cfg.LimitWaits {
+		turn := make(chan struct{})
+		s.queue = append(s.queue, turn)
+		s.mu.Unlock()
+		select {
+		case <-turn:
+		case <-s.down:
+		}
+		over = false
+		s.mu.Lock()
+	}
 	s.wg.Add(1)
 	s.mu.Unlock()
 	defer s.wg.Done()
-	t := &talk{s: s, raw: c, c: c, in: make([]byte, 64<<10)}
+	t := &talk{s: s, raw: c, c: c, in: make([]byte, 64<<10), over: over}
 	t.run()
 	_ = t.c.Close()
 	s.mu.Lock()
 	delete(s.open, c)
+	if len(s.queue) > 0 {
+		close(s.queue[0])
+		s.queue = s.queue[1:]
+	}
 	s.mu.Unlock()
 }
 
@@ -152,6 +181,20 @@ func (s *Server) Close() error {
 	s.mu.Unlock()
 	s.wg.Wait()
 	return nil
+}
+
+// SetLimit changes Config.Limit for connections to come.
+func (s *Server) SetLimit(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.Limit = n
+}
+
+// Came returns how many connections have been made, refused ones among them.
+func (s *Server) Came() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.came
 }
 
 // Open returns how many connections are open.

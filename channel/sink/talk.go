@@ -28,6 +28,8 @@ type talk struct {
 	from   string
 	to     string
 	mail   bool
+	over   bool   // above the limit
+	mails  int    // that came over it
 	data   []byte // of the message being received, stuffing included
 }
 
@@ -39,22 +41,34 @@ var (
 
 func (t *talk) run() {
 	defer func() { _ = t.flush() }()
+	if t.over {
+		switch t.s.cfg.LimitAt {
+		case waxwing.PhaseConnect:
+			t.reset()
+			return
+		case waxwing.PhaseEHLO:
+		default:
+			t.reply(421, "4.7.0 too many connections from you")
+			return
+		}
+	}
 	if t.s.cfg.Implicit && t.s.cfg.TLS != nil {
 		t.c, t.tls = tls.Server(t.raw, t.s.cfg.TLS), true
 	}
 	if a, ok := t.plan(waxwing.PhaseBanner, ""); !ok {
 		return
-	} else if a.Code != 0 {
-		t.reply(a.Code, a.Text)
 	} else {
-		t.reply(220, t.s.cfg.Hello+" ESMTP Waxwing sink")
+		t.answer(a, 220, t.s.cfg.Hello+" ESMTP Waxwing sink")
+		if closing(a.Code) != nil || a.Code/100 == 5 {
+			return
+		}
 	}
 	for {
 		b, err := t.line()
 		if err != nil {
 			return
 		}
-		if err = t.command(b); err != nil {
+		if err = t.command(b); err != nil || t.s.cfg.Renew > 0 && t.mails >= t.s.cfg.Renew {
 			return
 		}
 	}
@@ -97,6 +111,18 @@ func (t *talk) reset() {
 func (t *talk) reply(code int, text string) {
 	t.out = strconv.AppendInt(t.out, int64(code), 10)
 	t.out = append(append(append(t.out, ' '), text...), '\r', '\n')
+}
+
+// answer says what the plan wants, else the usual.
+func (t *talk) answer(a Answer, code int, text string) {
+	switch {
+	case a.Raw != "":
+		t.out = append(t.out, a.Raw...)
+	case a.Code != 0:
+		t.reply(a.Code, a.Text)
+	default:
+		t.reply(code, text)
+	}
 }
 
 func (t *talk) flush() error {
@@ -158,7 +184,7 @@ func (t *talk) command(b []byte) error {
 	case verb(b, "DATA"):
 		return t.cmdData()
 	case verb(b, "EHLO"):
-		t.ehlo()
+		return t.ehlo()
 	case verb(b, "HELO"):
 		t.hello = true
 		t.reply(250, t.s.cfg.Hello)
@@ -182,7 +208,11 @@ func (t *talk) command(b []byte) error {
 
 func (t *talk) clear() { t.from, t.to, t.mail = "", "", false }
 
-func (t *talk) ehlo() {
+func (t *talk) ehlo() error {
+	if t.over {
+		t.reply(421, "4.7.0 too many connections from you")
+		return errQuit
+	}
 	t.clear()
 	t.hello = true
 	t.out = append(append(append(t.out, "250-"...), t.s.cfg.Hello...), "\r\n"...)
@@ -197,6 +227,7 @@ func (t *talk) ehlo() {
 	}
 	t.out = strconv.AppendInt(append(t.out, "250-SIZE "...), int64(t.s.cfg.MaxSize), 10)
 	t.out = append(t.out, "\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES\r\n"...)
+	return nil
 }
 
 func (t *talk) startTLS() error {
@@ -278,11 +309,12 @@ func (t *talk) cmdMail(b []byte) error {
 	if a, ok := t.plan(waxwing.PhaseMail, ""); !ok {
 		return errDrop
 	} else if a.Code != 0 && a.Code/100 != 2 {
-		t.reply(a.Code, a.Text)
+		t.answer(a, 0, "")
 		return closing(a.Code)
+	} else {
+		t.mail = true
+		t.answer(a, 250, "2.1.0 ok")
 	}
-	t.mail = true
-	t.out = append(t.out, "250 2.1.0 ok\r\n"...)
 	return nil
 }
 
@@ -305,10 +337,11 @@ func (t *talk) cmdRcpt(b []byte) error {
 		return errDrop
 	} else if a.Code != 0 && a.Code/100 != 2 {
 		t.to = ""
-		t.reply(a.Code, a.Text)
+		t.answer(a, 0, "")
 		return closing(a.Code)
+	} else {
+		t.answer(a, 250, "2.1.5 ok")
 	}
-	t.out = append(t.out, "250 2.1.5 ok\r\n"...)
 	return nil
 }
 
@@ -320,9 +353,10 @@ func (t *talk) cmdData() error {
 	if a, ok := t.plan(waxwing.PhaseData, ""); !ok {
 		return errDrop
 	} else if a.Code != 0 && a.Code != 354 {
-		t.reply(a.Code, a.Text)
+		t.answer(a, 0, "")
 		return closing(a.Code)
+	} else {
+		t.answer(a, 354, "go ahead")
 	}
-	t.out = append(t.out, "354 go ahead\r\n"...)
 	return t.receive()
 }

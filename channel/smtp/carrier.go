@@ -59,9 +59,11 @@ func (k *carrier) run() {
 			if j == nil {
 				l.settle()
 			}
-			if l.broken {
-				k.drop()
+			if l.broken && j != nil {
+				k.renew(j)
 				asked = false
+			} else if l.broken {
+				k.drop()
 			} else if j == nil && l.begun >= k.s.cfg.PerConnection {
 				k.hangUp()
 			}
@@ -80,9 +82,7 @@ func (k *carrier) take() *job {
 		defer idle.Stop()
 		select {
 		case j := <-s.warm:
-			return j
-		case j := <-s.cold:
-			return j
+			return k.warmed(j)
 		case <-s.stop:
 			return nil
 		case <-idle.C:
@@ -106,12 +106,19 @@ func (k *carrier) next() *job {
 	}
 	select {
 	case j := <-k.s.warm:
-		return j
-	case j := <-k.s.cold:
-		return j
+		return k.warmed(j)
 	default:
 		return nil
 	}
+}
+
+// warmed gives back the right to open a connection that j does not need.
+func (k *carrier) warmed(j *job) *job {
+	if j.opening != nil {
+		k.s.flow.cancel(j.opening)
+		j.opening = nil
+	}
+	return j
 }
 
 // pause keeps a carrier that this machine had no descriptor or port for from dialling
@@ -130,6 +137,15 @@ const ownWait = time.Second
 // drop cuts the connection.
 func (k *carrier) drop() {
 	k.link.cut()
+	k.s.flow.closed(k.link)
+	k.link = nil
+	k.hold(nil)
+}
+
+// renew cuts the connection and gives j the right to another one.
+func (k *carrier) renew(j *job) {
+	k.link.cut()
+	j.opening = k.s.flow.renew(k.link)
 	k.link = nil
 	k.hold(nil)
 }
@@ -138,6 +154,7 @@ func (k *carrier) drop() {
 func (k *carrier) hangUp() {
 	if k.link != nil {
 		k.link.quit()
+		k.s.flow.closed(k.link)
 		k.link = nil
 		k.hold(nil)
 	}
@@ -148,18 +165,20 @@ func (k *carrier) hangUp() {
 func (k *carrier) carry(j *job, asked bool) (*job, bool) {
 	for {
 		if k.link != nil && !asked && k.link.quiet() != nil {
-			k.drop() // it died while it was idle: nothing was lost
+			k.renew(j) // it died while it was idle: nothing was lost
 		}
 		if k.link == nil {
-			l, o := k.open(j)
+			l, o := k.connect(j)
 			if o != nil {
 				j.finish(*o)
-				if o.fault == waxwing.OwnFault {
-					k.pause()
-				}
+			}
+			if l == nil {
 				return nil, false
 			}
-			k.link, asked = l, false
+			if k.link, asked = l, false; j.left() { // it is for the next one
+				j.finish(outcome{})
+				return nil, false
+			}
 		}
 		l := k.link
 		kept := l.begun > 0
@@ -179,7 +198,7 @@ func (k *carrier) carry(j *job, asked bool) (*job, bool) {
 		}
 		if kept && j.again < 2 && stale(o) {
 			j.again++
-			k.drop()
+			k.renew(j)
 			asked = false
 			continue
 		}
@@ -320,6 +339,9 @@ func (k *carrier) finishAtDot(j *job) (*job, bool) {
 		return next, false
 	}
 	r, o := l.read(waxwing.PhaseDot, cfg.Timeouts.Dot, nil) // each reply to the dot is an outcome
+	if o.err == nil {
+		k.s.answered.Store(time.Now().UnixNano())
+	}
 	j.finish(*o)
 	if o.err != nil || o.verdict == waxwing.UncertainVerdict || r.code == 421 || next == nil && l.w > l.r {
 		l.broken = true

@@ -14,15 +14,16 @@ type job struct {
 	s      *Sender
 	commit func() error
 	began  time.Time
-	done   chan waxwing.Attempt // holds one
+	done   chan waxwing.Attempt // holds two: the second is for nobody
 	// What the connection reads is copied, so that the Outgoing is the caller's
 	// again as soon as Offer returns; data's bytes are read only while writing.
 	from, to       string
 	data           []byte
 	size           int
-	eightBit, utf8 bool // what the server must offer
-	hurry          bool // the Offer has a patience
-	again          int  // silent tries on another connection
+	eightBit, utf8 bool     // what the server must offer
+	hurry          bool     // the Offer has a patience
+	again          int      // silent tries on another connection
+	opening        *opening // the right to open a connection for it; nil: none
 
 	// mu settles who ends the job: the Offer that is tired of waiting, or the
 	// connection that works on it.
@@ -47,6 +48,7 @@ type outcome struct {
 	phase waxwing.Phase
 	reply reply
 	err   error
+	busy  bool // the server works, but no connection was free
 }
 
 // longAgo as a deadline ends what is blocked at once.
@@ -59,6 +61,13 @@ func (j *job) enter(p waxwing.Phase, conn net.Conn) bool {
 	defer j.mu.Unlock()
 	j.phase, j.conn = p, conn
 	return j.why == nil
+}
+
+// waits reports whether its turn has not come yet.
+func (j *job) waits() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.phase == ""
 }
 
 // left reports whether the Offer has gone.
@@ -100,13 +109,24 @@ func (j *job) abandon(o outcome) (a waxwing.Attempt, left bool) {
 	}
 	o.phase = j.phase
 	if j.phase == "" { // behind another message: not this connection's fault
-		o.phase, o.bad = waxwing.PhaseConnect, false
+		o.phase, o.bad, o.busy = waxwing.PhaseConnect, false, o.err == errPatience && j.s.answers()
 	}
 	j.why = &o
 	if j.conn != nil {
 		_ = j.conn.SetDeadline(longAgo)
 	}
 	return j.attempt(o), j.state == loose
+}
+
+// comeBack sends the message to another connection, if it still waits for this one
+// to be made.
+func (j *job) comeBack() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.why == nil && j.state == loose && setup(j.phase) {
+		j.why = &outcome{}
+		j.done <- waxwing.Attempt{}
+	}
 }
 
 // finish tells the Offer. An Offer that has left keeps its own reason.
@@ -123,8 +143,8 @@ func (j *job) finish(o outcome) {
 func (j *job) attempt(o outcome) waxwing.Attempt {
 	a := waxwing.Attempt{
 		Provider: j.s.cfg.Name, Verdict: o.verdict, Fault: o.fault, Phase: o.phase, Bad: o.bad,
-		Code: o.reply.code, Enhanced: o.reply.enhanced, Reply: waxwing.PII(o.reply.text),
-		Began: j.began, Ended: j.s.cfg.Clock(),
+		Code: o.reply.code, Enhanced: o.reply.enhanced, Reply: waxwing.PII(tidy(o.reply.text)),
+		Began: j.began, Ended: j.s.cfg.Clock(), Busy: o.busy,
 	}
 	switch {
 	case o.err != nil:

@@ -37,8 +37,7 @@ type link struct {
 	deadline time.Time
 
 	offers extensions
-	wide   bool // SMTPUTF8 was asked for: replies may hold UTF-8
-	begun  int  // messages begun
+	begun  int // messages begun
 	// setupBy ends the setup phases, zero: no bound but their own.
 	setupBy time.Time
 	job     *job // whose leaving ends reads; nil: nobody's
@@ -260,7 +259,6 @@ func (l *link) appendMail(j *job) {
 	}
 	if j.utf8 {
 		b = append(b, " SMTPUTF8"...)
-		l.wide = true
 	}
 	l.out = append(b, '\r', '\n')
 }
@@ -284,8 +282,12 @@ func (x *extensions) see(text []byte, first bool) {
 	if first { // the server's name
 		return
 	}
-	word, rest, _ := bytes.Cut(bytes.ToUpper(text), []byte(" "))
-	switch string(word) {
+	words := bytes.Fields(bytes.ToUpper(text))
+	if len(words) == 0 {
+		return
+	}
+	rest := words[1:]
+	switch string(words[0]) {
 	case "PIPELINING":
 		x.pipelining = true
 	case "8BITMIME":
@@ -296,11 +298,13 @@ func (x *extensions) see(text []byte, first bool) {
 		x.startTLS = true
 	case "SIZE":
 		x.size = true
-		if n, err := strconv.Atoi(string(bytes.TrimSpace(rest))); err == nil && n > 0 {
-			x.maxSize = n
+		if len(rest) == 1 {
+			if n, err := strconv.Atoi(string(rest[0])); err == nil && n > 0 {
+				x.maxSize = n
+			}
 		}
 	case "AUTH":
-		for _, m := range bytes.Fields(rest) {
+		for _, m := range rest {
 			x.plain = x.plain || string(m) == "PLAIN"
 			x.login = x.login || string(m) == "LOGIN"
 		}

@@ -11,6 +11,48 @@ import (
 	"github.com/waxwinghq/waxwing"
 )
 
+// connect opens a connection for j, which has the right to one. Where the server
+// does not take it although others work, j goes to one of those: the outcome has
+// no verdict then. Without connection and outcome j is done with.
+func (k *carrier) connect(j *job) (*link, *outcome) {
+	f, right := k.s.flow, j.opening
+	j.opening = nil
+	defer time.AfterFunc(soonBack, func() {
+		if f.works() {
+			j.comeBack()
+		}
+	}).Stop()
+	defer time.AfterFunc(slowOpening, func() { f.slowed(right, slowOpening) }).Stop()
+	for tries := 0; ; tries++ {
+		l, o := k.open(j)
+		if o == nil {
+			f.opened(right, l)
+			return l, nil
+		}
+		if o.fault == waxwing.OwnFault { // ours: it says nothing of the server
+			if f.works() {
+				o = &outcome{}
+			}
+			j.finish(*o)
+			k.pause() // with the right, so that nobody dials in its place
+			f.cancel(right)
+			return nil, nil
+		}
+		switch f.refused(right, tries, o) {
+		case goBack:
+			return nil, &outcome{}
+		case giveUp:
+			return nil, o
+		}
+		wait := time.NewTimer(firstPause << tries)
+		select {
+		case <-wait.C:
+		case <-k.s.setup.Done():
+		}
+		wait.Stop()
+	}
+}
+
 // open connects, says EHLO, encrypts and logs in, for j. If j's Offer leaves
 // meanwhile the connection is made all the same, for the next one.
 func (k *carrier) open(j *job) (*link, *outcome) {
@@ -74,6 +116,7 @@ func (l *link) encrypt(j *job) *outcome {
 	j.enter(waxwing.PhaseHandshake, nil)
 	ctx, cancel := context.WithTimeout(l.s.setup, l.s.cfg.Timeouts.TLS)
 	defer cancel()
+	_ = l.nc.SetDeadline(time.Time{}) // those of the step before are not the handshake's; ctx is
 	c := l.startTLS()
 	if err := c.HandshakeContext(ctx); err != nil {
 		return fail(waxwing.PhaseHandshake, err)

@@ -3,18 +3,20 @@ package smtp
 import (
 	"bytes"
 	"errors"
+	"os"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
 // Limits of a reply. RFC 5321 allows lines of 512 bytes; servers that explain
 // themselves send more.
 const (
-	maxLine  = 2048
-	maxLines = 256
+	maxReply = 64 << 10
 	keepText = 512
 )
 
-// errGarbled: bytes that are no reply by RFC 5321, 4.2.
+// errGarbled: bytes that hold no reply by RFC 5321, 4.2.
 var errGarbled = errors.New("not an SMTP reply")
 
 // reply is a server's answer.
@@ -31,35 +33,26 @@ type line struct {
 	text []byte
 }
 
-// parseLine reads a line without its CRLF. wide allows UTF-8 in the text, which
-// a server may send once SMTPUTF8 was asked for (RFC 6531, 3.7.4.2).
-func parseLine(b []byte, wide bool) (l line, err error) {
-	if len(b) < 3 || b[0] < '2' || b[0] > '5' || b[1] < '0' || b[1] > '5' || b[2] < '0' || b[2] > '9' {
+// parseLine reads a line without its end. The code is three digits from 200 to
+// 599, and only "-" behind it announces another line (RFC 5321, 4.2). What follows
+// is text for people, in whatever bytes a server writes: a verdict must not
+// depend on it.
+func parseLine(b []byte) (l line, err error) {
+	if len(b) < 3 || b[0] < '2' || b[0] > '5' || !digit(b[1]) || !digit(b[2]) || len(b) > 3 && digit(b[3]) {
 		return l, errGarbled
 	}
 	l.code = int(b[0]-'0')*100 + int(b[1]-'0')*10 + int(b[2]-'0')
-	if len(b) > 3 {
-		switch b[3] {
-		case '-':
-			l.more = true
-		case ' ':
-		default:
-			return l, errGarbled
-		}
+	if len(b) == 3 {
+		return l, nil
+	}
+	l.more, l.text = b[3] == '-', b[3:]
+	if l.more || b[3] == ' ' || b[3] == '\t' {
 		l.text = b[4:]
-	}
-	high := false
-	for _, c := range l.text {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return l, errGarbled
-		}
-		high = high || c >= utf8.RuneSelf
-	}
-	if high && !(wide && utf8.Valid(l.text)) {
-		return l, errGarbled
 	}
 	return l, nil
 }
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 // parseEnhanced reads "5.1.1" at the start of a line's text; nil if there is none.
 func parseEnhanced(b []byte) []byte {
@@ -105,28 +98,33 @@ func intern(b []byte) string {
 
 // readReply reads one reply of any number of lines; each line goes to see first
 // (nil: nobody). The bytes are valid during the call only, the text is in l.kept.
+//
+// Once "250-" has opened a reply, a line without a code is text of it. Lines whose
+// codes differ are one answer only if their class is the same: the last one's
+// counts. "250-" and then "550" says two things, so it says nothing.
 func (l *link) readReply(see func(text []byte, first bool)) (r reply, err error) {
 	l.kept = l.kept[:0]
-	for n := 0; ; n++ {
-		if n == maxLines {
-			return reply{}, errGarbled
-		}
-		b, err := l.readLine()
+	for n, size := 0, 0; ; n++ {
+		b, err := l.readLine(maxReply - size)
 		if err != nil {
 			return reply{}, err
 		}
-		ln, err := parseLine(b, l.wide)
-		if err != nil || n > 0 && ln.code != r.code {
+		size += len(b) + 1
+		ln, err := parseLine(b)
+		if n > 0 && len(l.kept) < keepText {
+			l.kept = append(l.kept, '\n')
+		}
+		l.kept = append(l.kept, b[:min(len(b), keepText-len(l.kept))]...)
+		if err != nil && n > 0 {
+			continue
+		}
+		if err != nil || n > 0 && ln.code/100 != r.code/100 {
 			return reply{}, errGarbled
 		}
 		r.code = ln.code
 		if r.enhanced == "" {
 			r.enhanced = intern(parseEnhanced(ln.text))
 		}
-		if n > 0 && len(l.kept) < keepText {
-			l.kept = append(l.kept, '\n')
-		}
-		l.kept = append(l.kept, b[:min(len(b), keepText-len(l.kept))]...)
 		if see != nil {
 			see(ln.text, n == 0)
 		}
@@ -136,24 +134,56 @@ func (l *link) readReply(see func(text []byte, first bool)) (r reply, err error)
 	}
 }
 
-// readLine returns the next line without its CRLF, valid until the next call.
-func (l *link) readLine() ([]byte, error) {
+// readLine returns the next line of up to room bytes without its end, CRLF or LF
+// alone, valid until the next call. A server that hangs up behind "250 " has said
+// all that counts.
+func (l *link) readLine(room int) ([]byte, error) {
 	seen := 0
 	for {
 		if i := bytes.IndexByte(l.in[l.r+seen:l.w], '\n'); i >= 0 {
 			b := l.in[l.r : l.r+seen+i]
 			l.r += seen + i + 1
-			if len(b) == 0 || b[len(b)-1] != '\r' {
-				return nil, errGarbled // a bare LF
-			}
-			return b[:len(b)-1], nil
+			return bytes.TrimRight(b, "\r"), nil
 		}
-		seen = l.w - l.r
-		if seen >= maxLine {
+		if seen = l.w - l.r; seen >= room {
 			return nil, errGarbled
 		}
 		if err := l.fill(); err != nil {
+			b := bytes.TrimRight(l.in[l.r:l.w], "\r")
+			if ended(err) && len(b) > 3 && b[3] == ' ' {
+				l.r = l.w
+				return b, nil
+			}
 			return nil, err
 		}
 	}
+}
+
+// ended reports whether the connection is over, so that nothing can follow.
+func ended(err error) bool {
+	return !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, errGone)
+}
+
+// tidy makes a server's text fit to be kept and shown: valid UTF-8, and no bytes
+// that steer a terminal or turn the writing round.
+func tidy(s string) string {
+	plain := true
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\n' || c >= 0x7f {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case r != '\n' && unicode.IsControl(r), unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp):
+			return utf8.RuneError
+		}
+		return r
+	}, strings.ToValidUTF8(s, string(utf8.RuneError)))
 }

@@ -139,12 +139,12 @@ func (k *scripted) at(p string, code int, usual string) (int, error) {
 		return 0, k.say("999 what\r\n")
 	case "1xx":
 		return 0, k.say("150 wait\r\n")
-	case "nul":
-		return 0, k.say(ok + " o\x00k\r\n")
+	case "nul": // in the text, which decides nothing
+		return code, k.say(strings.TrimSuffix(usual, "\r\n") + " o\x00k\r\n")
 	case "8bit":
-		return 0, k.say(ok + " gr\xfc\xdfe\r\n")
+		return code, k.say(strings.TrimSuffix(usual, "\r\n") + " gr\xfc\xdfe\r\n")
 	case "bare-lf":
-		return 0, k.say(ok + " ok\n")
+		return code, k.say(strings.ReplaceAll(usual, "\r\n", "\n"))
 	case "mismatched-multiline":
 		return 0, k.say(ok + "-one\r\n550 two\r\n")
 	case "early":

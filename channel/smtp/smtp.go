@@ -9,10 +9,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -73,6 +75,9 @@ type Config struct {
 	TLSConfig *tls.Config
 	// Dial opens a connection; nil: a net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Log tells how many connections the server takes, where they are fewer than
+	// Connections; nil: nobody is told.
+	Log *slog.Logger
 	// Clock tells Attempt's times and measures Guard; nil: the system's. Socket
 	// deadlines are the system clock's always.
 	Clock waxwing.Clock
@@ -129,9 +134,11 @@ func (c Config) withDefaults() Config {
 type Sender struct {
 	cfg Config
 	tls *tls.Config
-	// warm reaches only those who hold a connection, cold everybody: an Offer
-	// tries warm first, so that no connection is opened while one is free.
+	// warm reaches those who hold a connection, cold those who hold none: an Offer
+	// tries warm first, and cold only where flow lets it open one more.
 	warm, cold chan *job
+	flow       *flow
+	answered   atomic.Int64 // when a mail last had its answer, Unix ns
 	stop       chan struct{}
 	stopOnce   sync.Once
 	wg         sync.WaitGroup
@@ -144,6 +151,7 @@ type Sender struct {
 // New returns a Sender. It connects when there is something to send.
 func New(c Config) *Sender {
 	s := &Sender{cfg: c.withDefaults(), warm: make(chan *job), cold: make(chan *job), stop: make(chan struct{})}
+	s.flow = newFlow(s.cfg.Connections, s.tell)
 	s.setup, s.kill = context.WithCancel(context.Background())
 	s.tls = &tls.Config{}
 	if c.TLSConfig != nil {
@@ -184,37 +192,73 @@ var (
 // not come to its commit; afterwards the verdict is waited for. Offer does not
 // use out.Data after it has returned.
 func (s *Sender) Offer(ctx context.Context, out *waxwing.Outgoing, commit func() error) waxwing.Attempt {
-	j := &job{s: s, commit: commit, began: s.cfg.Clock(), done: make(chan waxwing.Attempt, 1),
+	j := &job{s: s, commit: commit, began: s.cfg.Clock(), done: make(chan waxwing.Attempt, 2),
 		from: out.From, to: out.To, data: out.Data, size: len(out.Data), eightBit: out.EightBit, hurry: out.Patience > 0}
 	if o := j.check(out); o != nil {
 		return j.attempt(*o)
 	}
-	var patience <-chan time.Time
+	p := patience{stay: out.Stay, d: out.Patience}
 	if out.Patience > 0 {
-		t := time.NewTimer(out.Patience)
-		defer t.Stop()
-		patience = t.C
+		p.t = time.NewTimer(out.Patience)
+		defer p.t.Stop()
+		p.C = p.t.C
 	}
-	if o := s.enqueue(ctx, j, patience); o != nil {
-		return j.attempt(*o)
+	for {
+		if o := s.enqueue(ctx, j, &p); o != nil {
+			return j.attempt(*o)
+		}
+		if a := j.wait(ctx, &p); a.Verdict != "" {
+			return a
+		}
+		// The connection that was meant for it was not to be had; others work.
+		j = &job{s: s, commit: commit, began: j.began, done: make(chan waxwing.Attempt, 2),
+			from: j.from, to: j.to, data: j.data, size: j.size, eightBit: j.eightBit, utf8: j.utf8, hurry: j.hurry}
 	}
-	select {
-	case a := <-j.done:
+}
+
+// wait waits for what becomes of j. No verdict means: enqueue it again.
+func (j *job) wait(ctx context.Context, p *patience) waxwing.Attempt {
+	for {
+		select {
+		case a := <-j.done:
+			return a
+		case <-ctx.Done():
+			return j.leave(lost(waxwing.PhaseConnect, false), context.Cause(ctx))
+		case <-p.C:
+			if !j.waits() || !p.again(j.s) {
+				return j.leave(unwell, errPatience)
+			}
+		}
+	}
+}
+
+// leave ends the wait, if the connection that works on it allows.
+func (j *job) leave(r ruling, why error) waxwing.Attempt {
+	if a, left := j.abandon(outcome{ruling: r, err: why}); left {
 		return a
-	case <-ctx.Done():
-		if a, left := j.abandon(outcome{ruling: lost(waxwing.PhaseConnect, false), err: context.Cause(ctx)}); left {
-			return a
-		}
-	case <-patience:
-		if a, left := j.abandon(outcome{ruling: unwell, err: errPatience}); left {
-			return a
-		}
 	}
 	return <-j.done
 }
 
+// patience is how long an Offer waits before its commit.
+type patience struct {
+	C    <-chan time.Time // nil: for ever
+	t    *time.Timer
+	d    time.Duration
+	stay bool // also where the server works and has no connection free
+}
+
+// again begins a further wait for a server that works.
+func (p *patience) again(s *Sender) bool {
+	if !p.stay || !s.answers() {
+		return false
+	}
+	p.t.Reset(p.d)
+	return true
+}
+
 // enqueue gives j to a connection, or says why not.
-func (s *Sender) enqueue(ctx context.Context, j *job, patience <-chan time.Time) *outcome {
+func (s *Sender) enqueue(ctx context.Context, j *job, p *patience) *outcome {
 	broken := ruling{verdict: waxwing.Deferred, fault: waxwing.TransportFault}
 	select {
 	case <-s.stop:
@@ -225,19 +269,62 @@ func (s *Sender) enqueue(ctx context.Context, j *job, patience <-chan time.Time)
 		return nil
 	default:
 	}
-	select {
-	case s.warm <- j:
-	case s.cold <- j:
-	case <-s.stop:
-		return &outcome{ruling: broken, phase: waxwing.PhaseConnect, err: waxwing.ErrStopping}
-	case <-ctx.Done():
-		return &outcome{ruling: broken, phase: waxwing.PhaseConnect, err: context.Cause(ctx)}
-	case <-patience:
-		// Every connection is busy: that alone does not make the server unwell.
-		r := ruling{verdict: waxwing.Deferred, fault: waxwing.ProviderFault}
-		return &outcome{ruling: r, phase: waxwing.PhaseConnect, err: errPatience}
+	for {
+		right, changed, down := s.flow.begin()
+		cold := s.cold
+		if j.opening = right; right == nil {
+			cold = nil
+		} else {
+			changed, down = nil, nil
+		}
+		var end *outcome
+		select {
+		case s.warm <- j:
+			return nil // who takes it gives the right back
+		case cold <- j:
+			return nil
+		case <-changed:
+			continue
+		case <-down: // for the message that it was tried with, and so for this one
+			why := s.flow.reason()
+			end = &why
+		case <-s.stop:
+			end = &outcome{ruling: broken, phase: waxwing.PhaseConnect, err: waxwing.ErrStopping}
+		case <-ctx.Done():
+			end = &outcome{ruling: broken, phase: waxwing.PhaseConnect, err: context.Cause(ctx)}
+		case <-p.C:
+			if p.again(s) {
+				if right != nil {
+					s.flow.cancel(right)
+				}
+				continue
+			}
+			end = s.tooBusy()
+		}
+		if right != nil {
+			s.flow.cancel(right)
+		}
+		return end
 	}
-	return nil
+}
+
+// tooBusy is the outcome where no connection became free in time. That alone does
+// not make the server unwell.
+func (s *Sender) tooBusy() *outcome {
+	o := &outcome{ruling: ruling{verdict: waxwing.Deferred, fault: waxwing.ProviderFault}, phase: waxwing.PhaseConnect, err: errPatience}
+	o.busy = s.answers()
+	return o
+}
+
+// answers reports whether a mail has had its answer a moment ago.
+func (s *Sender) answers() bool { return time.Since(time.Unix(0, s.answered.Load())) < time.Second }
+
+// tell logs how many connections the server takes.
+func (s *Sender) tell(n int) {
+	if s.cfg.Log != nil {
+		s.cfg.Log.Warn("the mail server takes fewer connections than configured; messages wait for their turn",
+			"provider", s.cfg.Name, "connections", n, "configured", s.cfg.Connections)
+	}
 }
 
 // check refuses, before anything is written, what must not reach a server.
@@ -267,7 +354,7 @@ func (j *job) check(m *waxwing.Outgoing) *outcome {
 // hangs up. When ctx ends first the connections are cut: what had not been
 // committed is Deferred, the rest uncertain.
 func (s *Sender) Close(ctx context.Context) error {
-	s.stopOnce.Do(func() { close(s.stop) })
+	s.stopOnce.Do(func() { close(s.stop); s.flow.close() })
 	done := make(chan struct{})
 	go func() { s.wg.Wait(); close(done) }()
 	defer s.kill()

@@ -28,8 +28,8 @@ type Config struct {
 	BaseURL string // "" means https://api.twilio.com
 	Account string // AC...
 	Token   waxwing.Secret
-	// From is the sending number (E.164) or a messaging service (MG...), for
-	// messages that name no sender.
+	// From is the account's sending number (E.164) or messaging service (MG...);
+	// "": the one that a message names.
 	From string
 	// Connections is the most requests at once (16).
 	Connections int
@@ -239,9 +239,9 @@ func e164(s string) bool {
 }
 
 func (s *Sender) form(out *waxwing.Outgoing) string {
-	from := out.From
+	from := s.cfg.From
 	if from == "" {
-		from = s.cfg.From
+		from = out.From
 	}
 	v := url.Values{"To": {out.To}, "Body": {string(out.Data)}}
 	if strings.HasPrefix(from, "MG") {

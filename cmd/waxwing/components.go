@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 
 	// Postgres for enrich's lookups; SQLite's driver comes with the ledger.
@@ -38,20 +39,20 @@ type provider interface {
 }
 
 // providerTypes make providers of the configuration's types.
-var providerTypes = map[string]func(string, config.Provider) (provider, error){
+var providerTypes = map[string]func(string, config.Provider, *slog.Logger) (provider, error){
 	"smtp":   newSMTP,
 	"twilio": newTwilio,
 }
 
 // openProviders makes every provider that the configuration names.
-func openProviders(c *config.Config) (map[string]provider, error) {
+func openProviders(c *config.Config, log *slog.Logger) (map[string]provider, error) {
 	out := map[string]provider{}
 	for name, p := range c.Providers {
 		f, ok := providerTypes[p.Type]
 		if !ok {
 			return nil, fmt.Errorf("provider %s: there is no type %q", name, p.Type)
 		}
-		made, err := f(name, p)
+		made, err := f(name, p, log)
 		if err != nil {
 			return nil, fmt.Errorf("provider %s: %w", name, err)
 		}
@@ -60,9 +61,10 @@ func openProviders(c *config.Config) (map[string]provider, error) {
 	return out, nil
 }
 
-func newSMTP(name string, p config.Provider) (provider, error) {
-	c := smtp.Config{Name: name, Addr: p.Addr, TLS: smtp.TLSMode(p.TLS), Hello: p.Hello, Connections: p.Connections,
-		Timeouts: smtp.Timeouts{Dot: p.DotTimeout.D()}}
+func newSMTP(name string, p config.Provider, log *slog.Logger) (provider, error) {
+	c := smtp.Config{Name: name, Addr: p.Addr, TLS: smtp.TLSMode(p.TLS), Hello: p.Hello, Connections: p.Connections, Log: log,
+		Timeouts: smtp.Timeouts{Connect: p.Timeouts.Connect.D(), Banner: p.Timeouts.Banner.D(), Hello: p.Timeouts.Ehlo.D(), Auth: p.Timeouts.Auth.D(),
+			Mail: p.Timeouts.Mail.D(), Rcpt: p.Timeouts.Rcpt.D(), Data: p.Timeouts.Data.D(), Block: p.Timeouts.Body.D(), Dot: p.DotTimeout.D()}}
 	if p.Auth != nil {
 		c.User, c.Password = p.Auth.User, p.Auth.Password
 	}
@@ -83,7 +85,7 @@ func newSMTP(name string, p config.Provider) (provider, error) {
 	return smtp.New(c), nil
 }
 
-func newTwilio(name string, p config.Provider) (provider, error) {
+func newTwilio(name string, p config.Provider, _ *slog.Logger) (provider, error) {
 	return twilio.New(twilio.Config{Name: name, BaseURL: p.BaseURL, Account: p.Account, Token: p.Token, From: p.From,
 		Connections: p.Connections})
 }

@@ -28,7 +28,6 @@ type voice struct {
 	from    mime.Mailbox
 	reply   mime.Mailbox
 	domain  string
-	smsFrom string
 	signer  *dkim.Signer
 	fault   error // why the tenant's own templates are not used, or not all of them
 }
@@ -58,7 +57,6 @@ func newComposer(c *config.Config, log *slog.Logger) (*composer, error) {
 	}
 	x := &composer{voices: map[waxwing.TenantID]*voice{}, catalogue: cat, log: log}
 	x.scratch.New = func() any { return new(scratch) }
-	sms := smsSender(c)
 	for name, t := range c.Tenants {
 		v, err := newVoice(&t, set, log.With("tenant", name))
 		if err != nil {
@@ -67,7 +65,6 @@ func newComposer(c *config.Config, log *slog.Logger) (*composer, error) {
 		if v.setName == "own" {
 			v.setName = "tenant/" + name
 		}
-		v.smsFrom = sms
 		x.voices[waxwing.TenantID(name)] = v
 	}
 	return x, nil
@@ -135,20 +132,6 @@ func newVoice(t *config.Tenant, builtin *templates.Set, log *slog.Logger) (*voic
 		}
 	}
 	return v, nil
-}
-
-// smsSender is the number of the first provider that the fallback names.
-func smsSender(c *config.Config) string {
-	for _, s := range c.Pipeline {
-		if s.Fallback != nil {
-			for _, p := range s.Fallback.Providers {
-				if f := c.Providers[p].From; f != "" {
-					return f
-				}
-			}
-		}
-	}
-	return ""
 }
 
 // faults are the templates that did not load or are never used. They do not keep the daemon from
@@ -258,7 +241,8 @@ func (x *composer) SMS(w *waxwing.Work, o *waxwing.Order, _ time.Time) (waxwing.
 		return d, waxwing.ErrNotFound
 	}
 	in := x.input(v, o)
-	d.From, d.To, d.Locale = v.smsFrom, to, in.Locale.Tag()
+	// Whose number it comes from is the matter of the provider that takes it.
+	d.To, d.Locale = to, in.Locale.Tag()
 	d.Data = []byte(v.set.SMS(in))
 	return d, nil
 }

@@ -90,7 +90,7 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	if d.composer, err = newComposer(c, log); err != nil {
 		return nil, err
 	}
-	if d.providers, err = openProviders(c); err != nil {
+	if d.providers, err = openProviders(c, log); err != nil {
 		return nil, err
 	}
 	if d.lookups, err = enrich.Open(c.Enrich); err != nil {
@@ -139,7 +139,8 @@ func openLedger(c *config.Config, log *slog.Logger, mem *memory, x Extras, fatal
 	}
 	for _, s := range c.Pipeline {
 		if s.Send != nil {
-			o.Policy, o.After = s.Send.Uncertain.Policy, s.Send.Uncertain.After.D()
+			r := s.Send.Uncertain.Rule()
+			o.Policy, o.After, o.Copies = r.Policy, r.After, r.Copies
 		}
 	}
 	return sqlite.Open(o)
@@ -246,16 +247,22 @@ func (d *Daemon) release() error {
 	var errs []error
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	for name, p := range d.providers {
-		err := p.Close(ctx)
-		if errors.Is(err, context.DeadlineExceeded) {
-			// Its server does not answer. What was past its commit point is uncertain
-			// and said so; the rest was not sent. That is no failure of stopping.
-			d.log.Warn("a provider's connections were cut: its server did not answer", "provider", name)
-			continue
-		}
-		errs = append(errs, err)
+	closed := make([]error, len(d.providers))
+	var closing sync.WaitGroup
+	for i, name := range sortedNames(d.providers) {
+		closing.Go(func() {
+			err := d.providers[name].Close(ctx)
+			if errors.Is(err, context.DeadlineExceeded) {
+				// Its server does not answer. What was past its commit point is uncertain
+				// and said so; the rest was not sent. That is no failure of stopping.
+				d.log.Warn("a provider's connections were cut: its server did not answer", "provider", name)
+				err = nil
+			}
+			closed[i] = err
+		})
 	}
+	closing.Wait()
+	errs = append(errs, closed...)
 	if d.lookups != nil {
 		errs = append(errs, d.lookups.Close())
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/config"
 )
 
 // at answers one phase.
@@ -134,5 +136,30 @@ func TestNoTextWhileInDoubt(t *testing.T) {
 	}
 	if len(r.allTexts()) != 0 || len(r.get(id).Messages) != 1 {
 		t.Fatal("a text followed a mail that may have arrived")
+	}
+}
+
+// TestTextsInDoubtHaveAnEnd: the copies of a text are counted as those of a mail are.
+func TestTextsInDoubtHaveAnEnd(t *testing.T) {
+	clock := &testClock{}
+	truth := sink.NewTruth()
+	lost := httptest.NewServer(&sink.Twilio{Truth: truth, Plan: func(sink.Question) sink.Answer { return sink.Answer{Lost: true} }})
+	defer lost.Close()
+	r := newRig(t, withClock(clock), withPlan(at(waxwing.PhaseRcpt, sink.Answer{Code: 550, Text: "5.1.1 no such user"})), func(r *rig, _ *Extras) {
+		r.cfg.Providers["lost"] = config.Provider{Type: "twilio", Account: "AC2", Token: "t", From: "+15005550099", BaseURL: lost.URL}
+		r.cfg.Pipeline[len(r.cfg.Pipeline)-1].Fallback.Providers = []string{"lost"}
+	})
+	id := r.accepted(shopifyOrder(47, "nobody@example.com", "paid"))
+	held := func() bool {
+		m := r.get(id).Messages
+		return len(m) == 2 && m[1].State == waxwing.Uncertain && m[1].Reason == waxwing.HeldInDoubt
+	}
+	r.poll("held", func() bool { clock.forward(2 * time.Second); return held() })
+	if v := r.get(id); truth.Total() != 4 || strings.Count(causes(v), "possible_duplicate") != 3 {
+		t.Fatalf("%d texts, %s", truth.Total(), causes(v))
+	}
+	clock.forward(24 * time.Hour)
+	if v := r.until(id, waxwing.Failed); v.Messages[1].Reason != "expired_uncertain" || truth.Total() != 4 {
+		t.Fatalf("%+v", v.Messages[1])
 	}
 }

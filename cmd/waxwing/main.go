@@ -138,7 +138,7 @@ func (c checkCmd) Run(s streams) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Config, err)
 	}
-	ps, err := openProviders(cfg)
+	ps, err := openProviders(cfg, nil)
 	defer func() {
 		for _, p := range ps {
 			closeNow(p)

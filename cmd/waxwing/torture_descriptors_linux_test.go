@@ -120,7 +120,8 @@ func (x *torture) starve(ctx context.Context, texts string, from, to, spare int)
 	}
 	close(meet)
 	wg.Wait()
-	x.allow(x.open() + spare)
+	// One that is closed meanwhile would be enough for the mail server.
+	x.allow(x.open() + spare - 4*(1-spare))
 	for i := from; i < to; i++ {
 		y.order(ctx, i)
 	}

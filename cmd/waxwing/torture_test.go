@@ -59,7 +59,8 @@ func tortureConfig(dir, listen, sinkAddr string) *config.Config {
 		Pipeline: []config.Stage{{Normalise: &config.Normalise{}}, {Render: &config.Render{}},
 			{Queue: &config.Queue{Name: "mail"}},
 			{Send: &config.Send{Providers: []string{"mail"}, Retry: []config.Duration{short(200 * time.Millisecond)},
-				Uncertain: config.Doubt{Policy: "resend", After: short(200 * time.Millisecond)}}}}}
+				// Killed each quarter of a second, a mail may be in doubt often by chance.
+				Uncertain: config.Doubt{Policy: "resend", After: short(200 * time.Millisecond), Copies: 20}}}}}
 }
 
 func tortureChild(dir string) int {

@@ -271,7 +271,7 @@ func (t *trial) release(ctx context.Context, l web.Letter, to string) error {
 	if !ok {
 		return waxwing.Permanent(errors.New("the configuration has no provider of mails"))
 	}
-	made, err := providerTypes[p.Type](name, p)
+	made, err := providerTypes[p.Type](name, p, nil)
 	if err != nil {
 		return fmt.Errorf("provider %s: %w", name, err)
 	}

@@ -83,6 +83,7 @@ func Suite(t *testing.T, open func(*testing.T, string, waxwing.Clock, string) St
 		"crash before the dot":               crashClaimed,
 		"crash after the dot":                crashDot,
 		"uncertain, assumed sent":            assumed,
+		"uncertain after each copy":          crashedOften,
 		"rejected, then by SMS":              fallback,
 		"cancelled before the dot":           cancelled,
 		"suppressed is never offered":        suppressed,

@@ -103,7 +103,7 @@ const endBatch = 128
 func (l *Ledger) EndDue() (more bool, err error) {
 	now := l.o.Clock().UnixMilli()
 	where, args := "expires<=?", []any{nil, now, now}
-	if l.o.Policy == "assume_sent" {
+	if l.o.Policy == waxwing.AssumeDoubt {
 		where = "(expires<=? OR state='uncertain')"
 	}
 	var ids []waxwing.ID
@@ -185,7 +185,7 @@ func (t *tx) end(m *claimed) (bool, error) {
 		})
 		return true, t.finish(m, waxwing.Failed, reason, ledger.CauseExpired)
 	}
-	if m.state == waxwing.Uncertain && t.l.o.Policy == "assume_sent" {
+	if m.state == waxwing.Uncertain && t.l.o.Policy == waxwing.AssumeDoubt {
 		return true, t.finish(m, waxwing.Sent, ledger.CauseAssumed, ledger.CauseAssumed)
 	}
 	return false, nil
@@ -217,7 +217,7 @@ func (l *Ledger) fillClaim(m *claimed) (*waxwing.Claim, error) {
 		c.DownSince = time.UnixMilli(m.down)
 	}
 	if m.attempts > 0 {
-		if err := l.read(func(cn *conn) (err error) { c.Doubt, err = doubtful(cn, m.id); return err }); err != nil {
+		if err := l.read(func(cn *conn) (err error) { c.Doubts, err = doubts(cn, m.id); return err }); err != nil {
 			return nil, l.unfilled(m, c.Attempt, err)
 		}
 	}
@@ -276,9 +276,11 @@ func unreadable(err error) bool {
 
 var errErased = fmt.Errorf("its person was erased: %w", waxwing.ErrState)
 
-func doubtful(c *conn, id waxwing.ID) (bool, error) {
+// doubts counts the attempts at a message whose answer was lost.
+func doubts(c *conn, id waxwing.ID) (int, error) {
 	var v [1]driver.Value
-	return c.row("SELECT 1 FROM attempts WHERE message=? AND verdict='uncertain' LIMIT 1", v[:], int64(id))
+	_, err := c.row("SELECT count(*) FROM attempts WHERE message=? AND verdict='uncertain'", v[:], int64(id))
+	return int(num(v[0])), err
 }
 
 func (l *Ledger) openMessage(c *conn, f *file, id waxwing.ID, ch waxwing.Channel) (*waxwing.Outgoing, *envelope, error) {
@@ -349,7 +351,7 @@ func (t *tx) bar(c *waxwing.Claim) (bool, error) {
 		return false, err
 	}
 	to := waxwing.Suppressed
-	if c.Doubt {
+	if c.Doubts > 0 {
 		to = waxwing.Cancelled // may have been sent: never "suppressed"
 	}
 	if err := t.let(c.Out.Message); err != nil {

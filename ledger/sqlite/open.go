@@ -27,10 +27,11 @@ type Options struct {
 	Master waxwing.Secret
 	// Tenants that this daemon serves; unknown ones are refused.
 	Tenants []waxwing.TenantID
-	// Policy and After say what becomes of attempts that a crash left
-	// uncertain: "resend", "assume_sent" or "hold".
+	// Policy, After and Copies say what becomes of attempts that a crash left
+	// uncertain: the parts of a waxwing.DoubtRule.
 	Policy string
 	After  time.Duration
+	Copies int
 	// HotBytes bounds what is kept in memory of confirmations under way.
 	HotBytes int64
 	// CacheBytes bounds the pages that SQLite keeps for writing; 0: 32 MiB.
@@ -54,6 +55,10 @@ type Options struct {
 	AcceptLoss *Acceptance
 	// ReadOnly opens for the command line: no lock, no instance, no recovery.
 	ReadOnly bool
+}
+
+func (o *Options) doubt() waxwing.DoubtRule {
+	return waxwing.DoubtRule{Policy: o.Policy, After: o.After, Copies: o.Copies}
 }
 
 // Ledger is the embedded ledger. Its methods are safe for concurrent use.
@@ -232,21 +237,24 @@ func (l *Ledger) openWriter() error {
 	if err := os.Chmod(l.path, 0o600); err != nil {
 		return err
 	}
-	was, err := migrate(l.w)
+	was, err := schemaOf(l.w)
 	if err != nil {
+		return err
+	}
+	if err := migrate(l.w); err != nil {
 		return err
 	}
 	// The right master key before a line is written with it.
 	if err := l.loadTenants(l.w); err != nil {
 		return err
 	}
-	return l.goOn(was, lost)
+	return l.goOn(was == 0, lost)
 }
 
 // goOn begins this instance's part of the ledger: behind the newest entry, with
 // what a dead instance left behind taken over, and a loss, if a person accepts one, settled.
-func (l *Ledger) goOn(was int64, lost *LossError) error {
-	if err := l.atOnce(func() error { return l.resumeChain(was) }); err != nil {
+func (l *Ledger) goOn(fresh bool, lost *LossError) error {
+	if err := l.atOnce(l.resumeChain); err != nil {
 		return err
 	}
 	if lost != nil {
@@ -269,7 +277,7 @@ func (l *Ledger) goOn(was int64, lost *LossError) error {
 	if err := l.anchor(); err != nil {
 		l.o.Log.Error("anchor not written", "err", err)
 	}
-	resume := func(t *tx) error { return l.resumeScrub(t, was == 0) }
+	resume := func(t *tx) error { return l.resumeScrub(t, fresh) }
 	if err := l.transact([]*op{{f: l.sayResealed}, {f: l.ensureTenants}, {f: resume}}); err != nil {
 		return err
 	}
@@ -297,7 +305,7 @@ func (l *Ledger) atOnce(f func() error) error {
 
 // resumeChain finds where this instance's chain begins: behind the newest entry
 // of the last one.
-func (l *Ledger) resumeChain(was int64) error {
+func (l *Ledger) resumeChain() error {
 	var v [4]driver.Value
 	if _, err := l.w.row("SELECT coalesce(max(id),0) FROM confirmations", v[:1]); err != nil {
 		return err
@@ -311,7 +319,7 @@ func (l *Ledger) resumeChain(was int64) error {
 		return err
 	}
 	l.instance = num(v[0]) + 1
-	if err := l.loadSums(was); err != nil {
+	if err := l.loadSums(); err != nil {
 		return err
 	}
 	found, err := l.w.row("SELECT batch, instance, last, head FROM trail ORDER BY batch DESC LIMIT 1", v[:])

@@ -20,11 +20,12 @@ func (l *Ledger) takeOver(t *tx) error {
 		provider string
 		trail    string
 		attempts int64
+		expires  int64
 	}
 	var rows []row
-	err := t.c.query(`SELECT c.message, c.instance, c.dot, c.at, c.provider, c.trail, m.attempts FROM claims c
+	err := t.c.query(`SELECT c.message, c.instance, c.dot, c.at, c.provider, c.trail, m.attempts, m.expires FROM claims c
 		JOIN messages m ON m.id=c.message`, func(v []driver.Value) error {
-		rows = append(rows, row{waxwing.ID(num(v[0])), num(v[1]), num(v[2]) != 0, num(v[3]), str(v[4]), str(v[5]), num(v[6])})
+		rows = append(rows, row{waxwing.ID(num(v[0])), num(v[1]), num(v[2]) != 0, num(v[3]), str(v[4]), str(v[5]), num(v[6]), num(v[7])})
 		return nil
 	})
 	if err != nil {
@@ -33,12 +34,19 @@ func (l *Ledger) takeOver(t *tx) error {
 	for _, r := range rows {
 		e := ledger.Entry{Confirmation: r.id &^ (idStep - 1), Message: r.id, From: waxwing.Claimed, To: waxwing.Queued,
 			Cause: ledger.CauseTakeover, Detail: [][2]string{{"instance", strconv.FormatInt(r.instance, 10)}}}
-		state, next, attempts := waxwing.Queued, nullable(t.now.UnixMilli()), r.attempts
+		state, reason, next, attempts := waxwing.Queued, "", t.now.UnixMilli(), r.attempts
 		if r.dot {
 			e.From, e.To, state = waxwing.Dot, waxwing.Uncertain, waxwing.Uncertain
-			next = nullable(t.now.Add(l.o.After).UnixMilli())
-			if l.o.Policy == "hold" {
-				next = 0
+			lost, err := doubts(t.c, r.id)
+			if err != nil {
+				return fault{err}
+			}
+			wait, held := l.o.doubt().Next(lost + 1)
+			if next = min(next+wait.Milliseconds(), r.expires); held { // until a person decides, or its time is over
+				next, reason = r.expires, waxwing.HeldInDoubt
+				e.Detail = append(e.Detail, [2]string{"reason", reason})
+				l.o.Log.Error("a message is held in doubt: the answer to it was lost too often; send it again or cancel it",
+					"confirmation", e.Confirmation, "message", r.id, "provider", r.provider, "lost", lost+1)
 			}
 			attempts++
 			a := waxwing.Attempt{Provider: r.provider, Verdict: waxwing.UncertainVerdict, Phase: waxwing.PhaseDot,
@@ -47,8 +55,8 @@ func (l *Ledger) takeOver(t *tx) error {
 				return err
 			}
 		}
-		_, err := t.exec("UPDATE messages SET state=?, next_at=?, attempts=?, trail=trail||? WHERE id=?",
-			string(state), next, attempts, r.trail+t.batch, int64(r.id))
+		_, err := t.exec("UPDATE messages SET state=?, reason=?, next_at=?, attempts=?, trail=trail||? WHERE id=?",
+			string(state), reason, next, attempts, r.trail+t.batch, int64(r.id))
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,253 @@
+package smtp
+
+import (
+	"sync"
+	"time"
+
+	"github.com/waxwinghq/waxwing/channel/wire"
+)
+
+// flow bounds how many connections are open: as many as configured, or fewer where
+// the server takes fewer. A connection that it does not take while others work says
+// how many it takes, and nothing of its health: their number falls to those that
+// work, and rises by one after a while, ever later where that is refused, too.
+// (Additive increase and multiplicative decrease, as in RFC 5681, but the server
+// says to where.)
+//
+// It also bounds how many are being opened at once by how many work, so that a
+// server with a low limit refuses a few and not all that are configured.
+type flow struct {
+	mu      sync.Mutex
+	most    int // configured
+	allowed int
+	proved  int // so many worked at once: they are opened again without care
+	opening int // being opened
+	slow    int // being opened for more than slowOpening: they hold nobody up
+	links   map[*link]struct{}
+	lastUp  time.Time // when a connection last worked
+	changed chan struct{}
+	down    chan struct{}
+	why     outcome // of the last down
+
+	wait  time.Duration // before one more is tried
+	more  *time.Timer   // nil: nothing waits
+	tried bool          // allowed counts one that has not worked yet
+	shut  bool
+	tell  func(allowed int) // of a change, nil: nobody
+}
+
+const (
+	// A message waits for its connection as long as soonBack, where others work.
+	soonBack    = 250 * time.Millisecond
+	slowOpening = time.Second
+	slowBeside  = 5 * time.Second // where others work
+	firstMore   = time.Minute
+	longestMore = 30 * time.Minute
+	soonestMore = 5 * time.Second
+	// A server may count a connection for a moment after it has ended: a refusal
+	// so soon after all was well is asked about again, a few times.
+	lately     = 2 * time.Second
+	firstPause = 50 * time.Millisecond
+	pauses     = 4
+)
+
+func newFlow(most int, tell func(int)) *flow {
+	return &flow{most: most, allowed: most, links: map[*link]struct{}{}, wait: firstMore, tell: tell,
+		changed: make(chan struct{}), down: make(chan struct{})}
+}
+
+// opening is one connection on its way.
+type opening struct{ slow, over bool }
+
+// begin asks for a further connection. Where the answer is nil it is to be asked
+// again after a change; down tells that the server takes none at all.
+func (f *flow) begin() (o *opening, changed, down <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := len(f.links) + f.slow
+	if n+f.opening < f.allowed && f.opening < max(1, f.proved-n, (len(f.links)+1)/2) {
+		f.opening++
+		o = &opening{}
+	}
+	return o, f.changed, f.down
+}
+
+// renew is begin for a connection that takes the place of a broken one.
+func (f *flow) renew(l *link) *opening {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.forget(l)
+	f.opening++
+	return &opening{}
+}
+
+func (f *flow) forget(l *link) {
+	if _, ok := f.links[l]; ok {
+		delete(f.links, l)
+		f.lastUp = time.Now()
+	}
+}
+
+// cancel gives a begin back.
+func (f *flow) cancel(o *opening) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.over(o)
+}
+
+// slowed lets others begin although o is not done: soon where nothing works, and
+// later where something does, since a server whose processes are all busy is silent, too.
+func (f *flow) slowed(o *opening, after time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case o.slow || o.over || f.shut:
+	case len(f.links) > 0 && after < slowBeside:
+		time.AfterFunc(slowBeside-after, func() { f.slowed(o, slowBeside) })
+	default:
+		o.slow = true
+		f.opening, f.slow = f.opening-1, f.slow+1
+		f.change()
+	}
+}
+
+func (f *flow) over(o *opening) {
+	if o.slow {
+		f.slow--
+	} else {
+		f.opening--
+	}
+	o.over = true
+	f.change()
+}
+
+func (f *flow) change() {
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// opened notes a connection that works.
+func (f *flow) opened(o *opening, l *link) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.over(o)
+	f.links[l] = struct{}{}
+	f.lastUp = time.Now()
+	n := len(f.links)
+	f.proved = max(f.proved, n)
+	if n < f.allowed {
+		return
+	}
+	f.allowed = n
+	if f.tried {
+		f.tried, f.wait = false, max(f.wait/2, soonestMore)
+	}
+	f.raiseLater()
+}
+
+// closed notes the end of a connection.
+func (f *flow) closed(l *link) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.forget(l)
+	f.change()
+}
+
+// refusal is what follows from a connection that the server did not take.
+type refusal int
+
+const (
+	goBack   refusal = iota // others work: the message goes to one of them
+	onceMore                // it is tried again in a moment
+	giveUp                  // the server is unwell
+)
+
+// refused notes it. tries counts those of this opening.
+func (f *flow) refused(o *opening, tries int, why *outcome) refusal {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	alive := 0
+	for l := range f.links {
+		if _, gone := wire.Pending(l.raw); !gone {
+			alive++
+		}
+	}
+	switch {
+	case alive > 0:
+		f.lower(alive)
+		f.over(o)
+		return goBack
+	case tries < pauses && time.Since(f.lastUp) < lately && !f.shut:
+		return onceMore
+	}
+	// Nothing works: that is no limit, and what was learnt of one is over.
+	f.allowed, f.proved, f.wait, f.tried = f.most, 0, firstMore, false
+	f.stopMore()
+	f.why = *why
+	close(f.down)
+	f.down = make(chan struct{})
+	f.over(o)
+	return giveUp
+}
+
+// works reports whether any connection does.
+func (f *flow) works() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.links) > 0
+}
+
+func (f *flow) lower(alive int) {
+	if f.tried {
+		f.wait = min(f.wait*2, longestMore)
+	} else if alive < f.allowed {
+		f.wait = firstMore
+	}
+	if f.proved, f.tried = alive, false; f.allowed != alive && f.tell != nil {
+		f.tell(alive)
+	}
+	f.allowed = alive
+	f.stopMore()
+	f.raiseLater()
+}
+
+// raiseLater lets one more be tried after a while, if it is wanted then.
+func (f *flow) raiseLater() {
+	if f.allowed >= f.most || f.more != nil || f.shut {
+		return
+	}
+	var t *time.Timer
+	t = time.AfterFunc(f.wait, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.more != t {
+			return
+		}
+		if f.more = nil; f.allowed < f.most {
+			f.allowed, f.tried = f.allowed+1, true
+			f.change()
+		}
+	})
+	f.more = t
+}
+
+func (f *flow) stopMore() {
+	if f.more != nil {
+		f.more.Stop()
+		f.more = nil
+	}
+}
+
+func (f *flow) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.shut = true
+	f.stopMore()
+}
+
+// reason is why the server was given up last.
+func (f *flow) reason() outcome {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.why
+}

@@ -1,0 +1,130 @@
+package smtp_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/channel/smtp"
+)
+
+// offerAll offers n mails at once from as many goroutines as the daemon has slots,
+// and wants each taken.
+func offerAll(t *testing.T, s *smtp.Sender, n int) time.Duration {
+	t.Helper()
+	begin := time.Now()
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(n, 256) {
+		wg.Go(func() {
+			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
+				if a := s.Offer(t.Context(), mail(int(i), 2000), nothing); a.Verdict != waxwing.Accepted {
+					t.Errorf("mail %d: %s %v", i, a.Verdict, a.Err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return time.Since(begin)
+}
+
+// TestFewerConnections: a server that takes fewer connections than configured is
+// sent as fast as if they were configured so, and not asked again and again. The
+// clock is fake, so that round trips count and nothing else.
+func TestFewerConnections(t *testing.T) {
+	for _, limit := range []int{1, 2, 4, 5, 10} {
+		for _, at := range []waxwing.Phase{waxwing.PhaseConnect, waxwing.PhaseBanner, waxwing.PhaseEHLO} {
+			for _, renew := range []int{0, 50} {
+				t.Run(fmt.Sprint(limit, at, renew), func(t *testing.T) {
+					var took [2]time.Duration
+					var came [2]int
+					for i, configured := range []int{limit, 32} {
+						c := sink.Config{Limit: limit, LimitAt: at, Renew: renew}
+						bubble(t, 5*time.Millisecond, c, smtp.Config{Connections: configured}, func(t *testing.T, srv *sink.Server, s *smtp.Sender) {
+							took[i] = offerAll(t, s, 400)
+							came[i] = srv.Came()
+							if n := srv.Truth().Total(); n != 400 {
+								t.Errorf("%d mails arrived", n)
+							}
+						})
+					}
+					t.Logf("%s and %d connections, configured: %s and %d", took[1], came[1], took[0], came[0])
+					if took[1] > took[0]*13/10 || came[1] > 2*came[0] {
+						t.Errorf("%s and %d connections, where %d are configured: %s and %d", took[1], came[1], limit, took[0], came[0])
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestConnectionsThatWait: a server whose processes are all busy takes a connection
+// and is silent. No message waits with it, and it is not asked for ever more of them.
+func TestConnectionsThatWait(t *testing.T) {
+	plan := func(q sink.Question) (a sink.Answer) {
+		if q.Phase == waxwing.PhaseDot {
+			a.Delay = 50 * time.Millisecond
+		}
+		return a
+	}
+	for _, limit := range []int{1, 4} {
+		var took [2]time.Duration
+		var came [2]int
+		for i, configured := range []int{limit, 32} {
+			bubble(t, 5*time.Millisecond, sink.Config{Limit: limit, LimitWaits: true, Plan: plan}, smtp.Config{Connections: configured},
+				func(t *testing.T, srv *sink.Server, s *smtp.Sender) {
+					took[i] = offerAll(t, s, 400)
+					came[i] = srv.Came()
+				})
+		}
+		t.Logf("limit %d: %s and %d connections, configured: %s and %d", limit, took[1], came[1], took[0], came[0])
+		if took[1] > took[0]*13/10 || came[1] > limit+(limit+1)/2*(1+int(took[1]/(5*time.Second))) {
+			t.Errorf("limit %d: %s and %d connections, configured: %s and %d", limit, took[1], came[1], took[0], came[0])
+		}
+	}
+}
+
+// TestLimitGoesAway: the number rises again, slowly, when the server takes more.
+func TestLimitGoesAway(t *testing.T) {
+	plan := func(q sink.Question) (a sink.Answer) {
+		if q.Phase == waxwing.PhaseDot {
+			a.Delay = 10 * time.Millisecond
+		}
+		return a
+	}
+	synctest.Test(t, func(t *testing.T) {
+		srv := sink.New(sink.Config{Limit: 2, Plan: plan})
+		dial, dials := far(srv, time.Millisecond)
+		s := smtp.New(smtp.Config{Name: "mail", Addr: "mx.example:25", TLS: smtp.NoTLS, Connections: 8, Dial: dial,
+			Timeouts: smtp.Timeouts{Idle: time.Hour}})
+		offerAll(t, s, 50)
+		before := dials.Load()
+		if n := srv.Open(); n != 2 {
+			t.Errorf("%d connections are open, want 2", n)
+		}
+		for range 60 { // an hour of refusals
+			offerAll(t, s, 20)
+			time.Sleep(time.Minute)
+		}
+		if n := dials.Load() - before; n < 3 || n > 8 {
+			t.Errorf("%d more connections tried in an hour", n)
+		}
+		srv.SetLimit(0)
+		for range 60 {
+			offerAll(t, s, 50)
+			time.Sleep(time.Minute)
+		}
+		if n := srv.Open(); n != 8 {
+			t.Errorf("%d connections are open an hour after the limit has gone, want 8", n)
+		}
+		_ = s.Close(context.Background())
+		_ = srv.Close()
+		synctest.Wait()
+	})
+}

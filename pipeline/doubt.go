@@ -1,0 +1,37 @@
+package pipeline
+
+import "github.com/waxwinghq/waxwing"
+
+// manyHeld is from how many held messages on a provider gets an alarm of its own.
+const manyHeld = 10
+
+// alarm tells operators of a message that is held in doubt, since nothing more
+// happens to it by itself, and once of a provider that loses one answer after the
+// other: that is no accident of the line.
+func (x *Pipeline) alarm(c *waxwing.Claim, r *waxwing.Resolution) {
+	if r.To != waxwing.Uncertain || r.Reason != waxwing.HeldInDoubt {
+		return
+	}
+	a := &r.Attempt
+	x.p.Meter.HeldInDoubt(c.Out.Channel, a.Provider)
+	x.p.Log.Error("a message is held in doubt: it may have arrived, and goes out no more by itself; send it again or cancel it",
+		"confirmation", c.Confirmation, "message", c.Out.Message, "channel", c.Out.Channel, "provider", a.Provider,
+		"lost", c.Doubts+1, "until", c.Expires)
+	if x.routes[c.Out.Channel].hold(a.Provider) == manyHeld {
+		x.p.Log.Error("a provider takes messages and does not answer: look at its log and at what stands between",
+			"provider", a.Provider, "held", manyHeld, "phase", a.Phase, "err", a.Err)
+	}
+}
+
+// hold counts a held message. An answer that comes begins the count anew.
+func (rs *routes) hold(provider string) int {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for _, r := range rs.all {
+		if r.name == provider {
+			r.held++
+			return r.held
+		}
+	}
+	return 0
+}
