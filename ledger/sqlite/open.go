@@ -212,21 +212,20 @@ func (l *Ledger) openWriter() error {
 	if err := os.Chmod(l.path, 0o600); err != nil {
 		return err
 	}
-	was, err := migrate(l.w)
-	if err != nil {
+	if err := migrate(l.w); err != nil {
 		return err
 	}
 	// The right master key before a line is written with it.
 	if err := l.loadTenants(l.w); err != nil {
 		return err
 	}
-	return l.goOn(was, lost)
+	return l.goOn(lost)
 }
 
 // goOn begins this instance's part of the ledger: behind the newest entry, with
 // what a dead instance left behind taken over, and a loss, if a person accepts one, settled.
-func (l *Ledger) goOn(was int64, lost *LossError) error {
-	if err := l.atOnce(func() error { return l.resumeChain(was) }); err != nil {
+func (l *Ledger) goOn(lost *LossError) error {
+	if err := l.atOnce(l.resumeChain); err != nil {
 		return err
 	}
 	if lost != nil {
@@ -276,7 +275,7 @@ func (l *Ledger) atOnce(f func() error) error {
 
 // resumeChain finds where this instance's chain begins: behind the newest entry
 // of the last one.
-func (l *Ledger) resumeChain(was int64) error {
+func (l *Ledger) resumeChain() error {
 	var v [4]driver.Value
 	if _, err := l.w.row("SELECT coalesce(max(id),0) FROM confirmations", v[:1]); err != nil {
 		return err
@@ -290,7 +289,7 @@ func (l *Ledger) resumeChain(was int64) error {
 		return err
 	}
 	l.instance = num(v[0]) + 1
-	if err := l.loadSums(was); err != nil {
+	if err := l.loadSums(); err != nil {
 		return err
 	}
 	found, err := l.w.row("SELECT batch, instance, last, head FROM trail ORDER BY batch DESC LIMIT 1", v[:])

@@ -128,24 +128,23 @@ const seals = `SELECT 1`
 var steps = [version]string{schema, shelves, seals}
 
 // migrate brings the file to this version, a step at a time: what is done
-// stays done where the program is killed between two. It gives the version that it found.
-func migrate(c *conn) (was int64, err error) {
+// stays done where the program is killed between two.
+func migrate(c *conn) error {
 	at, err := schemaOf(c)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	was = at
 	if at > version {
-		return was, fmt.Errorf("the ledger has schema %d and this program knows %d: run the newer program", at, version)
+		return fmt.Errorf("the ledger has schema %d and this program knows %d: run the newer program", at, version)
 	}
 	for ; at < version; at++ {
 		for _, q := range []string{"BEGIN IMMEDIATE", steps[at], fmt.Sprintf("PRAGMA user_version=%d", at+1), "COMMIT"} {
 			if _, err := c.exec(q); err != nil {
-				return was, fmt.Errorf("make the tables of schema %d: %w", at+1, err)
+				return fmt.Errorf("make the tables of schema %d: %w", at+1, err)
 			}
 		}
 	}
-	return was, nil
+	return nil
 }
 
 // schemaOf is the file's version; 0: it is empty.

@@ -275,7 +275,7 @@ func (t *tx) keepSums(entries bool) error {
 
 // loadSums reads the sums that go on, or counts them: once where an older program
 // wrote the ledger, and where they do not fit the trail, which is then said in it.
-func (l *Ledger) loadSums(was int64) error {
+func (l *Ledger) loadSums() error {
 	name, _, err := identity(l.w)
 	if err != nil {
 		return err
@@ -291,8 +291,15 @@ func (l *Ledger) loadSums(was int64) error {
 		l.o.Log.Error("the seal over the ledger's rows is broken: run waxwing ledger verify", "err", err)
 		l.resealed = "broken"
 	} else {
+		// New, or killed in its very first start, before anything was written: then there is
+		// no trail either, and nothing was left unsealed.
 		l.name = strings.ToLower(rand.Text())
-		if was > 0 {
+		var v [1]driver.Value
+		used, err := l.w.row("SELECT 1 FROM trail LIMIT 1", v[:])
+		if err != nil {
+			return err
+		}
+		if used {
 			l.o.Log.Info("sealing the rows of a ledger that an older program wrote: once, some seconds for a million orders")
 			l.resealed = "upgraded"
 		}

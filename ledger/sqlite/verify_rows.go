@@ -148,7 +148,7 @@ func ownSchema() (map[string]string, error) {
 		return nil, err
 	}
 	defer func() { _ = c.close() }() // in memory
-	if _, err := migrate(c); err != nil {
+	if err := migrate(c); err != nil {
 		return nil, err
 	}
 	return schemaSQL(c)

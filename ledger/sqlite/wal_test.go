@@ -1,8 +1,10 @@
 package sqlite
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -45,5 +47,27 @@ func TestTheLogStaysBounded(t *testing.T) {
 	}
 	if err := l.guard.check(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestKilledInTheFirstStart: tables without an entry are a new ledger, and no old one.
+func TestKilledInTheFirstStart(t *testing.T) {
+	dir := t.TempDir()
+	for _, k := range []string{masterFile, anchorFile} {
+		if err := os.WriteFile(filepath.Join(dir, k), []byte(strings.Repeat("ab", 32)+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := openConn(dsn(filepath.Join(dir, LedgerFile), false))
+	if err == nil {
+		err = errors.Join(migrate(c), c.close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := openTest(t, dir, nil, "resend")
+	defer closeTest(t, l)
+	if p := verified(t, l); len(p) != 0 {
+		t.Error(p)
 	}
 }
