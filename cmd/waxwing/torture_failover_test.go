@@ -91,7 +91,7 @@ func (c *carriers) serve(kind string, p sink.Plan) {
 func (c *carriers) run(kinds []string, orders int) time.Duration {
 	c.t.Helper()
 	cfg := testConfig(c.t)
-	cfg.Limits.Drain = config.Duration(2 * time.Second)
+	cfg.Limits.Drain = config.Duration(time.Second)
 	cfg.Pipeline = cfg.Pipeline[:len(cfg.Pipeline)-1]
 	cfg.Providers = map[string]config.Provider{}
 	for i := range cfg.Pipeline {
