@@ -17,12 +17,13 @@ func large(t *testing.T, addr, head string, size int) (rest func() int) {
 	const part = 64 << 10
 	part0 := []byte(strings.Repeat(" ", part))
 	return func() int {
-		sent := 0
+		sent, pace := 0, time.NewTicker(time.Second/8)
+		defer pace.Stop()
 		for ; sent+part < size; sent += part { // half a MiB a second
 			if _, err := c.Write(part0); err != nil {
 				return 0
 			}
-			time.Sleep(time.Second / 8)
+			<-pace.C
 		}
 		if _, err := c.Write(append(part0[:size-sent-2], "{}"...)); err != nil {
 			return 0
@@ -42,6 +43,8 @@ func TestSlowButHonest(t *testing.T) {
 	rest := large(t, addr, hook, 1<<20)
 	go func() { code <- rest() }()
 	begun := strings.Repeat(" ", 5000)
+	pace := time.NewTicker(20 * time.Millisecond)
+	defer pace.Stop()
 	for {
 		select {
 		case got := <-code:
@@ -49,12 +52,11 @@ func TestSlowButHonest(t *testing.T) {
 				t.Errorf("%d", got)
 			}
 			return
-		default:
+		case <-pace.C:
 			c, err := dialAndSend(addr, "POST /hooks/acme/web HTTP/1.1\r\nHost: a\r\nX-Sign: bad\r\nContent-Length: 2000000\r\n\r\n"+begun)
 			if err == nil {
 				t.Cleanup(func() { _ = c.Close() })
 			}
-			time.Sleep(20 * time.Millisecond)
 		}
 	}
 }
