@@ -197,7 +197,7 @@ func TestLossOutside(t *testing.T) {
 	if lost := l.refused(); !strings.Contains(lost.Error(), away) {
 		t.Errorf("%v", lost)
 	}
-	x.start(Extras{AcceptLoss: &sqlite.Acceptance{Nothing: true}})
+	x.start(Extras{AcceptLoss: &sqlite.Acceptance{Since: time.Now().Add(-time.Hour)}})
 }
 
 // TestMovedLedger: a ledger that is merely moved goes on whole, once that is said.
@@ -252,7 +252,7 @@ func TestForkedLedger(t *testing.T) {
 	if _, err := Start(r.cfg, slog.New(slog.DiscardHandler), Extras{}); err == nil || !strings.Contains(err.Error(), "two ledgers went on from one copy") {
 		t.Errorf("%v", err)
 	}
-	r.start(Extras{AcceptLoss: &sqlite.Acceptance{Nothing: true}})
+	r.start(Extras{AcceptLoss: &sqlite.Acceptance{Since: time.Now().Add(-time.Hour)}})
 }
 
 // TestLedgerTakenAway: whatever somebody does to the files while the daemon runs ends
@@ -278,6 +278,21 @@ func TestLedgerTakenAway(t *testing.T) {
 		},
 		"written over in place": func(t *testing.T, db string) { must(t, os.WriteFile(db, []byte("SQLite format 3\x00"), 0o600)) },
 		"cut":                   func(t *testing.T, db string) { must(t, os.Truncate(db, 100)) },
+		"log cut":               func(t *testing.T, db string) { must(t, os.Truncate(db+"-wal", 8192)) },
+		"log written over": func(t *testing.T, db string) {
+			b, err := os.ReadFile(db + "-wal")
+			must(t, err)
+			copy(b[12:24], "another salt") // as long as it was, with another one's header
+			f, err := os.OpenFile(db+"-wal", os.O_WRONLY, 0)
+			must(t, err)
+			_, err = f.WriteAt(b, 0)
+			must(t, err, f.Close())
+		},
+		"shared memory deleted": func(t *testing.T, db string) { must(t, os.Remove(db+"-shm")) },
+		"lock deleted":          func(t *testing.T, db string) { must(t, os.Remove(filepath.Join(filepath.Dir(db), "lock"))) },
+		"a link in its place": func(t *testing.T, db string) {
+			must(t, os.Rename(db, db+".real"), os.Symlink(filepath.Base(db)+".real", db))
+		},
 	}
 	for name, take := range ways {
 		for _, busy := range []bool{false, true} {

@@ -23,6 +23,7 @@ import (
 // that may still run. Whoever goes on from it mails again what was mailed since.
 type LossError struct {
 	last   int64     // the highest chain that is known to have begun
+	proven bool      // entries are lacking for certain, and not only by the look of the file
 	Found  []string  // what was noticed, in words
 	Newest time.Time // of the newest entry that is here; zero: none is
 	Until  time.Time // until when entries may be lacking
@@ -37,7 +38,7 @@ func (e *LossError) Error() string {
 	s := strings.Join(e.Found, "; ") + ". What was sent since is not known here, and would be mailed again. " +
 		"Put the newest ledger back. If there is none, start once with --accept-loss " + from.UTC().Format(time.RFC3339) +
 		" (since when orders may be lacking): what may have been sent is then held for a person"
-	if !e.Newest.IsZero() {
+	if !e.Newest.IsZero() && !e.proven {
 		s += ". If nothing was sent since, because this is the only ledger and it was merely moved: --accept-loss none"
 	}
 	return s
@@ -177,13 +178,13 @@ func (l *Ledger) missing(marks []mark) error {
 	}
 	what := fmt.Sprintf("there is no ledger at %s", l.path)
 	if st, err := os.Stat(l.path + "-wal"); err == nil && st.Size() > 0 {
-		return &LossError{Found: []string{what + ", but its write-ahead log is there"}, Until: l.o.Clock()}
+		return &LossError{proven: true, Found: []string{what + ", but its write-ahead log is there"}, Until: l.o.Clock()}
 	}
 	if len(marks) == 0 {
 		return nil
 	}
 	m := newestMark(marks)
-	return &LossError{last: highest(marks), Found: []string{fmt.Sprintf("%s, though one was written until %s, as %s says", what, stamp(m.At), m.By)}, Until: m.At.Add(markGrace)}
+	return &LossError{last: highest(marks), proven: true, Found: []string{fmt.Sprintf("%s, though one was written until %s, as %s says", what, stamp(m.At), m.By)}, Until: m.At.Add(markGrace)}
 }
 
 // mixture finds a database that was put beside the log of another: SQLite lays the
@@ -218,8 +219,8 @@ func (l *Ledger) mixture(marks []mark) error {
 		if v.r.Whole() {
 			return nil
 		}
-		return &LossError{last: highest(marks), Until: m.At.Add(markGrace), Found: []string{fmt.Sprintf("%s was written since %s, and not by this program, while its log %s-wal was left: "+
-			"a database beside the log of another makes a mixture (%s). Put both back, or take the log away", l.path, stamp(m.At), filepath.Base(l.path), v.r.Problems[0])}}
+		return fmt.Errorf("%s was written since %s, and not by this program, while its log %s-wal was left: a database beside the log of another makes a mixture (%s). "+
+			"Put both back. If they are lost, move the log out of the folder and start again, which then says what is lacking and what to do", l.path, stamp(m.At), filepath.Base(l.path), v.r.Problems[0])
 	}
 	return nil
 }
@@ -259,13 +260,22 @@ func (l *Ledger) beforeOpening(marks []mark, found []string) error {
 		return err
 	}
 	defer func() { _ = c.close() }() // only read
+	if _, err := schemaOf(c); isRollback(err) {
+		// Killed in its very first start, when the file became one with a log: who only reads
+		// cannot undo that half.
+		w, err := openConn(dsn(l.path, false))
+		if err != nil {
+			return err
+		}
+		defer func() { _ = w.close() }() // undone
+	}
 	return l.lookBack(c, marks, found)
 }
 
 // lookBack holds the file against what stands outside it, before anything is
 // written.
 func (l *Ledger) lookBack(c *conn, marks []mark, found []string) error {
-	lost := &LossError{last: highest(marks), Found: found, Until: l.o.Clock()}
+	lost := &LossError{last: highest(marks), proven: len(found) > 0, Found: found, Until: l.o.Clock()}
 	has, err := schemaOf(c)
 	if err != nil {
 		return err
@@ -275,6 +285,7 @@ func (l *Ledger) lookBack(c *conn, marks []mark, found []string) error {
 			return nil
 		}
 		m := newestMark(marks)
+		lost.proven = true
 		lost.Found, lost.Until = []string{fmt.Sprintf("the ledger at %s is empty, though one was written until %s, as %s says", l.path, stamp(m.At), m.By)}, m.At.Add(markGrace)
 		return lost
 	}
@@ -295,7 +306,7 @@ func (l *Ledger) lookBack(c *conn, marks []mark, found []string) error {
 		}
 	}
 	if len(lost.Found) > len(found) {
-		lost.Until = newestMark(marks).At.Add(markGrace)
+		lost.proven, lost.Until = true, newestMark(marks).At.Add(markGrace)
 	}
 	if now := placeOf(l.path); place != "" && now != "" && now != place {
 		lost.Found = append(lost.Found, fmt.Sprintf("%s is a copy of another file (it is %s, and was %s): the original, or another copy, may have gone on", l.path, now, place))

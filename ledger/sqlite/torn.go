@@ -1,0 +1,80 @@
+package sqlite
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// past looks back before anything is written: at what is lost, if a person has
+// accepted that, or at why there is no start.
+func (l *Ledger) past() (lost *LossError, err error) {
+	marks, found := l.marks()
+	if err := l.torn(); err != nil {
+		return nil, err
+	}
+	if err := l.mixture(marks); err != nil {
+		return nil, err // nobody's word makes it whole
+	}
+	if err = l.missing(marks); err == nil {
+		err = l.beforeOpening(marks, found)
+	}
+	a := l.o.AcceptLoss
+	if a != nil && !a.Nothing && a.Since.After(l.o.Clock().Add(time.Minute)) {
+		return nil, fmt.Errorf("--accept-loss %s lies in the future: name the time since when orders may be lacking", a.Since.Format(time.RFC3339))
+	}
+	switch {
+	case !errors.As(err, &lost) || a == nil:
+		return nil, err
+	case a.Nothing && lost.proven:
+		return nil, fmt.Errorf("--accept-loss none would mail again what was sent, since entries are lacking: %w", err)
+	}
+	return lost, nil
+}
+
+var errTorn = errors.New("it does not end with a whole page: it was cut")
+
+// torn finds a database that was cut within a page, which SQLite would fill with zeros.
+// A log may make up for that: a disk that is full cuts what is moved from it.
+func (l *Ledger) torn() error {
+	f, err := os.Open(l.path)
+	if err != nil {
+		return nil // missing tells
+	}
+	defer func() { _ = f.Close() }() // only read; SQLite has not opened it yet
+	st, err := f.Stat()
+	if err != nil || st.Size() == 0 {
+		return err
+	}
+	var b [18]byte
+	if _, err := f.ReadAt(b[:], 0); errors.Is(err, io.EOF) {
+		return errTorn
+	} else if err != nil {
+		return err
+	}
+	if wal, err := os.Stat(l.path + "-wal"); err == nil && wal.Size() > 0 && st.Size() >= 512 {
+		return nil
+	}
+	page := int64(binary.BigEndian.Uint16(b[16:]))
+	if page == 1 {
+		page = 65536
+	}
+	if page > 0 && st.Size()%page != 0 {
+		return errTorn
+	}
+	return nil
+}
+
+// damaged adds the remedy to an error of a file that is no whole database.
+func (l *Ledger) damaged(err error) error {
+	if faultOf(err) != diskBroken && !errors.Is(err, errTorn) {
+		return err
+	}
+	name := filepath.Base(l.path)
+	return fmt.Errorf("%s is damaged or was cut (%w). Put the newest whole ledger back, or a backup. If there is none, move %s and %s-wal out of the folder, "+
+		"and start once with --accept-loss SINCE, since when orders may be lacking: what may have been sent is then held for a person", l.path, err, name, name)
+}
