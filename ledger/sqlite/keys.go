@@ -121,6 +121,7 @@ func (l *Ledger) anchorOf(c *ledger.Chain) error {
 		return fmt.Errorf("anchor: %w", err)
 	}
 	l.anchored = a.Seq
+	l.noteWitnesses()
 	if err := l.syncWitnesses(); err != nil {
 		return fmt.Errorf("witness: %w", err)
 	}

@@ -378,6 +378,9 @@ func (l *Ledger) loadTenants(c *conn) error {
 		name := str(r[1])
 		b, err := s.Open(nil, blob(r[2]), "tenant|"+name)
 		if err != nil || len(b) != ledger.KeySize {
+			if _, err := newSums(l.master).stored(c); l.o.ReadOnly && err == nil {
+				return nil // the key is the right one, and this row was changed: verify says so
+			}
 			return fmt.Errorf("tenant %s: the master key does not open its key; set keys.master to the one this ledger was made with", name)
 		}
 		t := &tenant{no: num(r[0]), name: waxwing.TenantID(name), key: ledger.NewTenantKey(ledger.Key(b)), turn: make(chan struct{}, 1)}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -36,9 +37,9 @@ func (l *Ledger) past() (lost *LossError, err error) {
 	return lost, nil
 }
 
-var errTorn = errors.New("it does not end with a whole page: it was cut")
+var errTorn = errors.New("it is shorter than it says itself")
 
-// torn finds a database that was cut within a page, which SQLite would fill with zeros.
+// torn finds a database that was cut, within a page too, which SQLite would fill with zeros.
 // A log may make up for that: a disk that is full cuts what is moved from it.
 func (l *Ledger) torn() error {
 	f, err := os.Open(l.path)
@@ -50,8 +51,8 @@ func (l *Ledger) torn() error {
 	if err != nil || st.Size() == 0 {
 		return err
 	}
-	var b [18]byte
-	if _, err := f.ReadAt(b[:], 0); errors.Is(err, io.EOF) {
+	var h [100]byte
+	if _, err := f.ReadAt(h[:], 0); errors.Is(err, io.EOF) {
 		return errTorn
 	} else if err != nil {
 		return err
@@ -59,11 +60,11 @@ func (l *Ledger) torn() error {
 	if wal, err := os.Stat(l.path + "-wal"); err == nil && wal.Size() > 0 && st.Size() >= 512 {
 		return nil
 	}
-	page := int64(binary.BigEndian.Uint16(b[16:]))
+	page, pages := int64(binary.BigEndian.Uint16(h[16:])), int64(binary.BigEndian.Uint32(h[28:]))
 	if page == 1 {
 		page = 65536
 	}
-	if page > 0 && st.Size()%page != 0 {
+	if st.Size() < page*pages && bytes.Equal(h[24:28], h[92:96]) { // else SQLite does not believe the number, either
 		return errTorn
 	}
 	return nil
