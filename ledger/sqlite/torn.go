@@ -76,6 +76,6 @@ func (l *Ledger) damaged(err error) error {
 		return err
 	}
 	name := filepath.Base(l.path)
-	return fmt.Errorf("%s is damaged or was cut (%w). Put the newest whole ledger back, or a backup. If there is none, move %s and %s-wal out of the folder, "+
+	return fmt.Errorf("%s is damaged or was cut (%w). Where the next start says so, too, put the newest whole ledger back, or a backup. If there is none, move %s and %s-wal out of the folder, "+
 		"and start once with --accept-loss SINCE, since when orders may be lacking: what may have been sent is then held for a person", l.path, err, name, name)
 }
