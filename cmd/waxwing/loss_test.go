@@ -341,6 +341,36 @@ func TestLedgerTakenAway(t *testing.T) {
 	}
 }
 
+// TestLinkedLedgerTakenAway: where ledger.db is a link from the start, SQLite keeps its log where
+// the link leads to, and both are watched.
+func TestLinkedLedgerTakenAway(t *testing.T) {
+	for name, take := range map[string]func(link, real string) error{
+		"link deleted": func(link, _ string) error { return os.Remove(link) },
+		"log cut":      func(_, real string) error { return os.Truncate(real+"-wal", 8192) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRigUnstopped(t)
+			r.stop()
+			link := filepath.Join(r.cfg.Data, sqlite.LedgerFile)
+			real := filepath.Join(t.TempDir(), "real.db")
+			if err := errors.Join(os.Rename(link, real), os.Symlink(real, link)); err != nil {
+				t.Fatal(err)
+			}
+			r.start(Extras{})
+			r.until(r.accepted(shopifyOrder(1, "a@example.com", "paid")), waxwing.Sent)
+			if err := take(link, real); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-r.d.Fatal():
+			case <-time.After(10 * time.Second):
+				t.Error("not noticed")
+			}
+			_ = r.d.Stop() // it cannot write what it would
+		})
+	}
+}
+
 // newRigUnstopped is a rig whose daemon may end badly.
 func newRigUnstopped(t *testing.T) *rig {
 	r := newRig(t, func(r *rig, _ *Extras) { r.endsBadly = true })

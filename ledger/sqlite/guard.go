@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 )
@@ -23,6 +24,7 @@ const guardEvery = 250 * time.Millisecond
 // of ours say so: whatever else changes it is not ours. The writer alone checks.
 type guard struct {
 	path    string
+	real    string                            // where path leads to: SQLite keeps the log there
 	stat    func(string) (fs.FileInfo, error) // Lstat, so that a link put in the file's place shows; Stat where it was one
 	lock    *os.File                          // of the folder; nil: it is not looked at
 	f       *os.File                          // never closed before SQLite's: POSIX locks go with any close (fcntl(2))
@@ -45,14 +47,22 @@ func (g *guard) open() (err error) {
 	if g.db, err = g.f.Stat(); err != nil {
 		return err
 	}
-	g.stat = os.Lstat
+	g.real, g.stat = realPath(g.path), os.Lstat
 	if st, err := os.Lstat(g.path); err == nil && st.Mode()&fs.ModeSymlink != 0 {
 		g.stat = os.Stat
 	}
-	if g.shm, err = os.Stat(g.path + "-shm"); err != nil {
+	if g.shm, err = os.Stat(g.real + "-shm"); err != nil {
 		g.shm = nil // SQLite keeps it elsewhere
 	}
 	return g.readHead(g.head[:])
+}
+
+// realPath follows links, as SQLite does before it names its log.
+func realPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
 }
 
 // close comes after SQLite has closed its own.
@@ -96,7 +106,7 @@ func (g *guard) look() error {
 	}
 	if g.shm != nil {
 		// Without it SQLite in another process takes itself for the only one.
-		if err := g.same(g.path+"-shm", g.shm); err != nil {
+		if err := g.same(g.real+"-shm", g.shm); err != nil {
 			return err
 		}
 	}
@@ -158,7 +168,7 @@ func (g *guard) check() error {
 
 // checkWAL also sees a log that was cut: only the writer's checkpoints make it shorter.
 func (g *guard) checkWAL() error {
-	path := g.path + "-wal"
+	path := g.real + "-wal"
 	wal, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && g.wal == nil:
@@ -185,9 +195,9 @@ func (g *guard) checkLogHead() error {
 	if g.wal == nil || g.wal.Size() < walHeader {
 		return nil
 	}
-	f, err := os.Open(g.path + "-wal")
+	f, err := os.Open(g.real + "-wal")
 	if err != nil {
-		return gone(g.path+"-wal", err)
+		return gone(g.real+"-wal", err)
 	}
 	var b [walHeader]byte
 	_, err = io.ReadFull(f, b[:])
@@ -197,7 +207,7 @@ func (g *guard) checkLogHead() error {
 	}
 	now := binary.BigEndian.Uint32(b[16:])
 	if g.salt != 0 && now-g.salt > mostResets {
-		return fmt.Errorf("another program has written %s-wal while running: %w", g.path, errMoved)
+		return fmt.Errorf("another program has written %s-wal while running: %w", g.real, errMoved)
 	}
 	g.salt = now
 	return nil

@@ -177,7 +177,7 @@ func (l *Ledger) missing(marks []mark) error {
 		return err
 	}
 	what := fmt.Sprintf("there is no ledger at %s", l.path)
-	if st, err := os.Stat(l.path + "-wal"); err == nil && st.Size() > 0 {
+	if st, err := os.Stat(realPath(l.path) + "-wal"); err == nil && st.Size() > 0 {
 		return &LossError{proven: true, Found: []string{what + ", but its write-ahead log is there"}, Until: l.o.Clock()}
 	}
 	if len(marks) == 0 {
@@ -191,7 +191,7 @@ func (l *Ledger) missing(marks []mark) error {
 // log's pages over it, and what comes out is neither. Where the file is not as the witness
 // left it, all pages and rows are looked at, by a connection that only reads.
 func (l *Ledger) mixture(marks []mark) error {
-	wal, err := os.Stat(l.path + "-wal")
+	wal, err := os.Stat(realPath(l.path) + "-wal")
 	if err != nil || wal.Size() == 0 {
 		return nil // there is no log that could be laid over it
 	}

@@ -57,7 +57,7 @@ func (l *Ledger) torn() error {
 	} else if err != nil {
 		return err
 	}
-	if wal, err := os.Stat(l.path + "-wal"); err == nil && wal.Size() > 0 && st.Size() >= 512 {
+	if wal, err := os.Stat(realPath(l.path) + "-wal"); err == nil && wal.Size() > 0 && st.Size() >= 512 {
 		return nil
 	}
 	page, pages := int64(binary.BigEndian.Uint16(h[16:])), int64(binary.BigEndian.Uint32(h[28:]))
