@@ -177,7 +177,7 @@ func (l *Ledger) missing(marks []mark) error {
 	}
 	what := fmt.Sprintf("there is no ledger at %s", l.path)
 	if st, err := os.Stat(l.path + "-wal"); err == nil && st.Size() > 0 {
-		return &LossError{Found: []string{what + ", but its write-ahead log is there"}, Until: l.o.Clock()}
+		return &LossError{last: highest(marks), Found: []string{what + ", but its write-ahead log is there"}, Until: l.o.Clock()}
 	}
 	if len(marks) == 0 {
 		return nil
