@@ -471,3 +471,24 @@ func TestLogLostAfterKill(t *testing.T) {
 	}
 	x.judge(orders)
 }
+
+// TestLossHasItsStatus: the program says 78, and how to go on.
+func TestLossHasItsStatus(t *testing.T) {
+	r := newRig(t)
+	r.stop()
+	if err := os.Remove(filepath.Join(r.cfg.Data, sqlite.LedgerFile)); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "waxwing.yaml")
+	yaml := "data: " + r.cfg.Data + "\nhttp: {listen: '127.0.0.1:0'}\nproviders: {mail: {type: smtp, addr: '127.0.0.1:1', tls: none}}\n" +
+		"tenants: {acme: {name: Acme, from: a@acme.example, locales: [en], keys: [{key: 0123456789abcdef}], shops: {shopify: {secret: 0123456789abcdef}}}}\n"
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, errs := locally("serve", "-c", file); status != 78 || !strings.Contains(errs, "--accept-loss") {
+		t.Errorf("%d %s", status, errs)
+	}
+	if status, _, errs := locally("serve", "-c", file, "--accept-loss", "yesterday"); status != 1 || !strings.Contains(errs, "is no time") {
+		t.Errorf("%d %s", status, errs)
+	}
+}

@@ -24,6 +24,7 @@ import (
 type LossError struct {
 	last   int64     // the highest chain that is known to have begun
 	proven bool      // entries are lacking for certain, and not only by the look of the file
+	remedy string    // in place of the usual one; empty: that
 	Found  []string  // what was noticed, in words
 	Newest time.Time // of the newest entry that is here; zero: none is
 	Until  time.Time // until when entries may be lacking
@@ -31,6 +32,9 @@ type LossError struct {
 
 // Error says what was noticed and what to do.
 func (e *LossError) Error() string {
+	if e.remedy != "" {
+		return strings.Join(e.Found, "; ") + ". " + e.remedy
+	}
 	from := e.Newest
 	if from.IsZero() {
 		from = e.Until.AddDate(0, 0, -1)
@@ -178,7 +182,7 @@ func (l *Ledger) missing(marks []mark) error {
 	}
 	what := fmt.Sprintf("there is no ledger at %s", l.path)
 	if st, err := os.Stat(realPath(l.path) + "-wal"); err == nil && st.Size() > 0 {
-		return &LossError{proven: true, Found: []string{what + ", but its write-ahead log is there"}, Until: l.o.Clock()}
+		return &LossError{last: highest(marks), proven: true, Found: []string{what + ", but its write-ahead log is there"}, Until: l.o.Clock()}
 	}
 	if len(marks) == 0 {
 		return nil
@@ -219,8 +223,9 @@ func (l *Ledger) mixture(marks []mark) error {
 		if v.r.Whole() {
 			return nil
 		}
-		return fmt.Errorf("%s was written since %s, and not by this program, while its log %s-wal was left: a database beside the log of another makes a mixture (%s). "+
-			"Put both back. If they are lost, move the log out of the folder and start again, which then says what is lacking and what to do", l.path, stamp(m.At), filepath.Base(l.path), v.r.Problems[0])
+		return &LossError{Until: m.At.Add(markGrace), remedy: "Put both back. If they are lost, move the log out of the folder and start again, which then says what is lacking and what to do",
+			Found: []string{fmt.Sprintf("%s was written since %s, and not by this program, while its log %s-wal was left: a database beside the log of another makes a mixture (%s)",
+				l.path, stamp(m.At), filepath.Base(l.path), v.r.Problems[0])}}
 	}
 	return nil
 }
