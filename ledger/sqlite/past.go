@@ -194,7 +194,7 @@ func (l *Ledger) missing(marks []mark) error {
 // mixture finds a database that was put beside the log of another: SQLite lays the
 // log's pages over it, and what comes out is neither. Where the file is not as the witness
 // left it, all pages and rows are looked at, by a connection that only reads.
-func (l *Ledger) mixture(marks []mark) error {
+func (l *Ledger) mixture(marks []mark, short bool) error {
 	wal, err := os.Stat(realPath(l.path) + "-wal")
 	if err != nil || wal.Size() == 0 {
 		return nil // there is no log that could be laid over it
@@ -203,9 +203,12 @@ func (l *Ledger) mixture(marks []mark) error {
 	if err != nil || db.Size() == 0 {
 		return nil // missing says so
 	}
+	if short { // a full disk does that too: then the log has what is lacking
+		marks = append(marks, mark{At: db.ModTime()})
+	}
 	for i := range marks {
 		m := &marks[i]
-		if m.file == (stand{}) || m.file == standOf(db) {
+		if (m.file == (stand{}) || m.file == standOf(db)) && (!short || i < len(marks)-1) {
 			continue
 		}
 		l.o.Log.Warn("the ledger's file was written by others, or copied, while its log was not: looking at all of it first", "file", l.path)

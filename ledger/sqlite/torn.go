@@ -15,10 +15,11 @@ import (
 // accepted that, or at why there is no start.
 func (l *Ledger) past() (lost *LossError, err error) {
 	marks, found := l.marks()
-	if err := l.torn(); err != nil {
+	short, err := l.torn()
+	if err != nil {
 		return nil, err
 	}
-	if err := l.mixture(marks); err != nil {
+	if err := l.mixture(marks, short); err != nil {
 		return nil, err // nobody's word makes it whole
 	}
 	if err = l.missing(marks); err == nil {
@@ -40,34 +41,34 @@ func (l *Ledger) past() (lost *LossError, err error) {
 var errTorn = errors.New("it is shorter than it says itself")
 
 // torn finds a database that was cut, within a page too, which SQLite would fill with zeros.
-// A log may make up for that: a disk that is full cuts what is moved from it.
-func (l *Ledger) torn() error {
+// A log may make up for that, and then it is short only: a disk that is full cuts what is moved from it.
+func (l *Ledger) torn() (short bool, err error) {
 	f, err := os.Open(l.path)
 	if err != nil {
-		return nil // missing tells
+		return false, nil // missing tells
 	}
 	defer func() { _ = f.Close() }() // only read; SQLite has not opened it yet
 	st, err := f.Stat()
 	if err != nil || st.Size() == 0 {
-		return err
+		return false, err
 	}
 	var h [100]byte
 	if _, err := f.ReadAt(h[:], 0); errors.Is(err, io.EOF) {
-		return errTorn
+		return false, errTorn
 	} else if err != nil {
-		return err
-	}
-	if wal, err := os.Stat(realPath(l.path) + "-wal"); err == nil && wal.Size() > 0 && st.Size() >= 512 {
-		return nil
+		return false, err
 	}
 	page, pages := int64(binary.BigEndian.Uint16(h[16:])), int64(binary.BigEndian.Uint32(h[28:]))
 	if page == 1 {
 		page = 65536
 	}
-	if st.Size() < page*pages && bytes.Equal(h[24:28], h[92:96]) { // else SQLite does not believe the number, either
-		return errTorn
+	if st.Size() >= page*pages || !bytes.Equal(h[24:28], h[92:96]) { // else SQLite does not believe the number, either
+		return false, nil
 	}
-	return nil
+	if wal, err := os.Stat(realPath(l.path) + "-wal"); err == nil && wal.Size() > 0 {
+		return true, nil
+	}
+	return false, errTorn
 }
 
 // damaged adds the remedy to an error of a file that is no whole database.
