@@ -249,7 +249,7 @@ func (l *link) offerEnvelope(j *job, asked bool) *outcome {
 			continue
 		}
 		// Only a plain refusal leaves both sides knowing where they are.
-		l.broken = o.err != nil || o.reply.code < 400 || o.reply.code == 421
+		l.broken = l.broken || o.err != nil || o.reply.code < 400 || o.reply.code == 421
 		if l.open = p != waxwing.PhaseMail; group {
 			l.owed, l.inData = 2-i, true
 		}

@@ -226,7 +226,7 @@ func (l *link) settle() {
 	}
 	l.deadline = time.Now().Add(patience)
 	r, err := l.readReply(nil)
-	l.broken = err != nil || r.code/100 != 2
+	l.broken = l.broken || err != nil || r.code/100 != 2
 	l.open = false
 }
 
