@@ -42,6 +42,8 @@ type link struct {
 	setupBy time.Time
 	job     *job // whose leaving ends reads; nil: nobody's
 
+	worked bool // a MAIL was taken on it
+	fresh  bool // flow's: it is not known yet what it is worth
 	broken bool // to be cut, not to be used or told QUIT
 	open   bool // a refused message left a transaction open: RSET
 	owed   int  // replies of a refused group that were not read yet
