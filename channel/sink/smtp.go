@@ -44,7 +44,7 @@ type Config struct {
 	Lockstep bool
 	// Limit is the most connections at once; 0: no limit. What comes above it is
 	// refused at LimitAt: PhaseConnect (a reset), PhaseBanner (421, also where
-	// LimitAt is empty) or PhaseEHLO.
+	// LimitAt is empty), PhaseEHLO or PhaseMail.
 	Limit   int
 	LimitAt waxwing.Phase
 	// LimitWaits lets what comes above Limit wait in silence for its turn instead, as

@@ -46,7 +46,7 @@ func (t *talk) run() {
 		case waxwing.PhaseConnect:
 			t.reset()
 			return
-		case waxwing.PhaseEHLO:
+		case waxwing.PhaseEHLO, waxwing.PhaseMail:
 		default:
 			t.reply(421, "4.7.0 too many connections from you")
 			return
@@ -177,6 +177,9 @@ func verb(b []byte, v string) bool {
 
 func (t *talk) command(b []byte) error {
 	switch {
+	case verb(b, "MAIL FROM:") && t.over:
+		t.reply(421, "4.3.2 too many connections from you")
+		return errQuit
 	case verb(b, "MAIL FROM:"):
 		return t.cmdMail(b[10:])
 	case verb(b, "RCPT TO:"):
@@ -209,7 +212,7 @@ func (t *talk) command(b []byte) error {
 func (t *talk) clear() { t.from, t.to, t.mail = "", "", false }
 
 func (t *talk) ehlo() error {
-	if t.over {
+	if t.over && t.s.cfg.LimitAt == waxwing.PhaseEHLO {
 		t.reply(421, "4.7.0 too many connections from you")
 		return errQuit
 	}

@@ -202,16 +202,26 @@ func (k *carrier) carry(j *job, asked bool) (*job, bool) {
 			asked = false
 			continue
 		}
+		if !kept && overcrowded(o) && k.s.flow.crowded(l, o) {
+			o = &outcome{} // to one of the others
+			l.broken = true
+		}
 		j.finish(*o)
 		return nil, false
 	}
+}
+
+// overcrowded reports a refusal with which some servers say at MAIL, rather than
+// before, that they take no further connection.
+func overcrowded(o *outcome) bool {
+	return o.err == nil && o.reply.code == 421 && o.phase == waxwing.PhaseMail
 }
 
 // stale reports whether a kept connection turned out to be dead, or was
 // refused further use, before the commit: a fresh one may do better at once.
 func stale(o *outcome) bool {
 	if o.err == nil {
-		return o.reply.code == 421 && o.phase == waxwing.PhaseMail
+		return overcrowded(o)
 	}
 	return o.fault == waxwing.TransportFault && !errors.Is(o.err, os.ErrDeadlineExceeded) &&
 		!errors.Is(o.err, errGarbled) && !errors.Is(o.err, errGone)
@@ -246,10 +256,14 @@ func (l *link) offerEnvelope(j *job, asked bool) *outcome {
 		}
 		_, o := l.read(p, [...]time.Duration{t.Mail, t.Rcpt, t.Data}[i], nil)
 		if o == nil {
+			if !l.worked {
+				l.worked = true
+				l.s.flow.worked(l)
+			}
 			continue
 		}
 		// Only a plain refusal leaves both sides knowing where they are.
-		l.broken = o.err != nil || o.reply.code < 400 || o.reply.code == 421
+		l.broken = l.broken || o.err != nil || o.reply.code < 400 || o.reply.code == 421
 		if l.open = p != waxwing.PhaseMail; group {
 			l.owed, l.inData = 2-i, true
 		}

@@ -20,11 +20,12 @@ type flow struct {
 	mu      sync.Mutex
 	most    int // configured
 	allowed int
-	proved  int // so many worked at once: they are opened again without care
-	opening int // being opened
-	slow    int // being opened for more than slowOpening: they hold nobody up
-	links   map[*link]struct{}
-	lastUp  time.Time // when a connection last worked
+	proved  int            // so many worked at once: they are opened again without care
+	opening int            // being opened
+	fresh   int            // opened a moment ago, and no MAIL was taken on them yet
+	slow    int            // being opened for more than slowOpening: they hold nobody up
+	links   map[*link]bool // true: a MAIL was taken on it
+	lastUp  time.Time      // when a connection last worked
 	changed chan struct{}
 	down    chan struct{}
 	why     outcome // of the last down
@@ -52,7 +53,7 @@ const (
 )
 
 func newFlow(most int, tell func(int)) *flow {
-	return &flow{most: most, allowed: most, links: map[*link]struct{}{}, wait: firstMore, tell: tell,
+	return &flow{most: most, allowed: most, links: map[*link]bool{}, wait: firstMore, tell: tell,
 		changed: make(chan struct{}), down: make(chan struct{})}
 }
 
@@ -65,7 +66,7 @@ func (f *flow) begin() (o *opening, changed, down <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := len(f.links) + f.slow
-	if n+f.opening < f.allowed && f.opening < max(1, f.proved-n, (len(f.links)+1)/2) {
+	if n+f.opening < f.allowed && f.opening+f.fresh < max(1, f.proved-n+f.fresh, (len(f.links)-f.fresh+1)/2) {
 		f.opening++
 		o = &opening{}
 	}
@@ -83,6 +84,7 @@ func (f *flow) renew(l *link) *opening {
 
 func (f *flow) forget(l *link) {
 	if _, ok := f.links[l]; ok {
+		f.ripe(l)
 		delete(f.links, l)
 		f.lastUp = time.Now()
 	}
@@ -131,10 +133,16 @@ func (f *flow) opened(o *opening, l *link) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.over(o)
-	f.links[l] = struct{}{}
+	f.links[l] = false
+	l.fresh = true
+	f.fresh++
+	time.AfterFunc(slowOpening, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.ripe(l)
+	})
 	f.lastUp = time.Now()
 	n := len(f.links)
-	f.proved = max(f.proved, n)
 	if n < f.allowed {
 		return
 	}
@@ -166,12 +174,7 @@ const (
 func (f *flow) refused(o *opening, tries int, why *outcome) refusal {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	alive := 0
-	for l := range f.links {
-		if _, gone := wire.Pending(l.raw); !gone {
-			alive++
-		}
-	}
+	alive, _ := f.alive()
 	switch {
 	case alive > 0:
 		f.lower(alive)
@@ -180,14 +183,79 @@ func (f *flow) refused(o *opening, tries int, why *outcome) refusal {
 	case tries < pauses && time.Since(f.lastUp) < lately && !f.shut:
 		return onceMore
 	}
-	// Nothing works: that is no limit, and what was learnt of one is over.
+	f.fell(why)
+	f.over(o)
+	return giveUp
+}
+
+// fell notes that nothing works: that is no limit, and what was learnt of one is
+// over. Whoever waits need not ask, too.
+func (f *flow) fell(why *outcome) {
 	f.allowed, f.proved, f.wait, f.tried = f.most, 0, firstMore, false
 	f.stopMore()
 	f.why = *why
 	close(f.down)
 	f.down = make(chan struct{})
-	f.over(o)
-	return giveUp
+}
+
+// alive counts the connections that the server has not ended, and those of them on
+// which it has taken a MAIL.
+func (f *flow) alive() (n, worked int) {
+	for l, w := range f.links {
+		if _, gone := wire.Pending(l.raw); gone {
+			continue
+		}
+		if n++; w {
+			worked++
+		}
+	}
+	return n, worked
+}
+
+// worked notes that the server has taken a MAIL on l.
+func (f *flow) worked(l *link) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, ok := f.links[l]; !ok {
+		return
+	}
+	f.links[l] = true
+	f.ripe(l)
+	n := 0
+	for _, w := range f.links {
+		if w {
+			n++
+		}
+	}
+	f.proved = max(f.proved, n)
+}
+
+// ripe lets others be opened beside l.
+func (f *flow) ripe(l *link) {
+	if l.fresh {
+		l.fresh = false
+		f.fresh--
+		f.change()
+	}
+}
+
+// crowded notes a connection whose first MAIL was answered 421, where some servers
+// count. It says whether others work, so that it was one too many.
+func (f *flow) crowded(l *link, why *outcome) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	up := f.lastUp
+	f.forget(l)
+	f.lastUp = up // it never worked
+	alive, worked := f.alive()
+	switch {
+	case worked > 0:
+		f.lower(alive)
+	case alive == 0:
+		f.fell(&outcome{ruling: unwell, phase: why.phase, reply: why.reply})
+	}
+	f.change()
+	return worked > 0
 }
 
 // works reports whether any connection does.

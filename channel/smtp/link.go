@@ -42,6 +42,8 @@ type link struct {
 	setupBy time.Time
 	job     *job // whose leaving ends reads; nil: nobody's
 
+	worked bool // a MAIL was taken on it
+	fresh  bool // flow's: it is not known yet what it is worth
 	broken bool // to be cut, not to be used or told QUIT
 	open   bool // a refused message left a transaction open: RSET
 	owed   int  // replies of a refused group that were not read yet
@@ -226,7 +228,7 @@ func (l *link) settle() {
 	}
 	l.deadline = time.Now().Add(patience)
 	r, err := l.readReply(nil)
-	l.broken = err != nil || r.code/100 != 2
+	l.broken = l.broken || err != nil || r.code/100 != 2
 	l.open = false
 }
 

@@ -2,6 +2,7 @@ package smtp_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -57,6 +58,24 @@ func TestReplyForms(t *testing.T) {
 	}
 }
 
+// TestLongReplies: how much a server explains changes nothing, on one line or many.
+func TestLongReplies(t *testing.T) {
+	for _, code := range []int{250, 354, 451, 550} {
+		for _, raw := range []string{
+			fmt.Sprintf("%d %s\r\n", code, strings.Repeat("x", 200<<10)),
+			fmt.Sprintf("%d-%s\r\n%d ok\r\n", code, strings.Repeat("x", 70<<10), code),
+			strings.Repeat(fmt.Sprintf("%d-of many\r\n", code), 10000) + fmt.Sprintf("%d end\r\n", code),
+		} {
+			for _, phase := range []waxwing.Phase{waxwing.PhaseMail, waxwing.PhaseRcpt, waxwing.PhaseData, waxwing.PhaseDot} {
+				if code == 354 && phase != waxwing.PhaseData {
+					continue // the server would not wait for a body
+				}
+				playForm(t, form{raw, code}, phase, false)
+			}
+		}
+	}
+}
+
 func playForm(t *testing.T, f form, phase waxwing.Phase, lockstep bool) {
 	srv := sink.New(sink.Config{Lockstep: lockstep, Plan: func(q sink.Question) (a sink.Answer) {
 		if q.Phase == phase {
@@ -74,15 +93,15 @@ func playForm(t *testing.T, f form, phase waxwing.Phase, lockstep bool) {
 	a := s.Offer(t.Context(), mail(1, 300), nothing)
 	want := formVerdict(f.code, phase)
 	if a.Verdict != want {
-		t.Errorf("%q at %s (lockstep %v): %s, want %s (%v)", f.raw, phase, lockstep, a.Verdict, want, a.Err)
+		t.Errorf("%.60q at %s (lockstep %v): %s, want %s (%v)", f.raw, phase, lockstep, a.Verdict, want, a.Err)
 	}
 	if n := srv.Truth().Total(); a.Verdict == waxwing.Accepted && n != 1 || (a.Verdict == waxwing.Deferred || a.Verdict == waxwing.Rejected) && n != 0 {
-		t.Errorf("%q at %s: %s, and the server has %d mails", f.raw, phase, a.Verdict, n)
+		t.Errorf("%.60q at %s: %s, and the server has %d mails", f.raw, phase, a.Verdict, n)
 	}
 	if r := a.Reply.Reveal(); !utf8.ValidString(r) || strings.ContainsFunc(r, func(c rune) bool {
 		return c != '\n' && unicode.IsControl(c) || unicode.In(c, unicode.Bidi_Control)
 	}) {
-		t.Errorf("%q at %s: kept as %q", f.raw, phase, r)
+		t.Errorf("%.60q at %s: kept as %q", f.raw, phase, r)
 	}
 }
 

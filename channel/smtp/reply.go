@@ -9,10 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of a reply. RFC 5321 allows lines of 512 bytes; servers that explain
-// themselves send more.
+// Limits of a reply in bytes. RFC 5321 allows lines of 512; servers that explain
+// themselves send more. What a line has beyond keepLine is read and forgotten: it
+// is text, which changes no verdict. Who talks longer than maxReply says nothing.
 const (
-	maxReply = 64 << 10
+	maxReply = 1 << 20
+	keepLine = 4 << 10
 	keepText = 512
 )
 
@@ -105,11 +107,11 @@ func intern(b []byte) string {
 func (l *link) readReply(see func(text []byte, first bool)) (r reply, err error) {
 	l.kept = l.kept[:0]
 	for n, size := 0, 0; ; n++ {
-		b, err := l.readLine(maxReply - size)
+		b, used, err := l.readLine(maxReply - size)
 		if err != nil {
 			return reply{}, err
 		}
-		size += len(b) + 1
+		size += used
 		ln, err := parseLine(b)
 		if n > 0 && len(l.kept) < keepText {
 			l.kept = append(l.kept, '\n')
@@ -134,27 +136,31 @@ func (l *link) readReply(see func(text []byte, first bool)) (r reply, err error)
 	}
 }
 
-// readLine returns the next line of up to room bytes without its end, CRLF or LF
-// alone, valid until the next call. A server that hangs up behind "250 " has said
-// all that counts.
-func (l *link) readLine(room int) ([]byte, error) {
-	seen := 0
+// readLine returns the beginning of the next line without its end, CRLF or LF
+// alone, valid until the next call, and how many bytes of room the line took. A
+// server that hangs up behind "250 " has said all that counts.
+func (l *link) readLine(room int) (b []byte, size int, err error) {
+	seen, forgotten := 0, 0
 	for {
 		if i := bytes.IndexByte(l.in[l.r+seen:l.w], '\n'); i >= 0 {
 			b := l.in[l.r : l.r+seen+i]
 			l.r += seen + i + 1
-			return bytes.TrimRight(b, "\r"), nil
+			return bytes.TrimRight(b, "\r"), forgotten + seen + i + 1, nil
 		}
-		if seen = l.w - l.r; seen >= room {
-			return nil, errGarbled
+		if seen = l.w - l.r; seen > keepLine {
+			forgotten += seen - keepLine
+			l.w, seen = l.r+keepLine, keepLine
+		}
+		if forgotten+seen >= room {
+			return nil, 0, errGarbled
 		}
 		if err := l.fill(); err != nil {
 			b := bytes.TrimRight(l.in[l.r:l.w], "\r")
 			if ended(err) && len(b) > 3 && b[3] == ' ' {
 				l.r = l.w
-				return b, nil
+				return b, forgotten + seen, nil
 			}
-			return nil, err
+			return nil, 0, err
 		}
 	}
 }

@@ -90,6 +90,9 @@ func TestTortureReplies(t *testing.T) {
 	for _, o := range oddForms(t) {
 		add(o)
 	}
+	for _, code := range []int{250, 451, 550} { // much text is still text
+		add(odd{raw: fmt.Sprintf("%d-%s\r\n%d %s\r\n", code, strings.Repeat("x", 70<<10), code, strings.Repeat("y", 100<<10)), code: code})
+	}
 	more := 20
 	if *tortureFull {
 		more = 400
@@ -178,7 +181,7 @@ func withoutFallback(r *rig, _ *Extras) {
 func (r *rig) wantOdd(id, to string, o odd) {
 	r.t.Helper()
 	var m waxwing.MessageView
-	r.poll(fmt.Sprintf("a verdict on %q at %s", o.raw, o.phase), func() bool {
+	r.poll(fmt.Sprintf("a verdict on %.60q at %s", o.raw, o.phase), func() bool {
 		v := r.get(id)
 		if len(v.Messages) == 0 || len(v.Messages[0].Attempts) == 0 {
 			return false
@@ -197,10 +200,10 @@ func (r *rig) wantOdd(id, to string, o odd) {
 		verdict, state = waxwing.UncertainVerdict, waxwing.Uncertain
 	}
 	if a.Verdict != verdict || m.State != state || len(r.mailsTo(to)) != mails {
-		r.t.Errorf("%q at %s: %s, %s and %d mails; want %s, %s and %d", o.raw, o.phase, a.Verdict, m.State, len(r.mailsTo(to)), verdict, state, mails)
+		r.t.Errorf("%.60q at %s: %s, %s and %d mails; want %s, %s and %d", o.raw, o.phase, a.Verdict, m.State, len(r.mailsTo(to)), verdict, state, mails)
 	}
 	if !utf8.ValidString(a.Reply) || strings.ContainsFunc(a.Reply, func(c rune) bool { return c != '\n' && unicode.IsControl(c) || unicode.In(c, unicode.Bidi_Control) }) {
-		r.t.Errorf("%q: shown as %q", o.raw, a.Reply)
+		r.t.Errorf("%.60q: shown as %q", o.raw, a.Reply)
 	}
 }
 
