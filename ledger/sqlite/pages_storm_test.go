@@ -228,3 +228,26 @@ func TestScrubHarmsNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestScrubLeavesStrangeFilesAlone: in a file with auto_vacuum, pages that map others
+// look like b-trees.
+func TestScrubLeavesStrangeFilesAlone(t *testing.T) {
+	x := newStorm(t, 1, 1024, true)
+	for range 300 {
+		x.step()
+	}
+	if err := plainFile(x.c); err != nil {
+		t.Error(err)
+	}
+	x.do("PRAGMA auto_vacuum=1")
+	x.do("VACUUM")
+	x.whole()
+	if err := plainFile(x.c); err == nil {
+		t.Error("a file with auto_vacuum is taken for a plain one")
+	}
+	l := &Ledger{}
+	if err := l.scrubPages(x.c); err == nil {
+		t.Error("it would be scrubbed")
+	}
+	x.whole()
+}

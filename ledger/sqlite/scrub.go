@@ -314,6 +314,9 @@ func (l *Ledger) scrubPages(c *conn) error {
 	if n >= maxPages {
 		return fmt.Errorf("the ledger has %d pages: what is left of erased rows in so large a file goes with VACUUM only", n)
 	}
+	if err := plainFile(c); err != nil {
+		return err
+	}
 	var v [1]driver.Value
 	clean, err := c.row("SELECT 1 FROM meta WHERE k=?", v[:], metaClean)
 	if err != nil {
