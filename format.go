@@ -48,6 +48,10 @@ type EventKey struct {
 	// OccurredAt is when the order was completed as far as the shop says
 	// (created or paid); it is held against max_age. Zero: unknown.
 	OccurredAt time.Time
+	// PlacedAt is when the customer ordered; it never changes. An order that a ledger
+	// which lost some of its past does not know may have been mailed if it was placed
+	// before that. Zero: unknown.
+	PlacedAt time.Time
 	// Shop is set by formats whose events name their shop (generic).
 	Shop ShopID
 }

@@ -88,6 +88,7 @@ func genericKey(_ string, raw []byte) (waxwing.EventKey, error) {
 	if r.err != nil {
 		return waxwing.EventKey{}, r.err
 	}
+	key.PlacedAt = key.OccurredAt
 	if key.Rank == 1 && key.UpdatedAt.After(key.OccurredAt) {
 		key.OccurredAt = key.UpdatedAt // as near as the order says when it was paid
 	}

@@ -53,6 +53,7 @@ func shopifyKey(topic string, raw []byte) (waxwing.EventKey, error) {
 		OccurredAt: shopifyPlaced(order),
 	}
 	key.Rank = rank(shopifyStatus(order.get("financial_status").trimmed()), moment(order.get("cancelled_at"), time.UTC))
+	key.PlacedAt = key.OccurredAt
 	// The day of payment is nowhere in the payload, but being paid is what made
 	// this event: an order may well be paid days after it was placed.
 	if topic == "orders/paid" && key.UpdatedAt.After(key.OccurredAt) {

@@ -78,7 +78,8 @@ func wooKey(topic string, raw []byte) (waxwing.EventKey, error) {
 		OccurredAt: shopTime(v.get("date_paid"), v.get("date_paid_gmt")),
 		Rank:       rank(status, wooCancelled(v)),
 	}
-	if placed := wooPlaced(v); placed.After(key.OccurredAt) {
+	key.PlacedAt = wooPlaced(v)
+	if placed := key.PlacedAt; placed.After(key.OccurredAt) {
 		key.OccurredAt = placed
 	}
 	return key, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -76,6 +78,13 @@ func (x *lossRig) goesOn(since time.Time) {
 			x.t.Errorf("%d, %s: it would be mailed again", code, rc.State)
 		}
 	}
+	// Edited since, they are no other orders.
+	later := time.Now().Add(2 * time.Second).UTC().Format(time.RFC3339)
+	for _, o := range x.orders {
+		if code, rc := x.shopify("shopify", updated(o, later)); code/100 != 2 || rc.State == string(waxwing.Received) {
+			x.t.Errorf("%d, %s: an edit has it mailed again", code, rc.State)
+		}
+	}
 	id := x.accepted(orderAfterLoss(900))
 	x.until(id, waxwing.Sent)
 	x.wait(1)
@@ -88,6 +97,12 @@ func (x *lossRig) goesOn(since time.Time) {
 		}
 	}
 	x.stop()
+}
+
+// updated is an order as the shop sends it after an edit.
+func updated(o []byte, at string) []byte {
+	i := bytes.Index(o, []byte(`"updated_at":"`)) + len(`"updated_at":"`)
+	return slices.Concat(o[:i], []byte(at), o[i+len(at):])
 }
 
 // orderAfterLoss was completed after the second in which a loss was accepted.

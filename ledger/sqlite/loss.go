@@ -39,8 +39,12 @@ func (x *loss) covers(occurred, at time.Time) bool {
 // maybeSent says that a mail of this event's may have gone out in a time that the
 // ledger lost.
 func (l *Ledger) maybeSent(ev *waxwing.Event) bool {
+	placed := ev.Key.PlacedAt
+	if placed.IsZero() {
+		placed = ev.Key.OccurredAt
+	}
 	for i := range l.losses {
-		if l.losses[i].covers(ev.Key.OccurredAt, ev.At) {
+		if l.losses[i].covers(placed, ev.At) {
 			return true
 		}
 	}
