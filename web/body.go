@@ -21,6 +21,8 @@ const (
 	// reading an order takes several times its bytes.
 	largeBody   = 1 << 20
 	largeAtOnce = 4
+	// slowAtMost is how long a body that comes all the time keeps its room from others.
+	slowAtMost = 10 * time.Second
 	// roomForBodies bounds all bodies together, beyond their free bytes. Nobody has
 	// signed anything yet when a body is read.
 	roomForBodies = 64 << 20
@@ -62,7 +64,7 @@ func (x *body) grow(n int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.held+n > b.max {
-		if b.expel(x); b.held+n > b.max {
+		if b.expel(x, n); b.held+n > b.max {
 			return false
 		}
 	}
@@ -72,19 +74,35 @@ func (x *body) grow(n int64) bool {
 	return true
 }
 
-// expel hangs up on the bodies that have been coming for longer than a client is waited
-// for. What they hold is free when their requests are over, which is at once.
-func (b *bodies) expel(but *body) {
-	longAgo := b.now().Add(-patience)
-	for x := range b.coming {
-		if x != but && x.conn != nil && x.since.Before(longAgo) {
-			x.conn.expel([]*conn{x.conn})
-			b.held -= x.n
-			x.n = 0
-			delete(b.coming, x)
+// expel hangs up on bodies that have been coming for longer than a client is waited
+// for, until there is room for n bytes: on those that hardly come, and on others after
+// slowAtMost. Those that have shown a key make room for their kind only. What they hold is
+// free when their requests are over, which is at once.
+func (b *bodies) expel(but *body, n int64) {
+	now := b.now()
+	expel := func(keyed bool) {
+		for x := range b.coming {
+			long, limit := now.Sub(x.since), patience
+			if x == but || x.conn == nil || x.keyed() != keyed {
+				continue
+			}
+			if x.conn.sends(now.UnixNano()) {
+				limit = slowAtMost
+			}
+			if long > limit {
+				x.conn.expel([]*conn{x.conn})
+				b.held -= x.n
+				x.n = 0
+				delete(b.coming, x)
+			}
 		}
 	}
+	if expel(false); b.held+n > b.max && but.keyed() {
+		expel(true)
+	}
 }
+
+func (x *body) keyed() bool { return x.conn != nil && phase(x.conn.phase.Load()) == trusted }
 
 // whole notes that the body has come: it is our time from here on.
 func (x *body) whole() {

@@ -31,12 +31,14 @@ type conn struct {
 	reads  atomic.Int64 // since when a read waits for bytes; 0: none does
 	until  atomic.Int64 // the answer's deadline; 0: none
 	answer atomic.Int64 // bytes of a large answer under way
+	got    atomic.Int64 // bytes that came in this phase
 	gone   atomic.Bool
 
 	framing framing
 }
 
 func (c *conn) begin(p phase) {
+	c.got.Store(0)
 	c.since.Store(c.now().UnixNano())
 	c.phase.Store(int32(p))
 }
@@ -45,8 +47,21 @@ func (c *conn) Read(b []byte) (int, error) {
 	c.reads.Store(c.now().UnixNano())
 	n, err := c.Conn.Read(b)
 	c.reads.Store(0)
+	c.got.Add(int64(n))
 	c.framing.see(b[:n])
 	return n, err
+}
+
+// fairRate is from how many bytes a second on a client is sending, and does not only
+// keep its place.
+const fairRate = 128 << 10
+
+// sends reports whether a client has sent all the time, as of a time in Unix nanoseconds.
+func (c *conn) sends(now int64) bool { return c.rate(now) >= fairRate }
+
+// rate is how many bytes a second have come in this phase.
+func (c *conn) rate(now int64) float64 {
+	return float64(c.got.Load()) * float64(time.Second) / float64(max(now-c.since.Load(), 1))
 }
 
 const (

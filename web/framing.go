@@ -11,7 +11,8 @@ import (
 // the latter and hides the former, while a proxy in front may have gone by the former
 // and takes for a request what we took for a body (RFC 9112, 6.1 and 11.2). It judges
 // nothing else: what it cannot follow, net/http refuses, or the connection is closed
-// after the answer.
+// after the answer. A length that net/http reads and it does not, for it is folded or
+// far behind its name, is as bad as two: what comes after it is seen in the wrong place.
 type framing struct {
 	state  framingState
 	left   int64  // of the body
@@ -21,7 +22,8 @@ type framing struct {
 	begun  bool   // the request line is over
 	line   []byte // the beginning of the header's present line
 
-	both atomic.Bool // such a header was seen: nothing on this connection is believed any more
+	both    atomic.Bool // such a header was seen: nothing on this connection is believed any more
+	chunked atomic.Bool // a header with Transfer-Encoding was seen
 }
 
 type framingState uint8
@@ -72,6 +74,7 @@ func (f *framing) see(b []byte) {
 
 // over takes a whole line, of which the first bytes do.
 func (f *framing) over(line []byte) {
+	cut := len(line) >= keptOfLine
 	line = bytes.TrimSuffix(line, []byte("\r"))
 	switch {
 	case !f.begun:
@@ -91,10 +94,14 @@ func (f *framing) over(line []byte) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		switch name = bytes.TrimRight(name, " \t"); {
 		case bytes.EqualFold(name, []byte("Content-Length")):
-			f.length, _ = strconv.ParseInt(string(bytes.TrimSpace(value)), 10, 64) // net/http refuses what is no number
-			f.sized = true
+			n, err := strconv.ParseInt(string(bytes.TrimSpace(value)), 10, 64)
+			if err != nil || cut || f.sized && n != f.length {
+				f.both.Store(true)
+			}
+			f.length, f.sized = n, true
 		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
 			f.coded = true
+			f.chunked.Store(true)
 		}
 	}
 }

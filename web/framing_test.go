@@ -116,15 +116,23 @@ func TestTwoLengthsCloseTheConnection(t *testing.T) {
 	addr := listen(t, testServer(nil))
 	const ok = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 	const order = "POST /v1/tenants/acme/orders HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer k\r\n"
+	// A body that reads like a request with a long body, and two lengths behind it.
+	const blind = "X\r\nContent-Length: 9999\r\n\r\n" + order + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
 	for name, c := range map[string]struct {
 		send string
 		want []int
 	}{
-		"both":            {order + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ok, []int{400}},
-		"the other order": {order + "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n" + ok, []int{400}},
-		"without a body":  {"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ok, []int{400}},
-		"chunked":         {order + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + ok, []int{202}},
-		"sized":           {order + "Content-Length: 2\r\n\r\n{}" + ok + ok, []int{202, 200, 200}},
+		"both":                {order + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ok, []int{400}},
+		"the other order":     {order + "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n" + ok, []int{400}},
+		"without a body":      {"GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + ok, []int{400}},
+		"a folded length":     {"POST /readyz HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n 27\r\n\r\n" + blind, []int{400}},
+		"a length far behind": {"POST /readyz HTTP/1.1\r\nHost: a\r\nContent-Length:" + strings.Repeat(" ", 60) + "27\r\n\r\n" + blind, []int{400}},
+		"chunked in HTTP/1.0": {"GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			order + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", []int{400}},
+		"the same length twice": {order + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}" + ok, []int{202, 200}},
+		"HTTP/1.0 that stays":   {"GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + ok, []int{200, 200}},
+		"chunked":               {order + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + ok, []int{202}},
+		"sized":                 {order + "Content-Length: 2\r\n\r\n{}" + ok + ok, []int{202, 200, 200}},
 	} {
 		nc, err := net.Dial("tcp", addr)
 		if err != nil {

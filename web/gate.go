@@ -143,16 +143,20 @@ func (g *gate) open() int {
 
 // evict shuts up to n connections of those that have shown no key and no signature for
 // a while. Where those are few it shuts one that is idle, then strangers that we wait
-// for, and not they for us; where there are none, one whose client does not read or send.
+// for, and not they for us; where there are none, the slowest of those that send all the
+// time, as a shop does with a large order on a slow line, and then one whose client does not read or
+// send.
 func (g *gate) evict(n int) {
 	now := g.now().UnixNano()
 	longAgo, justNow := now-int64(patience), now-int64(min(max(haste*time.Duration(g.max)/DefaultConnections, leastHaste), haste))
-	var old, young []*conn
+	var old, young, busy []*conn
 	var idle, stuck *conn
 	g.mu.Lock()
 	for _, c := range g.conns {
 		w, in := c.waits.Load(), c.reads.Load()
 		switch p := phase(c.phase.Load()); {
+		case p == stranger && c.got.Load() > 0 && c.sends(now):
+			busy = append(busy, c)
 		case p == leaving && c.since.Load() < justNow, (p == stranger || p == visitor) && c.since.Load() < longAgo:
 			old = append(old, c)
 		case p == between:
@@ -175,6 +179,10 @@ func (g *gate) evict(n int) {
 			gone = append(gone, idle)
 		}
 		gone = append(gone, longest(young, few-min(len(gone), few))...)
+	}
+	if len(gone) == 0 {
+		slices.SortFunc(busy, func(a, b *conn) int { return cmp.Compare(a.rate(now), b.rate(now)) })
+		gone = busy[:min(n, len(busy))]
 	}
 	if len(gone) == 0 && stuck != nil {
 		gone = append(gone, stuck)

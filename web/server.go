@@ -223,7 +223,12 @@ func framed(w http.ResponseWriter, r *http.Request) bool {
 	}
 	if c.framing.both.Load() {
 		w.Header().Set("Connection", "close")
-		problem(w, http.StatusBadRequest, "bad request", "it has both Content-Length and Transfer-Encoding")
+		problem(w, http.StatusBadRequest, "bad request", "it has both Content-Length and Transfer-Encoding, or a Content-Length that can be read in two ways")
+		return false
+	}
+	if !r.ProtoAtLeast(1, 1) && c.framing.chunked.Load() { // RFC 9112, 6.1: net/http passes over it
+		w.Header().Set("Connection", "close")
+		problem(w, http.StatusBadRequest, "bad request", "HTTP/1.0 has no Transfer-Encoding")
 		return false
 	}
 	if len(r.TransferEncoding) > 0 {

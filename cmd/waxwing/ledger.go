@@ -15,7 +15,7 @@ import (
 type ledgerCmd struct {
 	List   ledgerList   `cmd:"" help:"List a tenant's confirmations, newest first."`
 	Show   ledgerShow   `cmd:"" help:"Show one confirmation: messages, attempts, trail."`
-	Verify ledgerVerify `cmd:"" help:"Prove that no entry of the trail was edited, removed, reordered or cut off. Status 0: whole; 1: tampered with; 2: it could not be looked at; 3: whole as far as can be seen, without anchors."`
+	Verify ledgerVerify `cmd:"" help:"Prove that no entry of the trail and no row was edited, removed, reordered or cut off. Status 0: whole; 1: tampered with; 2: it could not be looked at; 3: whole as far as can be seen, without anchors."`
 	Backup ledgerBackup `cmd:"" help:"Copy the ledger as it is at one instant into a new folder, or into one file that ends in .tar; the daemon may be running."`
 	Export ledgerExport `cmd:"" help:"Write the whole trail as one line of JSON an entry."`
 }

@@ -73,7 +73,7 @@ func whole(r *sqlite.Report, beside bool) string {
 	if r.Anchored.IsZero() {
 		return "What is there is whole: no entry was edited, reordered or removed between two others."
 	}
-	s := fmt.Sprintf("The trail is whole, and the rows are as it was written with them: nothing was edited, removed, reordered or cut off before %s, when its newest anchor was made (%s ago).",
+	s := fmt.Sprintf("The trail is whole, and so are the rows beside it: nothing was edited, removed, reordered or cut off before %s, when its newest anchor was made (%s ago).",
 		r.Anchored.Local().Format(time.DateTime), time.Since(r.Anchored).Round(time.Second))
 	if beside {
 		s += "\nThese anchors lie beside the ledger: whoever had the folder and its keys could have made both anew. A copy from elsewhere (--anchors FILE) rules that out."

@@ -197,7 +197,7 @@ func TestLossOutside(t *testing.T) {
 	if lost := l.refused(); !strings.Contains(lost.Error(), away) {
 		t.Errorf("%v", lost)
 	}
-	x.start(Extras{AcceptLoss: &sqlite.Acceptance{Nothing: true}})
+	x.start(Extras{AcceptLoss: &sqlite.Acceptance{Since: time.Now().Add(-time.Hour)}})
 }
 
 // TestMovedLedger: a ledger that is merely moved goes on whole, once that is said.
@@ -252,7 +252,7 @@ func TestForkedLedger(t *testing.T) {
 	if _, err := Start(r.cfg, slog.New(slog.DiscardHandler), Extras{}); err == nil || !strings.Contains(err.Error(), "two ledgers went on from one copy") {
 		t.Errorf("%v", err)
 	}
-	r.start(Extras{AcceptLoss: &sqlite.Acceptance{Nothing: true}})
+	r.start(Extras{AcceptLoss: &sqlite.Acceptance{Since: time.Now().Add(-time.Hour)}})
 }
 
 // TestLedgerTakenAway: whatever somebody does to the files while the daemon runs ends
@@ -278,6 +278,21 @@ func TestLedgerTakenAway(t *testing.T) {
 		},
 		"written over in place": func(t *testing.T, db string) { must(t, os.WriteFile(db, []byte("SQLite format 3\x00"), 0o600)) },
 		"cut":                   func(t *testing.T, db string) { must(t, os.Truncate(db, 100)) },
+		"log cut":               func(t *testing.T, db string) { must(t, os.Truncate(db+"-wal", 8192)) },
+		"log written over": func(t *testing.T, db string) {
+			b, err := os.ReadFile(db + "-wal")
+			must(t, err)
+			copy(b[12:24], "another salt") // as long as it was, with another one's header
+			f, err := os.OpenFile(db+"-wal", os.O_WRONLY, 0)
+			must(t, err)
+			_, err = f.WriteAt(b, 0)
+			must(t, err, f.Close())
+		},
+		"shared memory deleted": func(t *testing.T, db string) { must(t, os.Remove(db+"-shm")) },
+		"lock deleted":          func(t *testing.T, db string) { must(t, os.Remove(filepath.Join(filepath.Dir(db), "lock"))) },
+		"a link in its place": func(t *testing.T, db string) {
+			must(t, os.Rename(db, db+".real"), os.Symlink(filepath.Base(db)+".real", db))
+		},
 	}
 	for name, take := range ways {
 		for _, busy := range []bool{false, true} {
@@ -323,6 +338,36 @@ func TestLedgerTakenAway(t *testing.T) {
 				_ = r.d.Stop() // it cannot write what it would
 			})
 		}
+	}
+}
+
+// TestLinkedLedgerTakenAway: where ledger.db is a link from the start, SQLite keeps its log where
+// the link leads to, and both are watched.
+func TestLinkedLedgerTakenAway(t *testing.T) {
+	for name, take := range map[string]func(link, real string) error{
+		"link deleted": func(link, _ string) error { return os.Remove(link) },
+		"log cut":      func(_, real string) error { return os.Truncate(real+"-wal", 8192) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRigUnstopped(t)
+			r.stop()
+			link := filepath.Join(r.cfg.Data, sqlite.LedgerFile)
+			real := filepath.Join(t.TempDir(), "real.db")
+			if err := errors.Join(os.Rename(link, real), os.Symlink(real, link)); err != nil {
+				t.Fatal(err)
+			}
+			r.start(Extras{})
+			r.until(r.accepted(shopifyOrder(1, "a@example.com", "paid")), waxwing.Sent)
+			if err := take(link, real); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-r.d.Fatal():
+			case <-time.After(10 * time.Second):
+				t.Error("not noticed")
+			}
+			_ = r.d.Stop() // it cannot write what it would
+		})
 	}
 }
 
@@ -425,4 +470,25 @@ func TestLogLostAfterKill(t *testing.T) {
 		t.Error(err)
 	}
 	x.judge(orders)
+}
+
+// TestLossHasItsStatus: the program says 78, and how to go on.
+func TestLossHasItsStatus(t *testing.T) {
+	r := newRig(t)
+	r.stop()
+	if err := os.Remove(filepath.Join(r.cfg.Data, sqlite.LedgerFile)); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "waxwing.yaml")
+	yaml := "data: " + r.cfg.Data + "\nhttp: {listen: '127.0.0.1:0'}\nproviders: {mail: {type: smtp, addr: '127.0.0.1:1', tls: none}}\n" +
+		"tenants: {acme: {name: Acme, from: a@acme.example, locales: [en], keys: [{key: 0123456789abcdef}], shops: {shopify: {secret: 0123456789abcdef}}}}\n"
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, errs := locally("serve", "-c", file); status != 78 || !strings.Contains(errs, "--accept-loss") {
+		t.Errorf("%d %s", status, errs)
+	}
+	if status, _, errs := locally("serve", "-c", file, "--accept-loss", "yesterday"); status != 1 || !strings.Contains(errs, "is no time") {
+		t.Errorf("%d %s", status, errs)
+	}
 }

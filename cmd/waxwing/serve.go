@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -12,6 +13,9 @@ import (
 
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
+
+// statusLoss is serve's where a person must look first (EX_CONFIG of sysexits.h).
+const statusLoss = 78
 
 type serveCmd struct {
 	configFlag
@@ -62,6 +66,9 @@ func (c serveCmd) Run(s streams) error {
 		x.Pages = try.pages()
 	}
 	d, err := Start(cfg, log, x)
+	if errors.As(err, new(*sqlite.LossError)) {
+		return statusError{statusLoss, err} // starting again changes nothing
+	}
 	if err != nil {
 		return err
 	}

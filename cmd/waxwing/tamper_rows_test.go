@@ -105,6 +105,12 @@ var rowTricks = map[string]string{
 	"a plugin's code invented":            "INSERT INTO plugin_modules VALUES ('h', X'00')",
 	"a plugin's run invented":             "INSERT INTO plugin_runs VALUES (1,1,'p',1,'render','live','h',1,1,1,'',X'00')",
 	"the version of the layout":           "PRAGMA user_version=2",
+	"the version of the layout, by one":   "PRAGMA user_version=3",
+	"all that tells of the seal":          "DELETE FROM meta WHERE k IN ('ledger','sums'); PRAGMA user_version=2",
+	"a text behind a NUL":                 "UPDATE messages SET channel=channel||char(0)||'x' WHERE id=(SELECT max(id) FROM messages)",
+	"statistics that mislead":             "ANALYZE; UPDATE sqlite_stat1 SET stat='1 1'",
+	"a trigger by a name of statistics":   "CREATE TRIGGER \"sqliteXstat1\" AFTER INSERT ON messages BEGIN DELETE FROM events; END",
+	"a table with an odd name":            "CREATE TABLE \"x; y\" (a); INSERT INTO \"x; y\" VALUES (1)",
 }
 
 // TestTamperedRowsShow plays each trick on a copy, and then the tricks on the files
@@ -132,6 +138,11 @@ func TestTamperedRowsShow(t *testing.T) {
 		"the newest anchor cut off": func(t *testing.T, dir string) {
 			rewrite(t, filepath.Join(dir, sqlite.AnchorsFile), func(b []byte) []byte {
 				return b[:bytes.IndexByte(b, '\n')+1]
+			})
+		},
+		"the newest anchor of a chain cut off": func(t *testing.T, dir string) {
+			rewrite(t, filepath.Join(dir, sqlite.AnchorsFile), func(b []byte) []byte {
+				return b[:bytes.LastIndexByte(b[:len(b)-1], '\n')+1]
 			})
 		},
 		"an anchor forged": func(t *testing.T, dir string) {
@@ -162,6 +173,26 @@ func TestTamperedRowsShow(t *testing.T) {
 			}
 		})
 	}
+	t.Run("the version of a layout to come", func(t *testing.T) {
+		rep, err := verified(t, data, func(t *testing.T, db *sql.DB, _ string) {
+			if _, err := db.Exec("PRAGMA user_version=99"); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if err != nil || len(rep.Blind) == 0 {
+			t.Errorf("%+v %v", rep, err)
+		}
+	})
+	t.Run("a tenant's key", func(t *testing.T) {
+		rep, err := verified(t, data, func(t *testing.T, db *sql.DB, _ string) {
+			if _, err := db.Exec("UPDATE tenants SET key=X'00'"); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if err != nil || rep.Whole() {
+			t.Errorf("%+v %v", rep, err)
+		}
+	})
 	t.Run("one bit", func(t *testing.T) { oneBit(t, data, before) })
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"modernc.org/sqlite"
 )
@@ -59,6 +60,11 @@ func (s *stmt) bind(args []any) []driver.NamedValue {
 		switch v := a.(type) {
 		case int:
 			a = int64(v)
+		case string:
+			// What follows a NUL SQLite's report of a changed row does not tell: see sums.
+			if strings.IndexByte(v, 0) >= 0 {
+				a = strings.ReplaceAll(v, "\x00", "")
+			}
 		case nullable:
 			a = nil
 			if v != 0 {

@@ -23,7 +23,16 @@ const (
 	codeIOErrRead, codeIOErrShortRead, codeIOErrNoMem = codeIOErr | 1<<8, codeIOErr | 2<<8, codeIOErr | 12<<8
 	codeIOErrLock, codeIOErrBlocked, codeIOErrStat    = codeIOErr | 15<<8, codeIOErr | 11<<8, codeIOErr | 7<<8
 	codeIOErrAccess                                   = codeIOErr | 13<<8
+
+	codeReadOnlyRollback = 8 | 3<<8
 )
+
+// isRollback says that a transaction of a file without a write-ahead log was cut short,
+// and that only a writer can undo it.
+func isRollback(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code() == codeReadOnlyRollback
+}
 
 // faultOf sorts an error. What failed while reading passes: the transaction was
 // undone, and what stands in the file stays as true as it was.

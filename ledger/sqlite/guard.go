@@ -1,11 +1,13 @@
 package sqlite
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 )
@@ -22,25 +24,45 @@ const guardEvery = 250 * time.Millisecond
 // of ours say so: whatever else changes it is not ours. The writer alone checks.
 type guard struct {
 	path    string
-	f       *os.File    // never closed before SQLite's: POSIX locks go with any close (fcntl(2))
-	db, wal fs.FileInfo // as this process knows them; wal is nil until there is one
-	head    [100]byte   // of the database file
+	real    string                            // where path leads to: SQLite keeps the log there
+	stat    func(string) (fs.FileInfo, error) // Lstat, so that a link put in the file's place shows; Stat where it was one
+	lock    *os.File                          // of the folder; nil: it is not looked at
+	f       *os.File                          // never closed before SQLite's: POSIX locks go with any close (fcntl(2))
+	db, wal fs.FileInfo                       // as this process knows them; wal is nil until there is one
+	shm     fs.FileInfo                       // nil: there was none
+	head    [100]byte                         // of the database file
+	salt    uint32                            // of the write-ahead log
 
 	ours  atomic.Int32 // checkpoints under way, on any connection
 	stale atomic.Bool  // there was one since db was noted
 }
 
-var errMoved = errors.New("the ledger's file is not the one that was opened")
+var errMoved = errors.New("the ledger's files are not those that were opened; put the right ones back before the next start, which tells what is lacking")
 
 // open notes the file as it is. It follows SQLite's own opening of it.
 func (g *guard) open() (err error) {
 	if g.f, err = os.Open(g.path); err != nil {
-		return g.gone(err)
+		return gone(g.path, err)
 	}
 	if g.db, err = g.f.Stat(); err != nil {
 		return err
 	}
+	g.real, g.stat = realPath(g.path), os.Lstat
+	if st, err := os.Lstat(g.path); err == nil && st.Mode()&fs.ModeSymlink != 0 {
+		g.stat = os.Stat
+	}
+	if g.shm, err = os.Stat(g.real + "-shm"); err != nil {
+		g.shm = nil // SQLite keeps it elsewhere
+	}
 	return g.readHead(g.head[:])
+}
+
+// realPath follows links, as SQLite does before it names its log.
+func realPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
 }
 
 // close comes after SQLite has closed its own.
@@ -76,12 +98,49 @@ func (g *guard) stand() stand {
 	return standOf(g.db)
 }
 
-// check says what is wrong; nil: the files are those that were opened, and
-// nobody else has written the database.
-func (g *guard) check() error {
-	st, err := os.Stat(g.path)
+// look is what an idle ledger does a few times a second: check, and what costs more than a
+// commit should pay.
+func (g *guard) look() error {
+	if err := g.check(); err != nil {
+		return err
+	}
+	if g.shm != nil {
+		// Without it SQLite in another process takes itself for the only one.
+		if err := g.same(g.real+"-shm", g.shm); err != nil {
+			return err
+		}
+	}
+	if g.lock != nil {
+		held, err := g.lock.Stat()
+		if err != nil {
+			return err
+		}
+		// A second daemon would lock the new file, and take this one for dead.
+		if err := g.same(g.lock.Name(), held); err != nil {
+			return err
+		}
+	}
+	return g.checkLogHead()
+}
+
+// same says what is wrong where a name does not lead to the file that it did.
+func (g *guard) same(path string, was fs.FileInfo) error {
+	st, err := os.Stat(path)
 	if err != nil {
-		return g.gone(err)
+		return gone(path, err)
+	}
+	if !os.SameFile(st, was) {
+		return fmt.Errorf("%s was replaced by another file while running: %w", path, errMoved)
+	}
+	return nil
+}
+
+// check says what is wrong; nil: the files are those that were opened, and
+// nobody else has written the database or cut the log.
+func (g *guard) check() error {
+	st, err := g.stat(g.path)
+	if err != nil {
+		return gone(g.path, err)
 	}
 	if !os.SameFile(st, g.db) {
 		return fmt.Errorf("%s was replaced by another file while running: %w", g.path, errMoved)
@@ -107,26 +166,64 @@ func (g *guard) check() error {
 	return nil
 }
 
+// checkWAL also sees a log that was cut: only the writer's checkpoints make it shorter.
 func (g *guard) checkWAL() error {
-	wal, err := os.Stat(g.path + "-wal")
+	path := g.real + "-wal"
+	wal, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && g.wal == nil:
 		return nil
 	case err != nil:
-		return g.gone(err)
+		return gone(path, err)
 	case g.wal == nil:
-		g.wal = wal
 	case !os.SameFile(wal, g.wal):
-		return fmt.Errorf("%s-wal was replaced by another file while running: %w", g.path, errMoved)
+		return fmt.Errorf("%s was replaced by another file while running: %w", path, errMoved)
+	case wal.Size() < g.wal.Size() && g.ours.Load() == 0 && !g.stale.Load():
+		return fmt.Errorf("another program has cut %s from %d to %d bytes while running: %w", path, g.wal.Size(), wal.Size(), errMoved)
+	}
+	g.wal = wal
+	if g.salt == 0 {
+		return g.checkLogHead() // once: to know it
 	}
 	return nil
 }
 
+// checkLogHead sees a log that another was written over. SQLite counts the first salt in its
+// header up by one each time that it begins the log anew, and leaves it alone otherwise;
+// any other log's is a random number, or a smaller one.
+func (g *guard) checkLogHead() error {
+	if g.wal == nil || g.wal.Size() < walHeader {
+		return nil
+	}
+	f, err := os.Open(g.real + "-wal")
+	if err != nil {
+		return gone(g.real+"-wal", err)
+	}
+	var b [walHeader]byte
+	_, err = io.ReadFull(f, b[:])
+	_ = f.Close() // only read; SQLite has no lock on this file
+	if err != nil {
+		return nil // it was just emptied: check tells by whom
+	}
+	now := binary.BigEndian.Uint32(b[16:])
+	if g.salt != 0 && now-g.salt > mostResets {
+		return fmt.Errorf("another program has written %s-wal while running: %w", g.real, errMoved)
+	}
+	g.salt = now
+	return nil
+}
+
+// walHeader is its size (sqlite.org/fileformat2.html, 4.1).
+const walHeader = 32
+
+// mostResets is more than there can be between two looks.
+const mostResets = 1 << 16
+
 // gone tells a file that is not there from one that could not be looked at,
 // which proves nothing.
-func (g *guard) gone(err error) error {
+func gone(path string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s was deleted or moved away while running: %w", g.path, errMoved)
+		return fmt.Errorf("%s was deleted or moved away while running: %w", path, errMoved)
 	}
 	return err
 }

@@ -100,11 +100,13 @@ func syncDir(dir string) error {
 
 // anchor appends the signed head of the chain to the anchors' file, if the
 // chain has moved. The writer calls it.
-func (l *Ledger) anchor() error {
-	if l.chain.Seq == l.anchored {
+func (l *Ledger) anchor() error { return l.anchorOf(&l.chain) }
+
+func (l *Ledger) anchorOf(c *ledger.Chain) error {
+	if c.Seq == l.anchored {
 		return nil
 	}
-	a := l.chain.Sign(l.anchorKey, l.o.Clock())
+	a := c.Sign(l.anchorKey, l.o.Clock())
 	b, err := json.Marshal(a)
 	if err != nil {
 		return err
@@ -119,6 +121,7 @@ func (l *Ledger) anchor() error {
 		return fmt.Errorf("anchor: %w", err)
 	}
 	l.anchored = a.Seq
+	l.noteWitnesses()
 	if err := l.syncWitnesses(); err != nil {
 		return fmt.Errorf("witness: %w", err)
 	}

@@ -24,6 +24,6 @@ func (l *Ledger) takeLock() error {
 		_ = f.Close()
 		return fmt.Errorf("another waxwing holds this folder (%w): stop it, or set another data folder", err)
 	}
-	l.lock = f
+	l.lock, l.guard.lock = f, f
 	return nil
 }

@@ -61,36 +61,39 @@ func (l *Ledger) settleLoss(lost *LossError) error {
 		}
 	}
 	a := l.o.AcceptLoss
-	if a == nil {
-		return nil
-	}
-	for _, x := range l.losses {
-		if x.Since.Equal(a.Since) && !a.Nothing {
-			l.o.Log.Warn("--accept-loss changes nothing: this loss was accepted before; leave it out", "since", a.Since, "accepted", x.Accepted)
-			return nil
-		}
-	}
-	if a.Nothing {
-		if lost == nil {
-			l.o.Log.Warn("--accept-loss changes nothing: no loss was noticed; leave it out")
-			return nil
-		}
-		return l.transact([]*op{{f: func(t *tx) error {
+	switch {
+	case a == nil:
+		return l.transact([]*op{{f: l.notePlace}})
+	case a.Nothing && lost == nil:
+		l.o.Log.Warn("--accept-loss changes nothing: no loss was noticed; leave it out")
+		return l.transact([]*op{{f: l.notePlace}})
+	case a.Nothing:
+		return l.transact([]*op{{f: l.notePlace}, {f: func(t *tx) error {
 			t.entry(&ledger.Entry{Cause: ledger.CauseLoss, Detail: [][2]string{{"nothing_sent", "true"}}})
 			return nil
 		}}})
+	}
+	var others []loss
+	for _, x := range l.losses {
+		if !x.Since.Equal(a.Since) {
+			others = append(others, x)
+		} else if lost == nil {
+			l.o.Log.Warn("--accept-loss changes nothing: this loss was accepted before; leave it out", "since", a.Since, "accepted", x.Accepted)
+			return l.transact([]*op{{f: l.notePlace}})
+		} // another loss, by a flag that was left where it stood: what may have been sent is held again
 	}
 	x := loss{Since: a.Since, Until: l.o.Clock(), Accepted: l.o.Clock()}
 	if lost != nil && lost.Until.Before(x.Until) {
 		x.Until = lost.Until
 	}
 	held := 0
-	err := l.transact([]*op{{f: func(t *tx) (err error) {
-		held, err = t.acceptLoss(append(l.losses, x), x)
+	all := append(others, x)
+	err := l.transact([]*op{{f: l.notePlace}, {f: func(t *tx) (err error) {
+		held, err = t.acceptLoss(all, x)
 		return err
 	}}})
 	if err == nil {
-		l.losses = append(l.losses, x)
+		l.losses = all
 		l.o.Log.Warn("a loss was accepted: what may have been sent is held", "since", x.Since, "until", x.Until, "held", held)
 	}
 	return err

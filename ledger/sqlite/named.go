@@ -124,19 +124,25 @@ const maxNamed = 1000
 func (p person) among(named []string) bool { return slices.ContainsFunc(named, p.is) }
 
 // in reports whether an event that its format cannot read names the person: by a whole
-// value, if it is JSON or a form, or else by its bytes.
+// value, if it is JSON or a form, or else by its bytes, of JSON that is broken off by
+// those behind what can be read.
 func (p person) in(raw []byte) bool {
 	found := false
-	if values(raw, func(key, v string) { found = found || p.isValue(key, v) }) {
+	look := func(key, v string) { found = found || p.isValue(key, v) }
+	whole, rest := valuesOfJSON(raw, look)
+	if found || whole {
 		return found
 	}
-	return p.inBytes(raw)
+	if values(raw, look) {
+		return found
+	}
+	return p.inBytes(rest)
 }
 
 // values calls f with each value of a JSON text, however deep, or of a form, and says
 // whether it is one of these. What is none may have been begun with.
 func values(raw []byte, f func(key, v string)) bool {
-	if valuesOfJSON(raw, f) {
+	if whole, _ := valuesOfJSON(raw, f); whole {
 		return true
 	}
 	if !formLike.Match(raw) {
@@ -170,8 +176,11 @@ func international(v string) bool {
 var phoneKey = regexp.MustCompile(`(?i)phone|tel|mobil|cell|handy|fax|sms|whatsapp|contact`)
 
 // valuesOfJSON calls f with each string and number, under the key that it stands under,
-// or its array does. It says whether raw is JSON.
-func valuesOfJSON(raw []byte, f func(key, v string)) bool {
+// or its array does. It says whether raw is JSON, and, if not, what of it was not read.
+func valuesOfJSON(raw []byte, f func(key, v string)) (whole bool, rest []byte) {
+	if b := bytes.TrimLeft(raw, " \t\r\n"); len(b) == 0 || b[0] != '{' && b[0] != '[' {
+		rest = raw // a lone value is one as a whole only
+	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	type level struct {
@@ -180,10 +189,17 @@ func valuesOfJSON(raw []byte, f func(key, v string)) bool {
 		wants  bool // a key comes next
 	}
 	stack := []level{{}}
+	read := int64(0)
 	for n := 0; ; n++ {
 		tok, err := d.Token()
 		if err != nil {
-			return n > 0 && len(stack) == 1 && errors.Is(err, io.EOF)
+			if rest == nil {
+				rest = raw[read:]
+			}
+			return n > 0 && len(stack) == 1 && errors.Is(err, io.EOF), rest
+		}
+		if _, digits := tok.(json.Number); !digits { // they may go on behind it
+			read = d.InputOffset()
 		}
 		top := &stack[len(stack)-1]
 		switch t := tok.(type) {
@@ -221,8 +237,8 @@ func (p person) inBytes(raw []byte) bool {
 		default:
 			return []byte{' '} // a line's end: it ends a word
 		}
-		n, _ := strconv.ParseUint(string(b[4:]), 16, 8) // two hex digits
-		return bytes.ToLower([]byte{byte(n)})
+		n, _ := strconv.ParseUint(string(b[2:]), 16, 16) // four hex digits
+		return []byte(strings.ToLower(string(rune(n))))
 	})
 	if p.email != "" {
 		return within(low, []byte(p.given), mailEnds) || within(low, []byte(p.email), mailEnds)
@@ -278,4 +294,4 @@ func within(b, what []byte, ends func(before, after []byte) bool) bool {
 
 func wordy(r rune) bool { return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r)) }
 
-var jsonEscape = regexp.MustCompile(`\\(?:u00[0-7][0-9a-f]|[bfnrt"])`)
+var jsonEscape = regexp.MustCompile(`\\(?:u[0-9a-f]{4}|[bfnrt"])`)

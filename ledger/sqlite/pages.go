@@ -3,6 +3,7 @@ package sqlite
 import (
 	"database/sql/driver"
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
@@ -175,6 +176,21 @@ func (c *conn) pageCount() (int64, error) {
 // maxPages bounds the files that pages are told apart in: an overflow page begins with
 // the number of the next one, and below this its first byte is no b-tree's.
 const maxPages = int64(interiorIndex) << 24
+
+// plainFile fails where the file has what this program never makes: pages that map
+// others, which may look like b-trees, or bytes set apart at each page's end. Somebody
+// has rebuilt it by hand.
+func plainFile(c *conn) error {
+	b, err := c.page(1)
+	if err != nil {
+		return err
+	}
+	if binary.BigEndian.Uint32(b[52:]) != 0 || b[20] != 0 {
+		return errors.New("the ledger's file was rebuilt with auto_vacuum or reserved bytes, and what is left of erased rows in it cannot be found: " +
+			"stop the daemon and run PRAGMA auto_vacuum=0; VACUUM; with sqlite3")
+	}
+	return nil
+}
 
 // pages calls f for n pages from a number on, in one read transaction.
 func (c *conn) pages(from, n int64, f func(no int64, b []byte)) error {

@@ -23,6 +23,8 @@ import (
 // that may still run. Whoever goes on from it mails again what was mailed since.
 type LossError struct {
 	last   int64     // the highest chain that is known to have begun
+	proven bool      // entries are lacking for certain, and not only by the look of the file
+	remedy string    // in place of the usual one; empty: that
 	Found  []string  // what was noticed, in words
 	Newest time.Time // of the newest entry that is here; zero: none is
 	Until  time.Time // until when entries may be lacking
@@ -30,6 +32,9 @@ type LossError struct {
 
 // Error says what was noticed and what to do.
 func (e *LossError) Error() string {
+	if e.remedy != "" {
+		return strings.Join(e.Found, "; ") + ". " + e.remedy
+	}
 	from := e.Newest
 	if from.IsZero() {
 		from = e.Until.AddDate(0, 0, -1)
@@ -37,7 +42,7 @@ func (e *LossError) Error() string {
 	s := strings.Join(e.Found, "; ") + ". What was sent since is not known here, and would be mailed again. " +
 		"Put the newest ledger back. If there is none, start once with --accept-loss " + from.UTC().Format(time.RFC3339) +
 		" (since when orders may be lacking): what may have been sent is then held for a person"
-	if !e.Newest.IsZero() {
+	if !e.Newest.IsZero() && !e.proven {
 		s += ". If nothing was sent since, because this is the only ledger and it was merely moved: --accept-loss none"
 	}
 	return s
@@ -176,21 +181,21 @@ func (l *Ledger) missing(marks []mark) error {
 		return err
 	}
 	what := fmt.Sprintf("there is no ledger at %s", l.path)
-	if st, err := os.Stat(l.path + "-wal"); err == nil && st.Size() > 0 {
-		return &LossError{Found: []string{what + ", but its write-ahead log is there"}, Until: l.o.Clock()}
+	if st, err := os.Stat(realPath(l.path) + "-wal"); err == nil && st.Size() > 0 {
+		return &LossError{last: highest(marks), proven: true, Found: []string{what + ", but its write-ahead log is there"}, Until: l.o.Clock()}
 	}
 	if len(marks) == 0 {
 		return nil
 	}
 	m := newestMark(marks)
-	return &LossError{last: highest(marks), Found: []string{fmt.Sprintf("%s, though one was written until %s, as %s says", what, stamp(m.At), m.By)}, Until: m.At.Add(markGrace)}
+	return &LossError{last: highest(marks), proven: true, Found: []string{fmt.Sprintf("%s, though one was written until %s, as %s says", what, stamp(m.At), m.By)}, Until: m.At.Add(markGrace)}
 }
 
 // mixture finds a database that was put beside the log of another: SQLite lays the
 // log's pages over it, and what comes out is neither. Where the file is not as the witness
 // left it, all pages and rows are looked at, by a connection that only reads.
-func (l *Ledger) mixture(marks []mark) error {
-	wal, err := os.Stat(l.path + "-wal")
+func (l *Ledger) mixture(marks []mark, short bool) error {
+	wal, err := os.Stat(realPath(l.path) + "-wal")
 	if err != nil || wal.Size() == 0 {
 		return nil // there is no log that could be laid over it
 	}
@@ -198,9 +203,12 @@ func (l *Ledger) mixture(marks []mark) error {
 	if err != nil || db.Size() == 0 {
 		return nil // missing says so
 	}
+	if short { // a full disk does that too: then the log has what is lacking
+		marks = append(marks, mark{At: db.ModTime()})
+	}
 	for i := range marks {
 		m := &marks[i]
-		if m.file == (stand{}) || m.file == standOf(db) {
+		if (m.file == (stand{}) || m.file == standOf(db)) && (!short || i < len(marks)-1) {
 			continue
 		}
 		l.o.Log.Warn("the ledger's file was written by others, or copied, while its log was not: looking at all of it first", "file", l.path)
@@ -218,8 +226,9 @@ func (l *Ledger) mixture(marks []mark) error {
 		if v.r.Whole() {
 			return nil
 		}
-		return &LossError{last: highest(marks), Until: m.At.Add(markGrace), Found: []string{fmt.Sprintf("%s was written since %s, and not by this program, while its log %s-wal was left: "+
-			"a database beside the log of another makes a mixture (%s). Put both back, or take the log away", l.path, stamp(m.At), filepath.Base(l.path), v.r.Problems[0])}}
+		return &LossError{Until: m.At.Add(markGrace), remedy: "Put both back. If they are lost, move the log out of the folder and start again, which then says what is lacking and what to do",
+			Found: []string{fmt.Sprintf("%s was written since %s, and not by this program, while its log %s-wal was left: a database beside the log of another makes a mixture (%s)",
+				l.path, stamp(m.At), filepath.Base(l.path), v.r.Problems[0])}}
 	}
 	return nil
 }
@@ -259,13 +268,22 @@ func (l *Ledger) beforeOpening(marks []mark, found []string) error {
 		return err
 	}
 	defer func() { _ = c.close() }() // only read
+	if _, err := schemaOf(c); isRollback(err) {
+		// Killed in its very first start, when the file became one with a log: who only reads
+		// cannot undo that half.
+		w, err := openConn(dsn(l.path, false))
+		if err != nil {
+			return err
+		}
+		defer func() { _ = w.close() }() // undone
+	}
 	return l.lookBack(c, marks, found)
 }
 
 // lookBack holds the file against what stands outside it, before anything is
 // written.
 func (l *Ledger) lookBack(c *conn, marks []mark, found []string) error {
-	lost := &LossError{last: highest(marks), Found: found, Until: l.o.Clock()}
+	lost := &LossError{last: highest(marks), proven: len(found) > 0, Found: found, Until: l.o.Clock()}
 	has, err := schemaOf(c)
 	if err != nil {
 		return err
@@ -275,6 +293,7 @@ func (l *Ledger) lookBack(c *conn, marks []mark, found []string) error {
 			return nil
 		}
 		m := newestMark(marks)
+		lost.proven = true
 		lost.Found, lost.Until = []string{fmt.Sprintf("the ledger at %s is empty, though one was written until %s, as %s says", l.path, stamp(m.At), m.By)}, m.At.Add(markGrace)
 		return lost
 	}
@@ -295,7 +314,7 @@ func (l *Ledger) lookBack(c *conn, marks []mark, found []string) error {
 		}
 	}
 	if len(lost.Found) > len(found) {
-		lost.Until = newestMark(marks).At.Add(markGrace)
+		lost.proven, lost.Until = true, newestMark(marks).At.Add(markGrace)
 	}
 	if now := placeOf(l.path); place != "" && now != "" && now != place {
 		lost.Found = append(lost.Found, fmt.Sprintf("%s is a copy of another file (it is %s, and was %s): the original, or another copy, may have gone on", l.path, now, place))

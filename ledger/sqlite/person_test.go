@@ -49,6 +49,16 @@ func TestPersonInEvent(t *testing.T) {
 		{"+49 151 2345678", `{"phone":"+49 (151) 234-56 78", oops`, true},
 		{"+49 151 2345678", `{"phone":"+49 151 23456789", oops`, false},
 		{"151 2345678", `{"id":9991512345678001, oops`, false},
+		// What could be read before it broke off is whole values.
+		{"ana@example.com", `{"email":"jana@example.com","note":"not ana@example.com", oops`, false},
+		{"+49 151 2345678", `{"name":"#491512345678","id":491512345678,"note":"call +49 151 2345678", oops`, false},
+		{"ana@example.com", `{"note":"no", oops, "email":"ana@example.com"}`, true},
+		{"ana@example.com", `{"email":"ana@exam\u0070le.com`, true},
+		{"+49 151 2345678", `{"phone":"+49 151 2345678`, true},
+		{"+49 151 2345678", `{"phone":00491512345678}`, true},
+		{"+49 151 2345678", `0049 151 2345678 calls`, true},
+		{"ana@bücher.example", `{"email":"ana@b\u00fccher.example", oops`, true},
+		{"ana@bücher.example", `{"email":"ana@B\u00DCCHER.example`, true},
 	} {
 		p, err := l.newPerson(c.who)
 		if err != nil {

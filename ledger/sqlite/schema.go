@@ -138,7 +138,9 @@ var steps = [version]string{schema, shelves, seals, byChannel}
 
 // migrate brings the file to this version, a step at a time: what is done
 // stays done where the program is killed between two.
-func migrate(c *conn) error {
+func migrate(c *conn) error { return migrateTo(c, version) }
+
+func migrateTo(c *conn, to int64) error {
 	at, err := schemaOf(c)
 	if err != nil {
 		return err
@@ -146,7 +148,7 @@ func migrate(c *conn) error {
 	if at > version {
 		return fmt.Errorf("the ledger has schema %d and this program knows %d: run the newer program", at, version)
 	}
-	for ; at < version; at++ {
+	for ; at < to; at++ {
 		for _, q := range []string{"BEGIN IMMEDIATE", steps[at], fmt.Sprintf("PRAGMA user_version=%d", at+1), "COMMIT"} {
 			if _, err := c.exec(q); err != nil {
 				return fmt.Errorf("make the tables of schema %d: %w", at+1, err)

@@ -314,6 +314,9 @@ func (l *Ledger) scrubPages(c *conn) error {
 	if n >= maxPages {
 		return fmt.Errorf("the ledger has %d pages: what is left of erased rows in so large a file goes with VACUUM only", n)
 	}
+	if err := plainFile(c); err != nil {
+		return err
+	}
 	var v [1]driver.Value
 	clean, err := c.row("SELECT 1 FROM meta WHERE k=?", v[:], metaClean)
 	if err != nil {
@@ -374,7 +377,7 @@ func (l *Ledger) scrubPass(c *conn, deep bool) (found int, err error) {
 		found += len(owners)
 		if err == nil && (len(dirty) >= scrubBatch || from > n) {
 			found += len(dirty)
-			err = l.batched(dirty, (*tx).clearPage)
+			err = l.batched(dirty, (*tx).clearPages)
 			dirty = dirty[:0]
 		}
 		if err != nil || from > n {
@@ -387,17 +390,9 @@ func (l *Ledger) scrubPass(c *conn, deep bool) (found int, err error) {
 }
 
 // batched has the writer do something to pages, some a group commit.
-func (l *Ledger) batched(pages []int64, f func(*tx, int64) error) error {
+func (l *Ledger) batched(pages []int64, f func(*tx, []int64) error) error {
 	for some := range slices.Chunk(pages, scrubBatch) {
-		err := l.do(func(t *tx) error {
-			for _, no := range some {
-				if err := f(t, no); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		if err := l.do(func(t *tx) error { return f(t, some) }); err != nil {
 			return err
 		}
 	}
@@ -407,6 +402,15 @@ func (l *Ledger) batched(pages []int64, f func(*tx, int64) error) error {
 func (t *tx) setPage(no int64, b []byte) error {
 	_, err := t.exec("UPDATE sqlite_dbpage SET data=? WHERE pgno=?", b, no)
 	return err
+}
+
+func (t *tx) clearPages(some []int64) error {
+	for _, no := range some {
+		if err := t.clearPage(no); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // clearPage overwrites what belongs to no cell of a page, as it is now.
@@ -455,6 +459,9 @@ func dirtyTails(c *conn, owners []int64) (dirty []int64, err error) {
 		return nil, err
 	}
 	defer func() { _, _ = c.exec("COMMIT") }() // reads only
+	if owners, err = inUse(c, owners); err != nil {
+		return nil, err
+	}
 	for _, no := range owners {
 		found := false
 		err := tails(c, no, func(_ int64, b []byte, used int) error {
@@ -471,17 +478,39 @@ func dirtyTails(c *conn, owners []int64) (dirty []int64, err error) {
 	return dirty, nil
 }
 
-func (t *tx) clearTails(owner int64) error {
-	err := tails(t.c, owner, func(no int64, b []byte, used int) error {
-		if !wipe(b[used:]) {
-			return nil
+func (t *tx) clearTails(owners []int64) error {
+	owners, err := inUse(t.c, owners)
+	for _, owner := range owners {
+		if err != nil {
+			break
 		}
-		return t.setPage(no, b)
-	})
+		err = tails(t.c, owner, func(no int64, b []byte, used int) error {
+			if !wipe(b[used:]) {
+				return nil
+			}
+			return t.setPage(no, b)
+		})
+	}
 	if err != nil && !errors.As(err, new(fault)) {
 		err = fault{err}
 	}
 	return err
+}
+
+// inUse leaves out the pages that are free now. A free page may look like one of a
+// b-tree, with chains that lead to pages of others by now: a statement that was undone
+// leaves what it wrote in a page that was free before it.
+func inUse(c *conn, pages []int64) (used []int64, err error) {
+	trunks, leaves, err := c.freePages()
+	if err != nil {
+		return nil, err
+	}
+	for _, no := range pages {
+		if _, trunk := trunks[no]; !trunk && !leaves[no] {
+			used = append(used, no)
+		}
+	}
+	return used, nil
 }
 
 // scrubFree overwrites the free pages.

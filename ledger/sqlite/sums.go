@@ -48,8 +48,9 @@ func (s *sum) sub(o sum) {
 type sums struct {
 	key    ledger.Key
 	tables map[string]sum
-	moved  bool  // since they were last written
-	err    error // what kept the hook from seeing a row
+	moved  bool            // since they were last written
+	err    error           // what kept the hook from seeing a row
+	nul    map[string]bool // tables with a text that goes on behind a NUL, where rows are read
 	buf    []byte
 	row    []any
 }
@@ -61,7 +62,7 @@ const sumsRow = "sums"
 func unsummed(table string) bool { return table == "trail" || len(table) > 7 && table[:7] == "sqlite_" }
 
 func newSums(master ledger.Key) *sums {
-	return &sums{key: master.Derive("row sums"), tables: map[string]sum{}}
+	return &sums{key: master.Derive("row sums"), tables: map[string]sum{}, nul: map[string]bool{}}
 }
 
 // hash is a row's, under the ledger's key: nobody else can tell by how much a
@@ -75,8 +76,9 @@ func (s *sums) hash(table string, row []any) sum {
 		case int64:
 			b = binary.BigEndian.AppendUint64(append(b, 'i'), uint64(v))
 		case string:
-			// SQLite's report ends a text at its first NUL.
-			if i := bytes.IndexByte([]byte(v), 0); i >= 0 {
+			// SQLite's report ends a text at its first NUL; none is ever written (see bind).
+			if i := strings.IndexByte(v, 0); i >= 0 {
+				s.nul[table] = true
 				v = v[:i]
 			}
 			b = append(binary.BigEndian.AppendUint32(append(b, 't'), uint32(len(v))), v...)
@@ -163,7 +165,7 @@ func (s *sums) count(c *conn, each func(table string, err error) error) (map[str
 	row := make([]any, 0, 32)
 	for _, name := range names {
 		var t sum
-		err := c.query("SELECT * FROM "+name, func(v []driver.Value) error {
+		err := c.query(`SELECT * FROM "`+strings.ReplaceAll(name, `"`, `""`)+`"`, func(v []driver.Value) error {
 			row = row[:0]
 			for _, x := range v {
 				row = append(row, x)

@@ -12,8 +12,8 @@ import (
 	"github.com/waxwinghq/waxwing/ledger"
 )
 
-// readAnchors reads those of the files named, or of the data folder's file, which the
-// witness knows to hold one of each start.
+// readAnchors reads those of the files named, or of the data folder's file, whose newest
+// the witness knows.
 func (l *Ledger) readAnchors(v *verifier, m *mark, paths []string) error {
 	named := false
 	for _, p := range paths {
@@ -37,13 +37,13 @@ func (l *Ledger) readAnchors(v *verifier, m *mark, paths []string) error {
 			"keys wrote anew, cannot be seen. Name a copy of anchors.jsonl with --anchors FILE.", strings.Join(paths, ", ")))
 		return nil
 	}
-	if !named && m != nil {
-		newest := int64(0)
-		for inst := range v.anchors {
-			newest = max(newest, inst)
+	if !named && m != nil && m.anchored > 0 {
+		newest := uint64(0)
+		for seq := range v.anchors[m.Instance] {
+			newest = max(newest, seq)
 		}
-		if newest < m.Instance {
-			v.r.add("%s: its newest anchor is of chain %d, though chain %d has begun, which makes one at its start: anchors were cut off", own, newest, m.Instance)
+		if newest < m.anchored {
+			v.r.add("%s: the anchor of entry %d of chain %d, which the witness knows, is gone: anchors were cut off", own, m.anchored, m.Instance)
 		}
 	}
 	return nil

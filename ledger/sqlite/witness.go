@@ -28,6 +28,7 @@ type mark struct {
 	At       time.Time
 	By       string // who says so, for people
 	file     stand
+	anchored uint64 // the entry of the chain's newest anchor; 0: none was made
 }
 
 // stand is the database file as the last checkpoint left it; zero: one may be under way.
@@ -56,7 +57,7 @@ func witnessKey(master ledger.Key) ledger.Key { return master.Derive("witness") 
 // process wrote, the system still has.
 func (w *witness) note(m *mark) error {
 	w.n++
-	b := fmt.Appendf(w.buf[:0], "waxwing witness 1\n%d %s %d %d %s %d %d %d\n", w.n, m.Ledger, m.Instance, m.Seq, m.Head, m.At.UnixMilli(), m.file.size, m.file.mtime)
+	b := fmt.Appendf(w.buf[:0], "waxwing witness 1\n%d %s %d %d %s %d %d %d %d\n", w.n, m.Ledger, m.Instance, m.Seq, m.Head, m.At.UnixMilli(), m.file.size, m.file.mtime, m.anchored)
 	b = hex.AppendEncode(b, w.mac(b))
 	b = append(b, '\n')
 	for len(b) < slotSize-1 {
@@ -135,7 +136,7 @@ func (w *witness) slot(b []byte) (*mark, uint64) {
 	var m mark
 	var n uint64
 	var at int64
-	if _, err := fmt.Sscanf(string(b[first:end]), "%d %s %d %d %s %d %d %d\n", &n, &m.Ledger, &m.Instance, &m.Seq, &m.Head, &at, &m.file.size, &m.file.mtime); err != nil {
+	if fields, err := fmt.Sscanf(string(b[first:end]), "%d %s %d %d %s %d %d %d %d\n", &n, &m.Ledger, &m.Instance, &m.Seq, &m.Head, &at, &m.file.size, &m.file.mtime, &m.anchored); err != nil && fields < 8 { // older ones have eight
 		return nil, 0
 	}
 	m.At = time.UnixMilli(at).UTC()
@@ -162,7 +163,7 @@ func (l *Ledger) noteWitnesses() {
 	if len(l.witness) == 0 {
 		return
 	}
-	m := mark{Ledger: l.name, Instance: l.instance, Seq: l.chain.Seq, Head: hex.EncodeToString(l.chain.Head[:]), At: l.o.Clock(), file: l.guard.stand()}
+	m := mark{Ledger: l.name, Instance: l.instance, Seq: l.chain.Seq, Head: hex.EncodeToString(l.chain.Head[:]), At: l.o.Clock(), file: l.guard.stand(), anchored: l.anchored}
 	for _, w := range l.witness {
 		if err := w.note(&m); err != nil && !w.failed {
 			w.failed = true

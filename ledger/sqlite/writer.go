@@ -94,7 +94,7 @@ func (l *Ledger) write() {
 			}
 			continue
 		case <-look.C:
-			if err := l.guard.check(); err != nil {
+			if err := l.guard.look(); err != nil {
 				l.judge(err)
 			}
 			continue
@@ -213,7 +213,7 @@ func ofDatabase(err error) bool {
 // write may be trusted again.
 func (l *Ledger) judge(err error) {
 	if errors.Is(err, errMoved) {
-		l.breakOff("the ledger's file is lost: nothing is accepted or sent any more; put it back before the next start", err)
+		l.breakOff("the ledger's file is lost: nothing is accepted or sent any more", err)
 		return
 	}
 	switch faultOf(err) {
