@@ -70,6 +70,8 @@ const (
 	// late and tooLate are how long after its commit point a message is answered by
 	// a slow provider: three times in a row, or once.
 	late, tooLate = time.Second, 3 * time.Second
+	// hopeFor is how long one that worked is waited for where another one refuses.
+	hopeFor = 5 * time.Minute
 )
 
 // Prober is a provider that can be tried without a message.
@@ -282,6 +284,27 @@ func (rs *routes) left(tried map[string]bool) bool {
 	defer rs.mu.Unlock()
 	now := rs.clock()
 	return rs.any(func(r *route) bool { return !tried[r.name] && (r.works() || r.due(now)) })
+}
+
+// hope reports whether a route that has not refused may still take a message, and
+// when: it works, or it did so a few minutes ago.
+func (rs *routes) hope(refused map[string]bool, now time.Time, at *time.Time) bool {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	found := false
+	for _, r := range rs.all {
+		if refused[r.name] || !r.works() && (!r.worked || !r.down.IsZero() && now.Sub(r.down) >= hopeFor) {
+			continue
+		}
+		until := now
+		if !r.works() && r.until.After(now) {
+			until = r.until
+		}
+		if !found || until.Before(*at) {
+			found, *at = true, until
+		}
+	}
+	return found
 }
 
 // open reports whether any route may be tried now.

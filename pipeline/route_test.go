@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -171,7 +172,26 @@ func TestBusyGoesToNobodyUnknown(t *testing.T) {
 	}
 	x := &Pipeline{soon: t.Context()}
 	rs.all = rs.all[:2]
-	if r := x.choose(rs, tried); r != a {
+	if r := x.choose(rs, &turn{tried: tried}); r != a {
 		t.Errorf("chose %+v", r)
+	}
+}
+
+// TestBusyHasNotRefused: one that had no connection free, or rests a moment, is asked
+// again before a message fails since another one refuses it for policy.
+func TestBusyHasNotRefused(t *testing.T) {
+	rs, a, b, _ := three()
+	rs.all = rs.all[:2]
+	rs.want(t, nil, a)
+	rs.note(a, wentWell, 0, time.Now())
+	x := &Pipeline{soon: t.Context(), p: Parts{Log: slog.New(slog.DiscardHandler)}}
+	no := waxwing.Attempt{Provider: b.name, Verdict: waxwing.Rejected, Fault: waxwing.PolicyFault}
+	for _, until := range []time.Time{{}, time.Now().Add(time.Hour)} {
+		a.until = until
+		tn := &turn{tried: map[string]bool{"a": true, "b": true}, refused: map[string]bool{}}
+		r, again := x.judge(&waxwing.Claim{}, rs, no, tn, time.Now())
+		if r.To != waxwing.Queued || again != until.IsZero() || again && (tn.tried["a"] || !tn.tried["b"]) {
+			t.Errorf("a rests until %s: %s, again %v, tried %v", until, r.To, again, tn.tried)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -29,7 +30,7 @@ func (x *Pipeline) claimAndSend(ch waxwing.Channel, id waxwing.ID) {
 // send offers a claimed message until an attempt settles it: a provider that
 // is down is left at once for the next one.
 func (x *Pipeline) send(c *waxwing.Claim) {
-	t := &turn{tried: map[string]bool{}}
+	t := &turn{tried: map[string]bool{}, refused: map[string]bool{}}
 	for {
 		r, again := x.offer(c, t)
 		if err := x.resolve(c, r); err != nil {
@@ -58,8 +59,16 @@ func (x *Pipeline) send(c *waxwing.Claim) {
 // turn is what has been tried with a message since it was claimed.
 type turn struct {
 	tried map[string]bool
+	// refused is who has refused it for policy.
+	refused map[string]bool
 	// patient: all that are well are busy, so it waits where it is.
 	patient bool
+}
+
+// anew begins a further round, without those who have refused.
+func (t *turn) anew() {
+	clear(t.tried)
+	maps.Copy(t.tried, t.refused)
 }
 
 func (x *Pipeline) measure(c *waxwing.Claim, r *waxwing.Resolution) {
@@ -107,7 +116,7 @@ func (x *Pipeline) offer(c *waxwing.Claim, t *turn) (*waxwing.Resolution, bool) 
 	if r := x.unreachable(c, rs); r != nil {
 		return r, false
 	}
-	rt := x.choose(rs, t.tried)
+	rt := x.choose(rs, t)
 	if rt == nil {
 		// Nobody to ask: back to the queue, without an attempt.
 		return &waxwing.Resolution{To: waxwing.Queued, Reason: "providers are resting", DownSince: c.DownSince,
@@ -148,7 +157,8 @@ func (x *Pipeline) offer(c *waxwing.Claim, t *turn) (*waxwing.Resolution, bool) 
 // choose gives the route for a message; nil: all rest. It waits a second at most
 // for those that are well to show that they can take more. Then one that has worked is
 // asked, be it once more, before one that nobody knows.
-func (x *Pipeline) choose(rs *routes, tried map[string]bool) *route {
+func (x *Pipeline) choose(rs *routes, t *turn) *route {
+	tried := t.tried
 	r, wait := rs.pick(tried, false)
 	if wait == nil {
 		return r
@@ -159,8 +169,8 @@ func (x *Pipeline) choose(rs *routes, tried map[string]bool) *route {
 		select {
 		case <-wait:
 		case <-limit.C:
-			if hurry = true; !rs.proven(tried) && rs.proven(nil) {
-				clear(tried)
+			if hurry = true; !rs.proven(tried) && rs.proven(t.refused) {
+				t.anew()
 			}
 		case <-x.soon.Done():
 			return nil
@@ -211,18 +221,15 @@ func (x *Pipeline) judge(c *waxwing.Claim, rs *routes, a waxwing.Attempt, t *tur
 		x.short(a.Err)
 		r.Attempt, r.To, r.NextAt = waxwing.Attempt{}, waxwing.Queued, later(now.Add(ownWait), now)
 		r.Reason = "not offered: this machine is out of descriptors, memory or ports"
-	case a.Verdict == waxwing.Rejected && a.Fault == waxwing.PolicyFault && rs.another(nil, t.tried):
-		x.p.Log.Warn("refused for policy; trying the next provider", "provider", a.Provider, "message", c.Out.Message,
-			"code", a.Code, "enhanced", a.Enhanced)
-		r.To, r.NextAt, r.Reason = waxwing.Queued, now, "policy"
-		return r, true
+	case a.Verdict == waxwing.Rejected && a.Fault == waxwing.PolicyFault && rs.hope(t.refuse(a.Provider), now, &r.NextAt):
+		return x.afterPolicy(c, rs, r, t, now)
 	case a.Verdict == waxwing.Rejected:
 		x.reject(c, r)
 	case a.Busy:
 		// Nothing was offered: whoever else is well, else it waits there for its turn.
 		r.Attempt, r.To, r.NextAt, r.Reason = waxwing.Attempt{}, waxwing.Queued, now, "provider busy"
 		if !rs.proven(t.tried) {
-			clear(t.tried)
+			t.anew()
 			t.patient = true
 		}
 		return r, true
@@ -236,6 +243,29 @@ func (x *Pipeline) judge(c *waxwing.Claim, rs *routes, a waxwing.Attempt, t *tur
 		r.NextAt = now.Add(max(x.backoff(c.Tries), a.RetryAfter))
 	}
 	return r, false
+}
+
+// afterPolicy follows a refusal that another provider may not share: one that has no
+// connection free, or a short rest, has not refused.
+func (x *Pipeline) afterPolicy(c *waxwing.Claim, rs *routes, r *waxwing.Resolution, t *turn, now time.Time) (*waxwing.Resolution, bool) {
+	a := &r.Attempt
+	x.p.Log.Warn("refused for policy; trying the next provider", "provider", a.Provider, "message", c.Out.Message,
+		"code", a.Code, "enhanced", a.Enhanced)
+	r.To, r.Reason = waxwing.Queued, "policy"
+	if r.NextAt.After(now) {
+		return r, false
+	}
+	if !rs.another(nil, t.tried) {
+		t.anew()
+		t.patient = true
+	}
+	return r, true
+}
+
+// refuse notes who has refused the message for policy and gives all who have.
+func (t *turn) refuse(provider string) map[string]bool {
+	t.refused[provider] = true
+	return t.refused
 }
 
 func orDuration(d, def time.Duration) time.Duration {
@@ -266,8 +296,8 @@ func (x *Pipeline) elsewhere(c *waxwing.Claim, rs *routes, r *waxwing.Resolution
 	}
 	// A round through all of them is one fault.
 	wait := faultWaits[min(c.Faults/len(rs.all), len(faultWaits)-1)] * time.Second
-	if wait == 0 && rs.open() {
-		clear(t.tried)
+	if wait == 0 && rs.left(t.refused) {
+		t.anew()
 		r.NextAt = now
 		return r, true
 	}

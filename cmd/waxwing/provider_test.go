@@ -94,3 +94,31 @@ func (r *rig) lookAt(id string) (*waxwing.ConfirmationView, error) {
 	}
 	return l.Get("acme", n)
 }
+
+// TestPolicyOfOneProvider: a message that one provider refuses for policy goes to
+// the one that takes it, also where that had no connection free or rested a moment.
+func TestPolicyOfOneProvider(t *testing.T) {
+	strict := sink.New(sink.Config{Plan: at(waxwing.PhaseDot, sink.Answer{Code: 554, Text: "5.7.1 not this"})})
+	addr, err := strict.Listen("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer strict.Close()
+	r := newRig(t, withoutFallback, withPlan(at(waxwing.PhaseDot, sink.Answer{Delay: 20 * time.Millisecond})), func(r *rig, _ *Extras) {
+		mail := r.cfg.Providers["mail"]
+		mail.Connections = 1
+		r.cfg.Providers["mail"] = mail
+		r.cfg.Providers["strict"] = config.Provider{Type: "smtp", TLS: "none", Addr: addr, Connections: 4}
+		for i := range r.cfg.Pipeline {
+			if s := r.cfg.Pipeline[i].Send; s != nil {
+				s.Providers = []string{"mail", "strict"}
+			}
+		}
+	})
+	const orders = 120 // more than one connection takes in the second that a message waits
+	r.storm(100, orders)
+	r.poll("all are sent", func() bool { return r.truth.Total() == orders })
+	for _, v := range r.list("?limit=100") {
+		r.until(v.ID.String(), waxwing.Sent)
+	}
+}
