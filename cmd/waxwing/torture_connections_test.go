@@ -131,7 +131,12 @@ func (p *postfix) start(t *testing.T, limit int, arrived func(string)) string {
 	must(exec.Command("chown", "postfix", filepath.Join(dir, "data")).Run())
 	must(os.WriteFile(filepath.Join(dir, "main.cf"), fmt.Appendf(nil, postfixMain, dir, sinkPort, limit), 0o644))
 	must(os.WriteFile(filepath.Join(dir, "master.cf"), fmt.Appendf(nil, postfixMaster, port), 0o644))
-	if out, err := exec.Command("postfix", "-c", dir, "start").CombinedOutput(); err != nil {
+	// A test that ran "serve" before has made this process's files private; Postfix's
+	// own user reads these.
+	for name, mode := range map[string]os.FileMode{"queue": 0o755, "main.cf": 0o644, "master.cf": 0o644} {
+		must(os.Chmod(filepath.Join(dir, name), mode))
+	}
+	if out, err := exec.Command("sh", "-c", `umask 022; exec postfix -c "$0" start`, dir).CombinedOutput(); err != nil {
 		t.Fatalf("postfix: %v: %s", err, out)
 	}
 	limitAt := time.Now().Add(20 * time.Second)

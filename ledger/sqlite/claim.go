@@ -177,7 +177,15 @@ func (t *tx) end(m *claimed) (bool, error) {
 	}
 	if m.expires <= now {
 		reason := ledger.CauseExpired
-		if m.state == waxwing.Uncertain {
+		doubt := m.state == waxwing.Uncertain
+		if !doubt && m.attempts > 0 { // queued again, and its first copy may have arrived
+			n, err := doubts(t.c, m.id)
+			if err != nil {
+				return false, fault{err}
+			}
+			doubt = n > 0
+		}
+		if doubt {
 			reason = "expired_uncertain"
 		}
 		t.after = append(t.after, func() {
