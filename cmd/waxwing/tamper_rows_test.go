@@ -60,7 +60,7 @@ var rowTricks = map[string]string{
 	"a sent order due again":              "UPDATE confirmations SET due=1 WHERE id=(SELECT min(id) FROM confirmations)",
 	"when it was released":                "UPDATE confirmations SET released=released-1 WHERE id=(SELECT min(id) FROM confirmations)",
 	"how many messages":                   "UPDATE confirmations SET messages=7 WHERE id=(SELECT min(id) FROM confirmations)",
-	"how many events":                     "UPDATE confirmations SET events=1 WHERE events=(SELECT max(events) FROM confirmations) AND events>0; UPDATE confirmations SET events=events+1 WHERE id=(SELECT min(id) FROM confirmations)",
+	"how many events":                     "UPDATE confirmations SET events=events+1 WHERE id=(SELECT min(id) FROM confirmations)",
 	"a data key of another":               "UPDATE confirmations SET dek=(SELECT dek FROM confirmations ORDER BY id DESC LIMIT 1) WHERE id=(SELECT min(id) FROM confirmations)",
 	"a data key's bit":                    "UPDATE confirmations SET dek=randomblob(length(dek)) WHERE id=(SELECT min(id) FROM confirmations)",
 	"an event's bytes":                    "UPDATE events SET body=randomblob(length(body)) WHERE id=(SELECT min(id) FROM events)",
