@@ -261,7 +261,7 @@ func (s *sums) stored(c *conn) (map[string]sum, error) {
 	return s.parse(blob(v[0]), batch, head)
 }
 
-// keep writes the sums into the transaction, if anything moved.
+// keepSums writes the sums into the transaction, if anything moved.
 func (t *tx) keepSums(entries bool) error {
 	s := t.l.sums
 	if s.err != nil {
