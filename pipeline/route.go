@@ -48,6 +48,7 @@ type route struct {
 	down     time.Time
 	worked   bool // ever, in this process
 	held     int  // messages in doubt since it last worked
+	pace     pace
 }
 
 const (
@@ -126,7 +127,32 @@ func (rs *routes) pick(tried map[string]bool, hurry bool) (r *route, wait <-chan
 	return nil, nil
 }
 
+// next is pick for a message that may have waited in vain: where nobody else would be
+// done with it sooner, it goes on waiting where it was.
+func (rs *routes) next(t *turn, hurry bool) (*route, <-chan struct{}) {
+	if b := t.busy; b != nil && rs.stays(b, t.tried) {
+		t.anew()
+		return b, nil
+	}
+	return rs.pick(t.tried, hurry)
+}
+
+// stays gives a route that is as soon done with a message as any other that has worked.
+func (rs *routes) stays(b *route, tried map[string]bool) bool {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	own := b.pace.wait(b.under)
+	if !b.well() || rs.any(func(r *route) bool {
+		return r != b && !tried[r.name] && r.well() && r.worked && r.pace.wait(r.under) < own
+	}) {
+		return false
+	}
+	rs.give(b)
+	return true
+}
+
 func (rs *routes) give(r *route) *route {
+	r.pace.tick(r.under, rs.clock())
 	r.under++
 	return r
 }
@@ -172,6 +198,7 @@ func (rs *routes) check(r *route) bool {
 func (rs *routes) note(r *route, a *waxwing.Attempt, took time.Duration, now time.Time) (rests time.Duration, recovered bool) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
+	r.pace.tick(r.under, now)
 	r.under--
 	r.probing = false
 	if rs.changed != nil {
@@ -232,6 +259,7 @@ func (rs *routes) lay(r *route, others, doubt bool, now time.Time) time.Duration
 // praise notes a success.
 func (rs *routes) praise(r *route, took time.Duration, now time.Time) (rests time.Duration, recovered bool) {
 	r.faults, r.down, r.worked, r.held = 0, time.Time{}, true, 0
+	r.pace.served++
 	r.blame = max(0, r.blame-1)
 	if r.tardy++; took < late {
 		r.tardy = 0

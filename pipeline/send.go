@@ -61,9 +61,14 @@ type turn struct {
 	tried map[string]bool
 	// refused is who has refused it for policy.
 	refused map[string]bool
-	// patient: all that are well are busy, so it waits where it is.
-	patient bool
+	// busy had no connection free for it in time; waits is how often that was so.
+	busy  *route
+	waits int
 }
+
+// patience is for how long a connection is waited for before others are looked at again:
+// longer each time, so that much waiting mail is not moved for its own sake.
+func (t *turn) patience() time.Duration { return time.Second << min(t.waits, 4) }
 
 // anew begins a further round, without those who have refused.
 func (t *turn) anew() {
@@ -123,8 +128,8 @@ func (x *Pipeline) offer(c *waxwing.Claim, t *turn) (*waxwing.Resolution, bool) 
 			NextAt: later(x.p.Clock(), rs.again())}, false
 	}
 	out := c.Out
-	if !t.patient && rs.another(rt, t.tried) {
-		out.Patience = time.Second
+	if rs.another(rt, t.refused) {
+		out.Patience = t.patience()
 		out.Stay = !rs.provenBeside(rt) // nobody is known to be faster
 	}
 	if x.debug {
@@ -151,6 +156,10 @@ func (x *Pipeline) offer(c *waxwing.Claim, t *turn) (*waxwing.Resolution, bool) 
 	}
 	x.noteHealth(rs, rt, &health, took, now)
 	t.tried[rt.name] = true
+	if t.busy = nil; a.Busy {
+		t.busy = rt
+		t.waits++
+	}
 	return x.judge(c, rs, a, t, now)
 }
 
@@ -159,13 +168,13 @@ func (x *Pipeline) offer(c *waxwing.Claim, t *turn) (*waxwing.Resolution, bool) 
 // asked, be it once more, before one that nobody knows.
 func (x *Pipeline) choose(rs *routes, t *turn) *route {
 	tried := t.tried
-	r, wait := rs.pick(tried, false)
+	r, wait := rs.next(t, false)
 	if wait == nil {
 		return r
 	}
 	limit := time.NewTimer(time.Second)
 	defer limit.Stop()
-	for hurry := false; wait != nil; r, wait = rs.pick(tried, hurry) {
+	for hurry := false; wait != nil; r, wait = rs.next(t, hurry) {
 		select {
 		case <-wait:
 		case <-limit.C:
@@ -226,11 +235,11 @@ func (x *Pipeline) judge(c *waxwing.Claim, rs *routes, a waxwing.Attempt, t *tur
 	case a.Verdict == waxwing.Rejected:
 		x.reject(c, r)
 	case a.Busy:
-		// Nothing was offered: whoever else is well, else it waits there for its turn.
+		// Nothing was offered: whoever else is well and sooner done, else it waits there for its turn.
 		r.Attempt, r.To, r.NextAt, r.Reason = waxwing.Attempt{}, waxwing.Queued, now, "provider busy"
 		if !rs.proven(t.tried) {
 			t.anew()
-			t.patient = true
+			t.tried[a.Provider] = t.busy != nil && rs.provenBeside(t.busy)
 		}
 		return r, true
 	case a.Verdict == waxwing.Deferred && a.Bad && a.Fault == waxwing.RecipientFault && len(rs.all) > 1:
@@ -257,7 +266,7 @@ func (x *Pipeline) afterPolicy(c *waxwing.Claim, rs *routes, r *waxwing.Resoluti
 	}
 	if !rs.another(nil, t.tried) {
 		t.anew()
-		t.patient = true
+		t.waits++
 	}
 	return r, true
 }

@@ -32,12 +32,13 @@ type carriers struct {
 // flaky one are so.
 func newCarriers(t *testing.T, variant int) *carriers {
 	c := &carriers{t: t, addr: map[string]string{}, at: map[string]time.Time{}, n: map[string]int{}, by: map[string]int{}}
-	c.serve("healthy", func(q sink.Question) (a sink.Answer) {
+	well := func(q sink.Question) (a sink.Answer) {
 		if q.Phase == waxwing.PhaseDot {
 			a.Delay = 60 * time.Millisecond
 		}
 		return a
-	})
+	}
+	c.serve("healthy", well)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +64,7 @@ func newCarriers(t *testing.T, variant int) *carriers {
 		if f, _ := failing.Load(q.From); f == true {
 			return flaky(q)
 		}
-		return sink.Answer{}
+		return well(q)
 	})
 	return c
 }
@@ -159,31 +160,31 @@ func orderings(kinds []string) (out [][]string) {
 // in every order: which stands first must not be felt.
 func TestTortureFailover(t *testing.T) {
 	rng, _ := tortureSeeded(t)
-	all := orderings([]string{"healthy", "flaky", "slow", "dead"})
-	orders := 300
+	const orders = 300
+	all, slack := orderings([]string{"healthy", "flaky", "slow", "dead"}), time.Duration(0)
 	if !*tortureFull { // the best, and those that begin with each other kind
+		slack = time.Second // other tests run beside this one
 		pick := [][]string{all[0]}
 		for i := 1; i < 4; i++ {
 			pick = append(pick, all[6*i+rng.IntN(6)])
 		}
 		all = pick
 	}
-	best := time.Duration(0)
-	for range 2 { // the healthy one alone: no order can be better than that by much
-		best = max(best, newCarriers(t, 0).run([]string{"healthy"}, orders))
+	variant := rng.IntN(4)
+	newCarriers(t, variant).run([]string{"healthy"}, orders) // to be read beside the others
+	took, best := make([]time.Duration, len(all)), time.Hour
+	for i, kinds := range all {
+		took[i] = newCarriers(t, variant).run(kinds, orders)
+		best = min(best, took[i])
 	}
-	for _, kinds := range all {
-		variant := rng.IntN(4)
-		slack := time.Second // other tests run beside this one
-		if *tortureFull {
-			slack = 300 * time.Millisecond
+	bound := best*12/10 + slack
+	for i, kinds := range all {
+		for tries := 0; took[i] > bound && tries < 2; tries++ { // the machine may have been busy
+			took[i] = newCarriers(t, variant).run(kinds, orders)
 		}
-		bound, p99 := best*12/10+slack, time.Hour
-		for tries := 0; p99 > bound && tries < 2; tries++ {
-			p99 = min(p99, newCarriers(t, variant).run(kinds, orders))
-		}
-		if p99 > bound {
-			t.Errorf("%v, variant %d: p99 %s, the healthy one alone has %s", kinds, variant, p99, best)
+		if took[i] > bound {
+			t.Errorf("%v, variant %d: p99 %s, the best order has %s", kinds, variant, took[i], best)
 		}
 	}
+	t.Logf("variant %d: the best order has %s, the worst %s", variant, best, slices.Max(took))
 }

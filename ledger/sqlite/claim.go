@@ -63,11 +63,11 @@ func (l *Ledger) ClaimDue(ch waxwing.Channel, limit int) ([]*waxwing.Claim, erro
 	err := l.do(func(t *tx) error {
 		got = got[:0]
 		var due []claimed
-		err := t.c.query("SELECT "+claimColumns+` FROM messages WHERE channel=? AND next_at<=? AND id NOT IN (SELECT message FROM claims)
+		err := t.c.query("SELECT "+claimColumns+` FROM messages WHERE channel=? AND next_at<=? AND (attempts>0 OR next_at<=?) AND id NOT IN (SELECT message FROM claims)
 			ORDER BY next_at LIMIT ?`, func(v []driver.Value) error {
 			due = append(due, scanClaimed(v))
 			return nil
-		}, string(ch), t.now.Add(-sweepGrace).UnixMilli(), limit)
+		}, string(ch), t.now.Add(-againGrace).UnixMilli(), t.now.Add(-sweepGrace).UnixMilli(), limit)
 		if err != nil {
 			return fault{err}
 		}
@@ -143,8 +143,13 @@ func (l *Ledger) EndDue() (more bool, err error) {
 	})
 }
 
-// sweepGrace keeps the sweeper off messages that the hot path is about to take.
-const sweepGrace = time.Second
+// The sweeper keeps off messages that the hot path is about to take, and, for a shorter
+// time, off those that were tried: whoever tried them may go on at once elsewhere. A
+// retry that is due in a second must not come a second late for that.
+const (
+	sweepGrace = time.Second
+	againGrace = 100 * time.Millisecond
+)
 
 // claim decides one message: taken, expired, resolved by policy, or not due.
 func (t *tx) claim(m *claimed) (bool, error) {
