@@ -193,7 +193,7 @@ func checkWide(s string) error {
 		if r < utf8.RuneSelf {
 			continue
 		}
-		if r == utf8.RuneError || r >= 0xFF01 && r <= 0xFF5E || r == 0xFE6B || // full-width forms, which mend makes plain
+		if r == utf8.RuneError || r >= 0xFF01 && r <= 0xFF5E || r == 0xFE6B || r == 0x3002 || r == 0xFF61 || // other forms of ASCII, which mend makes plain
 			!unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S) ||
 			unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || unicode.Is(unicode.Variation_Selector, r) {
 			return ErrUnicode
