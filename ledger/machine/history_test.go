@@ -21,7 +21,8 @@ type world struct {
 	rng   *rand.Rand
 	s     *Set
 	next  waxwing.ID
-	alive [3]bool
+	lives [2]int64 // the instances that live, by number
+	last  int64    // the newest instance
 	// state is each thing's by the trail; marks are entries that say that a copy may follow.
 	state map[waxwing.ID]waxwing.State
 	marks map[waxwing.ID]int
@@ -54,7 +55,7 @@ func newWorld(seed uint64) *world {
 		keys: map[store.Hash]waxwing.ID{}}
 	policy := []string{waxwing.ResendDoubt, waxwing.ResendDoubt, waxwing.HoldDoubt, waxwing.AssumeDoubt}[w.rng.IntN(4)]
 	w.s = NewSet(time.UnixMilli(1_800_000_000_000), 1, waxwing.DoubtRule{Policy: policy, After: time.Minute, Copies: 1 + w.rng.IntN(3)})
-	w.alive[1], w.alive[2] = true, true
+	w.lives, w.last = [2]int64{1, 2}, 2
 	return w
 }
 
@@ -148,22 +149,13 @@ func (w *world) look(id waxwing.ID) Seen {
 	return Seen{ID: id, State: r.State, Event: r.Event, Next: int(r.Messages) + 1}
 }
 
-// instance is one that is alive.
-func (w *world) instance() int64 {
-	for {
-		if i := int64(1 + w.rng.IntN(2)); w.alive[i] {
-			return i
-		}
-	}
-}
-
 // step does one thing at random.
 func (w *world) step() {
 	w.s.Now = w.s.Now.Add([]time.Duration{0, time.Millisecond, time.Second, 2 * time.Minute, 5 * time.Minute}[w.rng.IntN(5)])
 	if w.rng.IntN(40) == 0 {
 		w.s.Now = w.s.Now.Add(time.Hour)
 	}
-	w.s.Instance = w.instance()
+	w.s.Instance = w.lives[w.rng.IntN(2)]
 	switch w.rng.IntN(24) {
 	case 0, 1, 2:
 		w.accept()
@@ -288,14 +280,15 @@ func (w *world) claim(id waxwing.ID) {
 	}
 }
 
-// mine is a claim that a living instance remembers, whatever has become of it.
+// mine is a claim as an instance remembers it, whatever has become of the two: one that
+// was taken for dead may go on for a while.
 func (w *world) mine() (int, bool) {
 	if len(w.claims) == 0 {
 		return 0, false
 	}
 	i := w.rng.IntN(len(w.claims))
 	w.s.Instance = w.claims[i].instance
-	return i, w.alive[w.s.Instance]
+	return i, true
 }
 
 func (w *world) commitPoint() {
@@ -366,23 +359,25 @@ func (w *world) verdict() {
 	w.claims = slices.Delete(w.claims, i, i+1)
 }
 
-// crash kills an instance; the other one, or itself after a restart, takes over.
+// crash ends an instance, or has it taken for dead, and the other one takes over what it
+// held. Where it runs again it has a number of its own.
 func (w *world) crash() {
-	i := w.instance()
-	w.claims = slices.DeleteFunc(w.claims, func(h held) bool { return h.instance == i && w.rng.IntN(2) == 0 })
-	w.alive[i] = false
-	w.s.Instance = 3 - i
-	if !w.alive[3-i] {
-		w.alive[3-i] = true
-	}
+	n := w.rng.IntN(2)
+	dead := w.lives[n]
+	w.claims = slices.DeleteFunc(w.claims, func(h held) bool { return h.instance == dead && w.rng.IntN(2) == 0 })
+	w.s.Instance = w.lives[1-n]
+	w.last++
+	w.lives[n] = w.last
+	w.takeOver(func(k store.Claim) bool { return k.Instance == dead })
+}
+
+func (w *world) takeOver(which func(store.Claim) bool) {
 	for _, id := range w.messages() {
-		if k, is := w.s.Claims[id]; is && k.Instance == i {
+		if k, is := w.s.Claims[id]; is && which(k) {
 			c, _ := w.s.TakeOver(id)
 			w.commit(c)
 		}
 	}
-	// What the dead one remembers it may try to write yet, and must not be able to.
-	w.alive[i] = true
 }
 
 func (w *world) act() {
@@ -425,14 +420,7 @@ func (w *world) loss() {
 
 // settle lets time pass with nothing else happening, until all that can end has ended.
 func (w *world) settle() {
-	for i := range w.alive[1:] {
-		for _, id := range w.messages() {
-			if k, is := w.s.Claims[id]; is && k.Instance == int64(i+1) {
-				c, _ := w.s.TakeOver(id)
-				w.commit(c)
-			}
-		}
-	}
+	w.takeOver(func(store.Claim) bool { return true })
 	w.s.Now = w.s.Now.Add(48 * time.Hour)
 	for _, id := range w.messages() {
 		c, _ := w.s.End(id)
