@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // KeySize is the size of every key in bytes: AES-256.
@@ -138,9 +139,8 @@ func (t *TenantKey) Unwrap(wrapped []byte, aad string) (k Key, err error) {
 	return k, nil
 }
 
-// Hash is a keyed hash by which rows are found: nobody without the tenant's
-// key can tell whose it is.
-type Hash [16]byte
+// Hash is a keyed hash by which rows are found.
+type Hash = store.Hash
 
 // Index hashes a kind of lookup and its value.
 func (t *TenantKey) Index(kind string, parts ...string) (h Hash) {

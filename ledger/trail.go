@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/machine"
 )
 
 // Head is the hash of a chain's newest entry: SHA-256 of the head before it and
@@ -24,19 +25,9 @@ type Chain struct {
 	buf      []byte // hash input
 }
 
-// Entry is one line of the trail before it has its place.
-type Entry struct {
-	At           time.Time
-	Confirmation waxwing.ID
-	Message      waxwing.ID
-	From, To     waxwing.State
-	Cause        string
-	Detail       [][2]string // names and values, without personal data
-}
-
 // Append writes the entry as one line of JSON to dst and moves the head. The
 // keys stand in a fixed order, so that a line has one form only.
-func (c *Chain) Append(dst []byte, e *Entry) []byte {
+func (c *Chain) Append(dst []byte, e *machine.Entry) []byte {
 	c.Seq++
 	start := len(dst)
 	dst = append(dst, `{"seq":`...)

@@ -169,7 +169,7 @@ func TestMailboxTrail(t *testing.T) {
 // Every cause that the ledger may write has its words. The list is read as
 // text: web must not import the ledger.
 func TestMailboxTellsEveryCause(t *testing.T) {
-	b, err := os.ReadFile("../ledger/machine.go")
+	b, err := os.ReadFile("../ledger/machine/states.go")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/machine"
 )
 
 const (
@@ -75,8 +75,8 @@ func (l *Ledger) erase(tn *tenant, ids []waxwing.ID, act waxwing.Act, count *int
 		first = false
 		err := l.do(func(t *tx) error {
 			if !said {
-				t.entry(&ledger.Entry{Cause: ledger.CausePerson,
-					Detail: append([][2]string{{"act", "erase"}, {"tenant", string(tn.name)}}, actDetail(act)...)})
+				t.entry(&machine.Entry{Cause: machine.CausePerson,
+					Detail: append([][2]string{{"act", "erase"}, {"tenant", string(tn.name)}}, machine.Detail(act)...)})
 			}
 			erased := 0
 			for _, id := range some {
@@ -106,41 +106,16 @@ func (l *Ledger) erase(tn *tenant, ids []waxwing.ID, act waxwing.Act, count *int
 }
 
 func (t *tx) erase(id waxwing.ID, act waxwing.Act) (int, error) {
-	var v [2]driver.Value
-	ok, err := t.c.row("SELECT state, dek IS NULL FROM confirmations WHERE id=?", v[:], int64(id))
-	if err != nil {
-		return 0, fault{err}
+	s := t.begin()
+	if err := t.loadWhole(s, id); err != nil {
+		return 0, err
 	}
-	if !ok || num(v[1]) != 0 {
+	c, erased := s.Erase(id, act)
+	if !erased {
 		return 0, nil
 	}
-	if _, err := t.stop(id, waxwing.State(str(v[0])), waxwing.Cancelled, ledger.CauseErased, act); err != nil {
-		return 0, err
-	}
-	lo, hi := int64(id), int64(id)+idStep
-	for _, q := range []string{
-		"DELETE FROM events WHERE id>=? AND id<?", "DELETE FROM contents WHERE id>=? AND id<?",
-		"UPDATE attempts SET sealed=NULL WHERE message>=? AND message<?",
-		"UPDATE messages SET reason=CASE WHEN state IN ('failed','cancelled') THEN reason ELSE '' END WHERE id>=? AND id<?",
-	} {
-		if _, err := t.exec(q, lo, hi); err != nil {
-			return 0, err
-		}
-	}
-	for _, q := range []string{"DELETE FROM lookups WHERE confirmation=?", "DELETE FROM plugin_runs WHERE confirmation=?"} {
-		if _, err := t.exec(q, lo); err != nil {
-			return 0, err
-		}
-	}
-	if _, err := t.exec("UPDATE confirmations SET dek=NULL, trail=trail||? WHERE id=?", t.batch, lo); err != nil {
-		return 0, err
-	}
-	t.entry(&ledger.Entry{Confirmation: id, Cause: ledger.CauseErased, Detail: actDetail(act)})
-	t.after = append(t.after, func() {
-		t.l.lately[id] = struct{}{}
-		t.l.hot.drop(id)
-	})
-	return 1, nil
+	t.after = append(t.after, func() { t.l.hot.drop(id) })
+	return 1, t.apply(&c)
 }
 
 // trace finds the confirmations that name a person, oldest first: those without lookups

@@ -14,6 +14,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/machine"
 )
 
 // loss is a time of which the ledger knows nothing, and which a person accepted.
@@ -73,7 +74,7 @@ func (l *Ledger) settleLoss(lost *LossError) error {
 		return l.transact([]*op{{f: l.notePlace}})
 	case a.Nothing:
 		return l.transact([]*op{{f: l.notePlace}, {f: func(t *tx) error {
-			t.entry(&ledger.Entry{Cause: ledger.CauseLoss, Detail: [][2]string{{"nothing_sent", "true"}}})
+			t.entry(&machine.Entry{Cause: machine.CauseLoss, Detail: [][2]string{{"nothing_sent", "true"}}})
 			return nil
 		}}})
 	}
@@ -111,7 +112,7 @@ func (t *tx) acceptLoss(all []loss, x loss) (held int, err error) {
 	if _, err := t.exec("INSERT INTO meta (k,v) VALUES ('"+lossesRow+"',?) ON CONFLICT (k) DO UPDATE SET v=excluded.v", b); err != nil {
 		return 0, err
 	}
-	t.entry(&ledger.Entry{Cause: ledger.CauseLoss, Detail: [][2]string{
+	t.entry(&machine.Entry{Cause: machine.CauseLoss, Detail: [][2]string{
 		{"since", x.Since.UTC().Format(time.RFC3339)}, {"until", x.Until.UTC().Format(time.RFC3339)}}})
 	n, err := t.holdMessages()
 	if err != nil {
@@ -124,55 +125,46 @@ func (t *tx) acceptLoss(all []loss, x loss) (held int, err error) {
 // holdMessages leaves what waits to be sent in doubt, for a person to resolve: it
 // may have gone out. At its time to live it ends, as all doubt does.
 func (t *tx) holdMessages() (int, error) {
-	type row struct {
-		id    waxwing.ID
-		state waxwing.State
-	}
-	var rows []row
-	err := t.c.query("SELECT id, state FROM messages WHERE state IN ('queued','uncertain') AND next_at IS NOT NULL", func(v []driver.Value) error {
-		rows = append(rows, row{waxwing.ID(num(v[0])), waxwing.State(str(v[1]))})
-		return nil
-	})
-	if err != nil {
-		return 0, fault{err}
-	}
-	for _, r := range rows {
-		if _, err := t.exec("UPDATE messages SET state='uncertain', reason=?, next_at=expires, trail=trail||? WHERE id=?",
-			ledger.CauseLoss, t.batch, int64(r.id)); err != nil {
+	ids, err := t.idsOf("SELECT id FROM messages WHERE state IN ('queued','uncertain') AND next_at IS NOT NULL")
+	for _, id := range ids {
+		s := t.begin()
+		if err := t.loadMessage(s, id); err != nil {
 			return 0, err
 		}
-		e := ledger.Entry{Confirmation: r.id &^ (idStep - 1), Message: r.id, Cause: ledger.CauseLoss}
-		if r.state == waxwing.Queued {
-			e.From, e.To = waxwing.Queued, waxwing.Uncertain
+		c := s.Doubt(id)
+		if err := t.apply(&c); err != nil {
+			return 0, err
 		}
-		t.entry(&e)
 	}
-	return len(rows), nil
+	return len(ids), err
 }
 
 // holdConfirmations keeps what was not rendered yet from being so, until a person
 // releases it: later events of the shop do not.
 func (t *tx) holdConfirmations() (int, error) {
-	type row struct {
-		id    waxwing.ID
-		state waxwing.State
+	ids, err := t.idsOf("SELECT id FROM confirmations WHERE state IN ('received','held','quarantined') AND dek IS NOT NULL")
+	for _, id := range ids {
+		s := t.begin()
+		if err := t.loadConfirmation(s, id); err != nil {
+			return 0, err
+		}
+		c := s.HoldBack(id)
+		if err := t.apply(&c); err != nil {
+			return 0, err
+		}
 	}
-	var rows []row
-	err := t.c.query("SELECT id, state FROM confirmations WHERE state IN ('received','held','quarantined') AND dek IS NOT NULL", func(v []driver.Value) error {
-		rows = append(rows, row{waxwing.ID(num(v[0])), waxwing.State(str(v[1]))})
+	return len(ids), err
+}
+
+func (t *tx) idsOf(query string) (ids []waxwing.ID, err error) {
+	err = t.c.query(query, func(v []driver.Value) error {
+		ids = append(ids, waxwing.ID(num(v[0])))
 		return nil
 	})
 	if err != nil {
-		return 0, fault{err}
+		err = fault{err}
 	}
-	for _, r := range rows {
-		if _, err := t.exec("UPDATE confirmations SET state='held', reason=?, asked=0, due=NULL, trail=trail||? WHERE id=?",
-			ledger.CauseLoss, t.batch, int64(r.id)); err != nil {
-			return 0, err
-		}
-		t.entry(&ledger.Entry{Confirmation: r.id, From: r.state, To: waxwing.Held, Cause: ledger.CauseLoss})
-	}
-	return len(rows), nil
+	return ids, err
 }
 
 // setAnchorsAside begins the anchors' file anew with those that the trail still has.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/machine"
 )
 
 // Options say where the ledger is and how it treats doubt.
@@ -84,16 +85,16 @@ type Ledger struct {
 	batch    int64      // writer only
 	chain    ledger.Chain
 	lines    []byte
-	before   [][2]string             // what this instance's chain begins with
-	resealed string                  // why the rows had to be summed anew; empty: they had not
-	desk     desk                    // writer only
-	lately   map[waxwing.ID]struct{} // writer only: erased by this instance
-	sums     *sums                   // writer only
-	guard    guard                   // writer only
-	commits  int                     // writer only: since Open
-	name     string                  // the ledger's own, from its first start on
-	losses   []loss                  // that a person accepted; fixed after Open
-	witness  []*witness              // writer only
+	before   [][2]string  // what this instance's chain begins with
+	resealed string       // why the rows had to be summed anew; empty: they had not
+	rows     rowCache     // writer only
+	set      *machine.Set // writer only: of the command under way
+	sums     *sums        // writer only
+	guard    guard        // writer only
+	commits  int          // writer only: since Open
+	name     string       // the ledger's own, from its first start on
+	losses   []loss       // that a person accepted; fixed after Open
+	witness  []*witness   // writer only
 
 	mu      sync.RWMutex
 	tenants map[waxwing.TenantID]*tenant
@@ -135,8 +136,9 @@ func Open(o Options) (*Ledger, error) {
 	}
 	l := &Ledger{o: o, path: filepath.Join(o.Dir, LedgerFile), ops: make(chan *op, 1024),
 		stop: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}), tenants: map[waxwing.TenantID]*tenant{},
-		byNo: map[int64]*tenant{}, suppressed: map[ledger.Hash]struct{}{}, lately: map[waxwing.ID]struct{}{}}
-	l.hot.max, l.desk, l.guard.path, l.scrubs = o.HotBytes, newDesk(), l.path, newScrubber()
+		byNo: map[int64]*tenant{}, suppressed: map[ledger.Hash]struct{}{}}
+	l.hot.max, l.rows, l.guard.path, l.scrubs = o.HotBytes, newRowCache(), l.path, newScrubber()
+	l.set = machine.NewSet(time.Time{}, 0, waxwing.DoubtRule{})
 	if err := l.open(); err != nil {
 		l.release()
 		return nil, fmt.Errorf("ledger %s: %w", o.Dir, err)

@@ -2,12 +2,12 @@ package sqlite
 
 import (
 	"database/sql/driver"
-	"encoding/hex"
 	"fmt"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // own opens a confirmation of a tenant; another tenant's looks like none.
@@ -43,8 +43,8 @@ func (l *Ledger) Add(w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxw
 		return 0, err
 	}
 	id := w.ID | waxwing.ID(w.Next)
-	if w.Next >= idStep {
-		return 0, waxwing.Permanent(fmt.Errorf("a confirmation has at most %d messages: %w", idStep-1, waxwing.ErrState))
+	if w.Next >= store.IDStep {
+		return 0, waxwing.Permanent(fmt.Errorf("a confirmation has at most %d messages: %w", store.IDStep-1, waxwing.ErrState))
 	}
 	s, err := l.sealDraft(t, &dek, id, d)
 	if err != nil {
@@ -55,19 +55,16 @@ func (l *Ledger) Add(w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxw
 		return 0, err
 	}
 	return id, l.do(func(tx *tx) error {
-		n, err := tx.exec(`UPDATE confirmations SET messages=messages+1 WHERE id=? AND messages=? AND state='ready' AND dek IS NOT NULL`,
-			int64(w.ID), w.Next-1)
+		set := tx.begin()
+		if err := tx.loadConfirmation(set, w.ID); err != nil {
+			return err
+		}
+		tx.loadSuppressed(set, s.People...)
+		c, err := set.Add(seen(w), &s, ttl)
 		if err != nil {
 			return err
 		}
-		if n == 0 {
-			return fmt.Errorf("something else was done to confirmation %s at the same moment: look at it again: %w", w.ID, waxwing.ErrState)
-		}
-		if err := tx.insertLookups(w.ID, s.people); err != nil {
-			return err
-		}
-		now := tx.now
-		if _, err = tx.insertMessage(id, t, &s, now.UnixMilli(), now.Add(ttl).UnixMilli(), ledger.CausePerson); err != nil {
+		if err := tx.apply(&c); err != nil {
 			return err
 		}
 		return tx.insertRuns(t, w.ID, runs)
@@ -82,26 +79,16 @@ func (l *Ledger) Release(tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) e
 		return err
 	}
 	return l.do(func(t *tx) error {
-		var v [2]driver.Value
-		ok, err := t.c.row("SELECT state, dek IS NULL FROM confirmations WHERE id=? AND tenant=?", v[:], int64(id), tn.no)
-		if err != nil {
-			return fault{err}
+		s := t.begin()
+		if err := t.loadWhole(s, id); err != nil {
+			return err
 		}
-		if !ok {
-			return fmt.Errorf("confirmation: %w", waxwing.ErrNotFound)
-		}
-		from := waxwing.State(str(v[0]))
-		if from != waxwing.Held && from != waxwing.Quarantined || num(v[1]) != 0 {
-			return t.notReleased(id, from, num(v[1]) != 0)
-		}
-		_, err = t.exec("UPDATE confirmations SET state='received', reason='', asked=1, due=?, trail=trail||? WHERE id=?",
-			t.now.Add(sweepAfter).UnixMilli(), t.batch, int64(id))
+		c, err := s.Release(tn.no, id, act)
 		if err != nil {
 			return err
 		}
-		t.entry(&ledger.Entry{Confirmation: id, From: from, To: waxwing.Received, Cause: ledger.CausePerson, Detail: actDetail(act)})
 		t.after = append(t.after, func() { t.l.hot.drop(id) })
-		return nil
+		return t.apply(&c)
 	})
 }
 
@@ -113,82 +100,17 @@ func (l *Ledger) Stop(tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) erro
 		return err
 	}
 	return l.do(func(t *tx) error {
-		var v [2]driver.Value
-		ok, err := t.c.row("SELECT state, messages FROM confirmations WHERE id=? AND tenant=?", v[:], int64(id), tn.no)
-		if err != nil {
-			return fault{err}
-		}
-		if !ok {
-			return fmt.Errorf("confirmation: %w", waxwing.ErrNotFound)
-		}
-		n, err := t.stop(id, waxwing.State(str(v[0])), waxwing.Cancelled, ledger.CausePerson, act)
-		if err != nil || n > 0 {
+		s := t.begin()
+		if err := t.loadWhole(s, id); err != nil {
 			return err
 		}
-		out, err := t.outcome(id, waxwing.State(str(v[0])))
+		c, err := s.Stop(tn.no, id, tn.key.Index(unread), act)
 		if err != nil {
 			return err
 		}
-		return fmt.Errorf("it is %s, so that there is nothing left to cancel: %w", out, waxwing.ErrState)
+		t.after = append(t.after, func() { t.l.hot.drop(id) })
+		return t.apply(&c)
 	})
-}
-
-// stop ends everything of a confirmation that has not passed its commit point
-// and says how many things that were.
-func (t *tx) stop(id waxwing.ID, state, to waxwing.State, cause string, act waxwing.Act) (int, error) {
-	count := 0
-	switch state {
-	case waxwing.Received, waxwing.Held, waxwing.Quarantined:
-		if _, err := t.exec("UPDATE confirmations SET state='cancelled', reason=?, due=NULL, trail=trail||? WHERE id=?",
-			cause, t.batch, int64(id)); err != nil {
-			return 0, err
-		}
-		if state == waxwing.Received && cause != ledger.CauseErased {
-			if err := t.markUnread(id); err != nil { // nobody has read it
-				return 0, err
-			}
-		}
-		t.entry(&ledger.Entry{Confirmation: id, From: state, To: waxwing.Cancelled, Cause: cause, Detail: actDetail(act)})
-		count++
-	}
-	type open struct {
-		m     claimed
-		held  bool
-		trail string
-	}
-	var all []open
-	err := t.c.query("SELECT "+claimColumns+`, (SELECT trail FROM claims WHERE message=id), (SELECT dot FROM claims WHERE message=id)
-		FROM messages WHERE id>? AND id<? AND state IN ('queued','uncertain')`, func(v []driver.Value) error {
-		if v[13] != nil && num(v[13]) != 0 {
-			return nil // past its commit point
-		}
-		all = append(all, open{scanClaimed(v), v[12] != nil, str(v[12])})
-		return nil
-	}, int64(id), int64(id)+idStep)
-	if err != nil {
-		return 0, fault{err}
-	}
-	for _, o := range all {
-		if o.held {
-			if err := t.let(o.m.id); err != nil {
-				return 0, err
-			}
-			if _, err := t.exec("UPDATE messages SET trail=trail||? WHERE id=?", o.trail, int64(o.m.id)); err != nil {
-				return 0, err
-			}
-			o.m.state = waxwing.Claimed
-		}
-		dest := to
-		if o.m.state == waxwing.Uncertain {
-			dest = waxwing.Cancelled // may have been sent: never "suppressed"
-		}
-		if err := t.finish(&o.m, dest, cause, cause, actDetail(act)...); err != nil {
-			return 0, err
-		}
-		count++
-	}
-	t.after = append(t.after, func() { t.l.hot.drop(id) })
-	return count, nil
 }
 
 // Suppress keeps an address from being mailed, and stops what is queued for it.
@@ -199,32 +121,20 @@ func (l *Ledger) Suppress(tid waxwing.TenantID, address string, act waxwing.Act)
 	}
 	h := tn.key.Index("person", ledger.NormalisePerson(address))
 	return l.do(func(t *tx) error {
-		if _, err := t.exec("INSERT INTO suppressions (hash, tenant, at, cause) VALUES (?,?,?,'by_person') ON CONFLICT DO NOTHING",
-			h[:], tn.no, t.now.UnixMilli()); err != nil {
-			return err
-		}
 		ids, err := t.lookup(h)
 		if err != nil {
 			return err
 		}
-		t.entry(&ledger.Entry{Cause: ledger.CausePerson, Detail: append([][2]string{{"act", "suppress"}, {"tenant", string(tid)},
-			{"hash", hex.EncodeToString(h[:])}}, actDetail(act)...)})
+		s := t.begin()
 		for _, id := range ids {
-			n, err := t.stop(id, waxwing.Ready, waxwing.Suppressed, ledger.CauseSuppressed, act)
-			if err != nil {
+			if err := t.loadWhole(s, id); err != nil {
 				return err
 			}
-			if n > 0 {
-				continue
-			}
-			if _, err := t.exec("UPDATE confirmations SET trail=trail||? WHERE id=?", t.batch, int64(id)); err != nil {
-				return err
-			}
-			t.entry(&ledger.Entry{Confirmation: id, Cause: ledger.CausePerson, Detail: append([][2]string{{"act", "suppress"}}, actDetail(act)...)})
+			t.after = append(t.after, func() { t.l.hot.drop(id) })
 		}
-		// After the commit: what was undone must not bar anybody.
-		t.after = append(t.after, func() { t.l.suppressed[h] = struct{}{} })
-		return nil
+		t.loadSuppressed(s, h)
+		c := s.Suppress(tn.no, tid, h, ids, act)
+		return t.apply(&c)
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 	"strconv"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/machine"
 )
 
 // shelfBody is a version as it lies in the file: with its manifest, which
@@ -73,7 +73,7 @@ func (t *tx) savePlugin(tn *tenant, v *waxwing.PluginVersion, body []byte) error
 	if err != nil {
 		return err
 	}
-	e := ledger.Entry{Cause: ledger.CausePlugin, Detail: [][2]string{{"tenant", string(v.Tenant)}, {"plugin", v.Plugin},
+	e := machine.Entry{Cause: machine.CausePlugin, Detail: [][2]string{{"tenant", string(v.Tenant)}, {"plugin", v.Plugin},
 		{"version", strconv.Itoa(v.No)}, {"hash", shortHash(v.Hash)}}}
 	add := func(k, s string) {
 		if s != "" {
@@ -85,7 +85,7 @@ func (t *tx) savePlugin(tn *tenant, v *waxwing.PluginVersion, body []byte) error
 	if v.Percent != 0 {
 		add("percent", strconv.Itoa(v.Percent))
 	}
-	add("why", clip(v.Why, 200))
+	add("why", machine.Clip(v.Why, 200))
 	add("digest", bodyDigest(body))
 	t.entry(&e)
 	return nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/machine"
 )
 
 // within fails where f is not done in a while.
@@ -217,7 +218,8 @@ func TestVerdictOfErased(t *testing.T) {
 	if e, err := l.Erase("acme", waxwing.Erase{Address: "ida@mail.example"}); err != nil || e.Erased != 1 {
 		t.Fatal(e, err)
 	}
-	err = l.do(func(t *tx) error { return t.resolve(c, r, reply, nil, nil, nil) })
+	v := &machine.Verdict{Message: ids[0], Attempt: r.Attempt, Number: c.Attempt, To: r.To, Sealed: reply}
+	err = l.do(func(t *tx) error { return t.resolve(v) })
 	if err == nil {
 		err = l.read(func(c *conn) error {
 			var v [1]driver.Value

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/machine"
 )
 
 func (l *Ledger) openWriter() error {
@@ -131,7 +132,7 @@ var rowsSealed = "sealed"
 
 // begin is the first entry of this instance's chain.
 func (l *Ledger) begin(t *tx) error {
-	t.entry(&ledger.Entry{Cause: ledger.CauseChain, Detail: l.before})
+	t.entry(&machine.Entry{Cause: machine.CauseChain, Detail: l.before})
 	if err := t.setMeta("ledger", l.name); err != nil {
 		return err
 	}
@@ -149,7 +150,7 @@ func (t *tx) setMeta(k, v string) error {
 
 func (l *Ledger) sayResealed(t *tx) error {
 	if l.resealed != "" {
-		t.entry(&ledger.Entry{Cause: ledger.CauseResealed, Detail: [][2]string{{"reason", l.resealed}}})
+		t.entry(&machine.Entry{Cause: machine.CauseResealed, Detail: [][2]string{{"reason", l.resealed}}})
 	}
 	return nil
 }

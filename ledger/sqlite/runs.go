@@ -12,6 +12,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/machine"
 )
 
 // runIDBits are those of a run's id below the milliseconds. All of it stays
@@ -58,7 +59,7 @@ func (l *Ledger) sealRuns(w *waxwing.Work, dek *ledger.Key) ([]sealedRun, error)
 		sc.plain = append(append(append(sc.plain, r.Input...), r.Output...), r.Log...)
 		sc.packed = l.packer.pack(sc.packed[:0], sc.plain, "")
 		kind, _, _ := strings.Cut(r.Fault, ":")
-		out[i] = sealedRun{r, clip(strings.TrimSpace(kind), 40),
+		out[i] = sealedRun{r, machine.Clip(strings.TrimSpace(kind), 40),
 			sealer.Seal(make([]byte, 0, len(sc.packed)+sealRoom), sc.packed, runAAD(r, w.ID))}
 	}
 	return out, nil

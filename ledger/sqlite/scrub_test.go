@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // secrets are sealed bytes that must not be found in any file, in pieces of 16.
@@ -28,7 +29,7 @@ func (s secrets) add(b []byte) {
 // of adds what the file has of a confirmation: the wrapped key and each sealed body.
 func (s secrets) of(t *testing.T, c *conn, id waxwing.ID) {
 	t.Helper()
-	lo, hi := int64(id), int64(id)+idStep
+	lo, hi := int64(id), int64(id)+store.IDStep
 	for _, q := range []string{
 		"SELECT dek FROM confirmations WHERE id>=? AND id<? AND dek IS NOT NULL", "SELECT body FROM events WHERE id>=? AND id<?",
 		"SELECT body FROM contents WHERE id>=? AND id<?", "SELECT sealed FROM attempts WHERE message>=? AND message<? AND sealed IS NOT NULL",

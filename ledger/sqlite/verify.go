@@ -13,6 +13,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/machine"
 )
 
 // Report is what Verify found.
@@ -150,7 +151,7 @@ func (v *verifier) entry(e *waxwing.TrailEntry, h ledger.Head, batch int64, prev
 		}
 		delete(v.anchors[v.chain.Instance], e.Seq)
 	}
-	if e.Cause == ledger.CauseChain {
+	if e.Cause == machine.CauseChain {
 		if v.started && (e.Seq != 1 || e.Detail["head"] != hex.EncodeToString(prev.Head[:]) ||
 			e.Detail["after"] != strconv.FormatInt(prev.Instance, 10)) {
 			v.r.add("trail: chain %d does not begin where chain %d ends", v.chain.Instance, prev.Instance)
@@ -159,14 +160,14 @@ func (v *verifier) entry(e *waxwing.TrailEntry, h ledger.Head, batch int64, prev
 		v.sealed = v.sealed || e.Detail["rows"] == "sealed" && e.Detail["after"] == ""
 		return
 	}
-	if e.Cause == ledger.CauseResealed {
+	if e.Cause == machine.CauseResealed {
 		v.resealed(e)
 		return
 	}
 	if e.Detail["act"] == "suppress" && e.Confirmation == 0 {
 		v.bar(e)
 	}
-	if e.Cause == ledger.CausePlugin {
+	if e.Cause == machine.CausePlugin {
 		v.plugin(e)
 		return
 	}
@@ -181,7 +182,7 @@ func (v *verifier) entry(e *waxwing.TrailEntry, h ledger.Head, batch int64, prev
 		v.places[owner] = place{batch, p.sum + batch*batch%1_000_003 + batch}
 	}
 	v.attempt(e)
-	if e.Cause == ledger.CauseErased && e.Message == 0 {
+	if e.Cause == machine.CauseErased && e.Message == 0 {
 		v.erased[e.Confirmation] = true
 	}
 	if e.To == "" {
@@ -189,7 +190,7 @@ func (v *verifier) entry(e *waxwing.TrailEntry, h ledger.Head, batch int64, prev
 	}
 	if have := v.state[owner]; have != e.From {
 		v.r.add("trail: entry %d of chain %d takes %s from %q, but it was %q", e.Seq, v.chain.Instance, owner, e.From, have)
-	} else if !ledger.Allowed(e.From, e.To) {
+	} else if !machine.Allowed(e.From, e.To) {
 		v.r.add("trail: entry %d of chain %d: %q may not follow %q", e.Seq, v.chain.Instance, e.To, e.From)
 	}
 	v.state[owner] = e.To
@@ -203,18 +204,18 @@ func (v *verifier) attempt(e *waxwing.TrailEntry) {
 	}
 	t := v.tries[e.Message]
 	switch {
-	case e.Cause == ledger.CauseCommit:
+	case e.Cause == machine.CauseCommit:
 		p := e.Detail["provider"]
 		if _, ok := v.names[p]; !ok {
 			v.names[p] = p
 		}
 		t.provider = v.names[p]
-	case e.Cause == ledger.CauseVerdict:
+	case e.Cause == machine.CauseVerdict:
 		n, _ := strconv.ParseInt(e.Detail["attempt"], 10, 64)
 		code, _ := strconv.ParseInt(e.Detail["code"], 10, 64) // none is 0
 		t.n++
 		t.sum += attemptSum(n, e.Detail["provider"], e.Detail["verdict"], e.Detail["phase"], e.Detail["fault"], code)
-	case e.Cause == ledger.CauseTakeover && e.From == waxwing.Dot:
+	case e.Cause == machine.CauseTakeover && e.From == waxwing.Dot:
 		t.n++
 		t.sum += attemptSum(int64(t.n), t.provider, string(waxwing.UncertainVerdict), string(waxwing.PhaseDot), "", 0)
 	default:

@@ -12,6 +12,8 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // scanBudget bounds how many rows one listing looks at.
@@ -101,7 +103,7 @@ func (l *Ledger) view(c *conn, f *file) (*waxwing.ConfirmationView, error) {
 	err := c.query(`SELECT m.id, m.channel, CASE WHEN c.dot=1 THEN 'dot' WHEN c.dot=0 THEN 'claimed' ELSE m.state END,
 		m.reason, m.locale, m.resend, m.next_at, m.expires, m.attempts FROM messages m LEFT JOIN claims c ON c.message=m.id
 		WHERE m.id>? AND m.id<? ORDER BY m.id`, func(r []driver.Value) error {
-		m := waxwing.MessageView{ID: waxwing.ID(num(r[0])), N: int(num(r[0]) & (idStep - 1)), Channel: waxwing.Channel(str(r[1])),
+		m := waxwing.MessageView{ID: waxwing.ID(num(r[0])), N: int(num(r[0]) & (store.IDStep - 1)), Channel: waxwing.Channel(str(r[1])),
 			State: waxwing.State(str(r[2])), Reason: str(r[3]), Locale: str(r[4]), Resend: num(r[5]) != 0,
 			Expires: time.UnixMilli(num(r[7])).UTC(), Tried: int(num(r[8]))}
 		if r[6] != nil && !m.State.Terminal() {
@@ -111,11 +113,11 @@ func (l *Ledger) view(c *conn, f *file) (*waxwing.ConfirmationView, error) {
 		v.Messages = append(v.Messages, m)
 		v.Tried, v.Locale = v.Tried+m.Tried, m.Locale
 		return nil
-	}, int64(f.id), int64(f.id)+idStep)
+	}, int64(f.id), int64(f.id)+store.IDStep)
 	if n := len(v.Messages); n > 0 && v.Reason == "" {
 		v.Reason = v.Messages[n-1].Reason
 	}
-	v.State = ledger.Outcome(f.state, states)
+	v.State = machine.Outcome(f.state, states)
 	return v, err
 }
 
@@ -136,7 +138,7 @@ func (l *Ledger) brief(c *conn, f *file, v *waxwing.ConfirmationView) error {
 
 func erasedAt(trail []waxwing.TrailEntry) (at time.Time) {
 	for _, e := range trail {
-		if e.Cause == ledger.CauseErased && e.Message == 0 {
+		if e.Cause == machine.CauseErased && e.Message == 0 {
 			at = e.At
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/machine"
 )
 
 // Whose an event is is looked up, not searched for: whatever leaves the state received
@@ -57,21 +58,6 @@ func (l *Ledger) unreadable(t *tenant, raw []byte) []ledger.Hash {
 	return l.index(t, lk)
 }
 
-// markUnread has a confirmation searched from now on.
-func (t *tx) markUnread(id waxwing.ID) error {
-	var v [1]driver.Value
-	if _, err := t.c.row("SELECT tenant FROM confirmations WHERE id=?", v[:], int64(id)); err != nil {
-		return fault{err}
-	}
-	t.l.mu.RLock()
-	tn := t.l.byNo[num(v[0])]
-	t.l.mu.RUnlock()
-	if tn == nil {
-		return nil // without its key nobody can read it
-	}
-	return t.insertLookups(id, []ledger.Hash{tn.key.Index(unread)})
-}
-
 // unindexed finds the confirmations of a tenant that name a person and have no lookup
 // for it: received ones, what nobody could read, and what an older program left.
 func (l *Ledger) unindexed(tn *tenant, p person) (found []waxwing.ID, err error) {
@@ -116,7 +102,7 @@ func (l *Ledger) unindexed(tn *tenant, p person) (found []waxwing.ID, err error)
 
 // named reports whether any event of a confirmation names a person.
 func (l *Ledger) named(c *conn, f *file, p person) (bool, error) {
-	for n := range int64(maxEvents) {
+	for n := range int64(machine.MaxEvents) {
 		raw, topic, err := l.openEvent(c, f, n)
 		if errors.Is(err, waxwing.ErrNotFound) {
 			return false, nil

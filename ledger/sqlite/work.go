@@ -3,7 +3,6 @@ package sqlite
 import (
 	"crypto/sha256"
 	"database/sql/driver"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // file is a confirmation as it lies in the file, with its data key opened.
@@ -58,7 +59,7 @@ func (l *Ledger) scanFile(v []driver.Value) (*file, error) {
 // openFile reads a confirmation.
 func (l *Ledger) openFile(c *conn, id waxwing.ID) (*file, error) {
 	var v [13]driver.Value
-	ok, err := c.row("SELECT "+fileColumns+" FROM confirmations WHERE id=?", v[:], int64(id&^(idStep-1)))
+	ok, err := c.row("SELECT "+fileColumns+" FROM confirmations WHERE id=?", v[:], int64(store.ConfirmationOf(id)))
 	if err != nil {
 		return nil, err
 	}
@@ -123,14 +124,12 @@ func (l *Ledger) spoil(f *file) error {
 		return nil
 	}
 	return l.do(func(t *tx) error {
-		n, err := t.exec("UPDATE confirmations SET state='quarantined', reason='event_unreadable', due=NULL, trail=trail||? WHERE id=? AND state=? AND event=?",
-			t.batch, int64(f.id), string(f.state), f.version)
-		if err != nil || n == 0 {
+		s := t.begin()
+		if err := t.loadConfirmation(s, f.id); err != nil {
 			return err
 		}
-		t.entry(&ledger.Entry{Confirmation: f.id, From: f.state, To: waxwing.Quarantined, Cause: ledger.CausePoison,
-			Detail: [][2]string{{"reason", "event_unreadable"}}})
-		return nil
+		c := s.Spoil(machine.Seen{ID: f.id, State: f.state, Event: f.version})
+		return t.apply(&c)
 	})
 }
 
@@ -161,14 +160,6 @@ func (l *Ledger) keysFor(id waxwing.ID) (*tenant, ledger.Key, error) {
 	return f.t, f.dek, nil
 }
 
-// sealedDraft is a draft made ready outside the writer.
-type sealedDraft struct {
-	d      *waxwing.Draft
-	body   []byte
-	digest []byte
-	people []ledger.Hash
-}
-
 type envelope struct {
 	From      string `json:"from"`
 	To        string `json:"to"`
@@ -179,8 +170,9 @@ type envelope struct {
 
 const aadMessage = "message|"
 
-func (l *Ledger) sealDraft(t *tenant, dek *ledger.Key, id waxwing.ID, d *waxwing.Draft) (sealedDraft, error) {
-	s := sealedDraft{d: d}
+// sealDraft makes a draft ready outside the writer, under the number that it will have.
+func (l *Ledger) sealDraft(t *tenant, dek *ledger.Key, id waxwing.ID, d *waxwing.Draft) (machine.Draft, error) {
+	s := machine.Draft{Channel: d.Channel, State: d.State, Reason: d.Reason, Locale: d.Locale, Resend: d.Resend, Act: d.Act, Notes: d.Notes}
 	head, err := json.Marshal(envelope{d.From, d.To, d.MessageID, d.SMTPUTF8, d.EightBit})
 	if err != nil {
 		return s, err
@@ -189,11 +181,11 @@ func (l *Ledger) sealDraft(t *tenant, dek *ledger.Key, id waxwing.ID, d *waxwing
 	defer scratches.Put(sc)
 	sc.plain = append(append(append(sc.plain[:0], head...), '\n'), d.Data...)
 	sc.packed = l.packer.pack(sc.packed[:0], sc.plain, d.Dictionary)
-	s.body = dek.Sealer().Seal(make([]byte, 0, len(sc.packed)+sealRoom), sc.packed, aadMessage+id.String())
-	sum := sha256.Sum256(s.body)
-	s.digest = sum[:16]
+	s.Body = dek.Sealer().Seal(make([]byte, 0, len(sc.packed)+sealRoom), sc.packed, aadMessage+id.String())
+	sum := sha256.Sum256(s.Body)
+	s.Digest = sum[:16]
 	if d.To != "" {
-		s.people = []ledger.Hash{t.key.Index("person", ledger.NormalisePerson(d.To))}
+		s.People = []ledger.Hash{t.key.Index("person", ledger.NormalisePerson(d.To))}
 	}
 	return s, nil
 }
@@ -225,16 +217,6 @@ func (l *Ledger) index(t *tenant, lk waxwing.Lookup) []ledger.Hash {
 	return out
 }
 
-// insertLookups has a confirmation found by these from now on.
-func (t *tx) insertLookups(id waxwing.ID, hashes []ledger.Hash) error {
-	for _, h := range hashes {
-		if _, err := t.exec("INSERT INTO lookups (hash, confirmation) VALUES (?,?) ON CONFLICT DO NOTHING", h[:], int64(id)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Ready records what was rendered: the gate has let the confirmation through
 // and its messages are queued. It fails with ErrState where another event, a
 // person or another worker was faster; then nothing has happened.
@@ -243,11 +225,11 @@ func (l *Ledger) Ready(w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Looku
 	if err != nil {
 		return nil, err
 	}
-	sealed := make([]sealedDraft, len(drafts))
+	sealed := make([]machine.Draft, len(drafts))
 	ids := make([]waxwing.ID, len(drafts))
 	for i := range drafts {
 		ids[i] = w.ID | waxwing.ID(w.Next+i)
-		if w.Next+i >= idStep {
+		if w.Next+i >= store.IDStep {
 			return nil, waxwing.Permanent(errors.New("a confirmation has at most 63 messages"))
 		}
 		if sealed[i], err = l.sealDraft(t, &dek, ids[i], &drafts[i]); err != nil {
@@ -260,7 +242,19 @@ func (l *Ledger) Ready(w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Looku
 		return nil, err
 	}
 	err = l.do(func(tx *tx) error {
-		if err := tx.ready(w, t, dek, sealed, hashes, ttl); err != nil {
+		s := tx.begin()
+		if err := tx.loadConfirmation(s, w.ID); err != nil {
+			return err
+		}
+		for i := range sealed {
+			tx.loadSuppressed(s, sealed[i].People...)
+		}
+		c, err := s.Ready(seen(w), sealed, hashes, ttl)
+		if err != nil {
+			return tx.late(w.ID, err)
+		}
+		tx.rememberOne(t, dek, w.Shop, drafts, &c)
+		if err := tx.apply(&c); err != nil {
 			return err
 		}
 		return tx.insertRuns(t, w.ID, runs)
@@ -271,43 +265,33 @@ func (l *Ledger) Ready(w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Looku
 	return ids, nil
 }
 
-func (t *tx) ready(w *waxwing.Work, tn *tenant, dek ledger.Key, sealed []sealedDraft, hashes []ledger.Hash, ttl time.Duration) error {
-	now := t.now.UnixMilli()
-	n, err := t.exec(`UPDATE confirmations SET state='ready', reason='', due=NULL, released=?, messages=?, trail=trail||?
-		WHERE id=? AND state=? AND event=? AND messages=? AND dek IS NOT NULL`,
-		now, w.Next-1+len(sealed), t.batch, int64(w.ID), string(w.State), w.Version, w.Next-1)
-	if err != nil {
-		return err
-	}
-	if n == 0 {
-		t.after = append(t.after, func() { t.l.hot.drop(w.ID) })
-		return fmt.Errorf("something else was done to confirmation %s at the same moment: look at it again: %w", w.ID, waxwing.ErrState)
-	}
-	t.entry(&ledger.Entry{Confirmation: w.ID, From: w.State, To: waxwing.Ready, Cause: ledger.CauseReleased})
-	if err := t.insertLookups(w.ID, hashes); err != nil {
-		return err
-	}
-	kept := false
-	for i := range sealed {
-		id := w.ID | waxwing.ID(w.Next+i)
-		state, err := t.insertMessage(id, tn, &sealed[i], now, t.now.Add(ttl).UnixMilli(), ledger.CauseRendered)
-		if err != nil {
-			return err
-		}
-		if state == waxwing.Queued && !kept {
-			kept = true
-			t.rememberMessage(id, tn, dek, w.Shop, sealed[i].d)
+func seen(w *waxwing.Work) machine.Seen {
+	return machine.Seen{ID: w.ID, State: w.State, Event: w.Version, Next: w.Next}
+}
+
+// late forgets what is remembered of a confirmation that something else was done to: it
+// may be older than the row, and were it kept, every later try would fail as well.
+func (t *tx) late(id waxwing.ID, err error) error {
+	t.after = append(t.after, func() { t.l.hot.drop(id) })
+	return err
+}
+
+// rememberOne keeps the bytes of the first message that is to be sent; where there is
+// none the confirmation is not needed any more.
+func (t *tx) rememberOne(tn *tenant, dek ledger.Key, shop waxwing.ShopID, drafts []waxwing.Draft, c *machine.Changes) {
+	for i := range c.Messages {
+		if c.Messages[i].State == waxwing.Queued {
+			t.rememberMessage(c.Messages[i].ID, tn, dek, shop, &drafts[i])
+			return
 		}
 	}
-	if !kept {
-		t.after = append(t.after, func() { t.l.hot.drop(w.ID) })
-	}
-	return nil
+	id := c.Confirmations[0].ID
+	t.after = append(t.after, func() { t.l.hot.drop(id) })
 }
 
 func (t *tx) rememberMessage(id waxwing.ID, tn *tenant, dek ledger.Key, shop waxwing.ShopID, d *waxwing.Draft) {
 	out := outgoing(id, tn, d.Channel, &envelope{d.From, d.To, d.MessageID, d.SMTPUTF8, d.EightBit}, d.Data)
-	conf := id &^ (idStep - 1)
+	conf := store.ConfirmationOf(id)
 	t.after = append(t.after, func() {
 		t.l.hot.put(conf, &hotOne{tenant: tn, dek: dek, shop: shop, out: out})
 	})
@@ -316,48 +300,6 @@ func (t *tx) rememberMessage(id waxwing.ID, tn *tenant, dek ledger.Key, shop wax
 func outgoing(id waxwing.ID, t *tenant, ch waxwing.Channel, e *envelope, data []byte) *waxwing.Outgoing {
 	return &waxwing.Outgoing{Message: id, Tenant: t.name, Channel: ch, From: e.From, To: e.To, Data: data,
 		IdempotencyKey: t.key.Token(id), SMTPUTF8: e.UTF8, EightBit: e.EightBit}
-}
-
-// insertMessage records a message; one to a suppressed address is recorded as
-// suppressed and never offered (P6).
-func (t *tx) insertMessage(id waxwing.ID, tn *tenant, s *sealedDraft, released, expires int64, cause string) (waxwing.State, error) {
-	state, reason := s.d.State, s.d.Reason
-	for _, h := range s.people {
-		if _, ok := t.l.suppressed[h]; ok {
-			state, reason = waxwing.Suppressed, ledger.CauseSuppressed
-		}
-	}
-	next := nullable(0)
-	if state == waxwing.Queued {
-		next = nullable(t.now.UnixMilli())
-	}
-	_, err := t.exec(`INSERT INTO messages (id, tenant, channel, state, reason, locale, resend, next_at, expires, released, digest, trail)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`, int64(id), tn.no, string(s.d.Channel), string(state), reason, s.d.Locale,
-		one(s.d.Resend), next, expires, released, s.digest, t.batch)
-	if err != nil {
-		return "", err
-	}
-	if _, err := t.exec("INSERT INTO contents (id, body) VALUES (?,?)", int64(id), s.body); err != nil {
-		return "", err
-	}
-	if state == waxwing.Queued {
-		t.l.desk.add(claimed{id: id, tenant: tn.no, channel: s.d.Channel, state: state, released: released, expires: expires, nextAt: int64(next), resend: s.d.Resend})
-	}
-	e := ledger.Entry{Confirmation: id &^ (idStep - 1), Message: id, To: state, Cause: cause,
-		Detail: [][2]string{{"channel", string(s.d.Channel)}, {"locale", s.d.Locale}, {"digest", hex.EncodeToString(s.digest)}}}
-	if reason != "" {
-		e.Detail = append(e.Detail, [2]string{"reason", reason})
-	}
-	if s.d.Resend {
-		e.Detail = append(e.Detail, [2]string{"resend", "by a person"})
-		e.Detail = append(e.Detail, actDetail(s.d.Act)...)
-	}
-	t.entry(&e)
-	for _, note := range s.d.Notes {
-		t.entry(&ledger.Entry{Confirmation: id &^ (idStep - 1), Message: id, Cause: ledger.CauseNote,
-			Detail: [][2]string{{"note", clip(note, 200)}}})
-	}
-	return state, nil
 }
 
 // settle moves a confirmation that is not ready to another waiting or final
@@ -375,51 +317,38 @@ func (l *Ledger) settle(w *waxwing.Work, to waxwing.State, reason, cause string,
 	if err != nil {
 		return err
 	}
-	var at nullable
-	if !due.IsZero() {
-		at = nullable(due.UnixMilli())
-	}
-	if err := ledger.Check(w.State, to); err != nil {
-		return err
-	}
 	return l.do(func(t *tx) error {
-		n, err := t.exec(`UPDATE confirmations SET state=?, reason=?, due=?, trail=trail||?
-			WHERE id=? AND state=? AND event=? AND messages=?`,
-			string(to), clip(reason, 300), at, t.batch, int64(w.ID), string(w.State), w.Version, w.Next-1)
+		s := t.begin()
+		if err := t.loadConfirmation(s, w.ID); err != nil {
+			return err
+		}
+		c, err := s.Settle(seen(w), to, reason, cause, ms(due), hashes)
 		if err != nil {
-			return err
+			return t.late(w.ID, err)
 		}
-		if n == 0 {
-			// What is remembered of it may be older than the row: were it kept,
-			// every later try would fail here as well.
-			t.after = append(t.after, func() { t.l.hot.drop(w.ID) })
-			return fmt.Errorf("something else was done to confirmation %s at the same moment: look at it again: %w", w.ID, waxwing.ErrState)
-		}
-		if err := t.insertLookups(w.ID, hashes); err != nil {
-			return err
-		}
-		t.entry(&ledger.Entry{Confirmation: w.ID, From: w.State, To: to, Cause: cause,
-			Detail: [][2]string{{"reason", clip(reason, 300)}}})
 		t.after = append(t.after, func() { t.l.hot.drop(w.ID) })
+		if err := t.apply(&c); err != nil {
+			return err
+		}
 		return t.insertRuns(tn, w.ID, runs)
 	})
 }
 
 // Hold keeps a confirmation at the gate until a later event or the given time.
 func (l *Ledger) Hold(w *waxwing.Work, reason string, until time.Time, lk waxwing.Lookup) error {
-	return l.settle(w, waxwing.Held, reason, ledger.CauseGate, until, lk)
+	return l.settle(w, waxwing.Held, reason, machine.CauseGate, until, lk)
 }
 
 // Quarantine keeps a confirmation that cannot be normalised, with the reason,
 // under whatever could be read of its order.
 func (l *Ledger) Quarantine(w *waxwing.Work, reason string, lk waxwing.Lookup) error {
-	return l.settle(w, waxwing.Quarantined, reason, ledger.CausePoison, time.Time{}, lk)
+	return l.settle(w, waxwing.Quarantined, reason, machine.CausePoison, time.Time{}, lk)
 }
 
 // Cancel ends a confirmation before anything was rendered.
 func (l *Ledger) Cancel(w *waxwing.Work, reason string, lk waxwing.Lookup) error {
-	cause := ledger.CauseOrderGone
-	if reason == ledger.CauseHoldExpired {
+	cause := machine.CauseOrderGone
+	if reason == machine.CauseHoldExpired {
 		cause = reason
 	}
 	return l.settle(w, waxwing.Cancelled, reason, cause, time.Time{}, lk)

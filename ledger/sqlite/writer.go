@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/machine"
 )
 
 // op is one transition waiting for a group commit. An op that returns an error
@@ -171,7 +171,7 @@ func (l *Ledger) transact(group []*op) error {
 		return nil
 	}
 	l.chain, l.lastID, l.batch, l.sums.tables = chain, lastID, batch, rows
-	l.desk.forget()
+	l.rows.forget()
 	_, _ = l.w.exec("ROLLBACK") // fails where BEGIN did, or SQLite undid it itself
 	l.judge(err)
 	return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, err)
@@ -246,7 +246,7 @@ func (t *tx) exec(q string, args ...any) (int64, error) {
 }
 
 // entry adds one line to the trail of this batch.
-func (t *tx) entry(e *ledger.Entry) {
+func (t *tx) entry(e *machine.Entry) {
 	if e.At.IsZero() {
 		e.At = t.now
 	}

@@ -1,0 +1,176 @@
+package sqlite
+
+import (
+	"errors"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/store"
+)
+
+// errLost: a confirmation of this key was made meanwhile.
+var errLost = errors.New("the key is taken")
+
+// apply writes what a command came to, and its entries. A command that was refused comes
+// to nothing, so that whatever is returned but errLost is a fault of the database.
+func (t *tx) apply(c *machine.Changes) error {
+	if c.Empty() {
+		return nil
+	}
+	s := t.l.set
+	c.Place(s, t.batch)
+	for i := range c.Confirmations { // first: it may be lost, and then nothing else is written
+		if err := t.putConfirmation(&c.Confirmations[i]); err != nil {
+			return err
+		}
+	}
+	for _, id := range c.Freed {
+		if _, err := t.exec("DELETE FROM claims WHERE message=?", int64(id)); err != nil {
+			return err
+		}
+	}
+	for i := range c.Messages {
+		if err := t.putMessage(&c.Messages[i]); err != nil {
+			return err
+		}
+	}
+	for i := range c.Claims {
+		if err := t.putClaim(&c.Claims[i]); err != nil {
+			return err
+		}
+	}
+	if err := t.putRest(c); err != nil {
+		return err
+	}
+	for i := range c.Entries {
+		t.entry(&c.Entries[i])
+	}
+	t.l.rows.keep(c)
+	s.Take(c)
+	return nil
+}
+
+func (t *tx) putConfirmation(r *store.Confirmation) error {
+	old, there := t.l.set.Confirmations[r.ID]
+	if !there {
+		n, err := t.exec(`INSERT INTO confirmations (id, tenant, key, shop, format, state, reason, event, updated, rank, due, dek, trail)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING`, int64(r.ID), r.Tenant, r.Key[:], string(r.Shop), r.Format,
+			string(r.State), r.Reason, r.Event, r.Updated, r.Rank, nullable(r.Due), r.DEK, r.Trail)
+		if err == nil && n == 0 {
+			err = errLost
+		}
+		return err
+	}
+	_, err := t.exec("UPDATE confirmations SET state=?, reason=?, due=?, released=?, messages=?, trail=? WHERE id=?",
+		string(r.State), r.Reason, nullable(r.Due), nullable(r.Released), r.Messages, r.Trail, int64(r.ID))
+	// What changes seldom is written apart: each column of a statement costs.
+	if err == nil && (r.Format != old.Format || r.Event != old.Event || r.Updated != old.Updated || r.Rank != old.Rank || r.Asked != old.Asked || r.Events != old.Events) {
+		_, err = t.exec("UPDATE confirmations SET format=?, event=?, updated=?, rank=?, asked=?, events=? WHERE id=?",
+			r.Format, r.Event, r.Updated, r.Rank, one(r.Asked), r.Events, int64(r.ID))
+	}
+	if err == nil && r.Erased() && !old.Erased() {
+		_, err = t.exec("UPDATE confirmations SET dek=NULL WHERE id=?", int64(r.ID))
+	}
+	return err
+}
+
+func (t *tx) putMessage(m *store.Message) error {
+	if _, there := t.l.set.Messages[m.ID]; !there {
+		_, err := t.exec(`INSERT INTO messages (id, tenant, channel, state, reason, locale, resend, next_at, expires, released, digest, trail)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`, int64(m.ID), m.Tenant, string(m.Channel), string(m.State), m.Reason, m.Locale,
+			one(m.Resend), nullable(m.NextAt), m.Expires, m.Released, m.Digest, m.Trail)
+		return err
+	}
+	_, err := t.exec("UPDATE messages SET state=?, reason=?, next_at=?, tries=?, faults=?, down_since=?, attempts=?, trail=? WHERE id=?",
+		string(m.State), m.Reason, nullable(m.NextAt), m.Tries, m.Faults, m.DownSince, m.Attempts, m.Trail, int64(m.ID))
+	return err
+}
+
+func (t *tx) putClaim(k *store.Claim) error {
+	if _, there := t.l.set.Claims[k.Message]; !there {
+		_, err := t.exec("INSERT INTO claims (message, instance, at, expires, trail) VALUES (?,?,?,?,?)",
+			int64(k.Message), k.Instance, k.At, k.Expires, k.Trail)
+		return err
+	}
+	_, err := t.exec("UPDATE claims SET dot=?, provider=?, at=?, trail=? WHERE message=?", one(k.Dot), k.Provider, k.At, k.Trail, int64(k.Message))
+	return err
+}
+
+// putRest writes what has no state.
+func (t *tx) putRest(c *machine.Changes) error {
+	for i := range c.Events {
+		e := &c.Events[i]
+		if _, err := t.exec("INSERT INTO events (id, source, topic, at, updated, body) VALUES (?,?,?,?,?,?)",
+			int64(e.ID), e.Source, e.Topic, e.At, e.Updated, e.Body); err != nil {
+			return err
+		}
+	}
+	for i := range c.Contents {
+		if _, err := t.exec("INSERT INTO contents (id, body) VALUES (?,?)", int64(c.Contents[i].ID), c.Contents[i].Body); err != nil {
+			return err
+		}
+	}
+	for i := range c.Attempts {
+		a := &c.Attempts[i]
+		if _, err := t.exec(`INSERT INTO attempts (message, n, provider, verdict, fault, phase, code, enhanced, began, ended, sealed)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`, int64(a.Message), a.N, a.Provider, string(a.Verdict), string(a.Fault),
+			string(a.Phase), a.Code, a.Enhanced, a.Began, a.Ended, a.Sealed); err != nil {
+			return err
+		}
+	}
+	for _, id := range c.Destroyed {
+		if err := t.destroy(id); err != nil {
+			return err
+		}
+	}
+	for i := range c.Lookups {
+		k := &c.Lookups[i]
+		if _, err := t.exec("INSERT INTO lookups (hash, confirmation) VALUES (?,?) ON CONFLICT DO NOTHING", k.Hash[:], int64(k.Confirmation)); err != nil {
+			return err
+		}
+	}
+	for i := range c.Suppressions {
+		x := c.Suppressions[i]
+		if _, err := t.exec("INSERT INTO suppressions (hash, tenant, at, cause) VALUES (?,?,?,?) ON CONFLICT DO NOTHING",
+			x.Hash[:], x.Tenant, x.At, x.Cause); err != nil {
+			return err
+		}
+		// After the commit: what was undone must not bar anybody.
+		t.after = append(t.after, func() { t.l.suppressed[x.Hash] = struct{}{} })
+	}
+	return nil
+}
+
+// destroy deletes what was sealed under a confirmation's key, and what it is found by.
+func (t *tx) destroy(id waxwing.ID) error {
+	lo, hi := int64(id), int64(id)+store.IDStep
+	for _, q := range []string{
+		"DELETE FROM events WHERE id>=? AND id<?", "DELETE FROM contents WHERE id>=? AND id<?",
+		"UPDATE attempts SET sealed=NULL WHERE message>=? AND message<?",
+	} {
+		if _, err := t.exec(q, lo, hi); err != nil {
+			return err
+		}
+	}
+	for _, q := range []string{"DELETE FROM lookups WHERE confirmation=?", "DELETE FROM plugin_runs WHERE confirmation=?"} {
+		if _, err := t.exec(q, lo); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func ms(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}

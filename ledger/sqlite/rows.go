@@ -1,0 +1,214 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/store"
+)
+
+const (
+	confirmationColumns = "id, tenant, key, shop, format, state, reason, event, updated, rank, asked, coalesce(due,0), coalesce(released,0), messages, events, dek, trail"
+	messageColumns      = "id, tenant, channel, state, reason, locale, resend, coalesce(next_at,0), expires, tries, faults, down_since, attempts, released, digest, trail"
+	claimColumns        = "message, instance, dot, at, expires, provider, trail"
+)
+
+func scanConfirmation(v []driver.Value) store.Confirmation {
+	c := store.Confirmation{ID: waxwing.ID(num(v[0])), Tenant: num(v[1]), Shop: waxwing.ShopID(str(v[3])), Format: str(v[4]),
+		State: waxwing.State(str(v[5])), Reason: str(v[6]), Event: num(v[7]), Updated: num(v[8]), Rank: num(v[9]), Asked: num(v[10]) != 0,
+		Due: num(v[11]), Released: num(v[12]), Messages: num(v[13]), Events: num(v[14]), DEK: append([]byte(nil), blob(v[15])...), Trail: str(v[16])}
+	copy(c.Key[:], blob(v[2]))
+	return c
+}
+
+func scanMessage(v []driver.Value) store.Message {
+	return store.Message{ID: waxwing.ID(num(v[0])), Tenant: num(v[1]), Channel: waxwing.Channel(str(v[2])), State: waxwing.State(str(v[3])),
+		Reason: str(v[4]), Locale: str(v[5]), Resend: num(v[6]) != 0, NextAt: num(v[7]), Expires: num(v[8]), Tries: num(v[9]), Faults: num(v[10]),
+		DownSince: num(v[11]), Attempts: num(v[12]), Released: num(v[13]), Digest: append([]byte(nil), blob(v[14])...), Trail: str(v[15])}
+}
+
+func scanClaim(v []driver.Value) store.Claim {
+	return store.Claim{Message: waxwing.ID(num(v[0])), Instance: num(v[1]), Dot: num(v[2]) != 0, At: num(v[3]), Expires: num(v[4]),
+		Provider: str(v[5]), Trail: str(v[6])}
+}
+
+// rowCache keeps rows under way as they were last written, so that the usual path reads
+// nothing: nobody else can change them, since one process has the file. All claims are in
+// it, so that a message without one there has none. The writer alone uses it; after a
+// transaction that was undone it is empty.
+type rowCache struct {
+	confirmations map[waxwing.ID]store.Confirmation
+	messages      map[waxwing.ID]store.Message
+	claims        map[waxwing.ID]store.Claim
+	whole         bool // the claims are all there
+}
+
+// What bounds the memory of a burst or an outage; what is not kept is read.
+const (
+	maxConfirmations = 1 << 13
+	maxMessages      = 1 << 14
+)
+
+func newRowCache() rowCache {
+	return rowCache{map[waxwing.ID]store.Confirmation{}, map[waxwing.ID]store.Message{}, map[waxwing.ID]store.Claim{}, false}
+}
+
+func (r *rowCache) forget() {
+	clear(r.confirmations)
+	clear(r.messages)
+	clear(r.claims)
+	r.whole = false
+}
+
+// keep takes rows as they were written. Those that are over will not be wanted.
+func (r *rowCache) keep(c *machine.Changes) {
+	for _, row := range c.Confirmations {
+		_, there := r.confirmations[row.ID]
+		switch {
+		case row.State != waxwing.Received && row.State != waxwing.Ready:
+			delete(r.confirmations, row.ID)
+		case there || len(r.confirmations) < maxConfirmations:
+			r.confirmations[row.ID] = row
+		}
+	}
+	for _, id := range c.Freed {
+		delete(r.claims, id)
+	}
+	for _, m := range c.Messages {
+		_, there := r.messages[m.ID]
+		switch {
+		case m.NextAt == 0:
+			delete(r.messages, m.ID)
+			delete(r.confirmations, store.ConfirmationOf(m.ID))
+		case there || len(r.messages) < maxMessages:
+			r.messages[m.ID] = m
+		}
+	}
+	for _, k := range c.Claims {
+		r.claims[k.Message] = k
+	}
+}
+
+// begin empties the set for the next command.
+func (t *tx) begin() *machine.Set {
+	s := t.l.set
+	s.Clear(t.now, t.l.instance, t.l.o.doubt())
+	return s
+}
+
+// loadConfirmation loads a row, if it is there.
+func (t *tx) loadConfirmation(s *machine.Set, id waxwing.ID) error {
+	id = store.ConfirmationOf(id)
+	if c, ok := t.l.rows.confirmations[id]; ok {
+		s.Confirmations[id], s.Keys[c.Key] = c, id
+		return nil
+	}
+	return t.queryConfirmations(s, "id=?", int64(id))
+}
+
+func (t *tx) loadKey(s *machine.Set, key store.Hash) error {
+	return t.queryConfirmations(s, "key=?", key[:])
+}
+
+func (t *tx) queryConfirmations(s *machine.Set, where string, arg any) error {
+	err := t.c.query("SELECT "+confirmationColumns+" FROM confirmations WHERE "+where, func(v []driver.Value) error {
+		c := scanConfirmation(v)
+		s.Confirmations[c.ID], s.Keys[c.Key] = c, c.ID
+		return nil
+	}, arg)
+	if err != nil {
+		return fault{err}
+	}
+	return nil
+}
+
+// loadMessage loads a message with its claim and doubts, if it is there.
+func (t *tx) loadMessage(s *machine.Set, id waxwing.ID) error {
+	m, ok := t.l.rows.messages[id]
+	if !ok {
+		err := t.c.query("SELECT "+messageColumns+" FROM messages WHERE id=?", func(v []driver.Value) error {
+			m, ok = scanMessage(v), true
+			return nil
+		}, int64(id))
+		if err != nil {
+			return fault{err}
+		}
+	}
+	if !ok {
+		return nil
+	}
+	return t.addMessage(s, m)
+}
+
+func (t *tx) addMessage(s *machine.Set, m store.Message) error {
+	s.Messages[m.ID] = m
+	if err := t.loadClaims(); err != nil {
+		return err
+	}
+	if k, held := t.l.rows.claims[m.ID]; held {
+		s.Claims[m.ID] = k
+	}
+	if m.Attempts == 0 {
+		return nil
+	}
+	n, err := doubts(t.c, m.ID)
+	if err != nil {
+		return fault{err}
+	}
+	if n > 0 {
+		s.Doubts[m.ID] = n
+	}
+	return nil
+}
+
+// loadClaims reads all claims, once, and again after a transaction that was undone.
+func (t *tx) loadClaims() error {
+	r := &t.l.rows
+	if r.whole {
+		return nil
+	}
+	err := t.c.query("SELECT "+claimColumns+" FROM claims", func(v []driver.Value) error {
+		k := scanClaim(v)
+		if _, there := r.claims[k.Message]; !there {
+			r.claims[k.Message] = k
+		}
+		return nil
+	})
+	if err != nil {
+		return fault{err}
+	}
+	r.whole = true
+	return nil
+}
+
+// loadWhole loads a confirmation with all of its messages.
+func (t *tx) loadWhole(s *machine.Set, id waxwing.ID) error {
+	if err := t.loadConfirmation(s, id); err != nil {
+		return err
+	}
+	var all []store.Message
+	err := t.c.query("SELECT "+messageColumns+" FROM messages WHERE id>? AND id<?", func(v []driver.Value) error {
+		all = append(all, scanMessage(v))
+		return nil
+	}, int64(id), int64(id)+store.IDStep)
+	if err != nil {
+		return fault{err}
+	}
+	for _, m := range all {
+		if err := t.addMessage(s, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadSuppressed says which of these are not to be mailed.
+func (t *tx) loadSuppressed(s *machine.Set, people ...ledger.Hash) {
+	for _, h := range people {
+		if _, ok := t.l.suppressed[h]; ok {
+			s.Suppressed[h] = true
+		}
+	}
+}

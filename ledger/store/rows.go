@@ -1,0 +1,117 @@
+// Package store holds the ledger's rows as plain structs: what any database that keeps a
+// ledger loads and writes. It knows no state machine and no SQL.
+//
+// Times are milliseconds since 1970, 0 for none.
+package store
+
+import "github.com/waxwinghq/waxwing"
+
+// IDStep is how many ids a confirmation has: its own, which ends in six bits of nought,
+// and those of its messages and later events, which lie right behind it.
+const IDStep = 64
+
+// ConfirmationOf is the confirmation that an id of it, a message or an event belongs to.
+func ConfirmationOf(id waxwing.ID) waxwing.ID { return id &^ (IDStep - 1) }
+
+// Hash is a keyed hash by which rows are found: nobody without the tenant's key can tell
+// whose it is.
+type Hash [16]byte
+
+// Confirmation is one order on its way to one customer.
+type Confirmation struct {
+	ID       waxwing.ID
+	Tenant   int64 // its number
+	Key      Hash  // of tenant, shop, order, kind, part and revision
+	Shop     waxwing.ShopID
+	Format   string
+	State    waxwing.State
+	Reason   string
+	Event    int64 // number of the event that counts
+	Updated  int64 // that event's updated_at
+	Rank     int64 // which of two events of one second counts
+	Asked    bool  // a person has released it
+	Due      int64 // when the sweeper looks at it
+	Released int64 // by the gate
+	Messages int64
+	Events   int64
+	DEK      []byte // wrapped data key; empty: it was erased
+	Trail    string // the batches that hold its entries
+}
+
+// Erased says that its person was erased.
+func (c *Confirmation) Erased() bool { return len(c.DEK) == 0 }
+
+// Event is one event of an order, sealed.
+type Event struct {
+	ID            waxwing.ID
+	Source, Topic string
+	At, Updated   int64
+	Body          []byte
+}
+
+// Message is a confirmation as one channel shows it. Claimed and Dot are never its State:
+// they stand in its Claim.
+type Message struct {
+	ID        waxwing.ID
+	Tenant    int64
+	Channel   waxwing.Channel
+	State     waxwing.State
+	Reason    string
+	Locale    string
+	Resend    bool
+	NextAt    int64 // 0: nothing to do
+	Expires   int64
+	Tries     int64 // that count against the retry schedule
+	Faults    int64 // of providers, in a row
+	DownSince int64
+	Attempts  int64
+	Released  int64
+	Digest    []byte // of the sealed content
+	Trail     string
+}
+
+// Content is a message's sealed bytes.
+type Content struct {
+	ID   waxwing.ID
+	Body []byte
+}
+
+// Claim is a message that an instance holds.
+type Claim struct {
+	Message  waxwing.ID
+	Instance int64
+	Dot      bool // its commit point is behind it
+	At       int64
+	Expires  int64 // the message's
+	Provider string
+	Trail    string // batches, until they go to the message's
+}
+
+// Attempt is one try at one provider.
+type Attempt struct {
+	Message  waxwing.ID
+	N        int64
+	Provider string
+	Verdict  waxwing.Verdict
+	Fault    waxwing.Fault
+	Phase    waxwing.Phase
+	Code     int
+	Enhanced string
+	Began    int64
+	Ended    int64
+	Sealed   []byte // the reply and the provider's id
+}
+
+// Lookup is a keyed hash that a confirmation is found by.
+type Lookup struct {
+	Hash         Hash
+	Confirmation waxwing.ID
+}
+
+// Suppression is an address that is not to be mailed.
+type Suppression struct {
+	Hash   Hash
+	Tenant int64
+	At     int64
+	Cause  string
+}
