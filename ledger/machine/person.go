@@ -139,11 +139,11 @@ func (s *Set) Erase(id waxwing.ID, act waxwing.Act) (c Changes, erased bool) {
 // Doubt leaves a message that waits to be sent in doubt until its time to live, for a
 // person to resolve: it may have gone out in a time that the ledger lost.
 //
-// Loaded: the message, which nobody holds.
+// Loaded: the message, its claim.
 func (s *Set) Doubt(id waxwing.ID) (c Changes) {
 	c = s.none()
 	m, ok := s.Messages[id]
-	if !ok || m.State != waxwing.Queued && m.State != waxwing.Uncertain || m.NextAt == 0 {
+	if _, held := s.Claims[id]; held || !ok || m.State != waxwing.Queued && m.State != waxwing.Uncertain || m.NextAt == 0 {
 		return c
 	}
 	e := Entry{Confirmation: store.ConfirmationOf(id), Message: id, Cause: CauseLoss}
