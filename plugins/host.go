@@ -98,9 +98,11 @@ func NewHost(o HostOptions) *Host {
 	return h
 }
 
-// Close stops work in the background. The engine stays open.
+// Close stops work in the background and guests that run. The engine is closed by
+// whoever made it.
 func (h *Host) Close() {
 	h.stop()
+	h.o.Engine.Stop()
 	h.work.Wait()
 }
 

@@ -278,6 +278,11 @@ func (e *Engine) callBy(c *Code, h waxwing.Hook, input []byte, at time.Time, see
 	}
 	in.begin(r, c.limits.Fuel, wall)
 	out, err := in.ask(h, input)
+	if err == nil {
+		if f := in.over(time.Now()); f != nil { // within its last slice
+			err = f
+		}
+	}
 	res.Fuel, res.Log, res.Fault = in.used(), r.said(), r.faultOf(err)
 	// A script's instance is set back when the next script takes it: which
 	// snapshot it needs is known only then.

@@ -13,7 +13,7 @@ type Config struct {
 	YieldModule, YieldName string
 	// ExportPrefix begins the names of exports that are added: "ww:" unless set.
 	ExportPrefix string
-	// Slice is the fuel that an instance begins with.
+	// Slice is the fuel that an instance begins with, in units.
 	Slice int64
 	// MaxPages is the most that the memory may grow to, in pages of 64 KiB; 0
 	// leaves the module's own.
@@ -24,7 +24,7 @@ type Config struct {
 
 // Instrumented is a module with counters, without its custom sections.
 //
-// Its code takes fuel from the global Fuel, an i64, and calls yield when that is
+// Its code takes units of fuel from the global Fuel, an i64, and calls yield when that is
 // below zero: at the entry of a function, in each turn of a loop, after a call,
 // before an operation on memory whose length is an operand, and in a line of code
 // every few thousand fuel. yield refills the global or does not return. What was

@@ -93,17 +93,21 @@ var truncations = [8]instruction{
 // what is charged.
 const CostVersion = 2
 
-// What instructions cost in fuel: about a simple instruction's time on amd64 at
-// its worst. Nothing that runs is free, not even what compiles to nothing: fuel
-// is never less than the instructions that ran.
+// Unit is how many units of cost make one fuel: the injected counter counts
+// units, so that an instruction may cost less than what hosts and people count in.
+const Unit = 2
+
+// What instructions cost in units: about a simple instruction's time on amd64 at
+// its worst. Nothing that runs is free, not even what compiles to nothing: the
+// units are never less than the instructions that ran.
 const (
 	costBranch       = 2
-	costTurn         = 4  // of a loop, for its own check
-	costEntry        = 8  // of a function, see entry
-	costCallIndirect = 8  // beside that
-	costBranchTable  = 8  // it is seldom foreseen
-	costLoad         = 3  // it may have to wait for memory
-	costStore        = 2  //
+	costTurn         = 4 // of a loop, for its own check
+	costEntry        = 8 // of a function, see entry
+	costCallIndirect = 8 // beside that
+	costBranchTable  = 8 // it is seldom foreseen
+	costLoad         = 8 // it may have to wait for the second-level cache
+	costStore        = 4
 	costDivide       = 14 // on processors of ten years ago it takes 25 ns
 	costRoot         = 14
 	costTruncate     = 6
