@@ -53,7 +53,7 @@ func (w *writer) bulkFunction(out []byte, op ...byte) []byte {
 	}
 	b = append(b, opLoop, blockEmpty)
 	b = w.op(b, opGlobalGet, w.fuel)
-	b = w.pay(appendSigned(append(b, opI64Const), costBulk+piece/4))
+	b = w.pay(appendSigned(append(b, opI64Const), costBulk+piece))
 	if copies { // backwards where the ends overlap
 		get(bulkTo)
 		get(bulkFrom)

@@ -170,7 +170,7 @@ func (w *writer) pay(b []byte) []byte {
 
 // bytes is what an operation on as many bytes as a local says costs.
 func (w *writer) bytes(b []byte, local uint32) []byte {
-	b = append(w.op(b, opLocalGet, local), opI32Const, 2, opI32ShrU, opI64ExtendU)
+	b = append(w.op(b, opLocalGet, local), opI64ExtendU)
 	return append(appendSigned(append(b, opI64Const), costBulk), opI64Add)
 }
 

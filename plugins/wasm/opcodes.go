@@ -95,32 +95,33 @@ const CostVersion = 2
 
 // Unit is how many units of cost make one fuel: the injected counter counts
 // units, so that an instruction may cost less than what hosts and people count in.
-const Unit = 2
+const Unit = 4
 
 // What instructions cost in units: about a simple instruction's time on amd64 at
 // its worst. Nothing that runs is free, not even what compiles to nothing: the
 // units are never less than the instructions that ran.
 const (
 	costBranch       = 2
-	costTurn         = 4 // of a loop, for its own check
-	costEntry        = 8 // of a function, see entry
-	costCallIndirect = 8 // beside that
-	costBranchTable  = 8 // it is seldom foreseen
-	costLoad         = 8 // it may have to wait for the second-level cache
-	costStore        = 4
-	costDivide       = 14 // on processors of ten years ago it takes 25 ns
-	costRoot         = 14
+	costTurn         = 4  // of a loop, for its own check
+	costEntry        = 8  // of a function, see entry
+	costCallIndirect = 8  // beside that
+	costBranchTable  = 8  // it is seldom foreseen
+	costLoad         = 24 // it may have to wait for memory, fifty times as long as for the nearest cache
+	costStore        = 10
+	costDivide       = 24 // on processors of ten years ago it takes 25 ns
+	costRoot         = 24
 	costTruncate     = 6
 	costConvert      = 3
-	costFloat        = 8 // with operands that are nearly nought it takes 50 ns
+	costFloat        = 8
+	costMultiply     = 24 // with operands that are nearly nought it takes 50 ns
 	costRound        = 3
 	costSelect       = 2
 	costCanonical    = 4 // the same bits for every NaN, see canonical
 
-	// Operations whose length is an operand cost this and n/4 for n bytes.
-	costBulk      = 24
-	costGrow      = 400
-	costGrownPage = 4000
+	// Operations whose length is an operand cost this and one for each byte.
+	costBulk      = 60
+	costGrow      = 800
+	costGrownPage = 20_000
 )
 
 func describe() (t [256]instruction) {
@@ -173,9 +174,10 @@ func describe() (t [256]instruction) {
 	cost(costRound, 0x8b, 0x8c) // abs, neg
 	cost(costRound, 0x99, 0x9a)
 	for _, first := range []int{0x8d, 0x9b} {
-		cost(costRound+costCanonical, first, first+3)    // ceil, floor, trunc, nearest
-		cost(costRoot+costCanonical, first+4, first+4)   // sqrt
-		cost(costFloat+costCanonical, first+5, first+7)  // add, sub, mul
+		cost(costRound+costCanonical, first, first+3)   // ceil, floor, trunc, nearest
+		cost(costRoot+costCanonical, first+4, first+4)  // sqrt
+		cost(costFloat+costCanonical, first+5, first+7) // add, sub, mul
+		cost(costMultiply+costCanonical, first+7, first+7)
 		cost(costRoot+costCanonical, first+8, first+8)   // div
 		cost(costFloat+costCanonical, first+9, first+10) // min, max
 		cost(costRound, first+11, first+11)              // copysign
