@@ -97,7 +97,7 @@ func (r *run) resize(took time.Duration) {
 
 func (r *run) random() *rand.ChaCha8 {
 	if r.rng == nil {
-		r.rng = rand.NewChaCha8(sha256.Sum256([]byte(r.seed)))
+		r.rng = rand.NewChaCha8(sha256.Sum256([]byte("random\x00" + r.seed)))
 	}
 	return r.rng
 }

@@ -231,3 +231,10 @@ func Grower() []byte {
 	m.data = []byte(`{"subject":"?"}`)
 	return m.bytes()
 }
+
+// Dice is a module that gives 64 random bytes as its output.
+func Dice() []byte {
+	m := plug(cat(i32c(1024), i32c(64), call(0), []byte{0x1a}, i64c(1024<<32|64)))
+	m.imports = []imp{{"wasi_snapshot_preview1", "random_get", "ii>i"}}
+	return m.bytes()
+}
