@@ -379,7 +379,7 @@ func (a *asking) note(p *plugin, h waxwing.Hook, kind, role string) {
 
 func (a *asking) record(v *version, h waxwing.Hook, role string, input, output []byte, res *Result) {
 	r := waxwing.Run{Plugin: v.rec.Plugin, Hash: v.rec.Hash, Hook: h, Role: role, Input: input, Output: output, Log: res.Log,
-		Fuel: res.Fuel, Micros: res.Took.Microseconds(), At: a.q.At, Seed: a.q.Seed}
+		Fuel: res.Fuel, Costs: CostVersion, Micros: res.Took.Microseconds(), At: a.q.At, Seed: a.q.Seed}
 	if res.Fault != nil {
 		r.Fault = res.Fault.Error()
 	}

@@ -20,6 +20,7 @@ type loaded struct {
 	compiled wazero.CompiledModule
 	js       *loaded // whose instances a script runs on
 	native   int64   // bytes of native code
+	started  int64   // fuel that its start took
 	snap     *snapshot
 	script   scriptState
 
@@ -150,6 +151,7 @@ func (l *loaded) initialise(in *instance) (err error) {
 			return &Fault{f.Kind, "_initialize: " + f.Text}
 		}
 	}
+	l.started = in.used()
 	if l.snap, err = in.snapshot(); err != nil {
 		in.close()
 	}
