@@ -27,7 +27,7 @@ var (
 const (
 	longestCall  = 35 * time.Millisecond
 	longestOrder = 120 * time.Millisecond
-	longestStop  = 4 * time.Millisecond // 2 ms, and the machine's own noise
+	longestStop  = 2 * time.Millisecond // or twice the machine's own noise
 )
 
 type tortured struct {
@@ -114,11 +114,16 @@ func TestTortureSandbox(t *testing.T) {
 	var rows []tortureRow
 	var seen []uint64
 	stops(&seen)
+	for until := time.Now().Add(3 * time.Second); time.Now().Before(until); {
+		runtime.Gosched() // busy, and stopped at once: what is left is the machine's noise
+	}
+	quiet := stops(&seen)
+	t.Logf("without a guest the world stops within %s", quiet)
 	for _, x := range tortures(t) {
 		r := tortureOne(t, e, x)
 		r.stop = stops(&seen)
 		rows = append(rows, r)
-		if r.call > longestCall || r.order > longestOrder || r.stop > longestStop {
+		if r.call > longestCall || r.order > longestOrder || r.stop > max(longestStop, 2*quiet) {
 			t.Errorf("%s: %s a call, %s an order, %s to stop the world", x.name, r.call, r.order, r.stop)
 		}
 	}
@@ -164,6 +169,7 @@ func tortureOne(t *testing.T, e *Engine, x tortured) (r tortureRow) {
 		}
 	}
 	h := NewHost(HostOptions{Engine: e, Store: newShelfStore()})
+	defer h.stop() // not Close: the engine goes on
 	s := &shelf{hooks: map[waxwing.Hook]bool{waxwing.HookPersonalise: true}}
 	for i := range 5 {
 		p := &plugin{tenant: "acme", name: fmt.Sprint("p", i)}

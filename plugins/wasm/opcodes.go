@@ -106,14 +106,14 @@ const (
 	costEntry        = 8  // of a function, see entry
 	costCallIndirect = 8  // beside that
 	costBranchTable  = 8  // it is seldom foreseen
-	costLoad         = 24 // it may have to wait for memory, fifty times as long as for the nearest cache
+	costLoad         = 48 // it may have to wait for memory, fifty times as long as for the nearest cache
 	costStore        = 10
 	costDivide       = 24 // on processors of ten years ago it takes 25 ns
-	costRoot         = 24
+	costRoot         = 64
 	costTruncate     = 6
 	costConvert      = 3
 	costFloat        = 8
-	costMultiply     = 24 // with operands that are nearly nought it takes 50 ns
+	costMultiply     = 80 // with operands that are nearly nought it takes 50 ns
 	costRound        = 3
 	costSelect       = 2
 	costCanonical    = 4 // the same bits for every NaN, see canonical
