@@ -103,11 +103,11 @@ const Unit = 4
 const (
 	costBranch       = 2
 	costTurn         = 4  // of a loop, for its own check
-	costEntry        = 8  // of a function, see entry
+	costEntry        = 12 // of a function, see entry
 	costCallIndirect = 8  // beside that
 	costBranchTable  = 8  // it is seldom foreseen
 	costLoad         = 48 // it may have to wait for memory, fifty times as long as for the nearest cache
-	costStore        = 10
+	costStore        = 12
 	costDivide       = 24 // on processors of ten years ago it takes 25 ns
 	costRoot         = 64
 	costTruncate     = 6
