@@ -194,7 +194,7 @@ func pollOneoff(in *instance, s []uint64) uint32 {
 	if n == 0 || n > 64 {
 		return wasiInvalid
 	}
-	in.charge(uint64(n) * 48)
+	in.charge(uint64(n) * 128)
 	for i := range n {
 		sub, ok := in.mem.Read(from+48*i, 48)
 		if !ok {
