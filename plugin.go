@@ -93,6 +93,9 @@ type Run struct {
 	Output []byte // what the guest gave, before it was judged
 	Log    []byte
 	Fuel   int64
+	// Costs is the version of what instructions cost in fuel: of two versions
+	// fuel cannot be compared.
+	Costs  int
 	Micros int64
 	// Fault is why the output was not used, "" if it was: "fuel", "wall",
 	// "trap", "output", ... and a text for the author behind a colon.

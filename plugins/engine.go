@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -46,6 +47,8 @@ type Engine struct {
 	cache   *cache
 	workers *workers
 	ctx     context.Context
+
+	stopping atomic.Bool // guests end at their next look
 
 	loading chan struct{} // one load at a time: it takes a core for milliseconds
 
@@ -101,8 +104,13 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	return e, nil
 }
 
+// Stop ends all calls under way within 2 ms, and those that come after: as if no
+// worker had been free for them.
+func (e *Engine) Stop() { e.stopping.Store(true) }
+
 // Close frees all code and memory. Calls under way must have ended.
 func (e *Engine) Close() error {
+	e.Stop()
 	e.mu.Lock()
 	e.closed = true
 	for _, l := range e.loaded {

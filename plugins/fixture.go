@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins/wasm"
 )
 
 // Fixture is an input of the author's with the output that it must give.
@@ -116,6 +120,9 @@ func Try(ctx context.Context, e *Engine, m *Manifest, c *Code, fixtures []Fixtur
 		return err
 	}
 	defer func() { _ = oracle.Close() }()
+	if err := sameStart(e, oracle, c); err != nil {
+		return err
+	}
 	spent := int64(0)
 	for i := range fixtures {
 		f := &fixtures[i]
@@ -143,6 +150,47 @@ func Try(ctx context.Context, e *Engine, m *Manifest, c *Code, fixtures []Fixtur
 	return nil
 }
 
+// sameStart compares what a module's start comes to on both engines: its fuel, the
+// size of its memory, and every byte and global that the snapshot keeps, which all
+// orders share.
+func sameStart(e, oracle *Engine, c *Code) error {
+	if c.Lang == LangJS {
+		return nil // the engine is ours and the same for all
+	}
+	a, err := e.load(c, time.Time{})
+	if err != nil {
+		return startRefused(err)
+	}
+	defer e.release(a)
+	b, err := oracle.load(c, time.Time{})
+	if err != nil {
+		return startRefused(err)
+	}
+	defer oracle.release(b)
+	switch {
+	case a.started != b.started:
+		return waxwing.Permanent(fmt.Errorf("_initialize: compiler and interpreter differ (fuel %d and %d)", a.started, b.started))
+	case !a.snap.same(b.snap):
+		return waxwing.Permanent(fmt.Errorf("_initialize: compiler and interpreter leave a different memory (%d and %d bytes)", a.snap.size, b.snap.size))
+	}
+	return nil
+}
+
+// startRefused is the error of a start that failed: the author's where the module
+// is to blame.
+func startRefused(err error) error {
+	var f *Fault
+	if errors.As(err, &f) && blames(f.Kind) {
+		return waxwing.Permanent(fmt.Errorf("the module does not start: %w", err))
+	}
+	return err
+}
+
+func (s *snapshot) same(o *snapshot) bool {
+	return s.size == o.size && slices.Equal(s.globals, o.globals) &&
+		maps.EqualFunc(s.pages, o.pages, func(a, b []byte) bool { return bytes.Equal(a, b) })
+}
+
 func sameRun(a, b *Result) bool {
 	if a.Fault != nil && (a.Fault.Kind == FaultWall || a.Fault.Kind == FaultHost || a.Fault.Kind == FaultStack) {
 		return true // the clock's doing, and the interpreter has fewer frames and more time
@@ -165,8 +213,12 @@ func (e *Engine) Warm(c *Code) error {
 	return err
 }
 
+// CostVersion is the version of what instructions cost in fuel, see Run.Costs.
+const CostVersion = wasm.CostVersion
+
 // Replay calls a recorded run's hook again. Output and fuel are the same as
-// then, unless the clock ended it.
+// then, unless the clock ended it, or its Costs are another version: then fuel
+// differs, and what came from random numbers may.
 func Replay(e *Engine, c *Code, r *waxwing.Run) (Result, error) {
 	if c.Hash != r.Hash {
 		return Result{}, fmt.Errorf("the code has the hash %.12s, the run was of %.12s", c.Hash, r.Hash)

@@ -98,9 +98,11 @@ func NewHost(o HostOptions) *Host {
 	return h
 }
 
-// Close stops work in the background. The engine stays open.
+// Close stops work in the background and guests that run. The engine is closed by
+// whoever made it.
 func (h *Host) Close() {
 	h.stop()
+	h.o.Engine.Stop()
 	h.work.Wait()
 }
 
@@ -377,7 +379,7 @@ func (a *asking) note(p *plugin, h waxwing.Hook, kind, role string) {
 
 func (a *asking) record(v *version, h waxwing.Hook, role string, input, output []byte, res *Result) {
 	r := waxwing.Run{Plugin: v.rec.Plugin, Hash: v.rec.Hash, Hook: h, Role: role, Input: input, Output: output, Log: res.Log,
-		Fuel: res.Fuel, Micros: res.Took.Microseconds(), At: a.q.At, Seed: a.q.Seed}
+		Fuel: res.Fuel, Costs: CostVersion, Micros: res.Took.Microseconds(), At: a.q.At, Seed: a.q.Seed}
 	if res.Fault != nil {
 		r.Fault = res.Fault.Error()
 	}

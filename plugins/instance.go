@@ -11,6 +11,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins/wasm"
 )
 
 // instance is one guest: its memory, its globals, and the call under way. One
@@ -78,16 +79,28 @@ func (in *instance) close() { _ = in.mod.Close(in.ctx) } // anonymous, nobody el
 // begin starts a call's account.
 func (in *instance) begin(r *run, fuel int64, wall time.Duration) {
 	in.run = r
-	r.total = fuel
-	first := min(fuel, slice)
-	r.rest = fuel - first
-	r.deadline = time.Now().Add(wall)
-	in.fuel.Set(uint64(first))
+	r.total = fuel * wasm.Unit
+	r.slice = firstSlice
+	r.looked = time.Now()
+	r.shared = r.looked
+	r.deadline = r.looked.Add(wall)
 	in.depth.Set(0)
+	in.refill(r.total)
 }
 
-// used is the fuel of the call so far.
-func (in *instance) used() int64 { return in.run.total - in.run.rest - int64(in.fuel.Get()) }
+// refill gives the guest a slice of the units that are left.
+func (in *instance) refill(left int64) {
+	next := min(left, in.run.slice)
+	in.run.rest = left - next
+	in.fuel.Set(uint64(next))
+}
+
+// used is the fuel of the call so far, rounded up. Slices do not change it.
+func (in *instance) used() int64 {
+	return (in.run.total - in.left() + wasm.Unit - 1) / wasm.Unit
+}
+
+func (in *instance) left() int64 { return in.run.rest + int64(in.fuel.Get()) }
 
 // yield is what injected code calls when its slice is used up or its stack is
 // full. It returns with a new slice, or not at all.
@@ -96,24 +109,42 @@ func (in *instance) yield() {
 	if uint32(in.depth.Get()) > uint32(r.limits.Stack) {
 		in.stop(FaultStack, fmt.Sprintf("it called deeper than %d bytes of stack", r.limits.Stack))
 	}
-	left := r.rest + int64(in.fuel.Get())
-	if left <= 0 {
-		in.fuel.Set(0)
-		r.rest = 0
-		in.stop(FaultFuel, fmt.Sprintf("it used all of its %d fuel: a loop without an end, or more work than one call may do", r.total))
+	now := time.Now()
+	if f := in.over(now); f != nil {
+		in.run.fault = f
+		panic(f)
 	}
-	next := min(left, slice)
-	r.rest = left - next
-	in.fuel.Set(uint64(next))
-	if time.Now().After(r.deadline) {
-		in.stop(FaultWall, "it ran for longer than it may")
+	r.resize(now.Sub(r.looked))
+	in.refill(in.left())
+	if now.Sub(r.shared) > turn {
+		runtime.Gosched()
+		now = time.Now()
+		r.shared = now
 	}
-	runtime.Gosched()
+	r.looked = now
 }
 
-// charge takes a host call's fuel: 100 and a quarter of its bytes.
+// over says why the call must end: its fuel is used up, its time is over, or the
+// engine's. Fuel comes first, and depends on the code alone: a guest that takes
+// just all of it passes, whatever its slices were.
+func (in *instance) over(now time.Time) *Fault {
+	switch r := in.run; {
+	case in.left() < 0:
+		in.fuel.Set(0)
+		r.rest = 0
+		return &Fault{FaultFuel, fmt.Sprintf("it used all of its %d fuel: a loop without an end, or more work than one call may do", r.total/wasm.Unit)}
+	case now.After(r.deadline):
+		return &Fault{FaultWall, "it ran for longer than it may"}
+	case in.owner.e.stopping.Load():
+		return &Fault{FaultBusy, "the daemon stops"}
+	}
+	return nil
+}
+
+// charge takes a host call's fuel: 100 and a quarter of its bytes. It does so
+// before the work is done.
 func (in *instance) charge(n uint64) {
-	left := int64(in.fuel.Get()) - 100 - int64(n/4)
+	left := int64(in.fuel.Get()) - wasm.Unit*(100+int64(n/4))
 	in.fuel.Set(uint64(left))
 	if left < 0 {
 		in.yield()

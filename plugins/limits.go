@@ -29,7 +29,7 @@ type Limits struct {
 
 // DefaultLimits are those of PLUGINS.md.
 func DefaultLimits() Limits {
-	return Limits{Fuel: 20e6, InitFuel: 50e6, Wall: 25 * time.Millisecond, Order: 100 * time.Millisecond, Stack: 1 << 20, StackGo: 4 << 20, StackJS: 16 << 20,
+	return Limits{Fuel: 20e6, InitFuel: 50e6, Wall: 25 * time.Millisecond, Order: 100 * time.Millisecond, Stack: 1 << 20, StackGo: 4 << 20, StackJS: 64 << 20,
 		Input: 64 << 10, Output: 32 << 10, Log: 4 << 10, Module: 512 << 10, ModuleGo: 4 << 20, Script: 256 << 10,
 		Pages: 64, PagesGo: 512, PagesJS: 256}
 }

@@ -20,6 +20,7 @@ type loaded struct {
 	compiled wazero.CompiledModule
 	js       *loaded // whose instances a script runs on
 	native   int64   // bytes of native code
+	started  int64   // fuel that its start took
 	snap     *snapshot
 	script   scriptState
 
@@ -150,6 +151,7 @@ func (l *loaded) initialise(in *instance) (err error) {
 			return &Fault{f.Kind, "_initialize: " + f.Text}
 		}
 	}
+	l.started = in.used()
 	if l.snap, err = in.snapshot(); err != nil {
 		in.close()
 	}
@@ -278,6 +280,11 @@ func (e *Engine) callBy(c *Code, h waxwing.Hook, input []byte, at time.Time, see
 	}
 	in.begin(r, c.limits.Fuel, wall)
 	out, err := in.ask(h, input)
+	if err == nil {
+		if f := in.over(time.Now()); f != nil { // within its last slice
+			err = f
+		}
+	}
 	res.Fuel, res.Log, res.Fault = in.used(), r.said(), r.faultOf(err)
 	// A script's instance is set back when the next script takes it: which
 	// snapshot it needs is known only then.

@@ -27,10 +27,12 @@ func TestMain(m *testing.M) {
 // each test anew: it takes seconds with the race detector.
 var sharedCache string
 
-// engine makes an engine whose child is this test binary.
+// engine makes an engine whose child is this test binary. Its clock is slow: a
+// test must not fail because the machine is busy.
 func engine(t testing.TB, change func(*EngineOptions)) *Engine {
 	t.Helper()
-	o := EngineOptions{Cache: sharedCache, Key: []byte("a key of thirty-two bytes for us"), Child: []string{os.Args[0]}}
+	o := EngineOptions{Cache: sharedCache, Key: []byte("a key of thirty-two bytes for us"), Child: []string{os.Args[0]},
+		Limits: Limits{Wall: time.Minute, Order: time.Minute}}
 	if change != nil {
 		change(&o)
 	}

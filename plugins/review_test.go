@@ -121,13 +121,13 @@ func TestAttacksOrdersStartOneCompilation(t *testing.T) {
 	after := runtime.NumGoroutine()
 	e.cache.one.Unlock()
 	h.work.Wait()
-	h.Close()
 	if after > before+1 {
 		t.Errorf("%d goroutines, then %d", before, after)
 	}
 	if res := ask(e, c, waxwing.HookPersonalise, smallInput); res.Fault != nil {
 		t.Error(res.Fault)
 	}
+	h.Close()
 }
 
 // A worker that others hold is no reason to quarantine an order.

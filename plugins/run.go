@@ -10,6 +10,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/waxwinghq/waxwing/plugins/wasm"
 )
 
 // The faults of a call: why its output was not used.
@@ -56,21 +58,46 @@ type run struct {
 	seed     string
 	rng      *rand.ChaCha8
 	limits   *Limits
-	total    int64 // fuel that it may take
+	total    int64 // units of fuel that it may take
 	rest     int64 // of total, not yet in the global
+	slice    int64 // units that it gets at once
+	looked   time.Time
+	shared   time.Time // when others last had the processor
 	deadline time.Time
 	logged   []byte
 	full     bool
 	fault    *Fault
 }
 
-// slice is how much fuel a guest gets at once. Between two of them it gives the
-// clock and the Go runtime a look: compiled code cannot be preempted.
-const slice = 200_000
+// A guest gets its fuel in slices. Between two of them the clock is looked at,
+// and the Go runtime can stop it: compiled code cannot be preempted. Code is a
+// hundred times slower where it waits for memory than where it counts, so that a
+// slice grows only while it is over soon, and never so far that the slowest code
+// that was measured (see BenchmarkFuelCost) would take 2 ms of it.
+const (
+	firstSlice = 5_000 * wasm.Unit // in units
+	mostSlice  = 64_000 * wasm.Unit
+	shortSlice = 250 * time.Microsecond
+	longSlice  = time.Millisecond
+	// turn is after how long others get the processor, where they wait for it.
+	turn = 100 * time.Microsecond
+)
+
+// resize makes the next slice larger or smaller by how long one took. A slice
+// that was stretched by others on the processor makes the next ones short for
+// nothing, which costs little.
+func (r *run) resize(took time.Duration) {
+	switch {
+	case took < shortSlice:
+		r.slice = min(2*r.slice, mostSlice)
+	case took > longSlice:
+		r.slice = max(r.slice/4, firstSlice/4)
+	}
+}
 
 func (r *run) random() *rand.ChaCha8 {
 	if r.rng == nil {
-		r.rng = rand.NewChaCha8(sha256.Sum256([]byte(r.seed)))
+		r.rng = rand.NewChaCha8(sha256.Sum256([]byte("random\x00" + r.seed)))
 	}
 	return r.rng
 }
@@ -84,13 +111,26 @@ func (r *run) write(b []byte) {
 	r.logged = append(r.logged, b...)
 }
 
-var levels = [...]string{"debug: ", "info: ", "warn: ", "error: "}
+var (
+	levels  = [...][]byte{[]byte("debug: "), []byte("info: "), []byte("warn: "), []byte("error: ")}
+	newline = []byte("\n")
+	indent  = []byte("\n  ")
+)
 
+// log takes a line. What does not fit into the log any more is not looked at: a
+// guest may call this thousands of times.
 func (r *run) log(level uint32, b []byte) {
-	r.write([]byte(levels[min(level, 3)]))
-	// A line is one line: a guest must not forge another.
-	r.write(bytes.ReplaceAll(b, []byte("\n"), []byte("\n  ")))
-	r.write([]byte("\n"))
+	r.write(levels[min(level, 3)])
+	for !r.full {
+		line, more, found := bytes.Cut(b, newline)
+		r.write(line)
+		if !found {
+			break
+		}
+		r.write(indent) // a line is one line: a guest must not forge another
+		b = more
+	}
+	r.write(newline)
 }
 
 // said is the log, readable and without control characters.

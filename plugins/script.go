@@ -1,8 +1,11 @@
 package plugins
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"time"
+
+	"github.com/tetratelabs/wazero/api"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/plugins/quickjs"
@@ -14,7 +17,7 @@ import (
 type scriptState struct {
 	context  uint64 // JSContext*
 	input    uint64 // room for the input and its end
-	argv     uint64 // room for three values
+	argv     uint64 // room for scriptArgs values
 	dispatch uint64 // the function that answers, a JSValue
 }
 
@@ -25,6 +28,9 @@ const (
 	// headroom keeps a script's own data from growing the memory: an instance
 	// that has grown must be thrown away.
 	headroom = 512 << 10
+	// scriptArgs is how many arguments a script's dispatch takes: the hook, the
+	// state of its random source, the input.
+	scriptArgs = 5
 )
 
 // openEngine loads the JavaScript engine that all scripts share.
@@ -65,13 +71,16 @@ func (in *instance) startEngine(s *scriptState, room int) error {
 	}
 	qjs, err := in.pointer("QJS_GetRuntime")
 	if err == nil {
+		err = in.limitStack(uint32(qjs))
+	}
+	if err == nil {
 		s.context, err = in.pointer("QJS_GetContext", qjs)
 	}
 	if err == nil {
 		s.input, err = in.pointer("malloc", uint64(room+1))
 	}
 	if err == nil {
-		s.argv, err = in.pointer("malloc", 32)
+		s.argv, err = in.pointer("malloc", 8*scriptArgs)
 	}
 	if err != nil {
 		return err
@@ -84,6 +93,29 @@ func (in *instance) startEngine(s *scriptState, room int) error {
 		_, err = in.eval(s, "prelude.js", quickjs.Prelude)
 	}
 	return err
+}
+
+// limitStack gives the engine a stack of its own and tells it where that ends,
+// which its own build for WASI leaves out: what a script nests too deep is then an
+// error that it can catch. Else the stack would run on over the engine's data.
+func (in *instance) limitStack(qjs uint32) error {
+	lost := &Fault{FaultHost, "the engine's stack is not where it should be"}
+	runtime, ok := in.mem.ReadUint32Le(qjs)
+	top, ok1 := in.mem.ReadUint32Le(runtime + quickjs.StackTop)
+	limit, ok2 := in.mem.ReadUint32Le(runtime + quickjs.StackTop + 4)
+	sp, _ := in.mod.ExportedGlobal(in.owner.code.wasm.Globals[0].Name).(api.MutableGlobal)
+	if !ok || !ok1 || !ok2 || sp == nil || limit != 0 || top == 0 || uint64(top) > sp.Get() || sp.Get() != quickjs.StackBase {
+		return lost
+	}
+	room, err := in.pointer("malloc", quickjs.StackSize+quickjs.StackSpare)
+	if err != nil {
+		return err
+	}
+	if room == 0 || !in.mem.WriteUint32Le(runtime+quickjs.StackTop+4, uint32(room)+quickjs.StackSpare) {
+		return lost
+	}
+	sp.Set((room + quickjs.StackSize + quickjs.StackSpare) &^ 15)
+	return nil
 }
 
 // value calls a function of the engine and gives its result, a JSValue.
@@ -193,23 +225,32 @@ func (e *Engine) openScript(l *loaded) error {
 // askScript asks a script's function.
 func (in *instance) askScript(h waxwing.Hook, input []byte) ([]byte, error) {
 	s := &in.owner.script
-	args := [3]uint64{}
-	for i, text := range []string{string(h), in.run.seed, string(input)} {
-		if !in.mem.WriteString(uint32(s.input), text+"\x00") {
+	args := [scriptArgs]uint64{}
+	// Three words, as integers: a text would have to be read by functions that
+	// the script can have replaced by its own.
+	sum := sha256.Sum256([]byte("script random\x00" + in.run.seed))
+	for i := range 3 {
+		args[1+i] = uint64(le.Uint32(sum[4*i:])) // an integer's tag is nought
+	}
+	for _, arg := range []struct {
+		at   int
+		text string
+	}{{0, string(h)}, {scriptArgs - 1, string(input)}} {
+		if !in.mem.WriteString(uint32(s.input), arg.text+"\x00") {
 			return nil, &Fault{FaultHost, "the input's room is gone"}
 		}
 		v, err := in.value("QJS_NewString", s.context, s.input)
 		if err != nil {
 			return nil, err
 		}
-		args[i] = v
+		args[arg.at] = v
 	}
 	for i, v := range args {
 		if !in.mem.WriteUint64Le(uint32(s.argv)+8*uint32(i), v) {
 			return nil, &Fault{FaultHost, "the arguments' room is gone"}
 		}
 	}
-	v, err := in.value("QJS_Call", s.context, s.dispatch, jsUndefined, 3, s.argv)
+	v, err := in.value("QJS_Call", s.context, s.dispatch, jsUndefined, scriptArgs, s.argv)
 	if err != nil {
 		return nil, err
 	}

@@ -131,15 +131,20 @@ func (in *instance) put64(at uint32, v uint64) uint32 {
 }
 
 // randomGet fills from a source that the order and the plugin seed: a replay
-// sees the same.
+// sees the same. It does so in pieces, so that the clock is looked at.
 func randomGet(in *instance, s []uint64) uint32 {
-	n := uint32(s[1])
-	in.charge(uint64(n))
-	b, ok := in.mem.Read(uint32(s[0]), n)
-	if !ok {
+	const piece = 4 << 10
+	at, n := uint32(s[0]), uint32(s[1])
+	if _, ok := in.mem.Read(at, n); !ok {
 		return wasiInvalid
 	}
-	_, _ = in.run.random().Read(b) // never fails (math/rand)
+	for n > 0 {
+		part := min(n, piece)
+		in.charge(4 * uint64(part))
+		b, _ := in.mem.Read(at, part)  // inside: memory does not shrink
+		_, _ = in.run.random().Read(b) // never fails (math/rand)
+		at, n = at+part, n-part
+	}
 	return 0
 }
 
@@ -189,7 +194,7 @@ func pollOneoff(in *instance, s []uint64) uint32 {
 	if n == 0 || n > 64 {
 		return wasiInvalid
 	}
-	in.charge(uint64(n) * 48)
+	in.charge(uint64(n) * 128)
 	for i := range n {
 		sub, ok := in.mem.Read(from+48*i, 48)
 		if !ok {
@@ -224,7 +229,8 @@ func (e *Engine) hostModules() error {
 	}), three, nil).Export("log")
 	host.NewFunctionBuilder().WithGoFunction(api.GoFunc(func(ctx context.Context, s []uint64) {
 		in := caller(ctx)
-		in.stop(FaultFailed, string(in.text(s[1], s[2])))
+		b := in.text(s[1], s[2])
+		in.stop(FaultFailed, string(b[:min(len(b), 1<<10)]))
 	}), three, nil).Export("fail")
 	env := e.rt.NewHostModuleBuilder("env") // of the JavaScript engine only: checkABI refuses it to plugins
 	four := []api.ValueType{api.ValueTypeI32, api.ValueTypeI64, api.ValueTypeI32, api.ValueTypeI32}

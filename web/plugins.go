@@ -235,6 +235,7 @@ type runView struct {
 // runBody is what only one run at a time is shown with.
 type runBody struct {
 	Seed   string `json:"seed"`
+	Costs  int    `json:"costs"`
 	Input  any    `json:"input"`
 	Output any    `json:"output"`
 	Log    string `json:"log"`
@@ -283,7 +284,7 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request, t waxwing.TenantID)
 		return err
 	}
 	v := viewRun(run)
-	v.runBody = &runBody{run.Seed, jsonOrText(run.Input), jsonOrText(run.Output), string(run.Log)}
+	v.runBody = &runBody{run.Seed, run.Costs, jsonOrText(run.Input), jsonOrText(run.Output), string(run.Log)}
 	return personal(w, v)
 }
 

@@ -94,7 +94,7 @@ func strangeCode(b *Bench) {
 func (b *Bench) run(plugin string) waxwing.Run {
 	return waxwing.Run{Plugin: plugin, Hash: hashOf(module), Hook: waxwing.HookPersonalise, Role: "active",
 		Input: []byte(`{"customer":{"email":"` + Person + `"}}`), Output: []byte(`{"subject":"Hi"}`), Log: []byte("hello\n"),
-		Fuel: 1234, Micros: 56, At: b.clock().Add(123456789).UTC(), Seed: "s1"}
+		Fuel: 1234, Costs: 2, Micros: 56, At: b.clock().Add(123456789).UTC(), Seed: "s1"}
 }
 
 // asked makes a confirmation that plugins were asked about.

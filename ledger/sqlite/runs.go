@@ -26,6 +26,7 @@ type runHead struct {
 	At     time.Time `json:"at"`
 	Input  int       `json:"in"`
 	Output int       `json:"out"`
+	Costs  int       `json:"costs,omitempty"`
 }
 
 // runAAD ties a body to what its row says, so that no run can pass as another
@@ -51,7 +52,7 @@ func (l *Ledger) sealRuns(w *waxwing.Work, dek *ledger.Key) ([]sealedRun, error)
 	out := make([]sealedRun, len(w.Runs))
 	for i := range w.Runs {
 		r := &w.Runs[i]
-		head, err := json.Marshal(runHead{r.Fault, r.Seed, r.At, len(r.Input), len(r.Output)})
+		head, err := json.Marshal(runHead{r.Fault, r.Seed, r.At, len(r.Input), len(r.Output), r.Costs})
 		if err != nil {
 			return nil, err
 		}
@@ -184,7 +185,7 @@ func (l *Ledger) openRun(r *waxwing.Run, dek *ledger.Key, sealed []byte) error {
 	if err := json.Unmarshal(head, &h); err != nil || h.Input < 0 || h.Output < 0 || h.Input > len(rest) || h.Output > len(rest)-h.Input {
 		return wrong(errPacked)
 	}
-	r.Fault, r.Seed, r.At = h.Fault, h.Seed, h.At
+	r.Fault, r.Seed, r.At, r.Costs = h.Fault, h.Seed, h.At, h.Costs
 	r.Input, rest = rest[:h.Input:h.Input], rest[h.Input:]
 	r.Output, r.Log = rest[:h.Output:h.Output], rest[h.Output:]
 	return nil

@@ -231,3 +231,21 @@ func Grower() []byte {
 	m.data = []byte(`{"subject":"?"}`)
 	return m.bytes()
 }
+
+// Dice is a module that gives 64 random bytes as its output.
+func Dice() []byte {
+	m := plug(cat(i32c(1024), i32c(64), call(0), []byte{0x1a}, i64c(1024<<32|64)))
+	m.imports = []imp{{"wasi_snapshot_preview1", "random_get", "ii>i"}}
+	return m.bytes()
+}
+
+// TellsEngine is a module that looks which NaN comes of two others, when it starts
+// and when it is asked: engines and processors choose another one each.
+func TellsEngine() []byte {
+	nan := []byte{0x43, 1, 0, 0xa0, 0x7f, 0x43, 3, 0, 0x80, 0xff, 0x96, 0xbc} // f32.min
+	m := plug(cat(i32c(1036), nan, i32c(63), []byte{0x71}, i32c(48), []byte{0x6a, 0x3a, 0, 0}, i64c(1024<<32|15)))
+	m.data = []byte(`{"subject":"?"}`)
+	m.globals = 1
+	m.fns = append(m.fns, fn{typ: ">", export: "_initialize", body: cat(i32c(4096), nan, []byte{0x36, 2, 0}, nan, []byte{0x24, 0})})
+	return m.bytes()
+}

@@ -2,13 +2,17 @@
 // byte, and scripts. Tests and "make torture-plugins" run them.
 package attack
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 // The smallest of assemblers: modules for tests, byte by byte.
 
 type fn struct {
 	typ    string // "ii>I" is (i32 i32) -> i64
 	locals int    // of i32
+	more   string // types of more locals
 	body   []byte // without the last end
 	export string
 }
@@ -47,19 +51,17 @@ func section(out []byte, id byte, body []byte) []byte {
 
 func name(b []byte, s string) []byte { return append(leb(b, len(s)), s...) }
 
-func typeBytes(s string) []byte {
-	var p, r []byte
-	at := &p
-	for _, c := range s {
-		switch c {
-		case '>':
-			at = &r
-		case 'i':
-			*at = append(*at, 0x7f)
-		case 'I':
-			*at = append(*at, 0x7e)
-		}
+// valTypes are i32, i64, f32 and f64 by the letters i, I, f and F.
+func valTypes(s string) (b []byte) {
+	for i := range len(s) {
+		b = append(b, map[byte]byte{'i': 0x7f, 'I': 0x7e, 'f': 0x7d, 'F': 0x7c}[s[i]])
 	}
+	return b
+}
+
+func typeBytes(s string) []byte {
+	params, results, _ := strings.Cut(s, ">")
+	p, r := valTypes(params), valTypes(results)
 	b := append(leb([]byte{0x60}, len(p)), p...)
 	return append(leb(b, len(r)), r...)
 }
@@ -82,9 +84,12 @@ func (m *mod) bytes() []byte {
 			exports = leb(append(name(exports, f.export), 0), len(m.imports)+i)
 			n++
 		}
-		body := []byte{0}
+		body := leb(nil, len(f.more))
 		if f.locals > 0 {
-			body = append(leb([]byte{1}, f.locals), 0x7f)
+			body = append(leb(leb(nil, len(f.more)+1), f.locals), 0x7f)
+		}
+		for _, t := range valTypes(f.more) {
+			body = append(body, 1, t)
 		}
 		body = append(append(body, f.body...), 0x0b)
 		code = append(leb(code, len(body)), body...)

@@ -22,6 +22,17 @@ const (
 	Sum       = "88fcbeead33cca3ec8394feb0fb3eec8047ec9ac5062aba7a63799cee11989b7"
 )
 
+// The engine's stack, in bytes. In the engine of this checksum it begins at
+// StackBase, and in JSRuntime its top's address stands at StackTop, behind it the
+// limit. It is moved to where there are StackSize, and StackSpare more for what
+// functions take that do not look.
+const (
+	StackBase  = 165408
+	StackTop   = 124
+	StackSize  = 112 << 10
+	StackSpare = 16 << 10
+)
+
 //go:embed engine
 var folder embed.FS
 
@@ -50,8 +61,8 @@ var prelude string
 var format string
 
 // Dispatch is the script that runs behind a plugin's own. Its value is the
-// function (hook, seed, input) -> text that answers: "O" and the output, or "F"
-// and why it failed.
+// function (hook, x, y, z, input) -> text that answers: "O" and the output, or "F"
+// and why it failed. x, y and z begin its random source.
 const Dispatch = `__waxwing({
 normalise: typeof normalise === "function" ? normalise : undefined,
 filter: typeof filter === "function" ? filter : undefined,

@@ -35,12 +35,14 @@ type writer struct {
 	scan  scanner
 	body  []byte // of the present function
 	yield uint32 // the imported function
+	copy  uint32 // injected functions
+	fill  uint32
 	fuel  uint32 // globals
 	depth uint32
-	limit int32  // of the depth
-	pages uint32 // to which the memory may grow
-	local uint32 // scratch
-	frame int32  // the present function's cost in depth
+	limit int32     // of the depth
+	pages uint32    // to which the memory may grow
+	at    [3]uint32 // scratch locals
+	frame int32     // the present function's cost in depth
 }
 
 // Costs of frames in bytes, an estimate of the compiler's: it keeps what is live
@@ -50,25 +52,20 @@ const (
 	frameSlot  = 8
 )
 
-// entry is what entering a function costs: its locals are zeroed.
-func entry(params, locals int) uint64 { return uint64(params+locals)/8 + 1 }
+// entry is what entering a function costs: values are moved in and out, and its
+// locals are zeroed. The function pays for the call too, so that little is left
+// for the line that a call ends.
+func entry(t FuncType, locals int) uint64 {
+	return costEntry + half(len(t.Params)) + half(len(t.Results)) + uint64(len(t.Params)+locals)/8
+}
 
 // function appends a body and its length.
 func (w *writer) function(out []byte, i int) []byte {
 	m, c := w.m, w.m.code[i]
-	params := len(m.funcType(uint32(m.importedF + i)).Params)
-	w.scan.scan(m, c, entry(params, c.declared))
-	w.local = uint32(params + c.declared)
-	w.frame = int32(min(frameFixed+frameSlot*(params+c.declared+c.operands+c.values), 1<<30))
-	b := w.body[:0]
-	if w.scan.scratch {
-		_, groups := u32At(m.b, c.locals.from)
-		b = appendU32(b, c.groups+1)
-		b = append(b, m.b[groups:c.locals.to]...)
-		b = append(b, 1, byte(I32))
-	} else {
-		b = append(b, m.b[c.locals.from:c.locals.to]...)
-	}
+	t := m.funcType(uint32(m.importedF + i))
+	w.scan.scan(m, c, t)
+	w.frame = int32(min(frameFixed+frameSlot*(len(t.Params)+c.declared+c.operands+c.values), 1<<30))
+	b := w.locals(w.body[:0], c, uint32(len(t.Params)+c.declared))
 	pos := c.expr.from
 	for _, e := range w.scan.edits {
 		b = append(b, m.b[pos:e.pos]...)
@@ -78,6 +75,25 @@ func (w *writer) function(out []byte, i int) []byte {
 	b = append(b, m.b[pos:c.expr.to]...)
 	w.body = b
 	return append(appendU32(out, uint32(len(b))), b...)
+}
+
+// locals declares the function's own and those that counting needs, first being
+// the first of these.
+func (w *writer) locals(b []byte, c code, first uint32) []byte {
+	_, groups := u32At(w.m.b, c.locals.from)
+	var types []byte
+	for i, t := range []ValType{I32, F32, F64} {
+		if w.scan.scratch[i] {
+			w.at[i] = first + uint32(len(types))
+			types = append(types, byte(t))
+		}
+	}
+	b = appendU32(b, c.groups+uint32(len(types)))
+	b = append(b, w.m.b[groups:c.locals.to]...)
+	for _, t := range types {
+		b = append(b, 1, t)
+	}
+	return b
 }
 
 // u32At reads a number that was read before, and says where it ends.
@@ -90,57 +106,75 @@ func (w *writer) edit(b []byte, e edit) []byte {
 	kept := w.m.b[e.pos : e.pos+e.size]
 	switch e.kind {
 	case editCharge:
-		g := &w.scan.segments[e.arg]
-		if g.paidBy == int(e.arg) && g.cost > 0 {
-			b = w.op(b, opGlobalGet, w.fuel)
-			b = appendSigned(append(b, opI64Const), int64(g.cost))
-			b = w.op(append(b, opI64Sub), opGlobalSet, w.fuel)
-		}
-		if g.check {
-			b = w.check(b)
-		}
+		return w.charge(b, int(e.arg))
 	case editCall:
 		if e.arg < uint32(w.m.importedF) {
 			return append(b, kept...) // the host's stack is not the guest's
 		}
 		b = w.deeper(b)
 		b = w.op(b, opCall, e.arg+1)
-		b = w.shallower(b)
+		return w.shallower(b)
 	case editCallIndirect:
 		b = w.deeper(b)
 		b = append(b, kept...)
-		b = w.shallower(b)
+		return w.shallower(b)
 	case editGrow:
 		// A size that cannot be had fails at once: only pages that may come
 		// are paid for.
-		b = w.op(b, opLocalTee, w.local)
+		n := w.at[scratchI32]
+		b = w.op(b, opLocalTee, n)
 		b = w.op(b, opGlobalGet, w.fuel)
-		b = append(w.op(b, opLocalGet, w.local), opI64ExtendU)
+		b = append(w.op(b, opLocalGet, n), opI64ExtendU)
 		b = append(appendSigned(append(b, opI64Const), costGrownPage), opI64Mul)
-		b = w.op(b, opLocalGet, w.local)
+		b = w.op(b, opLocalGet, n)
 		b = append(appendSigned(append(b, opI32Const), int64(w.pages)), opI32LeU, opI64ExtendU, opI64Mul)
-		b = append(appendSigned(append(b, opI64Const), costGrow), opI64Add, opI64Sub)
-		b = w.check(w.op(b, opGlobalSet, w.fuel))
-		b = append(b, kept...)
-	case editBulk:
-		b = w.op(b, opLocalTee, w.local)
+		b = append(appendSigned(append(b, opI64Const), costGrow), opI64Add)
+		return append(w.pay(b), kept...)
+	case editInit:
+		b = w.op(b, opLocalTee, w.at[scratchI32])
 		b = w.op(b, opGlobalGet, w.fuel)
-		b = append(w.op(b, opLocalGet, w.local), opI32Const, 2, opI32ShrU, opI64ExtendU)
-		b = append(appendSigned(append(b, opI64Const), costBulk), opI64Add, opI64Sub)
-		b = w.check(w.op(b, opGlobalSet, w.fuel))
-		b = append(b, kept...)
-	case editDrop:
+		b = w.bytes(b, w.at[scratchI32])
+		return append(w.pay(b), kept...)
+	case editCopy:
+		return w.op(b, opCall, w.copy)
+	case editFill:
+		return w.op(b, opCall, w.fill)
+	case editCanonical:
+		return w.canonical(b, ValType(e.arg))
 	}
-	return b
+	return b // editDrop
 }
 
-func (w *writer) op(b []byte, op byte, arg uint32) []byte { return appendU32(append(b, op), arg) }
+// charge takes a segment's fuel.
+func (w *writer) charge(b []byte, i int) []byte {
+	g := &w.scan.segments[i]
+	switch {
+	case g.paidBy != i || g.cost == 0 && !g.check:
+		return b
+	case g.check:
+		b = w.op(b, opGlobalGet, w.fuel)
+		return w.pay(appendSigned(append(b, opI64Const), int64(g.cost)))
+	}
+	b = w.op(b, opGlobalGet, w.fuel)
+	b = appendSigned(append(b, opI64Const), int64(g.cost))
+	return w.op(append(b, opI64Sub), opGlobalSet, w.fuel)
+}
 
-// check calls the host when the fuel is below zero.
-func (w *writer) check(b []byte) []byte {
+// pay takes what lies on the stack, over the fuel, and calls the host when that
+// is below zero then.
+func (w *writer) pay(b []byte) []byte {
+	b = w.op(append(b, opI64Sub), opGlobalSet, w.fuel)
 	b = append(w.op(b, opGlobalGet, w.fuel), opI64Const, 0, opI64LtS, opIf, blockEmpty)
 	return append(w.op(b, opCall, w.yield), opEnd)
 }
+
+// bytes is what an operation on as many bytes as a local says costs.
+func (w *writer) bytes(b []byte, local uint32) []byte {
+	b = append(w.op(b, opLocalGet, local), opI64ExtendU)
+	return append(appendSigned(append(b, opI64Const), costBulk), opI64Add)
+}
+
+func (w *writer) op(b []byte, op byte, arg uint32) []byte { return appendU32(append(b, op), arg) }
 
 // deeper puts the caller's frame on the depth before a call, and calls the host
 // when that is over the limit.

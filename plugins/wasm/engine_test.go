@@ -25,6 +25,7 @@ type world struct {
 	refills  map[api.Module]int
 	live     map[string]*guest // by the name of the script
 	last     *guest
+	looked   func() // at each yield; may be nil
 }
 
 // guest is an instance in a world; injected says whether its fuel can be told.
@@ -75,6 +76,9 @@ func worlds(t testing.TB) []*world {
 func (w *world) yield(_ context.Context, mod api.Module, _ []uint64) {
 	if depth := uint32(mod.ExportedGlobal("ww:depth").Get()); depth > w.limit {
 		panic(errDepth)
+	}
+	if w.looked != nil {
+		w.looked()
 	}
 	g := mod.ExportedGlobal("ww:fuel").(api.MutableGlobal)
 	fuel := int64(g.Get())

@@ -13,7 +13,7 @@ type Config struct {
 	YieldModule, YieldName string
 	// ExportPrefix begins the names of exports that are added: "ww:" unless set.
 	ExportPrefix string
-	// Slice is the fuel that an instance begins with.
+	// Slice is the fuel that an instance begins with, in units.
 	Slice int64
 	// MaxPages is the most that the memory may grow to, in pages of 64 KiB; 0
 	// leaves the module's own.
@@ -24,11 +24,11 @@ type Config struct {
 
 // Instrumented is a module with counters, without its custom sections.
 //
-// Its code takes fuel from the global Fuel, an i64, and calls yield when that is
-// below zero: at the entry of a function, in each turn of a loop, and before an
-// operation on memory whose length is an operand. yield refills the global or
-// does not return. What was used is exact: refills plus the first filling, less
-// what is left.
+// Its code takes units of fuel from the global Fuel, an i64, and calls yield when that is
+// below zero: at the entry of a function, in each turn of a loop, after a call,
+// before an operation on memory whose length is an operand, and in a line of code
+// every few thousand fuel. yield refills the global or does not return. What was
+// used is exact: refills plus the first filling, less what is left.
 //
 // Around a call it adds the caller's frame to the global Depth, an i32, and calls
 // yield when that is over the limit as unsigned numbers: yield has to look at
@@ -76,7 +76,7 @@ func (m *Module) Inject(c Config) (*Instrumented, error) {
 		Depth: c.ExportPrefix + "depth",
 	}}
 	n.write()
-	if most := 4*len(m.b) + 64<<10; len(n.b) > most {
+	if most := 7*len(m.b) + 64<<10; len(n.b) > most {
 		n.breaches = append(n.breaches, Breach{Limit: "instrumented bytes", Func: -1, Got: uint64(len(n.b)), Max: uint64(most), Text: remedies["instrumented bytes"]})
 	}
 	if len(n.breaches) > 0 {
@@ -116,6 +116,7 @@ type injector struct {
 	b     []byte // the module so far
 	s     []byte // the present section
 	typ   uint32 // () -> ()
+	bulk  uint32 // (i32 i32 i32) -> ()
 	fuel  uint32
 	depth uint32
 
@@ -150,18 +151,9 @@ func (n *injector) write() {
 	n.fuel = uint32(len(m.globals))
 	n.depth = n.fuel + 1
 
-	void := slices.IndexFunc(m.types, func(t FuncType) bool { return t.Is(nil, nil) })
-	if n.typ = uint32(void); void < 0 {
-		n.typ = uint32(len(m.types))
-		n.s = appendU32(n.s, n.typ+1)
-		n.items(sectionType)
-		n.s = append(n.s, 0x60, 0, 0)
-		n.end(sectionType)
-	} else {
-		n.keep(sectionType)
-	}
+	n.types()
 	n.imports()
-	n.keep(sectionFunction)
+	n.functions()
 	n.keep(sectionTable)
 	if m.memory != nil && !m.memory.imported {
 		n.s = append(n.s, 1)
@@ -183,6 +175,52 @@ func (n *injector) write() {
 	n.code()
 	n.keep(sectionData)
 	n.out.Bytes = n.b
+}
+
+// types adds those of what is injected, where the module has none like them.
+func (n *injector) types() {
+	m, next := n.m, uint32(len(n.m.types))
+	var more []byte
+	index := func(t FuncType) uint32 {
+		if i := slices.IndexFunc(m.types, func(own FuncType) bool { return own.Is(t.Params, t.Results) }); i >= 0 {
+			return uint32(i)
+		}
+		more = append(appendU32(append(more, 0x60), uint32(len(t.Params))), valBytes(t.Params)...)
+		more = append(more, 0)
+		next++
+		return next - 1
+	}
+	n.typ = index(FuncType{})
+	if m.memory != nil {
+		n.bulk = index(FuncType{Params: []ValType{I32, I32, I32}})
+	}
+	if len(more) == 0 {
+		n.keep(sectionType)
+		return
+	}
+	n.s = appendU32(n.s, next)
+	n.items(sectionType)
+	n.s = append(n.s, more...)
+	n.end(sectionType)
+}
+
+func valBytes(ts []ValType) (b []byte) {
+	for _, t := range ts {
+		b = append(b, byte(t))
+	}
+	return b
+}
+
+// functions declares the module's and, behind them, those for bulk operations.
+func (n *injector) functions() {
+	if n.m.memory == nil {
+		n.keep(sectionFunction)
+		return
+	}
+	n.s = appendU32(n.s, uint32(len(n.m.code)+2))
+	n.items(sectionFunction)
+	n.s = appendU32(appendU32(n.s, n.bulk), n.bulk)
+	n.end(sectionFunction)
 }
 
 // shifted is a function's index after the import was added as the last one.
@@ -278,21 +316,29 @@ func (n *injector) elements() {
 }
 
 func (n *injector) code() {
-	if len(n.m.code) == 0 {
+	if len(n.m.code) == 0 && n.m.memory == nil {
 		return
 	}
 	w := &writer{m: n.m, yield: uint32(n.m.importedF), fuel: n.fuel, depth: n.depth, limit: n.c.DepthLimit}
+	count := len(n.m.code)
 	if n.m.memory != nil {
 		w.pages = n.pages()
+		w.copy = uint32(len(n.m.funcs) + 1)
+		w.fill = w.copy + 1
+		count += 2
 	}
-	n.s = appendU32(n.s, uint32(len(n.m.code)))
+	n.s = appendU32(n.s, uint32(count))
 	for i := range n.m.code {
 		n.s = w.function(n.s, i)
 		c := &n.m.code[i]
-		if most := 4*(c.expr.to-c.locals.from) + 16<<10; len(w.body) > most && len(n.breaches) < mostBreaches {
+		if most := 7*(c.expr.to-c.locals.from) + 16<<10; len(w.body) > most && len(n.breaches) < mostBreaches {
 			n.breaches = append(n.breaches, Breach{Limit: "instrumented body bytes", Func: n.m.importedF + i,
 				Got: uint64(len(w.body)), Max: uint64(most), Offset: c.locals.from, Text: remedies["instrumented body bytes"]})
 		}
+	}
+	if n.m.memory != nil {
+		n.s = w.bulkFunction(n.s, opMisc, miscMemoryCopy, 0, 0)
+		n.s = w.bulkFunction(n.s, opMisc, miscMemoryFill, 0)
 	}
 	n.end(sectionCode)
 }

@@ -32,6 +32,9 @@ const (
 	opF64Const     = 0x44
 	opI32GtU       = 0x4b
 	opI32LeU       = 0x4d
+	opI64GtU       = 0x56
+	opF32Eq        = 0x5b
+	opF64Eq        = 0x61
 	opI64LtS       = 0x53
 	opI32Add       = 0x6a
 	opI32Sub       = 0x6b
@@ -39,6 +42,7 @@ const (
 	opI64Add       = 0x7c
 	opI64Sub       = 0x7d
 	opI64Mul       = 0x7e
+	opI64Shl       = 0x86
 	opI64ExtendU   = 0xad
 	opRefNull      = 0xd0
 	opRefFunc      = 0xd2
@@ -84,21 +88,40 @@ var truncations = [8]instruction{
 	{formNumeric, 1, 0, costTruncate, F64, I64}, {formNumeric, 1, 0, costTruncate, F64, I64},
 }
 
-// What instructions cost in fuel: about a simple instruction's time on amd64.
-// What compiles to nothing is free, and whatever can repeat costs at least one.
-const (
-	costCall         = 2
-	costCallIndirect = 5
-	costBranchTable  = 2
-	costDivide       = 10
-	costRoot         = 8
-	costTruncate     = 4
-	costFloat        = 2
+// CostVersion tells the fuel of one version of these costs from another's: runs
+// can be compared by fuel only where it is the same. Raise it with any change of
+// what is charged.
+const CostVersion = 2
 
-	// Operations whose length is an operand cost this and n/4 for n bytes.
-	costBulk      = 20
-	costGrow      = 100
-	costGrownPage = 2000
+// Unit is how many units of cost make one fuel: the injected counter counts
+// units, so that an instruction may cost less than what hosts and people count in.
+const Unit = 4
+
+// What instructions cost in units: about a simple instruction's time on amd64 at
+// its worst. Nothing that runs is free, not even what compiles to nothing: the
+// units are never less than the instructions that ran.
+const (
+	costBranch       = 2
+	costTurn         = 4  // of a loop, for its own check
+	costEntry        = 12 // of a function, see entry
+	costCallIndirect = 8  // beside that
+	costBranchTable  = 8  // it is seldom foreseen
+	costLoad         = 48 // it may have to wait for memory, fifty times as long as for the nearest cache
+	costStore        = 12
+	costDivide       = 24 // on processors of ten years ago it takes 25 ns
+	costRoot         = 64
+	costTruncate     = 6
+	costConvert      = 3
+	costFloat        = 8
+	costMultiply     = 80 // with operands that are nearly nought it takes 50 ns
+	costRound        = 3
+	costSelect       = 2
+	costCanonical    = 4 // the same bits for every NaN, see canonical
+
+	// Operations whose length is an operand cost this and one for each byte.
+	costBulk      = 60
+	costGrow      = 800
+	costGrownPage = 20_000
 )
 
 func describe() (t [256]instruction) {
@@ -147,34 +170,43 @@ func describe() (t [256]instruction) {
 	}
 	cost(costDivide, 0x6d, 0x70) // i32.div, rem
 	cost(costDivide, 0x7f, 0x82)
-	cost(costFloat, 0x8d, 0x90) // ceil, floor, trunc, nearest
-	cost(costFloat, 0x9b, 0x9e)
-	cost(costRoot, 0x91, 0x91) // sqrt, div
-	cost(costRoot, 0x95, 0x95)
-	cost(costRoot, 0x9f, 0x9f)
-	cost(costRoot, 0xa3, 0xa3)
-	cost(costFloat, 0x96, 0x98) // min, max, copysign
-	cost(costFloat, 0xa4, 0xa6)
+	cost(costRound, 0x5b, 0x66) // comparisons
+	cost(costRound, 0x8b, 0x8c) // abs, neg
+	cost(costRound, 0x99, 0x9a)
+	for _, first := range []int{0x8d, 0x9b} {
+		cost(costRound+costCanonical, first, first+3)   // ceil, floor, trunc, nearest
+		cost(costRoot+costCanonical, first+4, first+4)  // sqrt
+		cost(costFloat+costCanonical, first+5, first+7) // add, sub, mul
+		cost(costMultiply+costCanonical, first+7, first+7)
+		cost(costRoot+costCanonical, first+8, first+8)   // div
+		cost(costFloat+costCanonical, first+9, first+10) // min, max
+		cost(costRound, first+11, first+11)              // copysign
+	}
 	cost(costTruncate, 0xa8, 0xab)
 	cost(costTruncate, 0xae, 0xb1)
+	cost(costConvert, 0xb2, 0xb5)
+	cost(costFloat+costCanonical, 0xb6, 0xb6) // demote
+	cost(costConvert, 0xb7, 0xba)
+	cost(costFloat+costCanonical, 0xbb, 0xbb) // promote
+	cost(2, 0xbc, 0xbf)                       // reinterpretations
 
 	for i, a := range []instruction{
 		{in: I32, align: 2}, {in: I64, align: 3}, {in: F32, align: 2}, {in: F64, align: 3},
 		{in: I32}, {in: I32}, {in: I32, align: 1}, {in: I32, align: 1},
 		{in: I64}, {in: I64}, {in: I64, align: 1}, {in: I64, align: 1}, {in: I64, align: 2}, {in: I64, align: 2},
 	} {
-		t[0x28+i] = instruction{formLoad, 1, a.align, 1, I32, a.in}
+		t[0x28+i] = instruction{formLoad, 1, a.align, costLoad, I32, a.in}
 	}
 	for i, a := range []instruction{
 		{in: I32, align: 2}, {in: I64, align: 3}, {in: F32, align: 2}, {in: F64, align: 3},
 		{in: I32}, {in: I32, align: 1}, {in: I64}, {in: I64, align: 1}, {in: I64, align: 2},
 	} {
-		t[0x36+i] = instruction{formStore, 1, a.align, 1, a.in, unknown}
+		t[0x36+i] = instruction{formStore, 1, a.align, costStore, a.in, unknown}
 	}
 	for op, c := range map[int]byte{
-		opUnreachable: 0, opNop: 0, opBlock: 0, opLoop: 0, opElse: 0, opEnd: 0, opDrop: 0,
-		opIf: 1, opBr: 1, opBrIf: 1, opBrTable: costBranchTable, opReturn: 1,
-		opCall: costCall, opCallIndirect: costCallIndirect, opSelect: 1, opSelectT: 1,
+		opUnreachable: 1, opNop: 1, opBlock: 1, opLoop: 1, opElse: 1, opEnd: 1, opDrop: 1,
+		opIf: costBranch, opBr: costBranch, opBrIf: costBranch, opBrTable: costBranchTable, opReturn: costBranch,
+		opCall: 1, opCallIndirect: costCallIndirect, opSelect: costSelect, opSelectT: costSelect,
 		opLocalGet: 1, opLocalSet: 1, opLocalTee: 1, opGlobalGet: 1, opGlobalSet: 1,
 		opMemorySize: 1, opMemoryGrow: 1,
 		opI32Const: 1, opI64Const: 1, opF32Const: 1, opF64Const: 1, opMisc: 1,

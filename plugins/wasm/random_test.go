@@ -10,6 +10,7 @@ import (
 type random struct {
 	r       *rand.Rand
 	m       *binary
+	nans    bool       // go where they like
 	sigs    []FuncType // types by index
 	funcs   []FuncType // imported ones first
 	foreign int
@@ -30,9 +31,12 @@ type random struct {
 
 var allTypes = []ValType{I32, I64, F32, F64}
 
-// randomModule is a module by its seed.
-func randomModule(seed uint64) []byte {
-	g := &random{r: rand.New(rand.NewPCG(seed, 7)), m: &binary{}}
+// randomModule is a module by its seed. No NaN goes further than the instruction
+// that made it.
+func randomModule(seed uint64) []byte { return randomOf(seed, false) }
+
+func randomOf(seed uint64, nans bool) []byte {
+	g := &random{r: rand.New(rand.NewPCG(seed, 7)), m: &binary{}, nans: nans}
 	g.m.memory = []byte{1, 1, 1, 3}
 	g.module()
 	return g.m.bytes()
@@ -129,7 +133,7 @@ func (g *random) elements() {
 
 func (g *random) function(fn int) {
 	t := g.funcs[fn]
-	*g = random{r: g.r, m: g.m, sigs: g.sigs, funcs: g.funcs, foreign: g.foreign, globals: g.globals, fn: fn,
+	*g = random{r: g.r, m: g.m, nans: g.nans, sigs: g.sigs, funcs: g.funcs, foreign: g.foreign, globals: g.globals, fn: fn,
 		locals: slices.Clone(t.Params), budget: 30 + g.n(120), calls: 2, scratch: map[ValType]uint32{}}
 	var groups [][]byte
 	local := func(t ValType) uint32 {
@@ -277,7 +281,7 @@ func (g *random) produce(op byte, t ValType, depth int) {
 		g.expr(d.in, depth-1)
 	}
 	g.emit(op)
-	if at, ok := g.scratch[t]; ok && d.in != I32 && d.in != I64 {
+	if at, ok := g.scratch[t]; ok && d.in != I32 && d.in != I64 && !g.nans {
 		// What a NaN looks like is the engine's affair: none goes on.
 		g.op(opLocalTee, int(at))
 		g.constant(t)

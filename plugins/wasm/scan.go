@@ -7,14 +7,24 @@ package wasm
 // block's end by the line that opened the block. The price is that code which
 // is jumped over may be paid for as well, by no more than mostAhead in one
 // charge. Fuel is an upper bound of the work done, and the same on every run.
-const mostAhead = 24
+//
+// Whether there is fuel left is looked at when a function is entered, in each
+// turn of a loop, after a call, and on every way through code after mostBetween
+// at the latest. What follows a call is paid for after it: else a guest could
+// pay for a whole stack of callers on the way down, and then run on the way up
+// without being looked at. Only as little as mostAfterCall is paid before.
+const (
+	mostAhead     = 24
+	mostAfterCall = 8
+	mostBetween   = 2000
+)
 
 // edit is a place in a function's code where something is written instead of,
 // or before, what stands there.
 type edit struct {
 	pos  int // in the file
 	kind editKind
-	arg  uint32 // a segment, a function, or where to go on reading
+	arg  uint32 // a segment, a function, a type, or where to go on reading
 	size int    // bytes that it replaces
 }
 
@@ -25,17 +35,23 @@ const (
 	editCall                         // arg is the function
 	editCallIndirect                 // kept, between changes of the depth
 	editGrow                         // kept, after a charge by its operand
-	editBulk                         // the same
+	editInit                         // the same
+	editCopy                         // the injected function instead
+	editFill                         // the same
+	editCanonical                    // a NaN on the stack, of the type arg, is made the usual one
 	editDrop                         // size bytes that cannot be reached
 )
 
 // segment is a straight line of code.
 type segment struct {
-	cost   uint64
-	ahead  uint64 // of the cost, what is paid for later segments
-	parent int    // always runs before; -1 none
-	paidBy int    // the segment that pays for this one: itself, or an earlier one
-	check  bool   // the fuel is looked at
+	cost      uint64
+	ahead     uint64 // of the cost, what is paid for later segments
+	aheadCall uint64 // of the cost, what is paid for what follows a call
+	parent    int    // always runs before; -1 none
+	paidBy    int    // the segment that pays for this one: itself, or an earlier one
+	check     bool   // the fuel is looked at, where it pays for itself
+	afterCall bool   // right after one: its check may go with its charge
+	early     bool   // what it follows is paid for before a call
 }
 
 // scanner finds the segments and edits of one function, which is valid.
@@ -45,40 +61,72 @@ type scanner struct {
 	edits    []edit
 	segments []segment
 	blocks   []openBlock
-	now      int  // the segment
-	dead     bool // nothing gets here
+	locals   int
+	now      int    // the segment
+	since    uint64 // the most that any way to here costs since the fuel was looked at
+	sets     int    // of locals, so far
+	calls    int    // so far
+	dead     bool   // nothing gets here
 	deadFrom int
 	nested   int // blocks opened in dead code
-	scratch  bool
+	scratch  [3]bool
 }
+
+// The locals that a function may need beside its own.
+const (
+	scratchI32 = iota
+	scratchF32
+	scratchF64
+)
 
 type openBlock struct {
 	op       byte
-	segment  int  // that it was opened in
-	targeted bool // by a branch
+	segment  int    // that it was opened in
+	turn     int    // of a loop: the segment of each turn
+	arity    int    // values that a branch to it carries
+	targeted bool   // by a branch
+	since    uint64 // the most of all branches to it
+	opened   uint64 // since, where it was opened
+	sets     int    // when it was opened
+	calls    int
 }
 
-func (s *scanner) scan(m *Module, c code, entry uint64) {
+func (s *scanner) scan(m *Module, c code, t FuncType) {
 	*s = scanner{
-		reader: reader{b: m.b[:c.expr.to], pos: c.expr.from}, m: m,
+		reader: reader{b: m.b[:c.expr.to], pos: c.expr.from}, m: m, locals: len(t.Params) + c.declared,
 		edits: s.edits[:0], segments: s.segments[:0], blocks: s.blocks[:0],
 	}
 	s.segment(-1, true)
-	s.segments[0].cost = entry
-	s.blocks = append(s.blocks, openBlock{op: opCall})
+	s.charge(entry(t, c.declared))
+	s.blocks = append(s.blocks, openBlock{op: opCall, arity: len(t.Results)})
 	for len(s.blocks) > 0 && s.ok() {
 		if s.dead {
 			s.skipDead()
-		} else {
-			s.instruction()
+			continue
+		}
+		s.instruction()
+		if s.segments[s.now].cost > mostBetween && !s.dead && len(s.blocks) > 0 {
+			s.close()
+			s.segment(-1, true)
 		}
 	}
 }
 
 // segment begins one here.
 func (s *scanner) segment(parent int, check bool) {
+	if s.since > mostBetween {
+		check = true
+	}
+	if check {
+		s.since = 0
+	}
 	s.now = len(s.segments)
-	s.segments = append(s.segments, segment{parent: parent, paidBy: s.now, check: check})
+	g := segment{parent: parent, paidBy: s.now, check: check}
+	if parent >= 0 {
+		p := &s.segments[parent]
+		g.early = (p.afterCall || p.early) && p.paidBy != parent
+	}
+	s.segments = append(s.segments, g)
 	s.edits = append(s.edits, edit{pos: s.pos, kind: editCharge, arg: uint32(s.now)})
 }
 
@@ -98,18 +146,28 @@ func (s *scanner) payer(i int) int {
 // close ends the present segment: if it is cheap, an earlier one pays.
 func (s *scanner) close() {
 	g := &s.segments[s.now]
-	if g.check || g.paidBy != s.now {
+	if g.parent < 0 || g.paidBy != s.now || g.check && !g.afterCall {
 		return
 	}
-	p := &s.segments[s.payer(g.parent)]
+	at := s.payer(g.parent)
+	p := &s.segments[at]
+	if g.afterCall || g.early {
+		if p.aheadCall+g.cost > mostAfterCall {
+			return
+		}
+		p.aheadCall += g.cost
+	}
 	if p.ahead+g.cost <= mostAhead {
 		p.cost += g.cost
 		p.ahead += g.cost
-		g.paidBy = s.payer(g.parent)
+		g.paidBy = at
 	}
 }
 
-func (s *scanner) charge(c uint64) { s.segments[s.now].cost += c }
+func (s *scanner) charge(c uint64) {
+	s.segments[s.now].cost += c
+	s.since += c
+}
 
 func (s *scanner) die() {
 	s.close()
@@ -129,8 +187,9 @@ func (s *scanner) skipDead() {
 			if at > s.deadFrom {
 				s.edits = append(s.edits, edit{pos: s.deadFrom, kind: editDrop, size: at - s.deadFrom})
 			}
-			s.dead = false
+			s.since = 0
 			s.boundary(op)
+			s.dead = false
 			return
 		}
 		if op == opEnd {
@@ -141,8 +200,29 @@ func (s *scanner) skipDead() {
 	s.immediates(op)
 }
 
+// target is a branch to a block. It moves the values that the label carries.
 func (s *scanner) target(depth uint32) {
-	s.blocks[len(s.blocks)-1-int(depth)].targeted = true
+	b := &s.blocks[len(s.blocks)-1-int(depth)]
+	b.targeted = true
+	b.since = max(b.since, s.since)
+}
+
+func (s *scanner) carried(depth uint32) uint64 {
+	return half(s.blocks[len(s.blocks)-1-int(depth)].arity)
+}
+
+func half(n int) uint64 { return uint64(n+1) / 2 }
+
+// open enters a block, whose opcode was charged for.
+func (s *scanner) open(op byte) {
+	params, results := s.blockType()
+	b := openBlock{op: op, segment: s.now, arity: results, sets: s.sets, calls: s.calls}
+	if op == opLoop {
+		b.arity = params
+	}
+	s.charge(half(params) + half(results))
+	b.opened = s.since
+	s.blocks = append(s.blocks, b)
 }
 
 // boundary is an else or end that was just read.
@@ -150,15 +230,35 @@ func (s *scanner) boundary(op byte) {
 	top := &s.blocks[len(s.blocks)-1]
 	if op == opElse {
 		top.op = opElse
+		top.since = max(top.since, s.since) // of the first arm
+		s.since = top.opened
 		s.segment(top.segment, false)
 		return
 	}
 	b := *top
 	s.blocks = s.blocks[:len(s.blocks)-1]
-	if len(s.blocks) > 0 {
-		s.segment(b.segment, false)
+	if len(s.blocks) == 0 {
+		return
+	}
+	s.since = max(s.since, b.since)
+	if b.op == opIf { // without an else
+		s.since = max(s.since, b.opened)
+	}
+	parent := b.segment
+	if s.calls != b.calls {
+		parent = -1 // it would be paid for before a call
+	}
+	s.segment(parent, false)
+	if b.op != opLoop {
+		s.charge(s.merge(&b))
+	} else if b.targeted {
+		s.segments[b.turn].cost += s.merge(&b) // each turn
 	}
 }
+
+// merge is what it costs where ways meet: each local that was assigned on one of
+// them since the block began has to be found in one place.
+func (s *scanner) merge(b *openBlock) uint64 { return uint64(min(s.sets-b.sets, s.locals)) / 8 }
 
 func (s *scanner) instruction() {
 	at := s.pos
@@ -166,16 +266,15 @@ func (s *scanner) instruction() {
 	s.charge(uint64(instructions[op].cost))
 	switch op {
 	case opBlock:
-		s.immediates(op)
-		s.blocks = append(s.blocks, openBlock{op: op, segment: s.now})
+		s.open(op)
 	case opLoop:
-		s.immediates(op)
-		s.blocks = append(s.blocks, openBlock{op: op, segment: s.now})
+		s.open(op)
 		s.close()
 		s.segment(-1, true)
+		s.charge(costTurn)
+		s.blocks[len(s.blocks)-1].turn = s.now
 	case opIf:
-		s.immediates(op)
-		s.blocks = append(s.blocks, openBlock{op: op, segment: s.now})
+		s.open(op)
 		s.close()
 		s.segment(s.now, false)
 	case opElse:
@@ -190,87 +289,67 @@ func (s *scanner) instruction() {
 		s.close()
 		s.boundary(op)
 	case opBr:
-		s.target(s.u32())
+		depth := s.u32()
+		s.charge(s.carried(depth))
+		s.target(depth)
 		s.die()
 	case opBrIf:
-		s.target(s.u32())
+		depth := s.u32()
+		s.charge(s.carried(depth))
+		s.target(depth)
 		s.close()
 		s.segment(s.now, false)
 	case opBrTable:
-		for range s.u32() + 1 {
-			s.target(s.u32())
-		}
+		s.branchTable()
+	case opReturn:
+		s.charge(s.carried(uint32(len(s.blocks) - 1)))
 		s.die()
-	case opReturn, opUnreachable:
+	case opUnreachable:
 		s.die()
-	case opCall:
-		f := s.u32()
-		s.edits = append(s.edits, edit{at, editCall, f, s.pos - at})
-	case opCallIndirect:
+	case opCall, opCallIndirect:
+		s.call(op, at)
+	case opLocalSet, opLocalTee:
+		s.sets++
 		s.immediates(op)
-		s.edits = append(s.edits, edit{at, editCallIndirect, 0, s.pos - at})
 	case opMemoryGrow:
 		s.immediates(op)
-		s.scratch = true
+		s.scratch[scratchI32] = true
 		s.edits = append(s.edits, edit{at, editGrow, 0, s.pos - at})
 	case opMisc:
-		if s.misc() {
-			s.scratch = true
-			s.edits = append(s.edits, edit{at, editBulk, 0, s.pos - at})
-		}
+		s.bulk(at)
 	default:
 		s.immediates(op)
+		s.canonical(op)
 	}
 }
 
-// misc reads what follows the prefix 0xfc, and says whether its cost depends on
-// an operand.
-func (s *scanner) misc() bool {
-	switch op := s.u32(); op {
-	case miscMemoryInit:
-		s.u32()
-		s.skip(1)
-	case miscMemoryCopy:
-		s.skip(2)
-	case miscMemoryFill:
-		s.skip(1)
-	default:
-		s.charge(costTruncate - 1)
-		return false
+func (s *scanner) branchTable() {
+	again := s.reader
+	most := uint64(0)
+	for range s.u32() + 1 {
+		most = max(most, s.carried(s.u32()))
 	}
-	return true
+	s.charge(most)
+	for range again.u32() + 1 {
+		s.target(again.u32())
+	}
+	s.die()
 }
 
-// immediates passes what follows an opcode.
-func (s *scanner) immediates(op byte) {
-	switch op {
-	case opBlock, opLoop, opIf:
-		s.signed(33)
-	case opBr, opBrIf, opCall, opLocalGet, opLocalSet, opLocalTee, opGlobalGet, opGlobalSet:
-		s.u32()
-	case opCallIndirect, opSelectT:
-		s.u32()
-		s.u32()
-	case opBrTable:
-		for range s.u32() + 1 {
-			s.u32()
-		}
-	case opMemorySize, opMemoryGrow:
-		s.skip(1)
-	case opI32Const:
-		s.signed(32)
-	case opI64Const:
-		s.signed(64)
-	case opF32Const:
-		s.skip(4)
-	case opF64Const:
-		s.skip(8)
-	case opMisc:
-		s.misc()
-	default:
-		if f := instructions[op].form; f == formLoad || f == formStore {
-			s.u32()
-			s.u32()
+// call ends the line unless the host is called, which takes its fuel itself.
+func (s *scanner) call(op byte, at int) {
+	i := s.u32()
+	if op == opCallIndirect {
+		s.u32() // the table
+		s.edits = append(s.edits, edit{at, editCallIndirect, 0, s.pos - at})
+	} else {
+		s.edits = append(s.edits, edit{at, editCall, i, s.pos - at})
+		if i < uint32(s.m.importedF) {
+			return
 		}
 	}
+	s.calls++
+	s.close()
+	s.segment(s.now, true)
+	s.segments[s.now].afterCall = true
 }
