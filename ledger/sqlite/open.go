@@ -47,6 +47,8 @@ type Options struct {
 	// Address reads an e-mail address by the strict grammar and gives the form that
 	// all its spellings have in common. Nil: a plain one of its own.
 	Address func(string) (string, error)
+	// Quota bounds what is kept of each tenant's plugins and their runs.
+	Quota waxwing.PluginQuota
 	// Witness is a second place for the witness file, outside the data folder and
 	// what is restored with it; empty: there is none.
 	Witness string
@@ -87,6 +89,7 @@ type Ledger struct {
 	before   [][2]string             // what this instance's chain begins with
 	resealed string                  // why the rows had to be summed anew; empty: they had not
 	desk     desk                    // writer only
+	runDays  map[int64]*runDay       // by tenant; writer only
 	lately   map[waxwing.ID]struct{} // writer only: erased by this instance
 	sums     *sums                   // writer only
 	guard    guard                   // writer only
@@ -114,6 +117,8 @@ type tenant struct {
 	name waxwing.TenantID
 	key  *ledger.TenantKey
 	turn chan struct{} // held by what browses for this tenant
+	// quietDay is the day of which no more runs' bodies are written, since 1970.
+	quietDay atomic.Int64
 }
 
 const (
@@ -137,6 +142,7 @@ func Open(o Options) (*Ledger, error) {
 		stop: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}), tenants: map[waxwing.TenantID]*tenant{},
 		byNo: map[int64]*tenant{}, suppressed: map[ledger.Hash]struct{}{}, lately: map[waxwing.ID]struct{}{}}
 	l.hot.max, l.desk, l.guard.path, l.scrubs = o.HotBytes, newDesk(), l.path, newScrubber()
+	l.runDays = map[int64]*runDay{}
 	if err := l.open(); err != nil {
 		l.release()
 		return nil, fmt.Errorf("ledger %s: %w", o.Dir, err)

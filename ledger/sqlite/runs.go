@@ -25,6 +25,7 @@ type runHead struct {
 	At     time.Time `json:"at"`
 	Input  int       `json:"in"`
 	Output int       `json:"out"`
+	Left   string    `json:"left,omitempty"`
 }
 
 // runAAD ties a body to what its row says, so that no run can pass as another
@@ -39,8 +40,9 @@ type sealedRun struct {
 	body []byte
 }
 
-// sealRuns makes a work's runs ready outside the writer.
-func (l *Ledger) sealRuns(w *waxwing.Work, dek *ledger.Key) ([]sealedRun, error) {
+// sealRuns makes a work's runs ready outside the writer, as far as there is room
+// for them: what a guest says must not fill the disk of all.
+func (l *Ledger) sealRuns(t *tenant, w *waxwing.Work, dek *ledger.Key) ([]sealedRun, error) {
 	if len(w.Runs) == 0 {
 		return nil, nil
 	}
@@ -48,14 +50,16 @@ func (l *Ledger) sealRuns(w *waxwing.Work, dek *ledger.Key) ([]sealedRun, error)
 	sc := scratches.Get().(*scratch)
 	defer scratches.Put(sc)
 	out := make([]sealedRun, len(w.Runs))
+	room := l.roomForRuns(t)
 	for i := range w.Runs {
 		r := &w.Runs[i]
-		head, err := json.Marshal(runHead{r.Fault, r.Seed, r.At, len(r.Input), len(r.Output)})
+		k := room.fit(r)
+		head, err := json.Marshal(runHead{r.Fault, r.Seed, r.At, len(k.input), len(k.output), k.left})
 		if err != nil {
 			return nil, err
 		}
 		sc.plain = append(append(sc.plain[:0], head...), '\n')
-		sc.plain = append(append(append(sc.plain, r.Input...), r.Output...), r.Log...)
+		sc.plain = append(append(append(sc.plain, k.input...), k.output...), k.log...)
 		sc.packed = l.packer.pack(sc.packed[:0], sc.plain, "")
 		kind, _, _ := strings.Cut(r.Fault, ":")
 		out[i] = sealedRun{r, clip(strings.TrimSpace(kind), 40),
@@ -75,7 +79,10 @@ func (t *tx) insertRuns(tn *tenant, id waxwing.ID, runs []sealedRun) error {
 			return err
 		}
 	}
-	return nil
+	if len(runs) == 0 {
+		return nil
+	}
+	return t.boundRuns(tn, runs)
 }
 
 const runColumns = "id, plugin, confirmation, hook, role, hash, at, fuel, micros, fault"
@@ -145,9 +152,7 @@ func (l *Ledger) listRuns(tid waxwing.TenantID, plugin, more, rest string, bound
 	if err != nil {
 		return nil, nil, err
 	}
-	// The plus keeps SQLite from sorting a whole tenant: all of its plugins'
-	// runs are read in the order of their ids.
-	where, args := "+tenant=? AND ", []any{tn.no}
+	where, args := "tenant=? AND ", []any{tn.no}
 	if plugin != "" {
 		where, args = "tenant=? AND plugin=? AND ", append(args, plugin)
 	}
@@ -183,7 +188,7 @@ func (l *Ledger) openRun(r *waxwing.Run, dek *ledger.Key, sealed []byte) error {
 	if err := json.Unmarshal(head, &h); err != nil || h.Input < 0 || h.Output < 0 || h.Input > len(rest) || h.Output > len(rest)-h.Input {
 		return wrong(errPacked)
 	}
-	r.Fault, r.Seed, r.At = h.Fault, h.Seed, h.At
+	r.Fault, r.Seed, r.At, r.Left = h.Fault, h.Seed, h.At, h.Left
 	r.Input, rest = rest[:h.Input:h.Input], rest[h.Input:]
 	r.Output, r.Log = rest[:h.Output:h.Output], rest[h.Output:]
 	return nil
