@@ -55,6 +55,10 @@ func (f *fakeWorkshop) Promote(t waxwing.TenantID, name string) (waxwing.PluginV
 	return f.do("promote", t, name)
 }
 
+func (f *fakeWorkshop) Approve(t waxwing.TenantID, name string, no int, needs []string, by waxwing.Actor) (waxwing.PluginVersion, error) {
+	return f.do(fmt.Sprint("approve ", no, " ", needs, " ", by), t, name)
+}
+
 func (f *fakeWorkshop) Withdraw(t waxwing.TenantID, name string) error {
 	_, err := f.do("withdraw", t, name)
 	return err

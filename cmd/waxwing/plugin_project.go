@@ -30,6 +30,7 @@ type pluginCmd struct {
 	Runs     pluginRunsCmd     `cmd:"" help:"Show what a plugin did on orders, or one run whole."`
 	Replay   pluginReplayCmd   `cmd:"" help:"Run a recorded run again: the same output and the same fuel."`
 	Logs     pluginLogsCmd     `cmd:"" help:"Show what a plugin logged; -f follows."`
+	Approve  pluginApproveCmd  `cmd:"" help:"Approve what a version that waits needs to see of an order."`
 	Promote  pluginPromoteCmd  `cmd:"" help:"Let the version in shadow or canary serve all orders."`
 	Rollback pluginRollbackCmd `cmd:"" help:"Put the version before back at once."`
 	Withdraw pluginWithdrawCmd `cmd:"" help:"Take a plugin out of service, its version in shadow or canary too."`

@@ -115,7 +115,7 @@ func TestTorturePlugins(t *testing.T) {
 	})
 	<-r.d.restored
 	put := func(tenant, name, lang string, body []byte) (waxwing.PluginVersion, error) {
-		u := &plugins.Upload{Tenant: waxwing.TenantID(tenant), Name: name, Code: body, Source: "upload", Now: true,
+		u := &plugins.Upload{Tenant: waxwing.TenantID(tenant), Name: name, Code: body, Source: "upload", Now: true, ApproveNeeds: true,
 			Manifest: fmt.Appendf(nil, `{"name":%q,"version":"1","lang":%q,"hooks":["personalise"],"needs":["customer.first_name","items.name","items.price"]}`, name, lang)}
 		return r.d.workshop.host.Put(context.Background(), u)
 	}
