@@ -72,7 +72,7 @@ func checkScript(m *Manifest, body []byte, l Limits) error {
 func engineCode(b []byte, l Limits) (*Code, error) {
 	limits := wasm.GoLimits()
 	limits.BodyBytes, limits.Nesting, limits.Blocks, limits.BranchTargets = 1<<20, 8192, 1<<16, 1<<16
-	limits.LoopNesting = 64
+	limits.LoopNesting, limits.BranchWork = 64, 1<<30
 	limits.Operands, limits.Locals = 1<<16, 1<<16
 	limits.Imports, limits.Exports = 256, 4096
 	mod, err := wasm.Parse(b, limits)
