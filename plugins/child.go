@@ -37,7 +37,7 @@ func IsCompileChild() bool { return os.Getenv(childMark) != "" }
 func CompileChild(dir string, in io.Reader, errs io.Writer) int {
 	seconds, err := strconv.Atoi(os.Getenv(childTime))
 	if err == nil {
-		err = confine(seconds)
+		err = confine(seconds, os.Getenv(childMark) == childCheck)
 	}
 	if err != nil {
 		_, _ = fmt.Fprintln(errs, "limits:", err)

@@ -73,6 +73,9 @@ func breaches() []struct {
 				m.function(body(nil, times(4000, opI32Const, 0, opBrIf, 0)...))
 			}
 		})},
+		{"branch work", -1, 2000 * (2000 + 40*500), with(func(m *binary) {
+			m.function(body(locals(500), times(1000, opI32Const, 0, opIf, blockEmpty, opEnd, opBlock, blockEmpty, opEnd)...))
+		})},
 		{"table", -1, 8193, with(tableOf(8193))},
 		{"functions", -1, 8193, cat([]byte("\x00asm\x01\x00\x00\x00"), appendSection(nil, 1, vec(signature(nil, nil))), appendSection(nil, 3, vector(8193, []byte{0})))},
 		{"types", -1, 257, section(1, vector(257, signature(nil, nil)))},
