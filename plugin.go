@@ -100,7 +100,7 @@ type Run struct {
 	// Left says what of the run was not kept, for want of room; "" nothing.
 	Left string
 	At   time.Time // the frozen clock's reading
-	Seed  string    // of the random source, beside the hash
+	Seed string    // of the random source, beside the hash
 	// Confirmation and ID are set when it is read back.
 	Confirmation ID
 	ID           int64

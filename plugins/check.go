@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/plugins/quickjs"
@@ -30,6 +28,9 @@ func Prepare(m *Manifest, body []byte, l Limits) (*Code, error) {
 		c.Script, c.pages = body, l.PagesJS
 		return c, checkScript(m, body, l)
 	}
+	if err := notAModule(body); err != nil {
+		return nil, waxwing.Permanent(err)
+	}
 	limits := wasm.DefaultLimits()
 	limits.ModuleBytes, limits.CustomBytes, c.pages = l.Module, l.Module, l.Pages
 	if m.Lang == LangGo {
@@ -48,23 +49,6 @@ func Prepare(m *Manifest, body []byte, l Limits) (*Code, error) {
 		return nil, waxwing.Permanent(fmt.Errorf("the module is refused: %w", err))
 	}
 	return c, nil
-}
-
-func checkScript(m *Manifest, body []byte, l Limits) error {
-	switch {
-	case len(body) > l.Script:
-		return waxwing.Permanent(fmt.Errorf("the script has %d bytes, at most %d are allowed", len(body), l.Script))
-	case !utf8.Valid(body):
-		return waxwing.Permanent(fmt.Errorf("the script is not UTF-8"))
-	case strings.IndexByte(string(body), 0) >= 0:
-		return waxwing.Permanent(fmt.Errorf("the script holds a NUL"))
-	}
-	for _, h := range m.Hooks {
-		if !strings.Contains(string(body), string(h)) {
-			return waxwing.Permanent(fmt.Errorf("the script has no function %s, which plugin.json names under hooks", h))
-		}
-	}
-	return nil
 }
 
 // engineCode is the JavaScript engine's module as code: ours, so without the
