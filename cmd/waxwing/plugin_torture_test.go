@@ -106,6 +106,7 @@ func TestTorturePlugins(t *testing.T) {
 	office := &postOffice{posted: map[string]time.Time{}, took: map[string][]time.Duration{}, all: map[string][]time.Duration{}}
 	r := newRig(t, func(r *rig, _ *Extras) {
 		r.watch = office.mail
+		r.cfg.Plugins.CheckBudget = config.Duration(time.Hour) // she uploads more than anybody may
 		for _, name := range []string{"plain", "other", "victim"} {
 			acme := r.cfg.Tenants["acme"]
 			acme.Name = name

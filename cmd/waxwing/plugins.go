@@ -191,6 +191,9 @@ func (w *workshop) Approve(t waxwing.TenantID, name string, no int, needs []stri
 
 // tidy removes compiled code that nobody needs, now and each hour.
 func (w *workshop) tidy(all int, log *slog.Logger) (more bool, err error) {
+	if all <= 0 {
+		all = 2048 // a configuration that was not loaded from a file
+	}
 	n, err := w.host.Tidy(int64(all) << 20)
 	if n > 0 {
 		log.Info("compiled code of plugins that are gone was removed", "files", n)
