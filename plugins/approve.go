@@ -58,7 +58,11 @@ func (h *Host) Approve(t waxwing.TenantID, name string, no int, needs []string, 
 		return rec, err
 	}
 	rec.ApprovedBy, rec.Unapproved = by, nil
-	return h.place(h.plugin(t, name), v, rec, nil, nil)
+	rec, err = h.place(h.plugin(t, name), v, rec, nil, nil)
+	if err == nil {
+		h.compile(v) // it may have waited for long
+	}
+	return rec, err
 }
 
 func orNone(s []string) string {

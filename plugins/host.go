@@ -57,6 +57,8 @@ type Host struct {
 	work    sync.WaitGroup
 	changes sync.Mutex // one change of states at a time
 	turns   *turns     // of checks
+
+	mostNative, tidied atomic.Int64 // bytes, and when, in ns
 }
 
 // shelf is one tenant's plugins. Orders read it without a lock.

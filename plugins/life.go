@@ -280,5 +280,6 @@ func (h *Host) place(p *plugin, v *version, rec waxwing.PluginVersion, changed [
 		return rec, err
 	}
 	h.settle(p, &next, changed)
+	h.tidyLater()
 	return rec, nil
 }

@@ -51,8 +51,12 @@ func (e *Engine) natives() (map[string]int64, error) {
 	return out, err
 }
 
-// freshFor is how long native code is kept whose version is not known yet.
-const freshFor = time.Hour
+// freshFor is how long native code is kept whose version is not known yet: its
+// upload may be under way.
+const freshFor = 2 * time.Minute
+
+// tidyEvery is how often native code is looked through after uploads.
+const tidyEvery = time.Minute
 
 // tidy removes native code that no version holds, then the oldest until the
 // rest fits; what is needed all the same is compiled again. What is loaded stays
@@ -89,10 +93,25 @@ func (c *cache) tidy(held map[string]bool, most int64, now time.Time) (removed i
 	return removed, nil
 }
 
+// tidyLater has native code looked through in the background, where a Tidy before
+// has told how much there may be.
+func (h *Host) tidyLater() {
+	most, last, now := h.mostNative.Load(), h.tidied.Load(), time.Now().UnixNano()
+	if most == 0 || now-last < int64(tidyEvery) || !h.tidied.CompareAndSwap(last, now) || h.ctx.Err() != nil {
+		return
+	}
+	h.work.Go(func() {
+		if _, err := h.Tidy(most); err != nil {
+			h.o.Log.Warn("compiled code of plugins that are gone was not removed; tried again", "err", err)
+		}
+	})
+}
+
 // Tidy removes native code from the cache that no tenant's version holds any
 // more, and the oldest beyond so many bytes. It is for after all tenants were
 // restored: what is not known by then counts as nobody's.
 func (h *Host) Tidy(most int64) (removed int, err error) {
+	h.mostNative.Store(most)
 	c := h.o.Engine.cache
 	if c == nil {
 		return 0, nil
