@@ -1,6 +1,9 @@
 package waxwing
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // permanent marks an error that trying again cannot mend.
 type permanent struct{ err error }
@@ -22,6 +25,16 @@ func IsPermanent(err error) bool {
 	var p permanent
 	return errors.As(err, &p)
 }
+
+// LaterError is a wait that its cause can put a time to.
+type LaterError struct {
+	After time.Duration // from now on, until it is worth another try
+	Quota bool          // it is the asker's own use that must end first, not others'
+	Text  string
+}
+
+// Error is what must be waited for.
+func (e *LaterError) Error() string { return e.Text }
 
 // Errors that several packages share.
 var (

@@ -100,8 +100,10 @@ type Run struct {
 	// Fault is why the output was not used, "" if it was: "fuel", "wall",
 	// "trap", "output", ... and a text for the author behind a colon.
 	Fault string
-	At    time.Time // the frozen clock's reading
-	Seed  string    // of the random source, beside the hash
+	// Left says what of the run was not kept, for want of room; "" nothing.
+	Left string
+	At   time.Time // the frozen clock's reading
+	Seed string    // of the random source, beside the hash
 	// Confirmation and ID are set when it is read back.
 	Confirmation ID
 	ID           int64
@@ -116,6 +118,7 @@ type PluginState string
 // The states. One version of a plugin is active, one at most is in shadow or canary.
 const (
 	PluginRefused  PluginState = "refused"     // it broke a limit, or its fixtures failed
+	PluginWaiting  PluginState = "waiting"     // a person must approve what it needs to see
 	PluginShadow   PluginState = "shadow"      // it runs on real orders, unused
 	PluginCanary   PluginState = "canary"      // it serves a share of the orders
 	PluginActive   PluginState = "active"      // it serves all
@@ -141,6 +144,54 @@ type PluginVersion struct {
 	Created  time.Time   `json:"created_at"`
 	Changed  time.Time   `json:"changed_at"`
 	Manifest []byte      `json:"-"`
+	// Needs are what it is shown of an order. Unapproved are those of them that a
+	// person has yet to approve, ApprovedBy is who did so.
+	Needs      []string `json:"needs,omitempty"`
+	Unapproved []string `json:"unapproved,omitempty"`
+	ApprovedBy Actor    `json:"approved_by,omitempty"`
+	// Number is what its signature covers beside tenant, name and code; of one
+	// name it only rises. 0: it is not signed.
+	Number int64 `json:"number,omitempty"`
+	// Now says that it serves all at once when it is approved.
+	Now bool `json:"now,omitempty"`
+}
+
+// Live reports whether the version serves, is tried, or waits to be.
+func (s PluginState) Live() bool {
+	return s == PluginActive || s == PluginShadow || s == PluginCanary || s == PluginWaiting
+}
+
+// PluginQuota bounds what is kept of one tenant's plugins. Of what may be had
+// again the oldest goes first; a zero field is its default.
+type PluginQuota struct {
+	Names    int   // plugins that serve, are tried or wait
+	Versions int   // kept of one name
+	Refused  int   // refused uploads on record, and recorded a day
+	Modules  int64 // bytes of modules and scripts, as they lie on the disk
+	Native   int64 // bytes of native code of what serves or may serve
+	OrderRun int64 // bytes of one order's runs
+	DayRuns  int64 // bytes of a day's runs, as they lie on the disk
+}
+
+// DefaultPluginQuota is that of a shop with a handful of plugins.
+func DefaultPluginQuota() PluginQuota {
+	return PluginQuota{Names: 20, Versions: 10, Refused: 20, Modules: 64 << 20, Native: 256 << 20, OrderRun: 64 << 10, DayRuns: 64 << 20}
+}
+
+// OrDefault fills what is not set.
+func (q PluginQuota) OrDefault() PluginQuota {
+	d := DefaultPluginQuota()
+	for _, f := range []struct{ to, from *int }{{&q.Names, &d.Names}, {&q.Versions, &d.Versions}, {&q.Refused, &d.Refused}} {
+		if *f.to == 0 {
+			*f.to = *f.from
+		}
+	}
+	for _, f := range []struct{ to, from *int64 }{{&q.Modules, &d.Modules}, {&q.Native, &d.Native}, {&q.OrderRun, &d.OrderRun}, {&q.DayRuns, &d.DayRuns}} {
+		if *f.to == 0 {
+			*f.to = *f.from
+		}
+	}
+	return q
 }
 
 // PluginUpload is a new version as its author sends it: nothing of it is
@@ -151,9 +202,13 @@ type PluginUpload struct {
 	Manifest  []byte   // plugin.json
 	Code      []byte   // the module or script
 	Fixtures  [][]byte // JSON each
-	Signature string   // hex or base64, "" none
+	Signature string   // as "waxwing plugin sign" prints it, "" none
 	// Now skips shadow and canary: whoever asks for it has tried it elsewhere.
 	Now bool
+	// ApproveNeeds says that whoever sends it, By, has seen what it needs and
+	// approves of it.
+	ApproveNeeds bool
+	By           Actor
 }
 
 // TextFormat is how a language writes dates and money, as plugins are told it:

@@ -477,6 +477,29 @@ type Plugins struct {
 	Rollout Rollout `yaml:"rollout,omitempty"`
 	// Runs is how long recorded runs are kept.
 	Runs Duration `yaml:"runs,omitempty" default:"7d" min:"1h" max:"1y"`
+	// RunsDay is what a tenant's runs of one day may take on the disk, in MiB; the
+	// oldest go first.
+	RunsDay int `yaml:"runs_day,omitempty" default:"64" min:"1" max:"65536"`
+	// RunsOrder is what the runs of one order keep, in KiB; what does not fit is
+	// left out, and the run says so.
+	RunsOrder int `yaml:"runs_order,omitempty" default:"64" min:"1" max:"4096"`
+	// Names is how many plugins of a tenant may serve, be tried or wait.
+	Names int `yaml:"names,omitempty" default:"20" min:"1" max:"1000"`
+	// Versions is how many of one plugin are kept; those that serve are.
+	Versions int `yaml:"versions,omitempty" default:"10" min:"3" max:"1000"`
+	// Modules is what a tenant's modules and scripts may take on the disk, in MiB;
+	// the oldest that do not serve go first.
+	Modules int `yaml:"modules,omitempty" default:"64" min:"1" max:"65536"`
+	// Native is what the compiled code of one tenant's plugins may take on the disk,
+	// in MiB.
+	Native int `yaml:"native,omitempty" default:"256" min:"16" max:"65536"`
+	// NativeAll is that of all tenants, in MiB; the oldest goes first, and is
+	// compiled again when it is needed.
+	NativeAll int `yaml:"native_all,omitempty" default:"2048" min:"64" max:"1048576"`
+	// CheckBudget is the processor time that a tenant's uploads may take in an hour.
+	CheckBudget Duration `yaml:"check_budget,omitempty" default:"60s" min:"10s" max:"1h"`
+	// Checks is how many tenants' uploads are checked at once.
+	Checks int `yaml:"checks,omitempty" default:"2" min:"2" max:"64"`
 }
 
 // Rollout is how a new version of a plugin comes to serve.

@@ -198,7 +198,7 @@ func TestCodeSwappedInTheStore(t *testing.T) {
 	s := newShelfStore()
 	h := host(t, s, nil)
 	manifest := []byte(`{"name":"p","version":"1","lang":"c","hooks":["personalise"]}`)
-	v, err := h.Put(t.Context(), &Upload{Tenant: "acme", Name: "p", Manifest: manifest, Code: attack.Says(`{"subject":"good"}`), Now: true})
+	v, err := h.Put(t.Context(), &Upload{Tenant: "acme", Name: "p", Manifest: manifest, Code: attack.Says(`{"subject":"good"}`), Now: true, ApproveNeeds: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/gob"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -32,7 +33,7 @@ type cache struct {
 	key   []byte
 	child []string
 	log   *slog.Logger
-	one   sync.Mutex // one compilation at a time
+	one   sync.Mutex // one compilation at a time, checks not counted; and who writes seals
 }
 
 // seal stands beside each file: which one it is, and its code.
@@ -40,10 +41,14 @@ type seal struct {
 	File string `json:"file"`
 	Size int64  `json:"size"`
 	MAC  string `json:"mac"`
+	// Source is the key of the code that it was made of; "" where an older
+	// program wrote it, or where it is ours.
+	Source string `json:"source,omitempty"`
 }
 
 const (
-	compileWall  = 30 * time.Second * raceSlowdown
+	compileTime  = 25 * time.Second // of a processor
+	compileWall  = 30 * time.Second
 	maxNative    = 256 << 20 // bytes of one module's native code
 	compileAgain = "Try a smaller module: fewer and smaller functions, optimised for size"
 )
@@ -94,13 +99,9 @@ func (c *cache) name(wasm []byte) string {
 // wrote, and how many bytes it has.
 func (c *cache) has(wasm []byte) (size int64, err error) {
 	name := c.name(wasm)
-	b, err := os.ReadFile(filepath.Join(c.dir, name+".seal"))
+	s, err := c.read(name)
 	if err != nil {
-		return 0, ErrNotCompiled
-	}
-	var s seal
-	if json.Unmarshal(b, &s) != nil || s.File != filepath.Clean(s.File) || strings.Contains(s.File, "..") || filepath.IsAbs(s.File) {
-		return 0, c.refuse(name, s)
+		return 0, err
 	}
 	sum, size, err := c.mac(name, filepath.Join(c.dir, s.File), s.File)
 	want, _ := hex.DecodeString(s.MAC) // what is no hex is not equal
@@ -133,11 +134,12 @@ func (c *cache) mac(name, path, file string) ([]byte, int64, error) {
 
 // compile has the child compile and seals what it wrote. The child gets a
 // folder of its own, so that one that was taken over can spoil its own only.
-func (c *cache) compile(ctx context.Context, wasm []byte) error {
+// source says whose it is: the key of the code that it was made of.
+func (c *cache) compile(ctx context.Context, wasm []byte, source string) error {
 	c.one.Lock()
 	defer c.one.Unlock()
 	if _, err := c.has(wasm); err == nil {
-		return nil
+		return c.claim(wasm, source)
 	}
 	work, err := os.MkdirTemp(c.dir, "compile-")
 	if err != nil {
@@ -147,37 +149,99 @@ func (c *cache) compile(ctx context.Context, wasm []byte) error {
 	if len(c.child) == 0 {
 		err = compileInto(ctx, work, wasm)
 	} else {
-		err = c.runChild(ctx, work, wasm)
+		_, err = c.run(ctx, childCompile, work, bytes.NewReader(wasm), compileTime, compileWall)
 	}
 	if err != nil {
 		return err
 	}
-	return c.adopt(work, wasm)
+	return c.adopt(work, wasm, source)
 }
 
-func (c *cache) runChild(ctx context.Context, work string, wasm []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, compileWall)
+// check has the child check an upload and keeps the native code that it made.
+func (c *cache) check(ctx context.Context, x *errand, code *Code, engine []byte, most time.Duration) (took time.Duration, err error) {
+	work, err := os.MkdirTemp(c.dir, "compile-")
+	if err != nil {
+		return 0, fmt.Errorf("check: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(work) }()
+	if engine != nil {
+		if x.Engine, err = c.lend(engine, filepath.Join(work, processor())); err != nil {
+			return 0, fmt.Errorf("check: %w", err)
+		}
+	}
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(x); err != nil {
+		return 0, fmt.Errorf("check: %w", err)
+	}
+	took, err = c.run(ctx, childCheck, work, &b, most, checkWall)
+	if err != nil || engine != nil {
+		return took, err
+	}
+	c.one.Lock()
+	defer c.one.Unlock()
+	if _, err := c.has(code.wasm.Bytes); err == nil { // another's, who put the same
+		return took, c.claim(code.wasm.Bytes, code.key())
+	}
+	return took, c.adopt(filepath.Join(work, processor()), code.wasm.Bytes, code.key())
+}
+
+// lend copies native code for a child, which could write into a link.
+func (c *cache) lend(wasm []byte, to string) (file string, err error) {
+	if _, err := c.has(wasm); err != nil {
+		return "", err
+	}
+	s, err := c.read(c.name(wasm))
+	if err != nil {
+		return "", err
+	}
+	b, err := os.ReadFile(filepath.Join(c.dir, s.File))
+	if err != nil {
+		return "", err
+	}
+	to = filepath.Join(to, s.File)
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return "", err
+	}
+	return s.File, os.WriteFile(to, b, 0o600)
+}
+
+// run starts a child, waits for it and says how much processor time it took.
+func (c *cache) run(ctx context.Context, what, work string, in io.Reader, most, wall time.Duration) (took time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, wall*raceSlowdown)
 	defer cancel()
+	seconds := int((most + time.Second - 1) / time.Second)
 	cmd := exec.CommandContext(ctx, c.child[0], append(c.child[1:len(c.child):len(c.child)], work)...)
-	cmd.Env = []string{"GOMAXPROCS=1", "GOMEMLIMIT=700MiB", "GOTRACEBACK=none", childMark + "=1"}
-	cmd.Stdin = bytes.NewReader(wasm)
+	cmd.Env = []string{"GOMAXPROCS=1", "GOMEMLIMIT=500MiB", "GOTRACEBACK=none", childMark + "=" + what,
+		fmt.Sprintf("%s=%d", childTime, seconds*raceSlowdown)}
+	cmd.Stdin = in
 	var said tail
 	cmd.Stderr = &said
 	detach(cmd)
-	err := cmd.Run()
+	err = cmd.Run()
+	if s := cmd.ProcessState; s != nil {
+		took = s.UserTime() + s.SystemTime()
+	}
+	var exit *exec.ExitError
 	switch {
 	case err == nil:
-		return nil
+		return took, nil
+	case took >= time.Duration(seconds)*time.Second*raceSlowdown*9/10:
+		return took, waxwing.Permanent(fmt.Errorf("%s: not done after %d s of processor time. %s", what, seconds, compileAgain))
 	case ctx.Err() == context.DeadlineExceeded:
-		return waxwing.Permanent(fmt.Errorf("compile: not done after %s. %s", compileWall, compileAgain))
+		return took, &waxwing.LaterError{After: 30 * time.Second, Text: fmt.Sprintf(
+			"%s: the machine was too busy: it had %s of processor time in %s; try again later", what, took.Round(time.Millisecond), wall)}
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return took, ctx.Err()
+	case errors.As(err, &exit) && exit.ExitCode() == refusedStatus:
+		return took, waxwing.Permanent(errors.New(strings.TrimSpace(string(said.b))))
+	case errors.As(err, &exit) && exit.ExitCode() == 1 && what == childCheck:
+		return took, fmt.Errorf("%s: %s", what, said.line()) // a fault of ours
 	}
-	return waxwing.Permanent(fmt.Errorf("compile: the compiler gave up (%w): %s. %s", err, said.line(), compileAgain))
+	return took, waxwing.Permanent(fmt.Errorf("%s: the compiler gave up (%w): %s. %s", what, err, said.line(), compileAgain))
 }
 
 // adopt moves the one file that was written into wazero's folder.
-func (c *cache) adopt(work string, wasm []byte) error {
+func (c *cache) adopt(work string, wasm []byte, source string) error {
 	found, err := filepath.Glob(filepath.Join(work, "wazero-*", "*"))
 	if err != nil || len(found) != 1 {
 		return waxwing.Permanent(fmt.Errorf("compile: %d files were written, want one", len(found)))
@@ -197,20 +261,60 @@ func (c *cache) adopt(work string, wasm []byte) error {
 	if err := os.Rename(found[0], to); err != nil {
 		return fmt.Errorf("compile: %w", err)
 	}
+	return c.seal(wasm, file, source)
+}
+
+// seal writes the seal of native code that lies in the folder.
+func (c *cache) seal(wasm []byte, file, source string) error {
 	name := c.name(wasm)
-	sum, _, err := c.mac(name, to, file)
+	sum, size, err := c.mac(name, filepath.Join(c.dir, file), file)
 	if err != nil {
 		return fmt.Errorf("compile: %w", err)
 	}
-	b, err := json.Marshal(seal{File: file, Size: st.Size(), MAC: hex.EncodeToString(sum)})
+	return c.write(name, &seal{File: file, Size: size, MAC: hex.EncodeToString(sum), Source: source})
+}
+
+// claim writes down of what code a module was made, where an older program did not.
+func (c *cache) claim(wasm []byte, source string) error {
+	name := c.name(wasm)
+	s, err := c.read(name)
+	if err != nil || s.Source == source {
+		return err
+	}
+	s.Source = source
+	return c.write(name, &s)
+}
+
+func (c *cache) write(name string, s *seal) error {
+	b, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	part := filepath.Join(work, "seal")
-	if err := os.WriteFile(part, b, 0o600); err != nil {
+	part, err := os.CreateTemp(c.dir, "compile-seal-")
+	if err != nil {
 		return fmt.Errorf("compile: %w", err)
 	}
-	return os.Rename(part, filepath.Join(c.dir, name+".seal"))
+	_, err = part.Write(b)
+	if err = errors.Join(err, part.Close()); err == nil {
+		err = os.Rename(part.Name(), filepath.Join(c.dir, name+".seal"))
+	}
+	if err != nil {
+		_ = os.Remove(part.Name()) // it takes room, no more
+		return fmt.Errorf("compile: %w", err)
+	}
+	return nil
+}
+
+// read gives a seal as it stands, whatever it is worth.
+func (c *cache) read(name string) (s seal, err error) {
+	b, err := os.ReadFile(filepath.Join(c.dir, name+".seal"))
+	if err != nil {
+		return s, ErrNotCompiled
+	}
+	if json.Unmarshal(b, &s) != nil || s.File != filepath.Clean(s.File) || strings.Contains(s.File, "..") || filepath.IsAbs(s.File) {
+		return s, c.refuse(name, s)
+	}
+	return s, nil
 }
 
 // compileInto compiles in this process.
@@ -228,7 +332,7 @@ func compileInto(ctx context.Context, dir string, wasm []byte) error {
 type tail struct{ b []byte }
 
 func (t *tail) Write(p []byte) (int, error) {
-	t.b = append(t.b, p[:min(len(p), max(0, 2048-len(t.b)))]...)
+	t.b = append(t.b, p[:min(len(p), max(0, 8192-len(t.b)))]...)
 	return len(p), nil
 }
 

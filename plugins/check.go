@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/plugins/quickjs"
@@ -30,6 +28,9 @@ func Prepare(m *Manifest, body []byte, l Limits) (*Code, error) {
 		c.Script, c.pages = body, l.PagesJS
 		return c, checkScript(m, body, l)
 	}
+	if err := notAModule(body); err != nil {
+		return nil, waxwing.Permanent(err)
+	}
 	limits := wasm.DefaultLimits()
 	limits.ModuleBytes, limits.CustomBytes, c.pages = l.Module, l.Module, l.Pages
 	if m.Lang == LangGo {
@@ -50,29 +51,12 @@ func Prepare(m *Manifest, body []byte, l Limits) (*Code, error) {
 	return c, nil
 }
 
-func checkScript(m *Manifest, body []byte, l Limits) error {
-	switch {
-	case len(body) > l.Script:
-		return waxwing.Permanent(fmt.Errorf("the script has %d bytes, at most %d are allowed", len(body), l.Script))
-	case !utf8.Valid(body):
-		return waxwing.Permanent(fmt.Errorf("the script is not UTF-8"))
-	case strings.IndexByte(string(body), 0) >= 0:
-		return waxwing.Permanent(fmt.Errorf("the script holds a NUL"))
-	}
-	for _, h := range m.Hooks {
-		if !strings.Contains(string(body), string(h)) {
-			return waxwing.Permanent(fmt.Errorf("the script has no function %s, which plugin.json names under hooks", h))
-		}
-	}
-	return nil
-}
-
 // engineCode is the JavaScript engine's module as code: ours, so without the
 // static limits, but with fuel.
 func engineCode(b []byte, l Limits) (*Code, error) {
 	limits := wasm.GoLimits()
 	limits.BodyBytes, limits.Nesting, limits.Blocks, limits.BranchTargets = 1<<20, 8192, 1<<16, 1<<16
-	limits.LoopNesting = 64
+	limits.LoopNesting, limits.BranchWork = 64, 1<<30
 	limits.Operands, limits.Locals = 1<<16, 1<<16
 	limits.Imports, limits.Exports = 256, 4096
 	mod, err := wasm.Parse(b, limits)

@@ -16,7 +16,7 @@ func TestManyTenantsTrapping(t *testing.T) {
 	s.changed = make(chan struct{}, 1<<20)
 	manifest := []byte(`{"name":"p","version":"1","lang":"c","hooks":["personalise"]}`)
 	put := func(tenant string, body []byte) {
-		if _, err := h.Put(t.Context(), &Upload{Tenant: waxwing.TenantID(tenant), Name: "p", Manifest: manifest, Code: body, Now: true}); err != nil {
+		if _, err := h.Put(t.Context(), &Upload{Tenant: waxwing.TenantID(tenant), Name: "p", Manifest: manifest, Code: body, Now: true, ApproveNeeds: true}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -164,9 +164,9 @@ func (e *Engine) Compile(ctx context.Context, c *Code) error {
 		if err != nil {
 			return err
 		}
-		return e.cache.compile(ctx, js.wasm.Bytes)
+		return e.cache.compile(ctx, js.wasm.Bytes, js.key())
 	}
-	return e.cache.compile(ctx, c.wasm.Bytes)
+	return e.cache.compile(ctx, c.wasm.Bytes, c.key())
 }
 
 // script is the JavaScript engine as code.

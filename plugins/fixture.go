@@ -30,13 +30,32 @@ const (
 	fixtureFuel = 200_000_000
 )
 
-// ParseFixture reads one fixture strictly.
+// ParseFixture reads one fixture exactly, as a manifest is read.
 func ParseFixture(b []byte) (Fixture, error) {
 	var f Fixture
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&f); err != nil {
-		return f, waxwing.Permanent(fmt.Errorf("fixture: %w; the keys are name, hook, input, output", err))
+	r := &reader{b: b, depth: maxDepth + 1}
+	raw := func() json.RawMessage {
+		r.space()
+		from := r.i
+		r.skip()
+		return json.RawMessage(b[from:r.i])
+	}
+	r.object(func(k string) {
+		switch k {
+		case "name":
+			f.Name = r.shown(k)
+		case "hook":
+			f.Hook = waxwing.Hook(r.shown(k))
+		case "input":
+			f.Input = raw()
+		case "output":
+			f.Output = raw()
+		default:
+			r.unknown(k, []string{"name", "hook", "input", "output"})
+		}
+	})
+	if err := r.end(); err != nil {
+		return f, waxwing.Permanent(fmt.Errorf("fixture: %w", err))
 	}
 	var c bytes.Buffer
 	if err := json.Compact(&c, f.Input); err != nil || len(f.Input) == 0 {

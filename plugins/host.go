@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +22,8 @@ type Store interface {
 	PluginVersions(waxwing.TenantID) ([]waxwing.PluginVersion, error)
 	// PluginModule is the code of a hash.
 	PluginModule(hash string) ([]byte, error)
+	// PluginNumber is the greatest number of a name's signatures, however long ago; 0: none.
+	PluginNumber(waxwing.TenantID, string) (int64, error)
 }
 
 // HostOptions say how a Host is made.
@@ -38,6 +39,12 @@ type HostOptions struct {
 	// signature by one of them is refused.
 	Signers map[waxwing.TenantID]map[string]PublicKey
 	Signed  bool
+	// Quota bounds what a tenant may have, CheckBudget the processor time that its
+	// uploads may take in an hour; a minute by default. Checks of so many tenants
+	// run at once, two by default.
+	Quota       waxwing.PluginQuota
+	CheckBudget time.Duration
+	Checks      int
 }
 
 // Host holds every tenant's plugins and asks them. Its methods are safe for
@@ -49,7 +56,9 @@ type Host struct {
 	stop    context.CancelFunc
 	work    sync.WaitGroup
 	changes sync.Mutex // one change of states at a time
-	checks  sync.Mutex
+	turns   *turns     // of checks
+
+	mostNative, tidied atomic.Int64 // bytes, and when, in ns
 }
 
 // shelf is one tenant's plugins. Orders read it without a lock.
@@ -93,7 +102,10 @@ func NewHost(o HostOptions) *Host {
 	if o.Rollout.Steps == nil {
 		o.Rollout = DefaultRollout()
 	}
-	h := &Host{o: o}
+	o.Quota = o.Quota.OrDefault()
+	fill(&o.CheckBudget, time.Minute)
+	fill(&o.Checks, 2)
+	h := &Host{o: o, turns: newTurns(o.Checks, o.CheckBudget, o.Clock)}
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	return h
 }
@@ -169,7 +181,7 @@ func (h *Host) Ask(t waxwing.TenantID, id waxwing.ID, q *Question, hooks []waxwi
 				continue
 			}
 			if hook == waxwing.HookFilter {
-				if r = rulingOf(p.name, ans, q.Order); r != (Ruling{}) {
+				if r = rulingOf(p.name, ans); r != (Ruling{}) {
 					return r, a.runs, a.notes
 				}
 				continue
@@ -183,10 +195,12 @@ func (h *Host) Ask(t waxwing.TenantID, id waxwing.ID, q *Question, hooks []waxwi
 	return r, a.runs, a.notes
 }
 
-func rulingOf(name string, a *Answer, o *waxwing.Order) Ruling {
+// rulingOf is what becomes of the order. The answer's reason is a word of the
+// plugin's list by now; what else it said stands in its run, which can be erased.
+func rulingOf(name string, a *Answer) Ruling {
 	reason := "plugin " + name + ": " + a.Reason
-	if quotes(a.Reason, o) {
-		reason = "plugin " + name + ": its reason quotes the customer; see its run"
+	if a.Reason == "" {
+		reason = "plugin " + name + ": its reason is not on its list; see its run"
 	}
 	switch a.Action {
 	case "hold":
@@ -195,31 +209,6 @@ func rulingOf(name string, a *Answer, o *waxwing.Order) Ruling {
 		return Ruling{Drop: reason}
 	}
 	return Ruling{}
-}
-
-// quotes reports whether a text holds what can tell who ordered. Reasons stand
-// in the trail, which no erasure reaches.
-func quotes(text string, o *waxwing.Order) bool {
-	if o == nil {
-		return false
-	}
-	text = strings.ToLower(text)
-	has := func(parts ...string) bool {
-		return slices.ContainsFunc(parts, func(s string) bool {
-			s = strings.ToLower(strings.TrimSpace(s))
-			return len(s) > 2 && strings.Contains(text, s)
-		})
-	}
-	c := &o.Customer
-	if strings.Contains(text, "@") || has(c.Email, c.Phone, c.LastName, c.FirstName, o.Note) {
-		return true
-	}
-	for _, a := range []*waxwing.Address{o.Billing, o.Shipping} {
-		if a != nil && (has(a.Name, a.Phone) || has(a.Lines...)) {
-			return true
-		}
-	}
-	return false
 }
 
 // apply adds an answer to what was said before: of two subjects the later
@@ -345,6 +334,8 @@ func (a *asking) askVersion(p *plugin, v *version, h waxwing.Hook, role string) 
 		var err error
 		if ans, err = Decode(h, res.Output, candidates); err != nil {
 			ans, res.Fault = nil, &Fault{FaultOutput, oneLine(err.Error(), 200)}
+		} else if h == waxwing.HookFilter {
+			ans.Reason = v.manifest.reason(ans.Reason)
 		}
 	}
 	a.spent += res.Took

@@ -116,7 +116,7 @@ func (in *instance) yield() {
 	}
 	r.resize(now.Sub(r.looked))
 	in.refill(in.left())
-	if now.Sub(r.shared) > turn {
+	if now.Sub(r.shared) > shareAfter {
 		runtime.Gosched()
 		now = time.Now()
 		r.shared = now

@@ -4,7 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
+	"fmt"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
 )
@@ -18,14 +19,23 @@ type Upload struct {
 	Manifest  []byte
 	Code      []byte
 	Fixtures  []Fixture
-	Signature string // hex or base64, "" none
+	Signature string // as FormatSignature writes it, "" none
 	Source    string // "upload" or "file"
 	// Now skips shadow and canary: whoever asks for it has tried it elsewhere.
 	Now bool
+	// ApproveNeeds says that By has seen what it needs and approves of it.
+	ApproveNeeds bool
+	By           waxwing.Actor
 }
 
-// Put checks, compiles and tries an upload, and starts its life. What is refused
-// is kept with the reason, and returned as a permanent error.
+// ofOperator reports whether it comes from the configuration: it is approved by
+// being there, and takes nothing of the tenant's budget.
+func (u *Upload) ofOperator() bool { return u.Source == "file" }
+
+// Put checks, compiles and tries an upload, and starts its life, or lets it wait
+// for a person where it needs to see more than the version that serves. What is
+// refused is kept with the reason, some a day, and returned as a permanent error;
+// a waxwing.LaterError says that it was not looked at.
 func (h *Host) Put(ctx context.Context, u *Upload) (waxwing.PluginVersion, error) {
 	m, err := ParseManifest(u.Manifest)
 	if err != nil {
@@ -34,57 +44,215 @@ func (h *Host) Put(ctx context.Context, u *Upload) (waxwing.PluginVersion, error
 	if m.Name != u.Name {
 		return waxwing.PluginVersion{}, manifestError("its name is %q, and it is put as %q", m.Name, u.Name)
 	}
-	rec := waxwing.PluginVersion{Tenant: u.Tenant, Plugin: u.Name, Version: m.Version, Hash: hex.EncodeToString(sha(u.Code)),
-		Lang: m.Lang, Source: u.Source, Created: h.o.Clock(), Manifest: u.Manifest}
-	v := &version{manifest: m, config: m.with(h.o.Configs[u.Tenant][u.Name])}
-	h.checks.Lock() // one at a time: a check takes a core for seconds
-	refusal := h.check(ctx, u, v, &rec)
-	h.checks.Unlock()
-	h.changes.Lock()
-	defer h.changes.Unlock()
 	all, err := h.o.Store.PluginVersions(u.Tenant)
+	if err == nil {
+		err = h.hasRoom(u, all)
+	}
+	if err != nil {
+		return waxwing.PluginVersion{}, err
+	}
+	rec := waxwing.PluginVersion{Tenant: u.Tenant, Plugin: u.Name, Version: m.Version, Hash: hex.EncodeToString(sha(u.Code)),
+		Lang: m.Lang, Source: u.Source, Created: h.o.Clock(), Manifest: u.Manifest, Needs: m.Needs, Now: u.Now}
+	v := &version{manifest: m, config: m.with(h.o.Configs[u.Tenant][u.Name])}
+	left, err := h.turns.enter(ctx, u.Tenant, u.ofOperator())
 	if err != nil {
 		return rec, err
 	}
-	for _, o := range all {
-		if o.Plugin == u.Name {
-			rec.No = max(rec.No, o.No)
-		}
-	}
-	rec.No++
+	took, refusal := h.check(ctx, u, v, &rec, left)
+	h.turns.leave(u.Tenant, took, u.ofOperator())
 	if refusal != nil && !waxwing.IsPermanent(refusal) {
 		return rec, refusal // ours, not the plugin's: nothing is kept
 	}
-	return h.begin(u, v, rec, refusal)
+	if refusal == nil && (u.ofOperator() || u.ApproveNeeds || len(m.Needs) == 0) {
+		_ = h.o.Engine.Warm(v.code) // the first order need not; what fails here fails there, and is said there
+	}
+	h.changes.Lock()
+	defer h.changes.Unlock()
+	if all, err = h.o.Store.PluginVersions(u.Tenant); err != nil {
+		return rec, err
+	}
+	if refusal == nil {
+		if refusal = h.hasRoom(u, all); refusal == nil {
+			refusal = h.newer(u, rec.Number)
+		}
+		if refusal != nil && !waxwing.IsPermanent(refusal) {
+			return rec, refusal
+		}
+	}
+	rec.No = nextNo(all, u.Name)
+	if refusal != nil {
+		return h.refuse(rec, refusal)
+	}
+	return h.begin(u, v, rec, all)
 }
 
-// check is everything before a version may see an order.
-func (h *Host) check(ctx context.Context, u *Upload, v *version, rec *waxwing.PluginVersion) (err error) {
-	if rec.Signer, err = h.signer(u); err != nil {
-		return err
+func nextNo(all []waxwing.PluginVersion, name string) int {
+	no := 0
+	for i := range all {
+		if all[i].Plugin == name {
+			no = max(no, all[i].No)
+		}
 	}
-	if v.code, err = Prepare(v.manifest, u.Code, h.o.Engine.o.Limits); err != nil {
-		return err
-	}
-	if err := h.o.Engine.Compile(ctx, v.code); err != nil {
-		return err
-	}
-	return Try(ctx, h.o.Engine, v.manifest, v.code, u.Fixtures)
+	return no + 1
 }
 
-// begin records a version and gives it its place.
-func (h *Host) begin(u *Upload, v *version, rec waxwing.PluginVersion, refusal error) (waxwing.PluginVersion, error) {
+// hasRoom refuses a name too many.
+func (h *Host) hasRoom(u *Upload, all []waxwing.PluginVersion) error {
+	names := map[string]bool{}
+	for i := range all {
+		if all[i].State.Live() {
+			names[all[i].Plugin] = true
+		}
+	}
+	if most := h.o.Quota.Names; !names[u.Name] && len(names) >= most {
+		return waxwing.Permanent(fmt.Errorf("the tenant has %d plugins, and at most %d are allowed (plugins.names): withdraw one of them "+
+			"(waxwing plugin withdraw NAME) or ask the operator for more", len(names), most))
+	}
+	return nil
+}
+
+// check is everything before a version may see an order, and how long it took of
+// what is left.
+func (h *Host) check(ctx context.Context, u *Upload, v *version, rec *waxwing.PluginVersion, left time.Duration) (took time.Duration, err error) {
+	began := time.Now()
+	e := h.o.Engine
+	if rec.Signer, rec.Number, err = h.signer(u); err == nil {
+		err = h.newer(u, rec.Number)
+	}
+	if err == nil {
+		v.code, err = Prepare(v.manifest, u.Code, e.o.Limits)
+	}
+	if err != nil {
+		return time.Since(began), err
+	}
+	if u.ofOperator() {
+		left = checkTime
+	}
+	took = time.Since(began)
+	child, err := e.Check(ctx, v.manifest, u.Manifest, v.code, u.Code, u.Fixtures, left)
+	if err == nil {
+		err = h.nativeFits(u, v.code)
+	}
+	return took + child, err
+}
+
+// nativeFits refuses native code that is too large beside the tenant's other.
+func (h *Host) nativeFits(u *Upload, c *Code) error {
+	sizes, err := h.o.Engine.natives()
+	if err != nil {
+		return err
+	}
+	held := map[string]bool{c.key(): true}
+	if s := h.shelf(u.Tenant); s != nil {
+		for _, p := range s.plugins {
+			for _, v := range p.slots.Load().all() {
+				held[v.code.key()] = held[v.code.key()] || p.name != u.Name
+			}
+		}
+	}
+	n := int64(0)
+	for key, others := range held {
+		if others {
+			n += sizes[key]
+		}
+	}
+	if n > h.o.Quota.Native {
+		return waxwing.Permanent(fmt.Errorf("the native code of the tenant's plugins would have %d bytes, at most %d are allowed (plugins.native): "+
+			"withdraw one of them, or make them smaller", n, h.o.Quota.Native))
+	}
+	return nil
+}
+
+func (s *slots) all() (out []*version) {
+	for _, v := range []*version{s.active, s.candidate, s.previous} {
+		if v != nil {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// refuse records a refused upload, so that its author finds the reason again:
+// some a day, since refusals cost their author nothing, and would fill the trail.
+func (h *Host) refuse(rec waxwing.PluginVersion, why error) (waxwing.PluginVersion, error) {
+	all, err := h.o.Store.PluginVersions(rec.Tenant)
+	if err != nil {
+		return rec, err
+	}
+	rec.State, rec.Why, rec.Changed = waxwing.PluginRefused, oneLine(why.Error(), maxWhy), h.o.Clock()
+	if len(rec.Manifest) > maxRefusedManifest {
+		rec.Manifest = nil
+	}
+	today := 0
+	for i := range all {
+		if all[i].State == waxwing.PluginRefused && sameDay(all[i].Created, rec.Created) {
+			today++
+		}
+	}
+	if today >= h.o.Quota.Refused {
+		rec.No = 0
+		return rec, waxwing.Permanent(fmt.Errorf("%w\n(not recorded: %d refused uploads of today are already)", why, today))
+	}
+	if err := h.o.Store.SavePlugins([]waxwing.PluginVersion{rec}, nil); err != nil {
+		return rec, err
+	}
+	return rec, why
+}
+
+// What is kept of a refused upload, in bytes. Its code is not.
+const (
+	maxWhy             = 1000
+	maxRefusedManifest = 2 << 10
+)
+
+func sameDay(a, b time.Time) bool {
+	return a.UTC().Truncate(24 * time.Hour).Equal(b.UTC().Truncate(24 * time.Hour))
+}
+
+// begin records a version and gives it its place, or lets it wait for approval.
+func (h *Host) begin(u *Upload, v *version, rec waxwing.PluginVersion, all []waxwing.PluginVersion) (waxwing.PluginVersion, error) {
 	p := h.plugin(u.Tenant, u.Name)
+	if asks := unapproved(v.manifest, p.slots.Load()); len(asks) > 0 && !u.ofOperator() {
+		if !u.ApproveNeeds {
+			rec.State, rec.Unapproved, rec.Changed = waxwing.PluginWaiting, asks, h.o.Clock()
+			return h.record(rec, append(h.superseded(all, u.Name), rec), u.Code)
+		}
+		rec.ApprovedBy = u.By
+	}
+	return h.place(p, v, rec, h.superseded(all, u.Name), u.Code)
+}
+
+// record saves versions that change nothing of what serves.
+func (h *Host) record(rec waxwing.PluginVersion, changed []waxwing.PluginVersion, code []byte) (waxwing.PluginVersion, error) {
+	err := h.o.Store.SavePlugins(changed, code)
+	if waxwing.IsPermanent(err) { // no room for it
+		return h.refuse(rec, err)
+	}
+	return rec, err
+}
+
+// superseded are versions of the name that wait, as they stand when a newer one
+// takes their place.
+func (h *Host) superseded(all []waxwing.PluginVersion, name string) (out []waxwing.PluginVersion) {
+	for _, r := range all {
+		if r.Plugin == name && r.State == waxwing.PluginWaiting {
+			r.State, r.Why, r.Changed = waxwing.PluginStopped, "a newer version was put", h.o.Clock()
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// place gives a checked and approved version its place. changed are others that
+// change with it; code is nil where the store has it.
+func (h *Host) place(p *plugin, v *version, rec waxwing.PluginVersion, changed []waxwing.PluginVersion, code []byte) (waxwing.PluginVersion, error) {
 	old := p.slots.Load()
 	if old == nil {
 		old = &slots{}
 	}
 	next := *old
-	var changed []waxwing.PluginVersion
 	switch {
-	case refusal != nil:
-		rec.State, rec.Why = waxwing.PluginRefused, oneLine(refusal.Error(), 1000)
-	case u.Now || old.active == nil && len(h.o.Rollout.Steps) == 0:
+	case rec.Now || old.active == nil && len(h.o.Rollout.Steps) == 0:
 		rec.State = waxwing.PluginActive
 	case h.o.Rollout.Shadow > 0:
 		rec.State = waxwing.PluginShadow
@@ -93,105 +261,25 @@ func (h *Host) begin(u *Upload, v *version, rec waxwing.PluginVersion, refusal e
 	}
 	rec.Changed = h.o.Clock()
 	v.rec = rec
-	if refusal == nil {
-		if c := old.candidate; c != nil { // a newer one takes its place
-			changed = append(changed, h.moved(c, waxwing.PluginStopped, "a newer version was put"))
-			next.candidate = nil
-		}
-		if rec.State == waxwing.PluginActive {
-			if old.active != nil {
-				changed = append(changed, h.moved(old.active, waxwing.PluginRetired, ""))
-				next.previous = old.active
-			}
-			next.active = v
-		} else {
-			next.candidate = v
-		}
+	if c := old.candidate; c != nil { // a newer one takes its place
+		changed = append(changed, h.moved(c, waxwing.PluginStopped, "a newer version was put"))
+		next.candidate = nil
 	}
-	code := u.Code
-	if refusal != nil {
-		code = nil // or refused uploads, which cost their author nothing, fill the disk of all
+	if rec.State == waxwing.PluginActive {
+		if old.active != nil {
+			changed = append(changed, h.moved(old.active, waxwing.PluginRetired, ""))
+			next.previous = old.active
+		}
+		next.active = v
+	} else {
+		next.candidate = v
 	}
-	if err := h.o.Store.SavePlugins(append(changed, rec), code); err != nil {
+	if err := h.o.Store.SavePlugins(append(changed, rec), code); waxwing.IsPermanent(err) && code != nil {
+		return h.refuse(rec, err)
+	} else if err != nil {
 		return rec, err
 	}
-	if refusal != nil {
-		return rec, refusal
-	}
 	h.settle(p, &next, changed)
+	h.tidyLater()
 	return rec, nil
-}
-
-// moved is a version's record in another state. The version itself changes in
-// settle, once the store has it.
-func (h *Host) moved(v *version, to waxwing.PluginState, why string) waxwing.PluginVersion {
-	r := v.rec
-	r.State, r.Why, r.Percent, r.Changed = to, why, 0, h.o.Clock()
-	return r
-}
-
-// plugin finds or makes a name's place. The caller holds changes.
-func (h *Host) plugin(t waxwing.TenantID, name string) *plugin {
-	s := h.shelf(t)
-	if s != nil {
-		if i := slices.IndexFunc(s.plugins, func(p *plugin) bool { return p.name == name }); i >= 0 {
-			return s.plugins[i]
-		}
-	}
-	return &plugin{tenant: t, name: name}
-}
-
-// settle shows orders the new state of a plugin. The caller holds changes.
-func (h *Host) settle(p *plugin, next *slots, changed []waxwing.PluginVersion) {
-	renew := func(v *version) *version {
-		if v == nil {
-			return nil
-		}
-		for _, r := range changed {
-			if r.No == v.rec.No {
-				c := &version{rec: r, manifest: v.manifest, code: v.code, config: v.config}
-				return c
-			}
-		}
-		return v
-	}
-	s := &slots{active: renew(next.active), candidate: renew(next.candidate), previous: renew(next.previous)}
-	p.trial.mu.Lock() // a run is counted by the trial that its version stands in
-	if s.candidate != nil && (p.slots.Load() == nil || p.slots.Load().candidate == nil || p.slots.Load().candidate.rec.No != s.candidate.rec.No) {
-		p.trial.step, p.trial.orders, p.trial.new, p.trial.old, p.trial.decided = -1, 0, tally{}, tally{}, false
-		if s.candidate.rec.State == waxwing.PluginCanary {
-			p.trial.step = max(slices.Index(h.o.Rollout.Steps, s.candidate.rec.Percent), 0)
-		}
-	}
-	p.slots.Store(s)
-	p.trial.mu.Unlock()
-	h.reshelve(p)
-}
-
-func (h *Host) reshelve(p *plugin) {
-	n := &shelf{hooks: map[waxwing.Hook]bool{}}
-	if old := h.shelf(p.tenant); old != nil {
-		n.plugins = slices.DeleteFunc(slices.Clone(old.plugins), func(o *plugin) bool { return o.name == p.name })
-	}
-	if *p.slots.Load() != (slots{}) { // withdrawn: its orders need not pay for it
-		n.plugins = append(n.plugins, p)
-	}
-	slices.SortFunc(n.plugins, func(a, b *plugin) int {
-		if a.name < b.name {
-			return -1
-		}
-		return 1
-	})
-	for _, q := range n.plugins {
-		s := q.slots.Load()
-		for _, v := range []*version{s.active, s.candidate} {
-			if v != nil {
-				n.needs |= v.manifest.needs
-				for _, k := range v.manifest.Hooks {
-					n.hooks[k] = true
-				}
-			}
-		}
-	}
-	h.tenants.Store(p.tenant, n)
 }

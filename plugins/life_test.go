@@ -55,6 +55,17 @@ func (s *shelfStore) PluginModule(hash string) ([]byte, error) {
 	return s.modules[hash], nil
 }
 
+func (s *shelfStore) PluginNumber(_ waxwing.TenantID, name string) (n int64, _ error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range s.versions {
+		if v.Plugin == name && v.State != waxwing.PluginRefused {
+			n = max(n, v.Number)
+		}
+	}
+	return n, nil
+}
+
 func (s *shelfStore) state(no int) waxwing.PluginVersion {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,7 +91,7 @@ func host(t *testing.T, s Store, change func(*HostOptions)) *Host {
 func put(t *testing.T, h *Host, name, code string, now bool) (waxwing.PluginVersion, error) {
 	t.Helper()
 	m := fmt.Sprintf(`{"name":%q,"version":"1","lang":"js","hooks":["personalise"],"needs":["order.number"]}`, name)
-	v, err := h.Put(t.Context(), &Upload{Tenant: "acme", Name: name, Manifest: []byte(m), Code: []byte(code), Source: "upload", Now: now})
+	v, err := h.Put(t.Context(), &Upload{Tenant: "acme", Name: name, Manifest: []byte(m), Code: []byte(code), Source: "upload", Now: now, ApproveNeeds: true})
 	if err != nil && errors.Is(err, errors.ErrUnsupported) {
 		t.Skip(err)
 	}

@@ -1,7 +1,6 @@
 package plugins
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -30,6 +29,7 @@ type Manifest struct {
 	Lang        string            `json:"lang"`
 	Hooks       []waxwing.Hook    `json:"hooks"`
 	Needs       []string          `json:"needs,omitempty"`
+	Reasons     []string          `json:"reasons,omitempty"` // of filter, for the trail
 	Config      map[string]string `json:"config,omitempty"`
 	Description string            `json:"description,omitempty"`
 
@@ -40,25 +40,23 @@ var (
 	nameForm    = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
 	versionForm = regexp.MustCompile(`^[0-9A-Za-z.+-]{1,32}$`)
 	keyForm     = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+	reasonForm  = regexp.MustCompile(`^[A-Za-z0-9]+([ _-][A-Za-z0-9]+)*$`)
 	langs       = []string{LangGo, LangRust, LangC, LangAssemblyScript, LangJS}
 )
 
 const maxManifest = 16 << 10
 
-// ParseManifest reads a plugin.json strictly: each mistake is named with its
-// remedy. The error is permanent.
+// ParseManifest reads a plugin.json exactly: a key in another case, one that
+// looks like another, one that stands there twice and a text with characters
+// that nobody sees are refused, since whoever approves a plugin goes by what the
+// file shows. Each mistake is named with its place and remedy. The error is permanent.
 func ParseManifest(b []byte) (*Manifest, error) {
 	if len(b) > maxManifest {
 		return nil, manifestError("it has %d bytes, at most %d are allowed", len(b), maxManifest)
 	}
-	if err := checkJSON(b, 8); err != nil {
-		return nil, manifestError("%v", err)
-	}
-	dec := json.NewDecoder(strings.NewReader(string(b)))
-	dec.DisallowUnknownFields()
 	m := &Manifest{}
-	if err := dec.Decode(m); err != nil {
-		return nil, manifestError("%s; the keys are name, version, lang, hooks, needs, config, description", strings.TrimPrefix(err.Error(), "json: "))
+	if err := m.read(b); err != nil {
+		return nil, manifestError("%v", err)
 	}
 	return m, m.check()
 }
@@ -92,11 +90,16 @@ func (m *Manifest) check() error {
 			add("hook %s stands there twice", h)
 		}
 	}
-	for _, n := range m.Needs {
-		if !m.needs.add(n) {
+	m.needs = 0
+	for i, n := range m.Needs {
+		switch {
+		case slices.Contains(m.Needs[:i], n):
+			add("need %.60q stands there twice", n)
+		case !m.needs.add(n):
 			add("there is no need %.60q: the needs are %s", n, strings.Join(needNames(), ", "))
 		}
 	}
+	m.checkReasons(add)
 	if len(m.Config) > 64 {
 		add("config has %d keys, at most 64 are allowed", len(m.Config))
 	}

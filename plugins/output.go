@@ -52,12 +52,16 @@ func Decode(h waxwing.Hook, out []byte, candidates []waxwing.Candidate) (*Answer
 	r.object(func(k string) {
 		switch string(h) + "." + k {
 		case "personalise.subject":
-			a.Subject = r.line(maxSubject)
+			a.Subject = orNothing(r.line(maxSubject))
 		case "personalise.greeting":
-			a.Greeting = r.line(maxGreeting)
+			a.Greeting = orNothing(r.line(maxGreeting))
 		case "personalise.vars":
 			a.Vars = map[string]string{}
-			r.named(func(name string) { a.Vars[name] = r.prose(maxVariable) })
+			r.named(func(name string) {
+				if s := orNothing(r.prose(maxVariable)); s != "" {
+					a.Vars[name] = s
+				}
+			})
 		case "personalise.blocks":
 			a.Blocks = map[string]bool{}
 			r.named(func(name string) { a.Blocks[name] = r.truth() })
@@ -83,6 +87,15 @@ func Decode(h waxwing.Hook, out []byte, candidates []waxwing.Candidate) (*Answer
 		return nil, err
 	}
 	return a, a.whole(h, p50, p90)
+}
+
+// orNothing is a text, or nothing where nobody would see anything of it: a mail
+// with an empty subject is worse than one with the template's own.
+func orNothing(s string) string {
+	if !visible(s) {
+		return ""
+	}
+	return s
 }
 
 // whole checks what belongs together.

@@ -125,7 +125,7 @@ func TestInputHoldsWhatIsNeeded(t *testing.T) {
 }
 
 func TestManifest(t *testing.T) {
-	good := `{"name":"a","version":"1","lang":"js","hooks":["filter"],"needs":["items.name"],"config":{"k":"v"}}`
+	good := `{"name":"a","version":"1","lang":"js","hooks":["filter"],"needs":["items.name"],"reasons":["large order"],"config":{"k":"v"}}`
 	if m, err := ParseManifest([]byte(good)); err != nil || !m.needs.has(needItems) || !m.Fills(waxwing.HookFilter) {
 		t.Fatal(m, err)
 	}
@@ -140,7 +140,7 @@ func TestManifest(t *testing.T) {
 		`{"name":"a","version":"1","lang":"js","hooks":["filter"],"needs":["customer"]}`: "needs are",
 		`{"name":"a","version":"1","lang":"js","hooks":["filter"],"config":{"A":"1"}}`:   "config",
 		`{"name":"a","name":"b","version":"1","lang":"js","hooks":["filter"]}`:           "twice",
-		`{"name":"a","version":"1","lang":"js","hooks":["filter"],"memory":"all"}`:       "unknown field",
+		`{"name":"a","version":"1","lang":"js","hooks":["filter"],"memory":"all"}`:       `the key "memory" is not known`,
 	} {
 		if _, err := ParseManifest([]byte(bad)); err == nil || !waxwing.IsPermanent(err) && !strings.Contains(err.Error(), with) || !strings.Contains(err.Error(), with) {
 			t.Errorf("%s: %v", bad, err)

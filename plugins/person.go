@@ -80,15 +80,25 @@ func (h *Host) Promote(t waxwing.TenantID, name string) (waxwing.PluginVersion, 
 	return waxwing.PluginVersion{}, waxwing.ErrUnavailable
 }
 
-// Withdraw takes a plugin out of service: its versions stay on record.
+// Withdraw takes a plugin out of service: one that waits for
+// approval too. Some of its versions stay on record.
 func (h *Host) Withdraw(t waxwing.TenantID, name string) error {
 	h.changes.Lock()
 	defer h.changes.Unlock()
-	p, err := h.find(t, name)
+	all, err := h.o.Store.PluginVersions(t)
 	if err != nil {
 		return err
 	}
-	var changed []waxwing.PluginVersion
+	changed := h.superseded(all, name)
+	for i := range changed {
+		changed[i].State, changed[i].Why = waxwing.PluginWithdraw, "by a person"
+	}
+	p, err := h.find(t, name)
+	if err != nil && len(changed) == 0 {
+		return err
+	} else if err != nil {
+		return h.o.Store.SavePlugins(changed, nil)
+	}
 	s := p.slots.Load()
 	for _, v := range []*version{s.active, s.candidate} {
 		if v != nil {

@@ -171,17 +171,6 @@ func TestStateOfOneModuleInTwoLanguages(t *testing.T) {
 	}
 }
 
-func TestReasonsQuoteNobody(t *testing.T) {
-	o := &waxwing.Order{Customer: waxwing.Customer{Email: "ada@example.org", LastName: "Lovelace"}, Shipping: &waxwing.Address{Lines: []string{"12 St James's Square"}}}
-	for reason, open := range map[string]bool{"over 500 EUR": true, "a VIP": true, "hold ADA@example.org": false, "for Mrs LOVELACE": false,
-		"goes to 12 st james's square": false} {
-		r := rulingOf("p", &Answer{Action: "hold", Reason: reason}, o)
-		if got := r.Hold == "plugin p: "+reason; got != open {
-			t.Errorf("%q became %q", reason, r.Hold)
-		}
-	}
-}
-
 func TestRollBackIsKnownAfterARestart(t *testing.T) {
 	s := newShelfStore()
 	h := host(t, s, nil)

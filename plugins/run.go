@@ -79,8 +79,8 @@ const (
 	mostSlice  = 64_000 * wasm.Unit
 	shortSlice = 250 * time.Microsecond
 	longSlice  = time.Millisecond
-	// turn is after how long others get the processor, where they wait for it.
-	turn = 100 * time.Microsecond
+	// shareAfter is after how long others get the processor, where they wait for it.
+	shareAfter = 100 * time.Microsecond
 )
 
 // resize makes the next slice larger or smaller by how long one took. A slice

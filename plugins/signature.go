@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
@@ -31,29 +32,76 @@ func decodeText(s string) ([]byte, error) {
 	return base64.StdEncoding.DecodeString(s)
 }
 
-// Signed is what a signature covers: the name of the plugin, its manifest and
-// its code, so that none can be exchanged for another's.
-func Signed(name string, manifest, code []byte) []byte {
-	return fmt.Appendf(nil, "waxwing plugin 1\n%s\n%x\n%x\n", name, sha(manifest), sha(code))
+// Signed is what a signature covers: whose plugin it is, its name, a number that
+// only rises, its manifest and its code, so that none can be exchanged for
+// another's, nor an old one be put again by whoever has no more than an API key.
+// Its first line keeps the key's other uses apart. Each text stands on a line of
+// its own, and none can hold a line break (Go's quotes).
+func Signed(t waxwing.TenantID, name string, number int64, manifest, code []byte) []byte {
+	return fmt.Appendf(nil, "waxwing plugin signature 2\n%q\n%q\n%d\n%x\n%x\n", string(t), name, number, sha(manifest), sha(code))
 }
 
-// signer finds whose signature it is. None given is allowed unless the policy
-// asks for one.
-func (h *Host) signer(u *Upload) (string, error) {
-	keys := h.o.Signers[u.Tenant]
-	if u.Signature == "" {
-		if h.o.Signed {
-			return "", waxwing.Permanent(errors.New("the plugin has no signature, and this daemon takes signed ones only: sign it with waxwing plugin push --sign KEY"))
-		}
-		return "", nil
+const signatureForm = "2:"
+
+// FormatSignature is how a signature is sent and kept: its form, its number, its bytes.
+func FormatSignature(number int64, sig []byte) string {
+	return signatureForm + strconv.FormatInt(number, 10) + ":" + base64.StdEncoding.EncodeToString(sig)
+}
+
+// MostNumber is the largest that a signature may have: what JSON's readers hold exactly.
+const MostNumber = 1 << 53
+
+// parseSignature reads what FormatSignature wrote.
+func parseSignature(s string) (number int64, sig []byte, err error) {
+	s = strings.TrimSpace(s)
+	if _, err := decodeText(s); err == nil {
+		return 0, nil, errors.New("the signature is of an older form, which covers neither the tenant nor a number: sign it again with waxwing plugin sign or push --sign")
 	}
-	sig, err := decodeText(u.Signature)
-	if err == nil {
-		for _, name := range sortedKeys(keys) {
-			if ed25519.Verify(keys[name], Signed(u.Name, u.Manifest, u.Code), sig) {
-				return name, nil
+	rest, ok := strings.CutPrefix(s, signatureForm)
+	num, text, two := strings.Cut(rest, ":")
+	if ok && two {
+		number, err = strconv.ParseInt(num, 10, 64)
+		if err == nil && strconv.FormatInt(number, 10) == num && number > 0 && number <= MostNumber {
+			if sig, err = base64.StdEncoding.DecodeString(text); err == nil {
+				return number, sig, nil
 			}
 		}
 	}
-	return "", waxwing.Permanent(fmt.Errorf("the signature is not by any of the tenant's %d plugin keys", len(keys)))
+	return 0, nil, fmt.Errorf("the signature %.40q cannot be read: send it as waxwing plugin sign prints it", s)
+}
+
+// signer finds whose signature it is, and its number. None given is allowed
+// unless the policy asks for one.
+func (h *Host) signer(u *Upload) (who string, number int64, err error) {
+	keys := h.o.Signers[u.Tenant]
+	if u.Signature == "" {
+		if h.o.Signed {
+			return "", 0, waxwing.Permanent(errors.New("the plugin has no signature, and this daemon takes signed ones only: sign it with waxwing plugin push --sign KEY"))
+		}
+		return "", 0, nil
+	}
+	number, sig, err := parseSignature(u.Signature)
+	if err != nil {
+		return "", 0, waxwing.Permanent(err)
+	}
+	for _, name := range sortedKeys(keys) {
+		if ed25519.Verify(keys[name], Signed(u.Tenant, u.Name, number, u.Manifest, u.Code), sig) {
+			return name, number, nil
+		}
+	}
+	return "", 0, waxwing.Permanent(fmt.Errorf("the signature is not by any of the tenant's %d plugin keys for this tenant, name, number, manifest and code", len(keys)))
+}
+
+// newer refuses a signed plugin whose number does not rise: it is an old one, put
+// again. A file of the configuration is where the operator wants it.
+func (h *Host) newer(u *Upload, number int64) error {
+	if number == 0 || u.ofOperator() {
+		return nil
+	}
+	last, err := h.o.Store.PluginNumber(u.Tenant, u.Name)
+	if err != nil || number > last {
+		return err
+	}
+	return waxwing.Permanent(fmt.Errorf("the signature has the number %d, and %s was put with %d already: sign it again with a greater one "+
+		"(waxwing plugin sign --number, the time in seconds by default)", number, u.Name, last))
 }

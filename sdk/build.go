@@ -108,11 +108,11 @@ func buildRust(p *project) error {
 	return p.run(nil, rustc, args...)
 }
 
-// buildC compiles and links in two calls: given -O at the link, clang 14 runs the
-// wasm-opt that it finds on the PATH (Debian's binaryen) over the module, and that
-// one refuses the sign extension that the module uses.
+// buildC compiles and calls the linker by itself: clang, where it links, runs the
+// wasm-opt that it finds on the PATH (binaryen) over the module, and Debian's
+// refuses the sign extension and bulk memory that the module uses.
 func buildC(p *project) error {
-	clang, err := findClang(p.ctx)
+	clang, linker, err := findClang(p.ctx)
 	if err != nil {
 		return err
 	}
@@ -141,9 +141,9 @@ func buildC(p *project) error {
 			objects = append(objects, object)
 		}
 	}
-	args := append([]string{"--target=wasm32-unknown-unknown", "-nostdlib", "-Wl,--no-entry", "-Wl,--strip-all", "-Wl,-O2",
-		"-Wl,-z,stack-size=" + stack, "-Wl,--initial-memory=262144", "-Wl,--max-memory=4194304", "-o", p.out}, objects...)
-	return p.run(nil, clang, args...)
+	args := append([]string{"-m", "wasm32", "--no-entry", "--strip-all", "-O2",
+		"-z", "stack-size=" + stack, "--initial-memory=262144", "--max-memory=4194304", "-o", p.out}, objects...)
+	return p.run(nil, linker, args...)
 }
 
 func buildAssemblyScript(p *project) error {

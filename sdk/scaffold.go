@@ -52,9 +52,10 @@ func Scaffold(dir, name, language, hook string) (written []string, err error) {
 		Lang        string            `json:"lang"`
 		Hooks       []string          `json:"hooks"`
 		Needs       []string          `json:"needs,omitempty"`
+		Reasons     []string          `json:"reasons,omitempty"`
 		Config      map[string]string `json:"config,omitempty"`
 		Description string            `json:"description"`
-	}{name, "0.1.0", l.name, []string{hook}, hooks[i].needs, hooks[i].config, "A starting point for " + hook + "."}, "", "  ")
+	}{name, "0.1.0", l.name, []string{hook}, hooks[i].needs, hooks[i].says, hooks[i].config, "A starting point for " + hook + "."}, "", "  ")
 	if err != nil {
 		return nil, err
 	}

@@ -46,12 +46,13 @@ var hooks = []struct {
 	name   string
 	needs  []string
 	config map[string]string
+	says   []string // reasons
 }{
-	{"normalise", nil, nil},
-	{"filter", []string{"items"}, map[string]string{"max_quantity": "50"}},
-	{"recommend", []string{"items", "candidates"}, nil},
-	{"predict_delay", []string{"lane"}, nil},
-	{"personalise", []string{"customer.first_name", "customer.orders"}, nil},
+	{"normalise", nil, nil, nil},
+	{"filter", []string{"items"}, map[string]string{"max_quantity": "50"}, []string{"large order"}},
+	{"recommend", []string{"items", "candidates"}, nil, nil},
+	{"predict_delay", []string{"lane"}, nil, nil},
+	{"personalise", []string{"customer.first_name", "customer.orders"}, nil, nil},
 }
 
 // Langs are the languages that a plugin may be written in.

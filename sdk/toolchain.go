@@ -52,17 +52,19 @@ func linksWasm(rustlib string) bool {
 	return len(own) > 0 || findProgram("wasm-ld", "wasm-ld-19", "wasm-ld-16", "wasm-ld-15", "wasm-ld-14", "rust-lld") != ""
 }
 
-func findClang(ctx context.Context) (string, error) {
+// findClang finds a clang that writes WebAssembly, and the linker for it.
+func findClang(ctx context.Context) (clang, linker string, err error) {
+	linker = findProgram("wasm-ld", "wasm-ld-19", "wasm-ld-16", "wasm-ld-15", "wasm-ld-14")
 	for _, clang := range []string{os.Getenv("CLANG"), findProgram("clang", "clang-19", "clang-16", "clang-15", "clang-14")} {
 		if clang == "" {
 			continue
 		}
 		targets, err := exec.CommandContext(ctx, clang, "--print-targets").Output()
-		if err == nil && strings.Contains(string(targets), "wasm32") && findProgram("wasm-ld", "wasm-ld-19", "wasm-ld-16", "wasm-ld-15", "wasm-ld-14") != "" {
-			return clang, nil
+		if err == nil && strings.Contains(string(targets), "wasm32") && linker != "" {
+			return clang, linker, nil
 		}
 	}
-	return "", fmt.Errorf("%w: no clang that writes WebAssembly: on Debian apt-get install clang lld", ErrToolchain)
+	return "", "", fmt.Errorf("%w: no clang that writes WebAssembly: on Debian apt-get install clang lld", ErrToolchain)
 }
 
 // findAssemblyScript finds node and asc: in the project's node_modules or in

@@ -22,6 +22,9 @@ type Workshop interface {
 	RollBack(tenant waxwing.TenantID, name string) (waxwing.PluginVersion, error)
 	Promote(tenant waxwing.TenantID, name string) (waxwing.PluginVersion, error)
 	Withdraw(tenant waxwing.TenantID, name string) error
+	// Approve starts the life of the version no, which waits, because by approves of
+	// the needs that it asks for.
+	Approve(tenant waxwing.TenantID, name string, no int, needs []string, by waxwing.Actor) (waxwing.PluginVersion, error)
 }
 
 // Shelves is what is kept of plugins: the ledger.
@@ -40,6 +43,7 @@ func (s *Server) pluginRoutes(m *http.ServeMux) {
 	m.HandleFunc("DELETE "+t+"/plugins/{name}", s.workshop(s.withdraw))
 	m.HandleFunc("POST "+t+"/plugins/{name}/rollback", s.workshop(s.rollBack))
 	m.HandleFunc("POST "+t+"/plugins/{name}/promote", s.workshop(s.promote))
+	m.HandleFunc("POST "+t+"/plugins/{name}/approve", s.workshop(s.approve))
 	m.HandleFunc("GET "+t+"/plugins/{name}/versions", s.shelves(s.versions))
 	m.HandleFunc("GET "+t+"/plugins/{name}/versions/{no}/module", s.shelves(s.module))
 	m.HandleFunc("GET "+t+"/plugins/{name}/runs", s.shelves(s.runs))
@@ -75,6 +79,7 @@ type pluginView struct {
 	Name      string                 `json:"name"`
 	Active    *waxwing.PluginVersion `json:"active,omitempty"`
 	Candidate *waxwing.PluginVersion `json:"candidate,omitempty"` // in shadow or canary
+	Waiting   *waxwing.PluginVersion `json:"waiting,omitempty"`   // for a person's approval
 	Versions  int                    `json:"versions"`
 }
 
@@ -99,6 +104,8 @@ func (s *Server) plugins(w http.ResponseWriter, r *http.Request, t waxwing.Tenan
 			out[at].Active = v
 		case waxwing.PluginShadow, waxwing.PluginCanary:
 			out[at].Candidate = v
+		case waxwing.PluginWaiting:
+			out[at].Waiting = v
 		}
 	}
 	slices.SortFunc(out, func(a, b pluginView) int { return strings.Compare(a.Name, b.Name) })
@@ -177,6 +184,31 @@ func (s *Server) promote(w http.ResponseWriter, r *http.Request, t waxwing.Tenan
 	return writeJSON(w, http.StatusOK, v)
 }
 
+// approve takes a person's approval of what a version asks to see. She names the
+// version and its needs: what she has looked at is what begins to act.
+func (s *Server) approve(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	var body struct {
+		Version int      `json:"version"`
+		Needs   []string `json:"needs"`
+	}
+	if err := s.readSmall(w, r, &body); err != nil {
+		return err
+	}
+	if body.Version < 1 || len(body.Needs) == 0 {
+		return fault{http.StatusBadRequest, "bad approval", `send {"version": NO, "needs": [...]}, as GET .../versions shows them: no, unapproved`}
+	}
+	act, err := s.act(r, t, "")
+	if err != nil {
+		return err
+	}
+	v, err := s.p.Workshop.Approve(t, r.PathValue("name"), body.Version, body.Needs, act.By)
+	if err != nil {
+		return err
+	}
+	s.actedOnPlugin("plugin's needs approved", r, t, v.Plugin, v.No)
+	return writeJSON(w, http.StatusOK, v)
+}
+
 func (s *Server) withdraw(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	if err := s.p.Workshop.Withdraw(t, r.PathValue("name")); err != nil {
 		return err
@@ -236,6 +268,7 @@ type runView struct {
 type runBody struct {
 	Seed   string `json:"seed"`
 	Costs  int    `json:"costs"`
+	Left   string `json:"left_out,omitempty"` // what of it was not kept, and why
 	Input  any    `json:"input"`
 	Output any    `json:"output"`
 	Log    string `json:"log"`
@@ -284,7 +317,7 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request, t waxwing.TenantID)
 		return err
 	}
 	v := viewRun(run)
-	v.runBody = &runBody{run.Seed, run.Costs, jsonOrText(run.Input), jsonOrText(run.Output), string(run.Log)}
+	v.runBody = &runBody{run.Seed, run.Costs, run.Left, jsonOrText(run.Input), jsonOrText(run.Output), string(run.Log)}
 	return personal(w, v)
 }
 

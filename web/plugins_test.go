@@ -55,6 +55,10 @@ func (f *fakeWorkshop) Promote(t waxwing.TenantID, name string) (waxwing.PluginV
 	return f.do("promote", t, name)
 }
 
+func (f *fakeWorkshop) Approve(t waxwing.TenantID, name string, no int, needs []string, by waxwing.Actor) (waxwing.PluginVersion, error) {
+	return f.do(fmt.Sprint("approve ", no, " ", needs, " ", by), t, name)
+}
+
 func (f *fakeWorkshop) Withdraw(t waxwing.TenantID, name string) error {
 	_, err := f.do("withdraw", t, name)
 	return err
@@ -391,5 +395,48 @@ func TestPluginRoutesAreATenants(t *testing.T) {
 		if a := ask(s, "GET", acmePlugins+path, "k", "", nil); a.code != 400 {
 			t.Errorf("%s: %d %s", path, a.code, a.body)
 		}
+	}
+}
+
+// TestPutPluginWaits: what can be waited for says for how long; one's own use is 429, others' is 503.
+func TestPutPluginWaits(t *testing.T) {
+	for _, c := range []struct {
+		err  waxwing.LaterError
+		code int
+		wait string
+	}{
+		{waxwing.LaterError{After: 90500 * time.Millisecond, Quota: true, Text: "used up"}, 429, "91"},
+		{waxwing.LaterError{After: time.Millisecond, Text: "others"}, 503, "1"},
+	} {
+		s, work := pluginServer()
+		work.err = &c.err
+		ct, body := form(t, twoParts...)
+		a := ask(s, "PUT", acmePlugins+"/loyalty", "k", ct, body)
+		if a.code != c.code || a.header.Get("Retry-After") != c.wait || !strings.Contains(a.body, c.err.Text) {
+			t.Errorf("%d %q %s", a.code, a.header.Get("Retry-After"), a.body)
+		}
+	}
+}
+
+// TestApprovePlugin: the approval names the version, what was looked at, and who looked.
+func TestApprovePlugin(t *testing.T) {
+	s, work := pluginServer()
+	for body, want := range map[string]int{
+		`{"version":2,"needs":["customer.email","items"]}`: 200, `{"version":2}`: 400, `{"version":0,"needs":["items"]}`: 400, `{}`: 400,
+		`{"version":2,"needs":["items"],"all":true}`: 400, `[]`: 400,
+	} {
+		if a := ask(s, "POST", acmePlugins+"/loyalty/approve", "k", "application/json", strings.NewReader(body)); a.code != want {
+			t.Errorf("%s: %d %s", body, a.code, a.body)
+		}
+	}
+	if len(work.said) != 1 || !strings.HasPrefix(work.said[0], "approve 2 [customer.email items] ") || strings.HasSuffix(work.said[0], " ") {
+		t.Errorf("%q", work.said)
+	}
+	if a := ask(s, "POST", acmePlugins+"/loyalty/approve", "wrong", "application/json", strings.NewReader(`{"version":2,"needs":["items"]}`)); a.code != 401 {
+		t.Errorf("a wrong key: %d", a.code)
+	}
+	ct, body := form(t, append([][2]string{{"approve_needs", "true"}}, twoParts...)...)
+	if a := ask(s, "PUT", acmePlugins+"/loyalty", "k", ct, body); a.code != 201 || !work.got.ApproveNeeds || work.got.By == "" {
+		t.Errorf("%d %s %+v", a.code, a.body, work.got)
 	}
 }

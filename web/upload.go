@@ -18,7 +18,7 @@ const (
 	// http.max_body is: modules are larger than orders.
 	maxUpload = 6 << 20
 	// maxParts: a hundred fixtures, and the rest.
-	maxParts = 104
+	maxParts = 105
 	// uploadTime is how long an upload may take to arrive.
 	uploadTime = time.Minute
 	// answerTime is how long it may take until the answer is read: the module is compiled
@@ -63,6 +63,11 @@ func (s *Server) putPlugin(w http.ResponseWriter, r *http.Request, t waxwing.Ten
 	}
 	room.whole()
 	u.Tenant, u.Name = t, name
+	act, err := s.act(r, t, "")
+	if err != nil {
+		return err
+	}
+	u.By = act.By
 	v, err := s.p.Workshop.Put(r.Context(), u)
 	if err != nil && r.Context().Err() != nil {
 		return nil // nobody is there to be told
@@ -136,7 +141,7 @@ func readUpload(w http.ResponseWriter, r *http.Request) (*waxwing.PluginUpload, 
 }
 
 // partLimits are the largest sizes of the small parts.
-var partLimits = map[string]int64{"manifest": 64 << 10, "module": maxUpload, "fixture": 1 << 20, "signature": 1 << 10, "now": 16}
+var partLimits = map[string]int64{"manifest": 64 << 10, "module": maxUpload, "fixture": 1 << 20, "signature": 1 << 10, "now": 16, "approve_needs": 16}
 
 func readPart(u *waxwing.PluginUpload, name string, part *multipart.Part) error {
 	limit, known := partLimits[name]
@@ -162,6 +167,10 @@ func readPart(u *waxwing.PluginUpload, name string, part *multipart.Part) error 
 	case "now":
 		if u.Now = string(b) == "true"; !u.Now && string(b) != "false" {
 			return badUpload("the part now is true or false")
+		}
+	case "approve_needs":
+		if u.ApproveNeeds = string(b) == "true"; !u.ApproveNeeds && string(b) != "false" {
+			return badUpload("the part approve_needs is true or false")
 		}
 	}
 	return nil

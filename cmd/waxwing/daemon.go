@@ -113,6 +113,9 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	d.keepers.Go(func() {
 		defer close(d.restored)
 		d.workshop.putFiles(ctx, c, log)
+		d.keepers.Go(func() {
+			d.hourly(ctx, func() (bool, error) { return d.workshop.tidy(c.Plugins.NativeAll, log) })
+		})
 	})
 	go d.run(ctx)
 	<-d.pipe.Running()
@@ -126,7 +129,7 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 func openLedger(c *config.Config, log *slog.Logger, mem *memory, x Extras, fatal func(error)) (*sqlite.Ledger, error) {
 	known := formats()
 	o := sqlite.Options{Dir: c.Data, Master: c.Keys.Master, Clock: x.Clock, Log: log, Fatal: fatal, Witness: c.Witness, AcceptLoss: x.AcceptLoss,
-		HotBytes: mem.hot, CacheBytes: mem.cache,
+		Quota: pluginQuota(c.Plugins), HotBytes: mem.hot, CacheBytes: mem.cache,
 		People: func(format, topic string, raw []byte) (waxwing.People, bool) {
 			return pipeline.PeopleOf(known[format], topic, raw, numbersOf)
 		},

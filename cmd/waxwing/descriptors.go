@@ -20,8 +20,8 @@ const (
 	// ledgerFiles: two a connection of the ledger, the shared index, keys and anchors while
 	// they are written, a backup.
 	ledgerFiles = 18
-	// childFiles: the pipes to a child that compiles a plugin.
-	childFiles = 8
+	// childFiles: the pipes to the children that compile and check plugins.
+	childFiles = 16
 	// lookupFiles: a pool of eight connections, of SQLite two files each.
 	lookupFiles = 16
 	// askFiles: asking DNS for a provider's name.

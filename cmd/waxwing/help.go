@@ -89,6 +89,16 @@ func (pluginPushCmd) Help() string {
 	return examples("waxwing plugin push hello --url https://waxwing.example --tenant acme   # with WAXWING_KEY")
 }
 
+// Help gives examples.
+func (pluginApproveCmd) Help() string {
+	return support + examples("waxwing plugin approve hello", "waxwing plugin approve hello --version 4")
+}
+
+// Help gives examples.
+func (pluginSignCmd) Help() string {
+	return examples("waxwing plugin sign --new --key release.key", "waxwing plugin sign hello --key release.key --tenant acme")
+}
+
 func examples(lines ...string) string {
 	return "Examples:\n\n  " + strings.Join(lines, "\n  ")
 }

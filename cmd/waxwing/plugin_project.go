@@ -30,6 +30,7 @@ type pluginCmd struct {
 	Runs     pluginRunsCmd     `cmd:"" help:"Show what a plugin did on orders, or one run whole."`
 	Replay   pluginReplayCmd   `cmd:"" help:"Run a recorded run again: the same output and the same fuel."`
 	Logs     pluginLogsCmd     `cmd:"" help:"Show what a plugin logged; -f follows."`
+	Approve  pluginApproveCmd  `cmd:"" help:"Approve what a version that waits needs to see of an order."`
 	Promote  pluginPromoteCmd  `cmd:"" help:"Let the version in shadow or canary serve all orders."`
 	Rollback pluginRollbackCmd `cmd:"" help:"Put the version before back at once."`
 	Withdraw pluginWithdrawCmd `cmd:"" help:"Take a plugin out of service, its version in shadow or canary too."`
@@ -119,15 +120,22 @@ func openProject(dir string) (*project, error) {
 	return p, err
 }
 
-// sayStale warns where a source is newer than what was built of it: an author
-// changes a line, forgets to build, and wonders.
+// sayStale warns where a source is newer than what was built of it.
 func (p *project) sayStale(s streams) {
+	if err := p.stale(); err != nil {
+		_, _ = fmt.Fprintln(s.err, err)
+	}
+}
+
+// stale says which source is newer than what was built of it: an author changes a
+// line, forgets to build, and wonders, or trusts tests of what he no longer has.
+func (p *project) stale() (old error) {
 	built, err := os.Stat(p.file)
 	if err != nil {
-		return
+		return err
 	}
 	_ = filepath.WalkDir(p.dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil { // it is only a hint
+		if err != nil { // what cannot be read is no newer
 			return fs.SkipAll
 		}
 		switch name := d.Name(); {
@@ -137,11 +145,12 @@ func (p *project) sayStale(s streams) {
 			return nil
 		}
 		if st, err := d.Info(); err == nil && st.ModTime().After(built.ModTime()) {
-			_, _ = fmt.Fprintf(s.err, "%s is newer than %s: run \"waxwing plugin build %s\" to take it in\n", relative(path), relative(p.file), relative(p.dir))
+			old = fmt.Errorf("%s is newer than %s: run \"waxwing plugin build %s\" to take it in", relative(path), relative(p.file), relative(p.dir))
 			return fs.SkipAll
 		}
 		return nil
 	})
+	return old
 }
 
 // sources are the extensions of what authors write.
@@ -236,7 +245,9 @@ func (c pluginTestCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	p.sayStale(s)
+	if err := p.stale(); err != nil {
+		return fmt.Errorf("what would be tested is old: %w", err)
+	}
 	e, done, err := benchEngine()
 	if err != nil {
 		return err

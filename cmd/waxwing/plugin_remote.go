@@ -2,10 +2,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,12 +9,11 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
-	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/plugins"
 )
 
 // apiFlags say where the daemon is.
@@ -100,8 +95,9 @@ func (e notFoundError) Error() string {
 type pluginPushCmd struct {
 	pluginDir
 	apiFlags
-	Now  bool   `help:"Serve all orders at once, without shadow and canary."`
-	Sign string `help:"Sign with the key in this file (waxwing plugin sign --new)." type:"path" placeholder:"FILE"`
+	Now          bool   `help:"Serve all orders at once, without shadow and canary."`
+	ApproveNeeds bool   `help:"Approve what it needs to see of an order; without it, a version that needs more than the one that serves waits for \"waxwing plugin approve\"."`
+	Sign         string `help:"Sign with the key in this file (waxwing plugin sign --new)." type:"path" placeholder:"FILE"`
 }
 
 // Run sends the manifest, the code and the fixtures.
@@ -132,15 +128,21 @@ func (c pluginPushCmd) Run(s streams) error {
 	}
 	if c.Sign != "" && err == nil {
 		var sig string
-		if sig, err = signature(c.Sign, p); err == nil {
+		if sig, err = signature(c.Sign, c.Tenant, p, time.Now().Unix()); err == nil {
 			err = w.WriteField("signature", sig)
 		}
 	}
 	if c.Now && err == nil {
 		err = w.WriteField("now", "true")
 	}
+	if c.ApproveNeeds && err == nil {
+		err = w.WriteField("approve_needs", "true")
+	}
 	if err = errors.Join(err, w.Close()); err != nil {
 		return err
+	}
+	if n := p.manifest.Needs; len(n) > 0 {
+		_, _ = fmt.Fprintf(s.out, "It needs to see of each order: %s.\n", strings.Join(n, ", "))
 	}
 	var v waxwing.PluginVersion
 	if err := c.call(http.MethodPut, "/plugins/"+p.manifest.Name, w.FormDataContentType(), body.Bytes(), &v); err != nil {
@@ -148,6 +150,11 @@ func (c pluginPushCmd) Run(s streams) error {
 	}
 	word := map[waxwing.PluginState]string{waxwing.PluginActive: "serves all orders from now on",
 		waxwing.PluginShadow: "runs in shadow: on real orders, unused", waxwing.PluginCanary: fmt.Sprintf("serves %d %% of the orders", v.Percent)}
+	if v.State == waxwing.PluginWaiting {
+		_, err = fmt.Fprintf(s.out, "%s version %d (%s) waits: a person must approve that it sees %s.\n  waxwing plugin approve %s\n",
+			v.Plugin, v.No, v.Version, strings.Join(v.Unapproved, ", "), v.Plugin)
+		return err
+	}
 	_, err = fmt.Fprintf(s.out, "%s version %d (%s) %s.\n", v.Plugin, v.No, v.Version, orElse(word[v.State], string(v.State)))
 	return err
 }
@@ -169,7 +176,7 @@ func (c pluginListCmd) Run(s streams) error {
 	}
 	var all []waxwing.PluginVersion
 	if len(list.Plugins) > 0 && !c.JSON {
-		_, _ = fmt.Fprintf(s.out, "%-24s %4s  %-12s %-11s %5s  %-12s  %s\n", "PLUGIN", "NO", "VERSION", "STATE", "SHARE", "HASH", "WHY")
+		_, _ = fmt.Fprintf(s.out, "%-24s %4s  %-12s %-11s %5s  %-12s  %s\n", "PLUGIN", "NO", "VERSION", "STATE", "SHARE", "HASH", "NEEDS AND WHY")
 	}
 	for _, p := range list.Plugins {
 		var vs struct {
@@ -183,7 +190,7 @@ func (c pluginListCmd) Run(s streams) error {
 			if c.JSON {
 				break
 			}
-			_, _ = fmt.Fprintf(s.out, "%-24s %4d  %-12s %-11s %5s  %.12s  %s\n", v.Plugin, v.No, v.Version, v.State, share(&v), v.Hash, v.Why)
+			_, _ = fmt.Fprintf(s.out, "%-24s %4d  %-12s %-11s %5s  %.12s  %s\n", v.Plugin, v.No, v.Version, v.State, share(&v), v.Hash, needsAndWhy(&v))
 		}
 	}
 	if c.JSON {
@@ -206,8 +213,58 @@ func share(v *waxwing.PluginVersion) string {
 	return "-"
 }
 
+// needsAndWhy is what a version sees of an order, and how it came to its state.
+func needsAndWhy(v *waxwing.PluginVersion) string {
+	var parts []string
+	if len(v.Needs) > 0 {
+		parts = append(parts, "sees "+strings.Join(v.Needs, ", "))
+	}
+	if len(v.Unapproved) > 0 {
+		parts = append(parts, "waits for approval of "+strings.Join(v.Unapproved, ", "))
+	}
+	if v.ApprovedBy != "" {
+		parts = append(parts, "approved by "+string(v.ApprovedBy))
+	}
+	if v.Why != "" {
+		parts = append(parts, v.Why)
+	}
+	return printable(strings.Join(parts, "; "))
+}
+
 type pluginNameArg struct {
 	Name string `arg:"" help:"The plugin."`
+}
+
+type pluginApproveCmd struct {
+	pluginNameArg
+	apiFlags
+	Version int `help:"The version's number; by default the one that waits." placeholder:"NO"`
+}
+
+// Run shows what the version asks to see, and approves exactly that.
+func (c pluginApproveCmd) Run(s streams) error {
+	var vs struct {
+		Versions []waxwing.PluginVersion `json:"versions"`
+	}
+	if err := c.call(http.MethodGet, "/plugins/"+c.Name+"/versions", "", nil, &vs); err != nil {
+		return err
+	}
+	i := slices.IndexFunc(vs.Versions, func(v waxwing.PluginVersion) bool {
+		return v.State == waxwing.PluginWaiting && (c.Version == 0 || v.No == c.Version)
+	})
+	if i < 0 {
+		return fmt.Errorf("no version of %s waits for approval; waxwing plugin list shows them", c.Name)
+	}
+	v := vs.Versions[i]
+	body, err := json.Marshal(map[string]any{"version": v.No, "needs": v.Unapproved})
+	if err != nil {
+		return err
+	}
+	if err := c.call(http.MethodPost, "/plugins/"+c.Name+"/approve", "application/json", body, &v); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "%s version %d may see %s, and is %s now.\n", v.Plugin, v.No, printable(strings.Join(vs.Versions[i].Unapproved, ", ")), v.State)
+	return err
 }
 
 type pluginPromoteCmd struct {
@@ -247,52 +304,4 @@ func (c pluginWithdrawCmd) Run(s streams) error {
 	}
 	_, err := fmt.Fprintf(s.out, "%s serves no more; its versions and runs stay on record.\n", c.Name)
 	return err
-}
-
-type pluginSignCmd struct {
-	pluginDir
-	Key string `required:"" help:"The file of the private key." type:"path" placeholder:"FILE"`
-	New bool   `help:"Make the key, and print what belongs under plugin_keys."`
-}
-
-// Run prints the signature of a project, or makes a key.
-func (c pluginSignCmd) Run(s streams) error {
-	if c.New {
-		pub, key, err := ed25519.GenerateKey(rand.Reader)
-		if err != nil {
-			return err
-		}
-		f, err := os.OpenFile(c.Key, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(f, hex.EncodeToString(key.Seed()))
-		if err = errors.Join(err, f.Close()); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(s.out, "plugin_keys: {release: %q}\n", hex.EncodeToString(pub))
-		return err
-	}
-	p, err := openProject(c.Dir)
-	if err != nil {
-		return err
-	}
-	sig, err := signature(c.Key, p)
-	if err == nil {
-		_, err = fmt.Fprintln(s.out, sig)
-	}
-	return err
-}
-
-func signature(file string, p *project) (string, error) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return "", err
-	}
-	seed, err := hex.DecodeString(strings.TrimSpace(string(b)))
-	if err != nil || len(seed) != ed25519.SeedSize {
-		return "", fmt.Errorf("%s is no key of \"waxwing plugin sign --new\": want 32 bytes in hex", relative(file))
-	}
-	sig := ed25519.Sign(ed25519.NewKeyFromSeed(seed), plugins.Signed(p.manifest.Name, p.raw, p.body))
-	return base64.StdEncoding.EncodeToString(sig), nil
 }

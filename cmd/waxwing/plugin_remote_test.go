@@ -82,5 +82,9 @@ func TestStaleBuildIsSaid(t *testing.T) {
 		if strings.Contains(b.String(), "is newer than") != want {
 			t.Errorf("%s: %q", ahead, b.String())
 		}
+		err := pluginTestCmd{pluginDir: pluginDir{dir}}.Run(streams{out: &b, err: &b})
+		if stopped := err != nil && strings.Contains(err.Error(), "what would be tested is old"); stopped != want {
+			t.Errorf("%s: plugin test: %v", ahead, err)
+		}
 	}
 }

@@ -89,6 +89,7 @@ type apiRun struct {
 	Fault  string          `json:"fault"`
 	At     time.Time       `json:"at"`
 	Seed   string          `json:"seed"`
+	Left   string          `json:"left_out"`
 }
 
 // Run runs the recorded run again and compares.
@@ -96,6 +97,9 @@ func (c pluginReplayCmd) Run(s streams) error {
 	var r apiRun
 	if err := c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/runs/%d", c.Name, c.RunID), "", nil, &r); err != nil {
 		return err
+	}
+	if r.Left != "" {
+		return fmt.Errorf("run %d cannot be run again: of it are %s", c.RunID, printable(r.Left))
 	}
 	v, body, err := c.moduleOf(r.Hash)
 	if err != nil {

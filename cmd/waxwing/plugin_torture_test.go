@@ -106,6 +106,7 @@ func TestTorturePlugins(t *testing.T) {
 	office := &postOffice{posted: map[string]time.Time{}, took: map[string][]time.Duration{}, all: map[string][]time.Duration{}}
 	r := newRig(t, func(r *rig, _ *Extras) {
 		r.watch = office.mail
+		r.cfg.Plugins.CheckBudget = config.Duration(time.Hour) // she uploads more than anybody may
 		for _, name := range []string{"plain", "other", "victim"} {
 			acme := r.cfg.Tenants["acme"]
 			acme.Name = name
@@ -115,7 +116,7 @@ func TestTorturePlugins(t *testing.T) {
 	})
 	<-r.d.restored
 	put := func(tenant, name, lang string, body []byte) (waxwing.PluginVersion, error) {
-		u := &plugins.Upload{Tenant: waxwing.TenantID(tenant), Name: name, Code: body, Source: "upload", Now: true,
+		u := &plugins.Upload{Tenant: waxwing.TenantID(tenant), Name: name, Code: body, Source: "upload", Now: true, ApproveNeeds: true,
 			Manifest: fmt.Appendf(nil, `{"name":%q,"version":"1","lang":%q,"hooks":["personalise"],"needs":["customer.first_name","items.name","items.price"]}`, name, lang)}
 		return r.d.workshop.host.Put(context.Background(), u)
 	}

@@ -44,7 +44,7 @@ func openWorkshop(c *config.Config, store plugins.Store, key [32]byte, x *compos
 	if err != nil {
 		return nil, err
 	}
-	o := plugins.HostOptions{Engine: w.engine, Store: store, Clock: clock, Log: log, Signed: c.Plugins.Signatures == "required",
+	o := plugins.HostOptions{Quota: pluginQuota(c.Plugins), CheckBudget: c.Plugins.CheckBudget.D(), Checks: c.Plugins.Checks, Engine: w.engine, Store: store, Clock: clock, Log: log, Signed: c.Plugins.Signatures == "required",
 		Configs: map[waxwing.TenantID]map[string]map[string]string{}, Signers: map[waxwing.TenantID]map[string]plugins.PublicKey{}}
 	if r := c.Plugins.Rollout; len(r.Steps) > 0 {
 		o.Rollout = plugins.Rollout{Shadow: r.Shadow, Steps: r.Steps, Runs: r.Runs, Orders: r.Orders}
@@ -72,6 +72,11 @@ func openWorkshop(c *config.Config, store plugins.Store, key [32]byte, x *compos
 	}
 	w.host = plugins.NewHost(o)
 	return w, nil
+}
+
+func pluginQuota(p config.Plugins) waxwing.PluginQuota {
+	return waxwing.PluginQuota{Names: p.Names, Versions: p.Versions, Modules: int64(p.Modules) << 20, Native: int64(p.Native) << 20,
+		OrderRun: int64(p.RunsOrder) << 10, DayRuns: int64(p.RunsDay) << 20}
 }
 
 func pluginLimits(p config.Plugins) plugins.Limits {
@@ -165,7 +170,8 @@ func seedOf(w *waxwing.Work) string { return string(w.Tenant) + "/" + w.ID.Strin
 
 // Put is web.Workshop's.
 func (w *workshop) Put(ctx context.Context, u *waxwing.PluginUpload) (waxwing.PluginVersion, error) {
-	up := &plugins.Upload{Tenant: u.Tenant, Name: u.Name, Manifest: u.Manifest, Code: u.Code, Signature: u.Signature, Source: "upload", Now: u.Now}
+	up := &plugins.Upload{Tenant: u.Tenant, Name: u.Name, Manifest: u.Manifest, Code: u.Code, Signature: u.Signature, Source: "upload", Now: u.Now,
+		ApproveNeeds: u.ApproveNeeds, By: u.By}
 	for _, b := range u.Fixtures {
 		f, err := plugins.ParseFixture(b)
 		if err != nil {
@@ -176,6 +182,23 @@ func (w *workshop) Put(ctx context.Context, u *waxwing.PluginUpload) (waxwing.Pl
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	return w.host.Put(ctx, up)
+}
+
+// Approve is web.Workshop's.
+func (w *workshop) Approve(t waxwing.TenantID, name string, no int, needs []string, by waxwing.Actor) (waxwing.PluginVersion, error) {
+	return w.host.Approve(t, name, no, needs, by)
+}
+
+// tidy removes compiled code that nobody needs, now and each hour.
+func (w *workshop) tidy(all int, log *slog.Logger) (more bool, err error) {
+	if all <= 0 {
+		all = 2048 // a configuration that was not loaded from a file
+	}
+	n, err := w.host.Tidy(int64(all) << 20)
+	if n > 0 {
+		log.Info("compiled code of plugins that are gone was removed", "files", n)
+	}
+	return false, err
 }
 
 // RollBack is web.Workshop's.

@@ -48,6 +48,8 @@ type Options struct {
 	// Address reads an e-mail address by the strict grammar and gives the form that
 	// all its spellings have in common. Nil: a plain one of its own.
 	Address func(string) (string, error)
+	// Quota bounds what is kept of each tenant's plugins and their runs.
+	Quota waxwing.PluginQuota
 	// Witness is a second place for the witness file, outside the data folder and
 	// what is restored with it; empty: there is none.
 	Witness string
@@ -85,16 +87,17 @@ type Ledger struct {
 	batch    int64      // writer only
 	chain    ledger.Chain
 	lines    []byte
-	before   [][2]string  // what this instance's chain begins with
-	resealed string       // why the rows had to be summed anew; empty: they had not
-	rows     rowCache     // writer only
-	set      *machine.Set // writer only: of the command under way
-	sums     *sums        // writer only
-	guard    guard        // writer only
-	commits  int          // writer only: since Open
-	name     string       // the ledger's own, from its first start on
-	losses   []loss       // that a person accepted; fixed after Open
-	witness  []*witness   // writer only
+	before   [][2]string       // what this instance's chain begins with
+	resealed string            // why the rows had to be summed anew; empty: they had not
+	rows     rowCache          // writer only
+	runDays  map[int64]*runDay // by tenant; writer only
+	set      *machine.Set      // writer only: of the command under way
+	sums     *sums             // writer only
+	guard    guard             // writer only
+	commits  int               // writer only: since Open
+	name     string            // the ledger's own, from its first start on
+	losses   []loss            // that a person accepted; fixed after Open
+	witness  []*witness        // writer only
 
 	mu      sync.RWMutex
 	tenants map[waxwing.TenantID]*tenant
@@ -115,6 +118,8 @@ type tenant struct {
 	name waxwing.TenantID
 	key  *ledger.TenantKey
 	turn chan struct{} // held by what browses for this tenant
+	// quietDay is the day of which no more runs' bodies are written, since 1970.
+	quietDay atomic.Int64
 }
 
 const (
@@ -139,6 +144,7 @@ func Open(o Options) (*Ledger, error) {
 		byNo: map[int64]*tenant{}, suppressed: map[ledger.Hash]struct{}{}}
 	l.hot.max, l.rows, l.guard.path, l.scrubs = o.HotBytes, newRowCache(), l.path, newScrubber()
 	l.set = machine.NewSet(time.Time{}, 0, waxwing.DoubtRule{})
+	l.runDays = map[int64]*runDay{}
 	if err := l.open(); err != nil {
 		l.release()
 		return nil, fmt.Errorf("ledger %s: %w", o.Dir, err)

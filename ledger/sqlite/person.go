@@ -50,7 +50,7 @@ func (l *Ledger) Add(w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxw
 	if err != nil {
 		return 0, err
 	}
-	runs, err := l.sealRuns(w, &dek)
+	runs, err := l.sealRuns(t, w, &dek)
 	if err != nil {
 		return 0, err
 	}

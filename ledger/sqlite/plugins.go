@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
@@ -48,6 +49,9 @@ func (l *Ledger) SavePlugins(versions []waxwing.PluginVersion, module []byte) er
 		packed = l.packer.pack(nil, module, "")
 	}
 	return l.do(func(t *tx) error {
+		if err := t.modulesFit(shelf, versions, name, packed); err != nil {
+			return err
+		}
 		if packed != nil {
 			if _, err := t.exec("INSERT INTO plugin_modules (hash, body) VALUES (?,?) ON CONFLICT DO NOTHING", name, packed); err != nil {
 				return err
@@ -55,6 +59,11 @@ func (l *Ledger) SavePlugins(versions []waxwing.PluginVersion, module []byte) er
 		}
 		for i := range versions {
 			if err := t.savePlugin(shelf[i], &versions[i], bodies[i]); err != nil {
+				return err
+			}
+		}
+		for _, tn := range shelf {
+			if err := t.prunePlugins(tn); err != nil {
 				return err
 			}
 		}
@@ -86,6 +95,19 @@ func (t *tx) savePlugin(tn *tenant, v *waxwing.PluginVersion, body []byte) error
 		add("percent", strconv.Itoa(v.Percent))
 	}
 	add("why", machine.Clip(v.Why, 200))
+	if v.State == waxwing.PluginWaiting {
+		add("asks", machine.Clip(strings.Join(v.Unapproved, " "), 300))
+	}
+	if v.ApprovedBy != "" && (str(from[0]) == "" || str(from[0]) == string(waxwing.PluginWaiting)) {
+		add("approved_by", string(v.ApprovedBy))
+	}
+	if v.Number > 0 && str(from[0]) == "" && v.State != waxwing.PluginRefused {
+		add("number", strconv.FormatInt(v.Number, 10))
+		if _, err := t.exec(`INSERT INTO plugin_numbers (tenant, plugin, number) VALUES (?,?,?)
+			ON CONFLICT (tenant, plugin) DO UPDATE SET number=max(number, excluded.number)`, tn.no, v.Plugin, v.Number); err != nil {
+			return err
+		}
+	}
 	add("digest", bodyDigest(body))
 	t.entry(&e)
 	return nil
@@ -124,11 +146,36 @@ func (l *Ledger) PluginVersions(tid waxwing.TenantID) ([]waxwing.PluginVersion, 
 				return fmt.Errorf("a plugin version of %s: %w: run waxwing ledger verify", tid, err)
 			}
 			b.PluginVersion.Tenant, b.PluginVersion.Manifest = tid, b.Manifest
+			if b.Needs == nil { // of an older program, which wrote them nowhere else
+				var m struct{ Needs []string }
+				if json.Unmarshal(b.Manifest, &m) == nil {
+					b.PluginVersion.Needs = m.Needs
+				}
+			}
 			out = append(out, b.PluginVersion)
 			return nil
 		}, tn.no)
 	})
 	return out, err
+}
+
+// PluginNumber gives the greatest number that a name's signatures had, 0 where it
+// had none. It stays when the versions are gone.
+func (l *Ledger) PluginNumber(tid waxwing.TenantID, plugin string) (number int64, err error) {
+	tn, err := l.tenant(tid)
+	if err != nil {
+		return 0, err
+	}
+	err = l.read(func(c *conn) error {
+		if at, err := schemaOf(c); err != nil || at < 5 {
+			return err
+		}
+		var v [1]driver.Value
+		_, err := c.row("SELECT number FROM plugin_numbers WHERE tenant=? AND plugin=?", v[:], tn.no, plugin)
+		number = num(v[0])
+		return err
+	})
+	return number, err
 }
 
 // PluginModule gives the code of a hash.
@@ -158,6 +205,14 @@ func (v *verifier) plugin(e *waxwing.TrailEntry) {
 	id := shelfName(d["tenant"], d["plugin"], d["version"])
 	if have := v.plugins[id].state; have != d["from"] {
 		v.r.add("trail: entry %d of chain %d takes plugin version %s from %q, but it was %q", e.Seq, v.chain.Instance, id, d["from"], have)
+	}
+	if n, err := strconv.ParseInt(d["number"], 10, 64); err == nil {
+		name := d["tenant"] + "/" + d["plugin"]
+		v.numbers[name] = max(v.numbers[name], n)
+	}
+	if d["to"] == dropped {
+		delete(v.plugins, id)
+		return
 	}
 	v.plugins[id] = shelved{d["to"], d["hash"], d["percent"], d["digest"]}
 }
@@ -196,8 +251,31 @@ func (l *Ledger) verifyPlugins(v *verifier) func(*conn) error {
 		if err != nil {
 			return err
 		}
+		if err := v.verifyNumbers(c); err != nil {
+			return err
+		}
 		return l.verifyModules(v, c, wanted)
 	}
+}
+
+// verifyNumbers compares the greatest numbers of signatures with the trail: were
+// one lowered, an old plugin could be put again.
+func (v *verifier) verifyNumbers(c *conn) error {
+	if at, err := schemaOf(c); err != nil || at < 5 {
+		return err
+	}
+	err := c.query("SELECT t.name, n.plugin, n.number FROM plugin_numbers n LEFT JOIN tenants t ON t.no=n.tenant", func(r []driver.Value) error {
+		name := str(r[0]) + "/" + str(r[1])
+		if v.numbers[name] != num(r[2]) {
+			v.r.add("the number of plugin %s's signatures is %d, but its trail says %d", name, num(r[2]), v.numbers[name])
+		}
+		delete(v.numbers, name)
+		return nil
+	})
+	for name, n := range v.numbers {
+		v.r.add("the number %d of plugin %s's signatures stands in the trail, but its row is gone", n, name)
+	}
+	return err
 }
 
 func (l *Ledger) verifyModules(v *verifier, c *conn, wanted map[string]string) error {

@@ -61,7 +61,7 @@ func TestMigrateFrom1(t *testing.T) {
 		t.Fatal(err)
 	}
 	closeTest(t, l)
-	change(t, dir, "DROP TABLE plugin_runs", "DROP TABLE plugin_modules", "DROP TABLE plugin_versions",
+	change(t, dir, "DROP TABLE plugin_runs", "DROP TABLE plugin_modules", "DROP TABLE plugin_versions", "DROP TABLE plugin_numbers",
 		"DELETE FROM meta", "PRAGMA user_version=1")
 
 	// The command line looks at it as it is.
@@ -202,7 +202,7 @@ func TestNoRunsCostNothing(t *testing.T) {
 	w, tx := &waxwing.Work{}, &tx{l: l}
 	dek := l.master
 	if n := testing.AllocsPerRun(100, func() {
-		runs, err := l.sealRuns(w, &dek)
+		runs, err := l.sealRuns(nil, w, &dek)
 		if err != nil || tx.insertRuns(nil, 1, runs) != nil {
 			t.Fatal(err)
 		}

@@ -27,6 +27,7 @@ type runHead struct {
 	Input  int       `json:"in"`
 	Output int       `json:"out"`
 	Costs  int       `json:"costs,omitempty"`
+	Left   string    `json:"left,omitempty"`
 }
 
 // runAAD ties a body to what its row says, so that no run can pass as another
@@ -41,8 +42,9 @@ type sealedRun struct {
 	body []byte
 }
 
-// sealRuns makes a work's runs ready outside the writer.
-func (l *Ledger) sealRuns(w *waxwing.Work, dek *ledger.Key) ([]sealedRun, error) {
+// sealRuns makes a work's runs ready outside the writer, as far as there is room
+// for them: what a guest says must not fill the disk of all.
+func (l *Ledger) sealRuns(t *tenant, w *waxwing.Work, dek *ledger.Key) ([]sealedRun, error) {
 	if len(w.Runs) == 0 {
 		return nil, nil
 	}
@@ -50,14 +52,16 @@ func (l *Ledger) sealRuns(w *waxwing.Work, dek *ledger.Key) ([]sealedRun, error)
 	sc := scratches.Get().(*scratch)
 	defer scratches.Put(sc)
 	out := make([]sealedRun, len(w.Runs))
+	room := l.roomForRuns(t)
 	for i := range w.Runs {
 		r := &w.Runs[i]
-		head, err := json.Marshal(runHead{r.Fault, r.Seed, r.At, len(r.Input), len(r.Output), r.Costs})
+		k := room.fit(r)
+		head, err := json.Marshal(runHead{r.Fault, r.Seed, r.At, len(k.input), len(k.output), r.Costs, k.left})
 		if err != nil {
 			return nil, err
 		}
 		sc.plain = append(append(sc.plain[:0], head...), '\n')
-		sc.plain = append(append(append(sc.plain, r.Input...), r.Output...), r.Log...)
+		sc.plain = append(append(append(sc.plain, k.input...), k.output...), k.log...)
 		sc.packed = l.packer.pack(sc.packed[:0], sc.plain, "")
 		kind, _, _ := strings.Cut(r.Fault, ":")
 		out[i] = sealedRun{r, machine.Clip(strings.TrimSpace(kind), 40),
@@ -77,7 +81,10 @@ func (t *tx) insertRuns(tn *tenant, id waxwing.ID, runs []sealedRun) error {
 			return err
 		}
 	}
-	return nil
+	if len(runs) == 0 {
+		return nil
+	}
+	return t.boundRuns(tn, runs)
 }
 
 const runColumns = "id, plugin, confirmation, hook, role, hash, at, fuel, micros, fault"
@@ -147,9 +154,7 @@ func (l *Ledger) listRuns(tid waxwing.TenantID, plugin, more, rest string, bound
 	if err != nil {
 		return nil, nil, err
 	}
-	// The plus keeps SQLite from sorting a whole tenant: all of its plugins'
-	// runs are read in the order of their ids.
-	where, args := "+tenant=? AND ", []any{tn.no}
+	where, args := "tenant=? AND ", []any{tn.no}
 	if plugin != "" {
 		where, args = "tenant=? AND plugin=? AND ", append(args, plugin)
 	}
@@ -185,7 +190,7 @@ func (l *Ledger) openRun(r *waxwing.Run, dek *ledger.Key, sealed []byte) error {
 	if err := json.Unmarshal(head, &h); err != nil || h.Input < 0 || h.Output < 0 || h.Input > len(rest) || h.Output > len(rest)-h.Input {
 		return wrong(errPacked)
 	}
-	r.Fault, r.Seed, r.At, r.Costs = h.Fault, h.Seed, h.At, h.Costs
+	r.Fault, r.Seed, r.At, r.Left, r.Costs = h.Fault, h.Seed, h.At, h.Left, h.Costs
 	r.Input, rest = rest[:h.Input:h.Input], rest[h.Input:]
 	r.Output, r.Log = rest[:h.Output:h.Output], rest[h.Output:]
 	return nil

@@ -6,7 +6,7 @@ import (
 )
 
 // version is the schema's; it is kept in PRAGMA user_version.
-const version = 4
+const version = 5
 
 // Ids of messages and later events lie behind their confirmation's: its own id
 // has six low bits of nought, the n-th message is id|n. So no index is needed
@@ -133,8 +133,16 @@ DROP INDEX confirmations_due;
 CREATE INDEX confirmations_due ON confirmations (due, state) WHERE due IS NOT NULL;
 `
 
+// bounds is version 5: the greatest number of a plugin's signatures stays when its
+// versions go; what holds a module, and a tenant's oldest runs, are found at once.
+const bounds = `
+CREATE TABLE plugin_numbers (tenant INTEGER NOT NULL, plugin TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (tenant, plugin)) WITHOUT ROWID;
+CREATE INDEX plugin_versions_hash ON plugin_versions (hash);
+CREATE INDEX plugin_runs_tenant ON plugin_runs (tenant, id);
+`
+
 // steps lead from each version to the next, from an empty file on.
-var steps = [version]string{schema, shelves, seals, byChannel}
+var steps = [version]string{schema, shelves, seals, byChannel, bounds}
 
 // migrate brings the file to this version, a step at a time: what is done
 // stays done where the program is killed between two.

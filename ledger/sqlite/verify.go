@@ -53,9 +53,10 @@ type verifier struct {
 	tries   map[waxwing.ID]tried
 	names   map[string]string // of providers, each kept once
 	plugins map[string]shelved
-	sealed  bool            // a chain said that its rows are sealed
-	barred  map[string]bool // suppressions that the trail tells of, by hash
-	unnamed int             // suppressions that it tells of without the hash
+	numbers map[string]int64 // of signatures, by tenant and plugin
+	sealed  bool             // a chain said that its rows are sealed
+	barred  map[string]bool  // suppressions that the trail tells of, by hash
+	unnamed int              // suppressions that it tells of without the hash
 }
 
 // tried sums up a message's attempts, and where its commit point was passed.
@@ -83,7 +84,7 @@ type place struct{ last, sum int64 }
 func (l *Ledger) Verify(anchors ...string) (*Report, error) {
 	v := &verifier{r: &Report{}, anchors: map[int64]map[uint64]string{}, state: map[waxwing.ID]waxwing.State{},
 		digest: map[waxwing.ID]string{}, places: map[waxwing.ID]place{}, erased: map[waxwing.ID]bool{}, barred: map[string]bool{},
-		tries: map[waxwing.ID]tried{}, names: map[string]string{}, plugins: map[string]shelved{}}
+		tries: map[waxwing.ID]tried{}, names: map[string]string{}, plugins: map[string]shelved{}, numbers: map[string]int64{}}
 	err := l.read(func(c *conn) error {
 		if _, err := c.exec("BEGIN"); err != nil {
 			return err

@@ -237,7 +237,7 @@ func (l *Ledger) Ready(w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Looku
 		}
 	}
 	hashes := l.index(t, lk)
-	runs, err := l.sealRuns(w, &dek)
+	runs, err := l.sealRuns(t, w, &dek)
 	if err != nil {
 		return nil, err
 	}
@@ -313,7 +313,7 @@ func (l *Ledger) settle(w *waxwing.Work, to waxwing.State, reason, cause string,
 	if w.State == waxwing.Received && !lk.Whole {
 		hashes = append(hashes, l.unreadable(tn, w.Raw)...)
 	}
-	runs, err := l.sealRuns(w, &dek)
+	runs, err := l.sealRuns(tn, w, &dek)
 	if err != nil {
 		return err
 	}

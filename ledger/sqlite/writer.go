@@ -172,6 +172,7 @@ func (l *Ledger) transact(group []*op) error {
 	}
 	l.chain, l.lastID, l.batch, l.sums.tables = chain, lastID, batch, rows
 	l.rows.forget()
+	clear(l.runDays)
 	_, _ = l.w.exec("ROLLBACK") // fails where BEGIN did, or SQLite undid it itself
 	l.judge(err)
 	return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, err)

@@ -70,6 +70,7 @@ var remedies = map[string]string{
 	"nesting":          "split the function: its blocks are nested too deep",
 	"loop nesting":     "split the function: its loops are nested too deep",
 	"blocks":           "split the function, or inline less (-Os)",
+	"branch work":      "split the functions that have most loops, branches and locals: what compiling takes grows with the square of their number",
 	"branch targets":   "split the switch, or look the cases up in a table",
 	"table":            "take the address of fewer functions",
 	"functions":        "drop what is not called (--gc-sections, wasm-opt)",

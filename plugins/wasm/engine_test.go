@@ -182,6 +182,7 @@ func specDir(t testing.TB) string {
 // wide are limits that the core test suite needs; the rules are as ever.
 func wide() Limits {
 	l := GoLimits()
+	l.BranchWork = 1 << 40
 	l.Locals, l.AllLocals, l.BodyBytes, l.BranchTargets, l.Params, l.Results = 1<<16, 1<<20, 1<<20, 1<<16, 1<<12, 1<<12
 	l.MemoryPages, l.NameBytes, l.Table = 1<<16, 1<<16, 1<<30
 	return l

@@ -15,6 +15,9 @@ type Limits struct {
 	LoopNesting   int // loops in loops
 	Blocks        int // block, loop and if of one function
 	BranchTargets int // entries of all of one function's br_tables
+	// BranchWork is the sum over all functions of n*(n+40*locals), where n counts blocks, branches and, four times more, loops:
+	// compiling takes some 5 ns for each.
+	BranchWork int
 
 	Table           int // elements of the table
 	Functions       int // imported ones too
@@ -36,8 +39,8 @@ func DefaultLimits() Limits {
 	return Limits{
 		ModuleBytes: 512 << 10, CustomBytes: 512 << 10, BodyBytes: 64 << 10,
 		Locals: 512, AllLocals: 64 << 10, Operands: 1024,
-		Nesting: 1024, LoopNesting: 24, Blocks: 2048, BranchTargets: 2048,
-		Table: 8192, Functions: 8192, Types: 1024, Params: 64, Results: 16,
+		Nesting: 1024, LoopNesting: 24, Blocks: 2048, BranchTargets: 2048, BranchWork: 40e6,
+		Table: 8192, Functions: 8192, Types: 256, Params: 64, Results: 16,
 		Imports: 64, Exports: 1024, Globals: 1024, DataSegments: 4096, ElementSegments: 256, NameBytes: 256,
 		MemoryPages: 64,
 	}
@@ -49,6 +52,7 @@ func GoLimits() Limits {
 	l := DefaultLimits()
 	l.ModuleBytes, l.CustomBytes = 4<<20, 4<<20
 	l.AllLocals, l.Functions = 256<<10, 16<<10
+	l.BranchWork = 160e6       // its runtime alone has 108 million
 	l.DataSegments = 128 << 10 // its linker writes one for each run of bytes that are not zero
 	l.MemoryPages = 512
 	return l

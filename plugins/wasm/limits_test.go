@@ -67,9 +67,18 @@ func breaches() []struct {
 		{"loop nesting", 0, 25, plain(cat(times(25, opLoop, blockEmpty), times(25, opEnd))...).bytes()},
 		{"blocks", 0, 2049, plain(times(2049, opBlock, blockEmpty, opEnd)...).bytes()},
 		{"branch targets", 0, 2049, plain(cat([]byte{opI32Const, 0, opBrTable}, u32(2049), make([]byte, 2050))...).bytes()},
+		{"branch work", -1, 10000 * 10000, plain(times(2000, opLoop, blockEmpty, opEnd)...).bytes()},
+		{"branch work", -1, 3 * 4000 * 4000, with(func(m *binary) { // what each of them may have
+			for range 3 {
+				m.function(body(nil, times(4000, opI32Const, 0, opBrIf, 0)...))
+			}
+		})},
+		{"branch work", -1, 2000 * (2000 + 40*500), with(func(m *binary) {
+			m.function(body(locals(500), times(1000, opI32Const, 0, opIf, blockEmpty, opEnd, opBlock, blockEmpty, opEnd)...))
+		})},
 		{"table", -1, 8193, with(tableOf(8193))},
 		{"functions", -1, 8193, cat([]byte("\x00asm\x01\x00\x00\x00"), appendSection(nil, 1, vec(signature(nil, nil))), appendSection(nil, 3, vector(8193, []byte{0})))},
-		{"types", -1, 1025, section(1, vector(1025, signature(nil, nil)))},
+		{"types", -1, 257, section(1, vector(257, signature(nil, nil)))},
 		{"params", -1, 65, section(1, cat([]byte{1, 0x60}, vector(65, []byte{byte(I32)}), []byte{0}))},
 		{"params", -1, 100000, section(1, cat([]byte{1, 0x60}, vector(100000, []byte{byte(I32)}), []byte{0}))},
 		{"results", -1, 17, section(1, cat([]byte{1, 0x60, 0}, vector(17, []byte{byte(I32)})))},

@@ -50,6 +50,7 @@ func (v *validator) enter(op byte, at int) {
 	l := &v.p.l
 	if op == opLoop {
 		v.loops++
+		v.looped++
 	}
 	v.blocks++
 	switch {
@@ -88,6 +89,7 @@ func (v *validator) label(depth uint32, at int) []ValType {
 		v.invalid(at, "unknown label %d", depth)
 		return nil
 	}
+	v.jumps++
 	f := &v.frames[len(v.frames)-1-int(depth)]
 	if !v.frames[len(v.frames)-1].dead {
 		f.branches++

@@ -509,7 +509,7 @@ export class PredictDelayOutput {
 export class FilterOutput {
   /** pass; hold it until a person releases it; drop it for good. */
   action: string = "";
-  /** Why, for the merchant: one line of at most 200 characters. */
+  /** Why, for the merchant: a word of the list under reasons in plugin.json, which stands in the trail, and behind a colon what only the run shows. One line of at most 200 characters. */
   reason: string = "";
 
   write(w: Writer): void {

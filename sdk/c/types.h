@@ -301,7 +301,8 @@ extern const ww_shape ww_predict_delay_output_shape;
 struct ww_filter_output {
   /* pass; hold it until a person releases it; drop it for good. */
   ww_str action;
-  /* Why, for the merchant: one line of at most 200 characters. */
+  /* Why, for the merchant: a word of the list under reasons in plugin.json, which stands in the
+     trail, and behind a colon what only the run shows. One line of at most 200 characters. */
   ww_str reason;
 };
 extern const ww_shape ww_filter_output_shape;

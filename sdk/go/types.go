@@ -252,7 +252,8 @@ type PredictDelayOutput struct {
 type FilterOutput struct {
 	// pass; hold it until a person releases it; drop it for good.
 	Action string `json:"action"`
-	// Why, for the merchant: one line of at most 200 characters.
+	// Why, for the merchant: a word of the list under reasons in plugin.json, which stands in the
+	// trail, and behind a colon what only the run shows. One line of at most 200 characters.
 	Reason string `json:"reason"`
 }
 

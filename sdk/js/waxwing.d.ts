@@ -244,7 +244,7 @@ export interface PredictDelayOutput {
 export interface FilterOutput {
   /** pass; hold it until a person releases it; drop it for good. */
   action: "pass" | "hold" | "drop";
-  /** Why, for the merchant: one line of at most 200 characters. */
+  /** Why, for the merchant: a word of the list under reasons in plugin.json, which stands in the trail, and behind a colon what only the run shows. One line of at most 200 characters. */
   reason: string;
 }
 

@@ -566,7 +566,8 @@ impl Encode for PredictDelayOutput {
 pub struct FilterOutput {
     /// pass; hold it until a person releases it; drop it for good.
     pub action: String,
-    /// Why, for the merchant: one line of at most 200 characters.
+    /// Why, for the merchant: a word of the list under reasons in plugin.json, which stands in the
+    /// trail, and behind a colon what only the run shows. One line of at most 200 characters.
     pub reason: String,
 }
 

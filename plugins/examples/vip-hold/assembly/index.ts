@@ -26,7 +26,7 @@ function filter(input: Input): FilterOutput | null {
   if (vip < 0 && first < 0) debug("no threshold in " + total.currency);
 
   if (isListed(input, "vip_groups", customer.group)) {
-    return vip >= 0 && value >= vip ? hold("VIP order of " + total.amount + " " + total.currency) : null;
+    return vip >= 0 && value >= vip ? hold("VIP order: " + total.amount + " " + total.currency) : null;
   }
   if (!customer.has_orders || customer.orders > 0 || first < 0) return null;
 
@@ -34,8 +34,8 @@ function filter(input: Input): FilterOutput | null {
   // A doubt halves what a first order may cost, two and more quarter it.
   const limit = first >> min(doubts.length, 2);
   if (value < limit) return null;
-  const why = doubts.length ? ": " + doubts.join(", ") : "";
-  return hold("first order of " + total.amount + " " + total.currency + why);
+  const why = doubts.length ? ", " + doubts.join(", ") : "";
+  return hold("first order: " + total.amount + " " + total.currency + why);
 }
 
 function hold(reason: string): FilterOutput {

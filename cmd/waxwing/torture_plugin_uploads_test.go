@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"mime/multipart"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/plugins/attack"
+)
+
+// upload is what a PUT of a plugin has.
+type upload struct {
+	name, lang string
+	body       []byte
+	fixtures   int
+}
+
+// form writes it as a client does.
+func (u upload) form(t *testing.T) (header http.Header, body []byte) {
+	t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	put := func(field string, body []byte) {
+		part, err := w.CreateFormFile(field, field)
+		if err == nil {
+			_, err = part.Write(body)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("manifest", fmt.Appendf(nil, `{"name":%q,"version":"1","lang":%q,"hooks":["personalise"]}`, u.name, u.lang))
+	put("module", u.body)
+	for i := range u.fixtures {
+		put("fixture", fmt.Appendf(nil, `{"name":"f%d","hook":"personalise","input":{"abi":1,"hook":"personalise","at":"2026-01-01T00:00:00Z"}}`, i))
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return http.Header{"Content-Type": {w.FormDataContentType()}}, b.Bytes()
+}
+
+// TestTorturePluginUploads: while one tenant uploads what takes long to check, in a loop and with a budget that never ends,
+// neighbours push plugins and mails go out. It prints what each of them waits, quiet and under attack, and holds the bounds.
+func TestTorturePluginUploads(t *testing.T) {
+	if !*torturePlugins {
+		t.Skip("run it with make torture-plugins")
+	}
+	office := &postOffice{posted: map[string]time.Time{}, took: map[string][]time.Duration{}, all: map[string][]time.Duration{}}
+	r := newRig(t, func(r *rig, _ *Extras) {
+		r.watch = office.mail
+		r.cfg.Plugins.CheckBudget = config.Duration(time.Hour)
+		for _, name := range []string{"plain", "evil", "near", "far"} {
+			acme := r.cfg.Tenants["acme"]
+			acme.Name = name
+			r.cfg.Tenants[name] = acme
+		}
+		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, config.Stage{Plugins: &config.PluginsStage{Hooks: []string{"personalise"}}})
+	})
+	<-r.d.restored
+	key := r.cfg.Tenants["acme"].Keys[0].Key.Reveal()
+	put := func(tenant string, u upload) (int, string, time.Duration) {
+		h, b := u.form(t)
+		began := time.Now()
+		code, answer := r.do("PUT", "/v1/tenants/"+tenant+"/plugins/"+u.name, key, h, b)
+		return code, answer, time.Since(began)
+	}
+	n := 0
+	// phase sends mails and pushes for a while, and gives how long pushes took.
+	phase := func(what string, rounds int) (pushes []time.Duration) {
+		office.clear()
+		var neighbours sync.WaitGroup
+		var mu sync.Mutex
+		stop := make(chan struct{})
+		for _, tenant := range []string{"near", "far"} {
+			neighbours.Go(func() {
+				for i := 0; ; i++ {
+					select {
+					case <-stop:
+						return
+					case <-time.After(300 * time.Millisecond):
+					}
+					u := upload{"p", "c", attack.Says(fmt.Sprintf(`{"subject":"%s %s %d"}`, what, tenant, i)), 3}
+					code, answer, took := put(tenant, u)
+					if code != 201 {
+						t.Errorf("%s: %s's push: %d %s", what, tenant, code, answer)
+					}
+					mu.Lock()
+					pushes = append(pushes, took)
+					mu.Unlock()
+				}
+			})
+		}
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for range rounds {
+			<-tick.C
+			n++
+			to := fmt.Sprintf("plain-%d@example.com", n)
+			body := shopifyOrder(n, to, "paid")
+			office.mu.Lock()
+			office.posted[to] = time.Now()
+			office.mu.Unlock()
+			neighbours.Go(func() {
+				if code, b := r.do("POST", "/hooks/plain/shopify", "", shopifyHeader(body), body); code != 202 {
+					t.Errorf("%d %s", code, b)
+				}
+			})
+		}
+		close(stop)
+		neighbours.Wait()
+		for limit := time.Now().Add(30 * time.Second); office.left() > 0; runtime.Gosched() {
+			if time.Now().After(limit) {
+				t.Fatalf("%d mails did not come", office.left())
+			}
+		}
+		slices.Sort(pushes)
+		return pushes
+	}
+	p50 := func(d []time.Duration) time.Duration { return d[len(d)/2] }
+	line := func(what string, pushes []time.Duration, mails time.Duration, rest string) {
+		t.Logf("%-28s pushes %3d  p50 %8s  p99 %8s   mails p99 %8s  %s", what, len(pushes), p50(pushes).Round(time.Millisecond),
+			p99(pushes).Round(time.Millisecond), mails.Round(10*time.Microsecond), rest)
+	}
+	phase("warm", 100)
+	quietPushes := phase("quiet", 1000)
+	quiet := office.pooled("plain")
+	line("quiet", quietPushes, quiet, "")
+
+	bombs := attack.Compiling(1)
+	for i := range 3 { // and fixtures that take as long as they may
+		bombs[fmt.Sprint("c: burning ", i)] = attack.Burning(1_500_000)
+	}
+	names := slices.Sorted(maps.Keys(bombs))
+	stop, answers := make(chan struct{}), map[int]int{}
+	var worst time.Duration
+	var evil sync.WaitGroup
+	evil.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			what := names[i%len(names)]
+			lang, _, _ := strings.Cut(what, ":")
+			body, fixtures := attack.Compiling(i)[what], 0
+			if body == nil {
+				body, fixtures = bombs[what], 12
+			}
+			code, _, took := put("evil", upload{"p", lang, body, fixtures})
+			answers[code]++
+			worst = max(worst, took)
+		}
+	})
+	pushes := phase("attack", 2000)
+	attacked := office.pooled("plain")
+	close(stop)
+	evil.Wait()
+	line("bombs in a loop", pushes, attacked, fmt.Sprintf("bombs by status %v, the longest %s", answers, worst.Round(time.Millisecond)))
+	if p := p50(pushes); p > time.Second {
+		t.Errorf("a neighbour's push takes %s", p)
+	}
+	if p := p99(pushes); p > 2*time.Second {
+		t.Errorf("the p99 of neighbours' pushes is %s", p)
+	}
+	if attacked > 2*quiet {
+		t.Errorf("the p99 of mails is %s, %s when quiet", attacked, quiet)
+	}
+	if answers[201]+answers[422] == 0 {
+		t.Errorf("no bomb was looked at: %v", answers)
+	}
+}
