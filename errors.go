@@ -31,6 +31,8 @@ var (
 	ErrState = errors.New("not possible in this state")
 	// ErrStopping: the program is shutting down.
 	ErrStopping = errors.New("shutting down")
+	// ErrTooMany: it was done as often as it may be; wait for a minute.
+	ErrTooMany = errors.New("too often")
 	// ErrUnavailable: the ledger cannot write (a full disk, a lost lease); try later.
 	ErrUnavailable = errors.New("ledger unavailable")
 )

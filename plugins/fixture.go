@@ -156,15 +156,6 @@ func sameRun(a, b *Result) bool {
 	return kind(a) == kind(b) && a.Fuel == b.Fuel && bytes.Equal(a.Output, b.Output) && bytes.Equal(a.Log, b.Log)
 }
 
-// Warm loads code before the first order needs it.
-func (e *Engine) Warm(c *Code) error {
-	l, err := e.load(c, time.Time{})
-	if err == nil {
-		e.release(l)
-	}
-	return err
-}
-
 // Replay calls a recorded run's hook again. Output and fuel are the same as
 // then, unless the clock ended it.
 func Replay(e *Engine, c *Code, r *waxwing.Run) (Result, error) {

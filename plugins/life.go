@@ -34,6 +34,9 @@ func (h *Host) Put(ctx context.Context, u *Upload) (waxwing.PluginVersion, error
 	if m.Name != u.Name {
 		return waxwing.PluginVersion{}, manifestError("its name is %q, and it is put as %q", m.Name, u.Name)
 	}
+	if !h.mayChange(u.Tenant, u.Name) {
+		return waxwing.PluginVersion{}, h.tooMany(u.Name)
+	}
 	rec := waxwing.PluginVersion{Tenant: u.Tenant, Plugin: u.Name, Version: m.Version, Hash: hex.EncodeToString(sha(u.Code)),
 		Lang: m.Lang, Source: u.Source, Created: h.o.Clock(), Manifest: u.Manifest}
 	v := &version{manifest: m, config: m.with(h.o.Configs[u.Tenant][u.Name])}
@@ -66,6 +69,7 @@ func (h *Host) check(ctx context.Context, u *Upload, v *version, rec *waxwing.Pl
 	if v.code, err = Prepare(v.manifest, u.Code, h.o.Engine.o.Limits); err != nil {
 		return err
 	}
+	v.code.Tenant, v.code.use = u.Tenant, h.useOf(u.Tenant, u.Name)
 	if err := h.o.Engine.Compile(ctx, v.code); err != nil {
 		return err
 	}
@@ -118,7 +122,9 @@ func (h *Host) begin(u *Upload, v *version, rec waxwing.PluginVersion, refusal e
 	if refusal != nil {
 		return rec, refusal
 	}
+	v.code = h.stored(v.manifest, &rec) // the store has what the author wrote
 	h.settle(p, &next, changed)
+	h.warm(v)
 	return rec, nil
 }
 
@@ -138,7 +144,7 @@ func (h *Host) plugin(t waxwing.TenantID, name string) *plugin {
 			return s.plugins[i]
 		}
 	}
-	return &plugin{tenant: t, name: name}
+	return &plugin{tenant: t, name: name, use: h.useOf(t, name)}
 }
 
 // settle shows orders the new state of a plugin. The caller holds changes.
@@ -169,7 +175,7 @@ func (h *Host) settle(p *plugin, next *slots, changed []waxwing.PluginVersion) {
 }
 
 func (h *Host) reshelve(p *plugin) {
-	n := &shelf{hooks: map[waxwing.Hook]bool{}}
+	n := &shelf{account: h.o.Engine.account(p.tenant), hooks: map[waxwing.Hook]bool{}}
 	if old := h.shelf(p.tenant); old != nil {
 		n.plugins = slices.DeleteFunc(slices.Clone(old.plugins), func(o *plugin) bool { return o.name == p.name })
 	}
@@ -182,8 +188,10 @@ func (h *Host) reshelve(p *plugin) {
 		}
 		return 1
 	})
+	kept := int64(0)
 	for _, q := range n.plugins {
 		s := q.slots.Load()
+		kept += s.bytes()
 		for _, v := range []*version{s.active, s.candidate} {
 			if v != nil {
 				n.needs |= v.manifest.needs
@@ -194,4 +202,5 @@ func (h *Host) reshelve(p *plugin) {
 		}
 	}
 	h.tenants.Store(p.tenant, n)
+	h.o.Engine.keep(p.tenant, kept)
 }

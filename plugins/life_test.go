@@ -178,7 +178,9 @@ func TestGoodVersionComesToServe(t *testing.T) {
 // back; no order goes without.
 func TestRollBackUnderLoad(t *testing.T) {
 	s := newShelfStore()
-	h := host(t, s, func(o *HostOptions) { o.Engine.o.Limits.Order, o.Engine.o.Limits.Wall = time.Minute, time.Minute })
+	h := host(t, s, func(o *HostOptions) {
+		o.Engine.o.Limits.Order, o.Engine.o.Limits.Wall, o.Changes = time.Minute, time.Minute, 1000
+	})
 	for _, v := range []string{"// one", "// two"} {
 		if _, err := put(t, h, "p", oldVersion+v, true); err != nil {
 			t.Fatal(err)

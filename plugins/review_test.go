@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -87,18 +88,29 @@ func TestWorseVersionsAreStoppedBetweenSteps(t *testing.T) {
 	}
 }
 
+// blocked is code whose load does not end before the function is called.
+func blocked(tenant waxwing.TenantID, name string) (*Code, func()) {
+	open := make(chan struct{})
+	c := newCode(LangC, name, Limits{})
+	c.Tenant, c.read = tenant, func() (*Code, error) {
+		<-open
+		return nil, &Fault{FaultHost, "it was never there"}
+	}
+	return c, sync.OnceFunc(func() { close(open) })
+}
+
 // Others' loads, one of which may initialise for long, cost an order no more
 // than its own time.
 func TestAttacksLoadsOfOthersAreNotWaitedForBeyondTheOrdersTime(t *testing.T) {
 	e := engine(t, nil)
 	c := prepared(t, e, LangC, attack.Says(`{"subject":"good"}`))
-	e.loading <- struct{}{}
-	began := time.Now()
-	res := e.callBy(c, waxwing.HookPersonalise, []byte(smallInput), moment, "order", 0, began.Add(20*time.Millisecond))
-	if took := time.Since(began); took > time.Second || res.Fault == nil || res.Fault.Kind != FaultBusy {
-		t.Errorf("%v after %s", res.Fault, took)
+	other, end := blocked("other", "x")
+	defer end()
+	e.warm(other, nil)
+	if l, err := e.load(c, time.Now()); l != nil || loadFault(err).Kind != FaultLoad {
+		t.Errorf("%v %v", l, err)
 	}
-	<-e.loading
+	end()
 	if res := ask(e, c, waxwing.HookPersonalise, smallInput); res.Fault != nil {
 		t.Error(res.Fault)
 	}
@@ -112,7 +124,7 @@ func TestAttacksOrdersStartOneCompilation(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := NewHost(HostOptions{Engine: e})
-	v := &version{code: c}
+	v := &version{code: c, manifest: manifestFor(t, LangC)}
 	e.cache.one.Lock()
 	before := runtime.NumGoroutine()
 	for range 100 {

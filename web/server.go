@@ -314,6 +314,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 		problem(w, http.StatusNotFound, "not found", saidOnce(err, waxwing.ErrNotFound))
 	case errors.Is(err, waxwing.ErrState):
 		problem(w, http.StatusConflict, "not possible now", saidOnce(err, waxwing.ErrState))
+	case errors.Is(err, waxwing.ErrTooMany):
+		w.Header().Set("Retry-After", "60")
+		problem(w, http.StatusTooManyRequests, "too many", saidOnce(err, waxwing.ErrTooMany))
 	case errors.Is(err, waxwing.ErrStopping), errors.Is(err, waxwing.ErrUnavailable):
 		w.Header().Set("Retry-After", "5")
 		problem(w, http.StatusServiceUnavailable, "unavailable", "nothing was recorded; try again")
