@@ -90,6 +90,7 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	o.Limits = o.Limits.orDefault()
 	fill(&o.Memory, defaultMemory)
 	fill(&o.TenantMemory, o.Memory/4)
+	o.TenantMemory = min(o.TenantMemory, o.Memory)
 	fill(&o.Workers, max(runtime.GOMAXPROCS(0)-1, 1))
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
