@@ -1,6 +1,9 @@
 package waxwing
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // permanent marks an error that trying again cannot mend.
 type permanent struct{ err error }
@@ -23,6 +26,16 @@ func IsPermanent(err error) bool {
 	return errors.As(err, &p)
 }
 
+// LaterError is a wait that its cause can put a time to.
+type LaterError struct {
+	After time.Duration // from now on, until it is worth another try
+	Quota bool          // it is the asker's own use that must end first, not others'
+	Text  string
+}
+
+// Error is what must be waited for.
+func (e *LaterError) Error() string { return e.Text }
+
 // Errors that several packages share.
 var (
 	// ErrNotFound: no such thing in this tenant. Another tenant's thing looks the same.
@@ -31,8 +44,6 @@ var (
 	ErrState = errors.New("not possible in this state")
 	// ErrStopping: the program is shutting down.
 	ErrStopping = errors.New("shutting down")
-	// ErrTooMany: it was done as often as it may be; wait for a minute.
-	ErrTooMany = errors.New("too often")
 	// ErrUnavailable: the ledger cannot write (a full disk, a lost lease); try later.
 	ErrUnavailable = errors.New("ledger unavailable")
 )

@@ -79,16 +79,16 @@ func (a *account) spent(percent int) bool {
 	return a.burst > 0 && a.owed(time.Now()) >= a.burst*time.Duration(percent)/100
 }
 
-// turns are things that wait, by tenant. Next is whose tenant has used the least
+// fairQueue is things that wait, by tenant. Next is whose tenant has used the least
 // time, and of equals the one that has waited for longest: whoever asks a thousand
 // times waits behind herself. It is not safe for concurrent use.
-type turns[T any] struct {
+type fairQueue[T any] struct {
 	of    map[*account][]T
 	order []*account
 }
 
 // add puts a thing behind the tenant's others, or before them.
-func (t *turns[T]) add(a *account, x T, first bool) {
+func (t *fairQueue[T]) add(a *account, x T, first bool) {
 	if t.of == nil {
 		t.of = map[*account][]T{}
 	}
@@ -106,7 +106,7 @@ func (t *turns[T]) add(a *account, x T, first bool) {
 
 // hasten puts a thing that waits before the tenant's others. One that does not wait
 // stays away.
-func (t *turns[T]) hasten(a *account, same func(T) bool) {
+func (t *fairQueue[T]) hasten(a *account, same func(T) bool) {
 	q := t.of[a]
 	for i, x := range q {
 		if same(x) {
@@ -118,7 +118,7 @@ func (t *turns[T]) hasten(a *account, same func(T) bool) {
 }
 
 // next takes the thing whose turn it is.
-func (t *turns[T]) next(now time.Time) (x T, ok bool) {
+func (t *fairQueue[T]) next(now time.Time) (x T, ok bool) {
 	if len(t.order) == 0 {
 		return x, false
 	}

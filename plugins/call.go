@@ -81,13 +81,22 @@ func (e *Engine) call(l *loaded, q *question) (res Result) {
 	return res
 }
 
+// large reports whether it is a script that holds more than the engine's usual
+// instance has room for. Its instances are its own, and count as its memory.
+func (l *loaded) large() bool { return l.js != nil && l.snap.size > l.js.snap.size }
+
 // instance gives an instance that is set to the code's snapshot.
-func (l *loaded) instance() (*instance, error) {
-	home := l
-	if l.js != nil {
-		home = l.js
+func (l *loaded) instance() (in *instance, err error) {
+	switch {
+	case l.js == nil:
+		in, err = l.get()
+	case l.large():
+		if in = l.idler(); in == nil {
+			in, err = l.e.newInstance(l.js)
+		}
+	default:
+		in, err = l.js.get()
 	}
-	in, err := home.get(l.snap.size)
 	if err != nil {
 		return nil, err
 	}
@@ -102,24 +111,21 @@ func (l *loaded) instance() (*instance, error) {
 // giveBack sets an instance back and lets it lie, or throws it away: after a fault,
 // or where its memory has grown.
 func (l *loaded) giveBack(in *instance, spoilt bool) {
-	if l.js == nil {
-		if spoilt || !in.restore(l.snap) {
-			in.close()
-			return
+	// A script's instance is set back when the next script takes it: which snapshot
+	// it needs is known only then.
+	if spoilt || l.js == nil && !in.restore(l.snap) || in.mem.Size() != l.snap.size {
+		in.close()
+		if l.js != nil && !l.large() {
+			l.js.refill() // in the time of who spoilt it, and not of the next script
 		}
+		return
+	}
+	if l.js == nil || l.large() {
 		l.put(in)
 		return
 	}
-	// A script's instance is set back when the next script takes it: which snapshot
-	// it needs is known only then. One that the next script cannot take is replaced
-	// now, in the time of who spoilt it.
-	if !spoilt && in.mem.Size() <= l.js.snap.size {
-		in.owner = l.js
-		l.js.put(in)
-		return
-	}
-	in.close()
-	l.js.refill()
+	in.owner = l.js
+	l.js.put(in)
 }
 
 // refill makes an instance where none lies idle.

@@ -62,7 +62,7 @@ type Engine struct {
 	loaded   map[string]*loaded
 	failed   map[string]failedStart // by the code's key
 	asked    map[string]*request    // what is to be loaded, likewise
-	queue    turns[*request]
+	queue    fairQueue[*request]
 	loading  int // loaders at work
 	bytes    int64
 	tick     uint64

@@ -56,8 +56,8 @@ type Host struct {
 	used map[waxwing.TenantID]map[string]*use
 
 	compiles  sync.Mutex
-	busy      bool            // versions are being compiled
-	toCompile turns[*version] // those that have no native code
+	busy      bool                // versions are being compiled
+	toCompile fairQueue[*version] // those that have no native code
 }
 
 // shelf is one tenant's plugins. Orders read it without a lock.

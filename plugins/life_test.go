@@ -98,6 +98,18 @@ func sell(h *Host, n int) string {
 	return o.Personal.Subject
 }
 
+// warmed waits until what serves of a tenant is loaded.
+func warmed(t *testing.T, h *Host, tenant waxwing.TenantID) {
+	t.Helper()
+	for _, p := range h.shelf(tenant).plugins {
+		if a := p.slots.Load().active; a != nil {
+			if err := h.o.Engine.Warm(a.code); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 const oldVersion = `function personalise(x) { let n = 0; for (let i = 0; i < 300; i++) n += i; return {subject: "old"} }`
 
 func TestWorseVersionsAreStopped(t *testing.T) {
@@ -165,7 +177,7 @@ func TestGoodVersionComesToServe(t *testing.T) {
 	if err := again.Restore("acme"); err != nil {
 		t.Fatal(err)
 	}
-	again.work.Wait()
+	warmed(t, again, "acme")
 	if got := sell(again, 1); got != "old" {
 		t.Fatalf("after a restart %q", got)
 	}

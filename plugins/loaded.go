@@ -1,7 +1,6 @@
 package plugins
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"sync"
@@ -32,70 +31,6 @@ type loaded struct {
 	mu   sync.Mutex
 	idle []*instance
 }
-
-// snapshot is a guest's state to which it is set back after each call. Pages
-// of nothing but noughts are most of it, and need not be kept.
-type snapshot struct {
-	size    uint32
-	pages   map[uint32][]byte // by number, of snapPage bytes
-	globals []uint64
-}
-
-const snapPage = 4096
-
-func (in *instance) snapshot() (*snapshot, error) {
-	s := &snapshot{size: in.mem.Size(), pages: map[uint32][]byte{}}
-	all, ok := in.mem.Read(0, s.size)
-	if !ok {
-		return nil, &Fault{FaultHost, "the memory cannot be read"}
-	}
-	var nought [snapPage]byte
-	for i := 0; i < len(all); i += snapPage {
-		if p := all[i : i+snapPage]; !bytes.Equal(p, nought[:]) {
-			s.pages[uint32(i/snapPage)] = bytes.Clone(p)
-		}
-	}
-	for _, g := range in.globals {
-		s.globals = append(s.globals, g.Get())
-	}
-	return s, nil
-}
-
-// restore sets a guest back. It reports false where its memory has grown: then
-// it must be thrown away.
-func (in *instance) restore(s *snapshot) bool {
-	if in.mem.Size() < s.size {
-		if _, ok := in.mem.Grow((s.size - in.mem.Size()) / 65536); !ok {
-			return false
-		}
-	}
-	if in.mem.Size() != s.size {
-		return false
-	}
-	all, ok := in.mem.Read(0, s.size)
-	if !ok {
-		return false
-	}
-	for i := uint32(0); i < s.size/snapPage; {
-		p := s.pages[i]
-		if p != nil {
-			copy(all[i*snapPage:], p)
-			i++
-			continue
-		}
-		from := i
-		for i < s.size/snapPage && s.pages[i] == nil {
-			i++
-		}
-		clear(all[from*snapPage : i*snapPage])
-	}
-	for i, g := range in.globals {
-		g.Set(s.globals[i])
-	}
-	return true
-}
-
-func (s *snapshot) bytes() int64 { return int64(len(s.pages))*(snapPage+64) + 1024 }
 
 // open loads code and lets it initialise once. The time of a start is bounded by
 // the clock as well: what is no fuel (growing, a snapshot) takes time, too.
@@ -204,24 +139,30 @@ func (l *loaded) size() int64 {
 	return n
 }
 
-// get gives an instance whose memory has most bytes at the utmost: one script's
-// may have grown beyond what another's snapshot fits.
-func (l *loaded) get(most uint32) (*instance, error) {
-	l.mu.Lock()
-	for i := len(l.idle) - 1; i >= 0; i-- {
-		if in := l.idle[i]; in.mem.Size() <= most {
-			l.idle = slices.Delete(l.idle, i, i+1)
-			l.mu.Unlock()
-			return in, nil
-		}
+// get gives an instance that lies idle, or a new one.
+func (l *loaded) get() (*instance, error) {
+	if in := l.idler(); in != nil {
+		return in, nil
 	}
-	l.mu.Unlock()
 	in, err := l.e.newInstance(l)
 	if err == nil && l.snap != nil && !in.restore(l.snap) {
 		in.close()
 		return nil, &Fault{FaultHost, "a new instance cannot take the snapshot"}
 	}
 	return in, err
+}
+
+// idler is the instance that lay idle for the shortest time; nil: none does.
+func (l *loaded) idler() *instance {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.idle)
+	if n == 0 {
+		return nil
+	}
+	in := l.idle[n-1]
+	l.idle = l.idle[:n-1]
+	return in
 }
 
 func (l *loaded) put(in *instance) {
@@ -248,6 +189,7 @@ func (l *loaded) close() {
 	if l.compiled != nil {
 		_ = l.compiled.Close(l.e.ctx) // frees the native code; nothing can be done about an error
 	}
+	l.snap.free()
 	if l.rt != nil {
 		_ = l.rt.Close(l.e.ctx) // likewise what it imports, and its types
 	}

@@ -45,5 +45,6 @@ func (h *Host) mayChange(t waxwing.TenantID, name string) bool {
 
 // tooMany is the answer to a person who changes too often.
 func (h *Host) tooMany(name string) error {
-	return fmt.Errorf("the state of the plugin %s was changed %d times within a minute, which is the most: wait for a minute: %w", name, h.o.Changes, waxwing.ErrTooMany)
+	return &waxwing.LaterError{After: time.Minute, Quota: true,
+		Text: fmt.Sprintf("the state of the plugin %s was changed %d times within a minute, which is the most: wait for a minute", name, h.o.Changes)}
 }

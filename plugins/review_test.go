@@ -25,7 +25,7 @@ func TestStateOfALargeScriptHarmsNoOther(t *testing.T) {
 function personalise() { return {subject: "large " + kept.length} }`))
 	later := prepared(t, e, LangJS, []byte(`function personalise() { return {subject: "later"} }`))
 	for i, c := range []*Code{small, large, small, large, later, small} {
-		if res := ask(e, c, waxwing.HookPersonalise, smallInput); res.Fault != nil {
+		if res := e.Call(c, waxwing.HookPersonalise, []byte(smallInput), moment, "order", time.Minute); res.Fault != nil {
 			t.Errorf("call %d: %v", i, res.Fault)
 		}
 	}

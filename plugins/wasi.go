@@ -245,7 +245,8 @@ func hostFunction(module, name string) api.GoFunc {
 	case hostModule + ".fail":
 		return func(ctx context.Context, s []uint64) {
 			in := caller(ctx)
-			in.stop(FaultFailed, string(in.text(s[1], s[2])))
+			b := in.text(s[1], s[2])
+			in.stop(FaultFailed, string(b[:min(len(b), 1<<10)]))
 		}
 	case "env.jsFunctionProxy": // of the JavaScript engine only: checkABI refuses it to plugins
 		return func(ctx context.Context, _ []uint64) {

@@ -11,7 +11,7 @@ import (
 type workers struct {
 	mu      sync.Mutex
 	free    int
-	waiting turns[*waiter]
+	waiting fairQueue[*waiter]
 	queued  map[*account]int // that wait
 	cost    map[*account]time.Duration
 	backlog time.Duration // what those who wait are expected to take

@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"runtime/pprof"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -305,18 +306,23 @@ func (s *Server) api(h func(http.ResponseWriter, *http.Request, waxwing.TenantID
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, err error) {
 	var f fault
 	var tooLarge *http.MaxBytesError
+	var later *waxwing.LaterError
 	switch {
 	case errors.As(err, &f):
 		problem(w, f.status, f.title, f.detail)
 	case errors.As(err, &tooLarge):
 		problem(w, http.StatusRequestEntityTooLarge, "body too large", fmt.Sprintf("a request body has at most %s (http.max_body)", bytesInWords(s.maxBody)))
+	case errors.As(err, &later):
+		status, title := http.StatusServiceUnavailable, "busy"
+		if later.Quota {
+			status, title = http.StatusTooManyRequests, "too much"
+		}
+		w.Header().Set("Retry-After", strconv.Itoa(max(int((later.After+time.Second-1)/time.Second), 1)))
+		problem(w, status, title, later.Text)
 	case errors.Is(err, waxwing.ErrNotFound):
 		problem(w, http.StatusNotFound, "not found", saidOnce(err, waxwing.ErrNotFound))
 	case errors.Is(err, waxwing.ErrState):
 		problem(w, http.StatusConflict, "not possible now", saidOnce(err, waxwing.ErrState))
-	case errors.Is(err, waxwing.ErrTooMany):
-		w.Header().Set("Retry-After", "60")
-		problem(w, http.StatusTooManyRequests, "too many", saidOnce(err, waxwing.ErrTooMany))
 	case errors.Is(err, waxwing.ErrStopping), errors.Is(err, waxwing.ErrUnavailable):
 		w.Header().Set("Retry-After", "5")
 		problem(w, http.StatusServiceUnavailable, "unavailable", "nothing was recorded; try again")
