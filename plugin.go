@@ -111,7 +111,7 @@ func (r *Run) String() string { return "run of " + r.Plugin + " " + redacted }
 // versions together.
 type PluginUse struct {
 	Tenant TenantID      `json:"-"`
-	Plugin string        `json:"plugin"`
+	Plugin string        `json:"-"`
 	Calls  int64         `json:"calls"`
 	Fuel   int64         `json:"fuel"`
 	Time   time.Duration `json:"nanoseconds"` // of its calls, restoring included
@@ -124,11 +124,11 @@ type PluginUse struct {
 
 // TenantUse is what all plugins of a tenant have taken since the daemon's start.
 type TenantUse struct {
-	Tenant  TenantID
-	Time    time.Duration // of a processor: calls, restoring and loading
-	LeftOut int64         // calls that were not made, since the time of a minute was used up
-	Memory  int64         // bytes, those of versions that are kept included
-	Plugins []PluginUse
+	Tenant  TenantID      `json:"-"`
+	Time    time.Duration `json:"nanoseconds"` // of a processor: calls, restoring and loading
+	LeftOut int64         `json:"left_out"`    // calls that were not made, since the time of a minute was used up
+	Memory  int64         `json:"memory"`      // bytes, those of versions that are kept included
+	Plugins []PluginUse   `json:"-"`
 }
 
 // PluginState is where a version of a plugin stands in its life (PLUGINS.md).

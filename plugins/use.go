@@ -63,12 +63,12 @@ func (h *Host) useOf(t waxwing.TenantID, name string) *use {
 	return of[name]
 }
 
-// Uses are what a tenant's plugins have taken since the start, by name.
-func (h *Host) Uses(t waxwing.TenantID) []waxwing.PluginUse {
+// Uses is what a tenant's plugins have taken since the start.
+func (h *Host) Uses(t waxwing.TenantID) waxwing.TenantUse {
 	held := h.o.Engine.held()
 	h.uses.Lock()
 	defer h.uses.Unlock()
-	return usesOf(t, h.used[t], held)
+	return h.usesOf(t, held)
 }
 
 // TenantUses are what each tenant's plugins have taken since the start, by tenant.
@@ -78,12 +78,16 @@ func (h *Host) TenantUses() []waxwing.TenantUse {
 	defer h.uses.Unlock()
 	var out []waxwing.TenantUse
 	for _, t := range slices.Sorted(maps.Keys(h.used)) {
-		a := h.o.Engine.account(t)
-		u := waxwing.TenantUse{Tenant: t, Time: time.Duration(a.total.Load()), LeftOut: a.over.Load(), Plugins: usesOf(t, h.used[t], held)}
-		u.Memory = h.o.Engine.bytesOf(a)
-		out = append(out, u)
+		out = append(out, h.usesOf(t, held))
 	}
 	return out
+}
+
+// usesOf is Uses for whoever holds uses.
+func (h *Host) usesOf(t waxwing.TenantID, held map[*use]int64) waxwing.TenantUse {
+	a := h.o.Engine.account(t)
+	return waxwing.TenantUse{Tenant: t, Time: time.Duration(a.total.Load()), LeftOut: a.over.Load(), Memory: h.o.Engine.bytesOf(a),
+		Plugins: usesOf(t, h.used[t], held)}
 }
 
 func usesOf(t waxwing.TenantID, of map[string]*use, held map[*use]int64) []waxwing.PluginUse {
