@@ -178,7 +178,7 @@ func (e *Engine) timed(r *request) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u := c.use; u != nil {
+	if u := c.use; u != nil && !e.o.Interpret {
 		u.loads.Add(1)
 	}
 	return e.open(c)

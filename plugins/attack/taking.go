@@ -79,3 +79,19 @@ func busy(no int) Taker {
 	m.data = []byte("{}")
 	return Taker{"c", m.bytes()}
 }
+
+// Types is a module with 200 types of functions of which no other number has any: an
+// engine that keeps types for ever grows by them.
+func Types(no int) []byte {
+	m := says(`{"vars":{"a":"b"}}`)
+	for i := range 200 {
+		sig := []byte("iiiiiiiiiiiiiiiiiiiiiiiiiiiiii>")
+		for bit, n := 0, no*200+i; n > 0; bit, n = bit+1, n/2 {
+			if n%2 == 1 {
+				sig[bit] = 'I'
+			}
+		}
+		m.fns = append(m.fns, fn{typ: string(sig)})
+	}
+	return m.bytes()
+}
