@@ -88,15 +88,18 @@ func TestWorseVersionsAreStoppedBetweenSteps(t *testing.T) {
 	}
 }
 
-// blocked is code whose load does not end before the function is called.
-func blocked(tenant waxwing.TenantID, name string) (*Code, func()) {
-	open := make(chan struct{})
-	c := newCode(LangC, name, Limits{})
+// blocked has the loader load something until the function is called.
+func blocked(e *Engine, tenant waxwing.TenantID) (end func()) {
+	open, begun := make(chan struct{}), make(chan struct{})
+	c := newCode(LangC, "blocked", Limits{})
 	c.Tenant, c.read = tenant, func() (*Code, error) {
+		close(begun)
 		<-open
 		return nil, &Fault{FaultHost, "it was never there"}
 	}
-	return c, sync.OnceFunc(func() { close(open) })
+	e.warm(c, nil)
+	<-begun
+	return sync.OnceFunc(func() { close(open) })
 }
 
 // Others' loads, one of which may initialise for long, cost an order no more
@@ -104,9 +107,8 @@ func blocked(tenant waxwing.TenantID, name string) (*Code, func()) {
 func TestAttacksLoadsOfOthersAreNotWaitedForBeyondTheOrdersTime(t *testing.T) {
 	e := engine(t, nil)
 	c := prepared(t, e, LangC, attack.Says(`{"subject":"good"}`))
-	other, end := blocked("other", "x")
+	end := blocked(e, "other")
 	defer end()
-	e.warm(other, nil)
 	if l, err := e.load(c, time.Now()); l != nil || loadFault(err).Kind != FaultLoad {
 		t.Errorf("%v %v", l, err)
 	}

@@ -103,9 +103,8 @@ func TestOrderGoesWithoutWhatIsNotLoaded(t *testing.T) {
 	warmed(t, h, "cold")
 	warmed(t, h, "good")
 	e.Forget(h.shelf("cold").plugins[0].slots.Load().active.code.Hash)
-	other, end := blocked("cold", "x")
+	end := blocked(e, "cold")
 	defer end()
-	e.warm(other, nil)
 	for n := range 20 {
 		if subject, runs, notes := askFor(h, "cold", n); subject != "" || len(runs) != 0 || !slices.Equal(notes, []string{"plugin: p.personalise was left out (load)"}) {
 			t.Fatal(subject, runs, notes)
@@ -139,9 +138,8 @@ func TestLoadsAreInTurns(t *testing.T) {
 		}
 		return c
 	}
-	first, end := blocked("a", "0")
+	end := blocked(e, "a")
 	defer end()
-	e.warm(first, nil)
 	for i := 1; i < 4; i++ {
 		e.warm(code("a", fmt.Sprint(i)), nil)
 	}
