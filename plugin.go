@@ -112,6 +112,30 @@ type Run struct {
 // String hides the run: it holds an order's data.
 func (r *Run) String() string { return "run of " + r.Plugin + " " + redacted }
 
+// PluginUse is what a tenant's plugin has taken since the daemon's start, all of its
+// versions together.
+type PluginUse struct {
+	Tenant TenantID      `json:"-"`
+	Plugin string        `json:"-"`
+	Calls  int64         `json:"calls"`
+	Fuel   int64         `json:"fuel"`
+	Time   time.Duration `json:"nanoseconds"` // of its calls, restoring included
+	// Faults are why an output was not used or it was not asked, by Run.Fault's word.
+	Faults map[string]int64 `json:"faults"`
+	Rests  int64            `json:"rests"`  // the circuit breaker has opened
+	Loads  int64            `json:"loads"`  // loaded anew
+	Memory int64            `json:"memory"` // bytes that it holds now, while loaded
+}
+
+// TenantUse is what all plugins of a tenant have taken since the daemon's start.
+type TenantUse struct {
+	Tenant  TenantID      `json:"-"`
+	Time    time.Duration `json:"nanoseconds"` // of a processor: calls, restoring and loading
+	LeftOut int64         `json:"left_out"`    // calls that were not made, since the time of a minute was used up
+	Memory  int64         `json:"memory"`      // bytes, those of versions that are kept included
+	Plugins []PluginUse   `json:"-"`
+}
+
 // PluginState is where a version of a plugin stands in its life (PLUGINS.md).
 type PluginState string
 

@@ -462,8 +462,16 @@ type Plugins struct {
 	// Signatures says whether a plugin must be signed by one of its tenant's
 	// plugin_keys.
 	Signatures string `yaml:"signatures,omitempty" enum:"optional,required" default:"optional"`
-	// Memory is for loaded plugins, in MiB; the least used go first.
+	// Memory is for loaded plugins and what is kept of their versions, in MiB; of
+	// tenants that hold more than their part, the least used go first.
 	Memory int `yaml:"memory,omitempty" default:"192" min:"32" max:"65536"`
+	// TenantMemory is the part of one tenant's plugins, in MiB; by default a quarter
+	// of memory. A single plugin may be larger, where the others leave room.
+	TenantMemory int `yaml:"tenant_memory,omitempty" min:"0" max:"65536"`
+	// TenantTime is how much of a processor one tenant's plugins may take in a
+	// minute, loading included, a sixth of it at once. Beyond it they are left out
+	// until time has paid it back. 0 sets no bound.
+	TenantTime Duration `yaml:"tenant_time,omitempty" default:"6s" min:"0s" max:"1h"`
 	// Workers is how many plugins run at once; by default one less than there
 	// are processors.
 	Workers int `yaml:"workers,omitempty" min:"0" max:"256"`
@@ -471,6 +479,8 @@ type Plugins struct {
 	Fuel int64 `yaml:"fuel,omitempty" default:"20000000" min:"10000" max:"1000000000"`
 	// Wall is for one call, by the clock.
 	Wall Duration `yaml:"wall,omitempty" default:"25ms" min:"1ms" max:"1s"`
+	// Start is for loading one plugin: its instance, its own start and a snapshot.
+	Start Duration `yaml:"start,omitempty" default:"250ms" min:"10ms" max:"10s"`
 	// Order is for all of one order's calls, waiting included.
 	Order Duration `yaml:"order,omitempty" default:"100ms" min:"1ms" max:"5s"`
 	// Rollout is how a new version comes to serve.

@@ -53,6 +53,9 @@ func (h *Host) Approve(t waxwing.TenantID, name string, no int, needs []string, 
 		return rec, waxwing.Permanent(fmt.Errorf("version %d of %s asks for %s, and the approval is of %s: look at it again", no, name,
 			strings.Join(asked, ", "), orNone(shown)))
 	}
+	if !h.mayChange(t, name) {
+		return rec, h.tooMany(name)
+	}
 	v, err := h.reopen(rec)
 	if err != nil {
 		return rec, err
@@ -60,7 +63,7 @@ func (h *Host) Approve(t waxwing.TenantID, name string, no int, needs []string, 
 	rec.ApprovedBy, rec.Unapproved = by, nil
 	rec, err = h.place(h.plugin(t, name), v, rec, nil, nil)
 	if err == nil {
-		h.compile(v) // it may have waited for long
+		h.warm(v)
 	}
 	return rec, err
 }

@@ -183,7 +183,7 @@ func TestPanicOfOurs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.release(l)
-	in, err := l.get(l.snap.size)
+	in, err := l.get()
 	if err != nil {
 		t.Fatal(err)
 	}

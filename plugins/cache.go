@@ -180,9 +180,9 @@ func (c *cache) check(ctx context.Context, x *errand, code *Code, engine []byte,
 	c.one.Lock()
 	defer c.one.Unlock()
 	if _, err := c.has(code.wasm.Bytes); err == nil { // another's, who put the same
-		return took, c.claim(code.wasm.Bytes, code.key())
+		return took, c.claim(code.wasm.Bytes, code.source())
 	}
-	return took, c.adopt(filepath.Join(work, processor()), code.wasm.Bytes, code.key())
+	return took, c.adopt(filepath.Join(work, processor()), code.wasm.Bytes, code.source())
 }
 
 // lend copies native code for a child, which could write into a link.

@@ -15,27 +15,21 @@ import (
 // and instruments it. Nothing of it is compiled or run. The error is permanent
 // and names every breach.
 func Prepare(m *Manifest, body []byte, l Limits) (*Code, error) {
-	l = l.orDefault()
 	sum := sha256.Sum256(body)
-	switch m.Lang {
-	case LangJS:
-		l.Stack = l.StackJS
-	case LangGo:
-		l.Stack = l.StackGo
-	}
-	c := &Code{Hash: hex.EncodeToString(sum[:]), Lang: m.Lang, limits: l}
+	c := newCode(m.Lang, hex.EncodeToString(sum[:]), l)
+	l = c.limits
 	if m.Lang == LangJS {
-		c.Script, c.pages = body, l.PagesJS
+		c.Script = body
 		return c, checkScript(m, body, l)
 	}
 	if err := notAModule(body); err != nil {
 		return nil, waxwing.Permanent(err)
 	}
 	limits := wasm.DefaultLimits()
-	limits.ModuleBytes, limits.CustomBytes, c.pages = l.Module, l.Module, l.Pages
+	limits.ModuleBytes, limits.CustomBytes = l.Module, l.Module
 	if m.Lang == LangGo {
 		limits = wasm.GoLimits()
-		limits.ModuleBytes, limits.CustomBytes, c.pages = l.ModuleGo, l.ModuleGo, l.PagesGo
+		limits.ModuleBytes, limits.CustomBytes = l.ModuleGo, l.ModuleGo
 	}
 	limits.MemoryPages = c.pages
 	mod, err := wasm.Parse(body, limits)
@@ -49,6 +43,19 @@ func Prepare(m *Manifest, body []byte, l Limits) (*Code, error) {
 		return nil, waxwing.Permanent(fmt.Errorf("the module is refused: %w", err))
 	}
 	return c, nil
+}
+
+// newCode is code by its language's limits, without what the author wrote.
+func newCode(lang, hash string, l Limits) *Code {
+	l = l.orDefault()
+	pages := l.Pages
+	switch lang {
+	case LangJS:
+		l.Stack, pages = l.StackJS, l.PagesJS
+	case LangGo:
+		l.Stack, pages = l.StackGo, l.PagesGo
+	}
+	return &Code{Hash: hash, Lang: lang, limits: l, pages: pages}
 }
 
 // engineCode is the JavaScript engine's module as code: ours, so without the

@@ -129,7 +129,7 @@ func (e *Engine) Check(ctx context.Context, m *Manifest, manifest []byte, c *Cod
 		js, err := e.script(c)
 		if err == nil {
 			engine = js.wasm.Bytes
-			err = e.cache.compile(ctx, engine, js.key()) // once for all
+			err = e.cache.compile(ctx, engine, js.source()) // once for all
 		}
 		if err != nil {
 			return 0, err

@@ -13,6 +13,7 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
+	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/plugins/quickjs"
 	"github.com/waxwinghq/waxwing/plugins/wasm"
 )
@@ -27,8 +28,15 @@ type EngineOptions struct {
 	// see CompileChild). Empty: the engine compiles by itself, which only tests
 	// and author's tools on the author's own machine may do.
 	Child []string
-	// Memory bounds loaded code, instances and snapshots, in bytes.
+	// Memory bounds loaded code, instances, snapshots and what is kept of versions,
+	// in bytes.
 	Memory int64
+	// TenantMemory is one tenant's part of Memory, a quarter by default. One plugin
+	// may be larger, where the others leave room for it.
+	TenantMemory int64
+	// TenantTime is how much of a processor one tenant's plugins may take in a
+	// minute, loading and restoring included; 0: as much as there is.
+	TenantTime time.Duration
 	// Workers is how many guests run at once; GOMAXPROCS-1, at least 1, by default.
 	Workers int
 	// Interpret runs without compiling: the oracle at upload.
@@ -37,29 +45,32 @@ type EngineOptions struct {
 	Log       *slog.Logger
 }
 
-// Engine loads modules and scripts and calls them. One Runtime serves all
-// tenants: wazero keeps types and code of a Runtime together, and a module must
-// not be instantiated on another. Its methods are safe for concurrent use.
+// Engine loads modules and scripts and calls them. Each module has a Runtime of its
+// own, since wazero keeps the types of a Runtime for as long as that lives; native
+// code is shared by all of them. Its methods are safe for concurrent use.
 type Engine struct {
 	o       EngineOptions
-	rt      wazero.Runtime
 	native  wazero.CompilationCache
 	cache   *cache
 	workers *workers
 	ctx     context.Context
 
 	stopping atomic.Bool // guests end at their next look
+	opening  sync.Mutex  // of the JavaScript engine
+	loaders  sync.WaitGroup
 
-	loading chan struct{} // one load at a time: it takes a core for milliseconds
-
-	failed map[string]failedStart // by the code's key; whoever loads has it
-
-	mu     sync.Mutex
-	loaded map[string]*loaded
-	bytes  int64
-	tick   uint64
-	js     *loaded // the JavaScript engine; nil until the first script
-	closed bool
+	mu       sync.Mutex
+	accounts map[waxwing.TenantID]*account
+	loaded   map[string]*loaded
+	failed   map[string]failedStart // by the code's key
+	asked    map[string]*request    // what is to be loaded, likewise
+	queue    fairQueue[*request]
+	loading  int // loaders at work
+	bytes    int64
+	tick     uint64
+	js       *loaded // the JavaScript engine; nil until the first script
+	jsBytes  int64   // of bytes
+	closed   bool
 }
 
 // features are those that plugins/wasm lets pass.
@@ -80,13 +91,14 @@ func runtimeConfig(interpret bool) wazero.RuntimeConfig {
 func NewEngine(o EngineOptions) (*Engine, error) {
 	o.Limits = o.Limits.orDefault()
 	fill(&o.Memory, defaultMemory)
+	fill(&o.TenantMemory, o.Memory/4)
+	o.TenantMemory = min(o.TenantMemory, o.Memory)
 	fill(&o.Workers, max(runtime.GOMAXPROCS(0)-1, 1))
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{o: o, ctx: context.Background(), loaded: map[string]*loaded{}, workers: newWorkers(o.Workers),
-		loading: make(chan struct{}, 1)}
-	c := runtimeConfig(o.Interpret)
+	e := &Engine{o: o, ctx: context.Background(), workers: newWorkers(o.Workers), accounts: map[waxwing.TenantID]*account{},
+		loaded: map[string]*loaded{}, failed: map[string]failedStart{}, asked: map[string]*request{}}
 	if !o.Interpret {
 		var err error
 		if e.cache, err = openCache(o.Cache, o.Key, o.Child, o.Log); err != nil {
@@ -95,11 +107,6 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 		if e.native, err = wazero.NewCompilationCacheWithDir(e.cache.dir); err != nil {
 			return nil, fmt.Errorf("plugin cache: %w", err)
 		}
-		c = c.WithCompilationCache(e.native)
-	}
-	e.rt = wazero.NewRuntimeWithConfig(e.ctx, c)
-	if err := e.hostModules(); err != nil {
-		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
 }
@@ -108,45 +115,111 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 // worker had been free for them.
 func (e *Engine) Stop() { e.stopping.Store(true) }
 
-// Close frees all code and memory. Calls under way must have ended.
+// newRuntime is an empty Runtime.
+func (e *Engine) newRuntime() wazero.Runtime {
+	c := runtimeConfig(e.o.Interpret)
+	if e.native != nil {
+		c = c.WithCompilationCache(e.native)
+	}
+	return wazero.NewRuntimeWithConfig(e.ctx, c)
+}
+
+// Close frees all code and memory. Calls under way must have ended; loads under way
+// are waited for.
 func (e *Engine) Close() error {
 	e.Stop()
 	e.mu.Lock()
 	e.closed = true
+	for r, ok := e.queue.next(time.Now()); ok; r, ok = e.queue.next(time.Now()) {
+		e.finish(r, nil, errClosed)
+	}
+	e.mu.Unlock()
+	e.loaders.Wait()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	for _, l := range e.loaded {
-		l.dropInstances()
+		l.close()
 	}
 	if e.js != nil {
-		e.js.dropInstances()
+		e.js.close()
 	}
 	e.loaded = map[string]*loaded{}
-	e.mu.Unlock()
-	err := e.rt.Close(e.ctx)
 	if e.native != nil {
-		err = errors.Join(err, e.native.Close(e.ctx))
+		return e.native.Close(e.ctx)
 	}
-	return err
+	return nil
+}
+
+// account is the tenant's, made where it has none yet.
+func (e *Engine) account(t waxwing.TenantID) *account {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.accountOf(t)
+}
+
+// accountOf is account for whoever holds mu.
+func (e *Engine) accountOf(t waxwing.TenantID) *account {
+	a := e.accounts[t]
+	if a == nil {
+		minute := e.o.TenantTime
+		if t == "" { // an author's own machine, or what is all tenants'
+			minute = 0
+		}
+		a = newAccount(t, minute)
+		e.accounts[t] = a
+	}
+	return a
 }
 
 // Code is a module or script that was checked: Prepare made it.
 type Code struct {
-	Hash   string // SHA-256 of what the author wrote, hex
-	Lang   string
+	Hash string // SHA-256 of what the author wrote, hex
+	Lang string
+	// Tenant is whose memory and time it takes; "" on an author's own machine.
+	Tenant waxwing.TenantID
 	Script []byte // of a JavaScript plugin
 	wasm   *wasm.Instrumented
 	limits Limits
 	pages  uint32
+	use    *use // what is counted of it; nil: nothing is
+	// read brings back what the author wrote, instrumented: only loading and
+	// compiling need it. nil: it is here.
+	read func() (*Code, error)
 }
 
-// key tells loaded code apart. Languages have limits of their own: one tenant's
-// module must not run by those that another gave the same bytes.
-func (c *Code) key() string { return c.Lang + " " + c.Hash }
+// key tells loaded code apart. Languages have limits of their own, and tenants
+// memory and time: what one has loaded is not another's to use or to evict.
+func (c *Code) key() string { return string(c.Tenant) + " " + c.Lang + " " + c.Hash }
 
-// Usage says how much memory loaded plugins hold, and how many there are.
+// source names what it was made of: native code is the same for all tenants.
+func (c *Code) source() string { return c.Lang + " " + c.Hash }
+
+// whole is the code with what the author wrote.
+func (c *Code) whole() (*Code, error) {
+	if c.read == nil {
+		return c, nil
+	}
+	return c.read()
+}
+
+// facts is the code without what the author wrote: what a call needs of it.
+func (c *Code) facts() *Code {
+	f := *c
+	f.Script, f.read = nil, nil
+	if c.wasm != nil {
+		w := *c.wasm
+		w.Bytes = nil
+		f.wasm = &w
+	}
+	return &f
+}
+
+// Usage says how much memory loaded plugins hold, and how many there are. The
+// JavaScript engine, which all scripts share, is not among it.
 func (e *Engine) Usage() (bytes int64, modules int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.bytes, len(e.loaded)
+	return e.bytes - e.jsBytes, len(e.loaded)
 }
 
 // ErrNotCompiled: the code is not in the cache; Compile puts it there. A call
@@ -160,13 +233,23 @@ func (e *Engine) Compile(ctx context.Context, c *Code) error {
 		return nil
 	}
 	if c.Lang == LangJS {
+		e.mu.Lock()
+		there := e.js != nil
+		e.mu.Unlock()
+		if there {
+			return nil
+		}
 		js, err := e.script(c)
 		if err != nil {
 			return err
 		}
 		return e.cache.compile(ctx, js.wasm.Bytes, js.key())
 	}
-	return e.cache.compile(ctx, c.wasm.Bytes, c.key())
+	c, err := c.whole()
+	if err != nil {
+		return err
+	}
+	return e.cache.compile(ctx, c.wasm.Bytes, c.source())
 }
 
 // script is the JavaScript engine as code.
@@ -176,127 +259,4 @@ func (e *Engine) script(*Code) (*Code, error) {
 		return nil, err
 	}
 	return engineCode(b, e.o.Limits)
-}
-
-// load gives the loaded code, counting a use of it that release ends. It waits
-// for others' loads until wait at most, where that is set.
-func (e *Engine) load(c *Code, wait time.Time) (*loaded, error) {
-	if l := e.take(c.key()); l != nil {
-		return l, nil
-	}
-	var late <-chan time.Time
-	if !wait.IsZero() {
-		t := time.NewTimer(time.Until(wait))
-		defer t.Stop()
-		late = t.C
-	}
-	select {
-	case e.loading <- struct{}{}:
-	case <-late:
-		return nil, errBusy
-	}
-	defer func() { <-e.loading }()
-	if l := e.take(c.key()); l != nil { // while we waited
-		return l, nil
-	}
-	if f := e.failed[c.key()]; f.fault != nil && time.Now().Before(f.until) {
-		return nil, f.fault
-	}
-	l, err := e.open(c)
-	if err != nil {
-		e.remember(c, err)
-		return nil, err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.loaded[c.key()] = l
-	l.uses, l.at = 1, e.tick
-	e.bytes += l.bytes
-	e.evict()
-	return l, nil
-}
-
-// failedStart is a start that failed by the code's own fault, which is the same
-// at each try: it need not burn its fuel again for every order.
-type failedStart struct {
-	fault *Fault
-	until time.Time
-}
-
-const (
-	startAgain = 30 * time.Second
-	mostFailed = 1024
-)
-
-// remember keeps a failed start. The caller holds loading.
-func (e *Engine) remember(c *Code, err error) {
-	var f *Fault
-	if !errors.As(err, &f) || !blames(f.Kind) {
-		return
-	}
-	if e.failed == nil || len(e.failed) >= mostFailed {
-		e.failed = map[string]failedStart{}
-	}
-	e.failed[c.key()] = failedStart{f, time.Now().Add(startAgain)}
-}
-
-func (e *Engine) take(key string) *loaded {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	l := e.loaded[key]
-	if l != nil {
-		e.tick++
-		l.uses++
-		l.at = e.tick
-	}
-	return l
-}
-
-func (e *Engine) release(l *loaded) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	l.uses--
-	if n := l.size(); n != l.bytes && e.loaded[l.code.key()] == l {
-		e.bytes += n - l.bytes
-		l.bytes = n
-	}
-	if e.loaded[l.code.key()] != l && l.uses == 0 {
-		l.close() // it was evicted while it ran
-	}
-	e.evict()
-}
-
-// evict closes what was not used for longest until the rest fits. What runs
-// stays. The caller holds mu.
-func (e *Engine) evict() {
-	for e.bytes > e.o.Memory {
-		var oldest *loaded
-		for _, l := range e.loaded {
-			if l.uses == 0 && (oldest == nil || l.at < oldest.at) {
-				oldest = l
-			}
-		}
-		if oldest == nil {
-			return
-		}
-		delete(e.loaded, oldest.code.key())
-		e.bytes -= oldest.bytes
-		oldest.close()
-	}
-}
-
-// Forget closes loaded code that will not be called again.
-func (e *Engine) Forget(hash string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for key, l := range e.loaded {
-		if l.code.Hash != hash {
-			continue
-		}
-		delete(e.loaded, key)
-		e.bytes -= l.bytes
-		if l.uses == 0 {
-			l.close()
-		}
-	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -207,7 +206,7 @@ func startRefused(err error) error {
 
 func (s *snapshot) same(o *snapshot) bool {
 	return s.size == o.size && slices.Equal(s.globals, o.globals) &&
-		maps.EqualFunc(s.pages, o.pages, func(a, b []byte) bool { return bytes.Equal(a, b) })
+		slices.EqualFunc(s.parts, o.parts, func(a, b part) bool { return a.at == b.at && bytes.Equal(a.bytes, b.bytes) })
 }
 
 func sameRun(a, b *Result) bool {
@@ -221,15 +220,6 @@ func sameRun(a, b *Result) bool {
 		return r.Fault.Kind
 	}
 	return kind(a) == kind(b) && a.Fuel == b.Fuel && bytes.Equal(a.Output, b.Output) && bytes.Equal(a.Log, b.Log)
-}
-
-// Warm loads code before the first order needs it.
-func (e *Engine) Warm(c *Code) error {
-	l, err := e.load(c, time.Time{})
-	if err == nil {
-		e.release(l)
-	}
-	return err
 }
 
 // CostVersion is the version of what instructions cost in fuel, see Run.Costs.

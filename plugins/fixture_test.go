@@ -25,16 +25,16 @@ func TestEnginesAgree(t *testing.T) {
 // TestStartsAreCompared: any byte, any global, the size and the fuel.
 func TestStartsAreCompared(t *testing.T) {
 	of := func(change func(*snapshot)) *snapshot {
-		s := &snapshot{size: 65536, pages: map[uint32][]byte{3: {1, 2, 3}}, globals: []uint64{7, 8}}
+		s := &snapshot{size: 65536, parts: []part{{3, []byte{1, 2, 3}}}, globals: []uint64{7, 8}}
 		change(s)
 		return s
 	}
 	same := of(func(*snapshot) {})
 	for what, other := range map[string]*snapshot{
 		"size":          of(func(s *snapshot) { s.size *= 2 }),
-		"a byte":        of(func(s *snapshot) { s.pages[3] = []byte{1, 2, 4} }),
-		"one page more": of(func(s *snapshot) { s.pages[4] = []byte{1} }),
-		"another page":  of(func(s *snapshot) { s.pages[4] = s.pages[3]; delete(s.pages, 3) }),
+		"a byte":        of(func(s *snapshot) { s.parts[0].bytes = []byte{1, 2, 4} }),
+		"one part more": of(func(s *snapshot) { s.parts = append(s.parts, part{9, []byte{1}}) }),
+		"another place":  of(func(s *snapshot) { s.parts[0].at = 4 }),
 		"a global":      of(func(s *snapshot) { s.globals[1] = 9 }),
 	} {
 		if same.same(other) || other.same(same) {

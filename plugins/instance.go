@@ -45,7 +45,7 @@ func (e *Engine) newInstance(l *loaded) (in *instance, err error) {
 		mem = allocate(size, limit)
 		return mem
 	})), callerKey{}, in)
-	in.mod, err = e.rt.InstantiateModule(in.ctx, l.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	in.mod, err = l.rt.InstantiateModule(in.ctx, l.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
 	if err != nil {
 		if mem != nil {
 			mem.Free() // wazero forgets what it had of an instance that failed

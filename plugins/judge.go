@@ -18,6 +18,7 @@ func (h *Host) judge(p *plugin, v *version, res *Result, role string, now time.T
 		v.breaker.release()
 	}
 	if opened {
+		p.use.rests.Add(1)
 		h.o.Log.Warn("a plugin rests after failures", "tenant", p.tenant, "plugin", p.name, "version", v.rec.No, "fault", res.Fault.Kind)
 	}
 	if tooOften && role == "active" {
@@ -50,7 +51,7 @@ func (h *Host) judge(p *plugin, v *version, res *Result, role string, now time.T
 	case why != "":
 		t.decided = true
 		h.later(func() { h.end(p, s.candidate, waxwing.PluginStopped, why) })
-	case t.done(h.o.Rollout):
+	case t.done(h.o.Rollout) && h.mayChange(p.tenant, p.name): // else by a later run
 		t.decided = true
 		h.later(func() { h.promote(p, s.candidate, step) })
 	}

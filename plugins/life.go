@@ -44,6 +44,9 @@ func (h *Host) Put(ctx context.Context, u *Upload) (waxwing.PluginVersion, error
 	if m.Name != u.Name {
 		return waxwing.PluginVersion{}, manifestError("its name is %q, and it is put as %q", m.Name, u.Name)
 	}
+	if h.crowded(u.Tenant, u.Name) {
+		return waxwing.PluginVersion{}, h.tooMany(u.Name)
+	}
 	all, err := h.o.Store.PluginVersions(u.Tenant)
 	if err == nil {
 		err = h.hasRoom(u, all)
@@ -63,9 +66,6 @@ func (h *Host) Put(ctx context.Context, u *Upload) (waxwing.PluginVersion, error
 	if refusal != nil && !waxwing.IsPermanent(refusal) {
 		return rec, refusal // ours, not the plugin's: nothing is kept
 	}
-	if refusal == nil && (u.ofOperator() || u.ApproveNeeds || len(m.Needs) == 0) {
-		_ = h.o.Engine.Warm(v.code) // the first order need not; what fails here fails there, and is said there
-	}
 	h.changes.Lock()
 	defer h.changes.Unlock()
 	if all, err = h.o.Store.PluginVersions(u.Tenant); err != nil {
@@ -82,6 +82,9 @@ func (h *Host) Put(ctx context.Context, u *Upload) (waxwing.PluginVersion, error
 	rec.No = nextNo(all, u.Name)
 	if refusal != nil {
 		return h.refuse(rec, refusal)
+	}
+	if !h.mayChange(u.Tenant, u.Name) {
+		return rec, h.tooMany(u.Name)
 	}
 	return h.begin(u, v, rec, all)
 }
@@ -125,6 +128,7 @@ func (h *Host) check(ctx context.Context, u *Upload, v *version, rec *waxwing.Pl
 	if err != nil {
 		return time.Since(began), err
 	}
+	v.code.Tenant, v.code.use = u.Tenant, h.useOf(u.Tenant, u.Name)
 	if u.ofOperator() {
 		left = checkTime
 	}
@@ -142,11 +146,11 @@ func (h *Host) nativeFits(u *Upload, c *Code) error {
 	if err != nil {
 		return err
 	}
-	held := map[string]bool{c.key(): true}
+	held := map[string]bool{c.source(): true}
 	if s := h.shelf(u.Tenant); s != nil {
 		for _, p := range s.plugins {
 			for _, v := range p.slots.Load().all() {
-				held[v.code.key()] = held[v.code.key()] || p.name != u.Name
+				held[v.code.source()] = held[v.code.source()] || p.name != u.Name
 			}
 		}
 	}
@@ -279,7 +283,9 @@ func (h *Host) place(p *plugin, v *version, rec waxwing.PluginVersion, changed [
 	} else if err != nil {
 		return rec, err
 	}
+	v.code = h.stored(v.manifest, &rec) // the store has what the author wrote
 	h.settle(p, &next, changed)
+	h.warm(v)
 	h.tidyLater()
 	return rec, nil
 }

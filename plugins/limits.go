@@ -25,13 +25,16 @@ type Limits struct {
 	Pages    uint32
 	PagesGo  uint32
 	PagesJS  uint32
+	// Start is for _initialize or a script's first run, with its instance and
+	// snapshot, by the clock.
+	Start time.Duration
 }
 
 // DefaultLimits are those of PLUGINS.md.
 func DefaultLimits() Limits {
 	return Limits{Fuel: 20e6, InitFuel: 50e6, Wall: 25 * time.Millisecond, Order: 100 * time.Millisecond, Stack: 1 << 20, StackGo: 4 << 20, StackJS: 64 << 20,
 		Input: 64 << 10, Output: 32 << 10, Log: 4 << 10, Module: 512 << 10, ModuleGo: 4 << 20, Script: 256 << 10,
-		Pages: 64, PagesGo: 512, PagesJS: 256}
+		Pages: 64, PagesGo: 512, PagesJS: 256, Start: 250 * time.Millisecond}
 }
 
 func (l Limits) orDefault() Limits {
@@ -52,6 +55,7 @@ func (l Limits) orDefault() Limits {
 	fill(&l.Pages, d.Pages)
 	fill(&l.PagesGo, d.PagesGo)
 	fill(&l.PagesJS, d.PagesJS)
+	fill(&l.Start, d.Start)
 	return l
 }
 

@@ -1,30 +1,30 @@
 package plugins
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/tetratelabs/wazero"
-
-	"github.com/waxwinghq/waxwing"
 )
 
 // loaded is code that is ready to be called: native code, a snapshot of a guest
 // that has been initialised, and instances that lie idle.
 type loaded struct {
 	e        *Engine
-	code     *Code
+	code     *Code // without what the author wrote, once it is loaded
+	rt       wazero.Runtime
 	compiled wazero.CompiledModule
 	js       *loaded // whose instances a script runs on
 	native   int64   // bytes of native code
 	started  int64   // fuel that its start took
+	module   int64   // bytes of the module that wazero keeps
 	snap     *snapshot
 	script   scriptState
 
 	// Of the engine, under its lock.
+	of    *account
 	uses  int
 	at    uint64
 	bytes int64
@@ -33,94 +33,53 @@ type loaded struct {
 	idle []*instance
 }
 
-// snapshot is a guest's state to which it is set back after each call. Pages
-// of nothing but noughts are most of it, and need not be kept.
-type snapshot struct {
-	size    uint32
-	pages   map[uint32][]byte // by number, of snapPage bytes
-	globals []uint64
-}
-
-const snapPage = 4096
-
-func (in *instance) snapshot() (*snapshot, error) {
-	s := &snapshot{size: in.mem.Size(), pages: map[uint32][]byte{}}
-	all, ok := in.mem.Read(0, s.size)
-	if !ok {
-		return nil, &Fault{FaultHost, "the memory cannot be read"}
-	}
-	var nought [snapPage]byte
-	for i := 0; i < len(all); i += snapPage {
-		if p := all[i : i+snapPage]; !bytes.Equal(p, nought[:]) {
-			s.pages[uint32(i/snapPage)] = bytes.Clone(p)
-		}
-	}
-	for _, g := range in.globals {
-		s.globals = append(s.globals, g.Get())
-	}
-	return s, nil
-}
-
-// restore sets a guest back. It reports false where its memory has grown: then
-// it must be thrown away.
-func (in *instance) restore(s *snapshot) bool {
-	if in.mem.Size() < s.size {
-		if _, ok := in.mem.Grow((s.size - in.mem.Size()) / 65536); !ok {
-			return false
-		}
-	}
-	if in.mem.Size() != s.size {
-		return false
-	}
-	all, ok := in.mem.Read(0, s.size)
-	if !ok {
-		return false
-	}
-	for i := uint32(0); i < s.size/snapPage; {
-		p := s.pages[i]
-		if p != nil {
-			copy(all[i*snapPage:], p)
-			i++
-			continue
-		}
-		from := i
-		for i < s.size/snapPage && s.pages[i] == nil {
-			i++
-		}
-		clear(all[from*snapPage : i*snapPage])
-	}
-	for i, g := range in.globals {
-		g.Set(s.globals[i])
-	}
-	return true
-}
-
-func (s *snapshot) bytes() int64 { return int64(len(s.pages))*(snapPage+64) + 1024 }
-
-// open loads code and lets it initialise once.
+// open loads code and lets it initialise once. The time of a start is bounded by
+// the clock as well: what is no fuel (growing, a snapshot) takes time, too.
 func (e *Engine) open(c *Code) (*loaded, error) {
 	l := &loaded{e: e, code: c}
 	if c.Lang == LangJS {
+		begun := time.Now()
 		if err := e.openScript(l); err != nil {
 			return nil, err
 		}
-		l.bytes = l.size()
-		return l, nil
+		l.code = c.facts()
+		return l, e.inTime(begun)
 	}
 	if err := l.compile(); err != nil {
+		l.close()
 		return nil, err
 	}
+	begun := time.Now()
 	in, err := e.newInstance(l)
 	if err == nil {
 		err = l.initialise(in)
+	}
+	if err == nil {
+		l.put(in)
+		err = e.inTime(begun)
 	}
 	if err != nil {
 		l.close()
 		return nil, err
 	}
-	l.put(in)
-	l.bytes = l.size()
+	l.code = c.facts()
 	return l, nil
+}
+
+// startClock is how long a start may take. The oracle at upload has no native code,
+// and needs thirty times as long.
+func (e *Engine) startClock() time.Duration {
+	if e.o.Interpret {
+		return time.Minute
+	}
+	return e.o.Limits.Start * raceSlowdown
+}
+
+func (e *Engine) inTime(begun time.Time) error {
+	if most := e.startClock(); time.Since(begun) > most {
+		return &Fault{FaultWall, fmt.Sprintf("its start took longer than %s", most)}
+	}
+	return nil
 }
 
 // compile takes the native code from the cache.
@@ -130,10 +89,11 @@ func (l *loaded) compile() (err error) {
 			return err
 		}
 	}
-	if l.compiled, err = l.e.rt.CompileModule(l.e.ctx, l.code.wasm.Bytes); err != nil {
+	l.rt, l.module = l.e.newRuntime(), int64(len(l.code.wasm.Bytes))
+	if l.compiled, err = l.rt.CompileModule(l.e.ctx, l.code.wasm.Bytes); err != nil {
 		return &Fault{FaultHost, oneLine("load: "+err.Error(), 200)}
 	}
-	return nil
+	return hostModules(l.e.ctx, l.rt, l.compiled.ImportedFunctions())
 }
 
 // initTime is what the guest's clock shows while it initialises: all orders
@@ -142,8 +102,7 @@ var initTime = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (l *loaded) initialise(in *instance) (err error) {
 	r := &run{at: initTime, seed: l.code.Hash, limits: &l.code.limits}
-	// By fuel, not by the clock: a slow machine must come to the same.
-	in.begin(r, l.code.limits.InitFuel, time.Minute)
+	in.begin(r, l.code.limits.InitFuel, l.e.startClock())
 	if in.fn(exportInit) != nil {
 		if err := in.call(exportInit, nil); err != nil {
 			in.close()
@@ -158,6 +117,13 @@ func (l *loaded) initialise(in *instance) (err error) {
 	return err
 }
 
+// What loaded code holds beside its bytes, measured: the Runtime with what the
+// module imports, and an instance with its stack.
+const (
+	runtimeBytes  = 96 << 10
+	instanceBytes = 64 << 10
+)
+
 // size is what the code holds in memory, in bytes.
 func (l *loaded) size() int64 {
 	l.mu.Lock()
@@ -166,33 +132,39 @@ func (l *loaded) size() int64 {
 	if l.snap != nil {
 		n += l.snap.bytes()
 	}
-	if l.code.wasm != nil && l.code.Lang != LangJS {
-		n += l.native + 3*int64(len(l.code.wasm.Bytes)) // wazero keeps its own picture of the module
+	if l.compiled != nil {
+		n += runtimeBytes + l.native + 3*l.module // wazero keeps its own picture of the module
 	}
 	for _, in := range l.idle {
-		n += int64(in.mem.Size()) + 64<<10
+		n += int64(in.mem.Size()) + instanceBytes
 	}
 	return n
 }
 
-// get gives an instance whose memory has most bytes at the utmost: one script's
-// may have grown beyond what another's snapshot fits.
-func (l *loaded) get(most uint32) (*instance, error) {
-	l.mu.Lock()
-	for i := len(l.idle) - 1; i >= 0; i-- {
-		if in := l.idle[i]; in.mem.Size() <= most {
-			l.idle = slices.Delete(l.idle, i, i+1)
-			l.mu.Unlock()
-			return in, nil
-		}
+// get gives an instance that lies idle, or a new one.
+func (l *loaded) get() (*instance, error) {
+	if in := l.idler(); in != nil {
+		return in, nil
 	}
-	l.mu.Unlock()
 	in, err := l.e.newInstance(l)
 	if err == nil && l.snap != nil && !in.restore(l.snap) {
 		in.close()
 		return nil, &Fault{FaultHost, "a new instance cannot take the snapshot"}
 	}
 	return in, err
+}
+
+// idler is the instance that lay idle for the shortest time; nil: none does.
+func (l *loaded) idler() *instance {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.idle)
+	if n == 0 {
+		return nil
+	}
+	in := l.idle[n-1]
+	l.idle = l.idle[:n-1]
+	return in
 }
 
 func (l *loaded) put(in *instance) {
@@ -219,84 +191,8 @@ func (l *loaded) close() {
 	if l.compiled != nil {
 		_ = l.compiled.Close(l.e.ctx) // frees the native code; nothing can be done about an error
 	}
-}
-
-// Result is what a call came to. Output is nil where Fault is not.
-type Result struct {
-	Output []byte
-	Log    []byte
-	Fuel   int64
-	Took   time.Duration
-	Fault  *Fault
-}
-
-// Call asks a hook. The caller holds a worker's slot. wall 0 is the limit's own.
-func (e *Engine) Call(c *Code, h waxwing.Hook, input []byte, at time.Time, seed string, wall time.Duration) Result {
-	return e.callBy(c, h, input, at, seed, wall, time.Time{})
-}
-
-// callBy is Call that is done by then, where that is set: others' loads are not
-// waited for beyond it.
-func (e *Engine) callBy(c *Code, h waxwing.Hook, input []byte, at time.Time, seed string, wall time.Duration, by time.Time) (res Result) {
-	if len(input) > c.limits.Input {
-		res.Fault = &Fault{FaultInput, fmt.Sprintf("the input has %d bytes, at most %d are allowed", len(input), c.limits.Input)}
-		return res
+	l.snap.free()
+	if l.rt != nil {
+		_ = l.rt.Close(l.e.ctx) // likewise what it imports, and its types
 	}
-	l, err := e.load(c, by)
-	if err != nil {
-		res.Fault = (&run{}).faultOf(err)
-		if err == ErrNotCompiled {
-			res.Fault = &Fault{FaultOff, err.Error()}
-		}
-		return res
-	}
-	defer e.release(l)
-	if !by.IsZero() && !time.Now().Before(by) {
-		res.Fault = errBusy // loading took all of the time: nobody's fault
-		return res
-	}
-	home := l
-	if l.js != nil {
-		home = l.js
-	}
-	in, err := home.get(l.snap.size)
-	if err != nil {
-		res.Fault = (&run{}).faultOf(err)
-		return res
-	}
-	if l.js != nil && !in.restore(l.snap) {
-		in.close()
-		res.Fault = &Fault{FaultHost, "the script's snapshot does not fit"}
-		return res
-	}
-	in.owner = l
-	r := &run{at: at, seed: seed + "|" + c.Hash, limits: &c.limits}
-	if wall <= 0 {
-		wall = c.limits.Wall
-	}
-	start := time.Now()
-	if !by.IsZero() {
-		wall = min(wall, by.Sub(start))
-	}
-	in.begin(r, c.limits.Fuel, wall)
-	out, err := in.ask(h, input)
-	if err == nil {
-		if f := in.over(time.Now()); f != nil { // within its last slice
-			err = f
-		}
-	}
-	res.Fuel, res.Log, res.Fault = in.used(), r.said(), r.faultOf(err)
-	// A script's instance is set back when the next script takes it: which
-	// snapshot it needs is known only then.
-	if res.Fault != nil || l.js == nil && !in.restore(l.snap) || in.mem.Size() != l.snap.size {
-		in.close()
-	} else {
-		in.owner = home
-		home.put(in)
-	}
-	res.Took = time.Since(start)
-	if res.Fault == nil {
-		res.Output = out
-	}
-	return res
 }

@@ -118,13 +118,13 @@ func (h *Host) Tidy(most int64) (removed int, err error) {
 	}
 	held := map[string]bool{}
 	if js, err := h.o.Engine.script(nil); err == nil {
-		held[js.key()] = true
+		held[js.source()] = true
 	}
 	h.changes.Lock()
 	h.tenants.Range(func(_, s any) bool {
 		for _, p := range s.(*shelf).plugins {
 			for _, v := range p.slots.Load().all() {
-				held[v.code.key()] = true
+				held[v.code.source()] = true
 			}
 		}
 		return true

@@ -26,6 +26,9 @@ func (h *Host) RollBack(t waxwing.TenantID, name string) (waxwing.PluginVersion,
 	if err != nil {
 		return waxwing.PluginVersion{}, err
 	}
+	if !h.mayChange(t, name) {
+		return waxwing.PluginVersion{}, h.tooMany(name)
+	}
 	return h.rollBack(p, "by a person")
 }
 
@@ -73,6 +76,9 @@ func (h *Host) Promote(t waxwing.TenantID, name string) (waxwing.PluginVersion, 
 	if s.candidate == nil {
 		return waxwing.PluginVersion{}, fmt.Errorf("no version is in shadow or canary: %w", waxwing.ErrState)
 	}
+	if !h.mayChange(t, name) {
+		return waxwing.PluginVersion{}, h.tooMany(name)
+	}
 	h.serve(p, &s, s.candidate)
 	if a := p.slots.Load().active; a != nil {
 		return a.rec, nil
@@ -107,6 +113,9 @@ func (h *Host) Withdraw(t waxwing.TenantID, name string) error {
 	}
 	if len(changed) == 0 {
 		return fmt.Errorf("nothing of it serves: %w", waxwing.ErrState)
+	}
+	if !h.mayChange(t, name) {
+		return h.tooMany(name)
 	}
 	return h.save(p, &slots{}, changed...)
 }

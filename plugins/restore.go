@@ -3,6 +3,7 @@ package plugins
 import (
 	"encoding/hex"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -42,19 +43,36 @@ func (h *Host) Restore(t waxwing.TenantID) error {
 		}
 		*to = v
 	}
+	var serving []*version
 	for _, name := range sortedKeys(found) {
 		if s := found[name]; *s != (slots{}) {
 			h.settle(h.plugin(t, name), s, nil)
 			for _, v := range []*version{s.active, s.candidate} {
 				if v != nil {
-					h.compile(v)
+					serving = append(serving, v)
 				}
 			}
 		}
 	}
+	// What serves first, and of that what was changed last: it is most likely to be
+	// asked next. Other tenants' come in between, and orders before all of them.
+	slices.SortStableFunc(serving, func(a, b *version) int {
+		switch x, y := a.rec.State == waxwing.PluginActive, b.rec.State == waxwing.PluginActive; {
+		case x && !y:
+			return -1
+		case y && !x:
+			return 1
+		}
+		return b.rec.Changed.Compare(a.rec.Changed)
+	})
+	for _, v := range serving {
+		h.warm(v)
+	}
 	return nil
 }
 
+// reopen makes a version of its record. Its code stays in the store until it is
+// loaded: what is kept of names that nobody asks must not add up.
 func (h *Host) reopen(r waxwing.PluginVersion) (*version, error) {
 	if _, known := h.o.Signers[r.Tenant][r.Signer]; h.o.Signed && !known {
 		return nil, errors.New("it is not signed by a key that the tenant has now, and this daemon takes signed ones only")
@@ -63,43 +81,88 @@ func (h *Host) reopen(r waxwing.PluginVersion) (*version, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := h.o.Store.PluginModule(r.Hash)
-	if err != nil {
-		return nil, err
-	}
-	if hex.EncodeToString(sha(body)) != r.Hash {
-		return nil, errors.New("its code is not what was checked: the hash differs")
-	}
 	v := &version{rec: r, manifest: m, config: m.with(h.o.Configs[r.Tenant][r.Plugin])}
-	v.code, err = Prepare(m, body, h.o.Engine.o.Limits)
-	return v, err
+	v.code = h.stored(m, &r)
+	return v, nil
 }
 
-// compileAgain is compile for an order that found no native code: one at a
-// time, and not at once again where it fails, since orders keep coming.
+// stored is a version's code as the store has it. It is read, checked by the limits
+// of today and instrumented anew whenever it is loaded.
+func (h *Host) stored(m *Manifest, r *waxwing.PluginVersion) *Code {
+	c := newCode(m.Lang, r.Hash, h.o.Engine.o.Limits)
+	c.Tenant, c.use = r.Tenant, h.useOf(r.Tenant, r.Plugin)
+	tenant, hash, counted := c.Tenant, c.Hash, c.use
+	checked := Manifest{Name: m.Name, Lang: m.Lang, Hooks: m.Hooks}
+	c.read = func() (*Code, error) {
+		body, err := h.o.Store.PluginModule(hash)
+		if err != nil {
+			return nil, err
+		}
+		if hex.EncodeToString(sha(body)) != hash {
+			return nil, &Fault{FaultHost, "its code is not what was checked: the hash differs"}
+		}
+		whole, err := Prepare(&checked, body, h.o.Engine.o.Limits)
+		if err != nil {
+			return nil, err
+		}
+		whole.Tenant, whole.use = tenant, counted
+		return whole, nil
+	}
+	return c
+}
+
+// warm has a version loaded before an order needs it, after compiling it where that
+// is needed. It does not wait.
+func (h *Host) warm(v *version) {
+	if h.ctx.Err() != nil {
+		return
+	}
+	h.o.Engine.warm(v.code, func(err error) {
+		if errors.Is(err, ErrNotCompiled) {
+			h.compileAgain(v, h.o.Clock())
+		}
+	})
+}
+
+// compileAgain has a version compiled that has no native code: one at a time, and
+// not at once again where it fails, since orders keep coming.
 func (h *Host) compileAgain(v *version, now time.Time) {
 	last := v.compiled.Load()
 	if last != 0 && now.UnixNano()-last < int64(compileWall*raceSlowdown) || !v.compiling.CompareAndSwap(false, true) {
 		return
 	}
 	v.compiled.Store(now.UnixNano())
-	h.compile(v)
-}
-
-// compile puts a version's native code into the cache, in the background, where
-// it is not there yet, and loads it, so that no order waits for it.
-func (h *Host) compile(v *version) {
+	h.compiles.Lock()
+	defer h.compiles.Unlock()
 	if h.ctx.Err() != nil {
 		return
 	}
-	h.work.Go(func() {
-		defer v.compiling.Store(false)
-		err := h.o.Engine.Compile(h.ctx, v.code)
-		if err == nil {
-			err = h.o.Engine.Warm(v.code)
+	h.toCompile.add(h.o.Engine.account(v.rec.Tenant), v, false)
+	if !h.busy {
+		h.busy = true
+		h.work.Go(h.compileAll)
+	}
+}
+
+// compileAll puts native code into the cache until nothing is left to compile,
+// tenants in turns, and has it loaded, so that no order waits for it.
+func (h *Host) compileAll() {
+	for {
+		h.compiles.Lock()
+		v, ok := h.toCompile.next(time.Now())
+		if !ok || h.ctx.Err() != nil {
+			h.busy = false
+			h.compiles.Unlock()
+			return
 		}
-		if err != nil && h.ctx.Err() == nil {
+		h.compiles.Unlock()
+		err := h.o.Engine.Compile(h.ctx, v.code)
+		v.compiling.Store(false)
+		switch {
+		case err == nil:
+			h.o.Engine.warm(v.code, nil)
+		case h.ctx.Err() == nil:
 			h.o.Log.Error("a plugin cannot be compiled; it is left out", "tenant", v.rec.Tenant, "plugin", v.rec.Plugin, "err", err)
 		}
-	})
+	}
 }

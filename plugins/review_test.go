@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ func TestStateOfALargeScriptHarmsNoOther(t *testing.T) {
 function personalise() { return {subject: "large " + kept.length} }`))
 	later := prepared(t, e, LangJS, []byte(`function personalise() { return {subject: "later"} }`))
 	for i, c := range []*Code{small, large, small, large, later, small} {
-		if res := ask(e, c, waxwing.HookPersonalise, smallInput); res.Fault != nil {
+		if res := e.Call(c, waxwing.HookPersonalise, []byte(smallInput), moment, "order", time.Minute); res.Fault != nil {
 			t.Errorf("call %d: %v", i, res.Fault)
 		}
 	}
@@ -87,18 +88,31 @@ func TestWorseVersionsAreStoppedBetweenSteps(t *testing.T) {
 	}
 }
 
+// blocked has the loader load something until the function is called.
+func blocked(e *Engine, tenant waxwing.TenantID) (end func()) {
+	open, begun := make(chan struct{}), make(chan struct{})
+	c := newCode(LangC, "blocked", Limits{})
+	c.Tenant, c.read = tenant, func() (*Code, error) {
+		close(begun)
+		<-open
+		return nil, &Fault{FaultHost, "it was never there"}
+	}
+	e.warm(c, nil)
+	<-begun
+	return sync.OnceFunc(func() { close(open) })
+}
+
 // Others' loads, one of which may initialise for long, cost an order no more
 // than its own time.
 func TestAttacksLoadsOfOthersAreNotWaitedForBeyondTheOrdersTime(t *testing.T) {
 	e := engine(t, nil)
 	c := prepared(t, e, LangC, attack.Says(`{"subject":"good"}`))
-	e.loading <- struct{}{}
-	began := time.Now()
-	res := e.callBy(c, waxwing.HookPersonalise, []byte(smallInput), moment, "order", 0, began.Add(20*time.Millisecond))
-	if took := time.Since(began); took > time.Second || res.Fault == nil || res.Fault.Kind != FaultBusy {
-		t.Errorf("%v after %s", res.Fault, took)
+	end := blocked(e, "other")
+	defer end()
+	if l, err := e.load(c, time.Now()); l != nil || loadFault(err).Kind != FaultLoad {
+		t.Errorf("%v %v", l, err)
 	}
-	<-e.loading
+	end()
 	if res := ask(e, c, waxwing.HookPersonalise, smallInput); res.Fault != nil {
 		t.Error(res.Fault)
 	}
@@ -112,7 +126,7 @@ func TestAttacksOrdersStartOneCompilation(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := NewHost(HostOptions{Engine: e})
-	v := &version{code: c}
+	v := &version{code: c, manifest: manifestFor(t, LangC)}
 	e.cache.one.Lock()
 	before := runtime.NumGoroutine()
 	for range 100 {

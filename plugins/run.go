@@ -26,6 +26,8 @@ const (
 	FaultInput  = "input"  // the order is too large for it
 	FaultBusy   = "busy"   // no worker was free in time; nothing ran
 	FaultOff    = "off"    // it rests after failures, or is not compiled yet; nothing ran
+	FaultLoad   = "load"   // it is not loaded yet; nothing ran
+	FaultQuota  = "quota"  // its tenant's plugins have used their time; nothing ran
 	FaultHost   = "host"   // a fault of ours
 )
 
@@ -44,13 +46,17 @@ func (f *Fault) Error() string {
 // it runs.
 func blames(kind string) bool {
 	switch kind {
-	case FaultBusy, FaultOff, FaultHost, FaultInput, "":
+	case FaultBusy, FaultOff, FaultLoad, FaultQuota, FaultHost, FaultInput, "":
 		return false
 	}
 	return true
 }
 
-var errBusy = &Fault{Kind: FaultBusy, Text: "no worker was free in time"}
+var (
+	errBusy    = &Fault{Kind: FaultBusy, Text: "no worker was free in time"}
+	errQuota   = &Fault{Kind: FaultQuota, Text: "its tenant's plugins have used their time of a minute (plugins.tenant_time)"}
+	errLoading = &Fault{Kind: FaultLoad, Text: "it was not loaded in time"}
+)
 
 // run is one call under way.
 type run struct {

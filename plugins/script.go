@@ -35,8 +35,13 @@ const (
 
 // openEngine loads the JavaScript engine that all scripts share.
 func (e *Engine) openEngine() (*loaded, error) {
-	if e.js != nil {
-		return e.js, nil
+	e.opening.Lock()
+	defer e.opening.Unlock()
+	e.mu.Lock()
+	js := e.js
+	e.mu.Unlock()
+	if js != nil {
+		return js, nil
 	}
 	c, err := e.script(nil)
 	if err != nil {
@@ -61,7 +66,10 @@ func (e *Engine) openEngine() (*loaded, error) {
 		return nil, err
 	}
 	l.put(in)
+	l.code = c.facts()
+	e.mu.Lock()
 	e.js = l
+	e.mu.Unlock()
 	return l, nil
 }
 
@@ -199,7 +207,7 @@ func (e *Engine) openScript(l *loaded) error {
 		return err
 	}
 	l.js, l.script = js, js.script
-	in, err := js.get(js.snap.size)
+	in, err := e.newInstance(js) // not one that lies idle: the next call would have to make another
 	if err != nil {
 		return err
 	}
@@ -209,7 +217,7 @@ func (e *Engine) openScript(l *loaded) error {
 	}
 	in.owner = l
 	r := &run{at: initTime, seed: l.code.Hash, limits: &l.code.limits}
-	in.begin(r, l.code.limits.InitFuel, time.Minute)
+	in.begin(r, l.code.limits.InitFuel, e.startClock())
 	_, err = in.eval(&l.script, "plugin.js", string(l.code.Script))
 	if err == nil {
 		l.script.dispatch, err = in.eval(&l.script, "dispatch.js", quickjs.Dispatch)

@@ -22,7 +22,7 @@ func (h *Host) plugin(t waxwing.TenantID, name string) *plugin {
 			return s.plugins[i]
 		}
 	}
-	return &plugin{tenant: t, name: name}
+	return &plugin{tenant: t, name: name, use: h.useOf(t, name)}
 }
 
 // settle shows orders the new state of a plugin. The caller holds changes.
@@ -53,7 +53,7 @@ func (h *Host) settle(p *plugin, next *slots, changed []waxwing.PluginVersion) {
 }
 
 func (h *Host) reshelve(p *plugin) {
-	n := &shelf{hooks: map[waxwing.Hook]bool{}}
+	n := &shelf{account: h.o.Engine.account(p.tenant), hooks: map[waxwing.Hook]bool{}}
 	if old := h.shelf(p.tenant); old != nil {
 		n.plugins = slices.DeleteFunc(slices.Clone(old.plugins), func(o *plugin) bool { return o.name == p.name })
 	}
@@ -66,8 +66,10 @@ func (h *Host) reshelve(p *plugin) {
 		}
 		return 1
 	})
+	kept := int64(0)
 	for _, q := range n.plugins {
 		s := q.slots.Load()
+		kept += s.bytes()
 		for _, v := range []*version{s.active, s.candidate} {
 			if v != nil {
 				n.needs |= v.manifest.needs
@@ -78,4 +80,5 @@ func (h *Host) reshelve(p *plugin) {
 		}
 	}
 	h.tenants.Store(p.tenant, n)
+	h.o.Engine.keep(p.tenant, kept)
 }

@@ -34,8 +34,8 @@ const (
 	// lightShare is the part of its budget up to which a tenant counts as one that
 	// uses little.
 	lightShare = 6
-	// mostWaiting uploads lie in memory at once beside those being checked.
-	mostWaiting = 32
+	// mostUploads uploads lie in memory at once beside those being checked.
+	mostUploads = 32
 	// longestWait is how long one waits for its turn.
 	longestWait = 20 * time.Second
 	// leastCheck is charged for any upload, so that those that are refused at a glance end as well.
@@ -58,7 +58,7 @@ func (q *turns) enter(ctx context.Context, t waxwing.TenantID, free bool) (left 
 		return 0, &waxwing.LaterError{After: after, Quota: true, Text: fmt.Sprintf(
 			"the tenant's uploads have used the %s of checking that they have in an hour (plugins.check_budget): send smaller modules or fewer fixtures, or wait", q.budget)}
 	}
-	if len(q.waiting) >= mostWaiting {
+	if len(q.waiting) >= mostUploads {
 		q.mu.Unlock()
 		return 0, errCrowded
 	}

@@ -150,7 +150,7 @@ func TestTurnsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newTurns(2, time.Minute, time.Now)
 		refused := make(chan error, 100)
-		for i := range mostWaiting + 10 {
+		for i := range mostUploads + 10 {
 			go func() {
 				_, err := q.enter(t.Context(), waxwing.TenantID(fmt.Sprint(i)), false)
 				refused <- err

@@ -213,42 +213,52 @@ func pollOneoff(in *instance, s []uint64) uint32 {
 	return 0
 }
 
-// hostModules offers what guests import. A function finds the instance that
-// calls it in the context, so that one set of them serves all.
-func (e *Engine) hostModules() error {
-	fuel := e.rt.NewHostModuleBuilder(wasm.DefaultYieldModule)
-	fuel.NewFunctionBuilder().WithGoFunction(api.GoFunc(func(ctx context.Context, _ []uint64) { caller(ctx).yield() }), nil, nil).
-		Export(wasm.DefaultYieldName)
-	host := e.rt.NewHostModuleBuilder(hostModule)
-	three := []api.ValueType{api.ValueTypeI32, api.ValueTypeI32, api.ValueTypeI32}
-	host.NewFunctionBuilder().WithGoFunction(api.GoFunc(func(ctx context.Context, s []uint64) {
-		in := caller(ctx)
-		if b := in.text(s[1], s[2]); b != nil {
-			in.run.log(uint32(s[0]), b)
+// hostModules offers what a guest imports, and no more: each module has a Runtime
+// of its own. A function finds the instance that calls it in the context.
+func hostModules(ctx context.Context, rt wazero.Runtime, imported []api.FunctionDefinition) error {
+	builders := map[string]wazero.HostModuleBuilder{}
+	for _, f := range imported {
+		module, name, _ := f.Import()
+		b := builders[module]
+		if b == nil {
+			b = rt.NewHostModuleBuilder(module)
+			builders[module] = b
 		}
-	}), three, nil).Export("log")
-	host.NewFunctionBuilder().WithGoFunction(api.GoFunc(func(ctx context.Context, s []uint64) {
-		in := caller(ctx)
-		b := in.text(s[1], s[2])
-		in.stop(FaultFailed, string(b[:min(len(b), 1<<10)]))
-	}), three, nil).Export("fail")
-	env := e.rt.NewHostModuleBuilder("env") // of the JavaScript engine only: checkABI refuses it to plugins
-	four := []api.ValueType{api.ValueTypeI32, api.ValueTypeI64, api.ValueTypeI32, api.ValueTypeI32}
-	env.NewFunctionBuilder().WithGoFunction(api.GoFunc(func(ctx context.Context, _ []uint64) {
-		caller(ctx).stop(FaultTrap, "a call that the engine does not know")
-	}), four, []api.ValueType{api.ValueTypeI64}).Export("jsFunctionProxy")
-	wasi := e.rt.NewHostModuleBuilder(wasiModule)
-	for name, t := range importTypes {
-		if fn, is := strings.CutPrefix(name, wasiModule+"."); is {
-			wasi.NewFunctionBuilder().WithGoFunction(wasiFunction(fn), valueTypes(t.Params), valueTypes(t.Results)).Export(fn)
-		}
+		b.NewFunctionBuilder().WithGoFunction(hostFunction(module, name), f.ParamTypes(), f.ResultTypes()).Export(name)
 	}
-	for _, b := range []wazero.HostModuleBuilder{fuel, host, env, wasi} {
-		if _, err := b.Instantiate(e.ctx); err != nil {
+	for _, b := range builders {
+		if _, err := b.Instantiate(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hostFunction is one function that guests may import: checkABI has seen to it that
+// there are no others, and that their types are right.
+func hostFunction(module, name string) api.GoFunc {
+	switch module + "." + name {
+	case wasm.DefaultYieldModule + "." + wasm.DefaultYieldName:
+		return func(ctx context.Context, _ []uint64) { caller(ctx).yield() }
+	case hostModule + ".log":
+		return func(ctx context.Context, s []uint64) {
+			in := caller(ctx)
+			if b := in.text(s[1], s[2]); b != nil {
+				in.run.log(uint32(s[0]), b)
+			}
+		}
+	case hostModule + ".fail":
+		return func(ctx context.Context, s []uint64) {
+			in := caller(ctx)
+			b := in.text(s[1], s[2])
+			in.stop(FaultFailed, string(b[:min(len(b), 1<<10)]))
+		}
+	case "env.jsFunctionProxy": // of the JavaScript engine only: checkABI refuses it to plugins
+		return func(ctx context.Context, _ []uint64) {
+			caller(ctx).stop(FaultTrap, "a call that the engine does not know")
+		}
+	}
+	return wasiFunction(name)
 }
 
 func wasiFunction(name string) api.GoFunc {
@@ -268,14 +278,6 @@ func wasiFunction(name string) api.GoFunc {
 			s[0] = uint64(v)
 		}
 	}
-}
-
-func valueTypes(ts []wasm.ValType) []api.ValueType {
-	out := make([]api.ValueType, len(ts))
-	for i, t := range ts {
-		out[i] = api.ValueType(t)
-	}
-	return out
 }
 
 // text reads a text that a guest points to; nil where that lies outside.

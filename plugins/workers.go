@@ -3,23 +3,23 @@ package plugins
 import (
 	"sync"
 	"time"
-
-	"github.com/waxwinghq/waxwing"
 )
 
 // workers are the slots in which guests run, given out fairly among tenants:
-// whoever asks a thousand times waits behind herself, not before others.
+// whoever asks a thousand times, or runs for long, waits behind herself. A slot is
+// for one call and not for all of an order's: nobody waits longer than a call takes.
 type workers struct {
 	mu      sync.Mutex
 	free    int
-	queues  map[waxwing.TenantID][]*waiter
-	turn    []waxwing.TenantID // tenants that wait, the next one first
-	cost    map[waxwing.TenantID]time.Duration
+	waiting fairQueue[*waiter]
+	queued  map[*account]int // that wait
+	cost    map[*account]time.Duration
 	backlog time.Duration // what those who wait are expected to take
 }
 
 type waiter struct {
 	ready chan struct{}
+	of    *account
 	cost  time.Duration
 	gone  bool
 }
@@ -33,32 +33,30 @@ const (
 )
 
 func newWorkers(n int) *workers {
-	return &workers{free: n, queues: map[waxwing.TenantID][]*waiter{}, cost: map[waxwing.TenantID]time.Duration{}}
+	return &workers{free: n, queued: map[*account]int{}, cost: map[*account]time.Duration{}}
 }
 
 // enter takes a slot, waiting until the deadline at most. It reports false at
 // once where waiting would be in vain.
-func (w *workers) enter(t waxwing.TenantID, until time.Time) bool {
+func (w *workers) enter(a *account, until time.Time) bool {
 	w.mu.Lock()
-	if w.free > 0 && len(w.turn) == 0 {
+	if w.free > 0 {
 		w.free--
 		w.mu.Unlock()
 		return true
 	}
-	cost, ok := w.cost[t]
+	cost, ok := w.cost[a]
 	if !ok {
 		cost = firstGuess
 	}
-	own := time.Duration(len(w.queues[t])) * cost
+	own := time.Duration(w.queued[a]) * cost
 	if wait := time.Until(until); wait <= 0 || own > wait || cost >= slow && w.backlog+cost > mostSlow {
 		w.mu.Unlock()
 		return false
 	}
-	me := &waiter{ready: make(chan struct{}), cost: cost}
-	if len(w.queues[t]) == 0 {
-		w.turn = append(w.turn, t)
-	}
-	w.queues[t] = append(w.queues[t], me)
+	me := &waiter{ready: make(chan struct{}), of: a, cost: cost}
+	w.waiting.add(a, me, false)
+	w.queued[a]++
 	w.backlog += cost
 	w.mu.Unlock()
 
@@ -76,38 +74,39 @@ func (w *workers) enter(t waxwing.TenantID, until time.Time) bool {
 		return true
 	default:
 		me.gone = true
-		w.backlog -= me.cost
+		w.left(me)
 		return false
 	}
 }
 
-// leave gives the slot to the next tenant's first order. took is what all of an
-// order's calls came to.
-func (w *workers) leave(t waxwing.TenantID, took time.Duration) {
+// left counts a waiter out. The caller holds mu.
+func (w *workers) left(me *waiter) {
+	w.backlog -= me.cost
+	if w.queued[me.of]--; w.queued[me.of] == 0 {
+		delete(w.queued, me.of)
+	}
+}
+
+// leave gives the slot to the next tenant's first order. took is what the call
+// came to.
+func (w *workers) leave(a *account, took time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if old, ok := w.cost[t]; ok {
+	if old, ok := w.cost[a]; ok {
 		took = (old*7 + took) / 8
 	}
-	w.cost[t] = took
-	for len(w.turn) > 0 {
-		next := w.turn[0]
-		q := w.queues[next]
-		me := q[0]
-		q = q[1:]
-		w.turn = w.turn[1:]
-		if len(q) > 0 {
-			w.turn = append(w.turn, next)
-			w.queues[next] = q
-		} else {
-			delete(w.queues, next)
+	w.cost[a] = took
+	now := time.Now()
+	for {
+		me, ok := w.waiting.next(now)
+		if !ok {
+			w.free++
+			return
 		}
-		if me.gone {
-			continue
+		if !me.gone {
+			w.left(me)
+			close(me.ready)
+			return
 		}
-		w.backlog -= me.cost
-		close(me.ready)
-		return
 	}
-	w.free++
 }

@@ -81,6 +81,7 @@ type pluginView struct {
 	Candidate *waxwing.PluginVersion `json:"candidate,omitempty"` // in shadow or canary
 	Waiting   *waxwing.PluginVersion `json:"waiting,omitempty"`   // for a person's approval
 	Versions  int                    `json:"versions"`
+	Use       *waxwing.PluginUse     `json:"use,omitempty"` // since the daemon's start
 }
 
 func (s *Server) plugins(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
@@ -109,7 +110,21 @@ func (s *Server) plugins(w http.ResponseWriter, r *http.Request, t waxwing.Tenan
 		}
 	}
 	slices.SortFunc(out, func(a, b pluginView) int { return strings.Compare(a.Name, b.Name) })
-	return writeJSON(w, http.StatusOK, map[string]any{"plugins": out})
+	answer := map[string]any{"plugins": out}
+	if s.p.Uses != nil {
+		answer["use"] = withUses(out, s.p.Uses(t))
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+// withUses puts what each plugin has taken beside it, and gives what all of them have.
+func withUses(out []pluginView, u waxwing.TenantUse) waxwing.TenantUse {
+	for i := range out {
+		if at := slices.IndexFunc(u.Plugins, func(p waxwing.PluginUse) bool { return p.Plugin == out[i].Name }); at >= 0 {
+			out[i].Use = &u.Plugins[at]
+		}
+	}
+	return u
 }
 
 // versionsOf gives the versions of the plugin that the path names.

@@ -61,7 +61,9 @@ type Parts struct {
 	// Workshop and Shelves are the tenants' plugins; nil: plugins are off.
 	Workshop Workshop
 	Shelves  Shelves
-	Meter    *Meter
+	// Uses is what a tenant's plugins have taken since the start; nil: nobody counts.
+	Uses  func(waxwing.TenantID) waxwing.TenantUse
+	Meter *Meter
 	// Schema is the generic order's JSON Schema.
 	Schema []byte
 	// Ready says why the daemon is not ready to take orders; nil: it is.

@@ -163,10 +163,11 @@ func (d *Daemon) assemble(x Extras) (err error) {
 	}
 	meter := web.NewMeter(d.waiting)
 	parts.Meter = meter
+	meter.Plugins(d.workshop.host.TenantUses)
 	if d.pipe, err = pipeline.New(parts); err != nil {
 		return err
 	}
-	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.pipe, Desk: d.pipe, Books: d.ledger, Workshop: d.workshop, Shelves: d.ledger,
+	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.pipe, Desk: d.pipe, Books: d.ledger, Workshop: d.workshop, Shelves: d.ledger, Uses: d.workshop.host.Uses,
 		Meter: meter, Schema: shop.GenericSchema, Ready: d.ready, Pages: x.Pages, Version: version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
 	return nil
 }

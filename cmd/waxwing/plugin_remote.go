@@ -168,8 +168,10 @@ type pluginListCmd struct {
 func (c pluginListCmd) Run(s streams) error {
 	var list struct {
 		Plugins []struct {
-			Name string `json:"name"`
+			Name string             `json:"name"`
+			Use  *waxwing.PluginUse `json:"use"`
 		} `json:"plugins"`
+		Use *waxwing.TenantUse `json:"use"`
 	}
 	if err := c.call(http.MethodGet, "/plugins", "", nil, &list); err != nil {
 		return err
@@ -196,6 +198,10 @@ func (c pluginListCmd) Run(s streams) error {
 	if c.JSON {
 		return writeIndented(s, append([]waxwing.PluginVersion{}, all...))
 	}
+	for i, p := range list.Plugins {
+		sayUse(s, i == 0, p.Name, p.Use)
+	}
+	sayTenantUse(s, list.Use)
 	if len(list.Plugins) == 0 {
 		_, _ = fmt.Fprintln(s.out, "no plugins yet: waxwing plugin new --lang js DIR")
 	}

@@ -50,6 +50,26 @@ func TestPluginRunsAreReadable(t *testing.T) {
 	}
 }
 
+func TestPluginListShowsUse(t *testing.T) {
+	answers := map[string]string{
+		"/v1/tenants/acme/plugins": `{"plugins":[{"name":"hello","versions":1,"use":{"calls":4,"fuel":800,"nanoseconds":2000000,"faults":{"wall":1,"load":3},"rests":2,"loads":5,"memory":2048}}],
+			"use":{"nanoseconds":7000000,"left_out":9,"memory":4096}}`,
+		"/v1/tenants/acme/plugins/hello/versions": `{"versions":[{"plugin":"hello","no":1,"version":"1","state":"active","hash":"f1e0de02322b1d7e"}]}`,
+	}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(answers[r.URL.Path])) }))
+	defer srv.Close()
+	var b bytes.Buffer
+	if err := (pluginListCmd{apiFlags: apiFlags{URL: srv.URL, Tenant: "acme", Key: "k"}}).Run(streams{out: &b, err: &b}); err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(strings.Fields(b.String()), " ")
+	for _, want := range []string{"hello 1 1 active 100%", "hello 4 500µs 200 2 5 2K 3 load, 1 wall", "All of them: 7ms of a processor, 4 KiB", "9 calls were not made"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in %q", want, got)
+		}
+	}
+}
+
 func TestPluginWithdraw(t *testing.T) {
 	out, asked := plainly(t, http.StatusNoContent, "", func(a apiFlags, s streams) error {
 		return pluginWithdrawCmd{pluginNameArg{"hello"}, a}.Run(s)

@@ -39,8 +39,8 @@ func openWorkshop(c *config.Config, store plugins.Store, key [32]byte, x *compos
 	}
 	w := &workshop{composer: x}
 	w.engine, err = plugins.NewEngine(plugins.EngineOptions{Cache: filepath.Join(c.Data, "plugins"), Key: key[:],
-		Child: []string{self, compileChild}, Memory: int64(c.Plugins.Memory) << 20, Workers: c.Plugins.Workers, Log: log,
-		Limits: pluginLimits(c.Plugins)})
+		Child: []string{self, compileChild}, Memory: int64(c.Plugins.Memory) << 20, TenantMemory: int64(c.Plugins.TenantMemory) << 20,
+		TenantTime: c.Plugins.TenantTime.D(), Workers: c.Plugins.Workers, Log: log, Limits: pluginLimits(c.Plugins)})
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func pluginQuota(p config.Plugins) waxwing.PluginQuota {
 }
 
 func pluginLimits(p config.Plugins) plugins.Limits {
-	return plugins.Limits{Fuel: p.Fuel, Wall: p.Wall.D(), Order: p.Order.D()}
+	return plugins.Limits{Fuel: p.Fuel, Wall: p.Wall.D(), Order: p.Order.D(), Start: p.Start.D()}
 }
 
 // restore brings back what the ledger has, before the first order is asked

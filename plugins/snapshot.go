@@ -1,0 +1,104 @@
+package plugins
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// snapshot is a guest's state to which it is set back after each call. Pages of
+// nothing but noughts are most of it, and need not be kept. The others lie outside of
+// Go's heap: a tenant that has its code loaded again and again must not make the
+// collector work for all, and what is closed is given back at once.
+type snapshot struct {
+	size    uint32
+	parts   []part // what is no nought, from the lowest address on
+	kept    int64  // bytes of them
+	region  experimental.LinearMemory
+	globals []uint64
+}
+
+// part is bytes and where in the memory they belong.
+type part struct {
+	at    int
+	bytes []byte
+}
+
+const snapPage = 4096
+
+func (in *instance) snapshot() (s *snapshot, err error) {
+	defer func() {
+		if r := recover(); r != nil { // the allocator's only way to fail
+			s, err = nil, &Fault{FaultHost, fmt.Sprint(r)}
+		}
+	}()
+	s = &snapshot{size: in.mem.Size()}
+	all, ok := in.mem.Read(0, s.size)
+	if !ok {
+		return nil, &Fault{FaultHost, "the memory cannot be read"}
+	}
+	var nought [snapPage]byte
+	for i := 0; i < len(all); i += snapPage {
+		if bytes.Equal(all[i:i+snapPage], nought[:]) {
+			continue
+		}
+		if n := len(s.parts); n > 0 && s.parts[n-1].at+len(s.parts[n-1].bytes) == i {
+			s.parts[n-1].bytes = all[s.parts[n-1].at : i+snapPage]
+		} else {
+			s.parts = append(s.parts, part{i, all[i : i+snapPage]})
+		}
+		s.kept += snapPage
+	}
+	if s.kept > 0 {
+		s.region = allocate(uint64(s.kept), uint64(s.kept))
+		room := s.region.Reallocate(uint64(s.kept))
+		for i, p := range s.parts {
+			n := copy(room, p.bytes)
+			s.parts[i].bytes, room = room[:n:n], room[n:]
+		}
+	}
+	for _, g := range in.globals {
+		s.globals = append(s.globals, g.Get())
+	}
+	return s, nil
+}
+
+// free gives the memory back. Nothing is restored from it any more.
+func (s *snapshot) free() {
+	if s != nil && s.region != nil {
+		s.region.Free()
+		s.region, s.parts = nil, nil
+	}
+}
+
+// restore sets a guest back. It reports false where its memory has grown: then
+// it must be thrown away.
+func (in *instance) restore(s *snapshot) bool {
+	if in.mem.Size() < s.size {
+		if _, ok := in.mem.Grow((s.size - in.mem.Size()) / 65536); !ok {
+			return false
+		}
+	}
+	if in.mem.Size() != s.size {
+		return false
+	}
+	all, ok := in.mem.Read(0, s.size)
+	if !ok {
+		return false
+	}
+	at := 0
+	for _, p := range s.parts {
+		clear(all[at:p.at])
+		copy(all[p.at:], p.bytes)
+		at = p.at + len(p.bytes)
+	}
+	clear(all[at:])
+	for i, g := range in.globals {
+		g.Set(s.globals[i])
+	}
+	return true
+}
+
+// bytes is what it holds.
+func (s *snapshot) bytes() int64 { return s.kept + int64(len(s.parts))*40 + 1024 }
