@@ -25,12 +25,13 @@ func TestFuelIsExact(t *testing.T) {
 		if first.Fault != nil {
 			t.Fatal(what, first.Fault)
 		}
+		of := &e.loaded[full.key()].code.limits
 		for range 5 {
-			full.limits.Fuel = first.Fuel
+			of.Fuel = first.Fuel
 			if res := ask(e, &full, waxwing.HookPersonalise, smallInput); res.Fault != nil || res.Fuel != first.Fuel || !bytes.Equal(res.Output, first.Output) {
 				t.Errorf("%s: %v, %d fuel, then %d", what, res.Fault, first.Fuel, res.Fuel)
 			}
-			full.limits.Fuel = first.Fuel - 1
+			of.Fuel = first.Fuel - 1
 			if res := ask(e, &full, waxwing.HookPersonalise, smallInput); res.Fault == nil || res.Fault.Kind != FaultFuel || res.Fuel != first.Fuel-1 {
 				t.Errorf("%s: with one less of %d: %v, %d fuel", what, first.Fuel, res.Fault, res.Fuel)
 			}

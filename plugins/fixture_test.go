@@ -34,7 +34,7 @@ func TestStartsAreCompared(t *testing.T) {
 		"size":          of(func(s *snapshot) { s.size *= 2 }),
 		"a byte":        of(func(s *snapshot) { s.parts[0].bytes = []byte{1, 2, 4} }),
 		"one part more": of(func(s *snapshot) { s.parts = append(s.parts, part{9, []byte{1}}) }),
-		"another place":  of(func(s *snapshot) { s.parts[0].at = 4 }),
+		"another place": of(func(s *snapshot) { s.parts[0].at = 4 }),
 		"a global":      of(func(s *snapshot) { s.globals[1] = 9 }),
 	} {
 		if same.same(other) || other.same(same) {

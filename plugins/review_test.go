@@ -154,6 +154,9 @@ func TestStateOfAnEventThatNoWorkerWasFreeFor(t *testing.T) {
 	} else if err != nil {
 		t.Fatal(err)
 	}
+	if err := h.o.Engine.Warm(h.shelf("acme").plugins[0].slots.Load().active.code); err != nil {
+		t.Fatal(err)
+	}
 	q := &Question{Shop: "main", Topic: "orders", Raw: []byte(`{}`), At: moment, Seed: "acme/main"}
 	if _, _, err := h.Normalise("acme", "n", q); err == nil || errors.Is(err, waxwing.ErrUnavailable) {
 		t.Errorf("its own fault: %v", err)

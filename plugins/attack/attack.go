@@ -190,7 +190,7 @@ func Scripts() map[string]Survived {
 		"deep recursion":      {[]byte(`function personalise() { const f = () => f() + 1; return f() }`), "any"},
 		"a string of 4 GiB":   {[]byte(`function personalise() { return {subject: "x".repeat(2**30)} }`), "any"},
 		"too much output":     {[]byte(`function personalise() { return {subject: "x".repeat(40000)} }`), faultOutput},
-		"async":               {[]byte(`async function personalise() { return {} }`), faultFailed},
+		"a promise":           {[]byte(`function personalise() { return Promise.resolve({}) }`), faultFailed},
 		"throwing":            {[]byte(`function personalise() { throw new Error("no\nforged: line") }`), faultFailed},
 		"throwing nothing":    {[]byte(`function personalise() { throw undefined }`), faultFailed},
 		"throwing a getter":   {[]byte(`function personalise() { throw {get stack() { for (;;) {} }} }`), faultFuel},
