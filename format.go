@@ -23,7 +23,7 @@ type Format struct {
 	// must be answered with 2xx before the shop switches the webhook on. Nil: none.
 	Ping func(raw []byte) bool
 	// Key reads from the raw event which order it speaks of. It also enforces
-	// the limits of RELIABILITY.md S12 (depth, tokens, string length, duplicate
+	// the limits of docs/design/flow.md (depth, tokens, string length, duplicate
 	// keys). Errors are permanent and say what to do; they hold no personal data.
 	Key func(topic string, raw []byte) (EventKey, error)
 	// Normalise turns the raw event into an Order. Errors are permanent: the

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,7 +17,7 @@ import (
 	"testing"
 )
 
-// The rules of DESIGN.md section 4. They are tests because nobody reads a rule
+// The rules of docs/design/house.md. They are tests because nobody reads a rule
 // before breaking it.
 
 const module = "github.com/waxwinghq/waxwing"
@@ -204,7 +205,7 @@ func TestFoldersAndNames(t *testing.T) {
 	bad := regexp.MustCompile(`^(util|utils|common|helper|helpers|manager|base|misc|lib)$`)
 	for _, s := range files {
 		if _, ok := folders[s.folder]; !ok {
-			t.Errorf("%s: the folder %s is not in DESIGN.md's layout", s.path, s.folder)
+			t.Errorf("%s: the folder %s is not in docs/design/house.md", s.path, s.folder)
 		}
 		for _, part := range append(strings.Split(s.pkg, "/"), strings.TrimSuffix(s.file.Name.Name, "_test")) {
 			if bad.MatchString(part) {
@@ -291,6 +292,34 @@ func checkSpecs(d *ast.GenDecl, complain func(ast.Node, string)) {
 	}
 }
 
+// document is a page that a comment points at.
+var document = regexp.MustCompile(`[A-Za-z0-9_./-]+\.md\b`)
+
+// TestDocumentsInCommentsExist: whoever follows a comment finds the page, from the root or in docs.
+func TestDocumentsInCommentsExist(t *testing.T) {
+	set, files := sources(t)
+	for _, s := range files {
+		for _, g := range s.file.Comments {
+			for _, c := range g.List {
+				for _, name := range document.FindAllString(c.Text, -1) {
+					if strings.HasPrefix(name, "//") || strings.HasPrefix(name, "../") { // a link to elsewhere, or shared inputs
+						continue
+					}
+					found := false
+					for _, in := range []string{"", "docs/", filepath.Dir(s.path) + "/"} {
+						if _, err := os.Stat(in + name); err == nil {
+							found = true
+						}
+					}
+					if !found {
+						t.Errorf("%s: the comment names %s, and there is no such page", set.Position(c.Pos()), name)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestTestsDoNotSleep(t *testing.T) {
 	set, files := sources(t)
 	for _, s := range files {
@@ -337,7 +366,7 @@ func TestNothingOfThisMachine(t *testing.T) {
 		}
 		if top, _, ok := strings.Cut(name, "/"); ok {
 			if _, ok := folders[top]; !ok {
-				t.Errorf("%s: the folder %s is not in DESIGN.md's layout", name, top)
+				t.Errorf("%s: the folder %s is not in docs/design/house.md", name, top)
 			}
 		}
 	}

@@ -18,7 +18,7 @@ const (
 // Channels are all of them.
 var Channels = []Channel{Email, SMS, Push}
 
-// State is the state of a confirmation or a message (DESIGN.md 2, States).
+// State is the state of a confirmation or a message (docs/design/flow.md, States).
 type State string
 
 // The states of a confirmation before its outcome is derived from its messages.

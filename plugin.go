@@ -136,7 +136,7 @@ type TenantUse struct {
 	Plugins []PluginUse   `json:"-"`
 }
 
-// PluginState is where a version of a plugin stands in its life (PLUGINS.md).
+// PluginState is where a version of a plugin stands in its life (docs/plugins.md).
 type PluginState string
 
 // The states. One version of a plugin is active, one at most is in shadow or canary.

@@ -209,7 +209,7 @@ func later(now, at time.Time) time.Time {
 	return at.Add(time.Duration(rand.Int64N(int64(200 * time.Millisecond))))
 }
 
-// judge turns a verdict into what follows (DESIGN.md, Retry and Verdict).
+// judge turns a verdict into what follows (docs/design/flow.md).
 func (x *Pipeline) judge(c *waxwing.Claim, rs *routes, a waxwing.Attempt, t *turn, now time.Time) (*waxwing.Resolution, bool) {
 	r := &waxwing.Resolution{Attempt: a}
 	switch {

@@ -72,7 +72,7 @@ const (
 
 // sweepEnds ends what needs no provider and no slot: messages whose time to live is
 // over, and confirmations whose time at the gate is. However much waits in front of
-// them, they have their outcome (P1).
+// them, they have their outcome in time.
 func (x *Pipeline) sweepEnds() {
 	for !x.isStopping() {
 		more, err := x.p.Ledger.EndDue()

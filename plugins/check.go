@@ -90,7 +90,7 @@ func exportOf(h waxwing.Hook) string { return "ww_" + string(h) + "_1" }
 
 var i32, i64 = wasm.I32, wasm.I64
 
-// checkABI checks exports and imports against ABI 1 (PLUGINS.md).
+// checkABI checks exports and imports against ABI 1 (docs/plugins.md).
 func checkABI(m *Manifest, mod *wasm.Module) error {
 	var bad wasm.Breaches
 	add := func(limit, format string, args ...any) {

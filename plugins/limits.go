@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Limits bound one plugin's calls (PLUGINS.md). The zero value of a field is
+// Limits bound one plugin's calls (docs/plugins.md). The zero value of a field is
 // its default.
 type Limits struct {
 	Fuel     int64         // of a call, in instructions
@@ -30,7 +30,7 @@ type Limits struct {
 	Start time.Duration
 }
 
-// DefaultLimits are those of PLUGINS.md.
+// DefaultLimits are those of docs/plugins.md.
 func DefaultLimits() Limits {
 	return Limits{Fuel: 20e6, InitFuel: 50e6, Wall: 25 * time.Millisecond, Order: 100 * time.Millisecond, Stack: 1 << 20, StackGo: 4 << 20, StackJS: 64 << 20,
 		Input: 64 << 10, Output: 32 << 10, Log: 4 << 10, Module: 512 << 10, ModuleGo: 4 << 20, Script: 256 << 10,

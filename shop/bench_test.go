@@ -7,7 +7,7 @@ import (
 )
 
 // shopifyOrderOf writes an order of n lines; with five it is 5.6 KB, the size
-// that PERFORMANCE.md speaks of.
+// that the goals speak of.
 func shopifyOrderOf(n int) []byte {
 	const address = `{"first_name":"Ada","last_name":"Byron","address1":"12 St James Square","address2":"","city":"London","company":null,` +
 		`"country":"United Kingdom","country_code":"GB","latitude":51.5,"longitude":-0.13,"name":"Ada Byron","phone":"+441632960123",` +

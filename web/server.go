@@ -367,7 +367,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	return nil
 }
 
-// readBody reads a request body within the limits (RELIABILITY.md S8).
+// readBody reads a request body within the limits (docs/security.md, "Ways in").
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if encoded(r) {
 		return nil, errEncoded

@@ -1,5 +1,5 @@
-// Package channeltest is the suite that every provider passes (DESIGN.md 4,
-// house rule 5): what Offer promises about the commit, the verdict and the
+// Package channeltest is the suite that every provider passes:
+// what Offer promises about the commit, the verdict and the
 // truth on the other side.
 package channeltest
 

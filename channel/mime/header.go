@@ -152,7 +152,7 @@ func hidden(r rune) bool {
 }
 
 // cleanName also takes out @ and what looks like it, so that a name cannot
-// pass for another address (RELIABILITY.md S19).
+// pass for another address (docs/security.md).
 func cleanName(s string) string {
 	if strings.ContainsAny(s, "@＠﹫") {
 		s = strings.Map(func(r rune) rune {

@@ -4,7 +4,7 @@ import "bytes"
 
 // checkData reports whether b may follow DATA as it is: CRLF line ends only, no
 // NUL, no line above RFC 5321's 998 bytes. A bare CR or LF is how a second
-// message is smuggled in (RELIABILITY.md S20).
+// message is smuggled in (docs/design/flow.md, Limits).
 func checkData(b []byte) bool {
 	if bytes.IndexByte(b, 0) >= 0 {
 		return false

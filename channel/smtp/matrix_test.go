@@ -74,7 +74,7 @@ func (g *gate) Write(b []byte) (int, error) {
 	return n + m, err
 }
 
-// TestMatrix is RELIABILITY.md 5.5: each phase with each fault, in each way to
+// TestMatrix has each phase with each fault, in each way to
 // connect that has the phase.
 func TestMatrix(t *testing.T) {
 	cert, pool := certificate(t, "mx.example", time.Now().Add(-time.Hour), time.Now().Add(time.Hour))

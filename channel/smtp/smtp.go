@@ -1,7 +1,7 @@
 // Package smtp hands messages to an SMTP server (RFC 5321) so that the moment
 // at which the server becomes responsible is known: the whole body is written,
-// then the caller commits, and only then the final dot goes out (DESIGN.md,
-// "The dot is a commit point"). Connections are kept and pipelined (RFC 2920)
+// then the caller commits, and only then the final dot goes out (docs/design/flow.md,
+// "The commit point"). Connections are kept and pipelined (RFC 2920)
 // until a mail costs one round trip.
 package smtp
 

@@ -31,7 +31,7 @@ func setup(p waxwing.Phase) bool {
 	return false
 }
 
-// judge rules on a valid reply (DESIGN.md, "The SMTP verdict"). code is from
+// judge rules on a valid reply (docs/design/flow.md). code is from
 // 200 to 599; enhanced is RFC 3463's code or "".
 func judge(p waxwing.Phase, code int, enhanced string) ruling {
 	if setup(p) {

@@ -1,7 +1,7 @@
 // Package twilio sends text messages through Twilio's Messages API. HTTP has no
 // dot: the commit comes before the request is written, and a request of which
 // not one byte was written is told apart from one whose answer was lost
-// (DESIGN.md, "The dot is a commit point").
+// (docs/design/flow.md, "The commit point").
 package twilio
 
 import (

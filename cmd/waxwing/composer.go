@@ -109,7 +109,7 @@ func newVoice(t *config.Tenant, builtin *templates.Set, log *slog.Logger) (*voic
 	}
 	if t.Templates != "" {
 		// A template that does not load is the merchant's mistake, not her
-		// customers': the built-in set speaks until it is mended (P7).
+		// customers': the built-in set speaks until it is mended.
 		set, err := templates.Load(os.DirFS(t.Templates), nil)
 		if err != nil {
 			log.Error("the tenant's templates do not load; the built-in ones are used", "folder", t.Templates, "err", err)

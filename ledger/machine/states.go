@@ -73,8 +73,8 @@ func Check(from, to waxwing.State) error {
 	return fmt.Errorf("from %q to %q: %w", from, to, waxwing.ErrState)
 }
 
-// Outcome derives what became of a confirmation from its messages (DESIGN.md
-// 2): the newest fact that matters to the customer wins.
+// Outcome derives what became of a confirmation from its messages (docs/design/flow.md,
+// States): the newest fact that matters to the customer wins.
 func Outcome(c waxwing.State, messages []waxwing.State) waxwing.State {
 	if c != waxwing.Ready || len(messages) == 0 {
 		return c

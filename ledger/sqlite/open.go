@@ -39,7 +39,7 @@ type Options struct {
 	Clock      waxwing.Clock
 	Log        *slog.Logger
 	// Fatal is called when the disk has failed in a way after which nothing
-	// may be written: the program must end (RELIABILITY.md 5.3).
+	// may be written: the program must end (docs/operations.md).
 	Fatal func(error)
 	// People says whom an event names, as its format reads it; ok is false where the
 	// format is not known or cannot read it, and Named is then what can be told. Nil:
