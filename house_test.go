@@ -293,7 +293,7 @@ func checkSpecs(d *ast.GenDecl, complain func(ast.Node, string)) {
 }
 
 // document is a page that a comment points at.
-var document = regexp.MustCompile(`[A-Za-z0-9_./-]+\.md\b`)
+var document = regexp.MustCompile(`[A-Za-z0-9_./-]+\.md\b(\.tmpl)?`)
 
 // TestDocumentsInCommentsExist: whoever follows a comment finds the page, from the root or in docs.
 func TestDocumentsInCommentsExist(t *testing.T) {

@@ -229,7 +229,7 @@ func defaultOf(f field) any {
 	return f.def
 }
 
-// reference fills the tables into docs/configuration.md.tmpl.
+// reference fills the tables into reference.md.tmpl.
 func (g *generator) reference(t *testing.T) []byte {
 	types := map[string]reflect.Type{}
 	for _, typ := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[HTTP](), reflect.TypeFor[BearerKey](), reflect.TypeFor[Keys](), reflect.TypeFor[Provider](),
