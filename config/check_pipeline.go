@@ -32,9 +32,12 @@ func (x *checker) pipeline() {
 		}
 		whole = whole && !x.isBad(path)
 		rank := slices.Index(order, name)
+		if name == "plugins" { // and enrich stand in any order, as often as one likes
+			rank = slices.Index(order, "enrich")
+		}
 		first, again := seen[name]
 		switch {
-		case again:
+		case again && name != "enrich" && name != "plugins":
 			x.failKey(path, fmt.Sprintf("the stage %q stands here twice", name), fmt.Sprintf("Keep one of them; the first is on line %d", first))
 		case rank < last:
 			x.failKey(path, fmt.Sprintf("the stage %q stands after %q", name, order[last]), "Put the stages in this order: "+strings.Join(order, ", "))

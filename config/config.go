@@ -343,9 +343,9 @@ type Shop struct {
 type Stage struct {
 	// Normalise comes first.
 	Normalise *Normalise `yaml:"normalise,omitempty"`
-	// Enrich may be left out.
+	// Enrich may be left out, or stand several times with other lookups, before plugins or behind them.
 	Enrich *EnrichStage `yaml:"enrich,omitempty"`
-	// Plugins asks the tenants' own code. It may be left out.
+	// Plugins asks the tenants' own code. It may be left out, or stand several times with other hooks.
 	Plugins *PluginsStage `yaml:"plugins,omitempty"`
 	// Render makes the message.
 	Render *Render `yaml:"render,omitempty"`

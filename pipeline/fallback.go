@@ -56,34 +56,17 @@ func (x *Pipeline) addFallback(c *waxwing.Claim, r *waxwing.Resolution) bool {
 	if err != nil {
 		return false
 	}
-	f, ok := x.p.Formats[w.Format]
-	if !ok {
+	j := &Job{Work: w}
+	if said, err := x.normalise.Run(x.hard, j); err != nil || said.To != "" {
 		return false
 	}
-	o, err := normalise(f, w)
-	if err != nil {
-		return false
-	}
-	d, ok := x.fallbackDraft(w, o)
+	d, ok := x.render.text(w, j.Order)
 	if !ok {
 		r.Reason += ", no_fallback_address"
 		return false
 	}
 	r.Fallback, r.Lookup = []waxwing.Draft{d}, waxwing.Lookup{People: []string{d.To}}
 	return true
-}
-
-// fallbackDraft is the SMS of an order, where one is configured and possible.
-func (x *Pipeline) fallbackDraft(w *waxwing.Work, o *waxwing.Order) (waxwing.Draft, bool) {
-	if x.plan.fallback == nil {
-		return waxwing.Draft{}, false
-	}
-	d, err := x.compose(x.p.Composer.SMS, w, o)
-	if err != nil {
-		return d, false
-	}
-	d.State = waxwing.Queued
-	return d, true
 }
 
 func sortedKeys[V any](m map[string]V) []string {

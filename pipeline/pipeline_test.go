@@ -1,68 +1,13 @@
 package pipeline
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/config"
 )
-
-func TestGate(t *testing.T) {
-	order := func(s waxwing.PaymentStatus, offline string, stock waxwing.Stock) *waxwing.Order {
-		return &waxwing.Order{Payment: waxwing.Payment{Status: s, Offline: offline}, Stock: stock}
-	}
-	gone := order(waxwing.PaymentPaid, "", "")
-	gone.Cancelled = time.Now()
-	for _, c := range []struct {
-		name    string
-		o       *waxwing.Order
-		offline []string
-		want    ruling
-	}{
-		{"paid", order(waxwing.PaymentPaid, "", ""), nil, ruling{}},
-		{"paid, stock pending", order(waxwing.PaymentPaid, "", waxwing.StockPending), nil, ruling{hold: "stock not allocated"}},
-		{"pending", order(waxwing.PaymentPending, "", ""), nil, ruling{hold: "payment pending"}},
-		{"unknown", order("", "", ""), nil, ruling{hold: "payment not known"}},
-		{"cash, counted", order(waxwing.PaymentPending, waxwing.CashOnDelivery, ""), []string{waxwing.CashOnDelivery}, ruling{}},
-		{"cash, not counted", order(waxwing.PaymentPending, waxwing.CashOnDelivery, ""), []string{waxwing.BankTransfer}, ruling{hold: "payment pending"}},
-		{"voided", order(waxwing.PaymentVoided, "", ""), nil, ruling{cancel: "the payment was voided"}},
-		{"cancelled", gone, nil, ruling{cancel: "the shop cancelled the order"}},
-	} {
-		if got := gate(c.o, &config.Tenant{Offline: c.offline}); got != c.want {
-			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
-		}
-	}
-}
-
-// A paid deposit passes where the tenant says so, and nothing else does for that.
-func TestGateOfDeposits(t *testing.T) {
-	deposits, none := &config.Tenant{Deposits: true}, &config.Tenant{}
-	for _, c := range []struct {
-		status waxwing.PaymentStatus
-		stock  waxwing.Stock
-		t      *config.Tenant
-		want   ruling
-	}{
-		{waxwing.PaymentPartlyPaid, "", deposits, ruling{}},
-		{waxwing.PaymentPartlyPaid, "", none, ruling{hold: "payment partially_paid"}},
-		{waxwing.PaymentPartlyPaid, waxwing.StockPending, deposits, ruling{hold: "stock not allocated"}},
-		{waxwing.PaymentPending, "", deposits, ruling{hold: "payment pending"}},
-		{waxwing.PaymentFailed, "", deposits, ruling{hold: "payment failed"}},
-		{waxwing.PaymentVoided, "", deposits, ruling{cancel: "the payment was voided"}},
-	} {
-		o := &waxwing.Order{Payment: waxwing.Payment{Status: c.status}, Stock: c.stock}
-		if got := gate(o, c.t); got != c.want {
-			t.Errorf("%s %s, deposits %v: %+v, want %+v", c.status, c.stock, c.t.Deposits, got, c.want)
-		}
-	}
-}
 
 // A person is found by the address that her mail went to, too.
 func TestRecipientsAreLookedUp(t *testing.T) {
@@ -182,37 +127,6 @@ func TestAgainAsksTheHealthyOne(t *testing.T) {
 			t.Errorf("%s first: %s, want %s", c.all[0].name, got, c.want)
 		}
 	}
-}
-
-type asked func(context.Context) (*waxwing.Finding, error)
-
-func (f asked) Find(ctx context.Context, _ *waxwing.Inquiry) (*waxwing.Finding, error) { return f(ctx) }
-
-// TestLateLookupsAreNoted: whatever a lookup does at the deadline, the trail says
-// that it was left out.
-func TestLateLookupsAreNoted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		x := &Pipeline{hard: t.Context(), plan: plan{enrich: &config.EnrichStage{}}, p: Parts{Log: slog.New(slog.DiscardHandler), Enrichers: map[string]Enricher{
-			"obedient": asked(func(ctx context.Context) (*waxwing.Finding, error) { <-ctx.Done(); return nil, ctx.Err() }),
-			"slow":     asked(func(ctx context.Context) (*waxwing.Finding, error) { time.Sleep(time.Second); return nil, nil }),
-			"broken":   asked(func(context.Context) (*waxwing.Finding, error) { return nil, errors.New("no table") }),
-			"wrapped": asked(func(ctx context.Context) (*waxwing.Finding, error) {
-				<-ctx.Done()
-				return nil, errors.New("the driver's own words")
-			}),
-			"good": asked(func(context.Context) (*waxwing.Finding, error) { return &waxwing.Finding{}, nil }),
-		}}}
-		notes := strings.Join(x.enrich(&waxwing.Work{}, &waxwing.Order{}), "\n")
-		for _, n := range []string{"obedient", "slow", "broken", "wrapped"} {
-			if !strings.Contains(notes, "enrich: "+n+" ") {
-				t.Errorf("nothing is noted of %s: %s", n, notes)
-			}
-		}
-		if strings.Contains(notes, "good") {
-			t.Error(notes)
-		}
-		time.Sleep(2 * time.Second) // until the slow one is done
-	})
 }
 
 func TestNumbersOfWhatCannotBeRead(t *testing.T) {

@@ -53,40 +53,42 @@ func (x *Pipeline) again(w *waxwing.Work, to string) (waxwing.Draft, error) {
 	make := func(w *waxwing.Work, _ *waxwing.Order, at time.Time) (waxwing.Draft, error) {
 		return x.p.Composer.Again(w, sent, strings.TrimSpace(to), at)
 	}
-	d, err := x.compose(make, w, nil)
+	d, err := x.render.compose(make, w, nil)
 	if err != nil && !errors.Is(err, waxwing.ErrNotFound) {
 		err = waxwing.Permanent(err)
 	}
 	return d, err
 }
 
-// anew runs the order through enrich, plugins and render. A person has decided
-// that it goes out: filter is not asked.
+// anew runs the order through its stages up to the render. A person has decided that it
+// goes out: neither the gate nor a filter is asked, and nothing holds it.
 func (x *Pipeline) anew(w *waxwing.Work, to string) (waxwing.Draft, *waxwing.Work, error) {
-	f, ok := x.p.Formats[w.Format]
-	if !ok {
-		return waxwing.Draft{}, w, waxwing.Permanent(errors.New("the shop's format is not known any more: " + w.Format))
-	}
-	o, err := normalise(f, w)
-	if err != nil {
-		return waxwing.Draft{}, w, err
-	}
-	if to != "" {
-		o.Customer.Email = to
-	}
-	notes := x.enrich(w, o)
 	own := *w
 	own.Asked = true
-	w = &own
-	_, said := x.askPlugins(w, o)
-	notes = append(append(notes, said...), o.Notices...)
-	d, err := x.compose(x.p.Composer.Email, w, o)
+	t := x.p.Config.Tenants[string(w.Tenant)]
+	j := &Job{Work: &own, Tenant: &t}
+	for _, s := range x.stages {
+		if s == Stage(gate{}) || s == Stage(x.render) {
+			continue
+		}
+		d, err := s.Run(x.hard, j)
+		if d.To == waxwing.Quarantined {
+			err = waxwing.Permanent(errors.New(d.Reason))
+		}
+		if err != nil {
+			return waxwing.Draft{}, w, err
+		}
+		if s == Stage(x.normalise) && to != "" {
+			j.Order.Customer.Email = to
+		}
+	}
+	d, err := x.render.compose(x.p.Composer.Email, j.Work, j.Order)
 	if errors.Is(err, waxwing.ErrNotFound) {
 		err = errors.New("the order has no e-mail address: say where to send it with \"to\"")
 	}
 	if err != nil {
 		return d, w, waxwing.Permanent(err)
 	}
-	d.Notes = append(d.Notes, notes...)
-	return d, w, nil
+	d.Notes = append(append(d.Notes, j.Notes...), j.Order.Notices...)
+	return d, j.Work, nil
 }

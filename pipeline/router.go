@@ -20,11 +20,15 @@ import (
 // Pipeline is one configured flow: what runs before the queue (orders) and
 // behind it (messages), each as one handler of one router.
 type Pipeline struct {
-	p        Parts
-	plan     plan
-	pub      message.Publisher
-	channels *gochannel.GoChannel
-	router   *message.Router
+	p      Parts
+	plan   plan
+	stages []Stage // before the queue
+	// Those of the stages that others ask for, too.
+	normalise *normaliser
+	render    *renderer
+	pub       message.Publisher
+	channels  *gochannel.GoChannel
+	router    *message.Router
 
 	orders   *pool
 	messages map[waxwing.Channel]*pool // each channel's own: none waits for another's
@@ -66,6 +70,7 @@ func New(p Parts) (*Pipeline, error) {
 	x.debug = p.Log.Enabled(context.Background(), slog.LevelDebug)
 	x.hard, x.cut = context.WithCancel(context.Background())
 	x.soon, x.leave = context.WithCancel(x.hard)
+	x.stages = x.stagesOf()
 	if err := x.makeRoutes(); err != nil {
 		return nil, err
 	}
@@ -250,7 +255,6 @@ func (q quiet) With(watermill.LogFields) watermill.LoggerAdapter { return q }
 
 // plan is the configuration's list of stages, sorted out.
 type plan struct {
-	enrich   *config.EnrichStage
 	hooks    []waxwing.Hook // of the plugins stage
 	queue    config.Queue
 	send     config.Send
@@ -266,8 +270,6 @@ func planOf(c *config.Config) (plan, error) {
 		switch {
 		case s.Normalise != nil:
 			seen["normalise"] = true
-		case s.Enrich != nil:
-			p.enrich = s.Enrich
 		case s.Plugins != nil:
 			for _, h := range s.Plugins.Hooks {
 				p.hooks = append(p.hooks, waxwing.Hook(h))

@@ -91,7 +91,7 @@ func (x *Pipeline) foundBy(f waxwing.Format, ev *waxwing.Event) waxwing.Lookup {
 		return lk
 	}
 	if o, err := normalise(f, &waxwing.Work{Topic: ev.Topic, Raw: ev.Raw}); err == nil {
-		more := x.lookupOf(o)
+		more := lookupOf(o, x.p.Numbers)
 		lk.Order, lk.People, lk.Whole = append(lk.Order, more.Order...), append(lk.People, more.People...), true
 	}
 	return lk

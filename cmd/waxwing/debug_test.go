@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,10 @@ func TestDebugTellsEachStepAndNobodysData(t *testing.T) {
 			a.Code, a.Text = 550, "5.1.1 canary.gone@example.com is unknown here"
 		}
 		return a
-	}), func(r *rig, _ *Extras) { r.level = slog.LevelDebug })
+	}), func(r *rig, _ *Extras) {
+		r.level = slog.LevelDebug
+		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, config.Stage{Plugins: &config.PluginsStage{}})
+	})
 	sent := r.accepted(secretive(880001, "canary.ok@example.com", "paid"))
 	r.until(sent, waxwing.Sent)
 	gone := r.accepted(secretive(880002, "canary.gone@example.com", "paid"))

@@ -1,0 +1,72 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// normaliser makes the order of the event, by the shop's format.
+type normaliser struct {
+	formats map[string]waxwing.Format
+	// numbers gives further spellings of an order's phone numbers; nil: none.
+	numbers func(*waxwing.Order) []string
+}
+
+func (*normaliser) Name() string { return "normalised" }
+
+// Run quarantines what its format cannot read. A plugin that could not be asked now is
+// an error: the order is tried again.
+func (s *normaliser) Run(_ context.Context, j *Job) (Decision, error) {
+	f, ok := s.formats[j.Work.Format]
+	if !ok {
+		return quarantine("the shop's format is not known any more: " + j.Work.Format), nil
+	}
+	o, err := normalise(f, j.Work)
+	if errors.Is(err, waxwing.ErrUnavailable) {
+		return Decision{}, err
+	}
+	if err != nil {
+		return quarantine(err.Error()), nil
+	}
+	j.Order, j.Found = o, lookupOf(o, s.numbers)
+	j.Said = append(j.Said, "format", j.Work.Format, "items", len(o.Items))
+	return Decision{}, nil
+}
+
+// normalise calls the format and turns its panic into a reason: hostile input
+// must not stop its neighbours.
+func normalise(f waxwing.Format, w *waxwing.Work) (o *waxwing.Order, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			o, err = nil, fmt.Errorf("format %s cannot read this event (internal error)", f.Name)
+		}
+	}()
+	if f.NormaliseWork != nil {
+		o, err = f.NormaliseWork(w)
+	} else {
+		o, err = f.Normalise(w.Topic, w.Raw)
+	}
+	if err == nil {
+		o.Shop = w.Shop
+	}
+	return o, err
+}
+
+func lookupOf(o *waxwing.Order, numbers func(*waxwing.Order) []string) waxwing.Lookup {
+	return waxwing.Lookup{Order: []string{o.Number, o.ID}, People: peopleIn(o, numbers), Whole: true}
+}
+
+// withRecipients adds the addresses that mails go to where they are not written
+// as the shop wrote them: a person is found and erased by either.
+func withRecipients(people []string, drafts []waxwing.Draft) []string {
+	for i := range drafts {
+		if to := drafts[i].To; to != "" && !slices.Contains(people, to) {
+			people = append(people, to)
+		}
+	}
+	return people
+}

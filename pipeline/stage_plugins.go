@@ -1,0 +1,56 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// asker lets the tenant's plugins speak of an order.
+type asker struct {
+	plugins Plugins // nil: there are none
+	hooks   []waxwing.Hook
+	log     *slog.Logger
+}
+
+func (*asker) Name() string { return "plugins" }
+
+// Run asks the hooks in their order. What plugins did is in Work.Runs, what they said in
+// Order.Personal. A fault of ours among them is the plugins' loss, not the order's.
+func (s *asker) Run(_ context.Context, j *Job) (d Decision, err error) {
+	var notes []string
+	if has(s.plugins, j.Work.Tenant) {
+		d, notes = s.ask(j)
+	}
+	j.Notes = append(j.Notes, notes...)
+	j.Said = append(j.Said, "runs", len(j.Work.Runs), "notes", len(notes))
+	return d, nil
+}
+
+func (s *asker) ask(j *Job) (d Decision, notes []string) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("plugins failed; this is a fault of ours", "confirmation", j.Work.ID, "panic", fmt.Sprint(p))
+			d, notes = Decision{}, append(notes, "plugins: left out (internal error)")
+		}
+	}()
+	keep, drop, notes := s.plugins.Ask(j.Work, j.Order, s.hooks)
+	switch {
+	case drop != "":
+		d = cancel(drop)
+	case keep != "":
+		d = hold(keep)
+	}
+	return d, notes
+}
+
+// has costs a tenant without plugins one look into a table.
+func has(p Plugins, t waxwing.TenantID) bool {
+	if p == nil {
+		return false
+	}
+	some, _, _, _ := p.Wants(t)
+	return some
+}
