@@ -292,6 +292,41 @@ func checkSpecs(d *ast.GenDecl, complain func(ast.Node, string)) {
 	}
 }
 
+// TestInterfacesAreContracts: each method says what it promises, and names its parameters.
+func TestInterfacesAreContracts(t *testing.T) {
+	set, files := sources(t)
+	for _, s := range files {
+		if s.test {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			typ, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			i, ok := typ.Type.(*ast.InterfaceType)
+			if !ok {
+				return true
+			}
+			for _, m := range i.Methods.List {
+				if len(m.Names) == 0 {
+					continue // another interface
+				}
+				if m.Doc == nil {
+					t.Errorf("%s: %s.%s has no contract above it", set.Position(m.Pos()), typ.Name.Name, m.Names[0].Name)
+				}
+				for _, p := range m.Type.(*ast.FuncType).Params.List {
+					if len(p.Names) == 0 && len(m.Type.(*ast.FuncType).Params.List) > 1 {
+						t.Errorf("%s: %s.%s does not name its parameters", set.Position(m.Pos()), typ.Name.Name, m.Names[0].Name)
+						break
+					}
+				}
+			}
+			return true
+		})
+	}
+}
+
 // document is a page that a comment points at.
 var document = regexp.MustCompile(`[A-Za-z0-9_./-]+\.md\b(\.tmpl)?`)
 

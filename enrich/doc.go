@@ -14,7 +14,9 @@ import (
 
 // Lookup answers inquiries. It is safe for concurrent use.
 type Lookup interface {
+	// Find answers an inquiry until ctx ends. Nil: nothing is known. The caller owns what it gets.
 	Find(ctx context.Context, q *waxwing.Inquiry) (*waxwing.Finding, error)
+	// Close gives connections back; Find fails from then on.
 	Close() error
 }
 

@@ -77,6 +77,8 @@ const (
 
 // Prober is a provider that can be tried without a message.
 type Prober interface {
+	// Probe goes as far as a provider lets one go without a message, until ctx ends; Accepted:
+	// a message may come.
 	Probe(ctx context.Context) waxwing.Attempt
 }
 

@@ -13,33 +13,52 @@ import (
 
 // Intake is where events become durable.
 type Intake interface {
-	Accept(*waxwing.Event) (waxwing.Receipt, error)
+	// Accept records an event: when it returns without an error the event is on disk, and the
+	// same order again gives the same id. ErrUnavailable: later. The event is not written to, and may be kept.
+	Accept(ev *waxwing.Event) (waxwing.Receipt, error)
 }
 
 // Orders is the ledger's side of normalise..render.
 type Orders interface {
-	Work(waxwing.ID) (*waxwing.Work, error)
+	// Work gives what is to be rendered, or a held order whose time at the gate is over. It
+	// is shared, and must not be written to. ErrState: there is nothing to do.
+	Work(id waxwing.ID) (*waxwing.Work, error)
 	// DueWork lists what waits for its render, DueHolds whose time at the gate is over.
 	DueWork(limit int) ([]waxwing.ID, error)
+	// DueHolds is DueWork for those whose time at the gate is over.
 	DueHolds(limit int) ([]waxwing.ID, error)
-	Ready(*waxwing.Work, []waxwing.Draft, waxwing.Lookup, time.Duration) ([]waxwing.ID, error)
-	Hold(*waxwing.Work, string, time.Time, waxwing.Lookup) error
-	Quarantine(*waxwing.Work, string, waxwing.Lookup) error
-	Cancel(*waxwing.Work, string, waxwing.Lookup) error
+	// Ready queues what was rendered, found by lk, to be sent within ttl, and gives the
+	// messages' ids in the order of the drafts. ErrState: somebody was faster, and nothing has happened.
+	Ready(w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Lookup, ttl time.Duration) ([]waxwing.ID, error)
+	// Hold keeps an order at the gate until a later event or the given time. ErrState as of Ready.
+	Hold(w *waxwing.Work, reason string, until time.Time, lk waxwing.Lookup) error
+	// Quarantine keeps an order that cannot be read until a person acts. ErrState as of Ready.
+	Quarantine(w *waxwing.Work, reason string, lk waxwing.Lookup) error
+	// Cancel ends an order before anything was rendered. ErrState as of Ready.
+	Cancel(w *waxwing.Work, reason string, lk waxwing.Lookup) error
 }
 
 // Outbox is the ledger's side of send and fallback.
 type Outbox interface {
-	Claim(waxwing.ID) (*waxwing.Claim, error)
+	// Claim takes one message to offer. ErrState: it is taken, over, or not yet due.
+	Claim(id waxwing.ID) (*waxwing.Claim, error)
 	// ClaimDue takes due messages of a channel, oldest first.
 	ClaimDue(ch waxwing.Channel, limit int) ([]*waxwing.Claim, error)
 	// EndDue ends some messages that no provider is needed for: whose time to live is
 	// over. more: there may be others.
 	EndDue() (more bool, err error)
-	CommitDot(*waxwing.Claim, string) error
-	Resolve(*waxwing.Claim, *waxwing.Resolution) error
-	ReworkOf(waxwing.TenantID, waxwing.ID) (*waxwing.Work, error)
-	Add(*waxwing.Work, *waxwing.Draft, time.Duration) (waxwing.ID, error)
+	// CommitDot is the commit point: after it the message may have been sent. ErrState: it
+	// must not be, since it was stopped, taken over, or its time is over.
+	CommitDot(c *waxwing.Claim, provider string) error
+	// Resolve records what an attempt came to and gives the claim back. ErrState: it is not
+	// held any more.
+	Resolve(c *waxwing.Claim, r *waxwing.Resolution) error
+	// ReworkOf gives what a person's resend renders from, in any state: ErrNotFound for another
+	// tenant's, ErrState after an erasure.
+	ReworkOf(tenant waxwing.TenantID, id waxwing.ID) (*waxwing.Work, error)
+	// Add queues one more message of a confirmation. ErrState: something else was done to it
+	// at the same moment.
+	Add(w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxwing.ID, error)
 	// Bytes gives a message as it was offered: the newest e-mail where n is 0.
 	Bytes(t waxwing.TenantID, id waxwing.ID, n int) (*waxwing.Outgoing, error)
 }
@@ -55,7 +74,9 @@ type Ledger interface {
 // at all can be sent by that channel: the error is the reason, without
 // personal data, and waxwing.ErrNotFound means that there is no address.
 type Composer interface {
+	// Email renders the e-mail, dated at.
 	Email(w *waxwing.Work, o *waxwing.Order, at time.Time) (waxwing.Draft, error)
+	// SMS renders the text message.
 	SMS(w *waxwing.Work, o *waxwing.Order, at time.Time) (waxwing.Draft, error)
 	// Again makes a new message of a mail that was made before, to the same or a
 	// corrected address: all its bytes but To, Message-ID, Date and signature. It
@@ -66,11 +87,15 @@ type Composer interface {
 // Provider carries a channel's messages. commit is the commit point: it is
 // called once, when everything but the last byte is on its way.
 type Provider interface {
+	// Offer hands out over and says what became of it. It does not use out after it has
+	// returned. Ending ctx ends an attempt that is not at its commit point; if commit fails the
+	// last byte is never written.
 	Offer(ctx context.Context, out *waxwing.Outgoing, commit func() error) waxwing.Attempt
 }
 
 // Enricher looks something up about an order.
 type Enricher interface {
+	// Find answers an inquiry until ctx ends. Nil: nothing is known.
 	Find(ctx context.Context, q *waxwing.Inquiry) (*waxwing.Finding, error)
 }
 
@@ -86,12 +111,16 @@ type Plugins interface {
 
 // Meter counts what happens. All methods are called on hot paths.
 type Meter interface {
+	// Received counts an event that was recorded.
 	Received(state waxwing.State, isNew bool)
+	// Rendered observes the time from the event to its drafts.
 	Rendered(took time.Duration)
+	// Attempted counts an attempt by its verdict.
 	Attempted(channel waxwing.Channel, provider string, verdict waxwing.Verdict, phase waxwing.Phase)
 	// Sent observes a message that a provider took. sinceAccepted is negative for
 	// a person's resend, which has no such time.
 	Sent(channel waxwing.Channel, sinceAccepted, sinceReleased time.Duration)
+	// Retried counts a message that goes back to the queue.
 	Retried(channel waxwing.Channel)
 	// HeldInDoubt counts a message that goes out no more, since its answers were lost.
 	HeldInDoubt(channel waxwing.Channel, provider string)

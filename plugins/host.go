@@ -21,7 +21,7 @@ type Store interface {
 	// PluginModule is the code of a hash.
 	PluginModule(hash string) ([]byte, error)
 	// PluginNumber is the greatest number of a name's signatures, however long ago; 0: none.
-	PluginNumber(waxwing.TenantID, string) (int64, error)
+	PluginNumber(tenant waxwing.TenantID, plugin string) (int64, error)
 }
 
 // HostOptions say how a Host is made.

@@ -14,6 +14,7 @@ type model interface {
 	count(ref int) int
 	// enter makes the i-th element of a section current; leave ends the section.
 	enter(ref, i int)
+	// leave ends the section that enter began.
 	leave(ref int)
 	// message appends a message of the locale with its values escaped.
 	message(b []byte, m locales.Message, esc escape) []byte

@@ -9,7 +9,9 @@ import (
 
 // RawBooks gives the event that a confirmation is made from.
 type RawBooks interface {
-	Raw(waxwing.TenantID, waxwing.ID) (format, topic string, raw []byte, err error)
+	// Raw is the event that counts, with its format and topic: ErrNotFound for another
+	// tenant's, and for content that was erased or is too old.
+	Raw(tenant waxwing.TenantID, id waxwing.ID) (format, topic string, raw []byte, err error)
 }
 
 // Brief adds to a listed confirmation what its event says, where no message does:

@@ -35,9 +35,12 @@ type MailboxConfig struct {
 
 // MailboxBooks is what the mailbox reads of the ledger.
 type MailboxBooks interface {
-	List(waxwing.Query) ([]waxwing.ConfirmationView, error)
-	Get(waxwing.TenantID, waxwing.ID) (*waxwing.ConfirmationView, error)
-	Raw(waxwing.TenantID, waxwing.ID) (format, topic string, raw []byte, err error)
+	// List gives confirmations of a tenant, the newest first.
+	List(q waxwing.Query) ([]waxwing.ConfirmationView, error)
+	// Get gives one with its messages and trail: ErrNotFound for another tenant's.
+	Get(tenant waxwing.TenantID, id waxwing.ID) (*waxwing.ConfirmationView, error)
+	// Raw is the event that counts, see RawBooks.
+	Raw(tenant waxwing.TenantID, id waxwing.ID) (format, topic string, raw []byte, err error)
 }
 
 // Mailbox is the page of the demonstration, and of serve where it keeps mails

@@ -18,9 +18,12 @@ import (
 type Workshop interface {
 	// Put checks, tries and records a version. One that is refused is returned
 	// with a permanent error that names every breach.
-	Put(context.Context, *waxwing.PluginUpload) (waxwing.PluginVersion, error)
+	Put(ctx context.Context, u *waxwing.PluginUpload) (waxwing.PluginVersion, error)
+	// RollBack puts the version before the one that serves back at once.
 	RollBack(tenant waxwing.TenantID, name string) (waxwing.PluginVersion, error)
+	// Promote lets the version in shadow or canary serve all orders at once.
 	Promote(tenant waxwing.TenantID, name string) (waxwing.PluginVersion, error)
+	// Withdraw takes a plugin out of service; its versions stay on record.
 	Withdraw(tenant waxwing.TenantID, name string) error
 	// Approve starts the life of the version no, which waits, because by approves of
 	// the needs that it asks for.
@@ -29,10 +32,15 @@ type Workshop interface {
 
 // Shelves is what is kept of plugins: the ledger.
 type Shelves interface {
-	PluginVersions(waxwing.TenantID) ([]waxwing.PluginVersion, error)
+	// PluginVersions are those of a tenant, oldest first.
+	PluginVersions(tenant waxwing.TenantID) ([]waxwing.PluginVersion, error)
+	// PluginModule is the code of a hash, as its author sent it.
 	PluginModule(hash string) ([]byte, error)
+	// PluginRuns lists runs of a plugin, or of all, from below an id, newest first, without what they hold.
 	PluginRuns(tenant waxwing.TenantID, plugin string, before int64, limit int) ([]waxwing.Run, error)
+	// PluginRunsFull gives runs whole, from above an id, oldest first.
 	PluginRunsFull(tenant waxwing.TenantID, plugin string, after int64, limit int) ([]waxwing.Run, error)
+	// PluginRun gives one run whole: ErrNotFound for another tenant's.
 	PluginRun(tenant waxwing.TenantID, id int64) (*waxwing.Run, error)
 }
 

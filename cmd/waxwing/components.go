@@ -35,7 +35,8 @@ func formats() map[string]waxwing.Format {
 // provider is a pipeline.Provider that can be closed.
 type provider interface {
 	pipeline.Provider
-	Close(context.Context) error
+	// Close gives connections back. Attempts past their commit point are waited for until ctx ends.
+	Close(ctx context.Context) error
 }
 
 // providerTypes make providers of the configuration's types.

@@ -19,6 +19,7 @@ import (
 
 // txtResolver looks up a name's texts in DNS; tests have their own.
 type txtResolver interface {
+	// LookupTXT gives the texts of a name, each with its strings joined.
 	LookupTXT(ctx context.Context, name string) ([]string, error)
 }
 
@@ -73,6 +74,7 @@ func (c checkCmd) connect(cfg *config.Config, ps map[string]provider, s streams)
 
 // prober is a provider that can be tried without sending anything.
 type prober interface {
+	// Probe goes as far as a provider lets one go without a message; Accepted: a message may come.
 	Probe(ctx context.Context) waxwing.Attempt
 }
 
@@ -215,6 +217,7 @@ func mustTag(record string) string {
 
 // pinger is a lookup whose database can be tried.
 type pinger interface {
+	// Ping asks the database for nothing, and says why it cannot.
 	Ping(ctx context.Context) error
 }
 

@@ -16,37 +16,69 @@ import (
 
 // Store is what a ledger's store can do, as the suite sees it.
 type Store interface {
-	Accept(*waxwing.Event) (waxwing.Receipt, error)
-	Work(waxwing.ID) (*waxwing.Work, error)
-	Ready(*waxwing.Work, []waxwing.Draft, waxwing.Lookup, time.Duration) ([]waxwing.ID, error)
-	Hold(*waxwing.Work, string, time.Time, waxwing.Lookup) error
-	Quarantine(*waxwing.Work, string, waxwing.Lookup) error
-	Cancel(*waxwing.Work, string, waxwing.Lookup) error
-	Claim(waxwing.ID) (*waxwing.Claim, error)
-	ClaimDue(waxwing.Channel, int) ([]*waxwing.Claim, error)
-	EndDue() (bool, error)
-	CommitDot(*waxwing.Claim, string) error
-	Resolve(*waxwing.Claim, *waxwing.Resolution) error
-	DueWork(int) ([]waxwing.ID, error)
-	DueHolds(int) ([]waxwing.ID, error)
-	ReworkOf(waxwing.TenantID, waxwing.ID) (*waxwing.Work, error)
-	Add(*waxwing.Work, *waxwing.Draft, time.Duration) (waxwing.ID, error)
-	Release(waxwing.TenantID, waxwing.ID, waxwing.Act) error
-	Stop(waxwing.TenantID, waxwing.ID, waxwing.Act) error
-	Suppress(waxwing.TenantID, string, waxwing.Act) error
-	Erase(waxwing.TenantID, waxwing.Erase) (waxwing.Erasure, error)
-	List(waxwing.Query) ([]waxwing.ConfirmationView, error)
-	Get(waxwing.TenantID, waxwing.ID) (*waxwing.ConfirmationView, error)
-	Bytes(waxwing.TenantID, waxwing.ID, int) (*waxwing.Outgoing, error)
-	Export(io.Writer, func(int64)) error
-	SavePlugins([]waxwing.PluginVersion, []byte) error
-	PluginVersions(waxwing.TenantID) ([]waxwing.PluginVersion, error)
-	PluginModule(string) ([]byte, error)
-	PluginRuns(waxwing.TenantID, string, int64, int) ([]waxwing.Run, error)
-	PluginRunsFull(waxwing.TenantID, string, int64, int) ([]waxwing.Run, error)
-	PluginRun(waxwing.TenantID, int64) (*waxwing.Run, error)
-	PrunePluginRuns(time.Duration) (bool, error)
-	Expire(time.Duration) (bool, error)
+	// Accept records an event; it is on disk when it returns.
+	Accept(ev *waxwing.Event) (waxwing.Receipt, error)
+	// Work gives what is to be rendered; ErrState: nothing is.
+	Work(id waxwing.ID) (*waxwing.Work, error)
+	// Ready queues drafts; ErrState: somebody was faster.
+	Ready(w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Lookup, ttl time.Duration) ([]waxwing.ID, error)
+	// Hold keeps an order at the gate until then.
+	Hold(w *waxwing.Work, reason string, until time.Time, lk waxwing.Lookup) error
+	// Quarantine keeps an order that cannot be read.
+	Quarantine(w *waxwing.Work, reason string, lk waxwing.Lookup) error
+	// Cancel ends an order that was not rendered.
+	Cancel(w *waxwing.Work, reason string, lk waxwing.Lookup) error
+	// Claim takes a message; ErrState: it cannot be taken.
+	Claim(id waxwing.ID) (*waxwing.Claim, error)
+	// ClaimDue takes due messages of a channel, oldest first.
+	ClaimDue(ch waxwing.Channel, limit int) ([]*waxwing.Claim, error)
+	// EndDue ends messages whose time is over; more: there may be others.
+	EndDue() (more bool, err error)
+	// CommitDot is the commit point; ErrState: it must not be sent.
+	CommitDot(c *waxwing.Claim, provider string) error
+	// Resolve records what an attempt came to.
+	Resolve(c *waxwing.Claim, r *waxwing.Resolution) error
+	// DueWork lists what waits for its render.
+	DueWork(limit int) ([]waxwing.ID, error)
+	// DueHolds lists what has waited at the gate for long enough.
+	DueHolds(limit int) ([]waxwing.ID, error)
+	// ReworkOf gives what a resend renders from.
+	ReworkOf(tenant waxwing.TenantID, id waxwing.ID) (*waxwing.Work, error)
+	// Add queues one more message.
+	Add(w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxwing.ID, error)
+	// Release puts what is held back to work.
+	Release(tenant waxwing.TenantID, id waxwing.ID, act waxwing.Act) error
+	// Stop cancels what has not passed its commit point.
+	Stop(tenant waxwing.TenantID, id waxwing.ID, act waxwing.Act) error
+	// Suppress keeps an address from being written to.
+	Suppress(tenant waxwing.TenantID, address string, act waxwing.Act) error
+	// Erase destroys what is kept of a person.
+	Erase(tenant waxwing.TenantID, ask waxwing.Erase) (waxwing.Erasure, error)
+	// List gives confirmations, the newest first.
+	List(q waxwing.Query) ([]waxwing.ConfirmationView, error)
+	// Get gives one with its messages and trail.
+	Get(tenant waxwing.TenantID, id waxwing.ID) (*waxwing.ConfirmationView, error)
+	// Bytes gives a message as it was offered.
+	Bytes(tenant waxwing.TenantID, id waxwing.ID, n int) (*waxwing.Outgoing, error)
+	// Export writes the trail, and tells how many entries it has written so far.
+	Export(w io.Writer, progress func(entries int64)) error
+	// SavePlugins records versions; module is the code of a new one.
+	SavePlugins(versions []waxwing.PluginVersion, module []byte) error
+	// PluginVersions are those of a tenant, oldest first.
+	PluginVersions(tenant waxwing.TenantID) ([]waxwing.PluginVersion, error)
+	// PluginModule is the code of a hash.
+	PluginModule(hash string) ([]byte, error)
+	// PluginRuns lists runs from below an id, newest first.
+	PluginRuns(tenant waxwing.TenantID, plugin string, before int64, limit int) ([]waxwing.Run, error)
+	// PluginRunsFull gives runs whole from above an id, oldest first.
+	PluginRunsFull(tenant waxwing.TenantID, plugin string, after int64, limit int) ([]waxwing.Run, error)
+	// PluginRun gives one run whole.
+	PluginRun(tenant waxwing.TenantID, id int64) (*waxwing.Run, error)
+	// PrunePluginRuns deletes some runs older than that; more: there may be others.
+	PrunePluginRuns(age time.Duration) (more bool, err error)
+	// Expire deletes some content older than that; more: there may be others.
+	Expire(age time.Duration) (more bool, err error)
+	// Close waits for what is being written.
 	Close() error
 }
 
