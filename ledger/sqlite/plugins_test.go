@@ -62,7 +62,7 @@ func TestMigrateFrom1(t *testing.T) {
 	}
 	closeTest(t, l)
 	change(t, dir, "DROP TABLE plugin_runs", "DROP TABLE plugin_modules", "DROP TABLE plugin_versions", "DROP TABLE plugin_numbers",
-		"DELETE FROM meta", "PRAGMA user_version=1")
+		"DROP INDEX messages_state", "DROP INDEX confirmations_state", "DELETE FROM meta", "PRAGMA user_version=1")
 
 	// The command line looks at it as it is.
 	l, err = Open(Options{Dir: dir, ReadOnly: true})
