@@ -19,7 +19,7 @@ CHECK := CGO_ENABLED=$(if $(RACE),1,0) $(GO)
 # passes on whatever else is said, and ends with the command's status.
 PROGRESS := .ci/progress env
 
-.PHONY: help run engine torture-plugins build test torture bench fuzz docs services lint shots phone toolchains examples
+.PHONY: help run engine torture-plugins build test torture bench fuzz docs services lint check cover mutate shots phone toolchains examples
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,9 +68,19 @@ docs: ## Write again what is generated: schema, reference, CLDR data
 services: ## The tests that need a real Postgres; WAXWING_REQUIRE_SERVICES=1 fails where it is missing
 	$(GO) test -count=1 -run Postgres ./enrich
 
-lint: ## gofmt and vet
+lint: ## gofmt, vet, and what .golangci.yml lists (fetched at its first use; without a network it says so)
 	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$bad" || { echo "gofmt -w $$bad"; exit 1; }
 	$(GO) vet ./...
+	@if $(GO) build -modfile .ci/tools/go.mod -o bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint 2>bin/lint.log; \
+	then bin/golangci-lint run ./...; else echo "golangci-lint is left out, since it cannot be built:"; tail -1 bin/lint.log; fi
+
+check: lint services test ## All that CI does, where Postgres runs
+
+cover: ## How much of each package its tests run
+	$(GO) test -cover ./... | awk '/coverage:/ {print $$5, $$2}' | sort -n
+
+mutate: ## Break the ledger's machine in each place, and see whether a test notices
+	$(GO) run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0 unleash --timeout-coefficient 20 ./ledger/machine
 
 shots: ## Take the mailbox's pictures of a running demonstration (URL=...); needs chromium and node 20
 	node --experimental-websocket docs/img/shots.mjs $(URL)

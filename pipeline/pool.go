@@ -128,13 +128,6 @@ func (p *pool) roomy() bool { return 4*p.free() >= cap(p.slots) }
 
 func (p *pool) busy() int { return len(p.slots) }
 
-func (p *pool) has(id waxwing.ID) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	_, ok := p.ids[id]
-	return ok
-}
-
 // wait waits until nobody works, and says whether that came within the limit.
 func (p *pool) wait(limit time.Duration) bool {
 	p.mu.Lock()

@@ -56,7 +56,6 @@ func (r *genericReader) amounts(v value, o *waxwing.Order) {
 			r.failIn(at, "total", "does not agree with subtotal - discount + shipping + fees + tip"+
 				" + adjustments (+ tax, unless taxes_included)")
 		}
-		total = o.Total
 	}
 	r.within(t, at, o)
 	r.discounted(o)

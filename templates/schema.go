@@ -140,7 +140,6 @@ const (
 	rSaving
 	numRow
 )
-const numLine = 1
 
 // The fields of a recommended article and of another way to deliver.
 const (

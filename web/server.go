@@ -213,7 +213,7 @@ func (s *Server) guard(h http.Handler) http.Handler {
 			if v == nil {
 				return
 			}
-			if v == http.ErrAbortHandler {
+			if e, is := v.(error); is && errors.Is(e, http.ErrAbortHandler) {
 				panic(v)
 			}
 			s.p.Log.Error("a request failed; this is a fault of ours", "method", r.Method, "route", r.Pattern,

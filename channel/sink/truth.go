@@ -54,7 +54,7 @@ func ReadTruth(path string) (map[string]int, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read truth: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	return readTruth(f)
 }
 

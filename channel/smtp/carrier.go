@@ -302,7 +302,7 @@ func (l *link) offerBody(j *job) *outcome {
 		return nil
 	}
 	l.broken = true
-	if err == errEarly { // it may be a reason
+	if errors.Is(err, errEarly) { // it may be a reason
 		l.deadline = time.Now().Add(10 * time.Millisecond)
 		if r, e := l.readReply(nil); e == nil {
 			r.text = string(l.kept)

@@ -144,7 +144,7 @@ func (s *Sender) Offer(ctx context.Context, out *waxwing.Outgoing, commit func()
 func (s *Sender) offer(ctx context.Context, a *waxwing.Attempt, out *waxwing.Outgoing, commit func() error) {
 	if err := check(out); err != nil {
 		rule(a, waxwing.Rejected, waxwing.AddressFault, fmt.Errorf("twilio: %w", err))
-		if err == errText {
+		if errors.Is(err, errText) {
 			a.Fault = waxwing.PolicyFault
 		}
 		return
@@ -152,7 +152,7 @@ func (s *Sender) offer(ctx context.Context, a *waxwing.Attempt, out *waxwing.Out
 	done, err := s.enter(ctx, out.Patience)
 	if err != nil {
 		rule(a, waxwing.Deferred, waxwing.TransportFault, fmt.Errorf("twilio: %w", err))
-		if err == errSlow {
+		if errors.Is(err, errSlow) {
 			a.Fault = waxwing.ProviderFault
 		}
 		return
@@ -285,7 +285,7 @@ func (s *Sender) post(ctx context.Context, a *waxwing.Attempt, form string, out 
 	if err != nil {
 		return s.failed(a, p, err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // nothing more is read from it
 	a.Phase = waxwing.PhaseRequest
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, MaxResponse+1)) // what is missing, the status decides
 	judge(a, resp.StatusCode, resp.Header, body, s.cfg.Clock())

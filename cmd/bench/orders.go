@@ -20,14 +20,14 @@ var (
 // orderJSON is order n as Shopify would send it: about 5.6 KB at five lines.
 func orderJSON(n, lines int, at time.Time) []byte {
 	i := n % len(localeTags)
-	cur, unit := currencies[i], "19.50"
+	cur := currencies[i]
 	dec := func(cents int) string {
 		if cur == "JPY" {
 			return fmt.Sprint(cents)
 		}
 		return fmt.Sprintf("%d.%02d", cents/100, cents%100)
 	}
-	unit = dec(1950)
+	unit := dec(1950)
 	var b strings.Builder
 	ts := at.UTC().Format(time.RFC3339)
 	fmt.Fprintf(&b, `{"id":%d,"admin_graphql_api_id":"gid://shopify/Order/%d","name":"#%d","number":%d,"order_number":%d,"email":"c%d@example.com","contact_email":"c%d@example.com","created_at":%q,"updated_at":%q,"processed_at":%q,"currency":%q,"presentment_currency":%q,"financial_status":"paid","fulfillment_status":null,"confirmed":true,"test":false,"taxes_included":true,"customer_locale":%q,"gateway":"shopify_payments","payment_gateway_names":["shopify_payments"],"source_name":"web","tags":"","token":"b1946ac92492d2347c6235b4d2611184","cart_token":"68778783ad298f1c80c3bafcddeea02f","browser_ip":"192.0.2.1","landing_site":"/","referring_site":"","note":null,"note_attributes":[],`,
