@@ -34,6 +34,7 @@ type cache struct {
 	child []string
 	log   *slog.Logger
 	one   sync.Mutex // one compilation at a time, checks not counted; and who writes seals
+	kept  *instrumented
 }
 
 // seal stands beside each file: which one it is, and its code.
@@ -72,7 +73,7 @@ func openCache(dir string, key []byte, child []string, log *slog.Logger) (*cache
 	for _, d := range left {
 		_ = os.RemoveAll(d) // it takes room, no more
 	}
-	return &cache{dir: dir, key: key, child: child, log: log}, nil
+	return &cache{dir: dir, key: key, child: child, log: log, kept: newInstrumented(dir)}, nil
 }
 
 // processor tells processors apart whose native code differs: wazero's own key

@@ -135,6 +135,7 @@ func (e *Engine) Close() error {
 	}
 	e.mu.Unlock()
 	e.loaders.Wait()
+	e.instrumented().close()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, l := range e.loaded {

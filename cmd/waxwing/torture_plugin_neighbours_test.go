@@ -120,11 +120,11 @@ func newNeighbourhood(t *testing.T, attackers int) *neighbourhood {
 
 func (h *neighbourhood) put(tenant, name, lang string, body []byte) {
 	h.t.Helper()
-	u := &plugins.Upload{Tenant: waxwing.TenantID(tenant), Name: name, Code: body, Source: "upload", Now: true,
+	u := &plugins.Upload{Tenant: waxwing.TenantID(tenant), Name: name, Code: body, Source: "upload", Now: true, ApproveNeeds: true,
 		Manifest: fmt.Appendf(nil, `{"name":%q,"version":"1","lang":%q,"hooks":["personalise"],"needs":["customer.first_name","items.name","items.price"]}`, name, lang)}
 	begun := time.Now()
-	if _, err := h.d.workshop.host.Put(context.Background(), u); err != nil {
-		h.t.Fatalf("%s of %s: %v", name, tenant, err)
+	if v, err := h.d.workshop.host.Put(context.Background(), u); err != nil || v.State != waxwing.PluginActive {
+		h.t.Fatalf("%s of %s: %s %v", name, tenant, v.State, err)
 	}
 	h.t.Logf("put %s of %s in %s", name, tenant, time.Since(begun).Round(time.Millisecond))
 }

@@ -65,9 +65,10 @@ func chasing() Taker {
 	return Taker{"go", m.bytes()}
 }
 
-// freeLoops is two thousand loops that end at once, round after round.
+// freeLoops is twelve hundred loops that end at once, about as many as a function may
+// have, round after round.
 func freeLoops() Taker {
-	empty := bytes.Repeat([]byte{0x03, 0x40, 0x0b}, 2000)
+	empty := bytes.Repeat([]byte{0x03, 0x40, 0x0b}, 1200)
 	m := plug(cat([]byte{0x03, 0x40}, empty, []byte{0x20, 2}, i32c(1), []byte{0x6a, 0x22, 2}, i32c(9_000_000), []byte{0x48, 0x0d, 0, 0x0b}, i64c(1024<<32|2)))
 	m.data = []byte("{}")
 	return Taker{"c", m.bytes()}
