@@ -98,8 +98,10 @@ func (c *cache) name(wasm []byte) string {
 
 // has reports whether the module's native code is there and is what the child
 // wrote, and how many bytes it has.
-func (c *cache) has(wasm []byte) (size int64, err error) {
-	name := c.name(wasm)
+func (c *cache) has(wasm []byte) (size int64, err error) { return c.hasNamed(c.name(wasm)) }
+
+// hasNamed is has for whoever knows the module's name.
+func (c *cache) hasNamed(name string) (size int64, err error) {
 	s, err := c.read(name)
 	if err != nil {
 		return 0, err

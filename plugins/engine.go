@@ -180,6 +180,7 @@ type Code struct {
 	Tenant waxwing.TenantID
 	Script []byte // of a JavaScript plugin
 	wasm   *wasm.Instrumented
+	name   string // in the cache: the SHA-256 of wasm's bytes; "" where it was not needed yet
 	limits Limits
 	pages  uint32
 	use    *use // what is counted of it; nil: nothing is

@@ -2,6 +2,7 @@ package plugins
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"slices"
@@ -104,16 +105,17 @@ func instrumentedKey(c *Code, hooks []waxwing.Hook) string {
 	return b.String()
 }
 
-// get is the module, nil where it is not there or is not what was written.
-func (k *instrumented) get(key string) *wasm.Instrumented {
+// get is the module and its name in the cache of native code, nil where it is not there
+// or is not what was written.
+func (k *instrumented) get(key string) (*wasm.Instrumented, string) {
 	if k == nil {
-		return nil
+		return nil, ""
 	}
 	k.mu.Lock()
 	i := slices.IndexFunc(k.kept, func(m *keptModule) bool { return m.key == key })
 	if i < 0 {
 		k.mu.Unlock()
-		return nil
+		return nil, ""
 	}
 	m := k.kept[i]
 	k.kept = append(slices.Delete(k.kept, i, i+1), m)
@@ -126,11 +128,11 @@ func (k *instrumented) get(key string) *wasm.Instrumented {
 		if i := slices.Index(k.kept, m); i >= 0 {
 			k.remove(i)
 		}
-		return nil
+		return nil, ""
 	}
 	w := m.wasm
 	w.Bytes = b
-	return &w
+	return &w, hex.EncodeToString(m.sum[:])
 }
 
 // put keeps a module. What cannot be kept is made anew the next time.

@@ -84,7 +84,7 @@ func TestInstrumentedModulesAreBounded(t *testing.T) {
 		k.put(instrumentedKey(c, nil), c)
 	}
 	has := func(tenant, name string) bool {
-		w := k.get(instrumentedKey(&Code{Hash: name, Lang: LangC, Tenant: waxwing.TenantID(tenant)}, nil))
+		w, _ := k.get(instrumentedKey(&Code{Hash: name, Lang: LangC, Tenant: waxwing.TenantID(tenant)}, nil))
 		return w != nil && w.Fuel == name && len(w.Bytes) == size
 	}
 	for _, name := range []string{"1", "2", "3", "4", "5"} { // a quarter are four

@@ -96,9 +96,9 @@ func (h *Host) stored(m *Manifest, r *waxwing.PluginVersion) *Code {
 	again, kept := *c, h.o.Engine.instrumented()
 	c.read = func() (*Code, error) {
 		key := instrumentedKey(&again, checked.Hooks)
-		if w := kept.get(key); w != nil {
+		if w, name := kept.get(key); w != nil {
 			whole := again
-			whole.wasm = w
+			whole.wasm, whole.name = w, name
 			return &whole, nil
 		}
 		body, err := h.o.Store.PluginModule(hash)
