@@ -52,7 +52,6 @@ func TestRestartWithManyTenants(t *testing.T) {
 		t.Errorf("%d modules were read before anybody asked", n)
 	}
 	end()
-	h.o.Engine.o.Limits.Order = 2 * time.Minute
 	for _, i := range []int{tenants - 1, 0, tenants / 2} {
 		if subject, _, notes := askFor(h, fmt.Sprint("t", i), i); subject != "here" {
 			t.Fatal(subject, notes)
