@@ -503,8 +503,8 @@ type Plugins struct {
 	// Native is what the compiled code of one tenant's plugins may take on the disk,
 	// in MiB.
 	Native int `yaml:"native,omitempty" default:"256" min:"16" max:"65536"`
-	// NativeAll is that of all tenants, in MiB; the oldest goes first, and is
-	// compiled again when it is needed.
+	// NativeAll is that of all tenants, in MiB, modules that are ready to be loaded
+	// again included; the oldest goes first, and is made again when it is needed.
 	NativeAll int `yaml:"native_all,omitempty" default:"2048" min:"64" max:"1048576"`
 	// CheckBudget is the processor time that a tenant's uploads may take in an hour.
 	CheckBudget Duration `yaml:"check_budget,omitempty" default:"60s" min:"10s" max:"1h"`

@@ -34,6 +34,7 @@ type cache struct {
 	child []string
 	log   *slog.Logger
 	one   sync.Mutex // one compilation at a time, checks not counted; and who writes seals
+	kept  *instrumented
 }
 
 // seal stands beside each file: which one it is, and its code.
@@ -72,7 +73,7 @@ func openCache(dir string, key []byte, child []string, log *slog.Logger) (*cache
 	for _, d := range left {
 		_ = os.RemoveAll(d) // it takes room, no more
 	}
-	return &cache{dir: dir, key: key, child: child, log: log}, nil
+	return &cache{dir: dir, key: key, child: child, log: log, kept: newInstrumented(dir)}, nil
 }
 
 // processor tells processors apart whose native code differs: wazero's own key
@@ -97,8 +98,10 @@ func (c *cache) name(wasm []byte) string {
 
 // has reports whether the module's native code is there and is what the child
 // wrote, and how many bytes it has.
-func (c *cache) has(wasm []byte) (size int64, err error) {
-	name := c.name(wasm)
+func (c *cache) has(wasm []byte) (size int64, err error) { return c.hasNamed(c.name(wasm)) }
+
+// hasNamed is has for whoever knows the module's name.
+func (c *cache) hasNamed(name string) (size int64, err error) {
 	s, err := c.read(name)
 	if err != nil {
 		return 0, err

@@ -135,6 +135,7 @@ func (e *Engine) Close() error {
 	}
 	e.mu.Unlock()
 	e.loaders.Wait()
+	e.instrumented().close()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, l := range e.loaded {
@@ -179,6 +180,7 @@ type Code struct {
 	Tenant waxwing.TenantID
 	Script []byte // of a JavaScript plugin
 	wasm   *wasm.Instrumented
+	name   string // in the cache: the SHA-256 of wasm's bytes; "" where it was not needed yet
 	limits Limits
 	pages  uint32
 	use    *use // what is counted of it; nil: nothing is

@@ -22,7 +22,7 @@ func (e *Engine) release(l *loaded) {
 	case e.loaded[l.code.key()] == l:
 		e.count(l)
 	case l.uses == 0:
-		l.close() // it was evicted while it ran
+		e.closeLater(l) // it was evicted while it ran
 	}
 	if l.js != nil {
 		e.countEngine()
@@ -116,12 +116,17 @@ func (e *Engine) drop(l *loaded) {
 	l.of.bytes -= l.bytes
 	l.of.loaded--
 	if l.uses == 0 {
-		l.close()
+		e.closeLater(l)
 	}
 }
 
+// closeLater gives back what loaded code held. It takes milliseconds where that is
+// much, for which nobody is to wait who only wants to know what is loaded.
+func (e *Engine) closeLater(l *loaded) { e.loaders.Go(l.close) }
+
 // Forget closes loaded code that will not be called again.
 func (e *Engine) Forget(hash string) {
+	e.instrumented().forget(hash)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, l := range e.loaded {

@@ -63,6 +63,9 @@ func (h *Host) Put(ctx context.Context, u *Upload) (waxwing.PluginVersion, error
 	}
 	took, refusal := h.check(ctx, u, v, &rec, left)
 	h.turns.leave(u.Tenant, took, u.ofOperator())
+	if refusal == nil {
+		h.ready(u, v)
+	}
 	if refusal != nil && !waxwing.IsPermanent(refusal) {
 		return rec, refusal // ours, not the plugin's: nothing is kept
 	}
@@ -87,6 +90,25 @@ func (h *Host) Put(ctx context.Context, u *Upload) (waxwing.PluginVersion, error
 		return rec, h.tooMany(u.Name)
 	}
 	return h.begin(u, v, rec, all)
+}
+
+// mostReady is how long an upload waits until what it puts is loaded.
+const mostReady = time.Second
+
+// ready loads what is to serve at once before it does, so that no order goes without,
+// and keeps the module while it is here. Where that does not come to pass, orders wait
+// for the load as they do for any other.
+func (h *Host) ready(u *Upload, v *version) {
+	e := h.o.Engine
+	if v.code.wasm != nil {
+		e.instrumented().put(instrumentedKey(v.code, v.manifest.Hooks), v.code)
+	}
+	if !u.Now {
+		return
+	}
+	if l, err := e.load(v.code, time.Now().Add(mostReady*raceSlowdown)); err == nil {
+		e.release(l)
+	}
 }
 
 func nextNo(all []waxwing.PluginVersion, name string) int {

@@ -85,7 +85,11 @@ func (e *Engine) inTime(begun time.Time) error {
 // compile takes the native code from the cache.
 func (l *loaded) compile() (err error) {
 	if l.e.cache != nil {
-		if l.native, err = l.e.cache.has(l.code.wasm.Bytes); err != nil {
+		name := l.code.name
+		if name == "" {
+			name = l.e.cache.name(l.code.wasm.Bytes)
+		}
+		if l.native, err = l.e.cache.hasNamed(name); err != nil {
 			return err
 		}
 	}

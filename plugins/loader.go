@@ -12,7 +12,8 @@ type request struct {
 	// warm: nobody asked for it yet, so that it is loaded where there is room and
 	// its tenant has time to spare.
 	warm    bool
-	waiting int // calls that wait for it; each of them has a use of what is loaded
+	must    bool // whoever asked waits for however long it takes: it is no order
+	waiting int  // calls that wait for it; each of them has a use of what is loaded
 	then    func(error)
 
 	done   chan struct{}
@@ -54,6 +55,7 @@ func (e *Engine) load(c *Code, until time.Time) (*loaded, error) {
 		return nil, err
 	}
 	r.waiting++
+	r.must = r.must || until.IsZero()
 	e.mu.Unlock()
 
 	var late <-chan time.Time
@@ -149,8 +151,8 @@ func (e *Engine) runLoads() {
 			e.mu.Unlock()
 			return
 		}
-		if r.warm && (r.of.spent(50) || r.of.bytes >= e.o.TenantMemory || e.bytes >= e.o.Memory*9/10) {
-			e.finish(r, nil, errSkipped)
+		if err := e.notNow(r); err != nil {
+			e.finish(r, nil, err)
 			e.mu.Unlock()
 			continue
 		}
@@ -163,6 +165,20 @@ func (e *Engine) runLoads() {
 			r.then(err)
 		}
 	}
+}
+
+// notNow is why a load whose turn it is does not take place: it takes a processor from
+// others, which a tenant has no right to that has used its time. One order can ask for
+// twenty loads before the first of them is counted. The caller holds mu.
+func (e *Engine) notNow(r *request) error {
+	switch {
+	case !r.must && r.of.spent(100):
+		r.of.over.Add(1)
+		return errQuota
+	case r.warm && (r.of.spent(50) || r.of.bytes >= e.o.TenantMemory || e.bytes >= e.o.Memory*9/10):
+		return errSkipped
+	}
+	return nil
 }
 
 // timed loads one, in its tenant's time.
@@ -210,7 +226,7 @@ func (e *Engine) finish(r *request, l *loaded, err error) {
 
 // remember keeps that a start failed. The caller holds mu.
 func (e *Engine) remember(key string, r *request, err error) {
-	if errors.Is(err, ErrNotCompiled) || err == errSkipped || err == errClosed {
+	if errors.Is(err, ErrNotCompiled) || err == errSkipped || err == errQuota || err == errClosed {
 		return
 	}
 	again := readAgain

@@ -2,6 +2,7 @@ package plugins
 
 import (
 	"os"
+	"runtime"
 	"syscall"
 
 	"github.com/tetratelabs/wazero/experimental"
@@ -47,18 +48,23 @@ const (
 	hugePage       = 2 << 20
 )
 
-// populate makes pages present: in one call where the kernel knows it, else by
+// populate makes pages present: by calls where the kernel knows them, else by
 // touching them. Where much comes at once, huge pages take a fraction of the
-// time, and none of it later to find a page.
+// time, and none of it later to find a page. Between two pieces others get the
+// processor where they wait for it.
 func populate(b []byte) {
 	if len(b) >= 2*hugePage {
 		_ = syscall.Madvise(b, adviseHuge) // advice
 	}
-	if syscall.Madvise(b, advisePopulate) == nil {
-		return
-	}
-	for i := 0; i < len(b); i += os.Getpagesize() {
-		b[i] = 0
+	for known := true; len(b) > 0; runtime.Gosched() {
+		piece := b[:min(len(b), 2*hugePage)]
+		b = b[len(piece):]
+		if known = known && syscall.Madvise(piece, advisePopulate) == nil; known {
+			continue
+		}
+		for i := 0; i < len(piece); i += os.Getpagesize() {
+			piece[i] = 0
+		}
 	}
 }
 

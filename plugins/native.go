@@ -130,5 +130,5 @@ func (h *Host) Tidy(most int64) (removed int, err error) {
 		return true
 	})
 	h.changes.Unlock()
-	return c.tidy(held, most, time.Now()) // files have the system's times
+	return c.tidy(held, c.kept.bound(most), time.Now()) // files have the system's times
 }

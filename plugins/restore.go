@@ -87,13 +87,20 @@ func (h *Host) reopen(r waxwing.PluginVersion) (*version, error) {
 }
 
 // stored is a version's code as the store has it. It is read, checked by the limits
-// of today and instrumented anew whenever it is loaded.
+// of today and instrumented when it is loaded, and kept so for the next time.
 func (h *Host) stored(m *Manifest, r *waxwing.PluginVersion) *Code {
 	c := newCode(m.Lang, r.Hash, h.o.Engine.o.Limits)
 	c.Tenant, c.use = r.Tenant, h.useOf(r.Tenant, r.Plugin)
 	tenant, hash, counted := c.Tenant, c.Hash, c.use
 	checked := Manifest{Name: m.Name, Lang: m.Lang, Hooks: m.Hooks}
+	again, kept := *c, h.o.Engine.instrumented()
 	c.read = func() (*Code, error) {
+		key := instrumentedKey(&again, checked.Hooks)
+		if w, name := kept.get(key); w != nil {
+			whole := again
+			whole.wasm, whole.name = w, name
+			return &whole, nil
+		}
 		body, err := h.o.Store.PluginModule(hash)
 		if err != nil {
 			return nil, err
@@ -106,6 +113,9 @@ func (h *Host) stored(m *Manifest, r *waxwing.PluginVersion) *Code {
 			return nil, err
 		}
 		whole.Tenant, whole.use = tenant, counted
+		if whole.wasm != nil {
+			kept.put(key, whole)
+		}
 		return whole, nil
 	}
 	return c

@@ -3,6 +3,7 @@ package plugins
 import (
 	"bytes"
 	"fmt"
+	"runtime"
 
 	"github.com/tetratelabs/wazero/experimental"
 )
@@ -40,6 +41,9 @@ func (in *instance) snapshot() (s *snapshot, err error) {
 	}
 	var nought [snapPage]byte
 	for i := 0; i < len(all); i += snapPage {
+		if i%copyAtOnce == 0 {
+			runtime.Gosched()
+		}
 		if bytes.Equal(all[i:i+snapPage], nought[:]) {
 			continue
 		}
@@ -54,7 +58,8 @@ func (in *instance) snapshot() (s *snapshot, err error) {
 		s.region = allocate(uint64(s.kept), uint64(s.kept))
 		room := s.region.Reallocate(uint64(s.kept))
 		for i, p := range s.parts {
-			n := copy(room, p.bytes)
+			n := len(p.bytes)
+			copyInPieces(room, p.bytes)
 			s.parts[i].bytes, room = room[:n:n], room[n:]
 		}
 	}
@@ -89,15 +94,39 @@ func (in *instance) restore(s *snapshot) bool {
 	}
 	at := 0
 	for _, p := range s.parts {
-		clear(all[at:p.at])
-		copy(all[p.at:], p.bytes)
+		clearInPieces(all[at:p.at])
+		copyInPieces(all[p.at:], p.bytes)
 		at = p.at + len(p.bytes)
 	}
-	clear(all[at:])
+	clearInPieces(all[at:])
 	for i, g := range in.globals {
 		g.Set(s.globals[i])
 	}
 	return true
+}
+
+// copyAtOnce is how much is copied or cleared at once, in bytes: neither can be stopped
+// before its end, so that the collector, and with it every mail, would wait for 30 MiB.
+const copyAtOnce = 1 << 20
+
+// copyInPieces is copy, between whose pieces others get the processor where they wait.
+func copyInPieces(to, from []byte) {
+	for len(from) > copyAtOnce {
+		copy(to, from[:copyAtOnce])
+		to, from = to[copyAtOnce:], from[copyAtOnce:]
+		runtime.Gosched()
+	}
+	copy(to, from)
+}
+
+// clearInPieces is clear, likewise.
+func clearInPieces(b []byte) {
+	for len(b) > copyAtOnce {
+		clear(b[:copyAtOnce])
+		b = b[copyAtOnce:]
+		runtime.Gosched()
+	}
+	clear(b)
 }
 
 // bytes is what it holds.

@@ -120,11 +120,11 @@ func newNeighbourhood(t *testing.T, attackers int) *neighbourhood {
 
 func (h *neighbourhood) put(tenant, name, lang string, body []byte) {
 	h.t.Helper()
-	u := &plugins.Upload{Tenant: waxwing.TenantID(tenant), Name: name, Code: body, Source: "upload", Now: true,
+	u := &plugins.Upload{Tenant: waxwing.TenantID(tenant), Name: name, Code: body, Source: "upload", Now: true, ApproveNeeds: true,
 		Manifest: fmt.Appendf(nil, `{"name":%q,"version":"1","lang":%q,"hooks":["personalise"],"needs":["customer.first_name","items.name","items.price"]}`, name, lang)}
 	begun := time.Now()
-	if _, err := h.d.workshop.host.Put(context.Background(), u); err != nil {
-		h.t.Fatalf("%s of %s: %v", name, tenant, err)
+	if v, err := h.d.workshop.host.Put(context.Background(), u); err != nil || v.State != waxwing.PluginActive {
+		h.t.Fatalf("%s of %s: %s %v", name, tenant, v.State, err)
 	}
 	h.t.Logf("put %s of %s in %s", name, tenant, time.Since(begun).Round(time.Millisecond))
 }
@@ -170,6 +170,66 @@ func (h *neighbourhood) round(attacker string, rate int) seen {
 	return h.s.take()
 }
 
+// outcome is what an attack came to, and the same without it.
+type outcome struct {
+	what        string
+	rate        int
+	seen, quiet seen
+	rounds      int
+}
+
+// leastP99 is what a p99 counts as at least: the second worst of 160 mails is a matter
+// of chance where it is shorter than a slice of Go's scheduler.
+const leastP99 = 10 * time.Millisecond
+
+// harm says what the neighbours suffered more than they may; "": nothing.
+func (o *outcome) harm() string {
+	switch {
+	case o.seen.answered < 97:
+		return fmt.Sprintf("neighbours' plugins answered for %.1f %% of their orders", o.seen.answered)
+	case o.seen.near50 > o.quiet.near50*3/2:
+		return fmt.Sprintf("the neighbours' median is %s, %s when quiet", o.seen.near50, o.quiet.near50)
+	case o.seen.plain99 > 2*max(o.quiet.plain99, leastP99):
+		return fmt.Sprintf("the p99 without plugins is %s, %s when quiet", o.seen.plain99, o.quiet.plain99)
+	}
+	return ""
+}
+
+// attack is one attack between two quiet rounds, since what else runs on the machine
+// comes and goes. One that does harm takes place twice more, and the median of each
+// figure counts: the machine's own noise goes, and what the attack does stays.
+func (h *neighbourhood) attack(what, attacker string, rate int) outcome {
+	var seens, quiets []seen
+	for {
+		before := h.round("", 0)
+		seens = append(seens, h.round(attacker, rate))
+		quiets = append(quiets, noisier(before, h.round("", 0)))
+		o := outcome{what, rate, middle(seens), middle(quiets), len(seens)}
+		if why := o.harm(); len(seens) == 3 || len(seens) == 1 && why == "" {
+			return o
+		}
+	}
+}
+
+// middle is the median of each figure.
+func middle(of []seen) seen {
+	duration := func(get func(*seen) time.Duration) time.Duration {
+		var all []time.Duration
+		for i := range of {
+			all = append(all, get(&of[i]))
+		}
+		slices.Sort(all)
+		return all[len(all)/2]
+	}
+	var answered []float64
+	for _, s := range of {
+		answered = append(answered, s.answered)
+	}
+	slices.Sort(answered)
+	return seen{duration(func(s *seen) time.Duration { return s.plain50 }), duration(func(s *seen) time.Duration { return s.plain99 }),
+		duration(func(s *seen) time.Duration { return s.near50 }), duration(func(s *seen) time.Duration { return s.near99 }), answered[len(answered)/2]}
+}
+
 // TestTorturePluginNeighbours attacks what tenants share, at 1, 5 and 20 orders a
 // second of one tenant, and looks at what the others have of it.
 func TestTorturePluginNeighbours(t *testing.T) {
@@ -180,11 +240,6 @@ func TestTorturePluginNeighbours(t *testing.T) {
 	maps.DeleteFunc(sets, func(what string, _ []attack.Taker) bool { return !strings.Contains(what, *tortureTaking) })
 	h := newNeighbourhood(t, 3*len(sets))
 	h.round("", 0)
-	type outcome struct {
-		what        string
-		rate        int
-		seen, quiet seen
-	}
 	var all []outcome
 	no := 0
 	for _, what := range slices.Sorted(maps.Keys(sets)) {
@@ -194,28 +249,18 @@ func TestTorturePluginNeighbours(t *testing.T) {
 			for i, p := range sets[what] {
 				h.put(attacker, fmt.Sprint("a", i), p.Lang, p.Body)
 			}
-			// Quiet beside each attack: what else runs on the machine comes and goes.
-			before := h.round("", 0)
-			o := outcome{what: what, rate: rate, seen: h.round(attacker, rate)}
-			o.quiet = noisier(before, h.round("", 0))
-			all = append(all, o)
+			all = append(all, h.attack(what, attacker, rate))
 		}
 	}
 	ms := func(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()*1000) }
-	t.Logf("%-22s %8s %9s %21s %21s", "attack", "orders/s", "answered", "near p50 (quiet) ms", "plain p99 (quiet) ms")
+	t.Logf("%-22s %8s %9s %21s %21s %6s", "attack", "orders/s", "answered", "near p50 (quiet) ms", "plain p99 (quiet) ms", "rounds")
 	for _, o := range all {
-		t.Logf("%-22s %8d %8.1f%% %12s (%6s) %12s (%6s)", o.what, o.rate, o.seen.answered, ms(o.seen.near50), ms(o.quiet.near50),
-			ms(o.seen.plain99), ms(o.quiet.plain99))
+		t.Logf("%-22s %8d %8.1f%% %12s (%6s) %12s (%6s) %6d", o.what, o.rate, o.seen.answered, ms(o.seen.near50), ms(o.quiet.near50),
+			ms(o.seen.plain99), ms(o.quiet.plain99), o.rounds)
 	}
 	for _, o := range all {
-		if o.seen.answered < 97 {
-			t.Errorf("%s at %d/s: neighbours' plugins answered for %.1f %% of their orders", o.what, o.rate, o.seen.answered)
-		}
-		if o.seen.near50 > o.quiet.near50*3/2 {
-			t.Errorf("%s at %d/s: the neighbours' median is %s, %s when quiet", o.what, o.rate, o.seen.near50, o.quiet.near50)
-		}
-		if o.seen.plain99 > o.quiet.plain99*2 {
-			t.Errorf("%s at %d/s: the p99 without plugins is %s, %s when quiet", o.what, o.rate, o.seen.plain99, o.quiet.plain99)
+		if why := o.harm(); why != "" {
+			t.Errorf("%s at %d/s: %s", o.what, o.rate, why)
 		}
 	}
 	for _, u := range h.d.workshop.host.TenantUses() {

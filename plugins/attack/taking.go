@@ -11,6 +11,7 @@ func Taking() map[string][]Taker {
 		"pointer chase":        {chasing()},
 		"free loops":           {freeLoops()},
 		"busy to the limit":    {busy(0), busy(1), busy(2), busy(3)},
+		"twenty plugins":       twenty(),
 		"scripts that grow": {{"js", []byte(`const kept = new Uint8Array(3 << 20)
 function personalise() { const a = []; for (let i = 0; i < 40; i++) a.push(new Uint8Array(200000)); return {subject: "" + a.length} }`)},
 			{"js", []byte(`let s = 0; for (let i = 0; i < 400000; i++) s += i; const kept = new Uint8Array(6 << 20)
@@ -65,9 +66,10 @@ func chasing() Taker {
 	return Taker{"go", m.bytes()}
 }
 
-// freeLoops is two thousand loops that end at once, round after round.
+// freeLoops is twelve hundred loops that end at once, about as many as a function may
+// have, round after round.
 func freeLoops() Taker {
-	empty := bytes.Repeat([]byte{0x03, 0x40, 0x0b}, 2000)
+	empty := bytes.Repeat([]byte{0x03, 0x40, 0x0b}, 1200)
 	m := plug(cat([]byte{0x03, 0x40}, empty, []byte{0x20, 2}, i32c(1), []byte{0x6a, 0x22, 2}, i32c(9_000_000), []byte{0x48, 0x0d, 0, 0x0b}, i64c(1024<<32|2)))
 	m.data = []byte("{}")
 	return Taker{"c", m.bytes()}
@@ -78,6 +80,18 @@ func busy(no int) Taker {
 	m := plug(cat(counts(2, 2_000_000+no), i64c(1024<<32|2)))
 	m.data = []byte("{}")
 	return Taker{"c", m.bytes()}
+}
+
+// twenty is as many plugins as a tenant may have, each of which takes a start's fuel
+// when it is loaded, and most of a call's.
+func twenty() (all []Taker) {
+	for no := range 20 {
+		m := plug(cat(counts(2, 1_500_000+no), i64c(1024<<32|2)))
+		m.data, m.pages = []byte("{}"), 60
+		m.fns = append(m.fns, fn{typ: ">", export: "_initialize", locals: 1, body: cat(fills(2<<20), counts(0, 4_000_000))})
+		all = append(all, Taker{"c", m.bytes()})
+	}
+	return all
 }
 
 // Types is a module with 200 types of functions of which no other number has any: an
