@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -38,7 +39,7 @@ func (e *Engine) Call(c *Code, h waxwing.Hook, input []byte, at time.Time, seed 
 
 // loadFault is why code could not be loaded, as a call's fault.
 func loadFault(err error) *Fault {
-	if err == ErrNotCompiled {
+	if errors.Is(err, ErrNotCompiled) {
 		return &Fault{FaultOff, err.Error()}
 	}
 	f := (&run{}).faultOf(err)

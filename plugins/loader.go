@@ -143,6 +143,7 @@ func (e *Engine) ask(c *Code, warm bool) (*request, error) {
 
 // runLoads loads what is asked for until nothing is left, tenants in turns.
 func (e *Engine) runLoads() {
+	background()
 	for {
 		e.mu.Lock()
 		r, ok := e.queue.next(time.Now())
