@@ -289,6 +289,30 @@ func TestNamesHaveAnEnd(t *testing.T) {
 	}
 }
 
+// TestCompilingHoldsNoUpload: while the engine of scripts is compiled, which takes seconds, others' uploads end.
+func TestCompilingHoldsNoUpload(t *testing.T) {
+	e := engine(t, func(o *EngineOptions) { o.Cache = t.TempDir() })
+	h := host(t, newShelfStore(), func(o *HostOptions) { o.Engine = e })
+	e.cache.turn.Lock() // as the compilation does until its end
+	defer e.cache.turn.Unlock()
+	u := &Upload{Tenant: "acme", Name: "p", Manifest: manifestNeeding("p"), Code: attack.Says(`{"subject":"a"}`), Now: true, Source: "upload"}
+	if _, err := h.Put(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTypesAreTheOperators: how many types a module may have is configurable, and the refusal says so.
+func TestTypesAreTheOperators(t *testing.T) {
+	body := attack.Types(1)
+	if _, err := Prepare(manifestFor(t, LangC), body, Limits{Types: 20}); err == nil ||
+		!strings.Contains(err.Error(), "types") || !strings.Contains(err.Error(), "at most 20") || !strings.Contains(err.Error(), "plugins.types") {
+		t.Error(err)
+	}
+	if _, err := Prepare(manifestFor(t, LangC), body, Limits{Types: 300}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestTidyRemovesWhatNobodyHolds and nothing else.
 func TestTidyRemovesWhatNobodyHolds(t *testing.T) {
 	e := engine(t, func(o *EngineOptions) { o.Cache = t.TempDir() })
@@ -308,10 +332,11 @@ func TestTidyRemovesWhatNobodyHolds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	ours := ""
 	tidy := func(most int64, now time.Time, want int) {
 		t.Helper()
 		held := map[string]bool{LangC + " " + fmt.Sprintf("%x", sha(shared)): true}
-		if n, err := e.cache.tidy(held, most, now); err != nil || n != want {
+		if n, err := e.cache.tidy(held, ours, most, now); err != nil || n != want {
 			t.Errorf("%d removed, want %d: %v", n, want, err)
 		}
 	}
@@ -323,6 +348,9 @@ func TestTidyRemovesWhatNobodyHolds(t *testing.T) {
 	if err != nil || len(sizes) != 1 || sizes[LangC+" "+fmt.Sprintf("%x", sha(shared))] == 0 {
 		t.Errorf("%v %v", sizes, err)
 	}
+	ours = LangC + " " + fmt.Sprintf("%x", sha(shared))
+	tidy(1, time.Now(), 0) // as if it were the engine of all scripts
+	ours = ""
 	tidy(1, time.Now(), 1) // more than all may take
 	files, _ := filepath.Glob(filepath.Join(e.cache.dir, "wazero-*", "*"))
 	if len(files) != 0 {
