@@ -16,6 +16,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/plugins/attack"
+	"github.com/waxwinghq/waxwing/plugins/quickjs"
 )
 
 func manifestNeeding(name string, needs ...string) []byte {
@@ -80,7 +81,7 @@ func TestNeedsAreApproved(t *testing.T) {
 	if v := put(true, "upload", "customer.email", "items.price"); v.State != waxwing.PluginActive || v.ApprovedBy != "key 1" {
 		t.Errorf("approved with the push: %+v", v)
 	}
-	if v := s.state(4); v.State != waxwing.PluginStopped || v.Why == "" {
+	if v := s.state(4); v.State != waxwing.PluginStopped || v.Why == "" || len(v.Unapproved) > 0 {
 		t.Errorf("the one before still waits: %+v", v)
 	}
 	if v := put(false, "file", "customer.phone"); v.State != waxwing.PluginActive {
@@ -90,7 +91,7 @@ func TestNeedsAreApproved(t *testing.T) {
 	if v := put(false, "upload", "customer.phone", "customer.email"); v.State != waxwing.PluginWaiting {
 		t.Error(v.State)
 	}
-	if err := h.Withdraw("acme", "p"); err != nil || s.state(7).State != waxwing.PluginWithdraw {
+	if err := h.Withdraw("acme", "p"); err != nil || s.state(7).State != waxwing.PluginWithdraw || len(s.state(7).Unapproved) > 0 {
 		t.Errorf("%v %+v", err, s.state(7))
 	}
 	if v := put(false, "upload", "customer.phone"); v.State != waxwing.PluginWaiting {
@@ -298,6 +299,32 @@ func TestCompilingHoldsNoUpload(t *testing.T) {
 	u := &Upload{Tenant: "acme", Name: "p", Manifest: manifestNeeding("p"), Code: attack.Says(`{"subject":"a"}`), Now: true, Source: "upload"}
 	if _, err := h.Put(t.Context(), u); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestScriptsThatDoNotStartAreRefused, with why, whether there are fixtures or not: else the first order would find out.
+func TestScriptsThatDoNotStartAreRefused(t *testing.T) {
+	h := host(t, newShelfStore(), nil)
+	m := []byte(`{"name":"p","version":"1","lang":"js","hooks":["personalise"]}`)
+	put := func(body string) error {
+		_, err := h.Put(t.Context(), &Upload{Tenant: "acme", Name: "p", Manifest: m, Code: []byte(body), Now: true, Source: "upload"})
+		return err
+	}
+	if err := put(`function personalise(x) { return {} }`); errors.Is(err, quickjs.ErrOff) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	for body, want := range map[string]string{
+		`function personalise(x) { return {`:                                      "SyntaxError",
+		`const f = require("f"); function personalise(x) { return {} }`:           "require",
+		`throw new Error("no price list"); function personalise(x) { return {} }`: "no price list",
+		`for (;;); function personalise(x) { return {} }`:                         "fuel",
+	} {
+		err := put(body)
+		if !waxwing.IsPermanent(err) || !strings.Contains(err.Error(), "does not start") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", body, err)
+		}
 	}
 }
 
