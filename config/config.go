@@ -497,6 +497,9 @@ type Plugins struct {
 	Names int `yaml:"names,omitempty" default:"20" min:"1" max:"1000"`
 	// Versions is how many of one plugin are kept; those that serve are.
 	Versions int `yaml:"versions,omitempty" default:"10" min:"3" max:"1000"`
+	// Types is how many types of functions one module may have. What is kept of
+	// them counts as memory until the next start.
+	Types int `yaml:"types,omitempty" default:"256" min:"16" max:"8192"`
 	// Modules is what a tenant's modules and scripts may take on the disk, in MiB;
 	// the oldest that do not serve go first.
 	Modules int `yaml:"modules,omitempty" default:"64" min:"1" max:"65536"`

@@ -46,7 +46,7 @@ func (h *Host) Ask(t waxwing.TenantID, id waxwing.ID, q *Question, hooks []waxwi
 			}
 			if hook == waxwing.HookFilter {
 				if r = rulingOf(p.name, ans); r != (Ruling{}) {
-					return r, a.runs, a.notes
+					return r, a.runs, a.fewNotes()
 				}
 				continue
 			}
@@ -56,7 +56,7 @@ func (h *Host) Ask(t waxwing.TenantID, id waxwing.ID, q *Question, hooks []waxwi
 	if said {
 		q.Order.Personal = personal
 	}
-	return r, a.runs, a.notes
+	return r, a.runs, a.fewNotes()
 }
 
 // askPlugin asks the version that serves this order, and the one in shadow
@@ -169,6 +169,18 @@ func (a *asking) note(p *plugin, h waxwing.Hook, kind, role string) {
 		a.last = kind
 		a.notes = append(a.notes, fmt.Sprintf("plugin: %s.%s was left out (%s)", p.name, h, kind))
 	}
+}
+
+// mostNotes is how many notes an order takes from its plugins: the trail is for
+// ever, and a tenant may have twenty plugins of which each fails at each hook.
+const mostNotes = 8
+
+// fewNotes are the notes, the last ones as a number where they are too many.
+func (a *asking) fewNotes() []string {
+	if more := len(a.notes) - mostNotes; more > 1 {
+		return append(a.notes[:mostNotes:mostNotes], fmt.Sprintf("plugin: %d more calls were left out", more))
+	}
+	return a.notes
 }
 
 func (a *asking) record(v *version, h waxwing.Hook, role string, input, output []byte, res *Result) {

@@ -33,7 +33,8 @@ type cache struct {
 	key   []byte
 	child []string
 	log   *slog.Logger
-	one   sync.Mutex // one compilation at a time, checks not counted; and who writes seals
+	turn  sync.Mutex // one compilation at a time, checks not counted
+	one   sync.Mutex // who writes seals; held for no longer than that: each upload ends with it
 	kept  *instrumented
 }
 
@@ -139,10 +140,10 @@ func (c *cache) mac(name, path, file string) ([]byte, int64, error) {
 // folder of its own, so that one that was taken over can spoil its own only.
 // source says whose it is: the key of the code that it was made of.
 func (c *cache) compile(ctx context.Context, wasm []byte, source string) error {
-	c.one.Lock()
-	defer c.one.Unlock()
+	c.turn.Lock()
+	defer c.turn.Unlock()
 	if _, err := c.has(wasm); err == nil {
-		return c.claim(wasm, source)
+		return c.keep("", wasm, source)
 	}
 	work, err := os.MkdirTemp(c.dir, "compile-")
 	if err != nil {
@@ -156,6 +157,19 @@ func (c *cache) compile(ctx context.Context, wasm []byte, source string) error {
 	}
 	if err != nil {
 		return err
+	}
+	return c.keep(work, wasm, source)
+}
+
+// keep takes what was compiled in a folder, or what is there already, maybe of
+// another, who put the same meanwhile.
+func (c *cache) keep(work string, wasm []byte, source string) error {
+	c.one.Lock()
+	defer c.one.Unlock()
+	if _, err := c.has(wasm); err == nil {
+		return c.claim(wasm, source)
+	} else if work == "" {
+		return err // it was removed meanwhile
 	}
 	return c.adopt(work, wasm, source)
 }
@@ -180,12 +194,7 @@ func (c *cache) check(ctx context.Context, x *errand, code *Code, engine []byte,
 	if err != nil || engine != nil {
 		return took, err
 	}
-	c.one.Lock()
-	defer c.one.Unlock()
-	if _, err := c.has(code.wasm.Bytes); err == nil { // another's, who put the same
-		return took, c.claim(code.wasm.Bytes, code.source())
-	}
-	return took, c.adopt(filepath.Join(work, processor()), code.wasm.Bytes, code.source())
+	return took, c.keep(filepath.Join(work, processor()), code.wasm.Bytes, code.source())
 }
 
 // lend copies native code for a child, which could write into a link.

@@ -31,7 +31,7 @@ func Prepare(m *Manifest, body []byte, l Limits) (*Code, error) {
 		limits = wasm.GoLimits()
 		limits.ModuleBytes, limits.CustomBytes = l.ModuleGo, l.ModuleGo
 	}
-	limits.MemoryPages = c.pages
+	limits.MemoryPages, limits.Types = c.pages, l.Types
 	mod, err := wasm.Parse(body, limits)
 	if err != nil {
 		return nil, waxwing.Permanent(fmt.Errorf("the module is refused: %w", err))

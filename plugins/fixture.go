@@ -168,21 +168,22 @@ func Try(ctx context.Context, e *Engine, m *Manifest, c *Code, fixtures []Fixtur
 	return nil
 }
 
-// sameStart compares what a module's start comes to on both engines: its fuel, the
-// size of its memory, and every byte and global that the snapshot keeps, which all
-// orders share.
+// sameStart starts a module or script, and compares what a module's start comes to
+// on both engines: its fuel, the size of its memory, and every byte and global that
+// the snapshot keeps, which all orders share. The engine of scripts is ours and the
+// same for all.
 func sameStart(e, oracle *Engine, c *Code) error {
-	if c.Lang == LangJS {
-		return nil // the engine is ours and the same for all
-	}
 	a, err := e.load(c, time.Time{})
 	if err != nil {
-		return startRefused(err)
+		return startRefused(c, err)
 	}
 	defer e.release(a)
+	if c.Lang == LangJS {
+		return nil
+	}
 	b, err := oracle.load(c, time.Time{})
 	if err != nil {
-		return startRefused(err)
+		return startRefused(c, err)
 	}
 	defer oracle.release(b)
 	switch {
@@ -196,10 +197,14 @@ func sameStart(e, oracle *Engine, c *Code) error {
 
 // startRefused is the error of a start that failed: the author's where the module
 // is to blame.
-func startRefused(err error) error {
+func startRefused(c *Code, err error) error {
 	var f *Fault
+	what := "module"
+	if c.Lang == LangJS {
+		what = "script"
+	}
 	if errors.As(err, &f) && blames(f.Kind) {
-		return waxwing.Permanent(fmt.Errorf("the module does not start: %w", err))
+		return waxwing.Permanent(fmt.Errorf("the %s does not start: %w", what, err))
 	}
 	return err
 }

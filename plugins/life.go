@@ -262,7 +262,7 @@ func (h *Host) record(rec waxwing.PluginVersion, changed []waxwing.PluginVersion
 func (h *Host) superseded(all []waxwing.PluginVersion, name string) (out []waxwing.PluginVersion) {
 	for _, r := range all {
 		if r.Plugin == name && r.State == waxwing.PluginWaiting {
-			r.State, r.Why, r.Changed = waxwing.PluginStopped, "a newer version was put", h.o.Clock()
+			r.State, r.Why, r.Changed, r.Unapproved = waxwing.PluginStopped, "a newer version was put", h.o.Clock(), nil
 			out = append(out, r)
 		}
 	}

@@ -22,6 +22,7 @@ type Limits struct {
 	Module   int // bytes of a module
 	ModuleGo int
 	Script   int // bytes of a script
+	Types    int // function types of a module; what the runtime keeps of them outlives it
 	Pages    uint32
 	PagesGo  uint32
 	PagesJS  uint32
@@ -33,7 +34,7 @@ type Limits struct {
 // DefaultLimits are those of docs/plugins.md.
 func DefaultLimits() Limits {
 	return Limits{Fuel: 20e6, InitFuel: 50e6, Wall: 25 * time.Millisecond, Order: 100 * time.Millisecond, Stack: 1 << 20, StackGo: 4 << 20, StackJS: 64 << 20,
-		Input: 64 << 10, Output: 32 << 10, Log: 4 << 10, Module: 512 << 10, ModuleGo: 4 << 20, Script: 256 << 10,
+		Input: 64 << 10, Output: 32 << 10, Log: 4 << 10, Module: 512 << 10, ModuleGo: 4 << 20, Script: 256 << 10, Types: 256,
 		Pages: 64, PagesGo: 512, PagesJS: 256, Start: 250 * time.Millisecond}
 }
 
@@ -52,6 +53,7 @@ func (l Limits) orDefault() Limits {
 	fill(&l.Module, d.Module)
 	fill(&l.ModuleGo, d.ModuleGo)
 	fill(&l.Script, d.Script)
+	fill(&l.Types, d.Types)
 	fill(&l.Pages, d.Pages)
 	fill(&l.PagesGo, d.PagesGo)
 	fill(&l.PagesJS, d.PagesJS)

@@ -54,6 +54,9 @@ func ParseManifest(b []byte) (*Manifest, error) {
 	if len(b) > maxManifest {
 		return nil, manifestError("it has %d bytes, at most %d are allowed", len(b), maxManifest)
 	}
+	if looks := looksLike(b); looks != "" {
+		return nil, manifestError("at byte 0: %s: save it as plain UTF-8 text, without a byte order mark", looks)
+	}
 	m := &Manifest{}
 	if err := m.read(b); err != nil {
 		return nil, manifestError("%v", err)
@@ -85,7 +88,7 @@ func (m *Manifest) check() error {
 		case h == "send_time":
 			add("hook send_time belongs to follow-ups, which this version does not send: take it out")
 		case !slices.Contains(waxwing.Hooks, h):
-			add("there is no hook %.60q: the hooks are %s", string(h), hookNames())
+			add("there is no hook %+.60q: the hooks are %s", string(h), hookNames())
 		case slices.Contains(m.Hooks[:i], h):
 			add("hook %s stands there twice", h)
 		}
@@ -96,7 +99,7 @@ func (m *Manifest) check() error {
 		case slices.Contains(m.Needs[:i], n):
 			add("need %.60q stands there twice", n)
 		case !m.needs.add(n):
-			add("there is no need %.60q: the needs are %s", n, strings.Join(needNames(), ", "))
+			add("there is no need %+.60q: the needs are %s", n, strings.Join(needNames(), ", "))
 		}
 	}
 	m.checkReasons(add)

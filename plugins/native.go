@@ -61,7 +61,8 @@ const tidyEvery = time.Minute
 // tidy removes native code that no version holds, then the oldest until the
 // rest fits; what is needed all the same is compiled again. What is loaded stays
 // loaded: the file is only where it came from.
-func (c *cache) tidy(held map[string]bool, most int64, now time.Time) (removed int, err error) {
+// The engine of scripts, ours, stays in any case: each upload of one would wait for it.
+func (c *cache) tidy(held map[string]bool, engine string, most int64, now time.Time) (removed int, err error) {
 	c.one.Lock()
 	defer c.one.Unlock()
 	all, err := c.list()
@@ -76,7 +77,7 @@ func (c *cache) tidy(held map[string]bool, most int64, now time.Time) (removed i
 	}
 	for _, n := range all {
 		idle := !held[n.seal.Source] && now.Sub(n.at) > freshFor
-		if !idle && total <= most {
+		if !idle && total <= most || n.seal.Source == engine && engine != "" {
 			continue
 		}
 		if err := os.Remove(filepath.Join(c.dir, n.name+".seal")); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -116,9 +117,9 @@ func (h *Host) Tidy(most int64) (removed int, err error) {
 	if c == nil {
 		return 0, nil
 	}
-	held := map[string]bool{}
+	held, engine := map[string]bool{}, ""
 	if js, err := h.o.Engine.script(nil); err == nil {
-		held[js.source()] = true
+		engine = js.source()
 	}
 	h.changes.Lock()
 	h.tenants.Range(func(_, s any) bool {
@@ -130,5 +131,5 @@ func (h *Host) Tidy(most int64) (removed int, err error) {
 		return true
 	})
 	h.changes.Unlock()
-	return c.tidy(held, c.kept.bound(most), time.Now()) // files have the system's times
+	return c.tidy(held, engine, c.kept.bound(most), time.Now()) // files have the system's times
 }

@@ -127,13 +127,13 @@ func TestAttacksOrdersStartOneCompilation(t *testing.T) {
 	}
 	h := NewHost(HostOptions{Engine: e})
 	v := &version{code: c, manifest: manifestFor(t, LangC)}
-	e.cache.one.Lock()
+	e.cache.turn.Lock()
 	before := runtime.NumGoroutine()
 	for range 100 {
 		h.compileAgain(v, moment)
 	}
 	after := runtime.NumGoroutine()
-	e.cache.one.Unlock()
+	e.cache.turn.Unlock()
 	h.work.Wait()
 	if after > before+1 {
 		t.Errorf("%d goroutines, then %d", before, after)

@@ -224,7 +224,7 @@ func (e *Engine) openScript(l *loaded) error {
 	}
 	if err != nil {
 		f := r.faultOf(err)
-		return &Fault{f.Kind, "the script: " + f.Text}
+		return &Fault{f.Kind, "outside of its functions: " + f.Text}
 	}
 	l.snap, err = in.snapshot()
 	return err

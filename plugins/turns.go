@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -12,7 +13,8 @@ import (
 
 // turns let tenants' uploads be checked, a few at once. A tenant has one check at
 // a time, and seconds of it in an hour; the last place is for tenants that have
-// used few of theirs, so that whoever uploads what takes long waits for himself.
+// used few of theirs, or far less than those that hold the others, so that whoever
+// uploads what takes long waits for himself. Of those that wait, who used least is first.
 type turns struct {
 	places int
 	budget time.Duration // of a tenant and hour
@@ -34,12 +36,16 @@ const (
 	// lightShare is the part of its budget up to which a tenant counts as one that
 	// uses little.
 	lightShare = 6
+	// lessShare is the part of what a heavy tenant has used up to which another one
+	// counts as lighter than it: a busy author does not wait for an attack.
+	lessShare = 2
 	// mostUploads uploads lie in memory at once beside those being checked.
 	mostUploads = 32
 	// longestWait is how long one waits for its turn.
 	longestWait = 20 * time.Second
 	// leastCheck is charged for any upload, so that those that are refused at a glance end as well.
-	leastCheck = 20 * time.Millisecond
+	// At a minute an hour that is 1,200 of them, which bounds what they leave in the trail.
+	leastCheck = 50 * time.Millisecond
 )
 
 func newTurns(places int, budget time.Duration, now waxwing.Clock) *turns {
@@ -103,30 +109,29 @@ func (q *turns) leave(t waxwing.TenantID, took time.Duration, free bool) {
 	q.begin()
 }
 
-// begin lets those begin that may: those who use little first. The caller holds mu.
+// begin lets those begin that may, who used least first. The caller holds mu.
 func (q *turns) begin() {
-	for _, heavy := range []bool{false, true} {
-		for i := 0; i < len(q.waiting); i++ {
-			w := q.waiting[i]
-			if _, runs := q.running[w.tenant]; runs || q.heavy(w.tenant) != heavy || !q.room(heavy) {
-				continue
-			}
-			q.running[w.tenant] = heavy
-			q.waiting = slices.Delete(q.waiting, i, i+1)
-			i--
-			close(w.begun)
+	slices.SortStableFunc(q.waiting, func(a, b *turn) int { return cmp.Compare(q.usedBy(a.tenant), q.usedBy(b.tenant)) })
+	q.waiting = slices.DeleteFunc(q.waiting, func(w *turn) bool {
+		if _, runs := q.running[w.tenant]; runs || !q.room(w.tenant) {
+			return false
 		}
-	}
+		q.running[w.tenant] = q.heavy(w.tenant)
+		close(w.begun)
+		return true
+	})
 }
 
-func (q *turns) room(heavy bool) bool {
-	n := 0
-	for _, h := range q.running {
-		if h {
+// room reports whether there is a place for a tenant: the last one is not for a
+// heavy one, where others hold all the rest than which it is not much lighter.
+func (q *turns) room(t waxwing.TenantID) bool {
+	n, used, heavy := 0, q.usedBy(t), q.heavy(t)
+	for other, h := range q.running {
+		if h && heavy && used > q.usedBy(other)/lessShare {
 			n++
 		}
 	}
-	return len(q.running) < q.places && (!heavy || n < q.places-1)
+	return len(q.running) < q.places && n < q.places-1
 }
 
 func (q *turns) heavy(t waxwing.TenantID) bool { return q.usedBy(t) > q.budget/lightShare }

@@ -54,6 +54,36 @@ func TestTurnsOfAHeavyTenantHoldNobody(t *testing.T) {
 	})
 }
 
+// TestTurnsOfABusyAuthorPassAnAttack: who has used more than a little of her hour, and far less than the tenant that is being
+// checked, does not wait for it; who has used as much does.
+func TestTurnsOfABusyAuthorPassAnAttack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newTurns(2, time.Minute, time.Now)
+		for x, used := range map[waxwing.TenantID]time.Duration{"evil": 50 * time.Second, "busy": 20 * time.Second, "also evil": 40 * time.Second} {
+			if _, err := q.enter(t.Context(), x, false); err != nil {
+				t.Fatal(err)
+			}
+			q.leave(x, used, false)
+		}
+		if _, err := q.enter(t.Context(), "evil", false); err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range []struct {
+			tenant waxwing.TenantID
+			waits  time.Duration
+		}{{"busy", 0}, {"also evil", longestWait}, {"busy", 0}} {
+			began := time.Now()
+			_, err := q.enter(t.Context(), x.tenant, false)
+			if waited := time.Since(began); waited != x.waits || (err != nil) != (waited > 0) {
+				t.Errorf("%s waited for %s: %v", x.tenant, waited, err)
+			}
+			if err == nil {
+				q.leave(x.tenant, 0, false)
+			}
+		}
+	})
+}
+
 // TestTurnsLightOnesGoFirst: whoever used little passes those who wait longer.
 func TestTurnsLightOnesGoFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/plugins/attack"
+	"github.com/waxwinghq/waxwing/plugins/quickjs"
 )
 
 func manifestNeeding(name string, needs ...string) []byte {
@@ -80,7 +81,7 @@ func TestNeedsAreApproved(t *testing.T) {
 	if v := put(true, "upload", "customer.email", "items.price"); v.State != waxwing.PluginActive || v.ApprovedBy != "key 1" {
 		t.Errorf("approved with the push: %+v", v)
 	}
-	if v := s.state(4); v.State != waxwing.PluginStopped || v.Why == "" {
+	if v := s.state(4); v.State != waxwing.PluginStopped || v.Why == "" || len(v.Unapproved) > 0 {
 		t.Errorf("the one before still waits: %+v", v)
 	}
 	if v := put(false, "file", "customer.phone"); v.State != waxwing.PluginActive {
@@ -90,7 +91,7 @@ func TestNeedsAreApproved(t *testing.T) {
 	if v := put(false, "upload", "customer.phone", "customer.email"); v.State != waxwing.PluginWaiting {
 		t.Error(v.State)
 	}
-	if err := h.Withdraw("acme", "p"); err != nil || s.state(7).State != waxwing.PluginWithdraw {
+	if err := h.Withdraw("acme", "p"); err != nil || s.state(7).State != waxwing.PluginWithdraw || len(s.state(7).Unapproved) > 0 {
 		t.Errorf("%v %+v", err, s.state(7))
 	}
 	if v := put(false, "upload", "customer.phone"); v.State != waxwing.PluginWaiting {
@@ -289,6 +290,56 @@ func TestNamesHaveAnEnd(t *testing.T) {
 	}
 }
 
+// TestCompilingHoldsNoUpload: while the engine of scripts is compiled, which takes seconds, others' uploads end.
+func TestCompilingHoldsNoUpload(t *testing.T) {
+	e := engine(t, func(o *EngineOptions) { o.Cache = t.TempDir() })
+	h := host(t, newShelfStore(), func(o *HostOptions) { o.Engine = e })
+	e.cache.turn.Lock() // as the compilation does until its end
+	defer e.cache.turn.Unlock()
+	u := &Upload{Tenant: "acme", Name: "p", Manifest: manifestNeeding("p"), Code: attack.Says(`{"subject":"a"}`), Now: true, Source: "upload"}
+	if _, err := h.Put(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestScriptsThatDoNotStartAreRefused, with why, whether there are fixtures or not: else the first order would find out.
+func TestScriptsThatDoNotStartAreRefused(t *testing.T) {
+	h := host(t, newShelfStore(), nil)
+	m := []byte(`{"name":"p","version":"1","lang":"js","hooks":["personalise"]}`)
+	put := func(body string) error {
+		_, err := h.Put(t.Context(), &Upload{Tenant: "acme", Name: "p", Manifest: m, Code: []byte(body), Now: true, Source: "upload"})
+		return err
+	}
+	if err := put(`function personalise(x) { return {} }`); errors.Is(err, quickjs.ErrOff) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	for body, want := range map[string]string{
+		`function personalise(x) { return {`:                                      "SyntaxError",
+		`const f = require("f"); function personalise(x) { return {} }`:           "require",
+		`throw new Error("no price list"); function personalise(x) { return {} }`: "no price list",
+		`for (;;); function personalise(x) { return {} }`:                         "fuel",
+	} {
+		err := put(body)
+		if !waxwing.IsPermanent(err) || !strings.Contains(err.Error(), "does not start") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
+// TestTypesAreTheOperators: how many types a module may have is configurable, and the refusal says so.
+func TestTypesAreTheOperators(t *testing.T) {
+	body := attack.Types(1)
+	if _, err := Prepare(manifestFor(t, LangC), body, Limits{Types: 20}); err == nil ||
+		!strings.Contains(err.Error(), "types") || !strings.Contains(err.Error(), "at most 20") || !strings.Contains(err.Error(), "plugins.types") {
+		t.Error(err)
+	}
+	if _, err := Prepare(manifestFor(t, LangC), body, Limits{Types: 300}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestTidyRemovesWhatNobodyHolds and nothing else.
 func TestTidyRemovesWhatNobodyHolds(t *testing.T) {
 	e := engine(t, func(o *EngineOptions) { o.Cache = t.TempDir() })
@@ -308,10 +359,11 @@ func TestTidyRemovesWhatNobodyHolds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	ours := ""
 	tidy := func(most int64, now time.Time, want int) {
 		t.Helper()
 		held := map[string]bool{LangC + " " + fmt.Sprintf("%x", sha(shared)): true}
-		if n, err := e.cache.tidy(held, most, now); err != nil || n != want {
+		if n, err := e.cache.tidy(held, ours, most, now); err != nil || n != want {
 			t.Errorf("%d removed, want %d: %v", n, want, err)
 		}
 	}
@@ -323,6 +375,9 @@ func TestTidyRemovesWhatNobodyHolds(t *testing.T) {
 	if err != nil || len(sizes) != 1 || sizes[LangC+" "+fmt.Sprintf("%x", sha(shared))] == 0 {
 		t.Errorf("%v %v", sizes, err)
 	}
+	ours = LangC + " " + fmt.Sprintf("%x", sha(shared))
+	tidy(1, time.Now(), 0) // as if it were the engine of all scripts
+	ours = ""
 	tidy(1, time.Now(), 1) // more than all may take
 	files, _ := filepath.Glob(filepath.Join(e.cache.dir, "wazero-*", "*"))
 	if len(files) != 0 {

@@ -21,6 +21,10 @@ func TestTenantWithoutTimeHasItsMails(t *testing.T) {
 		r.cfg.Plugins.TenantTime = config.Duration(time.Millisecond) // loading it once takes more than a sixth of that
 	})
 	r.serving("hello")
+	r.poll("it is loaded, and its time used up", func() bool {
+		p := r.d.workshop.host.Uses("acme").Plugins
+		return len(p) == 1 && p[0].Memory > 0
+	})
 	id := r.accepted(shopifyOrder(1001, "jana@example.com", "paid"))
 	v := r.until(id, waxwing.Sent)
 	if m := r.lastMail(); strings.Contains(m.html, "von acme") {

@@ -80,7 +80,7 @@ func pluginQuota(p config.Plugins) waxwing.PluginQuota {
 }
 
 func pluginLimits(p config.Plugins) plugins.Limits {
-	return plugins.Limits{Fuel: p.Fuel, Wall: p.Wall.D(), Order: p.Order.D(), Start: p.Start.D()}
+	return plugins.Limits{Fuel: p.Fuel, Wall: p.Wall.D(), Order: p.Order.D(), Start: p.Start.D(), Types: p.Types}
 }
 
 // restore brings back what the ledger has, before the first order is asked

@@ -53,7 +53,9 @@ func (l *Ledger) SavePlugins(versions []waxwing.PluginVersion, module []byte) er
 			return err
 		}
 		if packed != nil {
-			if _, err := t.exec("INSERT INTO plugin_modules (hash, body) VALUES (?,?) ON CONFLICT DO NOTHING", name, packed); err != nil {
+			// It is written where it is there too: how long that takes must not tell a
+			// tenant that another has the same.
+			if _, err := t.exec("INSERT INTO plugin_modules (hash, body) VALUES (?,?) ON CONFLICT (hash) DO UPDATE SET body=excluded.body", name, packed); err != nil {
 				return err
 			}
 		}

@@ -30,6 +30,7 @@ type mod struct {
 	data    []byte // at 1024
 	start   int    // function's index + 1
 	tail    []byte // raw sections at the end
+	merged  bool   // one type for all functions of the same type
 }
 
 func leb(b []byte, v int) []byte { return binary.AppendUvarint(b, uint64(v)) }
@@ -66,23 +67,29 @@ func typeBytes(s string) []byte {
 	return append(leb(b, len(r)), r...)
 }
 
-// bytes writes the module. Each function has a type of its own.
+// bytes writes the module. Each function has a type of its own, unless they are merged.
 func (m *mod) bytes() []byte {
 	out := []byte("\x00asm\x01\x00\x00\x00")
-	types := leb(nil, len(m.imports)+len(m.fns))
-	imports := leb(nil, len(m.imports))
-	for i, im := range m.imports {
-		types = append(types, typeBytes(im.typ)...)
-		imports = leb(append(name(name(imports, im.module), im.name), 0), i)
+	var types []byte
+	n, known := 0, map[string]int{}
+	typeOf := func(s string) int {
+		if i, ok := known[s]; ok && m.merged {
+			return i
+		}
+		types, known[s], n = append(types, typeBytes(s)...), n, n+1
+		return n - 1
 	}
-	funcs, exports, n := leb(nil, len(m.fns)), []byte(nil), 1
+	imports := leb(nil, len(m.imports))
+	for _, im := range m.imports {
+		imports = leb(append(name(name(imports, im.module), im.name), 0), typeOf(im.typ))
+	}
+	funcs, exports, exported := leb(nil, len(m.fns)), []byte(nil), 1
 	code := leb(nil, len(m.fns))
 	for i, f := range m.fns {
-		types = append(types, typeBytes(f.typ)...)
-		funcs = leb(funcs, len(m.imports)+i)
+		funcs = leb(funcs, typeOf(f.typ))
 		if f.export != "" {
 			exports = leb(append(name(exports, f.export), 0), len(m.imports)+i)
-			n++
+			exported++
 		}
 		body := leb(nil, len(f.more))
 		if f.locals > 0 {
@@ -94,8 +101,8 @@ func (m *mod) bytes() []byte {
 		body = append(append(body, f.body...), 0x0b)
 		code = append(leb(code, len(body)), body...)
 	}
-	exports = append(append(leb(nil, n), exports...), append(name(nil, "memory"), 2, 0)...)
-	out = section(out, 1, types)
+	exports = append(append(leb(nil, exported), exports...), append(name(nil, "memory"), 2, 0)...)
+	out = section(out, 1, append(leb(nil, n), types...))
 	if len(m.imports) > 0 {
 		out = section(out, 2, imports)
 	}

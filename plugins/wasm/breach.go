@@ -74,7 +74,7 @@ var remedies = map[string]string{
 	"branch targets":   "split the switch, or look the cases up in a table",
 	"table":            "take the address of fewer functions",
 	"functions":        "drop what is not called (--gc-sections, wasm-opt)",
-	"types":            "use fewer different signatures",
+	"types":            "use fewer different signatures, or ask the operator for more (plugins.types)",
 	"params":           "pass a pointer to a struct instead",
 	"results":          "return a pointer to a struct instead",
 	"imports":          "import only ww_1 and what WASI needs",

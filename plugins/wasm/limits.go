@@ -52,7 +52,7 @@ func GoLimits() Limits {
 	l := DefaultLimits()
 	l.ModuleBytes, l.CustomBytes = 4<<20, 4<<20
 	l.AllLocals, l.Functions = 256<<10, 16<<10
-	l.BranchWork = 160e6       // its runtime alone has 108 million
+	l.BranchWork = 200e6       // its runtime alone has 108 million, 4 MiB of its standard library 150
 	l.DataSegments = 128 << 10 // its linker writes one for each run of bytes that are not zero
 	l.MemoryPages = 512
 	return l
