@@ -91,7 +91,7 @@ var truncations = [8]instruction{
 // CostVersion tells the fuel of one version of these costs from another's: runs
 // can be compared by fuel only where it is the same. Raise it with any change of
 // what is charged.
-const CostVersion = 2
+const CostVersion = 3
 
 // Unit is how many units of cost make one fuel: the injected counter counts
 // units, so that an instruction may cost less than what hosts and people count in.
@@ -102,14 +102,15 @@ const Unit = 4
 // units are never less than the instructions that ran.
 const (
 	costBranch       = 2
-	costTurn         = 4  // of a loop, for its own check
-	costEntry        = 12 // of a function, see entry
-	costCallIndirect = 8  // beside that
-	costBranchTable  = 8  // it is seldom foreseen
-	costLoad         = 48 // it may have to wait for memory, fifty times as long as for the nearest cache
-	costStore        = 12
+	costTurn         = 4   // of a loop, for its own check
+	costEntry        = 12  // of a function, see entry
+	costCallIndirect = 8   // beside that
+	costBranchTable  = 8   // it is seldom foreseen
+	costLoad         = 48  // it may have to wait for memory, fifty times as long as for the nearest cache
+	costLoadFar      = 128 // where memory is larger than nearPages, and no cache of one processor holds it
+	costStore        = 14
 	costDivide       = 24 // on processors of ten years ago it takes 25 ns
-	costRoot         = 64
+	costRoot         = 96
 	costTruncate     = 6
 	costConvert      = 3
 	costFloat        = 8
@@ -123,6 +124,10 @@ const (
 	costGrow      = 800
 	costGrownPage = 20_000
 )
+
+// nearPages is the largest memory whose loads cost costLoad: 4 MiB, all that modules
+// may have that do not come from Go.
+const nearPages = 64
 
 func describe() (t [256]instruction) {
 	set := func(from, to int, takes byte, in, out ValType) {
