@@ -28,8 +28,12 @@ type mod struct {
 	table   int
 	elems   []int
 	data    []byte // at 1024
-	start   int    // function's index + 1
-	tail    []byte // raw sections at the end
+	// segments are places of more data, a byte each.
+	segments []int
+	// sameTypes is from which function on all have the type of that one; 0: none.
+	sameTypes int
+	start     int    // function's index + 1
+	tail      []byte // raw sections at the end
 }
 
 func leb(b []byte, v int) []byte { return binary.AppendUvarint(b, uint64(v)) }
@@ -70,6 +74,9 @@ func typeBytes(s string) []byte {
 func (m *mod) bytes() []byte {
 	out := []byte("\x00asm\x01\x00\x00\x00")
 	types := leb(nil, len(m.imports)+len(m.fns))
+	if m.sameTypes > 0 {
+		types = leb(nil, len(m.imports)+min(len(m.fns), m.sameTypes+1))
+	}
 	imports := leb(nil, len(m.imports))
 	for i, im := range m.imports {
 		types = append(types, typeBytes(im.typ)...)
@@ -78,8 +85,14 @@ func (m *mod) bytes() []byte {
 	funcs, exports, n := leb(nil, len(m.fns)), []byte(nil), 1
 	code := leb(nil, len(m.fns))
 	for i, f := range m.fns {
-		types = append(types, typeBytes(f.typ)...)
-		funcs = leb(funcs, len(m.imports)+i)
+		typ := i
+		if m.sameTypes > 0 {
+			typ = min(i, m.sameTypes)
+		}
+		if typ == i {
+			types = append(types, typeBytes(f.typ)...)
+		}
+		funcs = leb(funcs, len(m.imports)+typ)
 		if f.export != "" {
 			exports = leb(append(name(exports, f.export), 0), len(m.imports)+i)
 			n++
@@ -130,6 +143,13 @@ func (m *mod) bytes() []byte {
 	if len(m.data) > 0 {
 		d := append([]byte{1, 0, 0x41}, sleb(1024)...)
 		d = append(leb(append(d, 0x0b), len(m.data)), m.data...)
+		out = section(out, 11, d)
+	}
+	if len(m.segments) > 0 {
+		d := leb(nil, len(m.segments))
+		for _, at := range m.segments {
+			d = append(append(append(d, 0, 0x41), sleb(int64(at))...), 0x0b, 1, 'x')
+		}
 		out = section(out, 11, d)
 	}
 	return append(out, m.tail...)

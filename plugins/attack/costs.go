@@ -45,6 +45,7 @@ func Costs() (out []Cost) {
 	numericCosts(add)
 	controlCosts(add)
 	callCosts(add)
+	scatteredCosts(func(name string, m *mod) { out = append(out, Cost{Name: name, Go: true, Body: m.bytes()}) }, add)
 	bulkCosts(add)
 	hostCosts(add)
 	for _, k := range []int{64, 1024, 2048, 4096, 16384, 32768} {
@@ -260,6 +261,7 @@ func chase(kib int) *mod {
 	pairs := kib << 10 / 128
 	m := endless(nil, cat(get(lPtr), bytes.Repeat([]byte{0x28, 2, at}, 200), set(lPtr)), 5)
 	m.pages = kib / 64
+	m.maxed = m.pages // what may grow to more pays more for a load
 	m.fns[1].body = i32c(8)
 	// mem[at+128*i] = 128 * ((i*1103515245 + 12345) % pairs)
 	m.fns = append(m.fns, fn{typ: ">", export: "_initialize", locals: 1, body: loopTo(0, pairs, cat(get(0), i32c(7), []byte{0x74},

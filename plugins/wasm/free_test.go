@@ -158,10 +158,12 @@ func TestLoadsOfLargeMemory(t *testing.T) {
 		config  Config
 		perLoad int64
 	}{
-		"small by its own limit": {60, Config{MaxPages: 512}, costLoad},
-		"small by ours":          {127, Config{MaxPages: nearPages}, costLoad},
-		"large":                  {127, Config{MaxPages: nearPages + 1}, costLoadFar},
-		"large and trusted":      {127, Config{MaxPages: 512, Trusted: true}, costLoad},
+		"small by its own limit": {32, Config{MaxPages: 512}, 48},
+		"small by ours":          {127, Config{MaxPages: 32}, 48},
+		"large by its own limit": {33, Config{MaxPages: 512}, 96},
+		"large by ours":          {127, Config{MaxPages: 64}, 96},
+		"huge":                   {127, Config{MaxPages: 65}, 192},
+		"large and trusted":      {127, Config{MaxPages: 512, Trusted: true}, 48},
 	} {
 		t.Run(name, func(t *testing.T) {
 			used := func(loads int) int64 {

@@ -326,7 +326,10 @@ func (n *injector) code() {
 	count := len(n.m.code)
 	if n.m.memory != nil {
 		w.pages = n.pages()
-		w.scan.far = w.pages > nearPages && !n.c.Trusted
+		w.scan.load = loadCost(w.pages)
+		if n.c.Trusted {
+			w.scan.load = costLoad
+		}
 		w.copy = uint32(len(n.m.funcs) + 1)
 		w.fill = w.copy + 1
 		count += 2

@@ -103,11 +103,12 @@ const Unit = 4
 const (
 	costBranch       = 2
 	costTurn         = 4   // of a loop, for its own check
-	costEntry        = 12  // of a function, see entry
-	costCallIndirect = 8   // beside that
-	costBranchTable  = 8   // it is seldom foreseen
+	costEntry        = 24  // of a function, see entry: its code may have to come from afar
+	costCallIndirect = 100 // beside that: no processor foresees where to, among thousands
+	costBranchTable  = 40  // likewise
 	costLoad         = 48  // it may have to wait for memory, fifty times as long as for the nearest cache
-	costLoadFar      = 128 // where memory is larger than nearPages, and no cache of one processor holds it
+	costLoadLarge    = 96  // the same where memory is larger than nearPages
+	costLoadHuge     = 192 // or than largePages: no cache of one processor holds it
 	costStore        = 14
 	costDivide       = 24 // on processors of ten years ago it takes 25 ns
 	costRoot         = 96
@@ -125,9 +126,23 @@ const (
 	costGrownPage = 20_000
 )
 
-// nearPages is the largest memory whose loads cost costLoad: 4 MiB, all that modules
-// may have that do not come from Go.
-const nearPages = 64
+// Memories up to so many pages have loads that cost costLoad, and costLoadLarge: 2
+// MiB is what the SDKs declare, 4 MiB the most of a module that is not from Go.
+const (
+	nearPages  = 32
+	largePages = 64
+)
+
+// loadCost is what a load costs in a memory that may grow to so many pages.
+func loadCost(pages uint32) uint64 {
+	switch {
+	case pages <= nearPages:
+		return costLoad
+	case pages <= largePages:
+		return costLoadLarge
+	}
+	return costLoadHuge
+}
 
 func describe() (t [256]instruction) {
 	set := func(from, to int, takes byte, in, out ValType) {

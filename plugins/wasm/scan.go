@@ -70,7 +70,7 @@ type scanner struct {
 	deadFrom int
 	nested   int // blocks opened in dead code
 	scratch  [4]bool
-	far      bool // the memory is large
+	load     uint64 // what a load costs
 }
 
 // The locals that a function may need beside its own.
@@ -96,7 +96,7 @@ type openBlock struct {
 func (s *scanner) scan(m *Module, c code, t FuncType) {
 	*s = scanner{
 		reader: reader{b: m.b[:c.expr.to], pos: c.expr.from}, m: m, locals: len(t.Params) + c.declared,
-		far: s.far, edits: s.edits[:0], segments: s.segments[:0], blocks: s.blocks[:0],
+		load: s.load, edits: s.edits[:0], segments: s.segments[:0], blocks: s.blocks[:0],
 	}
 	s.scratch[scratchI64] = true
 	s.segment(-1, true)
@@ -266,8 +266,8 @@ func (s *scanner) merge(b *openBlock) uint64 { return uint64(min(s.sets-b.sets, 
 func (s *scanner) instruction() {
 	at := s.pos
 	op := s.byte()
-	if s.far && instructions[op].form == formLoad {
-		s.charge(costLoadFar)
+	if instructions[op].form == formLoad {
+		s.charge(s.load)
 	} else {
 		s.charge(uint64(instructions[op].cost))
 	}
