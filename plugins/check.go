@@ -54,6 +54,7 @@ func newCode(lang, hash string, l Limits) *Code {
 		l.Stack, pages = l.StackJS, l.PagesJS
 	case LangGo:
 		l.Stack, pages = l.StackGo, l.PagesGo
+		l.Fuel, l.InitFuel = l.Fuel*goFuel, l.InitFuel*goFuel
 	}
 	return &Code{Hash: hash, Lang: lang, limits: l, pages: pages}
 }
@@ -71,7 +72,7 @@ func engineCode(b []byte, l Limits) (*Code, error) {
 		return nil, fmt.Errorf("JavaScript engine: %w", err)
 	}
 	l.Stack = l.StackJS
-	in, err := mod.Inject(wasm.Config{MaxPages: l.PagesJS, DepthLimit: int32(l.Stack)})
+	in, err := mod.Inject(wasm.Config{MaxPages: l.PagesJS, DepthLimit: int32(l.Stack), Trusted: true})
 	if err != nil {
 		return nil, fmt.Errorf("JavaScript engine: %w", err)
 	}

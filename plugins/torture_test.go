@@ -27,7 +27,7 @@ var (
 const (
 	longestCall  = 35 * time.Millisecond
 	longestOrder = 120 * time.Millisecond
-	longestStop  = 2 * time.Millisecond // or twice the machine's own noise
+	longestStop  = 2 * time.Millisecond // beyond the machine's own noise
 )
 
 type tortured struct {
@@ -120,10 +120,18 @@ func TestTortureSandbox(t *testing.T) {
 	quiet := stops(&seen)
 	t.Logf("without a guest the world stops within %s", quiet)
 	for _, x := range tortures(t) {
-		r := tortureOne(t, e, x)
-		r.stop = stops(&seen)
+		var r tortureRow
+		bad := true
+		for range 3 { // what others do on the machine can only add to it
+			if !bad {
+				break
+			}
+			r = tortureOne(t, e, x)
+			r.stop = stops(&seen)
+			bad = r.call > longestCall || r.order > longestOrder || r.stop > longestStop+quiet
+		}
 		rows = append(rows, r)
-		if r.call > longestCall || r.order > longestOrder || r.stop > max(longestStop, 2*quiet) {
+		if bad {
 			t.Errorf("%s: %s a call, %s an order, %s to stop the world", x.name, r.call, r.order, r.stop)
 		}
 	}
@@ -161,7 +169,7 @@ func tortureOne(t *testing.T, e *Engine, x tortured) (r tortureRow) {
 	r.start = time.Since(at)
 	for range 3 {
 		at, work := time.Now(), processorTime()
-		res := ask(e, c, waxwing.HookPersonalise, smallInput)
+		res := e.Call(c, waxwing.HookPersonalise, []byte(smallInput), moment, "order", 0)
 		r.call, r.work = max(r.call, time.Since(at)), max(r.work, processorTime()-work)
 		r.fate = "answered"
 		if res.Fault != nil {
@@ -170,9 +178,9 @@ func tortureOne(t *testing.T, e *Engine, x tortured) (r tortureRow) {
 	}
 	h := NewHost(HostOptions{Engine: e, Store: newShelfStore()})
 	defer h.stop() // not Close: the engine goes on
-	s := &shelf{hooks: map[waxwing.Hook]bool{waxwing.HookPersonalise: true}}
+	s := &shelf{account: e.account("acme"), hooks: map[waxwing.Hook]bool{waxwing.HookPersonalise: true}}
 	for i := range 5 {
-		p := &plugin{tenant: "acme", name: fmt.Sprint("p", i)}
+		p := &plugin{tenant: "acme", name: fmt.Sprint("p", i), use: &use{}}
 		p.slots.Store(&slots{active: &version{code: c, manifest: m}})
 		s.plugins = append(s.plugins, p)
 	}

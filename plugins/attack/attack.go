@@ -2,6 +2,7 @@ package attack
 
 import (
 	"bytes"
+	"maps"
 	"strings"
 	"time"
 )
@@ -99,14 +100,14 @@ func Running() map[string]Survived {
 	return out
 }
 
-func running() map[string]struct {
+// attacker is a module and the kind of fault that it comes to.
+type attacker struct {
 	m     *mod
 	fault string
-} {
-	type a = struct {
-		m     *mod
-		fault string
-	}
+}
+
+func running() map[string]attacker {
+	type a = attacker
 	drop := []byte{0x1a}
 	grow := func(n int) []byte { return cat(i32c(n), []byte{0x40, 0}, drop) }
 	exponential := plug(cat(call(43), nothing))
@@ -135,7 +136,7 @@ func running() map[string]struct {
 	slow := says("{}")
 	slow.fns[2].body = cat([]byte{0x03, 0x40, 0x20, 2}, i32c(1), []byte{0x6a, 0x22, 2}, i32c(1_500_000), []byte{0x48, 0x0d, 0, 0x0b},
 		i64c(1024<<32|2))
-	return map[string]a{
+	out := map[string]a{
 		"endless loop":                      {plug(cat(loop(nil), nothing)), faultFuel},
 		"exponential calls without a loop":  {exponential, faultFuel},
 		"recursion with many locals":        {plug(cat(call(3), nothing), fn{typ: ">", locals: 400, body: call(3)}), faultStack},
@@ -177,11 +178,14 @@ func running() map[string]struct {
 		"1e999":                             {says(`{"vars":{"a":1e999}}`), faultOutput},
 		"two values":                        {says(`{}{}`), faultOutput},
 	}
+	maps.Copy(out, state())
+	return out
 }
 
 // Scripts are attacks in JavaScript.
 func Scripts() map[string]Survived {
-	return map[string]Survived{
+	out := moreScripts()
+	maps.Copy(out, map[string]Survived{
 		"endless loop":        {[]byte(`function personalise() { for (;;) {} }`), faultFuel},
 		"regex backtracking":  {[]byte(`function personalise() { /^(a+)+$/.test("a".repeat(60) + "b"); return {} }`), faultFuel},
 		"prototype pollution": {[]byte(`function personalise() { Object.prototype.polluted = "!"; JSON.stringify = () => "x"; Array.prototype.map = null; return {subject: "a"} }`), ""},
@@ -197,7 +201,8 @@ func Scripts() map[string]Survived {
 		"no object":           {[]byte(`function personalise() { return "text" }`), faultFailed},
 		"a proxy":             {[]byte(`function personalise() { return new Proxy({}, {ownKeys() { for (;;) {} }}) }`), faultFuel},
 		"exit":                {[]byte(`function personalise() { import("qjs:std").then((s) => s.exit(1)); return {subject: "a"} }`), "any"},
-	}
+	})
+	return out
 }
 
 // Says is a module whose hook personalise always gives this output.

@@ -28,9 +28,13 @@ type mod struct {
 	table   int
 	elems   []int
 	data    []byte // at 1024
-	start   int    // function's index + 1
-	tail    []byte // raw sections at the end
-	merged  bool   // one type for all functions of the same type
+	// segments are places of more data, a byte each.
+	segments []int
+	// sameTypes is from which function on all have the type of that one; 0: none.
+	sameTypes int
+	start     int    // function's index + 1
+	tail      []byte // raw sections at the end
+	merged    bool   // one type for all functions of the same type
 }
 
 func leb(b []byte, v int) []byte { return binary.AppendUvarint(b, uint64(v)) }
@@ -85,8 +89,12 @@ func (m *mod) bytes() []byte {
 	}
 	funcs, exports, exported := leb(nil, len(m.fns)), []byte(nil), 1
 	code := leb(nil, len(m.fns))
+	last := 0
 	for i, f := range m.fns {
-		funcs = leb(funcs, typeOf(f.typ))
+		if m.sameTypes == 0 || i <= m.sameTypes {
+			last = typeOf(f.typ)
+		}
+		funcs = leb(funcs, last)
 		if f.export != "" {
 			exports = leb(append(name(exports, f.export), 0), len(m.imports)+i)
 			exported++
@@ -137,6 +145,13 @@ func (m *mod) bytes() []byte {
 	if len(m.data) > 0 {
 		d := append([]byte{1, 0, 0x41}, sleb(1024)...)
 		d = append(leb(append(d, 0x0b), len(m.data)), m.data...)
+		out = section(out, 11, d)
+	}
+	if len(m.segments) > 0 {
+		d := leb(nil, len(m.segments))
+		for _, at := range m.segments {
+			d = append(append(append(d, 0, 0x41), sleb(int64(at))...), 0x0b, 1, 'x')
+		}
 		out = section(out, 11, d)
 	}
 	return append(out, m.tail...)

@@ -45,13 +45,14 @@ func Costs() (out []Cost) {
 	numericCosts(add)
 	controlCosts(add)
 	callCosts(add)
+	scatteredCosts(func(name string, m *mod) { out = append(out, Cost{Name: name, Go: true, Body: m.bytes()}) }, add)
 	bulkCosts(add)
 	hostCosts(add)
-	for _, k := range []int{64, 1024, 2048, 4096, 16384} {
-		out = append(out, Cost{fmt.Sprintf("memory/chase-%dK", k), k > 2048, chase(k).bytes()})
+	for _, k := range []int{64, 1024, 2048, 4096, 16384, 32768} {
+		out = append(out, Cost{fmt.Sprintf("memory/chase-%dK", k), k > 4096, chase(k).bytes()})
 	}
-	for _, k := range []int{64, 4096} {
-		add(fmt.Sprintf("memory/stores-%dK", k), stores(k))
+	for _, k := range []int{64, 4096, 32768} {
+		out = append(out, Cost{fmt.Sprintf("memory/stores-%dK", k), k > 4096, stores(k).bytes()})
 	}
 	return out
 }
@@ -252,16 +253,19 @@ func bulkCosts(add func(string, *mod)) {
 	add("memory/grow-by-pages", grow)
 }
 
-// chase follows pointers through so many KiB, a power of two, each in a line of
-// the cache of its own, in an order that no processor foresees.
+// chase follows pointers through so many KiB, a power of two and all the memory
+// that there is, each in a pair of lines of the cache, which come together, of its
+// own, in an order that no processor foresees.
 func chase(kib int) *mod {
-	lines := kib << 10 / 64
-	m := endless(nil, cat(get(lPtr), bytes.Repeat([]byte{0x28, 2, 0x80, 1}, 200), set(lPtr)), 5)
-	m.pages = kib/64 + 1
-	m.fns[1].body = i32c(8) // room for an input before the first line, at 128
-	// mem[128+64*i] = 64 * ((i*1103515245 + 12345) % lines)
-	m.fns = append(m.fns, fn{typ: ">", export: "_initialize", locals: 1, body: loopTo(0, lines, cat(get(0), i32c(6), []byte{0x74},
-		get(0), i32c(1103515245), []byte{0x6c}, i32c(12345), []byte{0x6a}, i32c(lines-1), []byte{0x71}, i32c(6), []byte{0x74}, []byte{0x36, 2, 0x80, 1}))})
+	const at = 120 // in each pair; before it is room for an input
+	pairs := kib << 10 / 128
+	m := endless(nil, cat(get(lPtr), bytes.Repeat([]byte{0x28, 2, at}, 200), set(lPtr)), 5)
+	m.pages = kib / 64
+	m.maxed = m.pages // what may grow to more pays more for a load
+	m.fns[1].body = i32c(8)
+	// mem[at+128*i] = 128 * ((i*1103515245 + 12345) % pairs)
+	m.fns = append(m.fns, fn{typ: ">", export: "_initialize", locals: 1, body: loopTo(0, pairs, cat(get(0), i32c(7), []byte{0x74},
+		get(0), i32c(1103515245), []byte{0x6c}, i32c(12345), []byte{0x6a}, i32c(pairs-1), []byte{0x71}, i32c(7), []byte{0x74}, []byte{0x36, 2, at}))})
 	return m
 }
 
@@ -269,7 +273,7 @@ func chase(kib int) *mod {
 func stores(kib int) *mod {
 	next := cat(get(lPtr), i32c(1664525), []byte{0x6c}, i32c(1013904223), []byte{0x6a, 0x22, lPtr}, i32c(kib<<10-64), []byte{0x71})
 	m := endless(nil, cat(next, get(lOne), []byte{0x36, 2, 0}), 50)
-	m.pages = 64
+	m.pages = max(kib/64, 64)
 	return m
 }
 

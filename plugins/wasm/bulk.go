@@ -12,13 +12,15 @@ const (
 	bulkTo   = iota
 	bulkFrom // or the value
 	bulkSize
+	bulkLeft // of the fuel
 )
 
 // bulkFunction is the body of one, with its length. op are the opcode and what
 // follows it.
 func (w *writer) bulkFunction(out []byte, op ...byte) []byte {
 	copies := len(op) == 4
-	b := append(w.body[:0], 0) // locals
+	b := append(w.body[:0], 1, 1, byte(I64))
+	w.at[scratchI64] = bulkLeft
 	get := func(i uint32) { b = w.op(b, opLocalGet, i) }
 	number := func(n int64) { b = appendSigned(append(b, opI32Const), n) }
 	move := func(i uint32, op byte) { // a local by a piece

@@ -41,7 +41,7 @@ type writer struct {
 	depth uint32
 	limit int32     // of the depth
 	pages uint32    // to which the memory may grow
-	at    [3]uint32 // scratch locals
+	at    [4]uint32 // scratch locals
 	frame int32     // the present function's cost in depth
 }
 
@@ -82,7 +82,7 @@ func (w *writer) function(out []byte, i int) []byte {
 func (w *writer) locals(b []byte, c code, first uint32) []byte {
 	_, groups := u32At(w.m.b, c.locals.from)
 	var types []byte
-	for i, t := range []ValType{I32, F32, F64} {
+	for i, t := range []ValType{I32, F32, F64, I64} {
 		if w.scan.scratch[i] {
 			w.at[i] = first + uint32(len(types))
 			types = append(types, byte(t))
@@ -161,10 +161,12 @@ func (w *writer) charge(b []byte, i int) []byte {
 }
 
 // pay takes what lies on the stack, over the fuel, and calls the host when that
-// is below zero then.
+// is below zero then. What is left is kept in a local for the look at it: read back
+// from the global it would wait for its own store.
 func (w *writer) pay(b []byte) []byte {
-	b = w.op(append(b, opI64Sub), opGlobalSet, w.fuel)
-	b = append(w.op(b, opGlobalGet, w.fuel), opI64Const, 0, opI64LtS, opIf, blockEmpty)
+	left := w.at[scratchI64]
+	b = w.op(w.op(append(b, opI64Sub), opLocalTee, left), opGlobalSet, w.fuel)
+	b = append(w.op(b, opLocalGet, left), opI64Const, 0, opI64LtS, opIf, blockEmpty)
 	return append(w.op(b, opCall, w.yield), opEnd)
 }
 

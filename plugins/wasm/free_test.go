@@ -150,6 +150,53 @@ func TestNoTurnIsFree(t *testing.T) {
 	}
 }
 
+// TestLoadsOfLargeMemory: they cost more where no cache holds the memory, by what
+// it may grow to and nothing else, and not in code that is trusted.
+func TestLoadsOfLargeMemory(t *testing.T) {
+	for name, c := range map[string]struct {
+		most    byte // pages, of the memory's own limit, in LEB128's first byte
+		config  Config
+		perLoad int64
+	}{
+		"small by its own limit": {32, Config{MaxPages: 512}, 48},
+		"small by ours":          {127, Config{MaxPages: 32}, 48},
+		"large by its own limit": {33, Config{MaxPages: 512}, 96},
+		"large by ours":          {127, Config{MaxPages: 64}, 96},
+		"huge":                   {127, Config{MaxPages: 65}, 192},
+		"large and trusted":      {127, Config{MaxPages: 512, Trusted: true}, 48},
+	} {
+		t.Run(name, func(t *testing.T) {
+			used := func(loads int) int64 {
+				m := &binary{}
+				m.memory = []byte{1, 1, 1, c.most}
+				m.funcs = append(m.funcs, m.typ(nil, nil))
+				m.bodies = append(m.bodies, body(nil, times(loads, opI32Const, 0, 0x28, 2, 0, opDrop)...))
+				m.exports = append(m.exports, exported("f", KindFunc, 0))
+				mod, err := Parse(m.bytes(), GoLimits())
+				if err != nil {
+					t.Fatal(err)
+				}
+				in, err := mod.Inject(c.config)
+				if err != nil {
+					t.Fatal(err)
+				}
+				w := newWorld(t, true, true)
+				g, err := w.instantiate(nil, in.Bytes, "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if o, err := g.call("f", nil); err != nil || o.trap != "" {
+					t.Fatal(err, o)
+				}
+				return w.used(g)
+			}
+			if got := used(51) - used(1); got != 50*(c.perLoad+2) {
+				t.Errorf("50 loads take %d units, want %d", got, 50*(c.perLoad+2))
+			}
+		})
+	}
+}
+
 // TestEveryWayIsLookedAt: whatever way a function takes, its fuel is looked at
 // before it has run for much longer than is allowed between two looks.
 func TestEveryWayIsLookedAt(t *testing.T) {

@@ -18,6 +18,9 @@ type Config struct {
 	// MaxPages is the most that the memory may grow to, in pages of 64 KiB; 0
 	// leaves the module's own.
 	MaxPages uint32
+	// Trusted code's loads cost what they cost in a small memory, however large its
+	// own may grow: it is known not to chase pointers without doing much for each.
+	Trusted bool
 	// DepthLimit is the most stack in estimated bytes: 1 MiB unless set.
 	DepthLimit int32
 }
@@ -323,6 +326,10 @@ func (n *injector) code() {
 	count := len(n.m.code)
 	if n.m.memory != nil {
 		w.pages = n.pages()
+		w.scan.load = loadCost(w.pages)
+		if n.c.Trusted {
+			w.scan.load = costLoad
+		}
 		w.copy = uint32(len(n.m.funcs) + 1)
 		w.fill = w.copy + 1
 		count += 2

@@ -91,7 +91,7 @@ var truncations = [8]instruction{
 // CostVersion tells the fuel of one version of these costs from another's: runs
 // can be compared by fuel only where it is the same. Raise it with any change of
 // what is charged.
-const CostVersion = 2
+const CostVersion = 3
 
 // Unit is how many units of cost make one fuel: the injected counter counts
 // units, so that an instruction may cost less than what hosts and people count in.
@@ -102,14 +102,16 @@ const Unit = 4
 // units are never less than the instructions that ran.
 const (
 	costBranch       = 2
-	costTurn         = 4  // of a loop, for its own check
-	costEntry        = 12 // of a function, see entry
-	costCallIndirect = 8  // beside that
-	costBranchTable  = 8  // it is seldom foreseen
-	costLoad         = 48 // it may have to wait for memory, fifty times as long as for the nearest cache
-	costStore        = 12
+	costTurn         = 4   // of a loop, for its own check
+	costEntry        = 24  // of a function, see entry: its code may have to come from afar
+	costCallIndirect = 100 // beside that: no processor foresees where to, among thousands
+	costBranchTable  = 40  // likewise
+	costLoad         = 48  // it may have to wait for memory, fifty times as long as for the nearest cache
+	costLoadLarge    = 96  // the same where memory is larger than nearPages
+	costLoadHuge     = 192 // or than largePages: no cache of one processor holds it
+	costStore        = 14
 	costDivide       = 24 // on processors of ten years ago it takes 25 ns
-	costRoot         = 64
+	costRoot         = 96
 	costTruncate     = 6
 	costConvert      = 3
 	costFloat        = 8
@@ -123,6 +125,24 @@ const (
 	costGrow      = 800
 	costGrownPage = 20_000
 )
+
+// Memories up to so many pages have loads that cost costLoad, and costLoadLarge: 2
+// MiB is what the SDKs declare, 4 MiB the most of a module that is not from Go.
+const (
+	nearPages  = 32
+	largePages = 64
+)
+
+// loadCost is what a load costs in a memory that may grow to so many pages.
+func loadCost(pages uint32) uint64 {
+	switch {
+	case pages <= nearPages:
+		return costLoad
+	case pages <= largePages:
+		return costLoadLarge
+	}
+	return costLoadHuge
+}
 
 func describe() (t [256]instruction) {
 	set := func(from, to int, takes byte, in, out ValType) {

@@ -69,7 +69,8 @@ type scanner struct {
 	dead     bool   // nothing gets here
 	deadFrom int
 	nested   int // blocks opened in dead code
-	scratch  [3]bool
+	scratch  [4]bool
+	load     uint64 // what a load costs
 }
 
 // The locals that a function may need beside its own.
@@ -77,6 +78,7 @@ const (
 	scratchI32 = iota
 	scratchF32
 	scratchF64
+	scratchI64
 )
 
 type openBlock struct {
@@ -94,8 +96,9 @@ type openBlock struct {
 func (s *scanner) scan(m *Module, c code, t FuncType) {
 	*s = scanner{
 		reader: reader{b: m.b[:c.expr.to], pos: c.expr.from}, m: m, locals: len(t.Params) + c.declared,
-		edits: s.edits[:0], segments: s.segments[:0], blocks: s.blocks[:0],
+		load: s.load, edits: s.edits[:0], segments: s.segments[:0], blocks: s.blocks[:0],
 	}
+	s.scratch[scratchI64] = true
 	s.segment(-1, true)
 	s.charge(entry(t, c.declared))
 	s.blocks = append(s.blocks, openBlock{op: opCall, arity: len(t.Results)})
@@ -263,7 +266,11 @@ func (s *scanner) merge(b *openBlock) uint64 { return uint64(min(s.sets-b.sets, 
 func (s *scanner) instruction() {
 	at := s.pos
 	op := s.byte()
-	s.charge(uint64(instructions[op].cost))
+	if instructions[op].form == formLoad {
+		s.charge(s.load)
+	} else {
+		s.charge(uint64(instructions[op].cost))
+	}
 	switch op {
 	case opBlock:
 		s.open(op)

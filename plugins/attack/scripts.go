@@ -1,0 +1,86 @@
+package attack
+
+// moreScripts attack by what a script may call: each runs long in the engine's own
+// code, or makes it hold much.
+func moreScripts() map[string]Survived {
+	out := map[string]Survived{}
+	for what, body := range map[string]string{
+		"regexp: lookbehind":        `/(?<=(?:a|a)+)$/.test("a".repeat(5000)); for (;;) /(?<!(x+)+y)z/.exec("x".repeat(200) + "z")`,
+		"regexp: replace":           `let s = "ab".repeat(9999); for (;;) s = s.replace(/a|b/g, "$&$&").slice(0, 60000)`,
+		"regexp: compile":           `for (let i = 0; ; i++) new RegExp("(a{1,50}){1,50}" + "(b|c)?".repeat(200) + i)`,
+		"regexp: deep":              `new RegExp("(".repeat(1e5) + ")".repeat(1e5))`,
+		"regexp: sets":              `for (;;) /[\p{L}--[a-z]]+/v.test("é".repeat(5000))`,
+		"bigint: power":             `let x = 3n ** 100000n; for (;;) x = x * x`,
+		"bigint: text":              `let x = (1n << 400000n) - 1n; for (;;) x.toString()`,
+		"bigint: parse":             `const s = "9".repeat(200000); for (;;) BigInt(s)`,
+		"bigint: division":          `const a = (1n << 400000n) - 1n, b = (1n << 200000n) - 3n; for (;;) a / b`,
+		"sort: comparator":          `const a = Array.from({length: 50000}, (_, i) => i); for (;;) a.sort(() => -1)`,
+		"sort: texts":               `const a = Array.from({length: 3000}, (_, i) => "x".repeat(2000) + i); for (;;) a.reverse().sort()`,
+		"sort: sparse":              `const a = []; a[4294967290] = 1; a.sort()`,
+		"array: length":             `const a = []; a.length = 4294967295; a.indexOf(1); a.reverse()`,
+		"array: like":               `Array.prototype.map.call({length: 2 ** 53 - 1}, (x) => x)`,
+		"array: spread":             `const a = new Array(100000).fill(0); for (;;) Math.max(...a)`,
+		"array: flat":               `let a = []; for (let i = 0; i < 1e5; i++) a = [a]; a.flat(Infinity)`,
+		"array: splice":             `const a = new Array(100000).fill(0); for (;;) { a.unshift(1); a.shift() }`,
+		"json: deep":                `JSON.parse("[".repeat(1e5))`,
+		"json: wide":                `const s = "[" + "0,".repeat(30000) + "0]"; for (;;) JSON.parse(s)`,
+		"json: reviver":             `JSON.parse("[1,2]", function (k, v) { if (k == 0) this[1] = {a: [1, 2]}; for (;;); })`,
+		"json: cycle by proxy":      `const p = new Proxy({}, {ownKeys: () => ["a"], getOwnPropertyDescriptor: () => ({enumerable: true, configurable: true}), get: (_, k) => k == "a" ? p : undefined}); return p`,
+		"json: indent":              `let o = {}; for (let i = 0; i < 900; i++) o = {o}; for (;;) JSON.stringify(o, null, 10)`,
+		"proxy: chain":              `let p = {}; for (let i = 0; i < 1e5; i++) p = new Proxy(p, {}); p.x`,
+		"proxy: prototype":          `const p = new Proxy({}, {getPrototypeOf: () => p}); p instanceof Object; for (;;) Object.getPrototypeOf(p)`,
+		"text: ropes":               `let s = "a"; for (let i = 0; i < 22; i++) s += s; for (let i = 0; ; i++) { s = i + s; s.charCodeAt(3) }`,
+		"text: rope to the left":    `let s = ""; for (let i = 0; i < 1e6; i++) s = "ab" + s; s.length; return {subject: s}`,
+		"text: normalize":           `const s = "\u0344\ufdfa".repeat(20000); for (;;) s.normalize("NFKD").length`,
+		"text: case":                `const s = "ß\u0130".repeat(100000); for (;;) s.toUpperCase().toLowerCase()`,
+		"text: search":              `const s = "a".repeat(1e6), n = "a".repeat(5e5) + "b"; for (;;) s.indexOf(n)`,
+		"text: split and join":      `const s = "a,".repeat(50000); for (;;) s.split(",").join(";")`,
+		"text: code points":         `for (;;) String.fromCodePoint(...new Array(30000).fill(0x1f600))`,
+		"text: escape":              `const s = "%".repeat(100000); for (;;) encodeURIComponent(s)`,
+		"typed arrays: fill":        `const a = new Float64Array(1e6); for (;;) a.fill(5e-324)`,
+		"typed arrays: sort":        `const a = new Float64Array(5e5); for (;;) { for (let i = 0; i < a.length; i++) a[i] = -i; a.sort() }`,
+		"typed arrays: copy":        `const a = new Uint8Array(4e6); for (;;) a.copyWithin(1, 0)`,
+		"typed arrays: chase":       `const a = new Int32Array(2 ** 21); for (let i = 0; i < a.length; i += 512) a[i] = (i * 40503) & 0x1fffff; let p = 0; for (;;) p = a[p] + 512 & 0x1fffff`,
+		"typed arrays: resizable":   `const b = new ArrayBuffer(8, {maxByteLength: 2 ** 22}); for (let i = 8; ; i = (i * 7) % 2 ** 22) b.resize(i)`,
+		"objects: chase":            `let o = null; for (let i = 0; i < 60000; i++) o = {o, a: i}; for (;;) for (let p = o; p; p = p.o);`,
+		"objects: properties":       `const o = {}; for (let i = 0; ; i++) { o["k" + i] = i; delete o["k" + (i - 5)] }`,
+		"objects: colliding":        `const m = new Map(); for (let i = 0; ; i++) m.set(i * 4294967296, i)`,
+		"objects: weak":             `const r = new FinalizationRegistry(() => { for (;;); }); for (;;) { const o = {}; new WeakRef(o); r.register(o, 1) }`,
+		"objects: cycles":           `for (;;) { let a = []; for (let i = 0; i < 1000; i++) a.push({a}) }`,
+		"objects: deep release":     `let o = null; for (let i = 0; i < 1e5; i++) o = [o]; o = null; return {}`,
+		"atomics: wait":             `const a = new Int32Array(new SharedArrayBuffer(8)); Atomics.wait(a, 0, 0, 1e9); return {}`,
+		"atomics: loop":             `const a = new Int32Array(8); for (;;) Atomics.add(a, 0, 1)`,
+		"generators: endless":       `function* g() { for (;;) yield* [1, 2, 3] } for (const x of g()) ;`,
+		"generators: nested":        `function* g(n) { if (n) yield* g(n - 1); yield n } for (;;) for (const x of g(200)) ;`,
+		"promises: endless":         `const f = async () => { for (;;) await 1 }; f(); return {subject: "a"}`,
+		"promises: thenable":        `const t = {then(r) { r(t) }}; Promise.resolve(t); return {subject: "a"}`,
+		"eval: long":                `const s = "1+".repeat(100000) + "1"; for (;;) eval(s)`,
+		"eval: deep":                `eval("(".repeat(1e5) + ")".repeat(1e5))`,
+		"eval: in eval":             `const f = () => eval("f()"); f()`,
+		"function: many":            `for (let i = 0; ; i++) new Function("a" + i, "return ".concat("(a" + i + ")".repeat(0), "1"))`,
+		"function: arguments":       `const f = (...a) => a.length; for (;;) f.apply(null, {length: 60000})`,
+		"function: bind":            `let f = () => 1; for (let i = 0; i < 1e5; i++) f = f.bind(null, 1); f()`,
+		"dates: loop":               `for (;;) new Date(2026, 1e6, 1e6).toISOString()`,
+		"dates: wait":               `const t = Date.now(); while (Date.now() < t + 1000);`,
+		"dates: parse":              `const s = "1".repeat(1e5); for (;;) Date.parse(s)`,
+		"numbers: text":             `for (let i = 0; ; i++) (1.7976931348623157e308 - i).toString(2) + (5e-324).toFixed(100) + (1 / 3).toPrecision(100)`,
+		"numbers: parse":            `const s = "0." + "0".repeat(1e5) + "1"; for (;;) parseFloat(s)`,
+		"symbols: iterator":         `Array.prototype[Symbol.iterator] = function* () { for (;;) yield 1 }; const [...a] = [1]`,
+		"errors: stacks":            `const f = (n) => n ? f(n - 1) : new Error("x").stack; for (;;) f(100)`,
+		"errors: in finally":        `for (;;) { try { throw 1 } finally { continue } }`,
+		"getters: on the prototype": `Object.defineProperty(Object.prototype, "subject", {get() { for (;;); }}); return {}`,
+		"system: sleep":             `import("qjs:os").then((o) => o.sleep(1e9)); return {subject: "a"}`,
+		"system: own bindings":      `globalThis.os?.sleep?.(1e9); globalThis.std?.exit?.(1); return {subject: "a"}`,
+	} {
+		out[what] = Survived{[]byte("function personalise() { " + body + "; return {} }"), "any"}
+	}
+	for what, body := range map[string]string{
+		"start: endless":  `for (;;) {}`,
+		"start: memory":   `const a = new Uint8Array(6e6).fill(1);`,
+		"start: objects":  `const a = Array.from({length: 30000}, (_, i) => ({i}));`,
+		"start: promises": `(async () => { for (;;) await 1 })();`,
+	} {
+		out[what] = Survived{[]byte(body + " function personalise() { return {} }"), "any"}
+	}
+	return out
+}
