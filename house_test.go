@@ -41,6 +41,7 @@ var folders = map[string][]string{
 	"cmd":       {"*"},
 	"docs":      {},
 	".ci":       {},
+	".github":   {},
 }
 
 // owners says which folders know each outside module, and why it is there.
