@@ -71,7 +71,7 @@ services: ## The tests that need a real Postgres; WAXWING_REQUIRE_SERVICES=1 fai
 lint: ## gofmt, vet, and what .golangci.yml lists (fetched at its first use; without a network it says so)
 	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$bad" || { echo "gofmt -w $$bad"; exit 1; }
 	$(GO) vet ./...
-	@if $(GO) build -modfile .ci/tools/go.mod -o bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint 2>bin/lint.log; \
+	@mkdir -p bin; if $(GO) build -modfile .ci/tools/go.mod -o bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint 2>bin/lint.log; \
 	then bin/golangci-lint run ./...; else echo "golangci-lint is left out, since it cannot be built:"; tail -1 bin/lint.log; fi
 
 check: lint services test ## All that CI does, where Postgres runs

@@ -162,7 +162,7 @@ func Try(ctx context.Context, e *Engine, m *Manifest, c *Code, fixtures []Fixtur
 		}
 		b, _ := f.Run(oracle, c, time.Minute)
 		if !sameRun(&a, &b) {
-			return waxwing.Permanent(fmt.Errorf("fixture %s: compiler and interpreter differ (fuel %d and %d, %v and %v)", f.Name, a.Fuel, b.Fuel, a.Fault, b.Fault))
+			return waxwing.Permanent(fmt.Errorf("fixture %s: compiler and interpreter differ (fuel %d and %d, %v and %v)", f.Name, a.Fuel, b.Fuel, a.Fault, b.Fault)) //nolint:errorlint // a fault may be nil
 		}
 	}
 	return nil

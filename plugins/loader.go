@@ -227,7 +227,7 @@ func (e *Engine) finish(r *request, l *loaded, err error) {
 
 // remember keeps that a start failed. The caller holds mu.
 func (e *Engine) remember(key string, r *request, err error) {
-	if errors.Is(err, ErrNotCompiled) || err == errSkipped || err == errQuota || err == errClosed {
+	if errors.Is(err, ErrNotCompiled) || errors.Is(err, errSkipped) || errors.Is(err, errQuota) || errors.Is(err, errClosed) {
 		return
 	}
 	again := readAgain
