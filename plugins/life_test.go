@@ -82,6 +82,7 @@ func host(t *testing.T, s Store, change func(*HostOptions)) *Host {
 	o := HostOptions{Engine: engine(t, nil), Store: s, Rollout: Rollout{Shadow: 30, Steps: []int{10, 50, 100}, Runs: 60, Orders: 400}}
 	// A machine that does other things as well must not decide what a test sees.
 	o.Engine.o.Limits.Order, o.Engine.o.Limits.Wall, o.Engine.o.Limits.Start = 2*time.Minute, time.Minute, time.Minute
+	o.CheckBudget = time.Hour
 	if change != nil {
 		change(&o)
 	}
