@@ -2,6 +2,7 @@ package machine
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -75,7 +76,7 @@ func (s *Set) finish(c *Changes, m store.Message, to waxwing.State, reason, caus
 	m.State, m.Reason, m.NextAt = to, reason, 0
 	c.Messages = append(c.Messages, m)
 	c.note(Entry{Confirmation: store.ConfirmationOf(m.ID), Message: m.ID, From: from, To: to, Cause: cause,
-		Detail: joined([][2]string{{"reason", reason}}, more)})
+		Detail: slices.Concat([][2]string{{"reason", reason}}, more)})
 }
 
 func errOver(id waxwing.ID) error {

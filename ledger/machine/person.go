@@ -3,6 +3,7 @@ package machine
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/store"
@@ -92,7 +93,7 @@ func (s *Set) Suppress(tenant int64, name waxwing.TenantID, h store.Hash, named 
 	if !s.Suppressed[h] {
 		c.Suppressions = append(c.Suppressions, store.Suppression{Hash: h, Tenant: tenant, At: s.ms(), Cause: CausePerson})
 	}
-	c.note(Entry{Cause: CausePerson, Detail: joined([][2]string{{"act", "suppress"}, {"tenant", string(name)}, {"hash", hex.EncodeToString(h[:])}}, Detail(act))})
+	c.note(Entry{Cause: CausePerson, Detail: slices.Concat([][2]string{{"act", "suppress"}, {"tenant", string(name)}, {"hash", hex.EncodeToString(h[:])}}, Detail(act))})
 	for _, id := range named {
 		row, ok := s.Confirmations[id]
 		if !ok {
@@ -101,7 +102,7 @@ func (s *Set) Suppress(tenant int64, name waxwing.TenantID, h store.Hash, named 
 		mails := row
 		mails.State = waxwing.Ready // what waits at the gate goes on waiting: its mail will be suppressed
 		if s.stop(&c, &mails, waxwing.Suppressed, CauseSuppressed, act) == 0 {
-			c.note(Entry{Confirmation: id, Cause: CausePerson, Detail: joined([][2]string{{"act", "suppress"}}, Detail(act))})
+			c.note(Entry{Confirmation: id, Cause: CausePerson, Detail: slices.Concat([][2]string{{"act", "suppress"}}, Detail(act))})
 		}
 	}
 	return c

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -189,5 +188,3 @@ func Clip(s string, n int) string {
 	}
 	return s[:n]
 }
-
-func joined(details ...[][2]string) [][2]string { return slices.Concat(details...) }
