@@ -130,7 +130,7 @@ func (x *Pipeline) offer(c *waxwing.Claim, t *turn) (*waxwing.Resolution, bool) 
 	out := c.Out
 	if rs.another(rt, t.refused) {
 		out.Patience = t.patience()
-		out.Stay = !rs.provenBeside(rt) // nobody is known to be faster
+		out.Stay = func() bool { return !rs.provenBeside(rt) } // nobody is known to be faster so far
 	}
 	if x.debug {
 		x.step("offered", c.Confirmation, "message", c.Out.Message, "provider", rt.name, "attempt", c.Attempt)

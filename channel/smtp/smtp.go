@@ -245,12 +245,12 @@ type patience struct {
 	C    <-chan time.Time // nil: for ever
 	t    *time.Timer
 	d    time.Duration
-	stay bool // also where the server works and has no connection free
+	stay func() bool // whether to go on where the server works and has no connection free; nil: never
 }
 
 // again begins a further wait for a server that works.
 func (p *patience) again(s *Sender) bool {
-	if !p.stay || !s.answers() {
+	if p.stay == nil || !s.answers() || !p.stay() {
 		return false
 	}
 	p.t.Reset(p.d)
