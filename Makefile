@@ -53,7 +53,8 @@ test: engine ## Vet, then every test in random order, with the race detector whe
 torture: ## Every scenario at full size, under ten minutes: KILLS kills while ORDERS orders arrive, a failing disk, erasures, odd servers, slow clients (SEED=n repeats a run)
 	@bash -o pipefail -c "$(GO) test ./cmd/waxwing -run Torture -count=1 -v -torture.full -torture.kills=$(KILLS) -torture.orders=$(ORDERS) -torture.seed=$(SEED) -timeout 60m | grep -v 'daemon: '"
 
-torture-plugins: ## Run every attack on the plugins of a daemon under load, neighbours beside it, uploads and the disk; print tables
+torture-plugins: ## Run every attack on the plugins, alone and in a daemon under load, neighbours beside it, uploads and the disk, in under ten minutes; print tables
+	@$(GO) test ./plugins -run TortureSandbox -count=1 -v -plugins.torture -plugins.cases "$(abspath $(wildcard ../shared/cases/plugins))" -timeout 30m
 	@bash -o pipefail -c "$(GO) test ./cmd/waxwing -run TorturePlugin -count=1 -v -torture.plugins -timeout 30m | grep -v 'daemon: '"
 
 bench: ## Measure orders a second, latency and CPU against this machine's ceiling

@@ -74,6 +74,7 @@ type neighbourhood struct {
 	s     *street
 	posts sync.WaitGroup
 	n     int
+	quiet seen // the last round without an attack
 }
 
 const (
@@ -196,14 +197,15 @@ func (o *outcome) harm() string {
 }
 
 // attack is one attack between two quiet rounds, since what else runs on the machine
-// comes and goes. One that does harm takes place twice more, and the median of each
+// comes and goes; the round after it is the one before the next. One that does harm takes place twice more, and the median of each
 // figure counts: the machine's own noise goes, and what the attack does stays.
 func (h *neighbourhood) attack(what, attacker string, rate int) outcome {
 	var seens, quiets []seen
 	for {
-		before := h.round("", 0)
+		before := h.quiet
 		seens = append(seens, h.round(attacker, rate))
-		quiets = append(quiets, noisier(before, h.round("", 0)))
+		h.quiet = h.round("", 0)
+		quiets = append(quiets, noisier(before, h.quiet))
 		o := outcome{what, rate, middle(seens), middle(quiets), len(seens)}
 		if why := o.harm(); len(seens) == 3 || len(seens) == 1 && why == "" {
 			return o
@@ -240,6 +242,7 @@ func TestTorturePluginNeighbours(t *testing.T) {
 	maps.DeleteFunc(sets, func(what string, _ []attack.Taker) bool { return !strings.Contains(what, *tortureTaking) })
 	h := newNeighbourhood(t, 3*len(sets))
 	h.round("", 0)
+	h.quiet = h.round("", 0)
 	var all []outcome
 	no := 0
 	for _, what := range slices.Sorted(maps.Keys(sets)) {
