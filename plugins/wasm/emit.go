@@ -43,7 +43,6 @@ type writer struct {
 	pages uint32    // to which the memory may grow
 	at    [4]uint32 // scratch locals
 	frame int32     // the present function's cost in depth
-	leaf  bool      // its callers pay for it
 }
 
 // Costs of frames in bytes, an estimate of the compiler's: it keeps what is live
@@ -65,9 +64,7 @@ func (w *writer) function(out []byte, i int) []byte {
 	m, c := w.m, w.m.code[i]
 	t := m.funcType(uint32(m.importedF + i))
 	w.scan.scan(m, c, t)
-	w.leaf = w.scan.leaf != nil && w.scan.leaf[i] > 0
-	w.scan.scratch[scratchI64] = !w.leaf
-	w.frame = int32(w.frameOf(i))
+	w.frame = int32(min(frameFixed+frameSlot*(len(t.Params)+c.declared+c.operands+c.values), 1<<30))
 	b := w.locals(w.body[:0], c, uint32(len(t.Params)+c.declared))
 	pos := c.expr.from
 	for _, e := range w.scan.edits {
@@ -78,13 +75,6 @@ func (w *writer) function(out []byte, i int) []byte {
 	b = append(b, m.b[pos:c.expr.to]...)
 	w.body = b
 	return append(appendU32(out, uint32(len(b))), b...)
-}
-
-// frameOf is the stack that a function's frame takes, in estimated bytes.
-func (w *writer) frameOf(i int) int {
-	c := &w.m.code[i]
-	params := len(w.m.funcType(uint32(w.m.importedF + i)).Params)
-	return min(frameFixed+frameSlot*(params+c.declared+c.operands+c.values), 1<<30)
 }
 
 // locals declares the function's own and those that counting needs, first being
@@ -124,8 +114,6 @@ func (w *writer) edit(b []byte, e edit) []byte {
 		b = w.deeper(b)
 		b = w.op(b, opCall, e.arg+1)
 		return w.shallower(b)
-	case editCallLeaf:
-		return w.op(b, opCall, e.arg+1)
 	case editCallIndirect:
 		b = w.deeper(b)
 		b = append(b, kept...)
@@ -161,8 +149,6 @@ func (w *writer) edit(b []byte, e edit) []byte {
 func (w *writer) charge(b []byte, i int) []byte {
 	g := &w.scan.segments[i]
 	switch {
-	case w.leaf: // by its callers
-		return b
 	case g.paidBy != i || g.cost == 0 && !g.check:
 		return b
 	case g.check:

@@ -28,7 +28,7 @@ type Config struct {
 // Instrumented is a module with counters, without its custom sections.
 //
 // Its code takes units of fuel from the global Fuel, an i64, and calls yield when that is
-// below zero: at the entry of a function that is no short leaf, in each turn of a loop, after a call,
+// below zero: at the entry of a function, in each turn of a loop, after a call,
 // before an operation on memory whose length is an operand, and in a line of code
 // every few thousand fuel. yield refills the global or does not return. What was
 // used is exact: refills plus the first filling, less what is left.
@@ -334,7 +334,6 @@ func (n *injector) code() {
 		w.fill = w.copy + 1
 		count += 2
 	}
-	w.scan.leaf = w.leaves()
 	n.s = appendU32(n.s, uint32(count))
 	for i := range n.m.code {
 		n.s = w.function(n.s, i)

@@ -33,7 +33,6 @@ type editKind byte
 const (
 	editCharge       editKind = iota // before pos; arg is the segment
 	editCall                         // arg is the function
-	editCallLeaf                     // the same, and it is paid for
 	editCallIndirect                 // kept, between changes of the depth
 	editGrow                         // kept, after a charge by its operand
 	editInit                         // the same
@@ -67,13 +66,11 @@ type scanner struct {
 	since    uint64 // the most that any way to here costs since the fuel was looked at
 	sets     int    // of locals, so far
 	calls    int    // so far
-	loops    int    // so far
 	dead     bool   // nothing gets here
 	deadFrom int
 	nested   int // blocks opened in dead code
 	scratch  [4]bool
-	load     uint64   // what a load costs
-	leaf     []uint64 // what a call of each function costs that is a short leaf, see leaf.go; nil: none is
+	load     uint64 // what a load costs
 }
 
 // The locals that a function may need beside its own.
@@ -99,7 +96,7 @@ type openBlock struct {
 func (s *scanner) scan(m *Module, c code, t FuncType) {
 	*s = scanner{
 		reader: reader{b: m.b[:c.expr.to], pos: c.expr.from}, m: m, locals: len(t.Params) + c.declared,
-		load: s.load, leaf: s.leaf, edits: s.edits[:0], segments: s.segments[:0], blocks: s.blocks[:0],
+		load: s.load, edits: s.edits[:0], segments: s.segments[:0], blocks: s.blocks[:0],
 	}
 	s.scratch[scratchI64] = true
 	s.segment(-1, true)
@@ -278,7 +275,6 @@ func (s *scanner) instruction() {
 	case opBlock:
 		s.open(op)
 	case opLoop:
-		s.loops++
 		s.open(op)
 		s.close()
 		s.segment(-1, true)
@@ -354,14 +350,8 @@ func (s *scanner) call(op byte, at int) {
 		s.u32() // the table
 		s.edits = append(s.edits, edit{at, editCallIndirect, 0, s.pos - at})
 	} else {
-		own := int(i) - s.m.importedF
-		if own >= 0 && s.leaf != nil && s.leaf[own] > 0 {
-			s.edits = append(s.edits, edit{at, editCallLeaf, i, s.pos - at})
-			s.charge(s.leaf[own])
-			return
-		}
 		s.edits = append(s.edits, edit{at, editCall, i, s.pos - at})
-		if own < 0 {
+		if i < uint32(s.m.importedF) {
 			return
 		}
 	}
