@@ -52,7 +52,7 @@ func (x *Pipeline) unreachableAfter() time.Duration {
 
 // addFallback renders the SMS from the order's event and adds it.
 func (x *Pipeline) addFallback(c *waxwing.Claim, r *waxwing.Resolution) bool {
-	w, err := x.p.Ledger.ReworkOf(c.Out.Tenant, c.Confirmation)
+	w, err := x.p.Ledger.ReworkOf(x.hard, c.Out.Tenant, c.Confirmation)
 	if err != nil {
 		return false
 	}

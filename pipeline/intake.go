@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 // Accept makes an event durable and wakes the workers. It is what every source
 // calls; it returns after the record is on disk. An event of an unknown tenant
 // or shop is ErrNotFound.
-func (x *Pipeline) Accept(tenant waxwing.TenantID, shop waxwing.ShopID, source, topic string, raw []byte) (waxwing.Receipt, error) {
+func (x *Pipeline) Accept(ctx context.Context, tenant waxwing.TenantID, shop waxwing.ShopID, source, topic string, raw []byte) (waxwing.Receipt, error) {
 	t, ok := x.p.Config.Tenants[string(tenant)]
 	if !ok {
 		return waxwing.Receipt{}, waxwing.ErrNotFound
@@ -40,7 +41,8 @@ func (x *Pipeline) Accept(tenant waxwing.TenantID, shop waxwing.ShopID, source, 
 	if source != waxwing.SourcePing && (ev.Poison != "" || key.Ignore != "" || ev.Stale || ev.Old) {
 		ev.Lookup = x.foundBy(f, ev)
 	}
-	rc, err := x.p.Ledger.Accept(ev)
+	// A shop that has hung up may never come again: what it brought is kept all the same.
+	rc, err := x.p.Ledger.Accept(context.WithoutCancel(ctx), ev)
 	if err != nil {
 		return rc, fmt.Errorf("accept: %w", err)
 	}

@@ -11,7 +11,7 @@ import (
 // work takes one confirmation from its event to the queue: normalise, gate,
 // enrich and render as function calls, then one commit.
 func (x *Pipeline) work(id waxwing.ID) {
-	w, err := x.p.Ledger.Work(id)
+	w, err := x.p.Ledger.Work(x.hard, id)
 	if err == nil {
 		err = x.advance(w)
 	}
@@ -80,14 +80,14 @@ func (x *Pipeline) settle(j *Job, d Decision) (ended bool, err error) {
 	case d.To == waxwing.Quarantined:
 		return true, x.quarantine(w, d.Reason)
 	case d.To == waxwing.Cancelled:
-		return true, x.told(x.p.Ledger.Cancel(w, d.Reason, j.Found), w, waxwing.Cancelled, d.Reason)
+		return true, x.told(x.p.Ledger.Cancel(x.hard, w, d.Reason, j.Found), w, waxwing.Cancelled, d.Reason)
 	case w.Asked:
 		if x.debug {
 			x.step("gate passed by hand", w.ID, "reason", logged(d.Reason))
 		}
 		return false, nil
 	}
-	return true, x.told(x.p.Ledger.Hold(w, d.Reason, w.Created.Add(holdTTL(j.Tenant)), j.Found), w, waxwing.Held, d.Reason)
+	return true, x.told(x.p.Ledger.Hold(x.hard, w, d.Reason, w.Created.Add(holdTTL(j.Tenant)), j.Found), w, waxwing.Held, d.Reason)
 }
 
 // ready records the drafts and wakes those who send them.
@@ -98,7 +98,7 @@ func (x *Pipeline) ready(j *Job, start time.Time) error {
 			x.step("rendered", w.ID, "channel", d.Channel, "locale", d.Locale, "bytes", len(d.Data), "state", d.State)
 		}
 	}
-	ids, err := x.p.Ledger.Ready(w, j.Drafts, j.Found, ttl(j.Tenant))
+	ids, err := x.p.Ledger.Ready(x.hard, w, j.Drafts, j.Found, ttl(j.Tenant))
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func holdTTL(t *config.Tenant) time.Duration {
 func (x *Pipeline) expireHold(w *waxwing.Work, t *config.Tenant) error {
 	until := w.Created.Add(holdTTL(t))
 	if x.p.Clock().Before(until) {
-		return x.p.Ledger.Hold(w, "waiting", until, waxwing.Lookup{})
+		return x.p.Ledger.Hold(x.hard, w, "waiting", until, waxwing.Lookup{})
 	}
-	return x.told(x.p.Ledger.Cancel(w, "hold_expired", waxwing.Lookup{}), w, waxwing.Cancelled, "hold_expired")
+	return x.told(x.p.Ledger.Cancel(x.hard, w, "hold_expired", waxwing.Lookup{}), w, waxwing.Cancelled, "hold_expired")
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -153,7 +154,7 @@ type due struct {
 	asked []string
 }
 
-func (d *due) ClaimDue(ch waxwing.Channel, limit int) ([]*waxwing.Claim, error) {
+func (d *due) ClaimDue(ctx context.Context, ch waxwing.Channel, limit int) ([]*waxwing.Claim, error) {
 	d.asked = append(d.asked, fmt.Sprint(limit, " ", ch))
 	return nil, nil
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"time"
@@ -13,14 +14,14 @@ import (
 // given, so that the customer reads what the first mail said; it is rendered anew
 // where that is asked for or where there is nothing to send again. rendered says
 // which it was.
-func (x *Pipeline) Resend(tenant waxwing.TenantID, id waxwing.ID, ask waxwing.Resend) (msg waxwing.ID, rendered bool, err error) {
-	w, err := x.p.Ledger.ReworkOf(tenant, id)
+func (x *Pipeline) Resend(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID, ask waxwing.Resend) (msg waxwing.ID, rendered bool, err error) {
+	w, err := x.p.Ledger.ReworkOf(ctx, tenant, id)
 	if err != nil {
 		return 0, false, err
 	}
 	var d waxwing.Draft
 	if !ask.Render {
-		d, err = x.again(w, ask.To)
+		d, err = x.again(ctx, w, ask.To)
 	}
 	if ask.Render || errors.Is(err, waxwing.ErrNotFound) {
 		rendered = true
@@ -31,7 +32,7 @@ func (x *Pipeline) Resend(tenant waxwing.TenantID, id waxwing.ID, ask waxwing.Re
 	}
 	t := x.p.Config.Tenants[string(tenant)]
 	d.State, d.Resend, d.Act = waxwing.Queued, true, ask.Act
-	if msg, err = x.p.Ledger.Add(w, &d, ttl(&t)); err != nil {
+	if msg, err = x.p.Ledger.Add(ctx, w, &d, ttl(&t)); err != nil {
 		return 0, false, err
 	}
 	if x.debug {
@@ -42,8 +43,8 @@ func (x *Pipeline) Resend(tenant waxwing.TenantID, id waxwing.ID, ask waxwing.Re
 }
 
 // again takes the newest e-mail as it is.
-func (x *Pipeline) again(w *waxwing.Work, to string) (waxwing.Draft, error) {
-	sent, err := x.p.Ledger.Bytes(w.Tenant, w.ID, 0)
+func (x *Pipeline) again(ctx context.Context, w *waxwing.Work, to string) (waxwing.Draft, error) {
+	sent, err := x.p.Ledger.Bytes(ctx, w.Tenant, w.ID, 0)
 	if err != nil {
 		return waxwing.Draft{}, err
 	}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"math/rand/v2"
@@ -14,7 +15,7 @@ func (x *Pipeline) claimAndSend(ch waxwing.Channel, id waxwing.ID) {
 	if !x.routes[ch].healthy() {
 		return // the sweeper probes, one at a time; nobody else piles up claims
 	}
-	c, err := x.p.Ledger.Claim(id)
+	c, err := x.p.Ledger.Claim(x.hard, id)
 	if err != nil {
 		if !errors.Is(err, waxwing.ErrState) && !errors.Is(err, waxwing.ErrStopping) {
 			x.p.Log.Error("message not claimed; the sweeper tries again", "message", id, "err", err)
@@ -48,7 +49,7 @@ func (x *Pipeline) send(c *waxwing.Claim) {
 		if !again || x.isStopping() {
 			return
 		}
-		claim, err := x.p.Ledger.Claim(c.Out.Message)
+		claim, err := x.p.Ledger.Claim(x.hard, c.Out.Message)
 		if err != nil {
 			return
 		}
@@ -97,9 +98,9 @@ func (x *Pipeline) measure(c *waxwing.Claim, r *waxwing.Resolution) {
 // resolve records the verdict; a ledger that cannot write for a while is tried
 // again, since the verdict is all that is known of what was sent.
 func (x *Pipeline) resolve(c *waxwing.Claim, r *waxwing.Resolution) error {
-	wait := 10 * time.Millisecond
+	wait, ctx := 10*time.Millisecond, context.WithoutCancel(x.hard)
 	for {
-		err := x.p.Ledger.Resolve(c, r)
+		err := x.p.Ledger.Resolve(ctx, c, r)
 		if !errors.Is(err, waxwing.ErrUnavailable) || errors.Is(err, waxwing.ErrStopping) || x.hard.Err() != nil {
 			return err
 		}
@@ -137,7 +138,7 @@ func (x *Pipeline) offer(c *waxwing.Claim, t *turn) (*waxwing.Resolution, bool) 
 	}
 	var committed time.Time // not read before the Offer is over
 	a := rt.p.Offer(x.soon, &out, func() error {
-		err := x.p.Ledger.CommitDot(c, rt.name)
+		err := x.p.Ledger.CommitDot(x.hard, c, rt.name)
 		committed = time.Now()
 		return err
 	})

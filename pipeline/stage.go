@@ -15,55 +15,57 @@ import (
 type Intake interface {
 	// Accept records an event: when it returns without an error the event is on disk, and the
 	// same order again gives the same id. ErrUnavailable: later. The event is not written to, and may be kept.
-	Accept(ev *waxwing.Event) (waxwing.Receipt, error)
+	Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt, error)
 }
 
 // Orders is the ledger's side of normalise..render.
 type Orders interface {
 	// Work gives what is to be rendered, or a held order whose time at the gate is over. It
 	// is shared, and must not be written to. ErrState: there is nothing to do.
-	Work(id waxwing.ID) (*waxwing.Work, error)
+	Work(ctx context.Context, id waxwing.ID) (*waxwing.Work, error)
 	// DueWork lists what waits for its render, DueHolds whose time at the gate is over.
-	DueWork(limit int) ([]waxwing.ID, error)
+	DueWork(ctx context.Context, limit int) ([]waxwing.ID, error)
 	// DueHolds is DueWork for those whose time at the gate is over.
-	DueHolds(limit int) ([]waxwing.ID, error)
+	DueHolds(ctx context.Context, limit int) ([]waxwing.ID, error)
 	// Ready queues what was rendered, found by lk, to be sent within ttl, and gives the
 	// messages' ids in the order of the drafts. ErrState: somebody was faster, and nothing has happened.
-	Ready(w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Lookup, ttl time.Duration) ([]waxwing.ID, error)
+	Ready(ctx context.Context, w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Lookup, ttl time.Duration) ([]waxwing.ID, error)
 	// Hold keeps an order at the gate until a later event or the given time. ErrState as of Ready.
-	Hold(w *waxwing.Work, reason string, until time.Time, lk waxwing.Lookup) error
+	Hold(ctx context.Context, w *waxwing.Work, reason string, until time.Time, lk waxwing.Lookup) error
 	// Quarantine keeps an order that cannot be read until a person acts. ErrState as of Ready.
-	Quarantine(w *waxwing.Work, reason string, lk waxwing.Lookup) error
+	Quarantine(ctx context.Context, w *waxwing.Work, reason string, lk waxwing.Lookup) error
 	// Cancel ends an order before anything was rendered. ErrState as of Ready.
-	Cancel(w *waxwing.Work, reason string, lk waxwing.Lookup) error
+	Cancel(ctx context.Context, w *waxwing.Work, reason string, lk waxwing.Lookup) error
 }
 
 // Outbox is the ledger's side of send and fallback.
 type Outbox interface {
 	// Claim takes one message to offer. ErrState: it is taken, over, or not yet due.
-	Claim(id waxwing.ID) (*waxwing.Claim, error)
+	Claim(ctx context.Context, id waxwing.ID) (*waxwing.Claim, error)
 	// ClaimDue takes due messages of a channel, oldest first.
-	ClaimDue(ch waxwing.Channel, limit int) ([]*waxwing.Claim, error)
+	ClaimDue(ctx context.Context, ch waxwing.Channel, limit int) ([]*waxwing.Claim, error)
 	// EndDue ends some messages that no provider is needed for: whose time to live is
 	// over. more: there may be others.
-	EndDue() (more bool, err error)
+	EndDue(ctx context.Context) (more bool, err error)
 	// CommitDot is the commit point: after it the message may have been sent. ErrState: it
 	// must not be, since it was stopped, taken over, or its time is over.
-	CommitDot(c *waxwing.Claim, provider string) error
+	CommitDot(ctx context.Context, c *waxwing.Claim, provider string) error
 	// Resolve records what an attempt came to and gives the claim back. ErrState: it is not
 	// held any more.
-	Resolve(c *waxwing.Claim, r *waxwing.Resolution) error
+	Resolve(ctx context.Context, c *waxwing.Claim, r *waxwing.Resolution) error
 	// ReworkOf gives what a person's resend renders from, in any state: ErrNotFound for another
 	// tenant's, ErrState after an erasure.
-	ReworkOf(tenant waxwing.TenantID, id waxwing.ID) (*waxwing.Work, error)
+	ReworkOf(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID) (*waxwing.Work, error)
 	// Add queues one more message of a confirmation. ErrState: something else was done to it
 	// at the same moment.
-	Add(w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxwing.ID, error)
+	Add(ctx context.Context, w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxwing.ID, error)
 	// Bytes gives a message as it was offered: the newest e-mail where n is 0.
-	Bytes(t waxwing.TenantID, id waxwing.ID, n int) (*waxwing.Outgoing, error)
+	Bytes(ctx context.Context, t waxwing.TenantID, id waxwing.ID, n int) (*waxwing.Outgoing, error)
 }
 
-// Ledger is all that the pipeline needs of the ledger.
+// Ledger is all that the pipeline needs of the ledger. Where a call's context ends before
+// its change is begun, nothing has happened: the error is ErrUnavailable and the context's.
+// What has begun is waited for.
 type Ledger interface {
 	Intake
 	Orders

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -75,7 +76,7 @@ const (
 // them, they have their outcome in time.
 func (x *Pipeline) sweepEnds() {
 	for !x.isStopping() {
-		more, err := x.p.Ledger.EndDue()
+		more, err := x.p.Ledger.EndDue(x.hard)
 		if err != nil {
 			x.complain("end messages", err)
 		}
@@ -90,7 +91,7 @@ func (x *Pipeline) sweepEnds() {
 
 // endHolds cancels confirmations whose time at the gate is over.
 func (x *Pipeline) endHolds() {
-	ids, err := x.p.Ledger.DueHolds(maxHolds)
+	ids, err := x.p.Ledger.DueHolds(x.hard, maxHolds)
 	if err != nil {
 		x.complain("end holds", err)
 	}
@@ -112,7 +113,7 @@ func (x *Pipeline) sweepOrders() bool {
 	if free == 0 {
 		return true
 	}
-	ids, err := x.p.Ledger.DueWork(free + x.orders.busy())
+	ids, err := x.p.Ledger.DueWork(x.hard, free+x.orders.busy())
 	if err != nil {
 		x.complain("sweep orders", err)
 		return false
@@ -154,7 +155,7 @@ func (x *Pipeline) sweepMessages(ch waxwing.Channel) bool {
 // sweepSome claims up to limit messages and hands them to workers. It says how many
 // it found.
 func (x *Pipeline) sweepSome(ch waxwing.Channel, limit int) int {
-	claims, err := x.p.Ledger.ClaimDue(ch, limit)
+	claims, err := x.p.Ledger.ClaimDue(x.hard, ch, limit)
 	if err != nil {
 		x.complain("sweep messages", err)
 	}
@@ -163,7 +164,7 @@ func (x *Pipeline) sweepSome(ch waxwing.Channel, limit int) int {
 		if !p.enter(c.Out.Message, x.stopping) {
 			// Stopping, or its last worker is about to leave: back to the queue.
 			r := &waxwing.Resolution{To: waxwing.Queued, Reason: "not offered", NextAt: x.p.Clock(), DownSince: c.DownSince}
-			if err := x.p.Ledger.Resolve(c, r); err != nil {
+			if err := x.p.Ledger.Resolve(context.WithoutCancel(x.hard), c, r); err != nil {
 				x.complain("give a claim back", err)
 			}
 			continue
@@ -183,7 +184,7 @@ func (x *Pipeline) canGiveUp(rs *routes) bool {
 }
 
 func (x *Pipeline) complain(what string, err error) {
-	if !errors.Is(err, waxwing.ErrStopping) {
+	if !errors.Is(err, waxwing.ErrStopping) && x.hard.Err() == nil {
 		x.p.Log.Error(what+" failed; tried again in a second", "err", err)
 	}
 }

@@ -80,7 +80,7 @@ func (x *Pipeline) quarantine(w *waxwing.Work, reason string) error {
 			lk.Order = append(lk.Order, k.OrderID)
 		}
 	}
-	return x.told(x.p.Ledger.Quarantine(w, reason, lk), w, waxwing.Quarantined, reason)
+	return x.told(x.p.Ledger.Quarantine(x.hard, w, reason, lk), w, waxwing.Quarantined, reason)
 }
 
 // foundBy is what an event that is put aside as it comes can be found by. A format that

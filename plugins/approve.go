@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,7 +37,7 @@ func unapproved(m *Manifest, s *slots) (asks []string) {
 func (h *Host) Approve(t waxwing.TenantID, name string, no int, needs []string, by waxwing.Actor) (waxwing.PluginVersion, error) {
 	h.changes.Lock()
 	defer h.changes.Unlock()
-	all, err := h.o.Store.PluginVersions(t)
+	all, err := h.o.Store.PluginVersions(context.Background(), t)
 	if err != nil {
 		return waxwing.PluginVersion{}, err
 	}

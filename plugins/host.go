@@ -11,17 +11,18 @@ import (
 )
 
 // Store keeps versions and their code. Each call is one transaction with its
-// entries in the audit trail.
+// entries in the audit trail. The Host calls it with a context that does not end: a step
+// in a version's life is recorded though whoever asked for it has left.
 type Store interface {
 	// SavePlugins records versions as they stand; module is the code of a new
 	// one, kept under its hash.
-	SavePlugins(versions []waxwing.PluginVersion, module []byte) error
+	SavePlugins(ctx context.Context, versions []waxwing.PluginVersion, module []byte) error
 	// PluginVersions are all that are kept of a tenant, oldest first.
-	PluginVersions(waxwing.TenantID) ([]waxwing.PluginVersion, error)
+	PluginVersions(context.Context, waxwing.TenantID) ([]waxwing.PluginVersion, error)
 	// PluginModule is the code of a hash.
-	PluginModule(hash string) ([]byte, error)
+	PluginModule(ctx context.Context, hash string) ([]byte, error)
 	// PluginNumber is the greatest number of a name's signatures, however long ago; 0: none.
-	PluginNumber(tenant waxwing.TenantID, plugin string) (int64, error)
+	PluginNumber(ctx context.Context, tenant waxwing.TenantID, plugin string) (int64, error)
 }
 
 // HostOptions say how a Host is made.

@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"context"
 	"encoding/hex"
 	"os"
 	"path/filepath"
@@ -19,9 +20,9 @@ type countingStore struct {
 	read atomic.Int64
 }
 
-func (s *countingStore) PluginModule(hash string) ([]byte, error) {
+func (s *countingStore) PluginModule(ctx context.Context, hash string) ([]byte, error) {
 	s.read.Add(1)
-	return s.shelfStore.PluginModule(hash)
+	return s.shelfStore.PluginModule(ctx, hash)
 }
 
 // What was loaded once is loaded again without the store and the injector; a file

@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -70,7 +71,7 @@ func (h *Host) later(f func()) {
 }
 
 func (h *Host) save(p *plugin, next *slots, changed ...waxwing.PluginVersion) error {
-	if err := h.o.Store.SavePlugins(changed, nil); err != nil {
+	if err := h.o.Store.SavePlugins(context.Background(), changed, nil); err != nil {
 		if !errors.Is(err, waxwing.ErrStopping) {
 			h.o.Log.Error("a plugin's state was not recorded; it stays as it was", "tenant", p.tenant, "plugin", p.name, "err", err)
 		}

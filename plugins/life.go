@@ -47,7 +47,7 @@ func (h *Host) Put(ctx context.Context, u *Upload) (waxwing.PluginVersion, error
 	if h.crowded(u.Tenant, u.Name) {
 		return waxwing.PluginVersion{}, h.tooMany(u.Name)
 	}
-	all, err := h.o.Store.PluginVersions(u.Tenant)
+	all, err := h.o.Store.PluginVersions(ctx, u.Tenant)
 	if err == nil {
 		err = h.hasRoom(u, all)
 	}
@@ -71,7 +71,7 @@ func (h *Host) Put(ctx context.Context, u *Upload) (waxwing.PluginVersion, error
 	}
 	h.changes.Lock()
 	defer h.changes.Unlock()
-	if all, err = h.o.Store.PluginVersions(u.Tenant); err != nil {
+	if all, err = h.o.Store.PluginVersions(ctx, u.Tenant); err != nil {
 		return rec, err
 	}
 	if refusal == nil {
@@ -201,7 +201,7 @@ func (s *slots) all() (out []*version) {
 // refuse records a refused upload, so that its author finds the reason again:
 // some a day, since refusals cost their author nothing, and would fill the trail.
 func (h *Host) refuse(rec waxwing.PluginVersion, why error) (waxwing.PluginVersion, error) {
-	all, err := h.o.Store.PluginVersions(rec.Tenant)
+	all, err := h.o.Store.PluginVersions(context.Background(), rec.Tenant)
 	if err != nil {
 		return rec, err
 	}
@@ -219,7 +219,7 @@ func (h *Host) refuse(rec waxwing.PluginVersion, why error) (waxwing.PluginVersi
 		rec.No = 0
 		return rec, waxwing.Permanent(fmt.Errorf("%w\n(not recorded: %d refused uploads of today are already)", why, today))
 	}
-	if err := h.o.Store.SavePlugins([]waxwing.PluginVersion{rec}, nil); err != nil {
+	if err := h.o.Store.SavePlugins(context.Background(), []waxwing.PluginVersion{rec}, nil); err != nil {
 		return rec, err
 	}
 	return rec, why
@@ -250,7 +250,7 @@ func (h *Host) begin(u *Upload, v *version, rec waxwing.PluginVersion, all []wax
 
 // record saves versions that change nothing of what serves.
 func (h *Host) record(rec waxwing.PluginVersion, changed []waxwing.PluginVersion, code []byte) (waxwing.PluginVersion, error) {
-	err := h.o.Store.SavePlugins(changed, code)
+	err := h.o.Store.SavePlugins(context.Background(), changed, code)
 	if waxwing.IsPermanent(err) { // no room for it
 		return h.refuse(rec, err)
 	}
@@ -300,7 +300,7 @@ func (h *Host) place(p *plugin, v *version, rec waxwing.PluginVersion, changed [
 	} else {
 		next.candidate = v
 	}
-	if err := h.o.Store.SavePlugins(append(changed, rec), code); waxwing.IsPermanent(err) && code != nil {
+	if err := h.o.Store.SavePlugins(context.Background(), append(changed, rec), code); waxwing.IsPermanent(err) && code != nil {
 		return h.refuse(rec, err)
 	} else if err != nil {
 		return rec, err

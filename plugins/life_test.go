@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,7 +25,7 @@ func newShelfStore() *shelfStore {
 	return &shelfStore{modules: map[string][]byte{}, changed: make(chan struct{}, 1000)}
 }
 
-func (s *shelfStore) SavePlugins(vs []waxwing.PluginVersion, module []byte) error {
+func (s *shelfStore) SavePlugins(ctx context.Context, vs []waxwing.PluginVersion, module []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, v := range vs {
@@ -43,19 +44,19 @@ func (s *shelfStore) SavePlugins(vs []waxwing.PluginVersion, module []byte) erro
 	return nil
 }
 
-func (s *shelfStore) PluginVersions(waxwing.TenantID) ([]waxwing.PluginVersion, error) {
+func (s *shelfStore) PluginVersions(context.Context, waxwing.TenantID) ([]waxwing.PluginVersion, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.versions), nil
 }
 
-func (s *shelfStore) PluginModule(hash string) ([]byte, error) {
+func (s *shelfStore) PluginModule(ctx context.Context, hash string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.modules[hash], nil
 }
 
-func (s *shelfStore) PluginNumber(_ waxwing.TenantID, name string) (n int64, _ error) {
+func (s *shelfStore) PluginNumber(ctx context.Context, _ waxwing.TenantID, name string) (n int64, _ error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, v := range s.versions {

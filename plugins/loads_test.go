@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,15 +20,15 @@ type manyStore struct {
 	read atomic.Int64
 }
 
-func (s *manyStore) PluginVersions(t waxwing.TenantID) ([]waxwing.PluginVersion, error) {
+func (s *manyStore) PluginVersions(ctx context.Context, t waxwing.TenantID) ([]waxwing.PluginVersion, error) {
 	v := s.of
 	v.Tenant = t
 	return []waxwing.PluginVersion{v}, nil
 }
 
-func (s *manyStore) PluginModule(hash string) ([]byte, error) {
+func (s *manyStore) PluginModule(ctx context.Context, hash string) ([]byte, error) {
 	s.read.Add(1)
-	return s.shelfStore.PluginModule(hash)
+	return s.shelfStore.PluginModule(ctx, hash)
 }
 
 // A restart with two thousand tenants reads no module itself, keeps to the memory for

@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"context"
 	"encoding/hex"
 	"fmt"
 
@@ -45,7 +46,7 @@ func (h *Host) Serves(t waxwing.TenantID, name string, manifest, code []byte) bo
 // RolledBack reports whether exactly this was the newest version and was rolled
 // back: it comes again as another version, or not at all.
 func (h *Host) RolledBack(t waxwing.TenantID, name string, manifest, code []byte) bool {
-	all, err := h.o.Store.PluginVersions(t)
+	all, err := h.o.Store.PluginVersions(context.Background(), t)
 	if err != nil {
 		return false
 	}
@@ -91,7 +92,7 @@ func (h *Host) Promote(t waxwing.TenantID, name string) (waxwing.PluginVersion, 
 func (h *Host) Withdraw(t waxwing.TenantID, name string) error {
 	h.changes.Lock()
 	defer h.changes.Unlock()
-	all, err := h.o.Store.PluginVersions(t)
+	all, err := h.o.Store.PluginVersions(context.Background(), t)
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func (h *Host) Withdraw(t waxwing.TenantID, name string) error {
 	if err != nil && len(changed) == 0 {
 		return err
 	} else if err != nil {
-		return h.o.Store.SavePlugins(changed, nil)
+		return h.o.Store.SavePlugins(context.Background(), changed, nil)
 	}
 	s := p.slots.Load()
 	for _, v := range []*version{s.active, s.candidate} {

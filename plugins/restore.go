@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"slices"
@@ -14,7 +15,7 @@ import (
 func (h *Host) Restore(t waxwing.TenantID) error {
 	h.changes.Lock()
 	defer h.changes.Unlock()
-	all, err := h.o.Store.PluginVersions(t)
+	all, err := h.o.Store.PluginVersions(context.Background(), t)
 	if err != nil {
 		return err
 	}
@@ -101,7 +102,7 @@ func (h *Host) stored(m *Manifest, r *waxwing.PluginVersion) *Code {
 			whole.wasm, whole.name = w, name
 			return &whole, nil
 		}
-		body, err := h.o.Store.PluginModule(hash)
+		body, err := h.o.Store.PluginModule(context.Background(), hash)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/hex"
@@ -98,7 +99,7 @@ func (h *Host) newer(u *Upload, number int64) error {
 	if number == 0 || u.ofOperator() {
 		return nil
 	}
-	last, err := h.o.Store.PluginNumber(u.Tenant, u.Name)
+	last, err := h.o.Store.PluginNumber(context.Background(), u.Tenant, u.Name)
 	if err != nil || number > last {
 		return err
 	}

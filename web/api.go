@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -31,7 +32,7 @@ func (s *Server) postOrder(w http.ResponseWriter, r *http.Request, t waxwing.Ten
 	if _, err := f.Normalise("", raw); err != nil {
 		return fault{http.StatusUnprocessableEntity, "not an order", err.Error()}
 	}
-	rc, err := s.p.Intake.Accept(t, key.Shop, "api", "order", raw)
+	rc, err := s.p.Intake.Accept(r.Context(), t, key.Shop, "api", "order", raw)
 	if err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, t waxwing.TenantID
 	if err != nil {
 		return err
 	}
-	b, err := s.listed(q, t, full)
+	b, err := s.listed(r.Context(), q, t, full)
 	done()
 	if err != nil {
 		return err
@@ -103,12 +104,12 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, t waxwing.TenantID
 }
 
 // listed is the answer to a list.
-func (s *Server) listed(q waxwing.Query, t waxwing.TenantID, full bool) ([]byte, error) {
-	found, err := s.p.Books.List(q)
+func (s *Server) listed(ctx context.Context, q waxwing.Query, t waxwing.TenantID, full bool) ([]byte, error) {
+	found, err := s.p.Books.List(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	briefs(found, t, s.p.Books, s.p.Formats, full, s.gate.yield)
+	briefs(ctx, found, t, s.p.Books, s.p.Formats, full, s.gate.yield)
 	answer := struct {
 		Confirmations []waxwing.ConfirmationView `json:"confirmations"`
 		Before        *waxwing.ID                `json:"before,omitempty"`
@@ -150,11 +151,11 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, t waxwing.TenantID)
 	if err != nil {
 		return err
 	}
-	v, err := s.p.Books.Get(t, id)
+	v, err := s.p.Books.Get(r.Context(), t, id)
 	if err != nil {
 		return err
 	}
-	if format, topic, raw, err := s.p.Books.Raw(t, id); err == nil {
+	if format, topic, raw, err := s.p.Books.Raw(r.Context(), t, id); err == nil {
 		f := s.p.Formats[format]
 		if f.Normalise != nil {
 			if o := safely(f, topic, raw); o != nil {
@@ -181,7 +182,7 @@ func (s *Server) message(w http.ResponseWriter, r *http.Request, t waxwing.Tenan
 			return fault{http.StatusBadRequest, "bad parameter", "n: the number of a message, from 1"}
 		}
 	}
-	out, err := s.p.Books.Bytes(t, id, n)
+	out, err := s.p.Books.Bytes(r.Context(), t, id, n)
 	if err != nil {
 		return err
 	}
@@ -232,7 +233,7 @@ func (s *Server) resend(w http.ResponseWriter, r *http.Request, t waxwing.Tenant
 	if err != nil {
 		return err
 	}
-	v, err := s.p.Books.Get(t, id)
+	v, err := s.p.Books.Get(r.Context(), t, id)
 	if err != nil {
 		return err
 	}
@@ -242,13 +243,13 @@ func (s *Server) resend(w http.ResponseWriter, r *http.Request, t waxwing.Tenant
 	case waxwing.Ignored:
 		return fault{http.StatusConflict, "not possible now", "this event makes no confirmation"}
 	}
-	msg, rendered, err := s.p.Desk.Resend(t, id, waxwing.Resend{To: body.To, Render: body.Render, Act: act})
+	msg, rendered, err := s.p.Desk.Resend(r.Context(), t, id, waxwing.Resend{To: body.To, Render: body.Render, Act: act})
 	if err != nil {
 		return err
 	}
 	s.acted("sent again by hand", t, id, act, "message", msg, "rendered", rendered)
 	state := waxwing.Queued
-	if v, err = s.p.Books.Get(t, id); err == nil {
+	if v, err = s.p.Books.Get(r.Context(), t, id); err == nil {
 		for i := range v.Messages {
 			if m := &v.Messages[i]; m.ID == msg && m.State == waxwing.Suppressed {
 				state = m.State // nothing will be sent: say so
@@ -267,11 +268,11 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request, t waxwing.Tenant
 	if err != nil {
 		return err
 	}
-	if err := s.p.Books.Stop(t, id, act); err != nil {
+	if err := s.p.Books.Stop(r.Context(), t, id, act); err != nil {
 		return err
 	}
 	s.acted("cancelled by hand", t, id, act)
-	return s.stateNow(w, t, id, http.StatusOK)
+	return s.stateNow(r.Context(), w, t, id, http.StatusOK)
 }
 
 func (s *Server) retry(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
@@ -283,16 +284,16 @@ func (s *Server) retry(w http.ResponseWriter, r *http.Request, t waxwing.TenantI
 	if err != nil {
 		return err
 	}
-	if err := s.p.Books.Release(t, id, act); err != nil {
+	if err := s.p.Books.Release(r.Context(), t, id, act); err != nil {
 		return err
 	}
 	s.acted("released by hand", t, id, act)
 	s.p.Desk.Wake(id)
-	return s.stateNow(w, t, id, http.StatusAccepted)
+	return s.stateNow(r.Context(), w, t, id, http.StatusAccepted)
 }
 
-func (s *Server) stateNow(w http.ResponseWriter, t waxwing.TenantID, id waxwing.ID, status int) error {
-	v, err := s.p.Books.Get(t, id)
+func (s *Server) stateNow(ctx context.Context, w http.ResponseWriter, t waxwing.TenantID, id waxwing.ID, status int) error {
+	v, err := s.p.Books.Get(ctx, t, id)
 	if err != nil {
 		return err
 	}
@@ -340,7 +341,7 @@ func (s *Server) suppress(w http.ResponseWriter, r *http.Request, t waxwing.Tena
 	if err != nil {
 		return err
 	}
-	if err := s.p.Books.Suppress(t, a, act); err != nil {
+	if err := s.p.Books.Suppress(r.Context(), t, a, act); err != nil {
 		return err
 	}
 	s.acted("an address was suppressed", t, 0, act)

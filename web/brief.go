@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 type RawBooks interface {
 	// Raw is the event that counts, with its format and topic: ErrNotFound for another
 	// tenant's, and for content that was erased or is too old.
-	Raw(tenant waxwing.TenantID, id waxwing.ID) (format, topic string, raw []byte, err error)
+	Raw(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID) (format, topic string, raw []byte, err error)
 }
 
 // Brief adds to a listed confirmation what its event says, where no message does:
@@ -19,9 +20,9 @@ type RawBooks interface {
 // lie sealed in the contents, so this opens one event a row; plugins are not
 // asked for it. Unless full, the recipient is masked. It says how many bytes it
 // read.
-func Brief(v *waxwing.ConfirmationView, t waxwing.TenantID, books RawBooks, formats map[string]waxwing.Format, full bool) (read int) {
+func Brief(ctx context.Context, v *waxwing.ConfirmationView, t waxwing.TenantID, books RawBooks, formats map[string]waxwing.Format, full bool) (read int) {
 	if !v.Erased {
-		if format, topic, raw, err := books.Raw(t, v.ID); err == nil { // else its time is over
+		if format, topic, raw, err := books.Raw(ctx, t, v.ID); err == nil { // else its time is over
 			read = len(raw)
 			number, to, locale := gist(formats[format], topic, raw)
 			v.Number = number
@@ -41,7 +42,7 @@ func Brief(v *waxwing.ConfirmationView, t waxwing.TenantID, books RawBooks, form
 
 // briefs reads the events of a list up to a bound: of very large orders the last rows
 // go without what their events say.
-func briefs(list []waxwing.ConfirmationView, t waxwing.TenantID, books RawBooks, formats map[string]waxwing.Format, full bool, yield func()) {
+func briefs(ctx context.Context, list []waxwing.ConfirmationView, t waxwing.TenantID, books RawBooks, formats map[string]waxwing.Format, full bool, yield func()) {
 	left := briefBytes
 	for i := range list {
 		if yield != nil {
@@ -49,7 +50,7 @@ func briefs(list []waxwing.ConfirmationView, t waxwing.TenantID, books RawBooks,
 		}
 		switch {
 		case left > 0:
-			left -= Brief(&list[i], t, books, formats, full)
+			left -= Brief(ctx, &list[i], t, books, formats, full)
 		case !full:
 			list[i].To = waxwing.Masked(list[i].To)
 		}

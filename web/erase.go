@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -54,17 +55,17 @@ func (s *Server) erase(w http.ResponseWriter, r *http.Request, t waxwing.TenantI
 	if len(p.Address) > 320 || strings.TrimSpace(p.Address) == "" {
 		return fault{http.StatusUnprocessableEntity, "bad address", `want {"address": "an e-mail address or a phone number"}`}
 	}
-	e, err := s.p.Books.Erase(t, waxwing.Erase{Address: p.Address, Dry: p.DryRun, Confirm: p.Confirm, Act: act})
+	e, err := s.p.Books.Erase(r.Context(), t, waxwing.Erase{Address: p.Address, Dry: p.DryRun, Confirm: p.Confirm, Act: act})
 	v := erasureView{Erased: e.Erased, Found: len(e.Found), People: e.People, scrubView: viewScrub(e.Scrub)}
 	switch {
 	case waxwing.IsPermanent(err):
 		return fault{http.StatusUnprocessableEntity, "bad address", err.Error()}
 	case errors.Is(err, waxwing.ErrState) && v.People > 1:
-		return s.unconfirmed(w, t, v, e.Found, err)
+		return s.unconfirmed(r.Context(), w, t, v, e.Found, err)
 	case err != nil:
 		return err
 	case p.DryRun:
-		v.Confirmations, err = s.shown(t, e.Found)
+		v.Confirmations, err = s.shown(r.Context(), t, e.Found)
 		if err != nil {
 			return err
 		}
@@ -79,8 +80,8 @@ func (s *Server) erase(w http.ResponseWriter, r *http.Request, t waxwing.TenantI
 }
 
 // unconfirmed refuses to erase several people's orders, and shows which they are.
-func (s *Server) unconfirmed(w http.ResponseWriter, t waxwing.TenantID, v erasureView, ids []waxwing.ID, why error) (err error) {
-	if v.Confirmations, err = s.shown(t, ids); err != nil {
+func (s *Server) unconfirmed(ctx context.Context, w http.ResponseWriter, t waxwing.TenantID, v erasureView, ids []waxwing.ID, why error) (err error) {
+	if v.Confirmations, err = s.shown(ctx, t, ids); err != nil {
 		return err
 	}
 	detail, _, _ := strings.Cut(why.Error(), ": "+waxwing.ErrState.Error())
@@ -96,10 +97,10 @@ func (s *Server) unconfirmed(w http.ResponseWriter, t waxwing.TenantID, v erasur
 }
 
 // shown are confirmations as lists show them.
-func (s *Server) shown(t waxwing.TenantID, ids []waxwing.ID) ([]waxwing.ConfirmationView, error) {
+func (s *Server) shown(ctx context.Context, t waxwing.TenantID, ids []waxwing.ID) ([]waxwing.ConfirmationView, error) {
 	out := []waxwing.ConfirmationView{}
 	for _, id := range ids[:min(len(ids), maxShown)] {
-		v, err := s.p.Books.Get(t, id)
+		v, err := s.p.Books.Get(ctx, t, id)
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +111,7 @@ func (s *Server) shown(t waxwing.TenantID, ids []waxwing.ID) ([]waxwing.Confirma
 		}
 		out = append(out, *v)
 	}
-	briefs(out, t, s.p.Books, s.p.Formats, false, s.gate.yield)
+	briefs(ctx, out, t, s.p.Books, s.p.Formats, false, s.gate.yield)
 	return out, nil
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -114,7 +115,7 @@ func TestGateKeepsWhoWorks(t *testing.T) {
 
 type slowIntake struct{ entered, leave chan struct{} }
 
-func (i slowIntake) Accept(waxwing.TenantID, waxwing.ShopID, string, string, []byte) (waxwing.Receipt, error) {
+func (i slowIntake) Accept(context.Context, waxwing.TenantID, waxwing.ShopID, string, string, []byte) (waxwing.Receipt, error) {
 	i.entered <- struct{}{}
 	<-i.leave
 	return waxwing.Receipt{ID: 1, State: waxwing.Received, New: true}, nil
@@ -201,7 +202,7 @@ type slowBooks struct {
 	leave   chan struct{}
 }
 
-func (b slowBooks) List(waxwing.Query) ([]waxwing.ConfirmationView, error) {
+func (b slowBooks) List(context.Context, waxwing.Query) ([]waxwing.ConfirmationView, error) {
 	b.entered <- struct{}{}
 	<-b.leave
 	return nil, nil

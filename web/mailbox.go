@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"embed"
 	"encoding/json"
 	"net/http"
@@ -36,11 +37,11 @@ type MailboxConfig struct {
 // MailboxBooks is what the mailbox reads of the ledger.
 type MailboxBooks interface {
 	// List gives confirmations of a tenant, the newest first.
-	List(q waxwing.Query) ([]waxwing.ConfirmationView, error)
+	List(ctx context.Context, q waxwing.Query) ([]waxwing.ConfirmationView, error)
 	// Get gives one with its messages and trail: ErrNotFound for another tenant's.
-	Get(tenant waxwing.TenantID, id waxwing.ID) (*waxwing.ConfirmationView, error)
+	Get(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID) (*waxwing.ConfirmationView, error)
 	// Raw is the event that counts, see RawBooks.
-	Raw(tenant waxwing.TenantID, id waxwing.ID) (format, topic string, raw []byte, err error)
+	Raw(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID) (format, topic string, raw []byte, err error)
 }
 
 // Mailbox is the page of the demonstration, and of serve where it keeps mails
@@ -267,7 +268,7 @@ func (m *Mailbox) trail(w http.ResponseWriter, r *http.Request) {
 		Steps        []Step        `json:"steps"`
 	}{Steps: []Step{}}
 	if f != nil && books != nil {
-		if v, err := books.Get(waxwing.TenantID(f.tenant.id), f.view.ID); err == nil {
+		if v, err := books.Get(r.Context(), waxwing.TenantID(f.tenant.id), f.view.ID); err == nil {
 			out.Confirmation, out.Tenant, out.State, out.Reason, out.Steps = v.ID.String(), f.tenant.id, v.State, v.Reason, Story(v)
 		}
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strconv"
@@ -90,7 +91,7 @@ func (m *Mailbox) feed(w http.ResponseWriter, r *http.Request) {
 	since, _ := strconv.Atoi(r.URL.Query().Get("since"))
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.look()
+	m.look(r.Context())
 	out := struct {
 		Version int    `json:"version"`
 		Opened  int64  `json:"opened"` // another number is another mailbox: begin anew
@@ -106,18 +107,18 @@ func (m *Mailbox) feed(w http.ResponseWriter, r *http.Request) {
 }
 
 // look reads the ledger, at most three times a second however many watch.
-func (m *Mailbox) look() {
+func (m *Mailbox) look(ctx context.Context) {
 	now := time.Now()
 	if m.books == nil || now.Sub(m.looked) < 300*time.Millisecond {
 		return
 	}
 	m.looked = now
 	for _, t := range m.tenants {
-		m.discover(t)
+		m.discover(ctx, t)
 	}
 	for _, f := range m.files {
 		if !f.settled(now) {
-			m.renew(f, now)
+			m.renew(ctx, f, now)
 		}
 	}
 	for _, r := range m.rows {
@@ -131,11 +132,11 @@ func (m *Mailbox) look() {
 }
 
 // discover adds a tenant's new confirmations.
-func (m *Mailbox) discover(t mailboxTenant) {
+func (m *Mailbox) discover(ctx context.Context, t mailboxTenant) {
 	q := waxwing.Query{Tenant: waxwing.TenantID(t.id), Limit: 100}
 	top := m.newest[t.id]
 	for {
-		found, err := m.books.List(q)
+		found, err := m.books.List(ctx, q)
 		if err != nil {
 			return // a ledger that is closing; the next look tells
 		}
@@ -165,8 +166,8 @@ func (f *file) settled(now time.Time) bool {
 	return f.view.State.Terminal()
 }
 
-func (m *Mailbox) renew(f *file, now time.Time) {
-	v, err := m.books.Get(waxwing.TenantID(f.tenant.id), f.view.ID)
+func (m *Mailbox) renew(ctx context.Context, f *file, now time.Time) {
+	v, err := m.books.Get(ctx, waxwing.TenantID(f.tenant.id), f.view.ID)
 	if err != nil {
 		return
 	}
@@ -185,13 +186,13 @@ func (m *Mailbox) renew(f *file, now time.Time) {
 		}
 	}
 	if f.order == "" {
-		m.read(f)
+		m.read(ctx, f)
 	}
 }
 
 // read takes number and customer from the order itself.
-func (m *Mailbox) read(f *file) {
-	format, topic, raw, err := m.books.Raw(waxwing.TenantID(f.tenant.id), f.view.ID)
+func (m *Mailbox) read(ctx context.Context, f *file) {
+	format, topic, raw, err := m.books.Raw(ctx, waxwing.TenantID(f.tenant.id), f.view.ID)
 	if err != nil {
 		return
 	}

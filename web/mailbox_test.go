@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -28,14 +29,14 @@ const hostileMail = "From: \"<b>Acme</b>\" <orders@acme.example>\r\nTo: a@b.exam
 // fakeBooks is a ledger of fixed views.
 type fakeBooks struct{ views []waxwing.ConfirmationView }
 
-func (f *fakeBooks) List(q waxwing.Query) ([]waxwing.ConfirmationView, error) {
+func (f *fakeBooks) List(ctx context.Context, q waxwing.Query) ([]waxwing.ConfirmationView, error) {
 	if q.Tenant != "acme" {
 		return nil, nil
 	}
 	return f.views, nil
 }
 
-func (f *fakeBooks) Get(_ waxwing.TenantID, id waxwing.ID) (*waxwing.ConfirmationView, error) {
+func (f *fakeBooks) Get(ctx context.Context, _ waxwing.TenantID, id waxwing.ID) (*waxwing.ConfirmationView, error) {
 	for i := range f.views {
 		if f.views[i].ID == id {
 			v := f.views[i]
@@ -45,7 +46,7 @@ func (f *fakeBooks) Get(_ waxwing.TenantID, id waxwing.ID) (*waxwing.Confirmatio
 	return nil, waxwing.ErrNotFound
 }
 
-func (f *fakeBooks) Raw(waxwing.TenantID, waxwing.ID) (string, string, []byte, error) {
+func (f *fakeBooks) Raw(context.Context, waxwing.TenantID, waxwing.ID) (string, string, []byte, error) {
 	return "plain", "", []byte("{}"), nil
 }
 
@@ -130,9 +131,9 @@ func TestMailboxPending(t *testing.T) {
 	m, mux := testMailbox(t, b)
 	at := time.Now().Add(5 * time.Second)
 	m.mu.Lock()
-	m.discover(m.tenants[0])
+	m.discover(t.Context(), m.tenants[0])
 	for _, f := range m.files {
-		m.renew(f, at)
+		m.renew(t.Context(), f, at)
 		m.show(f, at)
 	}
 	m.looked = at

@@ -33,15 +33,15 @@ type Workshop interface {
 // Shelves is what is kept of plugins: the ledger.
 type Shelves interface {
 	// PluginVersions are those of a tenant, oldest first.
-	PluginVersions(tenant waxwing.TenantID) ([]waxwing.PluginVersion, error)
+	PluginVersions(ctx context.Context, tenant waxwing.TenantID) ([]waxwing.PluginVersion, error)
 	// PluginModule is the code of a hash, as its author sent it.
-	PluginModule(hash string) ([]byte, error)
+	PluginModule(ctx context.Context, hash string) ([]byte, error)
 	// PluginRuns lists runs of a plugin, or of all, from below an id, newest first, without what they hold.
-	PluginRuns(tenant waxwing.TenantID, plugin string, before int64, limit int) ([]waxwing.Run, error)
+	PluginRuns(ctx context.Context, tenant waxwing.TenantID, plugin string, before int64, limit int) ([]waxwing.Run, error)
 	// PluginRunsFull gives runs whole, from above an id, oldest first.
-	PluginRunsFull(tenant waxwing.TenantID, plugin string, after int64, limit int) ([]waxwing.Run, error)
+	PluginRunsFull(ctx context.Context, tenant waxwing.TenantID, plugin string, after int64, limit int) ([]waxwing.Run, error)
 	// PluginRun gives one run whole: ErrNotFound for another tenant's.
-	PluginRun(tenant waxwing.TenantID, id int64) (*waxwing.Run, error)
+	PluginRun(ctx context.Context, tenant waxwing.TenantID, id int64) (*waxwing.Run, error)
 }
 
 func (s *Server) pluginRoutes(m *http.ServeMux) {
@@ -96,7 +96,7 @@ func (s *Server) plugins(w http.ResponseWriter, r *http.Request, t waxwing.Tenan
 	if _, err := numbers(r); err != nil {
 		return err
 	}
-	all, err := s.p.Shelves.PluginVersions(t)
+	all, err := s.p.Shelves.PluginVersions(r.Context(), t)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func withUses(out []pluginView, u waxwing.TenantUse) waxwing.TenantUse {
 
 // versionsOf gives the versions of the plugin that the path names.
 func (s *Server) versionsOf(r *http.Request, t waxwing.TenantID) ([]waxwing.PluginVersion, error) {
-	all, err := s.p.Shelves.PluginVersions(t)
+	all, err := s.p.Shelves.PluginVersions(r.Context(), t)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +173,7 @@ func (s *Server) module(w http.ResponseWriter, r *http.Request, t waxwing.Tenant
 	if err != nil || i < 0 {
 		return fmt.Errorf("version: %w", waxwing.ErrNotFound)
 	}
-	code, err := s.p.Shelves.PluginModule(all[i].Hash)
+	code, err := s.p.Shelves.PluginModule(r.Context(), all[i].Hash)
 	if err != nil {
 		return err
 	}
@@ -310,7 +310,7 @@ func (s *Server) runs(w http.ResponseWriter, r *http.Request, t waxwing.TenantID
 	if _, err := s.versionsOf(r, t); err != nil {
 		return err
 	}
-	found, err := s.p.Shelves.PluginRuns(t, r.PathValue("name"), q["before"], int(q["limit"]))
+	found, err := s.p.Shelves.PluginRuns(r.Context(), t, r.PathValue("name"), q["before"], int(q["limit"]))
 	if err != nil {
 		return err
 	}
@@ -332,7 +332,7 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request, t waxwing.TenantID)
 	if err != nil {
 		return fmt.Errorf("run: %w", waxwing.ErrNotFound)
 	}
-	run, err := s.p.Shelves.PluginRun(t, id)
+	run, err := s.p.Shelves.PluginRun(r.Context(), t, id)
 	if err == nil && run.Plugin != r.PathValue("name") {
 		err = fmt.Errorf("run: %w", waxwing.ErrNotFound)
 	}
@@ -391,7 +391,7 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request, t waxwing.TenantID
 	name, limit := r.PathValue("name"), int(q["limit"])
 	after, given := q["after"]
 	if !given {
-		newest, err := s.p.Shelves.PluginRuns(t, name, 0, limit)
+		newest, err := s.p.Shelves.PluginRuns(r.Context(), t, name, 0, limit)
 		if err != nil {
 			return err
 		}
@@ -399,7 +399,7 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request, t waxwing.TenantID
 			after = newest[n-1].ID - 1
 		}
 	}
-	found, err := s.p.Shelves.PluginRunsFull(t, name, after, limit)
+	found, err := s.p.Shelves.PluginRunsFull(r.Context(), t, name, after, limit)
 	if err != nil {
 		return err
 	}

@@ -70,18 +70,18 @@ type fakeShelves struct {
 	runs     []waxwing.Run // oldest first
 }
 
-func (f *fakeShelves) PluginVersions(t waxwing.TenantID) ([]waxwing.PluginVersion, error) {
+func (f *fakeShelves) PluginVersions(ctx context.Context, t waxwing.TenantID) ([]waxwing.PluginVersion, error) {
 	if t != "acme" {
 		return nil, nil
 	}
 	return slices.Clone(f.versions), nil
 }
 
-func (f *fakeShelves) PluginModule(hash string) ([]byte, error) {
+func (f *fakeShelves) PluginModule(ctx context.Context, hash string) ([]byte, error) {
 	return []byte("code of " + hash), nil
 }
 
-func (f *fakeShelves) PluginRuns(t waxwing.TenantID, plugin string, before int64, limit int) (out []waxwing.Run, _ error) {
+func (f *fakeShelves) PluginRuns(ctx context.Context, t waxwing.TenantID, plugin string, before int64, limit int) (out []waxwing.Run, _ error) {
 	for _, r := range slices.Backward(f.runs) {
 		if t == "acme" && r.Plugin == plugin && (before == 0 || r.ID < before) && len(out) < limit {
 			out = append(out, waxwing.Run{ID: r.ID, Plugin: r.Plugin, Hook: r.Hook, Confirmation: r.Confirmation, Fuel: r.Fuel})
@@ -90,7 +90,7 @@ func (f *fakeShelves) PluginRuns(t waxwing.TenantID, plugin string, before int64
 	return out, nil
 }
 
-func (f *fakeShelves) PluginRunsFull(t waxwing.TenantID, plugin string, after int64, limit int) (out []waxwing.Run, _ error) {
+func (f *fakeShelves) PluginRunsFull(ctx context.Context, t waxwing.TenantID, plugin string, after int64, limit int) (out []waxwing.Run, _ error) {
 	for _, r := range f.runs {
 		if t == "acme" && r.Plugin == plugin && r.ID > after && len(out) < limit {
 			out = append(out, r)
@@ -99,7 +99,7 @@ func (f *fakeShelves) PluginRunsFull(t waxwing.TenantID, plugin string, after in
 	return out, nil
 }
 
-func (f *fakeShelves) PluginRun(t waxwing.TenantID, id int64) (*waxwing.Run, error) {
+func (f *fakeShelves) PluginRun(ctx context.Context, t waxwing.TenantID, id int64) (*waxwing.Run, error) {
 	for _, r := range f.runs {
 		if t == "acme" && r.ID == id {
 			return &r, nil

@@ -27,14 +27,14 @@ import (
 type Intake interface {
 	// Accept records an event: when it returns without an error the event is on disk. raw may
 	// be kept. ErrUnavailable: the caller tells the shop to come again; a Permanent error: not.
-	Accept(tenant waxwing.TenantID, shop waxwing.ShopID, source, topic string, raw []byte) (waxwing.Receipt, error)
+	Accept(ctx context.Context, tenant waxwing.TenantID, shop waxwing.ShopID, source, topic string, raw []byte) (waxwing.Receipt, error)
 }
 
 // Desk is what support staff may do to a confirmation.
 type Desk interface {
 	// Resend queues a new message of the confirmation and says whether it was
 	// rendered anew.
-	Resend(tenant waxwing.TenantID, id waxwing.ID, ask waxwing.Resend) (msg waxwing.ID, rendered bool, err error)
+	Resend(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID, ask waxwing.Resend) (msg waxwing.ID, rendered bool, err error)
 	// Wake has a released confirmation worked on now, rather than at the next sweep.
 	Wake(id waxwing.ID)
 }
@@ -42,22 +42,22 @@ type Desk interface {
 // Books is what the ledger shows and lets staff change.
 type Books interface {
 	// List gives confirmations of a tenant, the newest first, as many as the query's limit.
-	List(q waxwing.Query) ([]waxwing.ConfirmationView, error)
+	List(ctx context.Context, q waxwing.Query) ([]waxwing.ConfirmationView, error)
 	// Get gives one with its messages and trail: ErrNotFound for another tenant's.
-	Get(tenant waxwing.TenantID, id waxwing.ID) (*waxwing.ConfirmationView, error)
+	Get(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID) (*waxwing.ConfirmationView, error)
 	// Raw is the event that counts, see RawBooks.
-	Raw(tenant waxwing.TenantID, id waxwing.ID) (format, topic string, raw []byte, err error)
+	Raw(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID) (format, topic string, raw []byte, err error)
 	// Bytes gives a message as it was offered, the n-th, or the newest e-mail where n is 0.
-	Bytes(tenant waxwing.TenantID, id waxwing.ID, n int) (*waxwing.Outgoing, error)
+	Bytes(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID, n int) (*waxwing.Outgoing, error)
 	// Stop cancels what has not passed its commit point; ErrState: there is nothing to cancel.
-	Stop(tenant waxwing.TenantID, id waxwing.ID, act waxwing.Act) error
+	Stop(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID, act waxwing.Act) error
 	// Release puts what is held or quarantined back to work; ErrState: it is neither.
-	Release(tenant waxwing.TenantID, id waxwing.ID, act waxwing.Act) error
+	Release(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID, act waxwing.Act) error
 	// Suppress keeps an address or number from being written to, and stops what is queued for it.
-	Suppress(tenant waxwing.TenantID, address string, act waxwing.Act) error
+	Suppress(ctx context.Context, tenant waxwing.TenantID, address string, act waxwing.Act) error
 	// Erase fails with ErrState where what it found is of several people and not
 	// confirmed, and with a Permanent error where the address is none.
-	Erase(tenant waxwing.TenantID, ask waxwing.Erase) (waxwing.Erasure, error)
+	Erase(ctx context.Context, tenant waxwing.TenantID, ask waxwing.Erase) (waxwing.Erasure, error)
 	// Scrub says how far copies of what was erased are overwritten.
 	Scrub() waxwing.Scrub
 }

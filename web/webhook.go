@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"net/http"
@@ -83,7 +84,7 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 	if !s.check(h, r, raw) {
 		enter(r, stranger)
 		if s.isPing(raw) {
-			s.ping(h, tenant, shop, raw)
+			s.ping(r.Context(), h, tenant, shop, raw)
 			w.WriteHeader(http.StatusOK)
 			return
 		}
@@ -100,7 +101,7 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 	if h.format.Topic != nil {
 		topic = h.format.Topic(r.Header)
 	}
-	rc, err := s.p.Intake.Accept(waxwing.TenantID(tenant), waxwing.ShopID(shop), "webhook", topic, raw)
+	rc, err := s.p.Intake.Accept(r.Context(), waxwing.TenantID(tenant), waxwing.ShopID(shop), "webhook", topic, raw)
 	if err != nil {
 		s.answer(w, r, err)
 		return
@@ -150,7 +151,7 @@ func (s *Server) isPing(raw []byte) bool {
 // ping records a shop's test delivery, one a day: nobody signed it, so nobody may
 // fill the ledger with it. What is none in the shop's own format is answered all the
 // same and leaves nothing: it would be quarantined, and anybody could ring that alarm.
-func (s *Server) ping(h *hook, tenant, shop string, raw []byte) {
+func (s *Server) ping(ctx context.Context, h *hook, tenant, shop string, raw []byte) {
 	today := time.Now().UTC().Format(time.DateOnly)
 	if h == nil || h.format.Ping == nil || !h.format.Ping(raw) {
 		return
@@ -163,8 +164,9 @@ func (s *Server) ping(h *hook, tenant, shop string, raw []byte) {
 	default:
 		return
 	}
+	ctx = context.WithoutCancel(ctx) // its answer does not wait for this
 	go func() {
-		_, err := s.p.Intake.Accept(waxwing.TenantID(tenant), waxwing.ShopID(shop), waxwing.SourcePing, "", raw)
+		_, err := s.p.Intake.Accept(ctx, waxwing.TenantID(tenant), waxwing.ShopID(shop), waxwing.SourcePing, "", raw)
 		if err == nil {
 			h.pinged.Store(&today)
 		}

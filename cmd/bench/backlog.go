@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -43,12 +44,12 @@ func (c backlogCmd) Run() error {
 		return err
 	}
 	defer sink.kill()
-	empty, err := drainRate(bin, filepath.Join(dir, "small"), sink, c.Sent, c.Sent)
+	empty, err := drainRate(context.Background(), bin, filepath.Join(dir, "small"), sink, c.Sent, c.Sent)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("backlog of %d: first mail %s after start, %.0f mails/s\n", c.Sent, ms(empty.first), empty.rate)
-	full, err := drainRate(bin, filepath.Join(dir, "big"), sink, c.N, c.Sent)
+	full, err := drainRate(context.Background(), bin, filepath.Join(dir, "big"), sink, c.N, c.Sent)
 	if err != nil {
 		return err
 	}
@@ -63,8 +64,8 @@ type drained struct {
 	rss          int64
 }
 
-func drainRate(bin, dir string, sink *remoteSink, n, watch int) (r drained, err error) {
-	if err := fill(filepath.Join(dir, "data"), n); err != nil {
+func drainRate(ctx context.Context, bin, dir string, sink *remoteSink, n, watch int) (r drained, err error) {
+	if err := fill(ctx, filepath.Join(dir, "data"), n); err != nil {
 		return r, err
 	}
 	if _, _, err := sink.dump(); err != nil {
@@ -93,8 +94,8 @@ func drainRate(bin, dir string, sink *remoteSink, n, watch int) (r drained, err 
 	return r, nil
 }
 
-func fill(dir string, n int) error {
-	l, err := sqlite.Open(sqlite.Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}, Policy: "resend", After: time.Minute})
+func fill(ctx context.Context, dir string, n int) error {
+	l, err := sqlite.Open(ctx, sqlite.Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}, Policy: "resend", After: time.Minute})
 	if err != nil {
 		return err
 	}
@@ -119,7 +120,7 @@ func fill(dir string, n int) error {
 		wg.Go(func() {
 			var m templates.Mail
 			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
-				if err := one(l, set, brand, loc, &m, int(i)); err != nil {
+				if err := one(ctx, l, set, brand, loc, &m, int(i)); err != nil {
 					errs <- err
 					return
 				}
@@ -135,14 +136,14 @@ func fill(dir string, n int) error {
 	return errors.Join(<-errs, l.Close())
 }
 
-func one(l *sqlite.Ledger, set *templates.Set, brand *templates.Brand, loc *locales.Locale, m *templates.Mail, i int) error {
+func one(ctx context.Context, l *sqlite.Ledger, set *templates.Set, brand *templates.Brand, loc *locales.Locale, m *templates.Mail, i int) error {
 	raw := orderJSON(i, 2, time.Now())
-	rc, err := l.Accept(&waxwing.Event{Tenant: "acme", Shop: "shopify", Source: "webhook", Format: "shopify", Topic: "orders/paid", Raw: raw,
+	rc, err := l.Accept(ctx, &waxwing.Event{Tenant: "acme", Shop: "shopify", Source: "webhook", Format: "shopify", Topic: "orders/paid", Raw: raw,
 		At: time.Now(), Key: waxwing.EventKey{OrderID: fmt.Sprint(i)}})
 	if err != nil {
 		return err
 	}
-	w, err := l.Work(rc.ID)
+	w, err := l.Work(ctx, rc.ID)
 	if err != nil {
 		return err
 	}
@@ -155,7 +156,7 @@ func one(l *sqlite.Ledger, set *templates.Set, brand *templates.Brand, loc *loca
 	}
 	data := mime.Build(nil, &mime.Mail{From: mime.Mailbox{Name: "Acme", Addr: "orders@acme.example"}, To: mime.Mailbox{Addr: o.Customer.Email},
 		Subject: m.Subject, MessageID: w.Token + "@acme.example", Date: time.Now(), Text: m.Text, HTML: m.HTML})
-	_, err = l.Ready(w, []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Queued, From: "orders@acme.example", To: o.Customer.Email, Data: data,
+	_, err = l.Ready(ctx, w, []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Queued, From: "orders@acme.example", To: o.Customer.Email, Data: data,
 		MessageID: w.Token + "@acme.example", Locale: "en"}}, waxwing.Lookup{Order: []string{o.Number}, People: []string{o.Customer.Email}}, 24*time.Hour)
 	return err
 }

@@ -100,7 +100,7 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	if d.listener, err = net.Listen("tcp", c.HTTP.Listen); err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
-	if d.ledger, err = openLedger(c, log, &mem, x, d.failed); err != nil {
+	if d.ledger, err = openLedger(ctx, c, log, &mem, x, d.failed); err != nil {
 		return nil, err
 	}
 	if d.workshop, err = openWorkshop(c, d.ledger, d.ledger.Derive("plugin cache"), d.composer, x.Clock, log); err != nil {
@@ -126,7 +126,7 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	return d, nil
 }
 
-func openLedger(c *config.Config, log *slog.Logger, mem *memory, x Extras, fatal func(error)) (*sqlite.Ledger, error) {
+func openLedger(ctx context.Context, c *config.Config, log *slog.Logger, mem *memory, x Extras, fatal func(error)) (*sqlite.Ledger, error) {
 	known := formats()
 	o := sqlite.Options{Dir: c.Data, Master: c.Keys.Master, Clock: x.Clock, Log: log, Fatal: fatal, Witness: c.Witness, AcceptLoss: x.AcceptLoss,
 		Quota: pluginQuota(c.Plugins), HotBytes: mem.hot, CacheBytes: mem.cache,
@@ -146,7 +146,7 @@ func openLedger(c *config.Config, log *slog.Logger, mem *memory, x Extras, fatal
 			o.Policy, o.After, o.Copies = r.Policy, r.After, r.Copies
 		}
 	}
-	return sqlite.Open(o)
+	return sqlite.Open(ctx, o)
 }
 
 func (d *Daemon) assemble(x Extras) (err error) {
@@ -173,7 +173,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 }
 
 func (d *Daemon) waiting() (web.Waiting, error) {
-	v, err := d.ledger.Depth()
+	v, err := d.ledger.Depth(context.Background())
 	return web.Waiting{Orders: v.Work, Messages: v.Messages, Oldest: v.Oldest, Erasing: d.ledger.Scrub().Since}, err
 }
 
@@ -293,9 +293,9 @@ func (d *Daemon) teach(ctx context.Context) {
 			done[key] = true
 			sample, err := d.composer.sample(name, tag)
 			if err == nil {
-				err = d.ledger.Teach(key, sample)
+				err = d.ledger.Teach(ctx, key, sample)
 			}
-			if err != nil && !errors.Is(err, waxwing.ErrStopping) {
+			if err != nil && ctx.Err() == nil && !errors.Is(err, waxwing.ErrStopping) {
 				d.log.Warn("no dictionary; contents take more room", "set", key, "err", err)
 			}
 		}
@@ -311,7 +311,7 @@ func (d *Daemon) prune(ctx context.Context) {
 	if age <= 0 {
 		return
 	}
-	d.hourly(ctx, func() (bool, error) { return d.ledger.PrunePluginRuns(age) })
+	d.hourly(ctx, func() (bool, error) { return d.ledger.PrunePluginRuns(ctx, age) })
 }
 
 // expire deletes content whose retention is over.
@@ -320,7 +320,7 @@ func (d *Daemon) expire(ctx context.Context) {
 	if age <= 0 {
 		return
 	}
-	d.hourly(ctx, func() (bool, error) { return d.ledger.Expire(age) })
+	d.hourly(ctx, func() (bool, error) { return d.ledger.Expire(ctx, age) })
 }
 
 // hourly deletes what is old, a part at a time, and looks again each hour.
@@ -330,7 +330,7 @@ func (d *Daemon) hourly(ctx context.Context, some func() (more bool, err error))
 	for {
 		for more := true; more && ctx.Err() == nil; {
 			var err error
-			if more, err = some(); err != nil && !errors.Is(err, waxwing.ErrStopping) {
+			if more, err = some(); err != nil && ctx.Err() == nil && !errors.Is(err, waxwing.ErrStopping) {
 				d.log.Error("old content not deleted; tried again in an hour", "err", err)
 			}
 		}

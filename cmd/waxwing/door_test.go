@@ -137,10 +137,10 @@ func TestUnsignedPingsLeaveOneRow(t *testing.T) {
 	send()
 	// And straight at the ledger, as if the door did not count.
 	for i := range 20 {
-		if _, err := r.d.pipe.Accept("acme", "woocommerce", waxwing.SourcePing, "", []byte(fmt.Sprintf("webhook_id=%d", i))); err != nil {
+		if _, err := r.d.pipe.Accept(t.Context(), "acme", "woocommerce", waxwing.SourcePing, "", []byte(fmt.Sprintf("webhook_id=%d", i))); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.d.pipe.Accept("acme", "woocommerce", waxwing.SourcePing, "", []byte(fmt.Sprintf("{broken %d", i))); err != nil {
+		if _, err := r.d.pipe.Accept(t.Context(), "acme", "woocommerce", waxwing.SourcePing, "", []byte(fmt.Sprintf("{broken %d", i))); err != nil {
 			t.Fatal(err)
 		}
 	}

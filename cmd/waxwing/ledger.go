@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -27,7 +28,7 @@ type where struct {
 }
 
 // open opens the ledger for reading; the daemon may be running.
-func (w where) open() (*sqlite.Ledger, error) {
+func (w where) open(ctx context.Context) (*sqlite.Ledger, error) {
 	o := sqlite.Options{Dir: w.Data, ReadOnly: true}
 	if w.Data == "" {
 		c, err := w.load()
@@ -38,7 +39,7 @@ func (w where) open() (*sqlite.Ledger, error) {
 	} else if m := os.Getenv("WAXWING_MASTER_KEY"); m != "" {
 		o.Master = config.Secret(m)
 	}
-	return sqlite.Open(o)
+	return sqlite.Open(ctx, o)
 }
 
 type tenantFlag struct {
@@ -72,7 +73,7 @@ func (c ledgerList) Run(s streams) error {
 	if err := web.CheckState(waxwing.State(c.State)); err != nil {
 		return fmt.Errorf("--state: %w", err)
 	}
-	l, err := c.open()
+	l, err := c.open(context.Background())
 	if err != nil {
 		return err
 	}
@@ -81,12 +82,12 @@ func (c ledgerList) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	found, err := l.List(waxwing.Query{Tenant: t, Order: c.Order, Email: c.Email, State: waxwing.State(c.State), Limit: c.Limit, Brief: true})
+	found, err := l.List(context.Background(), waxwing.Query{Tenant: t, Order: c.Order, Email: c.Email, State: waxwing.State(c.State), Limit: c.Limit, Brief: true})
 	if err != nil {
 		return err
 	}
 	for i := range found {
-		web.Brief(&found[i], t, l, formats(), c.Full)
+		web.Brief(context.Background(), &found[i], t, l, formats(), c.Full)
 	}
 	if c.JSON {
 		return writeIndented(s, found)
@@ -115,7 +116,7 @@ func (c ledgerShow) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	l, err := c.open()
+	l, err := c.open(context.Background())
 	if err != nil {
 		return err
 	}
@@ -125,18 +126,18 @@ func (c ledgerShow) Run(s streams) error {
 		return err
 	}
 	if c.Message {
-		out, err := l.Bytes(t, id, 0)
+		out, err := l.Bytes(context.Background(), t, id, 0)
 		if err != nil {
 			return err
 		}
 		_, err = s.out.Write(out.Data)
 		return err
 	}
-	v, err := l.Get(t, id)
+	v, err := l.Get(context.Background(), t, id)
 	if err != nil {
 		return err
 	}
-	web.Brief(v, t, l, formats(), true)
+	web.Brief(context.Background(), v, t, l, formats(), true)
 	if c.JSON {
 		return writeIndented(s, v)
 	}
@@ -150,7 +151,7 @@ type ledgerExport struct {
 
 // Run exports.
 func (c ledgerExport) Run(s streams) (err error) {
-	l, err := c.open()
+	l, err := c.open(context.Background())
 	if err != nil {
 		return err
 	}
@@ -169,7 +170,7 @@ func (c ledgerExport) Run(s streams) (err error) {
 		out = f
 	}
 	b := bufio.NewWriterSize(out, 1<<16)
-	if err := l.Export(b, func(n int64) { _, _ = fmt.Fprintf(s.err, "\r%d entries", n) }); err != nil {
+	if err := l.Export(context.Background(), b, func(n int64) { _, _ = fmt.Fprintf(s.err, "\r%d entries", n) }); err != nil {
 		return err
 	}
 	return b.Flush()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/tar"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -34,13 +35,13 @@ type ledgerVerify struct {
 
 // Run verifies.
 func (c ledgerVerify) Run(s streams) error {
-	l, err := c.open()
+	l, err := c.open(context.Background())
 	if err != nil {
 		return statusError{statusUnseen, err}
 	}
 	defer func() { _ = l.Close() }() // reads only
 	start := time.Now()
-	r, err := l.Verify(c.Anchors...)
+	r, err := l.Verify(context.Background(), c.Anchors...)
 	if err != nil {
 		return statusError{statusUnseen, err}
 	}
@@ -105,16 +106,16 @@ type ledgerBackup struct {
 
 // Run copies.
 func (c ledgerBackup) Run(s streams) error {
-	l, err := c.open()
+	l, err := c.open(context.Background())
 	if err != nil {
 		return err
 	}
 	defer func() { _ = l.Close() }() // reads only
 	start := time.Now()
 	if strings.HasSuffix(c.To, ".tar") {
-		err = backupTar(l, c.To)
+		err = backupTar(context.Background(), l, c.To)
 	} else {
-		err = l.Backup(c.To)
+		err = l.Backup(context.Background(), c.To)
 	}
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
@@ -128,7 +129,7 @@ beside these files in a new folder: see docs/operations.md.
 }
 
 // backupTar makes one file of a backup, by way of a folder beside it.
-func backupTar(l *sqlite.Ledger, to string) (err error) {
+func backupTar(ctx context.Context, l *sqlite.Ledger, to string) (err error) {
 	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s is there already: name a new one, since a backup overwrites nothing", to)
 	}
@@ -138,7 +139,7 @@ func backupTar(l *sqlite.Ledger, to string) (err error) {
 			return fmt.Errorf("%s is there: another backup runs, or one was killed; remove it", left)
 		}
 	}
-	if err := l.Backup(dir); err != nil {
+	if err := l.Backup(ctx, dir); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()

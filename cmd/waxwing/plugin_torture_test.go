@@ -181,7 +181,7 @@ func TestTorturePlugins(t *testing.T) {
 		}
 		load(true)
 		if err == nil {
-			if runs, err := r.d.ledger.PluginRuns("victim", name, 0, 1); err == nil && len(runs) > 0 {
+			if runs, err := r.d.ledger.PluginRuns(t.Context(), "victim", name, 0, 1); err == nil && len(runs) > 0 {
 				fate = orElse(runs[0].Fault, "answered, judged")
 			}
 			if err := r.d.workshop.host.Withdraw("victim", name); err != nil {

@@ -163,7 +163,7 @@ function normalise(x) {
 	if code, b := post(event, hexSign(event)); code != http.StatusOK {
 		t.Error("the same event again", code, b)
 	}
-	if runs, err := r.d.ledger.PluginRuns("acme", "till", 0, 10); err != nil || len(runs) != 1 || runs[0].Hook != waxwing.HookNormalise {
+	if runs, err := r.d.ledger.PluginRuns(t.Context(), "acme", "till", 0, 10); err != nil || len(runs) != 1 || runs[0].Hook != waxwing.HookNormalise {
 		t.Errorf("%v %v", runs, err)
 	}
 	for _, bad := range []string{`{"receipt":{}}`, `{"receipt":{"no":"78"},"cents":"x"}`} {

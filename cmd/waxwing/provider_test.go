@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -83,7 +84,7 @@ func TestStopWithASilentServer(t *testing.T) {
 
 // lookAt reads a confirmation of a daemon that has stopped.
 func (r *rig) lookAt(id string) (*waxwing.ConfirmationView, error) {
-	l, err := sqlite.Open(sqlite.Options{Dir: r.cfg.Data, ReadOnly: true})
+	l, err := sqlite.Open(context.Background(), sqlite.Options{Dir: r.cfg.Data, ReadOnly: true})
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +93,7 @@ func (r *rig) lookAt(id string) (*waxwing.ConfirmationView, error) {
 	if err := n.UnmarshalText([]byte(id)); err != nil {
 		return nil, err
 	}
-	return l.Get("acme", n)
+	return l.Get(context.Background(), "acme", n)
 }
 
 // TestPolicyOfOneProvider: a message that one provider refuses for policy goes to

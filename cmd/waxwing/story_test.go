@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -177,7 +178,7 @@ func (r *rig) allTexts() []sink.Text {
 // verified wants the trail whole.
 func (r *rig) verified() {
 	r.t.Helper()
-	rep, err := r.d.ledger.Verify("")
+	rep, err := r.d.ledger.Verify(context.Background(), "")
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -148,7 +148,7 @@ func TestSupportActs(t *testing.T) {
 		t.Errorf("%d %s", status, errs)
 	}
 	var trail bytes.Buffer
-	if err := r.d.ledger.Export(&trail, nil); err != nil || strings.Contains(trail.String(), "example.com") || strings.Count(trail.String(), `"by":"anna"`) < 5 {
+	if err := r.d.ledger.Export(t.Context(), &trail, nil); err != nil || strings.Contains(trail.String(), "example.com") || strings.Count(trail.String(), `"by":"anna"`) < 5 {
 		t.Errorf("%v: %s", err, trail.String())
 	}
 	r.verified()

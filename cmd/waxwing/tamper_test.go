@@ -176,10 +176,10 @@ func verified(t *testing.T, from string, f func(*testing.T, *sql.DB, string)) (*
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	l, err := sqlite.Open(sqlite.Options{Dir: dir, ReadOnly: true, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	l, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, ReadOnly: true, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		return nil, err
 	}
 	defer l.Close()
-	return l.Verify("")
+	return l.Verify(t.Context(), "")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -123,7 +124,7 @@ func silentAddr(t *testing.T) string {
 // ones are a few seconds before it.
 func fillOutbox(t *testing.T, dir string, n int) {
 	t.Helper()
-	l, err := sqlite.Open(sqlite.Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}})
+	l, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,12 +150,12 @@ func fillOutbox(t *testing.T, dir string, n int) {
 }
 
 func fillOne(l *sqlite.Ledger, i, n int) error {
-	rc, err := l.Accept(&waxwing.Event{Tenant: "acme", Shop: "shopify", Source: "webhook", Format: "shopify", Topic: "orders/paid",
+	rc, err := l.Accept(context.Background(), &waxwing.Event{Tenant: "acme", Shop: "shopify", Source: "webhook", Format: "shopify", Topic: "orders/paid",
 		Raw: fmt.Appendf(nil, `{"id":%d}`, 1_000_000+i), At: time.Now(), Key: waxwing.EventKey{OrderID: fmt.Sprint(1_000_000 + i)}})
 	if err != nil {
 		return err
 	}
-	w, err := l.Work(rc.ID)
+	w, err := l.Work(context.Background(), rc.ID)
 	if err != nil {
 		return err
 	}
@@ -162,7 +163,7 @@ func fillOne(l *sqlite.Ledger, i, n int) error {
 	if i > n*9/10 {
 		ttl = 3 * time.Second
 	}
-	_, err = l.Ready(w, []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Queued, From: "orders@acme.example", To: fmt.Sprintf("late%d@example.com", i),
+	_, err = l.Ready(context.Background(), w, []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Queued, From: "orders@acme.example", To: fmt.Sprintf("late%d@example.com", i),
 		Data: []byte("Subject: late\r\n\r\nlate\r\n"), MessageID: w.Token, Locale: "en"}}, waxwing.Lookup{}, ttl)
 	return err
 }

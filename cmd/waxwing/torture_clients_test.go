@@ -67,7 +67,7 @@ func (x *torture) texts() (at string, n *atomic.Int64) {
 func (x *torture) unblamed(orders int) {
 	x.t.Helper()
 	x.judge(orders)
-	l, err := sqlite.Open(sqlite.Options{Dir: x.dir, ReadOnly: true})
+	l, err := sqlite.Open(context.Background(), sqlite.Options{Dir: x.dir, ReadOnly: true})
 	if err != nil {
 		x.t.Fatal(err)
 	}

@@ -200,7 +200,7 @@ func sendThrough(t *testing.T, l limited, limit, connections, orders int) (time.
 	began := time.Now()
 	r.storm(1, orders)
 	r.poll("all are sent", func() bool {
-		v, err := d.ledger.Depth()
+		v, err := d.ledger.Depth(t.Context())
 		return err == nil && v.Work == 0 && v.Messages == 0
 	})
 	took, came := time.Since(began), l.came()

@@ -403,7 +403,7 @@ func (x *erasing) look() {
 // judgeErased holds each order against whether its person was erased.
 func (x *erasing) judgeErased() {
 	x.t.Helper()
-	l, err := sqlite.Open(sqlite.Options{Dir: x.dir, ReadOnly: true})
+	l, err := sqlite.Open(context.Background(), sqlite.Options{Dir: x.dir, ReadOnly: true})
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -411,7 +411,7 @@ func (x *erasing) judgeErased() {
 	erased, wrong := 0, 0
 	for s, o := range x.orders {
 		id, _ := waxwing.ParseID(s)
-		v, err := l.Get("acme", id)
+		v, err := l.Get(context.Background(), "acme", id)
 		if err != nil {
 			x.t.Fatal(err)
 		}
@@ -423,7 +423,7 @@ func (x *erasing) judgeErased() {
 			x.t.Errorf("%s (%s, %s) of %s, %s: erased is %v", s, v.State, v.Reason, o.of.email, o.of.phone, v.Erased)
 		}
 	}
-	r, err := l.Verify("")
+	r, err := l.Verify(context.Background(), "")
 	if err != nil || !r.Whole() {
 		x.t.Errorf("%v %v", r.Problems, err)
 	}

@@ -140,7 +140,7 @@ func TestTorturePluginDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	sell("near", 50)
-	hers, err := r.d.ledger.PluginRuns("near", "", 0, 500)
+	hers, err := r.d.ledger.PluginRuns(t.Context(), "near", "", 0, 500)
 	if err != nil || len(hers) == 0 {
 		t.Fatalf("%d runs of the neighbour: %v", len(hers), err)
 	}
@@ -197,26 +197,26 @@ func TestTorturePluginDisk(t *testing.T) {
 	if mem := peakResident(t) - idle; mem > 250*mib { // at any time, and not only now
 		t.Errorf("there were %d MiB of memory over idle", mem/mib)
 	}
-	rows, err := r.d.ledger.PluginVersions("evil")
+	rows, err := r.d.ledger.PluginVersions(t.Context(), "evil")
 	if err != nil || len(rows) > 20*q.Versions+20*q.Versions+q.Refused {
 		t.Errorf("%d versions are kept: %v", len(rows), err)
 	}
-	if after, err := r.d.ledger.PluginRuns("near", "", 0, 500); err != nil || len(after) != len(hers) {
+	if after, err := r.d.ledger.PluginRuns(t.Context(), "near", "", 0, 500); err != nil || len(after) != len(hers) {
 		t.Errorf("the neighbour has %d runs, and had %d: %v", len(after), len(hers), err)
 	}
-	if vs, err := r.d.ledger.PluginVersions("near"); err != nil || len(vs) != 1 {
+	if vs, err := r.d.ledger.PluginVersions(t.Context(), "near"); err != nil || len(vs) != 1 {
 		t.Errorf("the neighbour's versions: %v %v", vs, err)
-	} else if code, err := r.d.ledger.PluginModule(vs[0].Hash); err != nil || !bytes.Equal(code, shared) {
+	} else if code, err := r.d.ledger.PluginModule(t.Context(), vs[0].Hash); err != nil || !bytes.Equal(code, shared) {
 		t.Errorf("the neighbour's module: %v", err)
 	}
-	if err := r.d.ledger.Sync(); err != nil {
+	if err := r.d.ledger.Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	l, err := sqlite.Open(sqlite.Options{Dir: dir, ReadOnly: true})
+	l, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := l.Verify("")
+	report, err := l.Verify(t.Context(), "")
 	if err := l.Close(); err != nil {
 		t.Error(err)
 	}

@@ -313,7 +313,7 @@ func TestTorture(t *testing.T) {
 // judge compares the truth with the ledger.
 func (x *torture) judge(orders int) {
 	x.t.Helper()
-	l, err := sqlite.Open(sqlite.Options{Dir: x.dir, ReadOnly: true})
+	l, err := sqlite.Open(context.Background(), sqlite.Options{Dir: x.dir, ReadOnly: true})
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -349,7 +349,7 @@ func (x *torture) judge(orders int) {
 			x.t.Errorf("order %d: mails of different Message-IDs", i)
 		}
 	}
-	r, err := l.Verify("")
+	r, err := l.Verify(context.Background(), "")
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -364,31 +364,31 @@ func (x *torture) judge(orders int) {
 }
 
 func (x *torture) only(l *sqlite.Ledger, i int) (*waxwing.ConfirmationView, error) {
-	found, err := l.List(waxwing.Query{Tenant: "acme", Email: recipient(i)})
+	found, err := l.List(context.Background(), waxwing.Query{Tenant: "acme", Email: recipient(i)})
 	if err != nil {
 		return nil, err
 	}
 	if len(found) != 1 {
 		return nil, fmt.Errorf("%d confirmations: %w", len(found), errors.New("want one"))
 	}
-	return l.Get("acme", found[0].ID)
+	return l.Get(context.Background(), "acme", found[0].ID)
 }
 
 // dump shows some open confirmations.
 func (x *torture) dump(n int) {
-	l, err := sqlite.Open(sqlite.Options{Dir: x.dir, ReadOnly: true})
+	l, err := sqlite.Open(context.Background(), sqlite.Options{Dir: x.dir, ReadOnly: true})
 	if err != nil {
 		x.t.Log(err)
 		return
 	}
 	defer l.Close()
 	for _, state := range []waxwing.State{waxwing.Received, waxwing.Queued, waxwing.Claimed, waxwing.Dot, waxwing.Uncertain} {
-		found, err := l.List(waxwing.Query{Tenant: "acme", State: state, Limit: n})
+		found, err := l.List(context.Background(), waxwing.Query{Tenant: "acme", State: state, Limit: n})
 		if err != nil {
 			x.t.Log(err)
 		}
 		for _, f := range found {
-			v, _ := l.Get("acme", f.ID)
+			v, _ := l.Get(context.Background(), "acme", f.ID)
 			b, _ := json.MarshalIndent(v, "", " ")
 			x.t.Logf("%s: %s", state, b)
 		}

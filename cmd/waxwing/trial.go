@@ -147,7 +147,7 @@ func (t *trial) order(ctx context.Context, d *Daemon, tenant, shop, locale strin
 	if format == "generic" {
 		body, err = withShop(body, shop)
 		if err == nil {
-			_, err = d.pipe.Accept(waxwing.TenantID(tenant), waxwing.ShopID(shop), "api", "order", body)
+			_, err = d.pipe.Accept(ctx, waxwing.TenantID(tenant), waxwing.ShopID(shop), "api", "order", body)
 		}
 		return err
 	}

@@ -41,21 +41,21 @@ func (b *Bench) version(no int, code []byte, state waxwing.PluginState) waxwing.
 
 func versions(b *Bench) {
 	one := b.version(1, module, waxwing.PluginActive)
-	b.must(b.s.SavePlugins([]waxwing.PluginVersion{one}, module))
+	b.must(b.s.SavePlugins(b.t.Context(), []waxwing.PluginVersion{one}, module))
 	two := b.version(2, module, waxwing.PluginCanary)
 	two.Percent = 5
-	b.must(b.s.SavePlugins([]waxwing.PluginVersion{two}, module)) // the same code again
+	b.must(b.s.SavePlugins(b.t.Context(), []waxwing.PluginVersion{two}, module)) // the same code again
 	b.later(time.Minute)
 	one.State, two.State, two.Percent, two.Why = waxwing.PluginRetired, waxwing.PluginActive, 0, strings.Repeat("é", 300)
-	b.must(b.s.SavePlugins([]waxwing.PluginVersion{two, one}, nil))
+	b.must(b.s.SavePlugins(b.t.Context(), []waxwing.PluginVersion{two, one}, nil))
 	b.must(b.s.Close())
 	b.start("resend")
-	got, err := b.s.PluginVersions("acme")
+	got, err := b.s.PluginVersions(b.t.Context(), "acme")
 	b.must(err)
 	if want := []waxwing.PluginVersion{one, two}; !reflect.DeepEqual(got, want) {
 		b.t.Fatalf("\n got %+v\nwant %+v", got, want)
 	}
-	code, err := b.s.PluginModule(one.Hash)
+	code, err := b.s.PluginModule(b.t.Context(), one.Hash)
 	b.must(err)
 	if !bytes.Equal(code, module) {
 		b.t.Fatal("the code came back changed")
@@ -73,20 +73,20 @@ func versions(b *Bench) {
 
 func strangeCode(b *Bench) {
 	v := b.version(1, module, waxwing.PluginActive)
-	if err := b.s.SavePlugins([]waxwing.PluginVersion{v}, []byte("other")); !waxwing.IsPermanent(err) {
+	if err := b.s.SavePlugins(b.t.Context(), []waxwing.PluginVersion{v}, []byte("other")); !waxwing.IsPermanent(err) {
 		b.t.Fatalf("want a permanent error, got %v", err)
 	}
 	v.Tenant = "nobody"
-	if err := b.s.SavePlugins([]waxwing.PluginVersion{v}, module); !errors.Is(err, waxwing.ErrNotFound) {
+	if err := b.s.SavePlugins(b.t.Context(), []waxwing.PluginVersion{v}, module); !errors.Is(err, waxwing.ErrNotFound) {
 		b.t.Fatal(err)
 	}
 	empty := b.version(1, nil, waxwing.PluginRefused)
 	empty.Plugin, empty.Why = "empty", "it has no code"
-	b.must(b.s.SavePlugins([]waxwing.PluginVersion{empty}, nil))
-	if _, err := b.s.PluginModule(v.Hash); !errors.Is(err, waxwing.ErrNotFound) {
+	b.must(b.s.SavePlugins(b.t.Context(), []waxwing.PluginVersion{empty}, nil))
+	if _, err := b.s.PluginModule(b.t.Context(), v.Hash); !errors.Is(err, waxwing.ErrNotFound) {
 		b.t.Fatal(err)
 	}
-	if got, err := b.s.PluginVersions("acme"); err != nil || len(got) != 1 || got[0].Plugin != "empty" {
+	if got, err := b.s.PluginVersions(b.t.Context(), "acme"); err != nil || len(got) != 1 || got[0].Plugin != "empty" {
 		b.t.Fatal(got, err)
 	}
 }
@@ -101,31 +101,31 @@ func (b *Bench) run(plugin string) waxwing.Run {
 func (b *Bench) asked(order string, names ...string) (waxwing.ID, waxwing.ID) {
 	b.t.Helper()
 	rc := b.accept(b.event("web", order, 0, invented(1)))
-	w, err := b.s.Work(rc.ID)
+	w, err := b.s.Work(b.t.Context(), rc.ID)
 	b.must(err)
 	for _, n := range names {
 		w.Runs = append(w.Runs, b.run(n))
 	}
-	ids, err := b.s.Ready(w, []waxwing.Draft{draft(w)}, lookup, time.Hour)
+	ids, err := b.s.Ready(b.t.Context(), w, []waxwing.Draft{draft(w)}, lookup, time.Hour)
 	b.must(err)
 	return rc.ID, ids[0]
 }
 
 func (b *Bench) list(plugin string) []waxwing.Run {
 	b.t.Helper()
-	got, err := b.s.PluginRuns("acme", plugin, 0, 0)
+	got, err := b.s.PluginRuns(b.t.Context(), "acme", plugin, 0, 0)
 	b.must(err)
 	return got
 }
 
 func runs(b *Bench) {
 	rc := b.accept(b.event("web", "1001", 0, invented(1)))
-	w, err := b.s.Work(rc.ID)
+	w, err := b.s.Work(b.t.Context(), rc.ID)
 	b.must(err)
 	bad := b.run("upsell")
 	bad.Fault, bad.Output, bad.Log = "output: the subject of "+Person+" is too long", nil, nil
 	w.Runs = []waxwing.Run{b.run("loyalty"), bad}
-	_, err = b.s.Ready(w, []waxwing.Draft{draft(w)}, lookup, time.Hour)
+	_, err = b.s.Ready(b.t.Context(), w, []waxwing.Draft{draft(w)}, lookup, time.Hour)
 	b.must(err)
 	b.must(b.s.Close())
 	b.start("resend")
@@ -138,7 +138,7 @@ func runs(b *Bench) {
 		b.t.Fatalf("%d", len(got))
 	}
 	for i, want := range []waxwing.Run{bad, b.run("loyalty")} {
-		got, err := b.s.PluginRun("acme", metas[i].ID)
+		got, err := b.s.PluginRun(b.t.Context(), "acme", metas[i].ID)
 		b.must(err)
 		want.ID, want.Confirmation = metas[i].ID, rc.ID
 		if len(want.Output) == 0 {
@@ -148,7 +148,7 @@ func runs(b *Bench) {
 			b.t.Fatalf("\n got %#v\nwant %#v", *got, want)
 		}
 	}
-	full, err := b.s.PluginRunsFull("acme", "", 0, 10)
+	full, err := b.s.PluginRunsFull(b.t.Context(), "acme", "", 0, 10)
 	b.must(err)
 	if len(full) != 2 || full[0].Plugin != "loyalty" || string(full[0].Log) != "hello\n" || full[1].Fault != bad.Fault {
 		b.t.Fatalf("%#v", full)
@@ -160,13 +160,13 @@ func runs(b *Bench) {
 
 func runsUndone(b *Bench) {
 	rc := b.accept(b.event("web", "1001", 0, "old"))
-	w, err := b.s.Work(rc.ID)
+	w, err := b.s.Work(b.t.Context(), rc.ID)
 	b.must(err)
 	w.Runs = []waxwing.Run{b.run("loyalty")}
 	b.accept(b.event("web", "1001", 5, "new"))
-	_, err = b.s.Ready(w, []waxwing.Draft{draft(w)}, lookup, time.Hour)
+	_, err = b.s.Ready(b.t.Context(), w, []waxwing.Draft{draft(w)}, lookup, time.Hour)
 	b.wantState(err)
-	b.wantState(b.s.Quarantine(w, "x", waxwing.Lookup{}))
+	b.wantState(b.s.Quarantine(b.t.Context(), w, "x", waxwing.Lookup{}))
 	if got := b.list(""); len(got) != 0 {
 		b.t.Fatalf("%d runs of a work that was overtaken", len(got))
 	}
@@ -174,12 +174,14 @@ func runsUndone(b *Bench) {
 
 func runsKept(b *Bench) {
 	for i, f := range []func(*waxwing.Work) error{
-		func(w *waxwing.Work) error { return b.s.Hold(w, "a plugin", b.clock().Add(time.Hour), lookup) },
-		func(w *waxwing.Work) error { return b.s.Quarantine(w, "a plugin", waxwing.Lookup{}) },
-		func(w *waxwing.Work) error { return b.s.Cancel(w, "a plugin", lookup) },
+		func(w *waxwing.Work) error {
+			return b.s.Hold(b.t.Context(), w, "a plugin", b.clock().Add(time.Hour), lookup)
+		},
+		func(w *waxwing.Work) error { return b.s.Quarantine(b.t.Context(), w, "a plugin", waxwing.Lookup{}) },
+		func(w *waxwing.Work) error { return b.s.Cancel(b.t.Context(), w, "a plugin", lookup) },
 	} {
 		rc := b.accept(b.event("web", "100"+string(rune('1'+i)), 0, invented(i)))
-		w, err := b.s.Work(rc.ID)
+		w, err := b.s.Work(b.t.Context(), rc.ID)
 		b.must(err)
 		w.Runs = []waxwing.Run{b.run("loyalty")}
 		b.must(f(w))
@@ -189,11 +191,11 @@ func runsKept(b *Bench) {
 	}
 	conf, msg := b.asked("2001")
 	b.send(b.claim(msg))
-	w, err := b.s.ReworkOf("acme", conf)
+	w, err := b.s.ReworkOf(b.t.Context(), "acme", conf)
 	b.must(err)
 	w.Runs = []waxwing.Run{b.run("loyalty")}
 	d := draft(w)
-	_, err = b.s.Add(w, &d, time.Hour)
+	_, err = b.s.Add(b.t.Context(), w, &d, time.Hour)
 	b.must(err)
 	if got := b.list("loyalty"); len(got) != 4 || got[0].Confirmation != conf {
 		b.t.Fatalf("%d runs", len(got))
@@ -203,15 +205,15 @@ func runsKept(b *Bench) {
 func runsErased(b *Bench) {
 	b.asked("1001", "loyalty", "upsell")
 	id := b.list("loyalty")[0].ID
-	n, err := b.s.Erase("acme", waxwing.Erase{Address: Person, Act: act})
+	n, err := b.s.Erase(b.t.Context(), "acme", waxwing.Erase{Address: Person, Act: act})
 	b.must(err)
 	if n.Erased != 1 {
 		b.t.Fatalf("%d erased", n.Erased)
 	}
-	if _, err := b.s.PluginRun("acme", id); !errors.Is(err, waxwing.ErrNotFound) {
+	if _, err := b.s.PluginRun(b.t.Context(), "acme", id); !errors.Is(err, waxwing.ErrNotFound) {
 		b.t.Fatal(err)
 	}
-	full, err := b.s.PluginRunsFull("acme", "", 0, 10)
+	full, err := b.s.PluginRunsFull(b.t.Context(), "acme", "", 0, 10)
 	b.must(err)
 	if len(full) != 0 || len(b.list("")) != 0 {
 		b.t.Fatal("her runs are still there")
@@ -223,12 +225,12 @@ func runsPruned(b *Bench) {
 	old := b.list("")[0].ID
 	b.later(25 * time.Hour)
 	b.asked("1002", "loyalty")
-	more, err := b.s.PrunePluginRuns(24 * time.Hour)
+	more, err := b.s.PrunePluginRuns(b.t.Context(), 24*time.Hour)
 	b.must(err)
 	if got := b.list(""); more || len(got) != 1 || got[0].ID == old {
 		b.t.Fatalf("%v %d", more, len(got))
 	}
-	if _, err := b.s.PluginRun("acme", old); !errors.Is(err, waxwing.ErrNotFound) {
+	if _, err := b.s.PluginRun(b.t.Context(), "acme", old); !errors.Is(err, waxwing.ErrNotFound) {
 		b.t.Fatal(err)
 	}
 }
@@ -236,7 +238,7 @@ func runsPruned(b *Bench) {
 func runsExpired(b *Bench) {
 	b.asked("1001", "loyalty")
 	b.later(48 * time.Hour)
-	_, err := b.s.Expire(24 * time.Hour)
+	_, err := b.s.Expire(b.t.Context(), 24*time.Hour)
 	b.must(err)
 	if got := b.list(""); len(got) != 0 {
 		b.t.Fatal("the order is gone, and what a plugin saw of it is not")
@@ -244,22 +246,22 @@ func runsExpired(b *Bench) {
 }
 
 func pluginTenants(b *Bench) {
-	b.must(b.s.SavePlugins([]waxwing.PluginVersion{b.version(1, module, waxwing.PluginActive)}, module))
+	b.must(b.s.SavePlugins(b.t.Context(), []waxwing.PluginVersion{b.version(1, module, waxwing.PluginActive)}, module))
 	b.asked("1001", "loyalty")
 	id := b.list("")[0].ID
-	versions, err := b.s.PluginVersions("bolt")
+	versions, err := b.s.PluginVersions(b.t.Context(), "bolt")
 	b.must(err)
-	metas, err := b.s.PluginRuns("bolt", "loyalty", 0, 0)
+	metas, err := b.s.PluginRuns(b.t.Context(), "bolt", "loyalty", 0, 0)
 	b.must(err)
-	full, err := b.s.PluginRunsFull("bolt", "", 0, 0)
+	full, err := b.s.PluginRunsFull(b.t.Context(), "bolt", "", 0, 0)
 	b.must(err)
 	if len(versions)+len(metas)+len(full) != 0 {
 		b.t.Fatal("bolt sees acme's")
 	}
-	if _, err := b.s.PluginRun("bolt", id); !errors.Is(err, waxwing.ErrNotFound) {
+	if _, err := b.s.PluginRun(b.t.Context(), "bolt", id); !errors.Is(err, waxwing.ErrNotFound) {
 		b.t.Fatal(err)
 	}
-	if _, err := b.s.PluginVersions("nobody"); !errors.Is(err, waxwing.ErrNotFound) {
+	if _, err := b.s.PluginVersions(b.t.Context(), "nobody"); !errors.Is(err, waxwing.ErrNotFound) {
 		b.t.Fatal(err)
 	}
 }
@@ -267,7 +269,7 @@ func pluginTenants(b *Bench) {
 func runIDs(b *Bench) {
 	b.asked("1001", "loyalty")
 	first := b.list("")[0].ID
-	_, err := b.s.Erase("acme", waxwing.Erase{Address: Person, Act: act})
+	_, err := b.s.Erase(b.t.Context(), "acme", waxwing.Erase{Address: Person, Act: act})
 	b.must(err)
 	b.asked("1002", "loyalty")
 	if second := b.list("")[0].ID; second <= first {
@@ -279,11 +281,11 @@ func runPages(b *Bench) {
 	for _, o := range []string{"1", "2", "3"} {
 		b.asked(o, "loyalty", "upsell")
 	}
-	page, err := b.s.PluginRuns("acme", "loyalty", 0, 2)
+	page, err := b.s.PluginRuns(b.t.Context(), "acme", "loyalty", 0, 2)
 	b.must(err)
-	rest, err := b.s.PluginRuns("acme", "loyalty", page[1].ID, 2)
+	rest, err := b.s.PluginRuns(b.t.Context(), "acme", "loyalty", page[1].ID, 2)
 	b.must(err)
-	after, err := b.s.PluginRunsFull("acme", "loyalty", rest[0].ID, 1)
+	after, err := b.s.PluginRunsFull(b.t.Context(), "acme", "loyalty", rest[0].ID, 1)
 	b.must(err)
 	if len(page) != 2 || len(rest) != 1 || len(after) != 1 || after[0].ID != page[1].ID {
 		b.t.Fatalf("%d %d %d", len(page), len(rest), len(after))
@@ -293,7 +295,7 @@ func runPages(b *Bench) {
 func runsApart(b *Bench) {
 	one, _ := b.asked("1001", "loyalty")
 	two, _ := b.asked("1002", "loyalty")
-	full, err := b.s.PluginRunsFull("acme", "", 0, 10)
+	full, err := b.s.PluginRunsFull(b.t.Context(), "acme", "", 0, 10)
 	b.must(err)
 	if len(full) != 2 || full[0].Confirmation != one || full[1].Confirmation != two {
 		b.t.Fatalf("%d", len(full))

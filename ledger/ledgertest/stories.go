@@ -29,12 +29,12 @@ func oneOrder(b *Bench) {
 	if s := strings.Join(got, " "); s != ">received received>ready >queued queued>claimed claimed>dot dot>sent" {
 		b.t.Fatalf("trail %s", s)
 	}
-	out, err := b.s.Bytes("acme", conf, 0)
+	out, err := b.s.Bytes(b.t.Context(), "acme", conf, 0)
 	b.must(err)
 	if !bytes.Equal(out.Data, c.Out.Data) {
 		b.t.Fatal("the kept bytes differ from the sent ones")
 	}
-	_, err = b.s.Claim(msg)
+	_, err = b.s.Claim(b.t.Context(), msg)
 	b.wantState(err)
 }
 
@@ -56,13 +56,13 @@ func duplicates(b *Bench) {
 
 func newerEvent(b *Bench) {
 	first := b.accept(b.event("web", "1001", 0, "old"))
-	stale, err := b.s.Work(first.ID)
+	stale, err := b.s.Work(b.t.Context(), first.ID)
 	b.must(err)
 	b.accept(b.event("web", "1001", 5, "new"))
 	b.accept(b.event("web", "1001", 3, "between"))
-	_, err = b.s.Ready(stale, []waxwing.Draft{draft(stale)}, lookup, time.Hour)
+	_, err = b.s.Ready(b.t.Context(), stale, []waxwing.Draft{draft(stale)}, lookup, time.Hour)
 	b.wantState(err) // the old render must not win
-	w, err := b.s.Work(first.ID)
+	w, err := b.s.Work(b.t.Context(), first.ID)
 	b.must(err)
 	if string(w.Raw) != "new" {
 		b.t.Fatalf("work has %q", w.Raw)
@@ -77,7 +77,7 @@ func newerEvent(b *Bench) {
 	paid.Key.Rank, paid.Format = 1, "shopify" // it came another way
 	b.accept(paid)
 	b.accept(b.event("web", "1002", 0, "created"))
-	w, err = b.s.Work(second.ID)
+	w, err = b.s.Work(b.t.Context(), second.ID)
 	b.must(err)
 	if string(w.Raw) != "paid" || w.Format != "shopify" {
 		b.t.Fatalf("work has %q as %s", w.Raw, w.Format)
@@ -93,9 +93,9 @@ func twoShops(b *Bench) {
 
 func held(b *Bench) {
 	rc := b.accept(b.event("web", "1001", 0, "unpaid"))
-	w, err := b.s.Work(rc.ID)
+	w, err := b.s.Work(b.t.Context(), rc.ID)
 	b.must(err)
-	b.must(b.s.Hold(w, "payment pending", b.clock().Add(14*24*time.Hour), lookup))
+	b.must(b.s.Hold(b.t.Context(), w, "payment pending", b.clock().Add(14*24*time.Hour), lookup))
 	if v := b.wantIs(rc.ID, waxwing.Held); v.Reason != "payment pending" {
 		b.t.Fatalf("reason %q", v.Reason)
 	}
@@ -104,21 +104,21 @@ func held(b *Bench) {
 	}
 	b.send(b.claim(b.ready(rc.ID)))
 	other := b.accept(b.event("web", "1002", 0, "unpaid"))
-	w, err = b.s.Work(other.ID)
+	w, err = b.s.Work(b.t.Context(), other.ID)
 	b.must(err)
-	b.must(b.s.Hold(w, "payment pending", b.clock().Add(time.Hour), lookup))
+	b.must(b.s.Hold(b.t.Context(), w, "payment pending", b.clock().Add(time.Hour), lookup))
 	b.later(2 * time.Hour)
-	if due, err := b.s.DueWork(10); err != nil || len(due) != 0 {
+	if due, err := b.s.DueWork(b.t.Context(), 10); err != nil || len(due) != 0 {
 		b.t.Fatalf("due to be rendered: %v %v", due, err)
 	}
-	due, err := b.s.DueHolds(10)
+	due, err := b.s.DueHolds(b.t.Context(), 10)
 	b.must(err)
 	if len(due) != 1 || due[0] != other.ID {
 		b.t.Fatalf("due %v", due)
 	}
-	w, err = b.s.Work(other.ID)
+	w, err = b.s.Work(b.t.Context(), other.ID)
 	b.must(err)
-	b.must(b.s.Cancel(w, "hold_expired", lookup))
+	b.must(b.s.Cancel(b.t.Context(), w, "hold_expired", lookup))
 	b.wantIs(other.ID, waxwing.Cancelled)
 }
 
@@ -132,13 +132,13 @@ func quarantined(b *Bench) {
 	if again := b.accept(ev); again.ID != rc.ID || again.New {
 		b.t.Fatalf("%+v", again)
 	}
-	b.must(b.s.Release("acme", rc.ID, act))
-	w, err := b.s.Work(rc.ID)
+	b.must(b.s.Release(b.t.Context(), "acme", rc.ID, act))
+	w, err := b.s.Work(b.t.Context(), rc.ID)
 	b.must(err)
 	if string(w.Raw) != "{{{" || !w.Asked {
 		b.t.Fatalf("%q", w.Raw)
 	}
-	b.must(b.s.Quarantine(w, "still not", waxwing.Lookup{}))
+	b.must(b.s.Quarantine(b.t.Context(), w, "still not", waxwing.Lookup{}))
 	b.wantIs(rc.ID, waxwing.Quarantined)
 	ping := b.event("web", "", 0, "webhook_id=1")
 	ping.Key = waxwing.EventKey{Ignore: "ping"}
@@ -155,10 +155,10 @@ func stale(b *Bench) {
 		b.t.Fatalf("%+v", rc)
 	}
 	b.later(100 * 24 * time.Hour)
-	if due, err := b.s.DueHolds(10); err != nil || len(due) != 0 {
+	if due, err := b.s.DueHolds(b.t.Context(), 10); err != nil || len(due) != 0 {
 		b.t.Fatalf("%v %v", due, err)
 	}
-	b.must(b.s.Release("acme", rc.ID, act))
+	b.must(b.s.Release(b.t.Context(), "acme", rc.ID, act))
 	b.send(b.claim(b.ready(rc.ID)))
 	b.wantIs(rc.ID, waxwing.Sent)
 }
@@ -176,9 +176,9 @@ func oldOrder(b *Bench) {
 		b.t.Fatalf("%+v", rc)
 	}
 	rc := b.accept(b.event("web", "1002", 0, "unpaid"))
-	w, err := b.s.Work(rc.ID)
+	w, err := b.s.Work(b.t.Context(), rc.ID)
 	b.must(err)
-	b.must(b.s.Hold(w, "payment pending", b.clock().Add(14*24*time.Hour), lookup))
+	b.must(b.s.Hold(b.t.Context(), w, "payment pending", b.clock().Add(14*24*time.Hour), lookup))
 	paid := b.event("web", "1002", 5, "paid")
 	paid.Old = true
 	if rc := b.accept(paid); rc.State != waxwing.Received || !rc.Work {
@@ -199,15 +199,15 @@ func deferral(next time.Time) *waxwing.Resolution {
 func deferred(b *Bench) {
 	conf, msg := b.queued()
 	c := b.claim(msg)
-	b.must(b.s.Resolve(c, deferral(b.clock().Add(time.Minute))))
-	_, err := b.s.Claim(msg)
+	b.must(b.s.Resolve(b.t.Context(), c, deferral(b.clock().Add(time.Minute))))
+	_, err := b.s.Claim(b.t.Context(), msg)
 	b.wantState(err)
 	b.later(30 * time.Second)
-	if got, err := b.s.ClaimDue(waxwing.Email, 9); err != nil || len(got) != 0 {
+	if got, err := b.s.ClaimDue(b.t.Context(), waxwing.Email, 9); err != nil || len(got) != 0 {
 		b.t.Fatalf("%d %v", len(got), err)
 	}
 	b.later(40 * time.Second)
-	got, err := b.s.ClaimDue(waxwing.Email, 9)
+	got, err := b.s.ClaimDue(b.t.Context(), waxwing.Email, 9)
 	b.must(err)
 	if len(got) != 1 || got[0].Tries != 1 || got[0].Attempt != 2 || !bytes.Equal(got[0].Out.Data, c.Out.Data) ||
 		got[0].Out.IdempotencyKey != c.Out.IdempotencyKey {
@@ -232,7 +232,7 @@ func crashClaimed(b *Bench) {
 	b.claim(msg)
 	b.crash("resend")
 	b.later(2 * time.Second)
-	got, err := b.s.ClaimDue(waxwing.Email, 9)
+	got, err := b.s.ClaimDue(b.t.Context(), waxwing.Email, 9)
 	b.must(err)
 	if len(got) != 1 {
 		b.t.Fatal("not queued again")
@@ -245,14 +245,14 @@ func crashClaimed(b *Bench) {
 
 func crashDot(b *Bench) {
 	conf, msg := b.queued()
-	b.must(b.s.CommitDot(b.claim(msg), "mail"))
+	b.must(b.s.CommitDot(b.t.Context(), b.claim(msg), "mail"))
 	b.crash("resend")
 	b.wantIs(conf, waxwing.Uncertain)
-	if got, err := b.s.ClaimDue(waxwing.Email, 9); err != nil || len(got) != 0 {
+	if got, err := b.s.ClaimDue(b.t.Context(), waxwing.Email, 9); err != nil || len(got) != 0 {
 		b.t.Fatalf("%d %v", len(got), err)
 	}
 	b.later(2 * time.Minute)
-	got, err := b.s.ClaimDue(waxwing.Email, 9)
+	got, err := b.s.ClaimDue(b.t.Context(), waxwing.Email, 9)
 	b.must(err)
 	if len(got) != 1 || got[0].Attempt != 2 {
 		b.t.Fatalf("%d claims", len(got))
@@ -267,7 +267,7 @@ func crashDot(b *Bench) {
 func (b *Bench) ends(n int) {
 	b.t.Helper()
 	before := strings.Count(b.export(), `"cause":"expired"`) + strings.Count(b.export(), `"cause":"assumed_sent"`)
-	more, err := b.s.EndDue()
+	more, err := b.s.EndDue(b.t.Context())
 	b.must(err)
 	if got := strings.Count(b.export(), `"cause":"expired"`) + strings.Count(b.export(), `"cause":"assumed_sent"`) - before; got != n || more {
 		b.t.Fatalf("%d ended, want %d; more: %v", got, n, more)
@@ -276,7 +276,7 @@ func (b *Bench) ends(n int) {
 
 func assumed(b *Bench) {
 	conf, msg := b.queued()
-	b.must(b.s.CommitDot(b.claim(msg), "mail"))
+	b.must(b.s.CommitDot(b.t.Context(), b.claim(msg), "mail"))
 	b.crash("assume_sent")
 	b.ends(0)
 	b.later(2 * time.Minute)
@@ -289,9 +289,9 @@ func assumed(b *Bench) {
 func fallback(b *Bench) {
 	conf, msg := b.queued()
 	c := b.claim(msg)
-	b.must(b.s.CommitDot(c, "mail"))
+	b.must(b.s.CommitDot(b.t.Context(), c, "mail"))
 	sms := waxwing.Draft{Channel: waxwing.SMS, State: waxwing.Queued, From: "+15005550006", To: "+4915100000000", Data: []byte("Danke"), Locale: "de"}
-	b.must(b.s.Resolve(c, &waxwing.Resolution{To: waxwing.Failed, Reason: "rejected", Fallback: []waxwing.Draft{sms},
+	b.must(b.s.Resolve(b.t.Context(), c, &waxwing.Resolution{To: waxwing.Failed, Reason: "rejected", Fallback: []waxwing.Draft{sms},
 		Lookup: waxwing.Lookup{People: []string{sms.To}}, Attempt: waxwing.Attempt{Provider: "mail", Verdict: waxwing.Rejected,
 			Fault: waxwing.AddressFault, Phase: waxwing.PhaseDot, Code: 550}}))
 	c = b.claim(msg + 1)
@@ -300,7 +300,7 @@ func fallback(b *Bench) {
 	}
 	b.send(c)
 	b.wantIs(conf, waxwing.Sent)
-	found, err := b.s.List(waxwing.Query{Tenant: "acme", Email: "+49 151 00000000"})
+	found, err := b.s.List(b.t.Context(), waxwing.Query{Tenant: "acme", Email: "+49 151 00000000"})
 	b.must(err)
 	if len(found) != 1 {
 		b.t.Fatal("not found by the phone number")
@@ -310,25 +310,25 @@ func fallback(b *Bench) {
 func cancelled(b *Bench) {
 	conf, msg := b.queued()
 	c := b.claim(msg)
-	b.must(b.s.Stop("acme", conf, act))
-	b.wantState(b.s.CommitDot(c, "mail"))
+	b.must(b.s.Stop(b.t.Context(), "acme", conf, act))
+	b.wantState(b.s.CommitDot(b.t.Context(), c, "mail"))
 	r := accepted()
-	b.wantState(b.s.Resolve(c, &r))
+	b.wantState(b.s.Resolve(b.t.Context(), c, &r))
 	b.wantIs(conf, waxwing.Cancelled)
 	conf2 := b.accept(b.event("web", "1002", 0, "x"))
 	c2 := b.claim(b.ready(conf2.ID))
-	b.must(b.s.CommitDot(c2, "mail"))
-	b.wantState(b.s.Stop("acme", conf2.ID, act))
+	b.must(b.s.CommitDot(b.t.Context(), c2, "mail"))
+	b.wantState(b.s.Stop(b.t.Context(), "acme", conf2.ID, act))
 	r = accepted()
-	b.must(b.s.Resolve(c2, &r))
+	b.must(b.s.Resolve(b.t.Context(), c2, &r))
 	b.wantIs(conf2.ID, waxwing.Sent)
 }
 
 func suppressed(b *Bench) {
 	conf, msg := b.queued()
 	c := b.claim(msg)
-	b.must(b.s.Suppress("acme", strings.ToUpper(Person), act))
-	b.wantState(b.s.CommitDot(c, "mail"))
+	b.must(b.s.Suppress(b.t.Context(), "acme", strings.ToUpper(Person), act))
+	b.wantState(b.s.CommitDot(b.t.Context(), c, "mail"))
 	b.wantIs(conf, waxwing.Suppressed)
 	next := b.accept(b.event("web", "1002", 0, "x"))
 	b.ready(next.ID)
@@ -342,7 +342,7 @@ func suppressed(b *Bench) {
 func expired(b *Bench) {
 	conf, msg := b.queued()
 	c := b.claim(msg)
-	b.must(b.s.Resolve(c, deferral(b.clock().Add(100*time.Hour))))
+	b.must(b.s.Resolve(b.t.Context(), c, deferral(b.clock().Add(100*time.Hour))))
 	b.ends(0)
 	b.later(24*time.Hour + 2*time.Second)
 	b.ends(1)
@@ -352,7 +352,7 @@ func expired(b *Bench) {
 	conf2 := b.accept(b.event("web", "1002", 0, "x"))
 	c2 := b.claim(b.ready(conf2.ID))
 	b.later(25 * time.Hour)
-	b.wantState(b.s.CommitDot(c2, "mail"))
+	b.wantState(b.s.CommitDot(b.t.Context(), c2, "mail"))
 }
 
 func erased(b *Bench) {
@@ -360,7 +360,7 @@ func erased(b *Bench) {
 	b.send(b.claim(msg))
 	waiting := b.accept(b.event("web", "1002", 0, `{"id":"1002","email":"`+strings.ToUpper(Person)+`"}`))
 	other := b.accept(b.event("web", "1003", 0, `{"id":"1003","email":"else@example.com"}`))
-	n, err := b.s.Erase("acme", waxwing.Erase{Address: " " + Person + " ", Act: act})
+	n, err := b.s.Erase(b.t.Context(), "acme", waxwing.Erase{Address: " " + Person + " ", Act: act})
 	b.must(err)
 	if n.Erased != 2 {
 		b.t.Fatalf("erased %d, want 2", n.Erased)
@@ -371,10 +371,10 @@ func erased(b *Bench) {
 	}
 	b.wantIs(waiting.ID, waxwing.Cancelled)
 	b.wantIs(other.ID, waxwing.Received)
-	if _, err := b.s.Bytes("acme", conf, 0); !errors.Is(err, waxwing.ErrNotFound) {
+	if _, err := b.s.Bytes(b.t.Context(), "acme", conf, 0); !errors.Is(err, waxwing.ErrNotFound) {
 		b.t.Fatalf("bytes after erasure: %v", err)
 	}
-	found, err := b.s.List(waxwing.Query{Tenant: "acme", Email: Person})
+	found, err := b.s.List(b.t.Context(), waxwing.Query{Tenant: "acme", Email: Person})
 	b.must(err)
 	if len(found) != 0 {
 		b.t.Fatal("found after erasure")
@@ -390,20 +390,20 @@ func erased(b *Bench) {
 func resend(b *Bench) {
 	conf, msg := b.queued()
 	b.send(b.claim(msg))
-	w, err := b.s.ReworkOf("acme", conf)
+	w, err := b.s.ReworkOf(b.t.Context(), "acme", conf)
 	b.must(err)
 	d := draft(w)
 	d.To, d.Resend = "corrected@example.com", true
-	id, err := b.s.Add(w, &d, time.Hour)
+	id, err := b.s.Add(b.t.Context(), w, &d, time.Hour)
 	b.must(err)
-	_, err = b.s.Add(w, &d, time.Hour)
+	_, err = b.s.Add(b.t.Context(), w, &d, time.Hour)
 	b.wantState(err)
 	b.send(b.claim(id))
 	v := b.wantIs(conf, waxwing.Sent)
 	if len(v.Messages) != 2 || !v.Messages[1].Resend || v.Messages[0].MessageID == v.Messages[1].MessageID {
 		b.t.Fatalf("%+v", v.Messages)
 	}
-	found, err := b.s.List(waxwing.Query{Tenant: "acme", Email: "Corrected@example.com", Order: "1001", State: waxwing.Sent})
+	found, err := b.s.List(b.t.Context(), waxwing.Query{Tenant: "acme", Email: "Corrected@example.com", Order: "1001", State: waxwing.Sent})
 	b.must(err)
 	if len(found) != 1 {
 		b.t.Fatalf("found %d", len(found))
@@ -412,26 +412,26 @@ func resend(b *Bench) {
 
 func tenants(b *Bench) {
 	conf, _ := b.queued()
-	if _, err := b.s.Get("bolt", conf); !errors.Is(err, waxwing.ErrNotFound) {
+	if _, err := b.s.Get(b.t.Context(), "bolt", conf); !errors.Is(err, waxwing.ErrNotFound) {
 		b.t.Fatal(err)
 	}
-	for _, err := range []error{b.s.Stop("bolt", conf, act), b.s.Release("bolt", conf, act)} {
+	for _, err := range []error{b.s.Stop(b.t.Context(), "bolt", conf, act), b.s.Release(b.t.Context(), "bolt", conf, act)} {
 		if !errors.Is(err, waxwing.ErrNotFound) {
 			b.t.Fatal(err)
 		}
 	}
-	if _, err := b.s.Bytes("bolt", conf, 0); !errors.Is(err, waxwing.ErrNotFound) {
+	if _, err := b.s.Bytes(b.t.Context(), "bolt", conf, 0); !errors.Is(err, waxwing.ErrNotFound) {
 		b.t.Fatal(err)
 	}
-	if _, err := b.s.ReworkOf("bolt", conf); !errors.Is(err, waxwing.ErrNotFound) {
+	if _, err := b.s.ReworkOf(b.t.Context(), "bolt", conf); !errors.Is(err, waxwing.ErrNotFound) {
 		b.t.Fatal(err)
 	}
-	found, err := b.s.List(waxwing.Query{Tenant: "bolt", Order: "1001"})
+	found, err := b.s.List(b.t.Context(), waxwing.Query{Tenant: "bolt", Order: "1001"})
 	b.must(err)
-	if n, err := b.s.Erase("bolt", waxwing.Erase{Address: Person, Act: act}); err != nil || n.Erased != 0 || len(found) != 0 {
+	if n, err := b.s.Erase(b.t.Context(), "bolt", waxwing.Erase{Address: Person, Act: act}); err != nil || n.Erased != 0 || len(found) != 0 {
 		b.t.Fatal(n, err)
 	}
-	if _, err := b.s.Accept(&waxwing.Event{Tenant: "nobody"}); !errors.Is(err, waxwing.ErrNotFound) {
+	if _, err := b.s.Accept(b.t.Context(), &waxwing.Event{Tenant: "nobody"}); !errors.Is(err, waxwing.ErrNotFound) {
 		b.t.Fatal(err)
 	}
 }
@@ -443,7 +443,7 @@ func race(b *Bench) {
 	won := 0
 	for range 16 {
 		wg.Go(func() {
-			if _, err := b.s.Claim(msg); err == nil {
+			if _, err := b.s.Claim(b.t.Context(), msg); err == nil {
 				mu.Lock()
 				won++
 				mu.Unlock()
@@ -461,7 +461,7 @@ func acceptRace(b *Bench) {
 	ids := make([]waxwing.ID, 32)
 	for i := range ids {
 		wg.Go(func() {
-			rc, err := b.s.Accept(b.event("web", "1001", i%4, invented(i)))
+			rc, err := b.s.Accept(b.t.Context(), b.event("web", "1001", i%4, invented(i)))
 			if err == nil {
 				ids[i] = rc.ID
 			}
@@ -479,11 +479,11 @@ func wrongTurn(b *Bench) {
 	conf, msg := b.queued()
 	c := b.claim(msg)
 	r := accepted()
-	b.wantState(b.s.Resolve(c, &r)) // sent without a commit point
+	b.wantState(b.s.Resolve(b.t.Context(), c, &r)) // sent without a commit point
 	b.send(c)
-	b.wantState(b.s.CommitDot(c, "mail"))
-	b.wantState(b.s.Stop("acme", conf, act))
-	b.wantState(b.s.Release("acme", conf, act))
+	b.wantState(b.s.CommitDot(b.t.Context(), c, "mail"))
+	b.wantState(b.s.Stop(b.t.Context(), "acme", conf, act))
+	b.wantState(b.s.Release(b.t.Context(), "acme", conf, act))
 	if b.state(conf) != waxwing.Sent {
 		b.t.Fatal("moved")
 	}

@@ -3,6 +3,7 @@ package ledgertest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,67 +18,67 @@ import (
 // Store is what a ledger's store can do, as the suite sees it.
 type Store interface {
 	// Accept records an event; it is on disk when it returns.
-	Accept(ev *waxwing.Event) (waxwing.Receipt, error)
+	Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt, error)
 	// Work gives what is to be rendered; ErrState: nothing is.
-	Work(id waxwing.ID) (*waxwing.Work, error)
+	Work(ctx context.Context, id waxwing.ID) (*waxwing.Work, error)
 	// Ready queues drafts; ErrState: somebody was faster.
-	Ready(w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Lookup, ttl time.Duration) ([]waxwing.ID, error)
+	Ready(ctx context.Context, w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Lookup, ttl time.Duration) ([]waxwing.ID, error)
 	// Hold keeps an order at the gate until then.
-	Hold(w *waxwing.Work, reason string, until time.Time, lk waxwing.Lookup) error
+	Hold(ctx context.Context, w *waxwing.Work, reason string, until time.Time, lk waxwing.Lookup) error
 	// Quarantine keeps an order that cannot be read.
-	Quarantine(w *waxwing.Work, reason string, lk waxwing.Lookup) error
+	Quarantine(ctx context.Context, w *waxwing.Work, reason string, lk waxwing.Lookup) error
 	// Cancel ends an order that was not rendered.
-	Cancel(w *waxwing.Work, reason string, lk waxwing.Lookup) error
+	Cancel(ctx context.Context, w *waxwing.Work, reason string, lk waxwing.Lookup) error
 	// Claim takes a message; ErrState: it cannot be taken.
-	Claim(id waxwing.ID) (*waxwing.Claim, error)
+	Claim(ctx context.Context, id waxwing.ID) (*waxwing.Claim, error)
 	// ClaimDue takes due messages of a channel, oldest first.
-	ClaimDue(ch waxwing.Channel, limit int) ([]*waxwing.Claim, error)
+	ClaimDue(ctx context.Context, ch waxwing.Channel, limit int) ([]*waxwing.Claim, error)
 	// EndDue ends messages whose time is over; more: there may be others.
-	EndDue() (more bool, err error)
+	EndDue(ctx context.Context) (more bool, err error)
 	// CommitDot is the commit point; ErrState: it must not be sent.
-	CommitDot(c *waxwing.Claim, provider string) error
+	CommitDot(ctx context.Context, c *waxwing.Claim, provider string) error
 	// Resolve records what an attempt came to.
-	Resolve(c *waxwing.Claim, r *waxwing.Resolution) error
+	Resolve(ctx context.Context, c *waxwing.Claim, r *waxwing.Resolution) error
 	// DueWork lists what waits for its render.
-	DueWork(limit int) ([]waxwing.ID, error)
+	DueWork(ctx context.Context, limit int) ([]waxwing.ID, error)
 	// DueHolds lists what has waited at the gate for long enough.
-	DueHolds(limit int) ([]waxwing.ID, error)
+	DueHolds(ctx context.Context, limit int) ([]waxwing.ID, error)
 	// ReworkOf gives what a resend renders from.
-	ReworkOf(tenant waxwing.TenantID, id waxwing.ID) (*waxwing.Work, error)
+	ReworkOf(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID) (*waxwing.Work, error)
 	// Add queues one more message.
-	Add(w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxwing.ID, error)
+	Add(ctx context.Context, w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxwing.ID, error)
 	// Release puts what is held back to work.
-	Release(tenant waxwing.TenantID, id waxwing.ID, act waxwing.Act) error
+	Release(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID, act waxwing.Act) error
 	// Stop cancels what has not passed its commit point.
-	Stop(tenant waxwing.TenantID, id waxwing.ID, act waxwing.Act) error
+	Stop(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID, act waxwing.Act) error
 	// Suppress keeps an address from being written to.
-	Suppress(tenant waxwing.TenantID, address string, act waxwing.Act) error
+	Suppress(ctx context.Context, tenant waxwing.TenantID, address string, act waxwing.Act) error
 	// Erase destroys what is kept of a person.
-	Erase(tenant waxwing.TenantID, ask waxwing.Erase) (waxwing.Erasure, error)
+	Erase(ctx context.Context, tenant waxwing.TenantID, ask waxwing.Erase) (waxwing.Erasure, error)
 	// List gives confirmations, the newest first.
-	List(q waxwing.Query) ([]waxwing.ConfirmationView, error)
+	List(ctx context.Context, q waxwing.Query) ([]waxwing.ConfirmationView, error)
 	// Get gives one with its messages and trail.
-	Get(tenant waxwing.TenantID, id waxwing.ID) (*waxwing.ConfirmationView, error)
+	Get(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID) (*waxwing.ConfirmationView, error)
 	// Bytes gives a message as it was offered.
-	Bytes(tenant waxwing.TenantID, id waxwing.ID, n int) (*waxwing.Outgoing, error)
+	Bytes(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID, n int) (*waxwing.Outgoing, error)
 	// Export writes the trail, and tells how many entries it has written so far.
-	Export(w io.Writer, progress func(entries int64)) error
+	Export(ctx context.Context, w io.Writer, progress func(entries int64)) error
 	// SavePlugins records versions; module is the code of a new one.
-	SavePlugins(versions []waxwing.PluginVersion, module []byte) error
+	SavePlugins(ctx context.Context, versions []waxwing.PluginVersion, module []byte) error
 	// PluginVersions are those of a tenant, oldest first.
-	PluginVersions(tenant waxwing.TenantID) ([]waxwing.PluginVersion, error)
+	PluginVersions(ctx context.Context, tenant waxwing.TenantID) ([]waxwing.PluginVersion, error)
 	// PluginModule is the code of a hash.
-	PluginModule(hash string) ([]byte, error)
+	PluginModule(ctx context.Context, hash string) ([]byte, error)
 	// PluginRuns lists runs from below an id, newest first.
-	PluginRuns(tenant waxwing.TenantID, plugin string, before int64, limit int) ([]waxwing.Run, error)
+	PluginRuns(ctx context.Context, tenant waxwing.TenantID, plugin string, before int64, limit int) ([]waxwing.Run, error)
 	// PluginRunsFull gives runs whole from above an id, oldest first.
-	PluginRunsFull(tenant waxwing.TenantID, plugin string, after int64, limit int) ([]waxwing.Run, error)
+	PluginRunsFull(ctx context.Context, tenant waxwing.TenantID, plugin string, after int64, limit int) ([]waxwing.Run, error)
 	// PluginRun gives one run whole.
-	PluginRun(tenant waxwing.TenantID, id int64) (*waxwing.Run, error)
+	PluginRun(ctx context.Context, tenant waxwing.TenantID, id int64) (*waxwing.Run, error)
 	// PrunePluginRuns deletes some runs older than that; more: there may be others.
-	PrunePluginRuns(age time.Duration) (more bool, err error)
+	PrunePluginRuns(ctx context.Context, age time.Duration) (more bool, err error)
 	// Expire deletes some content older than that; more: there may be others.
-	Expire(age time.Duration) (more bool, err error)
+	Expire(ctx context.Context, age time.Duration) (more bool, err error)
 	// Close waits for what is being written.
 	Close() error
 }
@@ -176,7 +177,7 @@ func (b *Bench) event(shop waxwing.ShopID, order string, minute int, body string
 
 func (b *Bench) accept(ev *waxwing.Event) waxwing.Receipt {
 	b.t.Helper()
-	rc, err := b.s.Accept(ev)
+	rc, err := b.s.Accept(b.t.Context(), ev)
 	b.must(err)
 	return rc
 }
@@ -193,9 +194,9 @@ var lookup = waxwing.Lookup{Order: []string{"#1001"}, People: []string{Person}}
 
 func (b *Bench) ready(id waxwing.ID) waxwing.ID {
 	b.t.Helper()
-	w, err := b.s.Work(id)
+	w, err := b.s.Work(b.t.Context(), id)
 	b.must(err)
-	ids, err := b.s.Ready(w, []waxwing.Draft{draft(w)}, lookup, 24*time.Hour)
+	ids, err := b.s.Ready(b.t.Context(), w, []waxwing.Draft{draft(w)}, lookup, 24*time.Hour)
 	b.must(err)
 	return ids[0]
 }
@@ -208,21 +209,21 @@ func (b *Bench) queued() (waxwing.ID, waxwing.ID) {
 
 func (b *Bench) claim(id waxwing.ID) *waxwing.Claim {
 	b.t.Helper()
-	c, err := b.s.Claim(id)
+	c, err := b.s.Claim(b.t.Context(), id)
 	b.must(err)
 	return c
 }
 
 func (b *Bench) state(id waxwing.ID) waxwing.State {
 	b.t.Helper()
-	v, err := b.s.Get("acme", id)
+	v, err := b.s.Get(b.t.Context(), "acme", id)
 	b.must(err)
 	return v.State
 }
 
 func (b *Bench) wantIs(id waxwing.ID, want waxwing.State) *waxwing.ConfirmationView {
 	b.t.Helper()
-	v, err := b.s.Get("acme", id)
+	v, err := b.s.Get(b.t.Context(), "acme", id)
 	b.must(err)
 	if v.State != want {
 		b.t.Fatalf("state %q, want %q", v.State, want)
@@ -237,9 +238,9 @@ func accepted() waxwing.Resolution {
 
 func (b *Bench) send(c *waxwing.Claim) {
 	b.t.Helper()
-	b.must(b.s.CommitDot(c, "mail"))
+	b.must(b.s.CommitDot(b.t.Context(), c, "mail"))
 	r := accepted()
-	b.must(b.s.Resolve(c, &r))
+	b.must(b.s.Resolve(b.t.Context(), c, &r))
 }
 
 func marks(v *waxwing.ConfirmationView, cause string) (n int) {
@@ -253,7 +254,7 @@ func marks(v *waxwing.ConfirmationView, cause string) (n int) {
 
 func (b *Bench) export() string {
 	var buf bytes.Buffer
-	b.must(b.s.Export(&buf, nil))
+	b.must(b.s.Export(b.t.Context(), &buf, nil))
 	return buf.String()
 }
 

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -27,7 +28,7 @@ const (
 
 // Accept records an event and returns when it is on disk. The same order again
 // gives the same id. It never returns a receipt for what a crash could lose.
-func (l *Ledger) Accept(ev *waxwing.Event) (waxwing.Receipt, error) {
+func (l *Ledger) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt, error) {
 	t, err := l.tenant(ev.Tenant)
 	if err != nil {
 		return waxwing.Receipt{}, err
@@ -56,13 +57,13 @@ func (l *Ledger) Accept(ev *waxwing.Event) (waxwing.Receipt, error) {
 
 	var rc waxwing.Receipt
 	var old *store.Confirmation
-	err = l.do(func(t *tx) error {
+	err = l.do(ctx, func(t *tx) error {
 		var err error
 		rc, old, err = t.accept(a)
 		return err
 	})
 	if err == nil && old != nil {
-		rc, err = l.replace(a, old)
+		rc, err = l.replace(ctx, a, old)
 	}
 	return rc, err
 }
@@ -127,20 +128,20 @@ func (t *tx) remember(id waxwing.ID, a *arrival, version int64) {
 }
 
 // replace seals a newer event with the key of its confirmation and records it.
-func (l *Ledger) replace(a *arrival, old *store.Confirmation) (waxwing.Receipt, error) {
+func (l *Ledger) replace(ctx context.Context, a *arrival, old *store.Confirmation) (waxwing.Receipt, error) {
 	dek, err := a.t.key.Unwrap(old.DEK, aadDataKey+string(a.Key[:]))
 	if err != nil {
 		return waxwing.Receipt{}, err
 	}
 	a.dek = dek
 	a.seal(l)
-	hashes, err := l.namedAnew(a, old)
+	hashes, err := l.namedAnew(ctx, a, old)
 	if err != nil {
 		return waxwing.Receipt{}, err
 	}
 	a.Hashes = append(a.Hashes, hashes...)
 	var rc waxwing.Receipt
-	err = l.do(func(t *tx) error {
+	err = l.do(ctx, func(t *tx) error {
 		s := t.begin()
 		if err := t.loadKey(s, a.Key); err != nil {
 			return err
@@ -160,12 +161,12 @@ func (l *Ledger) replace(a *arrival, old *store.Confirmation) (waxwing.Receipt, 
 
 // namedAnew is whom a newer event names, and whom the one that it replaces does, which
 // nobody may have read yet: a person is found in each of them.
-func (l *Ledger) namedAnew(a *arrival, old *store.Confirmation) ([]ledger.Hash, error) {
+func (l *Ledger) namedAnew(ctx context.Context, a *arrival, old *store.Confirmation) ([]ledger.Hash, error) {
 	out := l.whose(a.t, a.ev.Format, a.ev.Topic, a.ev.Raw)
 	if old.State != waxwing.Received {
 		return out, nil
 	}
-	err := l.read(func(c *conn) error {
+	err := l.read(ctx, func(c *conn) error {
 		f, err := l.openFile(c, old.ID)
 		if err != nil || f.erased {
 			return err

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,7 +24,7 @@ const LedgerFile = "ledger.db"
 // beside it neither waits nor is locked out. The keys are not in it.
 //
 // The folder must not exist. What was written is gone again where it fails.
-func (l *Ledger) Backup(dir string) (err error) {
+func (l *Ledger) Backup(ctx context.Context, dir string) (err error) {
 	dir = filepath.Clean(dir) // a slash at the end would put the part inside
 	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return waxwing.Permanent(fmt.Errorf("%s is there already: name a new one, since a backup overwrites nothing", dir))

@@ -29,10 +29,10 @@ func TestBackupUnderLoad(t *testing.T) {
 	dir := t.TempDir()
 	open := func(dir string, readOnly bool) *Ledger {
 		o := Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}, ReadOnly: readOnly}
-		l, err := Open(o)
+		l, err := Open(t.Context(), o)
 		if lost := new(LossError); errors.As(err, &lost) && strings.HasPrefix(filepath.Base(dir), "copy") {
 			o.AcceptLoss = &Acceptance{Nothing: true} // a copy is not started by mistake
-			l, err = Open(o)
+			l, err = Open(t.Context(), o)
 		} else if strings.HasPrefix(filepath.Base(dir), "copy") && placeOf(filepath.Join(dir, LedgerFile)) != "" {
 			t.Errorf("a copy starts as if it were the ledger: %v", err)
 		}
@@ -54,7 +54,7 @@ func TestBackupUnderLoad(t *testing.T) {
 					return
 				default:
 				}
-				rc, err := live.Accept(event(n))
+				rc, err := live.Accept(t.Context(), event(n))
 				if err != nil {
 					t.Error(err)
 					return
@@ -65,22 +65,22 @@ func TestBackupUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	if _, err := live.Erase("acme", waxwing.Erase{Address: "nobody@example.com"}); err != nil {
+	if _, err := live.Erase(t.Context(), "acme", waxwing.Erase{Address: "nobody@example.com"}); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 3 {
 		mu.Lock()
 		before := append([]waxwing.ID(nil), accepted...)
 		mu.Unlock()
-		if err := live.Anchor(); err != nil {
+		if err := live.Anchor(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		to := filepath.Join(dir, fmt.Sprint("copy", i))
 		beside := open(filepath.Join(dir, "live"), true) // as the command line does it
-		if err := beside.Backup(to); err != nil {
+		if err := beside.Backup(t.Context(), to); err != nil {
 			t.Fatal(err)
 		}
-		if err := beside.Backup(to); err == nil || !strings.Contains(err.Error(), "there already") {
+		if err := beside.Backup(t.Context(), to); err == nil || !strings.Contains(err.Error(), "there already") {
 			t.Fatalf("a second backup to one place: %v", err)
 		}
 		_ = beside.Close()
@@ -103,16 +103,16 @@ func TestBackupUnderLoad(t *testing.T) {
 			}
 		}
 		restored := open(to, false)
-		r, err := restored.Verify("")
+		r, err := restored.Verify(t.Context(), "")
 		if err != nil || !r.Whole() || len(r.Blind) != 0 || r.Anchors < int64(i+1) {
 			t.Fatalf("%+v %v", r, err)
 		}
 		for _, id := range before {
-			if _, _, raw, err := restored.Raw("acme", id); err != nil || !bytes.Contains(raw, []byte("canary")) {
+			if _, _, raw, err := restored.Raw(t.Context(), "acme", id); err != nil || !bytes.Contains(raw, []byte("canary")) {
 				t.Fatalf("%s of before is not in the backup: %v", id, err)
 			}
 		}
-		if rc, err := restored.Accept(event(0)); err != nil || rc.New {
+		if rc, err := restored.Accept(t.Context(), event(0)); err != nil || rc.New {
 			t.Fatalf("a restored ledger does not know its orders: %+v %v", rc, err)
 		}
 		if err := restored.Close(); err != nil {
@@ -129,19 +129,19 @@ func TestBackupUnderLoad(t *testing.T) {
 // TestVerifyWithoutAnchors says what it cannot see, and accuses nobody.
 func TestVerifyWithoutAnchors(t *testing.T) {
 	dir := t.TempDir()
-	l, err := Open(Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}})
+	l, err := Open(t.Context(), Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Accept(event(1)); err != nil {
+	if _, err := l.Accept(t.Context(), event(1)); err != nil {
 		t.Fatal(err)
 	}
-	r, err := l.Verify("")
+	r, err := l.Verify(t.Context(), "")
 	if err != nil || !r.Whole() || len(r.Blind) != 0 || r.Anchored.IsZero() {
 		t.Fatalf("%+v %v", r, err)
 	}
 	for _, path := range []string{filepath.Join(dir, "nowhere"), os.DevNull} {
-		r, err := l.Verify(path)
+		r, err := l.Verify(t.Context(), path)
 		if err != nil || !r.Whole() || len(r.Blind) != 1 || !strings.Contains(r.Blind[0], "cannot be seen") {
 			t.Errorf("%s: %+v %v", path, r, err)
 		}
@@ -153,14 +153,14 @@ func TestVerifyWithoutAnchors(t *testing.T) {
 
 // TestReadAfterClose: a read that comes late is told so; it does not hang.
 func TestReadAfterClose(t *testing.T) {
-	l, err := Open(Options{Dir: t.TempDir(), Tenants: []waxwing.TenantID{"acme"}})
+	l, err := Open(t.Context(), Options{Dir: t.TempDir(), Tenants: []waxwing.TenantID{"acme"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	inside, leave, closed := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	var r sync.WaitGroup
 	r.Go(func() {
-		if err := l.read(func(c *conn) error {
+		if err := l.read(t.Context(), func(c *conn) error {
 			close(inside)
 			<-leave
 			return c.query("SELECT 1", func([]driver.Value) error { return nil })
@@ -176,7 +176,7 @@ func TestReadAfterClose(t *testing.T) {
 	close(leave)
 	r.Wait()
 	<-closed
-	if _, err := l.List(waxwing.Query{Tenant: "acme"}); !errors.Is(err, waxwing.ErrStopping) {
+	if _, err := l.List(t.Context(), waxwing.Query{Tenant: "acme"}); !errors.Is(err, waxwing.ErrStopping) {
 		t.Fatalf("a read after Close: %v", err)
 	}
 }

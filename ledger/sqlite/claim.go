@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"context"
 	"database/sql/driver"
 	"encoding/json"
 	"errors"
@@ -17,9 +18,9 @@ import (
 // Claim takes one message for this instance: a compare-and-set in the group
 // commit. ErrState says that there is nothing to take: claimed already, sent,
 // not yet due, or over.
-func (l *Ledger) Claim(id waxwing.ID) (*waxwing.Claim, error) {
+func (l *Ledger) Claim(ctx context.Context, id waxwing.ID) (*waxwing.Claim, error) {
 	var m *claimed
-	err := l.do(func(t *tx) (err error) {
+	err := l.do(ctx, func(t *tx) (err error) {
 		m, err = t.claim(t.begin(), id)
 		return err
 	})
@@ -29,7 +30,7 @@ func (l *Ledger) Claim(id waxwing.ID) (*waxwing.Claim, error) {
 	if m == nil {
 		return nil, fmt.Errorf("message %s: nothing to claim: %w", id, waxwing.ErrState)
 	}
-	return l.fillClaim(m)
+	return l.fillClaim(context.WithoutCancel(ctx), m) // it is taken: what cannot be read goes back
 }
 
 // claimed is a message that was taken, and how often its answer was lost before.
@@ -71,9 +72,9 @@ func (t *tx) tellEnded(c *machine.Changes) {
 
 // ClaimDue takes up to limit messages of a channel whose time has come, oldest first. It
 // is the sweeper's way: it needs no hint from anyone.
-func (l *Ledger) ClaimDue(ch waxwing.Channel, limit int) ([]*waxwing.Claim, error) {
+func (l *Ledger) ClaimDue(ctx context.Context, ch waxwing.Channel, limit int) ([]*waxwing.Claim, error) {
 	var got []*claimed
-	err := l.do(func(t *tx) error {
+	err := l.do(ctx, func(t *tx) error {
 		got = got[:0]
 		var due []store.Message
 		err := t.c.query("SELECT "+messageColumns+` FROM messages WHERE channel=? AND next_at<=? AND (attempts>0 OR next_at<=?) AND id NOT IN (SELECT message FROM claims)
@@ -99,9 +100,9 @@ func (l *Ledger) ClaimDue(ch waxwing.Channel, limit int) ([]*waxwing.Claim, erro
 		}
 		return nil
 	})
-	out := make([]*waxwing.Claim, 0, len(got))
+	out, ctx := make([]*waxwing.Claim, 0, len(got)), context.WithoutCancel(ctx) // they are taken
 	for i := range got {
-		c, e := l.fillClaim(got[i])
+		c, e := l.fillClaim(ctx, got[i])
 		if e != nil {
 			err = errors.Join(err, e)
 			continue
@@ -117,7 +118,7 @@ const endBatch = 128
 // EndDue ends messages that no provider is needed for: whose time to live is over, and,
 // where the policy assumes so, uncertain ones as sent. It ends some a call, and says
 // whether there may be more. Those that are claimed end with their claim.
-func (l *Ledger) EndDue() (more bool, err error) {
+func (l *Ledger) EndDue(ctx context.Context) (more bool, err error) {
 	now := l.o.Clock().UnixMilli()
 	where, args := "expires<=?", []any{nil, now, now}
 	if l.o.Policy == waxwing.AssumeDoubt {
@@ -126,7 +127,7 @@ func (l *Ledger) EndDue() (more bool, err error) {
 	var ids []waxwing.ID
 	for _, ch := range waxwing.Channels {
 		args[0] = string(ch)
-		err := l.read(func(c *conn) error {
+		err := l.read(ctx, func(c *conn) error {
 			return c.query("SELECT id FROM messages WHERE channel=? AND next_at<=? AND "+where+" AND id NOT IN (SELECT message FROM claims) LIMIT ?",
 				func(v []driver.Value) error {
 					ids = append(ids, waxwing.ID(num(v[0])))
@@ -140,7 +141,7 @@ func (l *Ledger) EndDue() (more bool, err error) {
 	if len(ids) == 0 {
 		return false, nil
 	}
-	return len(ids) == endBatch, l.do(func(t *tx) error {
+	return len(ids) == endBatch, l.do(ctx, func(t *tx) error {
 		for _, id := range ids {
 			s := t.begin()
 			if err := t.loadMessage(s, id); err != nil {
@@ -166,7 +167,7 @@ const (
 
 // fillClaim adds the content. Content that cannot be read ends the message
 // with its reason rather than going round for ever.
-func (l *Ledger) fillClaim(m *claimed) (*waxwing.Claim, error) {
+func (l *Ledger) fillClaim(ctx context.Context, m *claimed) (*waxwing.Claim, error) {
 	conf := store.ConfirmationOf(m.ID)
 	c := &waxwing.Claim{Confirmation: conf, Tries: int(m.Tries), Faults: int(m.Faults), Attempt: int(m.Attempts) + 1, Doubts: m.doubts,
 		Accepted: conf.Time(), Released: time.UnixMilli(m.Released), Expires: time.UnixMilli(m.Expires), Resend: m.Resend}
@@ -177,7 +178,7 @@ func (l *Ledger) fillClaim(m *claimed) (*waxwing.Claim, error) {
 		c.Out, c.Shop = *h.out, h.shop
 		return c, nil
 	}
-	err := l.read(func(cn *conn) error {
+	err := l.read(ctx, func(cn *conn) error {
 		f, err := l.openFile(cn, conf)
 		if err != nil {
 			return err
@@ -193,7 +194,7 @@ func (l *Ledger) fillClaim(m *claimed) (*waxwing.Claim, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, l.unfilled(m, c.Attempt, err)
+		return nil, l.unfilled(ctx, m, c.Attempt, err)
 	}
 	return c, nil
 }
@@ -204,7 +205,7 @@ const readAgain = 5 * time.Second
 // unfilled settles a claim whose content was not read. Only what can never be read
 // again ends the message: a broken seal, content that is missing, an erasure. One
 // fault of reading (EIO, BUSY, NOMEM, no descriptors) is no verdict: the claim goes back.
-func (l *Ledger) unfilled(m *claimed, attempt int, err error) error {
+func (l *Ledger) unfilled(ctx context.Context, m *claimed, attempt int, err error) error {
 	now := l.o.Clock()
 	r := &waxwing.Resolution{To: waxwing.Queued, Reason: "content not read; tried again", NextAt: now.Add(readAgain)}
 	if m.DownSince != 0 {
@@ -216,7 +217,7 @@ func (l *Ledger) unfilled(m *claimed, attempt int, err error) error {
 	case unreadable(err):
 		r.To, r.Reason, r.NextAt = waxwing.Failed, "content_unreadable", time.Time{}
 	}
-	e := l.Resolve(&waxwing.Claim{Out: waxwing.Outgoing{Message: m.ID}, Confirmation: store.ConfirmationOf(m.ID), Attempt: attempt}, r)
+	e := l.Resolve(ctx, &waxwing.Claim{Out: waxwing.Outgoing{Message: m.ID}, Confirmation: store.ConfirmationOf(m.ID), Attempt: attempt}, r)
 	return errors.Join(fmt.Errorf("message %s: %w", m.ID, err), e)
 }
 
@@ -262,9 +263,9 @@ func (l *Ledger) openMessage(c *conn, f *file, id waxwing.ID, ch waxwing.Channel
 // CommitDot is the commit point: after it the dot may be written. It succeeds
 // once for a claim of this instance that was not cancelled, erased, suppressed
 // or taken over, and only before the message expires.
-func (l *Ledger) CommitDot(c *waxwing.Claim, provider string) error {
+func (l *Ledger) CommitDot(ctx context.Context, c *waxwing.Claim, provider string) error {
 	barred := false
-	err := l.do(func(t *tx) error {
+	err := l.do(ctx, func(t *tx) error {
 		s := t.begin()
 		id := c.Out.Message
 		if err := t.loadMessage(s, id); err != nil {

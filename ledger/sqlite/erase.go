@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ const (
 // found is of several people and Confirm is not its number, nothing is done and the
 // error is ErrState, with what was found. Copies in free places of the files go later:
 // see Scrub.
-func (l *Ledger) Erase(tid waxwing.TenantID, ask waxwing.Erase) (waxwing.Erasure, error) {
+func (l *Ledger) Erase(ctx context.Context, tid waxwing.TenantID, ask waxwing.Erase) (waxwing.Erasure, error) {
 	var e waxwing.Erasure
 	tn, err := l.tenant(tid)
 	if err != nil {
@@ -39,10 +40,10 @@ func (l *Ledger) Erase(tid waxwing.TenantID, ask waxwing.Erase) (waxwing.Erasure
 	if err != nil {
 		return e, err
 	}
-	if e.Found, err = l.trace(tn, p); err != nil {
+	if e.Found, err = l.trace(ctx, tn, p); err != nil {
 		return e, err
 	}
-	if e.People, err = l.countPeople(tn, p, e.Found); err != nil {
+	if e.People, err = l.countPeople(ctx, tn, p, e.Found); err != nil {
 		return e, err
 	}
 	e.Scrub = l.Scrub()
@@ -53,12 +54,12 @@ func (l *Ledger) Erase(tid waxwing.TenantID, ask waxwing.Erase) (waxwing.Erasure
 		return e, fmt.Errorf("%d confirmations name this address or number, and they are of %d people: "+
 			"look at them, and confirm their number to erase them all: %w", len(e.Found), e.People, waxwing.ErrState)
 	}
-	n, err := l.erase(tn, e.Found, ask.Act, &e.Erased)
+	n, err := l.erase(context.WithoutCancel(ctx), tn, e.Found, ask.Act, &e.Erased)
 	if err != nil {
 		return e, err
 	}
 	if n != 0 {
-		l.scrubs.await(n, scrubWait)
+		l.scrubs.await(ctx, n, scrubWait)
 	}
 	e.Scrub = l.Scrub()
 	return e, nil
@@ -66,14 +67,14 @@ func (l *Ledger) Erase(tid waxwing.TenantID, ask waxwing.Erase) (waxwing.Erasure
 
 // erase erases confirmations, some a group commit, and gives the number of the scrub
 // that follows; 0: none does.
-func (l *Ledger) erase(tn *tenant, ids []waxwing.ID, act waxwing.Act, count *int) (n uint64, err error) {
+func (l *Ledger) erase(ctx context.Context, tn *tenant, ids []waxwing.ID, act waxwing.Act, count *int) (n uint64, err error) {
 	first := true
 	for first || len(ids) > 0 {
 		some := ids[:min(len(ids), eraseBatch)]
 		ids = ids[len(some):]
 		said := !first
 		first = false
-		err := l.do(func(t *tx) error {
+		err := l.do(ctx, func(t *tx) error {
 			if !said {
 				t.entry(&machine.Entry{Cause: machine.CausePerson,
 					Detail: append([][2]string{{"act", "erase"}, {"tenant", string(tn.name)}}, machine.Detail(act)...)})
@@ -120,12 +121,12 @@ func (t *tx) erase(id waxwing.ID, act waxwing.Act) (int, error) {
 
 // trace finds the confirmations that name a person, oldest first: those without lookups
 // before the others, so that none can be missed that has them meanwhile.
-func (l *Ledger) trace(tn *tenant, p person) ([]waxwing.ID, error) {
-	ids, err := l.unindexed(tn, p)
+func (l *Ledger) trace(ctx context.Context, tn *tenant, p person) ([]waxwing.ID, error) {
+	ids, err := l.unindexed(ctx, tn, p)
 	if err != nil {
 		return nil, err
 	}
-	err = l.browse(tn, func(c *conn) error {
+	err = l.browse(ctx, tn, func(c *conn) error {
 		for _, form := range p.forms() {
 			h := tn.key.Index("person", form)
 			err := c.query("SELECT confirmation FROM lookups WHERE hash=?", func(v []driver.Value) error {
@@ -144,7 +145,7 @@ func (l *Ledger) trace(tn *tenant, p person) ([]waxwing.ID, error) {
 
 // countPeople counts the people of confirmations: the e-mail addresses that their
 // events name, and the names of customers who gave none and have none elsewhere.
-func (l *Ledger) countPeople(tn *tenant, p person, ids []waxwing.ID) (int, error) {
+func (l *Ledger) countPeople(ctx context.Context, tn *tenant, p person, ids []waxwing.ID) (int, error) {
 	mails, named, mailed := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	if p.email != "" && len(ids) > 0 {
 		mails[p.email] = true
@@ -164,7 +165,7 @@ func (l *Ledger) countPeople(tn *tenant, p person, ids []waxwing.ID) (int, error
 		}
 	}
 	for some := range slices.Chunk(ids, tracePiece) {
-		err := l.browse(tn, func(c *conn) error {
+		err := l.browse(ctx, tn, func(c *conn) error {
 			for _, id := range some {
 				f, err := l.openFile(c, id)
 				if err != nil {

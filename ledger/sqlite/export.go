@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"context"
 	"database/sql/driver"
 	"encoding/hex"
 	"encoding/json"
@@ -19,9 +20,9 @@ const exportPiece = 32
 // program. It reads in pieces and holds nothing of the ledger while it writes: whoever
 // takes the lines may be as slow as he likes. The trail only grows, so that the pieces
 // fit together.
-func (l *Ledger) Export(w io.Writer, progress func(entries int64)) error {
+func (l *Ledger) Export(ctx context.Context, w io.Writer, progress func(entries int64)) error {
 	var end [1]driver.Value
-	err := l.read(func(c *conn) error {
+	err := l.read(ctx, func(c *conn) error {
 		_, err := c.row("SELECT coalesce(max(batch),0) FROM trail", end[:])
 		return err
 	})
@@ -36,7 +37,7 @@ func (l *Ledger) Export(w io.Writer, progress func(entries int64)) error {
 	var n, after int64
 	for after < num(end[0]) {
 		var piece []batch
-		err := l.read(func(c *conn) error {
+		err := l.read(ctx, func(c *conn) error {
 			return c.query("SELECT batch, instance, entries FROM trail WHERE batch>? AND batch<=? ORDER BY batch LIMIT ?", func(r []driver.Value) error {
 				after = num(r[0])
 				piece = append(piece, batch{num(r[1]), bytes.Clone(blob(r[2]))})

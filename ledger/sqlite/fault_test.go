@@ -15,15 +15,15 @@ import (
 func queued(t *testing.T) (*Ledger, waxwing.ID) {
 	t.Helper()
 	l := openTest(t, t.TempDir(), nil, "resend")
-	rc, err := l.Accept(event(1))
+	rc, err := l.Accept(t.Context(), event(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := l.Work(rc.ID)
+	w, err := l.Work(t.Context(), rc.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids, err := l.Ready(w, []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Queued, From: "a@b.example", To: "c@d.example",
+	ids, err := l.Ready(t.Context(), w, []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Queued, From: "a@b.example", To: "c@d.example",
 		Data: []byte("mail"), MessageID: w.Token, Locale: "en"}}, waxwing.Lookup{}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func TestOneFaultOfReadingIsNoVerdict(t *testing.T) {
 	var m *claimed
 	take := func() {
 		t.Helper()
-		if err := l.do(func(t *tx) (err error) {
+		if err := l.do(t.Context(), func(t *tx) (err error) {
 			m, err = t.claim(t.begin(), id)
 			return err
 		}); err != nil {
@@ -49,7 +49,7 @@ func TestOneFaultOfReadingIsNoVerdict(t *testing.T) {
 	}
 	state := func() (s waxwing.State, due bool) {
 		t.Helper()
-		v, err := l.Get("acme", store.ConfirmationOf(id))
+		v, err := l.Get(t.Context(), "acme", store.ConfirmationOf(id))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,13 +58,13 @@ func TestOneFaultOfReadingIsNoVerdict(t *testing.T) {
 	for _, e := range []error{errors.New("disk I/O error (266)"), errors.New("database is locked (5)"), errors.New("out of memory (7)"),
 		waxwing.ErrUnavailable, fmt.Errorf("confirmation: its tenant's key is missing")} {
 		take()
-		if err := l.unfilled(m, 1, e); !errors.Is(err, e) {
+		if err := l.unfilled(t.Context(), m, 1, e); !errors.Is(err, e) {
 			t.Fatal(err)
 		}
 		if s, due := state(); s != waxwing.Queued || !due {
 			t.Fatalf("after %v it is %s, due: %t", e, s, due)
 		}
-		if err := l.do(func(t *tx) error {
+		if err := l.do(t.Context(), func(t *tx) error {
 			t.l.rows.forget() // the row is changed behind its back
 			_, err := t.exec("UPDATE messages SET next_at=1 WHERE id=?", int64(id))
 			return err
@@ -73,7 +73,7 @@ func TestOneFaultOfReadingIsNoVerdict(t *testing.T) {
 		}
 	}
 	take()
-	if err := l.unfilled(m, 1, ledger.ErrSeal); !errors.Is(err, ledger.ErrSeal) {
+	if err := l.unfilled(t.Context(), m, 1, ledger.ErrSeal); !errors.Is(err, ledger.ErrSeal) {
 		t.Fatal(err)
 	}
 	if s, _ := state(); s != waxwing.Failed {
@@ -89,18 +89,18 @@ func TestAnUnreadableEventIsQuarantined(t *testing.T) {
 		"its key is broken":  "UPDATE confirmations SET dek=zeroblob(60)",
 	} {
 		l := openTest(t, t.TempDir(), nil, "resend")
-		rc, err := l.Accept(event(1))
+		rc, err := l.Accept(t.Context(), event(1))
 		if err != nil {
 			t.Fatal(err)
 		}
 		l.hot.drop(rc.ID)
-		if err := l.do(func(t *tx) error { t.l.rows.forget(); _, err := t.exec(q); return err }); err != nil {
+		if err := l.do(t.Context(), func(t *tx) error { t.l.rows.forget(); _, err := t.exec(q); return err }); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := l.Work(rc.ID); err == nil {
+		if _, err := l.Work(t.Context(), rc.ID); err == nil {
 			t.Errorf("%s: read", name)
 		}
-		ids, err := l.DueWork(10)
+		ids, err := l.DueWork(t.Context(), 10)
 		if err != nil || len(ids) != 0 {
 			t.Errorf("%s: still due: %v %v", name, ids, err)
 		}
@@ -113,7 +113,7 @@ func TestAnUnreadableEventIsQuarantined(t *testing.T) {
 
 func (l *Ledger) stateOf(t *testing.T, id waxwing.ID) (s string) {
 	t.Helper()
-	if err := l.read(func(c *conn) error {
+	if err := l.read(t.Context(), func(c *conn) error {
 		f, err := l.openFile(c, id)
 		if f != nil {
 			s = string(f.state)

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql/driver"
 	"slices"
 
@@ -17,7 +18,7 @@ const newest = 1<<63 - 1
 
 // List gives a tenant's confirmations, newest first, without orders and trail. A list by
 // state is exact, however far apart its confirmations stand: see candidates.
-func (l *Ledger) List(q waxwing.Query) ([]waxwing.ConfirmationView, error) {
+func (l *Ledger) List(ctx context.Context, q waxwing.Query) ([]waxwing.ConfirmationView, error) {
 	t, err := l.tenant(q.Tenant)
 	if err != nil {
 		return nil, err
@@ -29,7 +30,7 @@ func (l *Ledger) List(q waxwing.Query) ([]waxwing.ConfirmationView, error) {
 		q.Before = newest
 	}
 	out := []waxwing.ConfirmationView{}
-	err = l.browse(t, func(c *conn) error {
+	err = l.browse(ctx, t, func(c *conn) error {
 		for before := q.Before; len(out) < q.Limit; {
 			ids, err := l.candidates(c, t, &q, before)
 			if err != nil || len(ids) == 0 {

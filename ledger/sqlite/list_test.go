@@ -29,7 +29,7 @@ func TestListsByStateAreExact(t *testing.T) {
 		case waxwing.Ignored:
 			ev.Key.Ignore = "refund"
 		}
-		rc, err := l.Accept(ev)
+		rc, err := l.Accept(t.Context(), ev)
 		must(err)
 		if tenant == "acme" {
 			want[to] = append(want[to], rc.ID)
@@ -37,50 +37,50 @@ func TestListsByStateAreExact(t *testing.T) {
 		if !rc.Work || to == waxwing.Received {
 			return
 		}
-		w, err := l.Work(rc.ID)
+		w, err := l.Work(t.Context(), rc.ID)
 		must(err)
 		switch to {
 		case waxwing.Held:
-			must(l.Hold(w, "payment pending", time.Now().Add(time.Hour), waxwing.Lookup{}))
+			must(l.Hold(t.Context(), w, "payment pending", time.Now().Add(time.Hour), waxwing.Lookup{}))
 			return
 		case waxwing.Cancelled:
 			if n%2 == 0 { // before the render; the others behind it
-				must(l.Cancel(w, "gone", waxwing.Lookup{}))
+				must(l.Cancel(t.Context(), w, "gone", waxwing.Lookup{}))
 				return
 			}
 		}
 		person := fmt.Sprintf("c%d@mail.example", n)
 		if to == waxwing.Suppressed {
-			must(l.Suppress(tenant, person, waxwing.Act{}))
+			must(l.Suppress(t.Context(), tenant, person, waxwing.Act{}))
 		}
-		ids, err := l.Ready(w, []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Queued, To: person}}, waxwing.Lookup{Order: []string{fmt.Sprint(n)}, People: []string{person}}, time.Hour)
+		ids, err := l.Ready(t.Context(), w, []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Queued, To: person}}, waxwing.Lookup{Order: []string{fmt.Sprint(n)}, People: []string{person}}, time.Hour)
 		must(err)
 		if to == waxwing.Queued || to == waxwing.Suppressed {
 			return
 		}
 		if to == waxwing.Cancelled {
-			must(l.Stop(tenant, rc.ID, waxwing.Act{}))
+			must(l.Stop(t.Context(), tenant, rc.ID, waxwing.Act{}))
 			return
 		}
-		c, err := l.Claim(ids[0])
+		c, err := l.Claim(t.Context(), ids[0])
 		must(err)
 		if to == waxwing.Claimed {
 			return
 		}
-		must(l.CommitDot(c, "mail"))
+		must(l.CommitDot(t.Context(), c, "mail"))
 		r := &waxwing.Resolution{To: to, Attempt: waxwing.Attempt{Provider: "mail", Verdict: waxwing.Accepted}, NextAt: time.Now().Add(time.Hour)}
 		if n%3 == 0 && to == waxwing.Failed { // its text message was sent: no failure
 			if f := want[to]; tenant == "acme" {
 				want[to], want[waxwing.Sent] = f[:len(f)-1], append(want[waxwing.Sent], rc.ID)
 			}
 			r.Fallback = []waxwing.Draft{{Channel: waxwing.SMS, State: waxwing.Queued, To: "+4915199887766"}}
-			must(l.Resolve(c, r))
-			c, err = l.Claim(ids[0] + 1)
+			must(l.Resolve(t.Context(), c, r))
+			c, err = l.Claim(t.Context(), ids[0]+1)
 			must(err)
-			must(l.CommitDot(c, "texts"))
+			must(l.CommitDot(t.Context(), c, "texts"))
 			r = &waxwing.Resolution{To: waxwing.Sent, Attempt: waxwing.Attempt{Provider: "texts", Verdict: waxwing.Accepted}}
 		}
-		must(l.Resolve(c, r))
+		must(l.Resolve(t.Context(), c, r))
 	}
 	states := []waxwing.State{waxwing.Received, waxwing.Held, waxwing.Quarantined, waxwing.Ignored, waxwing.Queued, waxwing.Claimed, waxwing.Sent,
 		waxwing.Failed, waxwing.Uncertain, waxwing.Suppressed, waxwing.Cancelled}
@@ -108,7 +108,7 @@ func TestListsByStateAreExact(t *testing.T) {
 		for _, limit := range []int{500, 7} {
 			var got []waxwing.ID
 			for before := waxwing.ID(0); ; {
-				page, err := l.List(waxwing.Query{Tenant: "acme", State: s, Before: before, Limit: limit})
+				page, err := l.List(t.Context(), waxwing.Query{Tenant: "acme", State: s, Before: before, Limit: limit})
 				must(err)
 				for _, v := range page {
 					got = append(got, v.ID)
@@ -126,7 +126,7 @@ func TestListsByStateAreExact(t *testing.T) {
 			}
 		}
 	}
-	if v, err := l.List(waxwing.Query{Tenant: "acme", State: waxwing.Failed, Order: "1"}); err != nil || len(v) != 0 {
+	if v, err := l.List(t.Context(), waxwing.Query{Tenant: "acme", State: waxwing.Failed, Order: "1"}); err != nil || len(v) != 0 {
 		t.Error(v, err)
 	}
 }

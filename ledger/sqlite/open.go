@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"crypto/ed25519"
 	"database/sql/driver"
 	"errors"
@@ -129,7 +130,7 @@ const (
 
 // Open opens or makes the ledger in a folder, takes its lock, and takes over
 // what a dead instance left behind.
-func Open(o Options) (*Ledger, error) {
+func Open(ctx context.Context, o Options) (*Ledger, error) {
 	if o.Clock == nil {
 		o.Clock = waxwing.SystemClock
 	}
@@ -145,7 +146,7 @@ func Open(o Options) (*Ledger, error) {
 	l.hot.max, l.rows, l.guard.path, l.scrubs = o.HotBytes, newRowCache(), l.path, newScrubber()
 	l.set = machine.NewSet(time.Time{}, 0, waxwing.DoubtRule{})
 	l.runDays = map[int64]*runDay{}
-	if err := l.open(); err != nil {
+	if err := l.open(ctx); err != nil {
 		l.release()
 		return nil, fmt.Errorf("ledger %s: %w", o.Dir, err)
 	}
@@ -157,12 +158,12 @@ func Open(o Options) (*Ledger, error) {
 		}
 		l.scrubs.ended = make(chan struct{})
 		go l.write()
-		go l.scrub()
+		go l.scrub(context.WithoutCancel(ctx)) // until Close
 	}
 	return l, nil
 }
 
-func (l *Ledger) open() error {
+func (l *Ledger) open(ctx context.Context) error {
 	if l.o.ReadOnly {
 		if st, err := os.Stat(l.o.Dir); err == nil && !st.IsDir() {
 			return errors.New("it is a file, and a ledger is a folder: unpack a backup's .tar into a new one, and put the keys beside it")
@@ -196,10 +197,10 @@ func (l *Ledger) open() error {
 			l.listed++
 		}
 	}
-	if err := l.loadDictionaries(); err != nil {
+	if err := l.loadDictionaries(ctx); err != nil {
 		return err
 	}
-	return l.read(l.loadTenants)
+	return l.read(ctx, l.loadTenants)
 }
 
 // busyWait is how long a connection waits for a lock of another program's.
@@ -257,13 +258,16 @@ func (l *Ledger) tenant(id waxwing.TenantID) (*tenant, error) {
 	return nil, fmt.Errorf("tenant: %w", waxwing.ErrNotFound)
 }
 
-// read lends f a read connection. After Close there are none: ErrStopping.
-func (l *Ledger) read(f func(*conn) error) error {
+// read lends f a read connection, for which it waits until ctx ends. After Close there
+// are none: ErrStopping.
+func (l *Ledger) read(ctx context.Context, f func(*conn) error) error {
 	var c *conn
 	select {
 	case c = <-l.readers:
 	case <-l.gone:
 		return waxwing.ErrStopping
+	case <-ctx.Done():
+		return notBegun(ctx)
 	}
 	defer func() { l.readers <- c }()
 	return f(c)
@@ -272,11 +276,13 @@ func (l *Ledger) read(f func(*conn) error) error {
 // browse lends f a connection for what may take long: lists, and looking for a person.
 // A tenant has one at a time, so that its own wait for it, and neither another
 // tenant's nor the work under way. After Close there are none: ErrStopping.
-func (l *Ledger) browse(t *tenant, f func(*conn) error) error {
+func (l *Ledger) browse(ctx context.Context, t *tenant, f func(*conn) error) error {
 	select {
 	case t.turn <- struct{}{}:
 	case <-l.gone:
 		return waxwing.ErrStopping
+	case <-ctx.Done():
+		return notBegun(ctx)
 	}
 	defer func() { <-t.turn }()
 	var c *conn
@@ -284,6 +290,8 @@ func (l *Ledger) browse(t *tenant, f func(*conn) error) error {
 	case c = <-l.lists:
 	case <-l.gone:
 		return waxwing.ErrStopping
+	case <-ctx.Done():
+		return notBegun(ctx)
 	}
 	defer func() { l.lists <- c }()
 	return f(c)

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql/driver"
 	"encoding/binary"
 	"errors"
@@ -108,8 +109,8 @@ func (p *packer) add(id uint32, body []byte) *s2.Dict {
 	return d
 }
 
-func (l *Ledger) loadDictionaries() error {
-	return l.read(func(c *conn) error {
+func (l *Ledger) loadDictionaries(ctx context.Context) error {
+	return l.read(ctx, func(c *conn) error {
 		return c.query("SELECT id, body FROM dictionaries", func(r []driver.Value) error {
 			l.packer.add(uint32(num(r[0])), append([]byte(nil), blob(r[1])...))
 			return nil
@@ -120,14 +121,14 @@ func (l *Ledger) loadDictionaries() error {
 // Teach makes a dictionary of a sample mail for messages whose Draft names it.
 // The sample must come from an invented order. It is stored once: the same
 // sample at the next start is the same dictionary.
-func (l *Ledger) Teach(name string, sample []byte) error {
+func (l *Ledger) Teach(ctx context.Context, name string, sample []byte) error {
 	made := s2.MakeDict(sample, []byte("</table>"))
 	if made == nil {
 		return errors.New("the sample is too short for a dictionary")
 	}
 	body := made.Bytes()
 	var id uint32
-	err := l.do(func(t *tx) error {
+	err := l.do(ctx, func(t *tx) error {
 		var v [1]driver.Value
 		found, err := t.c.row("SELECT id FROM dictionaries WHERE body=?", v[:], body)
 		if err != nil {

@@ -246,7 +246,7 @@ func TestScrubLeavesStrangeFilesAlone(t *testing.T) {
 		t.Error("a file with auto_vacuum is taken for a plain one")
 	}
 	l := &Ledger{}
-	if err := l.scrubPages(x.c); err == nil {
+	if err := l.scrubPages(t.Context(), x.c); err == nil {
 		t.Error("it would be scrubbed")
 	}
 	x.whole()

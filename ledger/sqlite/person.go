@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql/driver"
 	"fmt"
 	"time"
@@ -21,8 +22,8 @@ func (l *Ledger) own(c *conn, tid waxwing.TenantID, id waxwing.ID) (*file, error
 
 // ReworkOf gives what a person's resend renders from: a confirmation in any
 // state whose event can still be read.
-func (l *Ledger) ReworkOf(tid waxwing.TenantID, id waxwing.ID) (w *waxwing.Work, err error) {
-	err = l.read(func(c *conn) error {
+func (l *Ledger) ReworkOf(ctx context.Context, tid waxwing.TenantID, id waxwing.ID) (w *waxwing.Work, err error) {
+	err = l.read(ctx, func(c *conn) error {
 		f, err := l.own(c, tid, id)
 		if err != nil {
 			return err
@@ -37,8 +38,8 @@ func (l *Ledger) ReworkOf(tid waxwing.TenantID, id waxwing.ID) (w *waxwing.Work,
 }
 
 // Add queues one more message of a confirmation that a person asked for.
-func (l *Ledger) Add(w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxwing.ID, error) {
-	t, dek, err := l.keysFor(w.ID)
+func (l *Ledger) Add(ctx context.Context, w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxwing.ID, error) {
+	t, dek, err := l.keysFor(ctx, w.ID)
 	if err != nil {
 		return 0, err
 	}
@@ -54,7 +55,7 @@ func (l *Ledger) Add(w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxw
 	if err != nil {
 		return 0, err
 	}
-	return id, l.do(func(tx *tx) error {
+	return id, l.do(ctx, func(tx *tx) error {
 		set := tx.begin()
 		if err := tx.loadConfirmation(set, w.ID); err != nil {
 			return err
@@ -73,12 +74,12 @@ func (l *Ledger) Add(w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxw
 
 // Release puts a held or quarantined confirmation back to work because a
 // person asked for it: its age no longer counts.
-func (l *Ledger) Release(tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) error {
+func (l *Ledger) Release(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) error {
 	tn, err := l.tenant(tid)
 	if err != nil {
 		return err
 	}
-	return l.do(func(t *tx) error {
+	return l.do(ctx, func(t *tx) error {
 		s := t.begin()
 		if err := t.loadWhole(s, id); err != nil {
 			return err
@@ -94,12 +95,12 @@ func (l *Ledger) Release(tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) e
 
 // Stop cancels what has not passed its commit point. ErrState says that
 // nothing could be cancelled: sent, being handed over at this moment, or over.
-func (l *Ledger) Stop(tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) error {
+func (l *Ledger) Stop(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) error {
 	tn, err := l.tenant(tid)
 	if err != nil {
 		return err
 	}
-	return l.do(func(t *tx) error {
+	return l.do(ctx, func(t *tx) error {
 		s := t.begin()
 		if err := t.loadWhole(s, id); err != nil {
 			return err
@@ -114,13 +115,13 @@ func (l *Ledger) Stop(tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) erro
 }
 
 // Suppress keeps an address from being mailed, and stops what is queued for it.
-func (l *Ledger) Suppress(tid waxwing.TenantID, address string, act waxwing.Act) error {
+func (l *Ledger) Suppress(ctx context.Context, tid waxwing.TenantID, address string, act waxwing.Act) error {
 	tn, err := l.tenant(tid)
 	if err != nil {
 		return err
 	}
 	h := tn.key.Index("person", ledger.NormalisePerson(address))
-	return l.do(func(t *tx) error {
+	return l.do(ctx, func(t *tx) error {
 		ids, err := t.lookup(h)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"crypto/sha256"
 	"database/sql/driver"
 	"encoding/hex"
@@ -24,7 +25,7 @@ type shelfBody struct {
 // SavePlugins records versions as they stand now, each with an entry in the
 // trail, and the code of a new one (nil: none is new). All of it happens, or
 // nothing.
-func (l *Ledger) SavePlugins(versions []waxwing.PluginVersion, module []byte) error {
+func (l *Ledger) SavePlugins(ctx context.Context, versions []waxwing.PluginVersion, module []byte) error {
 	shelf := make([]*tenant, len(versions))
 	bodies := make([][]byte, len(versions))
 	hash := sha256.Sum256(module)
@@ -48,7 +49,7 @@ func (l *Ledger) SavePlugins(versions []waxwing.PluginVersion, module []byte) er
 	if module != nil {
 		packed = l.packer.pack(nil, module, "")
 	}
-	return l.do(func(t *tx) error {
+	return l.do(ctx, func(t *tx) error {
 		if err := t.modulesFit(shelf, versions, name, packed); err != nil {
 			return err
 		}
@@ -125,8 +126,8 @@ func bodyDigest(b []byte) string {
 
 // readShelves is read for the tables of version 2: a file that an older
 // program made, and that only the command line looks at, has none of them.
-func (l *Ledger) readShelves(f func(*conn) error) error {
-	return l.read(func(c *conn) error {
+func (l *Ledger) readShelves(ctx context.Context, f func(*conn) error) error {
+	return l.read(ctx, func(c *conn) error {
 		if at, err := schemaOf(c); err != nil || at < 2 {
 			return err
 		}
@@ -135,13 +136,13 @@ func (l *Ledger) readShelves(f func(*conn) error) error {
 }
 
 // PluginVersions gives all that is kept of a tenant's plugins, oldest first.
-func (l *Ledger) PluginVersions(tid waxwing.TenantID) ([]waxwing.PluginVersion, error) {
+func (l *Ledger) PluginVersions(ctx context.Context, tid waxwing.TenantID) ([]waxwing.PluginVersion, error) {
 	tn, err := l.tenant(tid)
 	if err != nil {
 		return nil, err
 	}
 	var out []waxwing.PluginVersion
-	err = l.readShelves(func(c *conn) error {
+	err = l.readShelves(ctx, func(c *conn) error {
 		return c.query("SELECT body FROM plugin_versions WHERE tenant=? ORDER BY rowid", func(r []driver.Value) error {
 			var b shelfBody
 			if err := json.Unmarshal(blob(r[0]), &b); err != nil {
@@ -163,12 +164,12 @@ func (l *Ledger) PluginVersions(tid waxwing.TenantID) ([]waxwing.PluginVersion, 
 
 // PluginNumber gives the greatest number that a name's signatures had, 0 where it
 // had none. It stays when the versions are gone.
-func (l *Ledger) PluginNumber(tid waxwing.TenantID, plugin string) (number int64, err error) {
+func (l *Ledger) PluginNumber(ctx context.Context, tid waxwing.TenantID, plugin string) (number int64, err error) {
 	tn, err := l.tenant(tid)
 	if err != nil {
 		return 0, err
 	}
-	err = l.read(func(c *conn) error {
+	err = l.read(ctx, func(c *conn) error {
 		if at, err := schemaOf(c); err != nil || at < 5 {
 			return err
 		}
@@ -181,9 +182,9 @@ func (l *Ledger) PluginNumber(tid waxwing.TenantID, plugin string) (number int64
 }
 
 // PluginModule gives the code of a hash.
-func (l *Ledger) PluginModule(hash string) (code []byte, err error) {
+func (l *Ledger) PluginModule(ctx context.Context, hash string) (code []byte, err error) {
 	found := false
-	err = l.readShelves(func(c *conn) error {
+	err = l.readShelves(ctx, func(c *conn) error {
 		return c.query("SELECT body FROM plugin_modules WHERE hash=?", func(r []driver.Value) (err error) {
 			found = true
 			code, err = l.packer.unpack(blob(r[0]))

@@ -29,7 +29,7 @@ func aVersion(tenant waxwing.TenantID, name string, no int, code []byte, state w
 // withQuota opens a ledger of two tenants with these bounds.
 func withQuota(t *testing.T, dir string, clock waxwing.Clock, q waxwing.PluginQuota) *Ledger {
 	t.Helper()
-	l, err := Open(Options{Dir: dir, Tenants: []waxwing.TenantID{"acme", "bolt"}, Policy: "resend", Clock: clock, Quota: q})
+	l, err := Open(t.Context(), Options{Dir: dir, Tenants: []waxwing.TenantID{"acme", "bolt"}, Policy: "resend", Clock: clock, Quota: q})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func withQuota(t *testing.T, dir string, clock waxwing.Clock, q waxwing.PluginQu
 
 func keptOf(t *testing.T, l *Ledger, tenant waxwing.TenantID) (out []string) {
 	t.Helper()
-	all, err := l.PluginVersions(tenant)
+	all, err := l.PluginVersions(t.Context(), tenant)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestPluginsOldVersionsAreDropped(t *testing.T) {
 	l := withQuota(t, t.TempDir(), nil, waxwing.PluginQuota{Names: 2, Versions: 3, Refused: 2})
 	put := func(v waxwing.PluginVersion, code []byte, more ...waxwing.PluginVersion) {
 		t.Helper()
-		if err := l.SavePlugins(append(more, v), code); err != nil {
+		if err := l.SavePlugins(t.Context(), append(more, v), code); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -86,7 +86,7 @@ func TestPluginsOldVersionsAreDropped(t *testing.T) {
 	}
 	for i, code := range codes {
 		sum := sha256.Sum256(code)
-		_, err := l.PluginModule(hex.EncodeToString(sum[:]))
+		_, err := l.PluginModule(t.Context(), hex.EncodeToString(sum[:]))
 		if gone := errors.Is(err, waxwing.ErrNotFound); gone != (i == 1 || i == 2) { // the first is bolt's as well
 			t.Errorf("module %d: %v", i+1, err)
 		}
@@ -127,7 +127,7 @@ func TestPluginsBytesHaveAnEnd(t *testing.T) {
 			last.State = waxwing.PluginRetired
 			changed = append(changed, last)
 		}
-		if err := l.SavePlugins(changed, code); err != nil {
+		if err := l.SavePlugins(t.Context(), changed, code); err != nil {
 			t.Fatal(err)
 		}
 		last = v
@@ -136,11 +136,11 @@ func TestPluginsBytesHaveAnEnd(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	big := codeOf(1, 35_000)
-	err := l.SavePlugins([]waxwing.PluginVersion{aVersion("acme", "q", 1, big, waxwing.PluginShadow)}, big)
+	err := l.SavePlugins(t.Context(), []waxwing.PluginVersion{aVersion("acme", "q", 1, big, waxwing.PluginShadow)}, big)
 	if !waxwing.IsPermanent(err) || !strings.Contains(err.Error(), "plugins.modules") || len(keptOf(t, l, "acme")) != 4 {
 		t.Errorf("%v, %q", err, keptOf(t, l, "acme"))
 	}
-	if err := l.SavePlugins([]waxwing.PluginVersion{aVersion("bolt", "q", 1, big, waxwing.PluginShadow)}, big); err != nil {
+	if err := l.SavePlugins(t.Context(), []waxwing.PluginVersion{aVersion("bolt", "q", 1, big, waxwing.PluginShadow)}, big); err != nil {
 		t.Errorf("another tenant has room: %v", err)
 	}
 	if p := verified(t, l); len(p) != 0 {
@@ -154,16 +154,16 @@ func TestPluginNumbersOutliveVersions(t *testing.T) {
 	l := openTest(t, dir, nil, "resend")
 	v := testVersion(1, waxwing.PluginActive)
 	v.Number, v.Signer = 1_700_000_000, "release"
-	if err := l.SavePlugins([]waxwing.PluginVersion{v}, testCode); err != nil {
+	if err := l.SavePlugins(t.Context(), []waxwing.PluginVersion{v}, testCode); err != nil {
 		t.Fatal(err)
 	}
 	later := testVersion(2, waxwing.PluginShadow)
 	later.Number = 5 // a file of the configuration may
-	if err := l.SavePlugins([]waxwing.PluginVersion{later}, testCode); err != nil {
+	if err := l.SavePlugins(t.Context(), []waxwing.PluginVersion{later}, testCode); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]int64{"loyalty": 1_700_000_000, "other": 0} {
-		if n, err := l.PluginNumber("acme", name); err != nil || n != want {
+		if n, err := l.PluginNumber(t.Context(), "acme", name); err != nil || n != want {
 			t.Errorf("%s: %d %v", name, n, err)
 		}
 	}
@@ -187,16 +187,16 @@ func TestPluginNumbersOutliveVersions(t *testing.T) {
 func TestMigrateFrom4(t *testing.T) {
 	dir := t.TempDir()
 	l := openTest(t, dir, nil, "resend")
-	if err := l.SavePlugins([]waxwing.PluginVersion{testVersion(1, waxwing.PluginActive)}, testCode); err != nil {
+	if err := l.SavePlugins(t.Context(), []waxwing.PluginVersion{testVersion(1, waxwing.PluginActive)}, testCode); err != nil {
 		t.Fatal(err)
 	}
 	closeTest(t, l)
 	change(t, dir, "DROP TABLE plugin_numbers", "DROP INDEX plugin_versions_hash", "DROP INDEX plugin_runs_tenant", "DROP INDEX messages_state", "DROP INDEX confirmations_state", "PRAGMA user_version=4")
-	l, err := Open(Options{Dir: dir, ReadOnly: true})
+	l, err := Open(t.Context(), Options{Dir: dir, ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := l.PluginNumber("acme", "loyalty"); n != 0 || err != nil {
+	if n, err := l.PluginNumber(t.Context(), "acme", "loyalty"); n != 0 || err != nil {
 		t.Error(n, err)
 	}
 	if p := verified(t, l); len(p) != 0 {
@@ -207,10 +207,10 @@ func TestMigrateFrom4(t *testing.T) {
 	defer closeTest(t, l)
 	v := testVersion(2, waxwing.PluginShadow)
 	v.Number = 7
-	if err := l.SavePlugins([]waxwing.PluginVersion{v}, testCode); err != nil {
+	if err := l.SavePlugins(t.Context(), []waxwing.PluginVersion{v}, testCode); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := l.PluginNumber("acme", "loyalty"); n != 7 || err != nil {
+	if n, err := l.PluginNumber(t.Context(), "acme", "loyalty"); n != 7 || err != nil {
 		t.Error(n, err)
 	}
 	if got := keptOf(t, l, "acme"); len(got) != 2 {
@@ -224,16 +224,16 @@ func TestMigrateFrom4(t *testing.T) {
 // recorded gives an order of the tenant these runs.
 func recorded(t *testing.T, l *Ledger, tenant waxwing.TenantID, order string, runs ...waxwing.Run) {
 	t.Helper()
-	rc, err := l.Accept(&waxwing.Event{Tenant: tenant, Shop: "web", Format: "generic", Raw: []byte("{}"), At: l.o.Clock(), Key: waxwing.EventKey{OrderID: order}})
+	rc, err := l.Accept(t.Context(), &waxwing.Event{Tenant: tenant, Shop: "web", Format: "generic", Raw: []byte("{}"), At: l.o.Clock(), Key: waxwing.EventKey{OrderID: order}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := l.Work(rc.ID)
+	w, err := l.Work(t.Context(), rc.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Runs = runs
-	if err := l.Quarantine(w, "x", waxwing.Lookup{}); err != nil {
+	if err := l.Quarantine(t.Context(), w, "x", waxwing.Lookup{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -246,7 +246,7 @@ func TestRunsOfAnOrderHaveAnEnd(t *testing.T) {
 		waxwing.Run{Plugin: "b", Input: b(5000), Output: b(1000), Log: b(10)},
 		waxwing.Run{Plugin: "c", Input: b(2000), Output: b(2500), Log: b(900)},
 		waxwing.Run{Plugin: "d", Input: b(600), Output: b(600), Log: b(600)})
-	runs, err := l.PluginRunsFull("acme", "", 0, 10)
+	runs, err := l.PluginRunsFull(t.Context(), "acme", "", 0, 10)
 	if err != nil || len(runs) != 4 {
 		t.Fatal(len(runs), err)
 	}
@@ -279,7 +279,7 @@ func TestRunsOfADayHaveAnEnd(t *testing.T) {
 	recorded(t, l, "bolt", "1", waxwing.Run{Plugin: "hers", Input: codeOf(0, 4000)})
 	ids := func(tenant waxwing.TenantID) (n int, bytes int64, bodies int) {
 		t.Helper()
-		runs, err := l.PluginRunsFull(tenant, "", 0, 500)
+		runs, err := l.PluginRunsFull(t.Context(), tenant, "", 0, 500)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -298,7 +298,7 @@ func TestRunsOfADayHaveAnEnd(t *testing.T) {
 			t.Fatalf("after %d: %d runs of %d bytes", i, n, bytes)
 		}
 	}
-	runs, err := l.PluginRuns("acme", "p", 0, 1)
+	runs, err := l.PluginRuns(t.Context(), "acme", "p", 0, 1)
 	if err != nil || len(runs) != 1 || runs[0].At.After(now) {
 		t.Fatal(runs, err)
 	}
@@ -306,7 +306,7 @@ func TestRunsOfADayHaveAnEnd(t *testing.T) {
 		now = now.Add(time.Second)
 		recorded(t, l, "acme", fmt.Sprint("b", i), waxwing.Run{Plugin: "p", Input: codeOf(i, 4000)})
 	}
-	full, err := l.PluginRunsFull("acme", "p", 0, 500)
+	full, err := l.PluginRunsFull(t.Context(), "acme", "p", 0, 500)
 	if err != nil || len(full) == 0 {
 		t.Fatal(err)
 	}

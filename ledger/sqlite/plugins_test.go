@@ -35,7 +35,7 @@ func change(t *testing.T, dir string, statements ...string) {
 
 func verified(t *testing.T, l *Ledger) []string {
 	t.Helper()
-	r, err := l.Verify("")
+	r, err := l.Verify(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestMigrateFrom1(t *testing.T) {
 	rowsSealed = "no"
 	l := openTest(t, dir, nil, "resend")
 	rowsSealed = "sealed"
-	rc, err := l.Accept(&waxwing.Event{Tenant: "acme", Shop: "web", Format: "generic", Raw: []byte("{}"), At: waxwing.SystemClock(),
+	rc, err := l.Accept(t.Context(), &waxwing.Event{Tenant: "acme", Shop: "web", Format: "generic", Raw: []byte("{}"), At: waxwing.SystemClock(),
 		Key: waxwing.EventKey{OrderID: "1"}})
 	if err != nil {
 		t.Fatal(err)
@@ -65,21 +65,21 @@ func TestMigrateFrom1(t *testing.T) {
 		"DROP INDEX messages_state", "DROP INDEX confirmations_state", "DELETE FROM meta", "PRAGMA user_version=1")
 
 	// The command line looks at it as it is.
-	l, err = Open(Options{Dir: dir, ReadOnly: true})
+	l, err = Open(t.Context(), Options{Dir: dir, ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if p := verified(t, l); len(p) != 0 {
 		t.Fatal(p)
 	}
-	if v, err := l.PluginVersions("acme"); err != nil || len(v) != 0 {
+	if v, err := l.PluginVersions(t.Context(), "acme"); err != nil || len(v) != 0 {
 		t.Fatal(v, err)
 	}
 	closeTest(t, l)
 
 	l = openTest(t, dir, nil, "resend")
 	defer closeTest(t, l)
-	if err := l.read(func(c *conn) error {
+	if err := l.read(t.Context(), func(c *conn) error {
 		at, err := schemaOf(c)
 		if at != version {
 			t.Errorf("schema %d", at)
@@ -88,10 +88,10 @@ func TestMigrateFrom1(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if w, err := l.Work(rc.ID); err != nil || string(w.Raw) != "{}" {
+	if w, err := l.Work(t.Context(), rc.ID); err != nil || string(w.Raw) != "{}" {
 		t.Fatal(w, err)
 	}
-	if err := l.SavePlugins([]waxwing.PluginVersion{testVersion(1, waxwing.PluginActive)}, testCode); err != nil {
+	if err := l.SavePlugins(t.Context(), []waxwing.PluginVersion{testVersion(1, waxwing.PluginActive)}, testCode); err != nil {
 		t.Fatal(err)
 	}
 	if p := verified(t, l); len(p) != 0 {
@@ -103,7 +103,7 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	closeTest(t, openTest(t, dir, nil, "resend"))
 	change(t, dir, "PRAGMA user_version=99")
-	if _, err := Open(Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "newer program") {
+	if _, err := Open(t.Context(), Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "newer program") {
 		t.Fatal(err)
 	}
 }
@@ -127,7 +127,7 @@ func TestVerifySeesChangedPlugins(t *testing.T) {
 			l := openTest(t, dir, nil, "resend")
 			bad := testVersion(2, waxwing.PluginRefused)
 			bad.Why = "it imports what it may not"
-			if err := l.SavePlugins([]waxwing.PluginVersion{testVersion(1, waxwing.PluginActive), bad}, testCode); err != nil {
+			if err := l.SavePlugins(t.Context(), []waxwing.PluginVersion{testVersion(1, waxwing.PluginActive), bad}, testCode); err != nil {
 				t.Fatal(err)
 			}
 			if p := verified(t, l); len(p) != 0 {
@@ -151,34 +151,34 @@ func TestRunsAreSealedApart(t *testing.T) {
 	dir := t.TempDir()
 	l := openTest(t, dir, nil, "resend")
 	defer closeTest(t, l)
-	rc, err := l.Accept(&waxwing.Event{Tenant: "acme", Shop: "web", Format: "generic", Raw: []byte("{}"), At: waxwing.SystemClock(),
+	rc, err := l.Accept(t.Context(), &waxwing.Event{Tenant: "acme", Shop: "web", Format: "generic", Raw: []byte("{}"), At: waxwing.SystemClock(),
 		Key: waxwing.EventKey{OrderID: "1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := l.Work(rc.ID)
+	w, err := l.Work(t.Context(), rc.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Runs = []waxwing.Run{{Plugin: "a", Hook: "filter", Input: []byte("jane"), Fault: "trap: jane"}, {Plugin: "b", Hook: "filter", Input: []byte("jane")}}
-	if err := l.Quarantine(w, "x", waxwing.Lookup{}); err != nil {
+	if err := l.Quarantine(t.Context(), w, "x", waxwing.Lookup{}); err != nil {
 		t.Fatal(err)
 	}
-	metas, err := l.PluginRuns("acme", "", 0, 0)
+	metas, err := l.PluginRuns(t.Context(), "acme", "", 0, 0)
 	if err != nil || len(metas) != 2 || metas[1].Fault != "trap" {
 		t.Fatal(len(metas), err)
 	}
 	var n [1]int64
-	if err := l.do(func(t *tx) (err error) {
+	if err := l.do(t.Context(), func(t *tx) (err error) {
 		n[0], err = t.exec("UPDATE plugin_runs SET body=(SELECT body FROM plugin_runs WHERE plugin='a') WHERE plugin='b'")
 		return err
 	}); err != nil || n[0] != 1 {
 		t.Fatal(n, err)
 	}
-	if _, err := l.PluginRun("acme", metas[0].ID); err == nil {
+	if _, err := l.PluginRun(t.Context(), "acme", metas[0].ID); err == nil {
 		t.Fatal("one plugin's run passes as another's")
 	}
-	if r, err := l.PluginRun("acme", metas[1].ID); err != nil || r.Fault != "trap: jane" || string(r.Input) != "jane" {
+	if r, err := l.PluginRun(t.Context(), "acme", metas[1].ID); err != nil || r.Fault != "trap: jane" || string(r.Input) != "jane" {
 		t.Fatal(r, err)
 	}
 }

@@ -39,34 +39,34 @@ func TestReadsAfterClose(t *testing.T) {
 		ev := &waxwing.Event{Tenant: "acme", Shop: "web", Source: "webhook", At: time.Now(), Key: waxwing.EventKey{OrderID: "late"}}
 		work := &waxwing.Work{ID: id, Tenant: "acme", State: waxwing.Received, Next: 1}
 		asks := map[string]func() error{
-			"accept": func() error { _, err := x.l.Accept(ev); return err },
-			"list":   func() error { _, err := x.l.List(waxwing.Query{Tenant: "acme"}); return err },
-			"get":    func() error { _, err := x.l.Get("acme", id); return err },
-			"raw":    func() error { _, _, _, err := x.l.Raw("acme", id); return err },
-			"bytes":  func() error { _, err := x.l.Bytes("acme", id, 1); return err },
-			"work":   func() error { _, err := x.l.Work(id); return err },
-			"rework": func() error { _, err := x.l.ReworkOf("acme", id); return err },
-			"due":    func() error { _, err := x.l.DueWork(9); return err },
-			"holds":  func() error { _, err := x.l.DueHolds(9); return err },
-			"claim":  func() error { _, err := x.l.ClaimDue(waxwing.Email, 9); return err },
-			"end":    func() error { _, err := x.l.EndDue(); return err },
-			"depth":  func() error { _, err := x.l.Depth(); return err },
+			"accept": func() error { _, err := x.l.Accept(t.Context(), ev); return err },
+			"list":   func() error { _, err := x.l.List(t.Context(), waxwing.Query{Tenant: "acme"}); return err },
+			"get":    func() error { _, err := x.l.Get(t.Context(), "acme", id); return err },
+			"raw":    func() error { _, _, _, err := x.l.Raw(t.Context(), "acme", id); return err },
+			"bytes":  func() error { _, err := x.l.Bytes(t.Context(), "acme", id, 1); return err },
+			"work":   func() error { _, err := x.l.Work(t.Context(), id); return err },
+			"rework": func() error { _, err := x.l.ReworkOf(t.Context(), "acme", id); return err },
+			"due":    func() error { _, err := x.l.DueWork(t.Context(), 9); return err },
+			"holds":  func() error { _, err := x.l.DueHolds(t.Context(), 9); return err },
+			"claim":  func() error { _, err := x.l.ClaimDue(t.Context(), waxwing.Email, 9); return err },
+			"end":    func() error { _, err := x.l.EndDue(t.Context()); return err },
+			"depth":  func() error { _, err := x.l.Depth(t.Context()); return err },
 			"erase": func() error {
-				_, err := x.l.Erase("acme", waxwing.Erase{Address: "p1@mail.example", Confirm: 2})
+				_, err := x.l.Erase(t.Context(), "acme", waxwing.Erase{Address: "p1@mail.example", Confirm: 2})
 				return err
 			},
 			"trace": func() error {
-				_, err := x.l.Erase("acme", waxwing.Erase{Address: "p2@mail.example", Dry: true})
+				_, err := x.l.Erase(t.Context(), "acme", waxwing.Erase{Address: "p2@mail.example", Dry: true})
 				return err
 			},
-			"expire": func() error { _, err := x.l.Expire(time.Hour); return err },
-			"export": func() error { return x.l.Export(io.Discard, nil) },
-			"verify": func() error { _, err := x.l.Verify(""); return err },
-			"runs":   func() error { _, err := x.l.PluginRuns("acme", "", 0, 9); return err },
-			"full":   func() error { _, err := x.l.PluginRunsFull("acme", "", 0, 9); return err },
-			"hold":   func() error { return x.l.Hold(work, "x", time.Now(), waxwing.Lookup{}) },
-			"anchor": x.l.Anchor,
-			"sync":   x.l.Sync,
+			"expire": func() error { _, err := x.l.Expire(t.Context(), time.Hour); return err },
+			"export": func() error { return x.l.Export(t.Context(), io.Discard, nil) },
+			"verify": func() error { _, err := x.l.Verify(t.Context(), ""); return err },
+			"runs":   func() error { _, err := x.l.PluginRuns(t.Context(), "acme", "", 0, 9); return err },
+			"full":   func() error { _, err := x.l.PluginRunsFull(t.Context(), "acme", "", 0, 9); return err },
+			"hold":   func() error { return x.l.Hold(t.Context(), work, "x", time.Now(), waxwing.Lookup{}) },
+			"anchor": func() error { return x.l.Anchor(t.Context()) },
+			"sync":   func() error { return x.l.Sync(t.Context()) },
 		}
 		var wg sync.WaitGroup
 		inTime(t, when, func() {
@@ -122,7 +122,7 @@ func TestSlowExport(t *testing.T) {
 	x := newCrowd(t, 120)
 	s := &slow{took: make(chan struct{}), goOn: make(chan struct{})}
 	ended := make(chan error)
-	go func() { ended <- x.l.Export(s, nil) }()
+	go func() { ended <- x.l.Export(t.Context(), s, nil) }()
 	<-s.took
 	who, sec := x.victims(3)
 	x.erase(who)
@@ -142,10 +142,10 @@ func TestSlowExport(t *testing.T) {
 func TestExportInPieces(t *testing.T) {
 	x := newCrowd(t, 150)
 	var b bytes.Buffer
-	if err := x.l.Export(&b, nil); err != nil {
+	if err := x.l.Export(t.Context(), &b, nil); err != nil {
 		t.Fatal(err)
 	}
-	r, err := x.l.Verify("")
+	r, err := x.l.Verify(t.Context(), "")
 	if err != nil || int64(bytes.Count(b.Bytes(), []byte("\n"))) != r.Entries || r.Batches <= exportPiece {
 		t.Errorf("%d lines, %d entries in %d batches: %v", bytes.Count(b.Bytes(), []byte("\n")), r.Entries, r.Batches, err)
 	}
@@ -154,7 +154,7 @@ func TestExportInPieces(t *testing.T) {
 // TestListsOfOneTenant: however many lists a tenant asks for, another's list and
 // everybody's single reads wait for none of them.
 func TestListsOfOneTenant(t *testing.T) {
-	l, err := Open(Options{Dir: t.TempDir(), Tenants: []waxwing.TenantID{"acme", "bolt"}})
+	l, err := Open(t.Context(), Options{Dir: t.TempDir(), Tenants: []waxwing.TenantID{"acme", "bolt"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,21 +163,21 @@ func TestListsOfOneTenant(t *testing.T) {
 	begun, goOn := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		_ = l.browse(acme, func(*conn) error { close(begun); <-goOn; return nil })
+		_ = l.browse(t.Context(), acme, func(*conn) error { close(begun); <-goOn; return nil })
 	})
 	<-begun
 	for range 20 {
 		wg.Go(func() {
-			if _, err := l.List(waxwing.Query{Tenant: "acme"}); err != nil {
+			if _, err := l.List(t.Context(), waxwing.Query{Tenant: "acme"}); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	inTime(t, "another tenant's list", func() {
-		if got, err := l.List(waxwing.Query{Tenant: "bolt"}); err != nil || !reflect.DeepEqual(got, []waxwing.ConfirmationView{}) {
+		if got, err := l.List(t.Context(), waxwing.Query{Tenant: "bolt"}); err != nil || !reflect.DeepEqual(got, []waxwing.ConfirmationView{}) {
 			t.Error(got, err)
 		}
-		if _, err := l.Depth(); err != nil {
+		if _, err := l.Depth(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -190,38 +190,38 @@ func TestListsOfOneTenant(t *testing.T) {
 func TestVerdictOfErased(t *testing.T) {
 	l := openTest(t, t.TempDir(), nil, "resend")
 	defer func() { _ = l.Close() }()
-	rc, err := l.Accept(&waxwing.Event{Tenant: "acme", Shop: "web", Source: "webhook", At: time.Now(), Raw: []byte("{}"), Key: waxwing.EventKey{OrderID: "1"}})
+	rc, err := l.Accept(t.Context(), &waxwing.Event{Tenant: "acme", Shop: "web", Source: "webhook", At: time.Now(), Raw: []byte("{}"), Key: waxwing.EventKey{OrderID: "1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := l.Work(rc.ID)
+	w, err := l.Work(t.Context(), rc.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids, err := l.Ready(w, []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Queued, To: "ida@mail.example"}}, waxwing.Lookup{People: []string{"ida@mail.example"}}, time.Hour)
+	ids, err := l.Ready(t.Context(), w, []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Queued, To: "ida@mail.example"}}, waxwing.Lookup{People: []string{"ida@mail.example"}}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := l.Claim(ids[0])
+	c, err := l.Claim(t.Context(), ids[0])
 	if err == nil {
-		err = l.CommitDot(c, "mail")
+		err = l.CommitDot(t.Context(), c, "mail")
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, dek, err := l.keysFor(rc.ID)
+	_, dek, err := l.keysFor(t.Context(), rc.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := &waxwing.Resolution{To: waxwing.Sent, Attempt: waxwing.Attempt{Provider: "mail", Verdict: waxwing.Accepted, Phase: waxwing.PhaseDot, Reply: "250 ok"}}
 	reply := sealReply(&dek, ids[0], &r.Attempt)
-	if e, err := l.Erase("acme", waxwing.Erase{Address: "ida@mail.example"}); err != nil || e.Erased != 1 {
+	if e, err := l.Erase(t.Context(), "acme", waxwing.Erase{Address: "ida@mail.example"}); err != nil || e.Erased != 1 {
 		t.Fatal(e, err)
 	}
 	v := &machine.Verdict{Message: ids[0], Attempt: r.Attempt, Number: c.Attempt, To: r.To, Sealed: reply}
-	err = l.do(func(t *tx) error { return t.resolve(v) })
+	err = l.do(t.Context(), func(t *tx) error { return t.resolve(v) })
 	if err == nil {
-		err = l.read(func(c *conn) error {
+		err = l.read(t.Context(), func(c *conn) error {
 			var v [1]driver.Value
 			_, err := c.row("SELECT count(sealed) FROM attempts", v[:])
 			if num(v[0]) != 0 {

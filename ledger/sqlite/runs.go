@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"context"
 	"database/sql/driver"
 	"encoding/json"
 	"errors"
@@ -104,18 +105,18 @@ func runLimit(n int) int {
 // PluginRuns gives a plugin's runs, or those of all where its name is empty,
 // newest first, from below an id (0: from the newest) and without what they
 // were given and said.
-func (l *Ledger) PluginRuns(tid waxwing.TenantID, plugin string, before int64, limit int) ([]waxwing.Run, error) {
+func (l *Ledger) PluginRuns(ctx context.Context, tid waxwing.TenantID, plugin string, before int64, limit int) ([]waxwing.Run, error) {
 	if before <= 0 {
 		before = math.MaxInt64
 	}
-	runs, _, err := l.listRuns(tid, plugin, "", "id<? ORDER BY id DESC LIMIT ?", before, limit)
+	runs, _, err := l.listRuns(ctx, tid, plugin, "", "id<? ORDER BY id DESC LIMIT ?", before, limit)
 	return runs, err
 }
 
 // PluginRunsFull gives runs whole, oldest first, from above an id. Those that
 // cannot be read any more are left out.
-func (l *Ledger) PluginRunsFull(tid waxwing.TenantID, plugin string, after int64, limit int) ([]waxwing.Run, error) {
-	runs, bodies, err := l.listRuns(tid, plugin, ", body", "id>? ORDER BY id LIMIT ?", after, limit)
+func (l *Ledger) PluginRunsFull(ctx context.Context, tid waxwing.TenantID, plugin string, after int64, limit int) ([]waxwing.Run, error) {
+	runs, bodies, err := l.listRuns(ctx, tid, plugin, ", body", "id>? ORDER BY id LIMIT ?", after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +127,7 @@ func (l *Ledger) PluginRunsFull(tid waxwing.TenantID, plugin string, after int64
 	out := runs[:0]
 	var dek ledger.Key
 	var of waxwing.ID
-	err = l.browse(tn, func(c *conn) error {
+	err = l.browse(ctx, tn, func(c *conn) error {
 		for i := range runs {
 			r := runs[i]
 			if of != r.Confirmation {
@@ -149,7 +150,7 @@ func (l *Ledger) PluginRunsFull(tid waxwing.TenantID, plugin string, after int64
 	return out, err
 }
 
-func (l *Ledger) listRuns(tid waxwing.TenantID, plugin, more, rest string, bound int64, limit int) (runs []waxwing.Run, bodies [][]byte, err error) {
+func (l *Ledger) listRuns(ctx context.Context, tid waxwing.TenantID, plugin, more, rest string, bound int64, limit int) (runs []waxwing.Run, bodies [][]byte, err error) {
 	tn, err := l.tenant(tid)
 	if err != nil {
 		return nil, nil, err
@@ -159,7 +160,7 @@ func (l *Ledger) listRuns(tid waxwing.TenantID, plugin, more, rest string, bound
 		where, args = "tenant=? AND plugin=? AND ", append(args, plugin)
 	}
 	runs = []waxwing.Run{}
-	err = l.browse(tn, func(c *conn) error {
+	err = l.browse(ctx, tn, func(c *conn) error {
 		if at, err := schemaOf(c); err != nil || at < 2 {
 			return err
 		}
@@ -198,13 +199,13 @@ func (l *Ledger) openRun(r *waxwing.Run, dek *ledger.Key, sealed []byte) error {
 
 // PluginRun gives one run whole. Another tenant's, an erased one and one that
 // is too old look like none.
-func (l *Ledger) PluginRun(tid waxwing.TenantID, id int64) (*waxwing.Run, error) {
+func (l *Ledger) PluginRun(ctx context.Context, tid waxwing.TenantID, id int64) (*waxwing.Run, error) {
 	tn, err := l.tenant(tid)
 	if err != nil {
 		return nil, err
 	}
 	var run *waxwing.Run
-	err = l.readShelves(func(c *conn) error {
+	err = l.readShelves(ctx, func(c *conn) error {
 		var body []byte
 		err := c.query("SELECT "+runColumns+", body FROM plugin_runs WHERE id=? AND tenant=?", func(r []driver.Value) error {
 			one := scanRun(r)
@@ -235,8 +236,8 @@ func (l *Ledger) PluginRun(tid waxwing.TenantID, id int64) (*waxwing.Run, error)
 
 // PrunePluginRuns deletes runs older than the given age, a batch a call, and
 // says whether there are more.
-func (l *Ledger) PrunePluginRuns(age time.Duration) (more bool, err error) {
-	err = l.do(func(t *tx) (err error) {
+func (l *Ledger) PrunePluginRuns(ctx context.Context, age time.Duration) (more bool, err error) {
+	err = l.do(ctx, func(t *tx) (err error) {
 		more, err = t.pruneRuns(age)
 		return err
 	})

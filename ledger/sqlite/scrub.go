@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -81,8 +82,8 @@ func (s *scrubber) wanted() (want, done uint64) {
 }
 
 // await waits until an erasure is scrubbed, until it is known that a reader is in the
-// way, or for so long.
-func (s *scrubber) await(n uint64, limit time.Duration) {
+// way, or for so long, or until ctx ends.
+func (s *scrubber) await(ctx context.Context, n uint64, limit time.Duration) {
 	t := time.NewTimer(limit)
 	defer t.Stop()
 	for {
@@ -95,6 +96,8 @@ func (s *scrubber) await(n uint64, limit time.Duration) {
 		select {
 		case <-changed:
 		case <-t.C:
+			return
+		case <-ctx.Done():
 			return
 		}
 	}
@@ -158,7 +161,7 @@ func (l *Ledger) resumeScrub(t *tx, fresh bool) error {
 }
 
 // scrub runs beside the writer until Close.
-func (l *Ledger) scrub() {
+func (l *Ledger) scrub(ctx context.Context) {
 	defer close(l.scrubs.ended)
 	for {
 		select {
@@ -166,14 +169,14 @@ func (l *Ledger) scrub() {
 		case <-l.stop:
 			return
 		}
-		if !l.scrubAll() {
+		if !l.scrubAll(ctx) {
 			return
 		}
 	}
 }
 
 // scrubAll tries until nothing is left to do. It says no where the ledger is being closed.
-func (l *Ledger) scrubAll() bool {
+func (l *Ledger) scrubAll(ctx context.Context) bool {
 	pause, passed, told := firstPause, uint64(0), time.Time{}
 	for {
 		want, done := l.scrubs.wanted()
@@ -181,7 +184,7 @@ func (l *Ledger) scrubAll() bool {
 			return true
 		}
 		began := time.Now()
-		err := l.scrubOnce(want, &passed)
+		err := l.scrubOnce(ctx, want, &passed)
 		if errors.Is(err, waxwing.ErrStopping) {
 			return false
 		}
@@ -223,7 +226,7 @@ func (l *Ledger) rest(d time.Duration) bool {
 
 // scrubOnce overwrites what is left in pages, unless that is done for all erasures up
 // to want, and tries to empty the log.
-func (l *Ledger) scrubOnce(want uint64, passed *uint64) error {
+func (l *Ledger) scrubOnce(ctx context.Context, want uint64, passed *uint64) error {
 	c, err := openConn(dsn(l.path, false))
 	if err != nil {
 		return err
@@ -233,25 +236,25 @@ func (l *Ledger) scrubOnce(want uint64, passed *uint64) error {
 		return err
 	}
 	if l.Scrub().Blocked { // looking at pages is for when that is over
-		if empty, err := l.emptyLog(c); err != nil || !empty {
+		if empty, err := l.emptyLog(ctx, c); err != nil || !empty {
 			return err
 		}
 		l.scrubs.set(func() { l.scrubs.blocked = false })
 	}
 	if *passed < want {
-		if err := l.scrubPages(c); err != nil {
+		if err := l.scrubPages(ctx, c); err != nil {
 			return err
 		}
 		*passed = want
 	}
-	empty, err := l.emptyLog(c)
+	empty, err := l.emptyLog(ctx, c)
 	if err != nil || !empty {
 		if err == nil {
 			l.scrubs.set(func() { l.scrubs.blocked = true })
 		}
 		return err
 	}
-	err = l.do(func(t *tx) error {
+	err = l.do(ctx, func(t *tx) error {
 		if now, _ := l.scrubs.wanted(); now != want {
 			return nil // another one came meanwhile: its mark must stay
 		}
@@ -269,11 +272,11 @@ func (l *Ledger) scrubOnce(want uint64, passed *uint64) error {
 
 // emptyLog moves the log's pages to the file and cuts the log to nothing. It says no
 // where a reader keeps it.
-func (l *Ledger) emptyLog(c *conn) (bool, error) {
+func (l *Ledger) emptyLog(ctx context.Context, c *conn) (bool, error) {
 	// Most of it beside the writer, so that little is left to do within.
 	var pages, moved int64
 	err := l.guard.during(func() (err error) {
-		if err = l.Sync(); err == nil { // the witness knows then that the file is being written
+		if err = l.Sync(ctx); err == nil { // the witness knows then that the file is being written
 			_, pages, moved, err = c.checkpointed("PASSIVE")
 		}
 		return err
@@ -283,7 +286,7 @@ func (l *Ledger) emptyLog(c *conn) (bool, error) {
 	}
 	busy := true
 	var failed error
-	err = l.do(func(t *tx) error {
+	err = l.do(ctx, func(t *tx) error {
 		t.after = append(t.after, func() { busy, failed = t.truncate() })
 		return nil
 	})

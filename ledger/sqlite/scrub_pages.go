@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -10,7 +11,7 @@ import (
 )
 
 // scrubPages overwrites what stands in places of the file that belong to no row.
-func (l *Ledger) scrubPages(c *conn) error {
+func (l *Ledger) scrubPages(ctx context.Context, c *conn) error {
 	n, err := c.pageCount()
 	if err != nil {
 		return err
@@ -27,13 +28,13 @@ func (l *Ledger) scrubPages(c *conn) error {
 		return err
 	}
 	if clean {
-		_, err = l.scrubPass(c, false)
+		_, err = l.scrubPass(ctx, c, false)
 		return err
 	}
 	// A file that was written without secure_delete: copies move with their pages, so
 	// that a pass which finds none is the last.
 	for range 10 {
-		found, err := l.scrubPass(c, true)
+		found, err := l.scrubPass(ctx, c, true)
 		if err != nil {
 			return err
 		}
@@ -41,7 +42,7 @@ func (l *Ledger) scrubPages(c *conn) error {
 			break
 		}
 	}
-	return l.do(func(t *tx) error {
+	return l.do(ctx, func(t *tx) error {
 		_, err := t.exec("INSERT INTO meta (k, v) VALUES (?, 1) ON CONFLICT DO NOTHING", metaClean)
 		return err
 	})
@@ -49,9 +50,9 @@ func (l *Ledger) scrubPages(c *conn) error {
 
 // scrubPass looks at each page once, a piece a read transaction, and has the writer
 // overwrite what it found. deep looks at free pages and behind long values, too.
-func (l *Ledger) scrubPass(c *conn, deep bool) (found int, err error) {
+func (l *Ledger) scrubPass(ctx context.Context, c *conn, deep bool) (found int, err error) {
 	if deep {
-		if found, err = l.scrubFree(c); err != nil {
+		if found, err = l.scrubFree(ctx, c); err != nil {
 			return found, err
 		}
 	}
@@ -76,12 +77,12 @@ func (l *Ledger) scrubPass(c *conn, deep bool) (found int, err error) {
 			owners, err = dirtyTails(c, owners)
 		}
 		if err == nil {
-			err = l.batched(owners, (*tx).clearTails)
+			err = l.batched(ctx, owners, (*tx).clearTails)
 		}
 		found += len(owners)
 		if err == nil && (len(dirty) >= scrubBatch || from > n) {
 			found += len(dirty)
-			err = l.batched(dirty, (*tx).clearPages)
+			err = l.batched(ctx, dirty, (*tx).clearPages)
 			dirty = dirty[:0]
 		}
 		if err != nil || from > n {
@@ -94,9 +95,9 @@ func (l *Ledger) scrubPass(c *conn, deep bool) (found int, err error) {
 }
 
 // batched has the writer do something to pages, some a group commit.
-func (l *Ledger) batched(pages []int64, f func(*tx, []int64) error) error {
+func (l *Ledger) batched(ctx context.Context, pages []int64, f func(*tx, []int64) error) error {
 	for some := range slices.Chunk(pages, scrubBatch) {
-		if err := l.do(func(t *tx) error { return f(t, some) }); err != nil {
+		if err := l.do(ctx, func(t *tx) error { return f(t, some) }); err != nil {
 			return err
 		}
 	}
@@ -218,13 +219,13 @@ func inUse(c *conn, pages []int64) (used []int64, err error) {
 }
 
 // scrubFree overwrites the free pages.
-func (l *Ledger) scrubFree(c *conn) (found int, err error) {
+func (l *Ledger) scrubFree(ctx context.Context, c *conn) (found int, err error) {
 	dirty, err := dirtyFree(c)
 	if err != nil {
 		return 0, err
 	}
 	for some := range slices.Chunk(dirty, 8*scrubBatch) {
-		if err := l.do(func(t *tx) error { return t.clearFree(some) }); err != nil {
+		if err := l.do(ctx, func(t *tx) error { return t.clearFree(some) }); err != nil {
 			return 0, err
 		}
 	}

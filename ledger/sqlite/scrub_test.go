@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"context"
 	"database/sql/driver"
 	"encoding/binary"
 	"fmt"
@@ -85,7 +86,7 @@ func newCrowd(t *testing.T, n int) *crowd {
 
 func (x *crowd) open() {
 	x.t.Helper()
-	l, err := Open(Options{Dir: x.dir, Tenants: []waxwing.TenantID{"acme"}, Policy: "resend", After: time.Minute})
+	l, err := Open(context.Background(), Options{Dir: x.dir, Tenants: []waxwing.TenantID{"acme"}, Policy: "resend", After: time.Minute})
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -114,7 +115,7 @@ func (x *crowd) grow(n int) {
 		o := &grown{ev: &waxwing.Event{Tenant: "acme", Shop: "web", Source: "webhook", Format: "x", Topic: "order", At: time.Now(),
 			Raw: fmt.Appendf(nil, `{"email":%q,"x":%q}`, who, x.noise(size)), Key: waxwing.EventKey{OrderID: fmt.Sprint(i), UpdatedAt: time.Unix(int64(1e9+i), 0)}},
 			who: who, twice: i%5 == 0, held: i%7 == 3, left: i%11 == 4, asked: x.noise(size / 3), mail: x.noise(200 + x.rng.IntN(6000)), reply: x.noise(x.rng.IntN(300))}
-		rc, err := x.l.Accept(o.ev)
+		rc, err := x.l.Accept(context.Background(), o.ev)
 		if err != nil {
 			x.t.Fatal(err)
 		}
@@ -141,30 +142,30 @@ type grown struct {
 func (o *grown) run(l *Ledger, id waxwing.ID) error {
 	if o.twice {
 		o.ev.Key.UpdatedAt = o.ev.Key.UpdatedAt.Add(time.Hour)
-		if _, err := l.Accept(o.ev); err != nil {
+		if _, err := l.Accept(context.Background(), o.ev); err != nil {
 			return err
 		}
 	}
-	w, err := l.Work(id)
+	w, err := l.Work(context.Background(), id)
 	if err != nil || o.left {
 		return err
 	}
 	own := *w
 	own.Runs = []waxwing.Run{{Plugin: "p", Hook: "enrich", Role: "live", At: time.Now(), Input: o.asked, Output: []byte("{}")}}
 	if o.held {
-		return l.Hold(&own, "payment pending", time.Now().Add(time.Hour), waxwing.Lookup{People: []string{o.who}})
+		return l.Hold(context.Background(), &own, "payment pending", time.Now().Add(time.Hour), waxwing.Lookup{People: []string{o.who}})
 	}
-	ids, err := l.Ready(&own, []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Queued, From: "a@b.example", To: o.who,
+	ids, err := l.Ready(context.Background(), &own, []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Queued, From: "a@b.example", To: o.who,
 		Data: o.mail, Locale: "en"}}, waxwing.Lookup{People: []string{o.who}}, time.Hour)
 	if err != nil {
 		return err
 	}
-	c, err := l.Claim(ids[0])
+	c, err := l.Claim(context.Background(), ids[0])
 	if err == nil {
-		err = l.CommitDot(c, "mail")
+		err = l.CommitDot(context.Background(), c, "mail")
 	}
 	if err == nil {
-		err = l.Resolve(c, &waxwing.Resolution{To: waxwing.Sent, Attempt: waxwing.Attempt{Provider: "mail", Verdict: waxwing.Accepted,
+		err = l.Resolve(context.Background(), c, &waxwing.Resolution{To: waxwing.Sent, Attempt: waxwing.Attempt{Provider: "mail", Verdict: waxwing.Accepted,
 			Phase: waxwing.PhaseDot, Code: 250, Reply: waxwing.PII("250 ok " + string(o.reply))}})
 	}
 	return err
@@ -185,7 +186,7 @@ func (x *crowd) victims(n int) (who []string, s secrets) {
 	x.t.Helper()
 	s = secrets{}
 	seen := map[string]bool{}
-	err := x.l.read(func(c *conn) error {
+	err := x.l.read(context.Background(), func(c *conn) error {
 		for id := range x.of {
 			if seen[x.of[id]] || len(who) == n {
 				continue
@@ -217,7 +218,7 @@ func (x *crowd) erase(who []string) {
 		room <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-room }()
-			e, err := x.l.Erase("acme", waxwing.Erase{Address: w})
+			e, err := x.l.Erase(context.Background(), "acme", waxwing.Erase{Address: w})
 			if err != nil || e.Erased != want {
 				x.t.Errorf("%s: %+v %v, want %d", w, e, err, want)
 			}
@@ -237,7 +238,7 @@ func (x *crowd) done() {
 		if time.Now().After(limit) {
 			x.t.Fatalf("not scrubbed: %+v", x.l.Scrub())
 		}
-		x.l.scrubs.await(1<<62, 10*time.Millisecond)
+		x.l.scrubs.await(x.t.Context(), 1<<62, 10*time.Millisecond)
 	}
 }
 
@@ -247,11 +248,11 @@ func (x *crowd) nowhere(s secrets) {
 	if found := s.in(x.t, x.dir); len(found) > 0 {
 		x.t.Errorf("still there: %v", found)
 	}
-	r, err := x.l.Verify("")
+	r, err := x.l.Verify(context.Background(), "")
 	if err != nil || !r.Whole() {
 		x.t.Errorf("%v %v", r.Problems, err)
 	}
-	err = x.l.read(func(c *conn) error {
+	err = x.l.read(context.Background(), func(c *conn) error {
 		return c.query("PRAGMA integrity_check", func(v []driver.Value) error {
 			if str(v[0]) != "ok" {
 				x.t.Error(str(v[0]))
@@ -276,7 +277,7 @@ func TestErasedIsInNoFile(t *testing.T) {
 	}
 	// Retention moves pages as well, and ends in the same way.
 	s := secrets{}
-	err := x.l.read(func(c *conn) error {
+	err := x.l.read(t.Context(), func(c *conn) error {
 		for _, q := range []string{"SELECT body FROM events", "SELECT body FROM contents"} {
 			if err := c.query(q, func(v []driver.Value) error { s.add(bytes.Clone(blob(v[0]))); return nil }); err != nil {
 				return err
@@ -289,7 +290,7 @@ func TestErasedIsInNoFile(t *testing.T) {
 	}
 	for more := true; more; {
 		var err error
-		if more, err = x.l.Expire(0); err != nil {
+		if more, err = x.l.Expire(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -300,7 +301,7 @@ func TestErasedIsInNoFile(t *testing.T) {
 // free pages and behind long values; they go by themselves after the start.
 func TestOldFileIsScrubbed(t *testing.T) {
 	x := newCrowd(t, 10)
-	if err := x.l.do(func(tx *tx) error {
+	if err := x.l.do(t.Context(), func(tx *tx) error {
 		tx.after = append(tx.after, func() {
 			if _, err := tx.c.exec("PRAGMA secure_delete=0"); err != nil {
 				t.Error(err)
@@ -314,7 +315,7 @@ func TestOldFileIsScrubbed(t *testing.T) {
 	x.grow(900)
 	who, s := x.victims(100)
 	for _, w := range who { // as the older program did
-		err := x.l.do(func(tx *tx) error {
+		err := x.l.do(t.Context(), func(tx *tx) error {
 			for _, id := range x.ids(w) {
 				if _, err := tx.erase(id, waxwing.Act{}); err != nil {
 					return err

@@ -10,7 +10,7 @@ import (
 
 func openTest(t *testing.T, dir string, clock waxwing.Clock, policy string) *Ledger {
 	t.Helper()
-	l, err := Open(Options{Dir: dir, Tenants: ledgertest.Tenants, Policy: policy, After: time.Minute, Clock: clock})
+	l, err := Open(t.Context(), Options{Dir: dir, Tenants: ledgertest.Tenants, Policy: policy, After: time.Minute, Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,10 +24,10 @@ func TestSuite(t *testing.T) {
 		},
 		func(t *testing.T, s ledgertest.Store) {
 			l := s.(*Ledger)
-			if err := l.Anchor(); err != nil {
+			if err := l.Anchor(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			r, err := l.Verify("")
+			r, err := l.Verify(t.Context(), "")
 			if err != nil {
 				t.Fatal(err)
 			}

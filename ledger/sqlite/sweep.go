@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql/driver"
 	"fmt"
 	"time"
@@ -9,13 +10,17 @@ import (
 )
 
 // DueWork lists confirmations that wait for normalise..render, oldest first.
-func (l *Ledger) DueWork(limit int) ([]waxwing.ID, error) { return l.due(waxwing.Received, limit) }
+func (l *Ledger) DueWork(ctx context.Context, limit int) ([]waxwing.ID, error) {
+	return l.due(ctx, waxwing.Received, limit)
+}
 
 // DueHolds lists confirmations whose time at the gate is over, oldest first.
-func (l *Ledger) DueHolds(limit int) ([]waxwing.ID, error) { return l.due(waxwing.Held, limit) }
+func (l *Ledger) DueHolds(ctx context.Context, limit int) ([]waxwing.ID, error) {
+	return l.due(ctx, waxwing.Held, limit)
+}
 
-func (l *Ledger) due(state waxwing.State, limit int) (ids []waxwing.ID, err error) {
-	err = l.read(func(c *conn) error {
+func (l *Ledger) due(ctx context.Context, state waxwing.State, limit int) (ids []waxwing.ID, err error) {
+	err = l.read(ctx, func(c *conn) error {
 		return c.query("SELECT id FROM confirmations WHERE due<=? AND state=? ORDER BY due LIMIT ?", func(v []driver.Value) error {
 			ids = append(ids, waxwing.ID(num(v[0])))
 			return nil
@@ -35,9 +40,9 @@ type Depth struct {
 const maxDepth = 100_000
 
 // Depth counts what waits, up to maxDepth of each.
-func (l *Ledger) Depth() (Depth, error) {
+func (l *Ledger) Depth(ctx context.Context) (Depth, error) {
 	var d Depth
-	err := l.read(func(c *conn) error {
+	err := l.read(ctx, func(c *conn) error {
 		var v [1]driver.Value
 		if _, err := c.row("SELECT count(*) FROM (SELECT 1 FROM confirmations WHERE due IS NOT NULL LIMIT ?)", v[:], maxDepth); err != nil {
 			return err
@@ -64,9 +69,9 @@ func (l *Ledger) Depth() (Depth, error) {
 // Expire deletes content older than the given age, a batch a call, and says
 // whether there is more. The trail stays. After the last batch the files are scrubbed
 // of it.
-func (l *Ledger) Expire(age time.Duration) (more bool, err error) {
+func (l *Ledger) Expire(ctx context.Context, age time.Duration) (more bool, err error) {
 	before := int64(waxwing.NewID(l.o.Clock().Add(-age), 0, 0))
-	err = l.do(func(t *tx) error {
+	err = l.do(ctx, func(t *tx) error {
 		more = false
 		deleted := int64(0)
 		for _, q := range []string{

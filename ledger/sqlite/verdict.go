@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,11 +12,11 @@ import (
 )
 
 // Resolve records what an attempt came to and what follows from it.
-func (l *Ledger) Resolve(c *waxwing.Claim, r *waxwing.Resolution) error {
+func (l *Ledger) Resolve(ctx context.Context, c *waxwing.Claim, r *waxwing.Resolution) error {
 	v := &machine.Verdict{Message: c.Out.Message, Attempt: r.Attempt, Number: c.Attempt, To: r.To, Reason: r.Reason, NextAt: r.NextAt,
 		Counts: r.Counts, DownSince: r.DownSince}
 	if r.Attempt.Reply != "" || r.Attempt.Ref != "" || len(r.Fallback) > 0 {
-		t, dek, err := l.keysFor(c.Confirmation)
+		t, dek, err := l.keysFor(ctx, c.Confirmation)
 		if err == nil { // erased meanwhile: nothing of it is kept
 			v.Sealed = sealReply(&dek, c.Out.Message, &r.Attempt)
 			v.Hashes = l.index(t, r.Lookup)
@@ -31,10 +32,10 @@ func (l *Ledger) Resolve(c *waxwing.Claim, r *waxwing.Resolution) error {
 			return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, err)
 		}
 	}
-	err := l.do(func(t *tx) error { return t.resolve(v) })
+	err := l.do(ctx, func(t *tx) error { return t.resolve(v) })
 	if errors.Is(err, machine.ErrNoFallback) { // a person's resend came in between: it goes its own way
 		v.Fallback, v.Hashes = nil, nil
-		return l.do(func(t *tx) error { return t.resolve(v) })
+		return l.do(ctx, func(t *tx) error { return t.resolve(v) })
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"database/sql/driver"
 	"encoding/hex"
@@ -81,11 +82,11 @@ type place struct{ last, sum int64 }
 // held against their sealed sums, too, pages and indexes against each other, and the
 // newest entry against the witness.
 // Anchors are read from the files named, or from the data folder where none is.
-func (l *Ledger) Verify(anchors ...string) (*Report, error) {
+func (l *Ledger) Verify(ctx context.Context, anchors ...string) (*Report, error) {
 	v := &verifier{r: &Report{}, anchors: map[int64]map[uint64]string{}, state: map[waxwing.ID]waxwing.State{},
 		digest: map[waxwing.ID]string{}, places: map[waxwing.ID]place{}, erased: map[waxwing.ID]bool{}, barred: map[string]bool{},
 		tries: map[waxwing.ID]tried{}, names: map[string]string{}, plugins: map[string]shelved{}, numbers: map[string]int64{}}
-	err := l.read(func(c *conn) error {
+	err := l.read(ctx, func(c *conn) error {
 		if _, err := c.exec("BEGIN"); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql/driver"
 	"encoding/json"
 	"errors"
@@ -71,8 +72,8 @@ func erasedAt(trail []waxwing.TrailEntry) (at time.Time) {
 
 // Get gives one confirmation whole: attempts with phase and reply, trail. The
 // order is the caller's work: Raw has what it is read from.
-func (l *Ledger) Get(tid waxwing.TenantID, id waxwing.ID) (v *waxwing.ConfirmationView, err error) {
-	err = l.read(func(c *conn) error {
+func (l *Ledger) Get(ctx context.Context, tid waxwing.TenantID, id waxwing.ID) (v *waxwing.ConfirmationView, err error) {
+	err = l.read(ctx, func(c *conn) error {
 		f, err := l.own(c, tid, id)
 		if err != nil {
 			return err
@@ -177,8 +178,8 @@ func orElse(a, b string) string {
 }
 
 // Raw gives the event that counts, for showing the order.
-func (l *Ledger) Raw(tid waxwing.TenantID, id waxwing.ID) (format, topic string, raw []byte, err error) {
-	err = l.read(func(c *conn) error {
+func (l *Ledger) Raw(ctx context.Context, tid waxwing.TenantID, id waxwing.ID) (format, topic string, raw []byte, err error) {
+	err = l.read(ctx, func(c *conn) error {
 		f, err := l.own(c, tid, id)
 		if err != nil {
 			return err
@@ -192,8 +193,8 @@ func (l *Ledger) Raw(tid waxwing.TenantID, id waxwing.ID) (format, topic string,
 
 // Bytes gives the exact bytes of a message that was or will be offered: of the
 // n-th message, or of the newest e-mail where n is 0.
-func (l *Ledger) Bytes(tid waxwing.TenantID, id waxwing.ID, n int) (out *waxwing.Outgoing, err error) {
-	err = l.read(func(c *conn) error {
+func (l *Ledger) Bytes(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, n int) (out *waxwing.Outgoing, err error) {
+	err = l.read(ctx, func(c *conn) error {
 		f, err := l.own(c, tid, id)
 		if err != nil {
 			return err

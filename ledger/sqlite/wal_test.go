@@ -19,7 +19,7 @@ func TestTheLogStaysBounded(t *testing.T) {
 	for w := range 8 {
 		wg.Go(func() {
 			for i := range 1200 {
-				if _, err := l.Accept(event(w*10_000 + i)); err != nil {
+				if _, err := l.Accept(t.Context(), event(w*10_000+i)); err != nil {
 					t.Error(err)
 					return
 				}
@@ -28,7 +28,7 @@ func TestTheLogStaysBounded(t *testing.T) {
 	}
 	wg.Wait()
 	var pages, moved int64
-	if err := l.do(func(x *tx) error {
+	if err := l.do(t.Context(), func(x *tx) error {
 		x.after = append(x.after, func() { _, pages, moved, _ = x.c.checkpointed("NOOP") })
 		return nil
 	}); err != nil {

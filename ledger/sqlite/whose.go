@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"strings"
@@ -60,9 +61,9 @@ func (l *Ledger) unreadable(t *tenant, raw []byte) []ledger.Hash {
 
 // unindexed finds the confirmations of a tenant that name a person and have no lookup
 // for it: received ones, what nobody could read, and what an older program left.
-func (l *Ledger) unindexed(tn *tenant, p person) (found []waxwing.ID, err error) {
+func (l *Ledger) unindexed(ctx context.Context, tn *tenant, p person) (found []waxwing.ID, err error) {
 	var ids []waxwing.ID
-	err = l.browse(tn, func(c *conn) error {
+	err = l.browse(ctx, tn, func(c *conn) error {
 		add := func(v []driver.Value) error {
 			ids = append(ids, waxwing.ID(num(v[0])))
 			return nil
@@ -80,7 +81,7 @@ func (l *Ledger) unindexed(tn *tenant, p person) (found []waxwing.ID, err error)
 	for err == nil && len(ids) > 0 {
 		some := ids[:min(len(ids), tracePiece)]
 		ids = ids[len(some):]
-		err = l.browse(tn, func(c *conn) error {
+		err = l.browse(ctx, tn, func(c *conn) error {
 			for _, id := range some {
 				f, err := l.openFile(c, id)
 				if err != nil {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"crypto/sha256"
 	"database/sql/driver"
 	"encoding/json"
@@ -88,13 +89,13 @@ func (l *Ledger) openEvent(c *conn, f *file, version int64) (raw []byte, topic s
 
 // Work gives what is to be normalised and rendered. A confirmation that needs
 // no work is ErrState.
-func (l *Ledger) Work(id waxwing.ID) (*waxwing.Work, error) {
+func (l *Ledger) Work(ctx context.Context, id waxwing.ID) (*waxwing.Work, error) {
 	if h := l.hot.get(id); h != nil && h.work != nil {
 		return h.work, nil
 	}
 	var w *waxwing.Work
 	var spoiled *file
-	err := l.read(func(c *conn) error {
+	err := l.read(ctx, func(c *conn) error {
 		f, err := l.openFile(c, id)
 		if err == nil {
 			w, err = l.workOf(c, f)
@@ -112,18 +113,18 @@ func (l *Ledger) Work(id waxwing.ID) (*waxwing.Work, error) {
 		return nil
 	})
 	if spoiled != nil {
-		return nil, errors.Join(err, l.spoil(spoiled))
+		return nil, errors.Join(err, l.spoil(ctx, spoiled))
 	}
 	return w, err
 }
 
 // spoil quarantines a confirmation whose event can never be read again: its seal is
 // broken, or it is gone. It would go round for ever.
-func (l *Ledger) spoil(f *file) error {
+func (l *Ledger) spoil(ctx context.Context, f *file) error {
 	if f.state != waxwing.Received && f.state != waxwing.Held {
 		return nil
 	}
-	return l.do(func(t *tx) error {
+	return l.do(ctx, func(t *tx) error {
 		s := t.begin()
 		if err := t.loadConfirmation(s, f.id); err != nil {
 			return err
@@ -145,12 +146,12 @@ func (l *Ledger) workOf(c *conn, f *file) (*waxwing.Work, error) {
 }
 
 // keysFor gives the tenant and data key of a confirmation.
-func (l *Ledger) keysFor(id waxwing.ID) (*tenant, ledger.Key, error) {
+func (l *Ledger) keysFor(ctx context.Context, id waxwing.ID) (*tenant, ledger.Key, error) {
 	if h := l.hot.get(id); h != nil {
 		return h.tenant, h.dek, nil
 	}
 	var f *file
-	err := l.read(func(c *conn) (err error) { f, err = l.openFile(c, id); return err })
+	err := l.read(ctx, func(c *conn) (err error) { f, err = l.openFile(c, id); return err })
 	if err == nil && f.erased {
 		err = fmt.Errorf("content: %w", waxwing.ErrNotFound)
 	}
@@ -220,8 +221,8 @@ func (l *Ledger) index(t *tenant, lk waxwing.Lookup) []ledger.Hash {
 // Ready records what was rendered: the gate has let the confirmation through
 // and its messages are queued. It fails with ErrState where another event, a
 // person or another worker was faster; then nothing has happened.
-func (l *Ledger) Ready(w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Lookup, ttl time.Duration) ([]waxwing.ID, error) {
-	t, dek, err := l.keysFor(w.ID)
+func (l *Ledger) Ready(ctx context.Context, w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Lookup, ttl time.Duration) ([]waxwing.ID, error) {
+	t, dek, err := l.keysFor(ctx, w.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -241,7 +242,7 @@ func (l *Ledger) Ready(w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Looku
 	if err != nil {
 		return nil, err
 	}
-	err = l.do(func(tx *tx) error {
+	err = l.do(ctx, func(tx *tx) error {
 		s := tx.begin()
 		if err := tx.loadConfirmation(s, w.ID); err != nil {
 			return err
@@ -304,8 +305,8 @@ func outgoing(id waxwing.ID, t *tenant, ch waxwing.Channel, e *envelope, data []
 
 // settle moves a confirmation that is not ready to another waiting or final
 // state, if it is still as the work says.
-func (l *Ledger) settle(w *waxwing.Work, to waxwing.State, reason, cause string, due time.Time, lk waxwing.Lookup) error {
-	tn, dek, err := l.keysFor(w.ID)
+func (l *Ledger) settle(ctx context.Context, w *waxwing.Work, to waxwing.State, reason, cause string, due time.Time, lk waxwing.Lookup) error {
+	tn, dek, err := l.keysFor(ctx, w.ID)
 	if err != nil {
 		return err
 	}
@@ -317,7 +318,7 @@ func (l *Ledger) settle(w *waxwing.Work, to waxwing.State, reason, cause string,
 	if err != nil {
 		return err
 	}
-	return l.do(func(t *tx) error {
+	return l.do(ctx, func(t *tx) error {
 		s := t.begin()
 		if err := t.loadConfirmation(s, w.ID); err != nil {
 			return err
@@ -335,21 +336,21 @@ func (l *Ledger) settle(w *waxwing.Work, to waxwing.State, reason, cause string,
 }
 
 // Hold keeps a confirmation at the gate until a later event or the given time.
-func (l *Ledger) Hold(w *waxwing.Work, reason string, until time.Time, lk waxwing.Lookup) error {
-	return l.settle(w, waxwing.Held, reason, machine.CauseGate, until, lk)
+func (l *Ledger) Hold(ctx context.Context, w *waxwing.Work, reason string, until time.Time, lk waxwing.Lookup) error {
+	return l.settle(ctx, w, waxwing.Held, reason, machine.CauseGate, until, lk)
 }
 
 // Quarantine keeps a confirmation that cannot be normalised, with the reason,
 // under whatever could be read of its order.
-func (l *Ledger) Quarantine(w *waxwing.Work, reason string, lk waxwing.Lookup) error {
-	return l.settle(w, waxwing.Quarantined, reason, machine.CausePoison, time.Time{}, lk)
+func (l *Ledger) Quarantine(ctx context.Context, w *waxwing.Work, reason string, lk waxwing.Lookup) error {
+	return l.settle(ctx, w, waxwing.Quarantined, reason, machine.CausePoison, time.Time{}, lk)
 }
 
 // Cancel ends a confirmation before anything was rendered.
-func (l *Ledger) Cancel(w *waxwing.Work, reason string, lk waxwing.Lookup) error {
+func (l *Ledger) Cancel(ctx context.Context, w *waxwing.Work, reason string, lk waxwing.Lookup) error {
 	cause := machine.CauseOrderGone
 	if reason == machine.CauseHoldExpired {
 		cause = reason
 	}
-	return l.settle(w, waxwing.Cancelled, reason, cause, time.Time{}, lk)
+	return l.settle(ctx, w, waxwing.Cancelled, reason, cause, time.Time{}, lk)
 }

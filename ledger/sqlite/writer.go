@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,8 +17,19 @@ import (
 // must have changed nothing, or return a fault of the database itself.
 type op struct {
 	f    func(*tx) error
+	gone <-chan struct{} // closed when nobody wants it any more; nil: never
 	err  error
 	done chan struct{}
+}
+
+// unwanted reports whether whoever submitted it has left before its group began.
+func (o *op) unwanted() bool {
+	select {
+	case <-o.gone:
+		return true
+	default:
+		return false
+	}
 }
 
 // tx is one group commit under way.
@@ -48,19 +60,29 @@ const (
 	gatherEnough = 128
 )
 
-// do submits an op and waits until it is on disk.
-func (l *Ledger) do(f func(*tx) error) error {
+// do submits an op and waits until it is on disk. Where ctx ends before the op's group
+// begins, nothing happens and the error is the context's; from then on the answer is
+// waited for, a few milliseconds, since only it says whether the change is there.
+func (l *Ledger) do(ctx context.Context, f func(*tx) error) error {
 	if l.o.ReadOnly {
 		return fmt.Errorf("it was opened to be read: %w", waxwing.ErrUnavailable)
 	}
-	o := &op{f: f, done: make(chan struct{})}
+	if ctx.Err() != nil {
+		return notBegun(ctx)
+	}
+	o := &op{f: f, gone: ctx.Done(), done: make(chan struct{})}
 	select {
 	case l.ops <- o:
 	case <-l.stop:
 		return waxwing.ErrStopping
+	case <-ctx.Done():
+		return notBegun(ctx)
 	}
 	select {
 	case <-o.done:
+		if errors.Is(o.err, errUnwanted) {
+			return notBegun(ctx)
+		}
 		return o.err
 	case <-l.done:
 		select {
@@ -70,6 +92,14 @@ func (l *Ledger) do(f func(*tx) error) error {
 			return waxwing.ErrStopping
 		}
 	}
+}
+
+// errUnwanted is the error of an op that nobody waited for any more as its group began.
+var errUnwanted = errors.New("nobody waits for it")
+
+// notBegun is the error of what was not done because its context had ended.
+func notBegun(ctx context.Context) error {
+	return fmt.Errorf("ledger: not begun: %w: %w", waxwing.ErrUnavailable, context.Cause(ctx))
 }
 
 // write is the one goroutine that changes the file. Batches form by
@@ -184,6 +214,10 @@ func (t *tx) run(group []*op) error {
 	}
 	first := t.l.chain.Seq + 1
 	for _, o := range group {
+		if o.unwanted() {
+			o.err = errUnwanted
+			continue
+		}
 		if o.err = o.f(t); ofDatabase(o.err) {
 			return o.err
 		}
@@ -255,12 +289,12 @@ func (t *tx) entry(e *machine.Entry) {
 }
 
 // Sync waits until everything submitted before it is on disk.
-func (l *Ledger) Sync() error { return l.do(func(*tx) error { return nil }) }
+func (l *Ledger) Sync(ctx context.Context) error { return l.do(ctx, func(*tx) error { return nil }) }
 
 // Anchor writes a signed head now.
-func (l *Ledger) Anchor() error {
+func (l *Ledger) Anchor(ctx context.Context) error {
 	var err error
-	if e := l.do(func(t *tx) error {
+	if e := l.do(ctx, func(t *tx) error {
 		t.after = append(t.after, func() { err = l.anchor() })
 		return nil
 	}); e != nil {
