@@ -18,7 +18,7 @@ type Store interface {
 	// one, kept under its hash.
 	SavePlugins(ctx context.Context, versions []waxwing.PluginVersion, module []byte) error
 	// PluginVersions are all that are kept of a tenant, oldest first.
-	PluginVersions(context.Context, waxwing.TenantID) ([]waxwing.PluginVersion, error)
+	PluginVersions(ctx context.Context, tenant waxwing.TenantID) ([]waxwing.PluginVersion, error)
 	// PluginModule is the code of a hash.
 	PluginModule(ctx context.Context, hash string) ([]byte, error)
 	// PluginNumber is the greatest number of a name's signatures, however long ago; 0: none.
