@@ -93,8 +93,10 @@ func buildRust(p *project) error {
 	}
 	defer os.RemoveAll(work)
 	library := filepath.Join(work, "libwaxwing.rlib")
-	each := []string{"--edition", "2021", "--target", "wasm32-unknown-unknown", "-C", "opt-level=s", "-C", "panic=abort",
-		"-C", "embed-bitcode=yes", "-C", "codegen-units=1"}
+	// Optimised for time: a quarter more bytes than for size, a quarter less fuel. Texts are moved
+	// by memory.copy, not byte by byte.
+	each := []string{"--edition", "2021", "--target", "wasm32-unknown-unknown", "-C", "opt-level=3", "-C", "target-feature=+bulk-memory",
+		"-C", "panic=abort", "-C", "embed-bitcode=yes", "-C", "codegen-units=1"}
 	if err := p.run(nil, rustc, append(each, "--crate-type", "rlib", "--crate-name", "waxwing",
 		filepath.Join(Folder, "src", "lib.rs"), "-o", library)...); err != nil {
 		return err
