@@ -119,14 +119,22 @@ func (t *fairQueue[T]) hasten(a *account, same func(T) bool) {
 
 // next takes the thing whose turn it is.
 func (t *fairQueue[T]) next(now time.Time) (x T, ok bool) {
-	if len(t.order) == 0 {
-		return x, false
-	}
-	at, least := 0, time.Duration(0)
+	return t.nextOf(now, func(*account) bool { return true })
+}
+
+// nextOf takes the thing whose turn it is, of those whose tenant may go.
+func (t *fairQueue[T]) nextOf(now time.Time, may func(*account) bool) (x T, ok bool) {
+	at, least := -1, time.Duration(0)
 	for i, a := range t.order {
-		if d := a.owed(now); i == 0 || d < least {
+		if !may(a) {
+			continue
+		}
+		if d := a.owed(now); at < 0 || d < least {
 			at, least = i, d
 		}
+	}
+	if at < 0 {
+		return x, false
 	}
 	a := t.order[at]
 	t.order = append(t.order[:at], t.order[at+1:]...)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -412,4 +413,47 @@ func TestChangesOfStateHaveARate(t *testing.T) {
 	if err := put("p"); err != nil {
 		t.Error("a minute later:", err)
 	}
+}
+
+// TestHalfOfTheSlots: one tenant's calls leave slots to others, whether they came first
+// or wait, and nobody's wait is forgotten when a slot is free that may not be theirs.
+func TestHalfOfTheSlots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorkers(4)
+		greedy, calm := newAccount("greedy", 0), newAccount("calm", 0)
+		until := time.Now().Add(time.Minute)
+		var in [2]atomic.Int32 // of each tenant
+		call := func(i int, a *account) {
+			go func() {
+				if w.enter(a, until) {
+					in[i].Add(1)
+				}
+			}()
+			synctest.Wait()
+		}
+		has := func(g, c int32) {
+			t.Helper()
+			synctest.Wait()
+			if in[0].Load() != g || in[1].Load() != c {
+				t.Fatalf("%d and %d calls have run, want %d and %d", in[0].Load(), in[1].Load(), g, c)
+			}
+		}
+		for range 4 {
+			call(0, greedy)
+		}
+		has(2, 0)
+		call(1, calm)
+		has(2, 1)
+		w.leave(calm, 0) // two slots are free, and two of hers wait all the same
+		has(2, 1)
+		w.leave(greedy, 0)
+		has(3, 1)
+		w.leave(greedy, 0)
+		w.leave(greedy, 0)
+		w.leave(greedy, 0)
+		has(4, 1)
+		if w.free != 4 || len(w.held) > 0 || len(w.queued) > 0 {
+			t.Errorf("%d are free at the end: %v %v", w.free, w.held, w.queued)
+		}
+	})
 }

@@ -8,9 +8,13 @@ import (
 // workers are the slots in which guests run, given out fairly among tenants:
 // whoever asks a thousand times, or runs for long, waits behind herself. A slot is
 // for one call and not for all of an order's: nobody waits longer than a call takes.
+// A tenant has half of the slots at most: each of them keeps a processor busy, and one
+// who holds all of them holds up the orders of those who have no plugins, too.
 type workers struct {
 	mu      sync.Mutex
 	free    int
+	most    int              // slots of one tenant
+	held    map[*account]int // slots now
 	waiting fairQueue[*waiter]
 	queued  map[*account]int // that wait
 	cost    map[*account]time.Duration
@@ -33,15 +37,15 @@ const (
 )
 
 func newWorkers(n int) *workers {
-	return &workers{free: n, queued: map[*account]int{}, cost: map[*account]time.Duration{}}
+	return &workers{free: n, most: max(n/2, 1), held: map[*account]int{}, queued: map[*account]int{}, cost: map[*account]time.Duration{}}
 }
 
 // enter takes a slot, waiting until the deadline at most. It reports false at
 // once where waiting would be in vain.
 func (w *workers) enter(a *account, until time.Time) bool {
 	w.mu.Lock()
-	if w.free > 0 {
-		w.free--
+	if w.free > 0 && w.held[a] < w.most {
+		w.take(a)
 		w.mu.Unlock()
 		return true
 	}
@@ -79,6 +83,12 @@ func (w *workers) enter(a *account, until time.Time) bool {
 	}
 }
 
+// take gives a free slot away. The caller holds mu.
+func (w *workers) take(a *account) {
+	w.free--
+	w.held[a]++
+}
+
 // left counts a waiter out. The caller holds mu.
 func (w *workers) left(me *waiter) {
 	w.backlog -= me.cost
@@ -87,8 +97,8 @@ func (w *workers) left(me *waiter) {
 	}
 }
 
-// leave gives the slot to the next tenant's first order. took is what the call
-// came to.
+// leave gives the slot to the first order of the next tenant that may have one more. took
+// is what the call came to.
 func (w *workers) leave(a *account, took time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -96,17 +106,20 @@ func (w *workers) leave(a *account, took time.Duration) {
 		took = (old*7 + took) / 8
 	}
 	w.cost[a] = took
+	w.free++
+	if w.held[a]--; w.held[a] == 0 {
+		delete(w.held, a)
+	}
 	now := time.Now()
-	for {
-		me, ok := w.waiting.next(now)
+	for w.free > 0 { // more than one may be free: those of a tenant that has enough of them wait beside it
+		me, ok := w.waiting.nextOf(now, func(a *account) bool { return w.held[a] < w.most })
 		if !ok {
-			w.free++
 			return
 		}
 		if !me.gone {
+			w.take(me.of)
 			w.left(me)
 			close(me.ready)
-			return
 		}
 	}
 }
