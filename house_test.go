@@ -38,6 +38,9 @@ var folders = map[string][]string{
 	"plugins":   {".", "config"},
 	"web":       {".", "config"},
 	"pipeline":  {".", "config"},
+	"compose":   {".", "config", "locales", "templates", "channel"},
+	"daemon":    {".", "config", "locales", "channel", "shop", "enrich", "ledger", "plugins", "web", "pipeline", "compose"},
+	"demo":      {".", "config", "channel", "enrich", "web", "daemon"},
 	"cmd":       {"*"},
 	"docs":      {},
 	".ci":       {},
@@ -50,11 +53,11 @@ var owners = []struct {
 	folders []string
 	reason  string
 }{
-	{"github.com/ThreeDotsLabs/watermill", []string{"pipeline", "source", "cmd"}, "carries the work between stages"},
+	{"github.com/ThreeDotsLabs/watermill", []string{"pipeline", "source", "daemon"}, "carries the work between stages"},
 	{"github.com/goccy/go-yaml", []string{"config"}, "reads the configuration with line and column"},
 	{"golang.org/x/sys", []string{"ledger"}, "what names a file for good: its inode and the time it was made"},
 	{"modernc.org/sqlite", []string{"ledger"}, "the embedded ledger, without cgo"},
-	{"github.com/jackc/pgx", []string{"cmd"}, "a database/sql driver for enrich's lookups, named in a list of components"},
+	{"github.com/jackc/pgx", []string{"daemon"}, "a database/sql driver for enrich's lookups, named in a list of components"},
 	{"github.com/klauspost/compress", []string{"ledger"}, "S2 with dictionaries for the kept bytes"},
 	{"github.com/prometheus/client_golang", []string{"web"}, "/metrics"},
 	{"github.com/alecthomas/kong", []string{"cmd"}, "the command line"},
@@ -215,7 +218,7 @@ func TestFoldersAndNames(t *testing.T) {
 		}
 		for _, d := range s.file.Decls {
 			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
-				t.Errorf("%s has an init(): lists of components are written out in cmd/waxwing", s.path)
+				t.Errorf("%s has an init(): lists of components are written out in daemon/components.go", s.path)
 			}
 		}
 	}

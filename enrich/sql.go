@@ -14,7 +14,7 @@ import (
 )
 
 // sqlLookup asks a SQLite file or a Postgres database. Its drivers are linked
-// by cmd/waxwing; this package knows database/sql only.
+// by package daemon; this package knows database/sql only.
 type sqlLookup struct {
 	db                                 *sql.DB
 	customer, product, stock, delivery *query

@@ -132,7 +132,7 @@ type Meter interface {
 }
 
 // Parts is what a pipeline is put together from. The lists of components live
-// in cmd/waxwing.
+// in package daemon.
 type Parts struct {
 	Config    *config.Config
 	Ledger    Ledger

@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // keyForms are ways to write each kind of key, good and bad: what matters is that
@@ -140,7 +141,7 @@ func startsWith(t *testing.T, file string) bool {
 	if err != nil {
 		return false
 	}
-	d, err := Start(c, slog.New(slog.DiscardHandler), Extras{})
+	d, err := daemon.Start(c, slog.New(slog.DiscardHandler), daemon.Extras{})
 	if err != nil {
 		return false
 	}

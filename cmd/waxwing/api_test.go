@@ -13,6 +13,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 func TestResend(t *testing.T) {
@@ -61,7 +62,7 @@ func TestResendToSuppressed(t *testing.T) {
 	}
 	next := r.accepted(shopifyOrder(2, "jana@example.com", "paid"))
 	r.until(next, waxwing.Suppressed)
-	r.restart(Extras{})
+	r.restart(daemon.Extras{})
 	third := r.accepted(shopifyOrder(3, "JANA@example.com", "paid"))
 	r.until(third, waxwing.Suppressed)
 	r.stop()
@@ -228,7 +229,7 @@ func TestListing(t *testing.T) {
 // S32: every route with every object of another tenant. Neither the status nor
 // the body tells whether something is there.
 func TestAnotherTenantSeesNothing(t *testing.T) {
-	r := newRig(t, func(r *rig, _ *Extras) {
+	r := newRig(t, func(r *rig, _ *daemon.Extras) {
 		other := r.cfg.Tenants["acme"]
 		other.Name, other.Keys = "Other", []config.BearerKey{{Key: "other-key"}}
 		r.cfg.Tenants["other"] = other

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
@@ -116,10 +117,10 @@ func TestBackupAndRestoreByTheBook(t *testing.T) {
 				t.Errorf("against newer anchors: %d %s", status, out)
 			}
 			r.cfg.Data = to
-			if _, err := Start(r.cfg, slog.New(slog.DiscardHandler), Extras{}); err == nil || !strings.Contains(err.Error(), "--accept-loss") {
+			if _, err := daemon.Start(r.cfg, slog.New(slog.DiscardHandler), daemon.Extras{}); err == nil || !strings.Contains(err.Error(), "--accept-loss") {
 				t.Fatalf("a copy starts as if it were the ledger: %v", err)
 			}
-			r.start(Extras{AcceptLoss: &sqlite.Acceptance{Since: backedUp}})
+			r.start(daemon.Extras{AcceptLoss: &sqlite.Acceptance{Since: backedUp}})
 			if v := r.get(before); v.State != waxwing.Sent || v.Order == nil {
 				t.Errorf("%+v", v)
 			}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/locales"
 )
 
@@ -502,7 +503,7 @@ func TestQuotedAddressIsMailed(t *testing.T) {
 func TestLargeBodyIsMailed(t *testing.T) {
 	r := newRig(t)
 	r.cfg.HTTP.MaxBody = 8 << 20
-	r.restart(Extras{})
+	r.restart(daemon.Extras{})
 	body := order(1, "jana@example.com", map[string]any{"x_designer": strings.Repeat("é", 2<<20), "x_list": make([]int, 500_000)})
 	id := r.accepted(body)
 	r.until(id, waxwing.Sent)

@@ -18,6 +18,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/dkim"
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // records answers DNS from a table; a name that is not in it does not exist.
@@ -100,11 +101,11 @@ tenants:
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			p, _ := dkimTag(record, "p")
-			cmd := checkCmd{configFlag: configFlag{file}, Connect: true, resolver: records{
+			_, p, _ := strings.Cut(record, "p=")
+			cmd := checkCmd{configFlag: configFlag{file}, Connect: true, connector: daemon.Connector{Resolver: records{
 				"w1._domainkey.acme.example": {record}, "spaced._domainkey.acme.example": {"v=DKIM1; k=ed25519; p=" + p[:9] + " \t" + p[9:] + ";"},
 				"other._domainkey.acme.example": {"v=DKIM1; k=ed25519; p=AAAA"}, "revoked._domainkey.acme.example": {"v=DKIM1; p="},
-				"spf._domainkey.acme.example": {"v=spf1 -all"}}}
+				"spf._domainkey.acme.example": {"v=spf1 -all"}}}}
 			var out bytes.Buffer
 			err := cmd.Run(streams{out: &out, err: &out})
 			if (err == nil) != c.ok {
@@ -139,7 +140,7 @@ func TestCheckConnectToSilence(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	err = checkCmd{configFlag: configFlag{file}, Connect: true, resolver: records{}, patience: time.Millisecond}.Run(streams{out: &out, err: &out})
+	err = checkCmd{configFlag: configFlag{file}, Connect: true, connector: daemon.Connector{Resolver: records{}, Patience: time.Millisecond}}.Run(streams{out: &out, err: &out})
 	if err == nil || !strings.Contains(out.String(), "no answer within 1ms.") || strings.Contains(out.String(), "closed network connection") || strings.Contains(out.String(), "?.") {
 		t.Errorf("%v\n%s", err, out.String())
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // secretive has personal data in every place of an order that a shop writes.
@@ -31,7 +32,7 @@ func TestDebugTellsEachStepAndNobodysData(t *testing.T) {
 			a.Code, a.Text = 550, "5.1.1 canary.gone@example.com is unknown here"
 		}
 		return a
-	}), func(r *rig, _ *Extras) {
+	}), func(r *rig, _ *daemon.Extras) {
 		r.level = slog.LevelDebug
 		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, config.Stage{Plugins: &config.PluginsStage{}})
 	})
@@ -81,7 +82,7 @@ func TestDebugTellsEachStepAndNobodysData(t *testing.T) {
 // log, a line a shop, and what is unwise about the configuration.
 func TestStartSaysWhereWebhooksGo(t *testing.T) {
 	r := newRig(t, withTenant(func(t *config.Tenant) { t.Shops["own"] = config.Shop{Format: "generic"} }))
-	r.d.announce()
+	r.d.Announce()
 	r.stop()
 	logs := r.logs.String()
 	for _, want := range []string{"shop=shopify format=shopify path=/hooks/acme/shopify", "shop=outlet format=shopify path=/hooks/acme/outlet", "path=/hooks/acme/woocommerce",
@@ -143,7 +144,7 @@ func TestPingsAreNoOrders(t *testing.T) {
 	if n := len(r.list("?state=quarantined")); n != 0 {
 		t.Errorf("%d pings are quarantined", n)
 	}
-	r.restart(Extras{})
+	r.restart(daemon.Extras{})
 	r.do("POST", "/hooks/acme/woocommerce", "", nil, []byte("webhook_id=9"))
 	id := r.accepted(shopifyOrder(1, "jana@example.com", "paid"))
 	r.until(id, waxwing.Sent)

@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // A full disk: orders are answered 503, nothing is sent that is not recorded,
 // and with room all goes on.
 func TestDiskFull(t *testing.T) {
 	dir := smallDisk(t)
-	r := newRig(t, func(r *rig, _ *Extras) { r.cfg.Data = filepath.Join(dir, "ledger") })
+	r := newRig(t, func(r *rig, _ *daemon.Extras) { r.cfg.Data = filepath.Join(dir, "ledger") })
 	r.until(r.accepted(shopifyOrder(1, "jana@example.com", "paid")), waxwing.Sent)
 	ballast := filepath.Join(dir, "ballast")
 	fill(t, ballast)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // statuses are the answers to what was sent on one connection, until it ends.
@@ -133,14 +134,14 @@ func TestUnsignedPingsLeaveOneRow(t *testing.T) {
 	send()
 	r.poll("the ping is there", func() bool { return rows() > 0 })
 	send()
-	r.restart(Extras{}) // it forgets whom it has heard today
+	r.restart(daemon.Extras{}) // it forgets whom it has heard today
 	send()
 	// And straight at the ledger, as if the door did not count.
 	for i := range 20 {
-		if _, err := r.d.pipe.Accept(t.Context(), "acme", "woocommerce", waxwing.SourcePing, "", []byte(fmt.Sprintf("webhook_id=%d", i))); err != nil {
+		if _, err := r.d.Accept(t.Context(), "acme", "woocommerce", waxwing.SourcePing, "", []byte(fmt.Sprintf("webhook_id=%d", i))); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.d.pipe.Accept(t.Context(), "acme", "woocommerce", waxwing.SourcePing, "", []byte(fmt.Sprintf("{broken %d", i))); err != nil {
+		if _, err := r.d.Accept(t.Context(), "acme", "woocommerce", waxwing.SourcePing, "", []byte(fmt.Sprintf("{broken %d", i))); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // Words that stand nowhere but in one person's orders.
@@ -138,7 +139,7 @@ func TestErasedPersonIsNowhere(t *testing.T) {
 	}
 	r.verified()
 	r.wantNoFile(keys, "while it runs")
-	r.restart(Extras{})
+	r.restart(daemon.Extras{})
 	r.verified()
 	r.stop()
 	r.wantNoFile(keys, "after a stop")
@@ -196,7 +197,7 @@ func (r *rig) erase(address string) (e erasure) {
 	if code := ask(map[string]any{"confirm": e.Found}); code != http.StatusOK && code != http.StatusAccepted {
 		r.t.Fatalf("erase %s: %d %+v", address, code, e)
 	}
-	r.poll("the erasure of "+address+" is done", func() bool { return r.d.ledger.Scrub().Done })
+	r.poll("the erasure of "+address+" is done", func() bool { return r.d.Ledger().Scrub().Done })
 	return e
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // at answers one phase.
@@ -107,7 +108,7 @@ func TestUnreachableAcrossARestart(t *testing.T) {
 	r.poll("a fault", func() bool { m := r.get(id).Messages; return len(m) > 0 && len(m[0].Attempts) > 1 })
 	clock.forward(3 * time.Minute)
 	before := len(r.get(id).Messages[0].Attempts)
-	r.restart(Extras{Clock: clock.now})
+	r.restart(daemon.Extras{Clock: clock.now})
 	r.poll("a fault", func() bool { return len(r.get(id).Messages[0].Attempts) > before })
 	clock.forward(3 * time.Minute)
 	r.wantText(r.until(id, waxwing.Sent), "45")
@@ -145,7 +146,7 @@ func TestTextsInDoubtHaveAnEnd(t *testing.T) {
 	truth := sink.NewTruth()
 	lost := httptest.NewServer(&sink.Twilio{Truth: truth, Plan: func(sink.Question) sink.Answer { return sink.Answer{Lost: true} }})
 	defer lost.Close()
-	r := newRig(t, withClock(clock), withPlan(at(waxwing.PhaseRcpt, sink.Answer{Code: 550, Text: "5.1.1 no such user"})), func(r *rig, _ *Extras) {
+	r := newRig(t, withClock(clock), withPlan(at(waxwing.PhaseRcpt, sink.Answer{Code: 550, Text: "5.1.1 no such user"})), func(r *rig, _ *daemon.Extras) {
 		r.cfg.Providers["lost"] = config.Provider{Type: "twilio", Account: "AC2", Token: "t", From: "+15005550099", BaseURL: lost.URL}
 		r.cfg.Pipeline[len(r.cfg.Pipeline)-1].Fallback.Providers = []string{"lost"}
 	})

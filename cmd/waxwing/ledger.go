@@ -9,6 +9,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/web"
 )
@@ -87,7 +88,7 @@ func (c ledgerList) Run(s streams) error {
 		return err
 	}
 	for i := range found {
-		web.Brief(context.Background(), &found[i], t, l, formats(), c.Full)
+		web.Brief(context.Background(), &found[i], t, l, daemon.Formats(), c.Full)
 	}
 	if c.JSON {
 		return writeIndented(s, found)
@@ -137,7 +138,7 @@ func (c ledgerShow) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	web.Brief(context.Background(), v, t, l, formats(), true)
+	web.Brief(context.Background(), v, t, l, daemon.Formats(), true)
 	if c.JSON {
 		return writeIndented(s, v)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
@@ -37,7 +38,7 @@ func newLossRig(t *testing.T) *lossRig {
 	if err := os.CopyFS(x.yesterday, os.DirFS(x.cfg.Data)); err != nil {
 		t.Fatal(err)
 	}
-	x.start(Extras{})
+	x.start(daemon.Extras{})
 	for i := range 4 {
 		x.orders = append(x.orders, shopifyOrder(100+i, recipient(100+i), "paid"))
 	}
@@ -55,7 +56,7 @@ func newLossRig(t *testing.T) *lossRig {
 // refused starts the daemon and wants it not to, with the remedy in its words.
 func (x *lossRig) refused() *sqlite.LossError {
 	x.t.Helper()
-	d, err := Start(x.cfg, slog.New(slog.DiscardHandler), Extras{})
+	d, err := daemon.Start(x.cfg, slog.New(slog.DiscardHandler), daemon.Extras{})
 	if err == nil {
 		_ = d.Stop()
 		x.t.Fatal("it starts as if nothing were wrong")
@@ -72,7 +73,7 @@ func (x *lossRig) refused() *sqlite.LossError {
 func (x *lossRig) goesOn(since time.Time) {
 	x.t.Helper()
 	mails := len(x.mails)
-	x.start(Extras{AcceptLoss: &sqlite.Acceptance{Since: since}})
+	x.start(daemon.Extras{AcceptLoss: &sqlite.Acceptance{Since: since}})
 	for _, o := range x.orders {
 		if code, rc := x.shopify("shopify", o); code/100 != 2 || rc.State == string(waxwing.Received) {
 			x.t.Errorf("%d, %s: it would be mailed again", code, rc.State)
@@ -187,9 +188,9 @@ func TestLostLedger(t *testing.T) {
 			x.goesOn(since)
 			// Said once it is settled: the next start needs no word, and the same word
 			// again changes nothing.
-			x.start(Extras{AcceptLoss: &sqlite.Acceptance{Since: since}})
+			x.start(daemon.Extras{AcceptLoss: &sqlite.Acceptance{Since: since}})
 			x.stop()
-			x.start(Extras{})
+			x.start(daemon.Extras{})
 		})
 	}
 }
@@ -198,21 +199,21 @@ func TestLostLedger(t *testing.T) {
 // put back in place, does not.
 func TestLossOutside(t *testing.T) {
 	away := filepath.Join(t.TempDir(), "witness")
-	x := newRig(t, func(r *rig, _ *Extras) { r.cfg.Witness = away })
+	x := newRig(t, func(r *rig, _ *daemon.Extras) { r.cfg.Witness = away })
 	x.until(x.accepted(shopifyOrder(1, "a@example.com", "paid")), waxwing.Sent)
 	x.stop()
 	l := &lossRig{rig: x, yesterday: filepath.Join(t.TempDir(), "yesterday")}
 	if err := os.CopyFS(l.yesterday, os.DirFS(x.cfg.Data)); err != nil {
 		t.Fatal(err)
 	}
-	x.start(Extras{})
+	x.start(daemon.Extras{})
 	x.until(x.accepted(shopifyOrder(2, "b@example.com", "paid")), waxwing.Sent)
 	x.stop()
 	l.put("ledger.db", "anchors.jsonl", "witness")
 	if lost := l.refused(); !strings.Contains(lost.Error(), away) {
 		t.Errorf("%v", lost)
 	}
-	x.start(Extras{AcceptLoss: &sqlite.Acceptance{Since: time.Now().Add(-time.Hour)}})
+	x.start(daemon.Extras{AcceptLoss: &sqlite.Acceptance{Since: time.Now().Add(-time.Hour)}})
 }
 
 // TestMovedLedger: a ledger that is merely moved goes on whole, once that is said.
@@ -224,11 +225,11 @@ func TestMovedLedger(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.refused()
-	x.start(Extras{AcceptLoss: &sqlite.Acceptance{Nothing: true}})
+	x.start(daemon.Extras{AcceptLoss: &sqlite.Acceptance{Nothing: true}})
 	x.until(x.accepted(shopifyOrder(901, "new@example.com", "paid")), waxwing.Sent)
 	x.verified()
 	x.stop()
-	x.start(Extras{})
+	x.start(daemon.Extras{})
 }
 
 // TestForkedLedger: a copy and its original that both went on have anchors that contradict.
@@ -242,7 +243,7 @@ func TestForkedLedger(t *testing.T) {
 	}
 	for i, dir := range []string{copied, original} {
 		r.cfg.Data = dir
-		x := Extras{}
+		x := daemon.Extras{}
 		if dir == copied {
 			x.AcceptLoss = &sqlite.Acceptance{Nothing: true} // not so
 		}
@@ -264,10 +265,10 @@ func TestForkedLedger(t *testing.T) {
 	}
 	rewrite(t, a, func(x []byte) []byte { return append(both, x...) })
 	r.cfg.Data = original
-	if _, err := Start(r.cfg, slog.New(slog.DiscardHandler), Extras{}); err == nil || !strings.Contains(err.Error(), "two ledgers went on from one copy") {
+	if _, err := daemon.Start(r.cfg, slog.New(slog.DiscardHandler), daemon.Extras{}); err == nil || !strings.Contains(err.Error(), "two ledgers went on from one copy") {
 		t.Errorf("%v", err)
 	}
-	r.start(Extras{AcceptLoss: &sqlite.Acceptance{Since: time.Now().Add(-time.Hour)}})
+	r.start(daemon.Extras{AcceptLoss: &sqlite.Acceptance{Since: time.Now().Add(-time.Hour)}})
 }
 
 // TestLedgerTakenAway: whatever somebody does to the files while the daemon runs ends
@@ -347,7 +348,7 @@ func TestLedgerTakenAway(t *testing.T) {
 				if code := r.offer(shopifyOrder(1_000_000, "late@example.com", "paid")); code != http.StatusServiceUnavailable {
 					t.Errorf("accepted into a file that nobody will find: %d", code)
 				}
-				if err := r.d.ledger.Healthy(); err == nil {
+				if err := r.d.Ledger().Healthy(); err == nil {
 					t.Error("ready")
 				}
 				_ = r.d.Stop() // it cannot write what it would
@@ -371,7 +372,7 @@ func TestLinkedLedgerTakenAway(t *testing.T) {
 			if err := errors.Join(os.Rename(link, real), os.Symlink(real, link)); err != nil {
 				t.Fatal(err)
 			}
-			r.start(Extras{})
+			r.start(daemon.Extras{})
 			r.until(r.accepted(shopifyOrder(1, "a@example.com", "paid")), waxwing.Sent)
 			if err := take(link, real); err != nil {
 				t.Fatal(err)
@@ -388,7 +389,7 @@ func TestLinkedLedgerTakenAway(t *testing.T) {
 
 // newRigUnstopped is a rig whose daemon may end badly.
 func newRigUnstopped(t *testing.T) *rig {
-	r := newRig(t, func(r *rig, _ *Extras) { r.endsBadly = true })
+	r := newRig(t, func(r *rig, _ *daemon.Extras) { r.endsBadly = true })
 	return r
 }
 
@@ -448,7 +449,7 @@ func TestLogLostAfterKill(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(killed, "ledger.db-wal"), log[:kept], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		d, err := Start(c, slog.New(slog.DiscardHandler), Extras{})
+		d, err := daemon.Start(c, slog.New(slog.DiscardHandler), daemon.Extras{})
 		if err == nil {
 			_ = d.Stop()
 			t.Fatalf("with %d of %d bytes of the log it starts as if nothing were wrong", kept, len(log))
@@ -467,7 +468,7 @@ func TestLogLostAfterKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	rewrite(t, db, func([]byte) []byte { return before })
-	if d, err := Start(c, slog.New(slog.DiscardHandler), Extras{AcceptLoss: &sqlite.Acceptance{Nothing: true}}); err == nil || !strings.Contains(err.Error(), "mixture") {
+	if d, err := daemon.Start(c, slog.New(slog.DiscardHandler), daemon.Extras{AcceptLoss: &sqlite.Acceptance{Nothing: true}}); err == nil || !strings.Contains(err.Error(), "mixture") {
 		if err == nil {
 			_ = d.Stop()
 		}
@@ -477,7 +478,7 @@ func TestLogLostAfterKill(t *testing.T) {
 	if err := errors.Join(os.WriteFile(db, now, 0o600), os.WriteFile(filepath.Join(killed, "ledger.db-wal"), log, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	d, err := Start(c, slog.New(slog.DiscardHandler), Extras{})
+	d, err := daemon.Start(c, slog.New(slog.DiscardHandler), daemon.Extras{})
 	if err != nil {
 		t.Fatalf("put back as the error says: %v", err)
 	}

@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
 // doesNotStart wants the daemon not to start on a word, and gives what it says.
 func (x *lossRig) doesNotStart(a *sqlite.Acceptance) string {
 	x.t.Helper()
-	d, err := Start(x.cfg, slog.New(slog.DiscardHandler), Extras{AcceptLoss: a})
+	d, err := daemon.Start(x.cfg, slog.New(slog.DiscardHandler), daemon.Extras{AcceptLoss: a})
 	if err == nil {
 		_ = d.Stop()
 		x.t.Fatal("it starts")
@@ -42,13 +43,13 @@ func TestLossWrongWord(t *testing.T) {
 	if err := errors.Join(os.RemoveAll(x.yesterday), os.CopyFS(x.yesterday, os.DirFS(x.cfg.Data))); err != nil {
 		t.Fatal(err)
 	}
-	x.start(Extras{})
+	x.start(daemon.Extras{})
 	lost := orderAfterLoss(901)
 	x.until(x.accepted(lost), waxwing.Sent)
 	x.stop()
 	x.put("ledger.db")
 	later := func() time.Time { return time.Now().Add(time.Minute) }
-	x.start(Extras{AcceptLoss: &sqlite.Acceptance{Since: since}, Clock: later})
+	x.start(daemon.Extras{AcceptLoss: &sqlite.Acceptance{Since: since}, Clock: later})
 	if _, rc := x.shopify("shopify", lost); rc.State == string(waxwing.Received) {
 		t.Error("an order of the second loss would be mailed again")
 	}

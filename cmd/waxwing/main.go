@@ -3,19 +3,17 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"runtime/debug"
-	"strings"
-	"time"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/waxwinghq/waxwing/config"
-	"github.com/waxwinghq/waxwing/enrich"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/plugins"
 )
 
@@ -58,13 +56,13 @@ func main() { os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 
 // run is main without the process: it returns the exit status.
 func run(args []string, s streams) int {
-	if len(args) == 2 && args[0] == compileChild && plugins.IsCompileChild() {
+	if len(args) == 2 && args[0] == daemon.CompileChild && plugins.IsCompileChild() {
 		return plugins.CompileChild(args[1], s.in, s.err)
 	}
 	var c cli
 	status := -1
 	p, err := kong.New(&c, kong.Name("waxwing"), kong.Description(about), kong.UsageOnError(), kong.Writers(s.out, s.err),
-		kong.Vars{"version": "waxwing " + version()}, kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(code int) { status = code }))
+		kong.Vars{"version": "waxwing " + daemon.Version()}, kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(code int) { status = code }))
 	if err != nil {
 		_, _ = fmt.Fprintln(s.err, "waxwing:", err)
 		return 1
@@ -109,78 +107,12 @@ func (f configFlag) load() (*config.Config, error) { return config.Load(f.Config
 
 func newLog(c config.Log, w io.Writer) *slog.Logger {
 	var level slog.Level
-	_ = level.UnmarshalText([]byte(orElse(c.Level, "info"))) // the file was checked
+	_ = level.UnmarshalText([]byte(cmp.Or(c.Level, "info"))) // the file was checked
 	o := &slog.HandlerOptions{Level: level}
 	if c.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}
 	return slog.New(slog.NewTextHandler(w, o))
-}
-
-type checkCmd struct {
-	configFlag
-	Connect bool `help:"Also try what it names: log in to the mail servers, look for the DKIM records, ask the databases. Nothing is sent."`
-
-	resolver txtResolver   // nil: the system's
-	patience time.Duration // for each connection; 0: perTry
-}
-
-// Run checks everything that serve would, short of opening the ledger.
-func (c checkCmd) Run(s streams) error {
-	cfg, err := c.load()
-	if err != nil {
-		return err
-	}
-	x, err := newComposer(cfg, slog.New(slog.DiscardHandler))
-	if err == nil {
-		err = x.faults()
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.Config, err)
-	}
-	ps, err := openProviders(cfg, nil)
-	defer func() {
-		for _, p := range ps {
-			closeNow(p)
-		}
-	}()
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.Config, err)
-	}
-	lookups, err := enrich.Open(cfg.Enrich) // it connects to nothing
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.Config, err)
-	}
-	_ = lookups.Close()
-	files, err := shareDescriptors(cfg, descriptorLimit(), false)
-	if err != nil {
-		return err
-	}
-	shops := 0
-	for _, t := range cfg.Tenants {
-		shops += len(t.Shops)
-	}
-	_, err = fmt.Fprintf(s.out, "%s is good: %s, %s, %s, %s.\n", c.Config, some(len(cfg.Tenants), "tenant"), some(shops, "shop"),
-		some(len(cfg.Providers), "provider"), some(len(cfg.Pipeline), "stage"))
-	for _, w := range cfg.Warnings() {
-		_, _ = fmt.Fprintf(s.out, "Unwise: %s.\n", w)
-	}
-	if len(files.lowered) > 0 {
-		_, _ = fmt.Fprintf(s.out, "Too few file descriptors here, %d: the daemon would lower %s. Raise LimitNOFILE (ulimit -n) to 1024 or more.\n",
-			files.limit, strings.Join(files.lowered, ", "))
-	}
-	if c.Connect && err == nil {
-		err = c.connect(cfg, ps, s)
-	}
-	return err
-}
-
-// some counts things: 1 tenant, 2 tenants.
-func some(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 type schemaCmd struct{}
@@ -199,21 +131,6 @@ type versionCmd struct{}
 
 // Run prints what was built, of what.
 func (versionCmd) Run(s streams) error {
-	_, err := fmt.Fprintln(s.out, "waxwing", version())
+	_, err := fmt.Fprintln(s.out, "waxwing", daemon.Version())
 	return err
-}
-
-// version says what was built, of what, with which Go.
-func version() string {
-	b, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "devel"
-	}
-	v := b.Main.Version
-	for _, k := range b.Settings {
-		if k.Key == "vcs.revision" {
-			v += " " + k.Value
-		}
-	}
-	return v + " " + b.GoVersion
 }

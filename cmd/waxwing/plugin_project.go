@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/plugins"
 	"github.com/waxwinghq/waxwing/sdk"
 )
@@ -45,7 +47,7 @@ type pluginNewCmd struct {
 
 // Run writes a project and says what to do with it.
 func (c pluginNewCmd) Run(s streams) error {
-	name := orElse(c.Name, strings.ToLower(filepath.Base(c.Dir)))
+	name := cmp.Or(c.Name, strings.ToLower(filepath.Base(c.Dir)))
 	files, err := sdk.Scaffold(c.Dir, name, c.Lang, c.Hook)
 	if err != nil {
 		return err
@@ -188,7 +190,7 @@ func benchEngine() (e *plugins.Engine, done func(), err error) {
 	}
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails (crypto/rand)
-	o := plugins.EngineOptions{Cache: dir, Key: key, Child: []string{self, compileChild}}
+	o := plugins.EngineOptions{Cache: dir, Key: key, Child: []string{self, daemon.CompileChild}}
 	if strings.HasSuffix(self, ".test") {
 		o.Child = nil // a test of the command line
 	}
@@ -280,7 +282,7 @@ func (c pluginTestCmd) Run(s streams) error {
 			f.Output = nil
 		}
 		res, err := f.Run(e, p.code, time.Second)
-		say(orElse(f.Name, filepath.Base(files[i])), res, err)
+		say(cmp.Or(f.Name, filepath.Base(files[i])), res, err)
 		if c.Update && err == nil {
 			f.Output = json.RawMessage(res.Output)
 			b, err := json.MarshalIndent(f, "", "  ")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -155,7 +156,7 @@ func (c pluginPushCmd) Run(s streams) error {
 			v.Plugin, v.No, v.Version, strings.Join(v.Unapproved, ", "), v.Plugin)
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "%s version %d (%s) %s.\n", v.Plugin, v.No, v.Version, orElse(word[v.State], string(v.State)))
+	_, err = fmt.Fprintf(s.out, "%s version %d (%s) %s.\n", v.Plugin, v.No, v.Version, cmp.Or(word[v.State], string(v.State)))
 	return err
 }
 

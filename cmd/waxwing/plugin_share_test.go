@@ -8,6 +8,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 const greeting = `function personalise(x) { return {vars: {message: "von acme"}} }`
@@ -16,13 +17,13 @@ const greeting = `function personalise(x) { return {vars: {message: "von acme"}}
 // trail, the API and the metrics say why they are plain.
 func TestTenantWithoutTimeHasItsMails(t *testing.T) {
 	plug := withPlugins(t, map[string]string{"hello": greeting}, waxwing.HookPersonalise)
-	r := newRig(t, func(r *rig, x *Extras) {
+	r := newRig(t, func(r *rig, x *daemon.Extras) {
 		plug(r, x)
 		r.cfg.Plugins.TenantTime = config.Duration(time.Millisecond) // loading it once takes more than a sixth of that
 	})
 	r.serving("hello")
 	r.poll("it is loaded, and its time used up", func() bool {
-		p := r.d.workshop.host.Uses("acme").Plugins
+		p := r.d.Plugins().Uses("acme").Plugins
 		return len(p) == 1 && p[0].Memory > 0
 	})
 	id := r.accepted(shopifyOrder(1001, "jana@example.com", "paid"))
@@ -47,16 +48,16 @@ func TestTenantWithoutTimeHasItsMails(t *testing.T) {
 func TestPluginsAreLoadedAfterARestart(t *testing.T) {
 	r := newRig(t, withPlugins(t, map[string]string{"hello": greeting, "other": strings.ReplaceAll(greeting, "von", "auch von")}, waxwing.HookPersonalise))
 	r.serving("hello", "other")
-	r.restart(Extras{})
+	r.restart(daemon.Extras{})
 	r.poll("both are loaded", func() bool {
 		loads := int64(0)
-		for _, p := range r.d.workshop.host.Uses("acme").Plugins {
+		for _, p := range r.d.Plugins().Uses("acme").Plugins {
 			loads += min(p.Memory, 1)
 		}
 		return loads == 2
 	})
 	r.until(r.accepted(shopifyOrder(1002, "jana@example.com", "paid")), waxwing.Sent)
-	for _, p := range r.d.workshop.host.Uses("acme").Plugins {
+	for _, p := range r.d.Plugins().Uses("acme").Plugins {
 		if p.Loads != 1 || p.Calls != 1 {
 			t.Errorf("%+v", p)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/plugins"
 	"github.com/waxwinghq/waxwing/plugins/attack"
 )
@@ -105,9 +107,9 @@ func TestTorturePlugins(t *testing.T) {
 		t.Skip("run it with make torture-plugins")
 	}
 	laneIsOn(t)
-	tuneMemory(memory{heap: usualHeap})
+	daemon.TuneMemory(&config.Config{}, t.TempDir())
 	office := &postOffice{posted: map[string]time.Time{}, took: map[string][]time.Duration{}, all: map[string][]time.Duration{}}
-	r := newRig(t, func(r *rig, _ *Extras) {
+	r := newRig(t, func(r *rig, _ *daemon.Extras) {
 		r.watch = office.mail
 		r.cfg.Plugins.CheckBudget = config.Duration(time.Hour) // she uploads more than anybody may
 		for _, name := range []string{"plain", "other", "victim"} {
@@ -117,11 +119,11 @@ func TestTorturePlugins(t *testing.T) {
 		}
 		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, config.Stage{Plugins: &config.PluginsStage{Hooks: []string{"filter", "personalise"}}})
 	})
-	<-r.d.restored
+	<-r.d.Restored()
 	put := func(tenant, name, lang string, body []byte) (waxwing.PluginVersion, error) {
 		u := &plugins.Upload{Tenant: waxwing.TenantID(tenant), Name: name, Code: body, Source: "upload", Now: true, ApproveNeeds: true,
 			Manifest: fmt.Appendf(nil, `{"name":%q,"version":"1","lang":%q,"hooks":["personalise"],"needs":["customer.first_name","items.name","items.price"]}`, name, lang)}
-		return r.d.workshop.host.Put(context.Background(), u)
+		return r.d.Plugins().Put(context.Background(), u)
 	}
 	if _, err := put("other", "good", "js", []byte(`function personalise(x) { return {vars: {message: "Hallo " + x.customer.first_name}} }`)); err != nil {
 		t.Fatal(err)
@@ -181,10 +183,10 @@ func TestTorturePlugins(t *testing.T) {
 		}
 		load(true)
 		if err == nil {
-			if runs, err := r.d.ledger.PluginRuns(t.Context(), "victim", name, 0, 1); err == nil && len(runs) > 0 {
-				fate = orElse(runs[0].Fault, "answered, judged")
+			if runs, err := r.d.Ledger().PluginRuns(t.Context(), "victim", name, 0, 1); err == nil && len(runs) > 0 {
+				fate = cmp.Or(runs[0].Fault, "answered, judged")
 			}
-			if err := r.d.workshop.host.Withdraw("victim", name); err != nil {
+			if err := r.d.Plugins().Withdraw("victim", name); err != nil {
 				t.Error(err)
 			}
 		}

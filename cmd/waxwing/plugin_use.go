@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -28,7 +29,7 @@ func sayUse(s streams, first bool, name string, u *waxwing.PluginUse) {
 
 // faultsInWords is the kinds of faults, the most frequent one first.
 func faultsInWords(of map[string]int64) string {
-	kinds := sortedNames(of)
+	kinds := slices.Sorted(maps.Keys(of))
 	slices.SortStableFunc(kinds, func(a, b string) int { return int(of[b] - of[a]) })
 	for i, k := range kinds {
 		kinds[i] = fmt.Sprintf("%d %s", of[k], k)

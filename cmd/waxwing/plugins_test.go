@@ -15,12 +15,13 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/plugins/quickjs"
 )
 
 // withPlugins gives the tenant these scripts as files, by name, and the stage.
 func withPlugins(t *testing.T, scripts map[string]string, hooks ...waxwing.Hook) rigOption {
-	return func(r *rig, _ *Extras) {
+	return func(r *rig, _ *daemon.Extras) {
 		laneIsOn(t)
 		acme := r.cfg.Tenants["acme"]
 		acme.Plugins = map[string]config.Plugin{}
@@ -73,9 +74,9 @@ func laneIsOn(t *testing.T) {
 // serving waits until the daemon's plugins have been put.
 func (r *rig) serving(names ...string) {
 	r.t.Helper()
-	<-r.d.restored
+	<-r.d.Restored()
 	for _, n := range names {
-		if !r.d.workshop.host.Active("acme", n) {
+		if !r.d.Plugins().Active("acme", n) {
 			r.t.Fatalf("the plugin %s does not serve", n)
 		}
 	}
@@ -140,7 +141,7 @@ function normalise(x) {
     customer: {first_name: e.who, email: e.mail}, items: [{sku: "T", name: e.what, quantity: 1, unit_price: sum.amount, total: sum.amount}],
     payment: {status: "paid"}, totals: {subtotal: sum.amount, total: sum.amount}};
 }`}, waxwing.HookNormalise)
-	r := newRig(t, func(r *rig, x *Extras) {
+	r := newRig(t, func(r *rig, x *daemon.Extras) {
 		plug(r, x)
 		r.cfg.Tenants["acme"].Shops["till"] = config.Shop{Format: "plugin", Plugin: "till", OrderID: "/receipt/no", Secret: testShopSecret, Signature: "X-Till"}
 	})
@@ -163,7 +164,7 @@ function normalise(x) {
 	if code, b := post(event, hexSign(event)); code != http.StatusOK {
 		t.Error("the same event again", code, b)
 	}
-	if runs, err := r.d.ledger.PluginRuns(t.Context(), "acme", "till", 0, 10); err != nil || len(runs) != 1 || runs[0].Hook != waxwing.HookNormalise {
+	if runs, err := r.d.Ledger().PluginRuns(t.Context(), "acme", "till", 0, 10); err != nil || len(runs) != 1 || runs[0].Hook != waxwing.HookNormalise {
 		t.Errorf("%v %v", runs, err)
 	}
 	for _, bad := range []string{`{"receipt":{}}`, `{"receipt":{"no":"78"},"cents":"x"}`} {

@@ -8,11 +8,12 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/compose"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/locales"
 	"github.com/waxwinghq/waxwing/templates"
 )
@@ -43,7 +44,7 @@ func (c previewCmd) Run(s streams) error {
 		return fmt.Errorf("--tenant: %q is not in %s", c.Tenant, c.Config)
 	}
 	format := config.FormatOf(c.Tenant, c.Shop, t.Shops[c.Shop].Format)
-	f, ok := formats()[format]
+	f, ok := daemon.Formats()[format]
 	if !ok {
 		return fmt.Errorf("--shop: tenant %s has no shop %q, and there is no format of that name (shopify, woocommerce, generic)", c.Tenant, c.Shop)
 	}
@@ -89,29 +90,17 @@ func (c previewCmd) config() (*config.Config, error) {
 }
 
 func (c previewCmd) render(cfg *config.Config, o *waxwing.Order, s streams) error {
-	log := slog.New(slog.NewTextHandler(s.err, nil))
 	if c.Personal {
-		o.Personal = inventedPersonal(o)
+		o.Personal = compose.InventedPersonal(o)
 	}
-	x, err := newComposer(cfg, log)
+	x, err := compose.New(cfg, slog.New(slog.NewTextHandler(s.err, nil)))
 	if err != nil {
 		return err
 	}
-	v := x.voices[waxwing.TenantID(c.Tenant)]
-	in := x.input(v, o)
-	if c.Locale != "" {
-		l, ok := x.catalogue.Locale(c.Locale)
-		if !ok {
-			return fmt.Errorf("--locale: %q is not built in; there are %s", c.Locale, strings.Join(locales.Tags(), ", "))
-		}
-		in.Locale = l
-		own := *v.t
-		own.Locales = []string{c.Locale}
-		v.t = &own
-		o.Locale = c.Locale
+	v, err := x.Preview(waxwing.TenantID(c.Tenant), o, c.Locale)
+	if err != nil {
+		return fmt.Errorf("--locale: %w", err)
 	}
-	w := &waxwing.Work{Tenant: waxwing.TenantID(c.Tenant), Token: "preview"}
-	var m templates.Mail
 	switch c.Format {
 	case "json":
 		e := json.NewEncoder(s.out)
@@ -119,17 +108,18 @@ func (c previewCmd) render(cfg *config.Config, o *waxwing.Order, s streams) erro
 		e.SetEscapeHTML(false)
 		return e.Encode(o)
 	case "sms":
-		_, err = fmt.Fprintln(s.out, v.set.SMS(in))
+		_, err = fmt.Fprintln(s.out, v.Text())
 		return err
 	case "eml":
-		d, err := x.Email(w, o, time.Now())
+		d, err := v.Draft(time.Now())
 		if err != nil {
 			return noMail(err)
 		}
 		_, err = s.out.Write(d.Data)
 		return err
 	}
-	if err := v.set.Render(in, &m); err != nil {
+	m, err := v.Mail()
+	if err != nil {
 		var fb *templates.FallbackError
 		if !errors.As(err, &fb) {
 			return err

@@ -9,6 +9,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
@@ -17,7 +18,7 @@ import (
 func TestEachProviderItsOwnNumber(t *testing.T) {
 	full := httptest.NewServer(&sink.Twilio{Plan: func(sink.Question) sink.Answer { return sink.Answer{Code: 503, Text: "20503 full"} }})
 	defer full.Close()
-	r := newRig(t, withPlan(at(waxwing.PhaseRcpt, sink.Answer{Code: 550, Text: "5.1.1 no such user"})), func(r *rig, _ *Extras) {
+	r := newRig(t, withPlan(at(waxwing.PhaseRcpt, sink.Answer{Code: 550, Text: "5.1.1 no such user"})), func(r *rig, _ *daemon.Extras) {
 		r.cfg.Providers["full"] = config.Provider{Type: "twilio", Account: "AC2", Token: "t", From: "+15005550099", BaseURL: full.URL}
 		for i := range r.cfg.Pipeline {
 			if f := r.cfg.Pipeline[i].Fallback; f != nil {
@@ -38,7 +39,7 @@ func TestProviderTimeouts(t *testing.T) {
 		waxwing.PhaseBanner: {Banner: short}, waxwing.PhaseMail: {Mail: short}, waxwing.PhaseRcpt: {Rcpt: short}, waxwing.PhaseData: {Data: short},
 	} {
 		t.Run(string(phase), func(t *testing.T) {
-			r := newRig(t, withPlan(at(phase, sink.Answer{Delay: time.Hour})), withoutFallback, func(r *rig, _ *Extras) {
+			r := newRig(t, withPlan(at(phase, sink.Answer{Delay: time.Hour})), withoutFallback, func(r *rig, _ *daemon.Extras) {
 				mail := r.cfg.Providers["mail"]
 				mail.Timeouts = limits
 				r.cfg.Providers["mail"] = mail
@@ -105,7 +106,7 @@ func TestPolicyOfOneProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer strict.Close()
-	r := newRig(t, withoutFallback, withPlan(at(waxwing.PhaseDot, sink.Answer{Delay: 20 * time.Millisecond})), func(r *rig, _ *Extras) {
+	r := newRig(t, withoutFallback, withPlan(at(waxwing.PhaseDot, sink.Answer{Delay: 20 * time.Millisecond})), func(r *rig, _ *daemon.Extras) {
 		mail := r.cfg.Providers["mail"]
 		mail.Connections = 1
 		r.cfg.Providers["mail"] = mail

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // deaf loses every message.
@@ -47,7 +49,7 @@ func (r *rig) oneEach(from, n int) {
 // all completes.
 func TestEveryQueueMessageLost(t *testing.T) {
 	d := &deaf{}
-	r := newRig(t, func(_ *rig, x *Extras) { x.Wrap = func(message.Publisher) message.Publisher { return d } })
+	r := newRig(t, func(_ *rig, x *daemon.Extras) { x.Wrap = func(message.Publisher) message.Publisher { return d } })
 	const n = 300
 	r.storm(1, n)
 	r.wait(n)
@@ -64,7 +66,7 @@ func TestQueueAloneSuffices(t *testing.T) {
 	if testing.Short() || raceDetector {
 		n = 2_000
 	}
-	r := newRig(t, func(_ *rig, x *Extras) { x.NoSweeper = true })
+	r := newRig(t, func(_ *rig, x *daemon.Extras) { x.NoSweeper = true })
 	r.storm(1, n)
 	r.wait(n)
 	r.stop()

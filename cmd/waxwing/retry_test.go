@@ -10,6 +10,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 func TestDeferredTwiceThenTaken(t *testing.T) {
@@ -64,7 +65,7 @@ func withSecond(t *testing.T, name string, truth *sink.Truth, mails chan sink.Ma
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	return func(r *rig, _ *Extras) {
+	return func(r *rig, _ *daemon.Extras) {
 		r.cfg.Providers[name] = config.Provider{Type: "smtp", TLS: "none", Addr: addr, Connections: 4}
 		r.sendStage().Providers = append(r.sendStage().Providers, name)
 	}

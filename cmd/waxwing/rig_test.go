@@ -17,12 +17,13 @@ import (
 
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // rig is a daemon with a mail server and a text service around it.
 type rig struct {
 	t      *testing.T
-	d      *Daemon
+	d      *daemon.Daemon
 	cfg    *config.Config
 	sink   *sink.Server
 	truth  *sink.Truth
@@ -39,14 +40,14 @@ type rig struct {
 	client    *http.Client
 }
 
-type rigOption func(*rig, *Extras)
+type rigOption func(*rig, *daemon.Extras)
 
 const testShopSecret = "shop-secret"
 
 func newRig(t *testing.T, opts ...rigOption) *rig {
 	t.Helper()
 	r := &rig{t: t, arrive: make(chan struct{}, 1<<20), truth: sink.NewTruth(), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
-	x := Extras{}
+	x := daemon.Extras{}
 	r.cfg = testConfig(t)
 	for _, o := range opts {
 		o(r, &x)
@@ -112,10 +113,10 @@ func testConfig(t *testing.T) *config.Config {
 	}
 }
 
-func (r *rig) start(x Extras) {
+func (r *rig) start(x daemon.Extras) {
 	r.t.Helper()
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(&lockedWriter{w: &r.logs}, testWriter{r.t}), &slog.HandlerOptions{Level: r.level}))
-	d, err := Start(r.cfg, log, x)
+	d, err := daemon.Start(r.cfg, log, x)
 	if err != nil {
 		r.t.Fatal(err)
 	}

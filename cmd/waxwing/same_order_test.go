@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // Acceptance 3: the same order, by whichever way and however often, is one
@@ -29,7 +30,7 @@ func TestSameOrderOneMail(t *testing.T) {
 	r.wait(1)
 	r.until(id, waxwing.Sent)
 	again("after the mail")
-	r.restart(Extras{})
+	r.restart(daemon.Extras{})
 	again("after a restart")
 	if l := r.list("?order=1001"); len(l) != 1 {
 		t.Fatalf("%d confirmations", len(l))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // TestScripts tells the command line's stories: testdata/script/*.txtar.
@@ -30,7 +31,7 @@ func lived(t *testing.T) func(*testscript.TestScript, bool, []string) {
 		if len(args) != 1 {
 			ts.Fatalf("usage: lived DIR")
 		}
-		r := newRig(t, func(r *rig, _ *Extras) { r.cfg.Data = ts.MkAbs(args[0]) }, withPlan(func(q sink.Question) (a sink.Answer) {
+		r := newRig(t, func(r *rig, _ *daemon.Extras) { r.cfg.Data = ts.MkAbs(args[0]) }, withPlan(func(q sink.Question) (a sink.Answer) {
 			if q.Phase == waxwing.PhaseRcpt && q.To == "gone@example.com" {
 				a.Code, a.Text = 550, "5.1.1 no such user"
 			}

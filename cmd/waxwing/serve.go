@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/demo"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
@@ -33,7 +34,7 @@ func (c serveCmd) Run(s streams) error {
 	}
 	private()
 	log := newLog(cfg.Log, s.err)
-	tuneMemory(shareMemory(cfg, systemRoot))
+	daemon.TuneMemory(cfg, "/")
 	if c.Profile != "" {
 		f, err := os.Create(c.Profile)
 		if err != nil {
@@ -51,21 +52,21 @@ func (c serveCmd) Run(s streams) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
-	x := Extras{}
+	x := daemon.Extras{}
 	if c.AcceptLoss != "" {
 		if x.AcceptLoss, err = sqlite.ParseAcceptance(c.AcceptLoss); err != nil {
 			return fmt.Errorf("--accept-loss: %w", err)
 		}
 	}
-	var try *trial
+	var try *demo.Trial
 	if c.Mailbox {
-		if try, err = newTrial(cfg, log); err != nil {
+		if try, err = demo.NewTrial(cfg, log); err != nil {
 			return err
 		}
-		defer try.close()
-		x.Pages = try.pages()
+		defer try.Close()
+		x.Pages = try.Pages()
 	}
-	d, err := Start(cfg, log, x)
+	d, err := daemon.Start(cfg, log, x)
 	if errors.As(err, new(*sqlite.LossError)) {
 		return statusError{statusLoss, err} // starting again changes nothing
 	}
@@ -73,12 +74,12 @@ func (c serveCmd) Run(s streams) error {
 		return err
 	}
 	if try != nil {
-		try.open(d)
+		try.Open(d)
 		log.Info("nothing is sent: mails and texts are kept in the mailbox", "mailbox", "http://"+d.Addr()+"/", "ledger", cfg.Data)
 	}
-	log.Info("ready", "listen", d.Addr(), "tenants", len(cfg.Tenants), "instance", d.ledger.Instance(),
-		"taken_over", d.ledger.TakenOver(), "took", time.Since(start).Round(time.Millisecond))
-	d.announce()
+	log.Info("ready", "listen", d.Addr(), "tenants", len(cfg.Tenants), "instance", d.Ledger().Instance(),
+		"taken_over", d.Ledger().TakenOver(), "took", time.Since(start).Round(time.Millisecond))
+	d.Announce()
 	select {
 	case sig := <-signals:
 		log.Info("stopping: waiting for verdicts", "signal", sig.String(), "limit", cfg.Limits.Drain.D())
@@ -106,10 +107,4 @@ func endAtOnce(signals <-chan os.Signal, first time.Time, log *slog.Logger) {
 			os.Exit(1)
 		}
 	}
-}
-
-func closeNow(p provider) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_ = p.Close(ctx) // nothing was offered
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -55,7 +56,7 @@ func erasedOn(v *waxwing.ConfirmationView) string {
 	return "erased on " + v.ErasedAt.Local().Format(time.DateOnly)
 }
 
-func dash(s string) string { return orElse(s, "-") }
+func dash(s string) string { return cmp.Or(s, "-") }
 
 // show prints one confirmation: what it is, its messages, its trail in words.
 func show(s streams, v *waxwing.ConfirmationView) error {

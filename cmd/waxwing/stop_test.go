@@ -17,6 +17,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // Acceptance 6: SIGTERM under load leaves nothing uncertain and loses nothing.
@@ -69,8 +70,8 @@ func TestStopUnderLoad(t *testing.T) {
 		}
 		close(stopped)
 		wg.Wait()
-		r.start(Extras{})
-		if n := r.d.ledger.TakenOver(); n != 0 {
+		r.start(daemon.Extras{})
+		if n := r.d.Ledger().TakenOver(); n != 0 {
 			t.Errorf("%d messages were still held after a clean stop", n)
 		}
 		if u := r.list("?state=uncertain&limit=5"); len(u) != 0 {
@@ -122,7 +123,7 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 		r.storm(1, n)
 		r.wait(n)
 		for range 3 {
-			r.restart(Extras{})
+			r.restart(daemon.Extras{})
 			if code, _ := r.do("POST", "/hooks/acme/woocommerce", "", nil, []byte("webhook_id=3")); code != http.StatusOK {
 				t.Error("ping:", code)
 			}
@@ -144,11 +145,11 @@ func TestStopFreesMemory(t *testing.T) {
 		return m.HeapAlloc
 	}
 	for range 2 {
-		r.restart(Extras{})
+		r.restart(daemon.Extras{})
 	}
 	first := measure()
 	for range 5 {
-		r.restart(Extras{})
+		r.restart(daemon.Extras{})
 	}
 	if last := measure(); last > first+8<<20 {
 		t.Errorf("the heap grew from %d to %d KiB over five daemons", first>>10, last>>10)
@@ -191,14 +192,14 @@ func TestStopDoesNotFailOverASilentServer(t *testing.T) {
 	p.Addr = silent.Addr().String()
 	r.cfg.Providers["mail"] = p
 	r.cfg.Limits.Drain = config.Duration(500 * time.Millisecond) // a fifth of it is for the verdict
-	r.start(Extras{})
+	r.start(daemon.Extras{})
 	id := r.accepted(shopifyOrder(1, "jana@example.com", "paid"))
 	c := <-connected
 	defer c.Close()
 	if err := r.d.Stop(); err != nil {
 		t.Error(err)
 	}
-	r.start(Extras{})
+	r.start(daemon.Extras{})
 	if v := r.get(id); len(v.Messages) != 1 || v.Messages[0].State != waxwing.Queued && v.Messages[0].State != waxwing.Claimed {
 		t.Errorf("%+v", v)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // stops says how often the story that repeats itself is told.
@@ -31,16 +32,16 @@ func (c *testClock) now() time.Time { return time.Now().Add(time.Duration(c.ahea
 func (c *testClock) forward(d time.Duration) { c.ahead.Add(int64(d)) }
 
 func withClock(c *testClock) rigOption {
-	return func(_ *rig, x *Extras) { x.Clock = c.now }
+	return func(_ *rig, x *daemon.Extras) { x.Clock = c.now }
 }
 
 func withPlan(p sink.Plan) rigOption {
-	return func(r *rig, _ *Extras) { r.plan = p }
+	return func(r *rig, _ *daemon.Extras) { r.plan = p }
 }
 
 // withTenant changes acme.
 func withTenant(f func(*config.Tenant)) rigOption {
-	return func(r *rig, _ *Extras) {
+	return func(r *rig, _ *daemon.Extras) {
 		t := r.cfg.Tenants["acme"]
 		f(&t)
 		r.cfg.Tenants["acme"] = t
@@ -49,7 +50,7 @@ func withTenant(f func(*config.Tenant)) rigOption {
 
 // withSend changes the send stage.
 func withSend(f func(*config.Send)) rigOption {
-	return func(r *rig, _ *Extras) { f(r.sendStage()) }
+	return func(r *rig, _ *daemon.Extras) { f(r.sendStage()) }
 }
 
 func (r *rig) sendStage() *config.Send {
@@ -62,7 +63,7 @@ func (r *rig) sendStage() *config.Send {
 }
 
 // restart stops the daemon and starts another one on the same ledger.
-func (r *rig) restart(x Extras) {
+func (r *rig) restart(x daemon.Extras) {
 	r.t.Helper()
 	r.stop()
 	r.start(x)
@@ -178,7 +179,7 @@ func (r *rig) allTexts() []sink.Text {
 // verified wants the trail whole.
 func (r *rig) verified() {
 	r.t.Helper()
-	rep, err := r.d.ledger.Verify(context.Background(), "")
+	rep, err := r.d.Ledger().Verify(context.Background(), "")
 	if err != nil {
 		r.t.Fatal(err)
 	}

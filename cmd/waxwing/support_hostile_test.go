@@ -9,6 +9,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // TestPrintable: what a shop, a customer or a mail server wrote cannot steer the
@@ -48,7 +49,7 @@ func TestFindMasksAll(t *testing.T) {
 			a.Code, a.Text = 550, "5.1.1 no such user "+q.To
 		}
 		return a
-	}), func(r *rig, _ *Extras) { r.cfg.Pipeline = r.cfg.Pipeline[:5] }) // without texts
+	}), func(r *rig, _ *daemon.Extras) { r.cfg.Pipeline = r.cfg.Pipeline[:5] }) // without texts
 	id := r.accepted(shopifyOrder(1, "jana@example.com", "paid"))
 	r.until(id, waxwing.Failed)
 	for _, what := range []string{id, "1", "jana@example.com", ""} {

@@ -12,6 +12,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // said runs a command line against the rig's daemon and gives what it printed.
@@ -49,7 +50,7 @@ func TestSupportByTelephone(t *testing.T) {
 			a.Code, a.Text = 550, "5.1.1 no such user"
 		}
 		return a
-	}), func(r *rig, _ *Extras) { r.cfg.Pipeline = r.cfg.Pipeline[:5] }) // without texts
+	}), func(r *rig, _ *daemon.Extras) { r.cfg.Pipeline = r.cfg.Pipeline[:5] }) // without texts
 	id := r.accepted(shopifyOrder(1042, "jana@exmaple.com", "paid"))
 	r.until(id, waxwing.Failed)
 	for _, what := range []string{"1042", "#1042", "jana@exmaple.com", id} {
@@ -148,7 +149,7 @@ func TestSupportActs(t *testing.T) {
 		t.Errorf("%d %s", status, errs)
 	}
 	var trail bytes.Buffer
-	if err := r.d.ledger.Export(t.Context(), &trail, nil); err != nil || strings.Contains(trail.String(), "example.com") || strings.Count(trail.String(), `"by":"anna"`) < 5 {
+	if err := r.d.Ledger().Export(t.Context(), &trail, nil); err != nil || strings.Contains(trail.String(), "example.com") || strings.Count(trail.String(), `"by":"anna"`) < 5 {
 		t.Errorf("%v: %s", err, trail.String())
 	}
 	r.verified()
@@ -227,7 +228,7 @@ func TestTailOutlivesARestart(t *testing.T) {
 	for range 3 {
 		tick <- time.Time{}
 	}
-	r.start(Extras{})
+	r.start(daemon.Extras{})
 	id := r.accepted(shopifyOrder(1, "jana@example.com", "pending"))
 	r.until(id, waxwing.Held)
 	tick <- time.Time{}
@@ -271,7 +272,7 @@ func TestResendSendsTheSameMail(t *testing.T) {
 	r.until(id, waxwing.Sent)
 	r.stop()
 	withTenant(func(t *config.Tenant) { t.Name = "Another Name" })(r, nil)
-	r.start(Extras{})
+	r.start(daemon.Extras{})
 	for i, args := range [][]string{{"resend", id}, {"resend", id, "--to", "jana.muster@example.com"}, {"resend", id, "--render"}} {
 		r.mustSay(args...)
 		r.wait(1)

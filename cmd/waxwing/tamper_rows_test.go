@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
@@ -31,7 +32,7 @@ func wholeLife(t *testing.T) string {
 	if code, b := r.api("POST", "/people/erase", map[string]string{"address": "c3@example.com"}); code/100 != 2 {
 		t.Fatal(code, b)
 	}
-	r.restart(Extras{})
+	r.restart(daemon.Extras{})
 	again := shopifyOrder(1, "c1@example.com", "paid")
 	r.shopify("shopify", again)
 	r.storm(101, 4)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
@@ -21,7 +22,7 @@ func TestTamperedLedgerShows(t *testing.T) {
 	const n = 12
 	r.storm(1, n)
 	r.wait(n)
-	r.restart(Extras{})
+	r.restart(daemon.Extras{})
 	r.storm(101, n)
 	r.wait(n)
 	held := r.accepted(shopifyOrder(500, "held@example.com", "pending"))

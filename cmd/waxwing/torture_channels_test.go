@@ -11,6 +11,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
@@ -33,7 +34,7 @@ func TestTortureChannels(t *testing.T) {
 func channelsApart(t *testing.T, dead string, mails, mayHang int) {
 	const texts = 40
 	t.Logf("%d mails: go test ./cmd/waxwing -run TestTortureChannels -torture.full", mails)
-	r := newRig(t, func(r *rig, _ *Extras) { fillOutbox(t, r.cfg.Data, mails) }, func(r *rig, _ *Extras) {
+	r := newRig(t, func(r *rig, _ *daemon.Extras) { fillOutbox(t, r.cfg.Data, mails) }, func(r *rig, _ *daemon.Extras) {
 		m := r.cfg.Providers["dead"]
 		m.Type, m.TLS, m.Connections, m.Addr = "smtp", "none", 16, dead
 		r.cfg.Providers["dead"] = m

@@ -25,6 +25,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
@@ -160,7 +161,7 @@ func TestTortureSlowClients(t *testing.T) {
 	if *tortureFull {
 		readers, promises, files, orders, bound = 1000, 2000, 1024, 1500, 100*time.Millisecond
 	}
-	if own := descriptorLimit(); own != 0 && own < readers+promises+500 {
+	if own := daemon.DescriptorLimit(); own != 0 && own < readers+promises+500 {
 		t.Skipf("the clients need %d descriptors: ulimit -n is %d", readers+promises+500, own)
 	}
 	seed := *tortureSeed

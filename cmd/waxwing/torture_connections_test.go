@@ -18,6 +18,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // limited is a mail server with a limit of connections.
@@ -191,7 +192,7 @@ func sendThrough(t *testing.T, l limited, limit, connections, orders int) (time.
 	cfg.Pipeline = cfg.Pipeline[:len(cfg.Pipeline)-1]
 	cfg.Providers = map[string]config.Provider{"mail": {Type: "smtp", TLS: "none", Addr: addr, Connections: connections}}
 	var logs strings.Builder
-	d, err := Start(cfg, slog.New(slog.NewTextHandler(&lockedWriter{w: io.Writer(&logs)}, nil)), Extras{})
+	d, err := daemon.Start(cfg, slog.New(slog.NewTextHandler(&lockedWriter{w: io.Writer(&logs)}, nil)), daemon.Extras{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +201,7 @@ func sendThrough(t *testing.T, l limited, limit, connections, orders int) (time.
 	began := time.Now()
 	r.storm(1, orders)
 	r.poll("all are sent", func() bool {
-		v, err := d.ledger.Depth(t.Context())
+		v, err := d.Ledger().Depth(t.Context())
 		return err == nil && v.Work == 0 && v.Messages == 0
 	})
 	took, came := time.Since(began), l.came()

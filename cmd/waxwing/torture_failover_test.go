@@ -16,6 +16,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // carriers is providers of all kinds, and what they took.
@@ -108,7 +109,7 @@ func (c *carriers) run(kinds []string, orders int) time.Duration {
 	clear(c.by)
 	var logs strings.Builder
 	r := &rig{t: c.t, cfg: cfg, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
-	d, err := Start(cfg, slog.New(slog.NewTextHandler(&lockedWriter{w: io.Writer(&logs)}, nil)), Extras{})
+	d, err := daemon.Start(cfg, slog.New(slog.NewTextHandler(&lockedWriter{w: io.Writer(&logs)}, nil)), daemon.Extras{})
 	if err != nil {
 		c.t.Fatal(err)
 	}

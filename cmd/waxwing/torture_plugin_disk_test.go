@@ -17,6 +17,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/plugins"
 	"github.com/waxwinghq/waxwing/plugins/attack"
@@ -88,8 +89,8 @@ func TestTorturePluginDisk(t *testing.T) {
 	}
 	const names, versions, refusals, orders = 200, 10, 10_000, 10_000
 	const mib = 1 << 20
-	tuneMemory(memory{heap: usualHeap}) // as serve does
-	r := newRig(t, func(r *rig, _ *Extras) {
+	daemon.TuneMemory(&config.Config{}, t.TempDir()) // as serve does
+	r := newRig(t, func(r *rig, _ *daemon.Extras) {
 		r.watch = func(sink.Mail) { // the rig keeps them all, and they would count as the daemon's memory
 			r.mu.Lock()
 			r.mails = nil
@@ -103,8 +104,8 @@ func TestTorturePluginDisk(t *testing.T) {
 		}
 		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, config.Stage{Plugins: &config.PluginsStage{Hooks: []string{"personalise"}}})
 	})
-	<-r.d.restored
-	host, dir := r.d.workshop.host, r.cfg.Data
+	<-r.d.Restored()
+	host, dir := r.d.Plugins(), r.cfg.Data
 	rnd := rand.New(rand.NewPCG(1, 2))
 	put := func(tenant waxwing.TenantID, name string, body []byte) error {
 		_, err := host.Put(context.Background(), &plugins.Upload{Tenant: tenant, Name: name, Code: body, Source: "upload", Now: true,
@@ -140,7 +141,7 @@ func TestTorturePluginDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	sell("near", 50)
-	hers, err := r.d.ledger.PluginRuns(t.Context(), "near", "", 0, 500)
+	hers, err := r.d.Ledger().PluginRuns(t.Context(), "near", "", 0, 500)
 	if err != nil || len(hers) == 0 {
 		t.Fatalf("%d runs of the neighbour: %v", len(hers), err)
 	}
@@ -197,19 +198,19 @@ func TestTorturePluginDisk(t *testing.T) {
 	if mem := peakResident(t) - idle; mem > 250*mib { // at any time, and not only now
 		t.Errorf("there were %d MiB of memory over idle", mem/mib)
 	}
-	rows, err := r.d.ledger.PluginVersions(t.Context(), "evil")
+	rows, err := r.d.Ledger().PluginVersions(t.Context(), "evil")
 	if err != nil || len(rows) > 20*q.Versions+20*q.Versions+q.Refused {
 		t.Errorf("%d versions are kept: %v", len(rows), err)
 	}
-	if after, err := r.d.ledger.PluginRuns(t.Context(), "near", "", 0, 500); err != nil || len(after) != len(hers) {
+	if after, err := r.d.Ledger().PluginRuns(t.Context(), "near", "", 0, 500); err != nil || len(after) != len(hers) {
 		t.Errorf("the neighbour has %d runs, and had %d: %v", len(after), len(hers), err)
 	}
-	if vs, err := r.d.ledger.PluginVersions(t.Context(), "near"); err != nil || len(vs) != 1 {
+	if vs, err := r.d.Ledger().PluginVersions(t.Context(), "near"); err != nil || len(vs) != 1 {
 		t.Errorf("the neighbour's versions: %v %v", vs, err)
-	} else if code, err := r.d.ledger.PluginModule(t.Context(), vs[0].Hash); err != nil || !bytes.Equal(code, shared) {
+	} else if code, err := r.d.Ledger().PluginModule(t.Context(), vs[0].Hash); err != nil || !bytes.Equal(code, shared) {
 		t.Errorf("the neighbour's module: %v", err)
 	}
-	if err := r.d.ledger.Sync(t.Context()); err != nil {
+	if err := r.d.Ledger().Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	l, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, ReadOnly: true})

@@ -16,6 +16,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/plugins"
 	"github.com/waxwinghq/waxwing/plugins/attack"
 )
@@ -84,9 +85,9 @@ const (
 
 func newNeighbourhood(t *testing.T, attackers int) *neighbourhood {
 	laneIsOn(t)
-	tuneMemory(memory{heap: usualHeap})
+	daemon.TuneMemory(&config.Config{}, t.TempDir())
 	h := &neighbourhood{s: &street{posted: map[string]time.Time{}, took: map[string][]time.Duration{}, answered: map[string]int{}}}
-	h.rig = newRig(t, func(r *rig, _ *Extras) {
+	h.rig = newRig(t, func(r *rig, _ *daemon.Extras) {
 		r.watch = func(m sink.Mail) {
 			h.s.mail(m)
 			r.mu.Lock()
@@ -108,7 +109,7 @@ func newNeighbourhood(t *testing.T, attackers int) *neighbourhood {
 		r.cfg.Plugins.TenantTime = config.Duration(6 * time.Second)
 		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, config.Stage{Plugins: &config.PluginsStage{Hooks: []string{"filter", "personalise"}}})
 	})
-	<-h.d.restored
+	<-h.d.Restored()
 	for i := range nearTenants {
 		if i%2 == 0 {
 			h.put(fmt.Sprint("near", i), "greets", "js", []byte(`function personalise(x) { return {vars: {message: "der Nachbar, " + x.customer.first_name}} }`))
@@ -124,7 +125,7 @@ func (h *neighbourhood) put(tenant, name, lang string, body []byte) {
 	u := &plugins.Upload{Tenant: waxwing.TenantID(tenant), Name: name, Code: body, Source: "upload", Now: true, ApproveNeeds: true,
 		Manifest: fmt.Appendf(nil, `{"name":%q,"version":"1","lang":%q,"hooks":["personalise"],"needs":["customer.first_name","items.name","items.price"]}`, name, lang)}
 	begun := time.Now()
-	if v, err := h.d.workshop.host.Put(context.Background(), u); err != nil || v.State != waxwing.PluginActive {
+	if v, err := h.d.Plugins().Put(context.Background(), u); err != nil || v.State != waxwing.PluginActive {
 		h.t.Fatalf("%s of %s: %s %v", name, tenant, v.State, err)
 	}
 	h.t.Logf("put %s of %s in %s", name, tenant, time.Since(begun).Round(time.Millisecond))
@@ -266,7 +267,7 @@ func TestTorturePluginNeighbours(t *testing.T) {
 			t.Errorf("%s at %d/s: %s", o.what, o.rate, why)
 		}
 	}
-	for _, u := range h.d.workshop.host.TenantUses() {
+	for _, u := range h.d.Plugins().TenantUses() {
 		t.Logf("%-12s %8s of a processor, %d calls left out, %d KiB", u.Tenant, u.Time.Round(time.Millisecond), u.LeftOut, u.Memory>>10)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/plugins/attack"
 )
 
@@ -62,7 +63,7 @@ func TestTorturePluginUploads(t *testing.T) {
 		t.Skip("run it with make torture-plugins")
 	}
 	office := &postOffice{posted: map[string]time.Time{}, took: map[string][]time.Duration{}, all: map[string][]time.Duration{}}
-	r := newRig(t, func(r *rig, _ *Extras) {
+	r := newRig(t, func(r *rig, _ *daemon.Extras) {
 		r.watch = office.mail
 		for _, name := range []string{"plain", "evil", "near", "far"} {
 			acme := r.cfg.Tenants["acme"]
@@ -71,7 +72,7 @@ func TestTorturePluginUploads(t *testing.T) {
 		}
 		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, config.Stage{Plugins: &config.PluginsStage{Hooks: []string{"personalise"}}})
 	})
-	<-r.d.restored
+	<-r.d.Restored()
 	key := r.cfg.Tenants["acme"].Keys[0].Key.Reveal()
 	put := func(tenant string, u upload) (int, string, time.Duration) {
 		h, b := u.form(t)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // tortureSeeded is the seed of a scenario, with the command that repeats it.
@@ -173,7 +174,7 @@ func TestTortureReplies(t *testing.T) {
 	t.Logf("%d replies, a verdict by code each", len(all))
 }
 
-func withoutFallback(r *rig, _ *Extras) {
+func withoutFallback(r *rig, _ *daemon.Extras) {
 	r.cfg.Pipeline = r.cfg.Pipeline[:len(r.cfg.Pipeline)-1]
 }
 
@@ -237,7 +238,7 @@ func TestTortureDoubt(t *testing.T) {
 			t.Fatalf("only %d of %d are held", held(), orders)
 		}
 		if r.truth.Total() >= restart {
-			r.restart(Extras{Clock: clock.now})
+			r.restart(daemon.Extras{Clock: clock.now})
 			restart = 1 << 30
 		}
 		clock.forward(5 * time.Second) // over the server's rests
@@ -247,7 +248,7 @@ func TestTortureDoubt(t *testing.T) {
 		}
 	}
 	clock.forward(5 * time.Hour)
-	r.restart(Extras{Clock: clock.now})
+	r.restart(daemon.Extras{Clock: clock.now})
 	for i, id := range ids {
 		v := r.get(id)
 		if n, marks := len(r.mailsTo(to(i))), strings.Count(causes(v), "possible_duplicate"); n != 4 || marks != 3 {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/plugins"
 )
@@ -65,16 +67,14 @@ func tortureConfig(dir, listen, sinkAddr string) *config.Config {
 
 func tortureChild(dir string) int {
 	c := tortureConfig(dir, os.Getenv("WAXWING_TORTURE_LISTEN"), os.Getenv("WAXWING_TORTURE_SINK"))
-	if root := os.Getenv(rootEnv); root != "" {
-		systemRoot = root
-	}
-	tuneMemory(shareMemory(c, systemRoot))
+	root := cmp.Or(os.Getenv(rootEnv), "/")
+	daemon.TuneMemory(c, root)
 	if at := os.Getenv(textsEnv); at != "" {
 		withTexts(c, at)
 	}
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
-	d, err := Start(c, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})), Extras{})
+	d, err := daemon.Start(c, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})), daemon.Extras{Root: root})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "child:", err)
 		return 1

@@ -3,63 +3,35 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/waxwinghq/waxwing/config"
-	"github.com/waxwinghq/waxwing/locales"
+	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/demo"
 )
-
-// TestTestOrdersAreOrders: of each format, in each language, and plainly a test.
-func TestTestOrdersAreOrders(t *testing.T) {
-	for name, f := range formats() {
-		for i, tag := range append(locales.Tags(), "de-AT", "xx") {
-			body, header, err := testOrder(name, tag, int64(i+1), time.Now())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if name == "generic" {
-				body, _ = withShop(body, "own")
-			}
-			topic := ""
-			if f.Topic != nil {
-				topic = f.Topic(header)
-			}
-			k, err := f.Key(topic, body)
-			if err != nil || k.Ignore != "" || k.OrderID == "" {
-				t.Fatalf("%s %s: %+v %v", name, tag, k, err)
-			}
-			o, err := f.Normalise(topic, body)
-			if err != nil || o.Customer.Email != "test-order@customer.example" || !strings.Contains(o.Number, "TEST-") || o.Note != testNote ||
-				!o.Payment.Verified(nil) || len(o.Items) == 0 || !strings.EqualFold(o.Locale[:2], tag[:2]) {
-				t.Errorf("%s %s: %v %+v", name, tag, err, o)
-			}
-		}
-	}
-}
 
 // tryOut starts a daemon as serve --mailbox does, around a real mail server that
 // must not get anything by itself.
-func tryOut(t *testing.T) (r *rig, try *trial, ask func(method, path, host string, body any, header ...string) (int, string)) {
+func tryOut(t *testing.T) (r *rig, try *demo.Trial, ask func(method, path, host string, body any, header ...string) (int, string)) {
 	r = newRig(t, withTenant(func(t *config.Tenant) {
 		t.Shops["own"] = config.Shop{Format: "generic"}
 	}))
 	r.stop()
 	var err error
-	if try, err = newTrial(r.cfg, r.d.log); err != nil {
+	if try, err = demo.NewTrial(r.cfg, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(try.close)
+	t.Cleanup(try.Close)
 	if filepath.Dir(r.cfg.Data) == r.cfg.Data || !strings.HasSuffix(r.cfg.Data, "-mailbox") {
 		t.Fatalf("the trial writes into the ledger of the daemon that sends: %s", r.cfg.Data)
 	}
-	r.start(Extras{Pages: try.pages()})
-	try.open(r.d)
+	r.start(daemon.Extras{Pages: try.Pages()})
+	try.Open(r.d)
 	ask = func(method, path, host string, body any, header ...string) (int, string) {
 		t.Helper()
 		b, _ := json.Marshal(body)
@@ -184,39 +156,5 @@ func TestOthersSeeNoMailbox(t *testing.T) {
 	h.Set("X-Forwarded-For", "1.2.3.4")
 	if code, b := r.do("POST", "/hooks/acme/shopify", "", h, body); code != http.StatusAccepted {
 		t.Errorf("%d %s", code, b)
-	}
-}
-
-func TestTryingOutNeedsThisMachine(t *testing.T) {
-	for listen, ok := range map[string]bool{"127.0.0.1:0": true, "localhost:0": true, "[::1]:0": true, ":8080": false, "0.0.0.0:8080": false, "10.0.0.1:80": false} {
-		c := testConfig(t)
-		c.HTTP.Listen = listen
-		try, err := newTrial(c, nil)
-		if (err == nil) != ok {
-			t.Errorf("%s: %v", listen, err)
-		}
-		if err == nil {
-			if p := c.Providers["mail"]; p.Addr == "" || p.Auth != nil || p.TLS != "none" {
-				t.Errorf("%+v", p)
-			}
-			try.close()
-		}
-	}
-}
-
-// TestQuickstartsOrder: what the quick start tells to save and post is an order.
-func TestQuickstartsOrder(t *testing.T) {
-	b, err := os.ReadFile("../../docs/quickstart.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(b), "```json\n")
-	body, _, ok := strings.Cut(rest, "```")
-	f := formats()["generic"]
-	if k, err := f.Key("", []byte(body)); !ok || err != nil || k.Shop != "own" {
-		t.Fatalf("%+v %v", k, err)
-	}
-	if o, err := f.Normalise("", []byte(body)); err != nil || o.Number != "#1001" || !o.Payment.Verified(nil) {
-		t.Fatalf("%+v %v", o, err)
 	}
 }

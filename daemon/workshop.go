@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"bytes"
@@ -6,16 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/compose"
 	"github.com/waxwinghq/waxwing/config"
-	"github.com/waxwinghq/waxwing/locales"
 	"github.com/waxwinghq/waxwing/plugins"
 	"github.com/waxwinghq/waxwing/shop"
 )
@@ -25,21 +23,21 @@ import (
 type workshop struct {
 	engine   *plugins.Engine
 	host     *plugins.Host
-	composer *composer
+	composer *compose.Composer
 	filesPut atomic.Bool // the configuration's files have been put
 }
 
-// compileChild is the hidden command that compiles plugins apart from the daemon.
-const compileChild = "plugin-compile"
+// CompileChild is the hidden command that compiles plugins apart from the daemon.
+const CompileChild = "plugin-compile"
 
-func openWorkshop(c *config.Config, store plugins.Store, key [32]byte, x *composer, clock waxwing.Clock, log *slog.Logger) (*workshop, error) {
+func openWorkshop(c *config.Config, store plugins.Store, key [32]byte, x *compose.Composer, clock waxwing.Clock, log *slog.Logger) (*workshop, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("plugins: %w", err)
 	}
 	w := &workshop{composer: x}
 	w.engine, err = plugins.NewEngine(plugins.EngineOptions{Cache: filepath.Join(c.Data, "plugins"), Key: key[:],
-		Child: []string{self, compileChild}, Memory: int64(c.Plugins.Memory) << 20, TenantMemory: int64(c.Plugins.TenantMemory) << 20,
+		Child: []string{self, CompileChild}, Memory: int64(c.Plugins.Memory) << 20, TenantMemory: int64(c.Plugins.TenantMemory) << 20,
 		TenantTime: c.Plugins.TenantTime.D(), Workers: c.Plugins.Workers, Log: log, Limits: pluginLimits(c.Plugins)})
 	if err != nil {
 		return nil, err
@@ -148,7 +146,7 @@ func (w *workshop) Wants(t waxwing.TenantID) (any, candidates, baskets, lane boo
 // they are told the language that the mail will have.
 func (w *workshop) Ask(work *waxwing.Work, o *waxwing.Order, hooks []waxwing.Hook) (hold, drop string, notes []string) {
 	q := &plugins.Question{Order: o, At: work.Created, Seed: seedOf(work)}
-	if l := w.composer.locale(work.Tenant, o); l != nil {
+	if l := w.composer.Locale(work.Tenant, o); l != nil {
 		q.Locale, q.Format = l.Tag(), l.Format(o.Currency)
 	}
 	if work.Asked { // a person has let it through
@@ -214,16 +212,6 @@ func (w *workshop) Promote(t waxwing.TenantID, name string) (waxwing.PluginVersi
 // Withdraw is web.Workshop's.
 func (w *workshop) Withdraw(t waxwing.TenantID, name string) error { return w.host.Withdraw(t, name) }
 
-// locale is what the order's mail will be written in.
-func (x *composer) locale(t waxwing.TenantID, o *waxwing.Order) *locales.Locale {
-	v := x.voices[t]
-	if v == nil {
-		l, _ := x.catalogue.Locale("en") // always built in
-		return l
-	}
-	return x.input(v, o).Locale
-}
-
 // pluginFormats are the shops that a plugin normalises: each is a format of its
 // own, since its settings say where the order's id stands.
 func (w *workshop) pluginFormats(c *config.Config, generic waxwing.Format) map[string]waxwing.Format {
@@ -283,5 +271,3 @@ func foreignOrder(s config.Shop, f *waxwing.Format, topic string, raw, made []by
 	o.Format = "plugin"
 	return o, nil
 }
-
-func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,7 +1,8 @@
-package main
+package compose
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -25,11 +26,11 @@ import (
 // sent first, whatever templates and shop say by now. Where that cannot be had
 // (the mail is gone, or its text names the old address) it is ErrNotFound, and
 // the caller renders.
-func (x *composer) Again(w *waxwing.Work, sent *waxwing.Outgoing, to string, at time.Time) (waxwing.Draft, error) {
+func (x *Composer) Again(w *waxwing.Work, sent *waxwing.Outgoing, to string, at time.Time) (waxwing.Draft, error) {
 	d := waxwing.Draft{Channel: waxwing.Email, From: sent.From, To: sent.To, SMTPUTF8: sent.SMTPUTF8, EightBit: sent.EightBit}
-	v := x.voices[w.Tenant]
-	if v == nil {
-		return d, errNoVoice
+	p := x.profiles[w.Tenant]
+	if p == nil {
+		return d, errNoTenant
 	}
 	if to != "" {
 		a, err := address.Parse(to)
@@ -44,16 +45,16 @@ func (x *composer) Again(w *waxwing.Work, sent *waxwing.Outgoing, to string, at 
 			return d, waxwing.ErrNotFound // its header needs SMTPUTF8
 		}
 	}
-	d.MessageID = w.Token + "@" + v.domain
+	d.MessageID = w.Token + "@" + p.domain
 	made, language, ok := readdressed(sent.Data, sent.To, d.To, d.MessageID, at)
 	if !ok {
 		return d, waxwing.ErrNotFound
 	}
 	var err error
-	if d.Data, err = v.sign(made, at); err != nil {
+	if d.Data, err = p.sign(made, at); err != nil {
 		return d, err
 	}
-	d.Locale, d.Dictionary = language, v.setName+"/"+language
+	d.Locale, d.Dictionary = language, p.setName+"/"+language
 	return d, nil
 }
 
@@ -134,7 +135,7 @@ func mentions(data []byte, address string) bool {
 	}
 	var within func(h textproto.MIMEHeader, body io.Reader, depth int) bool
 	within = func(h textproto.MIMEHeader, body io.Reader, depth int) bool {
-		kind, params, err := mime.ParseMediaType(orElse(h.Get("Content-Type"), "text/plain"))
+		kind, params, err := mime.ParseMediaType(cmp.Or(h.Get("Content-Type"), "text/plain"))
 		if err != nil || depth > 5 {
 			return true
 		}

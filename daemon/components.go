@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
+	"time"
 
 	// Postgres for enrich's lookups; SQLite's driver comes with the ledger.
 	_ "github.com/jackc/pgx/v5/stdlib"
@@ -23,8 +26,8 @@ import (
 // The lists of components: a new format, provider or lookup is one new file or
 // package and one line here.
 
-// formats are the kinds of shops that this program reads.
-func formats() map[string]waxwing.Format {
+// Formats are the kinds of shops that this program reads.
+func Formats() map[string]waxwing.Format {
 	return map[string]waxwing.Format{
 		"shopify":     shop.Shopify,
 		"woocommerce": shop.WooCommerce,
@@ -32,37 +35,54 @@ func formats() map[string]waxwing.Format {
 	}
 }
 
-// provider is a pipeline.Provider that can be closed.
-type provider interface {
+// Provider is a pipeline.Provider that can be closed.
+type Provider interface {
 	pipeline.Provider
 	// Close gives connections back. Attempts past their commit point are waited for until ctx ends.
 	Close(ctx context.Context) error
 }
 
 // providerTypes make providers of the configuration's types.
-var providerTypes = map[string]func(string, config.Provider, *slog.Logger) (provider, error){
+var providerTypes = map[string]func(string, config.Provider, *slog.Logger) (Provider, error){
 	"smtp":   newSMTP,
 	"twilio": newTwilio,
 }
 
-// openProviders makes every provider that the configuration names.
-func openProviders(c *config.Config, log *slog.Logger) (map[string]provider, error) {
-	out := map[string]provider{}
+// OpenProviders makes every provider that the configuration names. The caller closes
+// them, also where one fails.
+func OpenProviders(c *config.Config, log *slog.Logger) (map[string]Provider, error) {
+	out := map[string]Provider{}
 	for name, p := range c.Providers {
-		f, ok := providerTypes[p.Type]
-		if !ok {
-			return nil, fmt.Errorf("provider %s: there is no type %q", name, p.Type)
-		}
-		made, err := f(name, p, log)
+		made, err := OpenProvider(name, p, log)
 		if err != nil {
-			return nil, fmt.Errorf("provider %s: %w", name, err)
+			return out, err
 		}
 		out[name] = made
 	}
 	return out, nil
 }
 
-func newSMTP(name string, p config.Provider, log *slog.Logger) (provider, error) {
+// OpenProvider makes one provider, which connects when there is something to send.
+func OpenProvider(name string, p config.Provider, log *slog.Logger) (Provider, error) {
+	f, ok := providerTypes[p.Type]
+	if !ok {
+		return nil, fmt.Errorf("provider %s: there is no type %q", name, p.Type)
+	}
+	made, err := f(name, p, log)
+	if err != nil {
+		return nil, fmt.Errorf("provider %s: %w", name, err)
+	}
+	return made, nil
+}
+
+// CloseNow closes a provider that was offered nothing.
+func CloseNow(p Provider) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = p.Close(ctx) // nothing was offered
+}
+
+func newSMTP(name string, p config.Provider, log *slog.Logger) (Provider, error) {
 	c := smtp.Config{Name: name, Addr: p.Addr, TLS: smtp.TLSMode(p.TLS), Hello: p.Hello, Connections: p.Connections, Log: log,
 		Timeouts: smtp.Timeouts{Connect: p.Timeouts.Connect.D(), Banner: p.Timeouts.Banner.D(), Hello: p.Timeouts.Ehlo.D(), Auth: p.Timeouts.Auth.D(),
 			Mail: p.Timeouts.Mail.D(), Rcpt: p.Timeouts.Rcpt.D(), Data: p.Timeouts.Data.D(), Block: p.Timeouts.Body.D(), Dot: p.DotTimeout.D()}}
@@ -86,7 +106,9 @@ func newSMTP(name string, p config.Provider, log *slog.Logger) (provider, error)
 	return smtp.New(c), nil
 }
 
-func newTwilio(name string, p config.Provider, _ *slog.Logger) (provider, error) {
+func newTwilio(name string, p config.Provider, _ *slog.Logger) (Provider, error) {
 	return twilio.New(twilio.Config{Name: name, BaseURL: p.BaseURL, Account: p.Account, Token: p.Token, From: p.From,
 		Connections: p.Connections})
 }
+
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"cmp"
@@ -17,8 +17,8 @@ import (
 	"github.com/waxwinghq/waxwing/enrich"
 )
 
-// txtResolver looks up a name's texts in DNS; tests have their own.
-type txtResolver interface {
+// TXTResolver looks up a name's texts in DNS; tests have their own.
+type TXTResolver interface {
 	// LookupTXT gives the texts of a name, each with its strings joined.
 	LookupTXT(ctx context.Context, name string) ([]string, error)
 }
@@ -26,50 +26,46 @@ type txtResolver interface {
 // perTry is how long each connection is waited for.
 const perTry = 15 * time.Second
 
-// tried is what came of one connection: a line, and what to do where it failed.
-type tried struct {
-	what, said, remedy string
-	failed             bool
+// Tried is what came of one connection: a line, and what to do where it failed. Said
+// and Remedy may quote a server.
+type Tried struct {
+	What, Said, Remedy string
+	Failed             bool
 }
 
-// connect tries what the configuration names: mail servers up to the log-in, the
-// DKIM records of the tenants, the databases. Nothing is sent and nothing written.
-func (c checkCmd) connect(cfg *config.Config, ps map[string]provider, s streams) error {
-	var all []tried
-	for _, name := range sortedNames(cfg.Providers) {
-		all = append(all, c.tryProvider("providers."+name, cfg.Providers[name], ps[name]))
-	}
-	for _, name := range sortedNames(cfg.Tenants) {
-		all = append(all, c.tryDKIM("tenants."+name, cfg.Tenants[name]))
-	}
-	lookups, err := enrich.Open(cfg.Enrich)
+// Connector tries what a configuration names: mail servers up to the log-in, the DKIM
+// records of the tenants, the databases. Nothing is sent and nothing written.
+type Connector struct {
+	Resolver TXTResolver   // nil: the system's
+	Patience time.Duration // for each connection; 0: 15 s
+}
+
+// Connect tries everything, the providers, the tenants and the lookups by name.
+func (x Connector) Connect(ctx context.Context, c *config.Config) (all []Tried, err error) {
+	ps, err := OpenProviders(c, nil)
+	defer func() {
+		for _, p := range ps {
+			CloseNow(p)
+		}
+	}()
 	if err != nil {
-		return err
+		return nil, err
+	}
+	for _, name := range sortedNames(c.Providers) {
+		all = append(all, x.tryProvider(ctx, "providers."+name, c.Providers[name], ps[name]))
+	}
+	for _, name := range sortedNames(c.Tenants) {
+		all = append(all, x.tryDKIM(ctx, "tenants."+name, c.Tenants[name]))
+	}
+	lookups, err := enrich.Open(c.Enrich)
+	if err != nil {
+		return nil, err
 	}
 	defer func() { _ = lookups.Close() }() // only asked
-	for _, name := range sortedNames(cfg.Enrich) {
-		all = append(all, tryDatabase("enrich."+name, cfg.Enrich[name], lookups.All()[name]))
+	for _, name := range sortedNames(c.Enrich) {
+		all = append(all, tryDatabase(ctx, "enrich."+name, c.Enrich[name], lookups.All()[name]))
 	}
-	failed := 0
-	for _, t := range all {
-		mark := "ok  "
-		if t.failed {
-			mark = "FAIL"
-			failed++
-		}
-		_, _ = fmt.Fprintf(s.out, "%s  %s: %s.\n", mark, t.what, strings.TrimSuffix(t.said, "."))
-		if t.remedy != "" {
-			end := "."
-			if strings.HasSuffix(t.remedy, "?") {
-				end = ""
-			}
-			_, _ = fmt.Fprintf(s.out, "      %s%s\n", strings.TrimSuffix(t.remedy, "."), end)
-		}
-	}
-	if failed > 0 {
-		return fmt.Errorf("%d of %d did not connect", failed, len(all))
-	}
-	return nil
+	return all, nil
 }
 
 // prober is a provider that can be tried without sending anything.
@@ -78,35 +74,35 @@ type prober interface {
 	Probe(ctx context.Context) waxwing.Attempt
 }
 
-func (x checkCmd) tryProvider(what string, c config.Provider, p provider) tried {
-	t := tried{what: what}
+func (x Connector) tryProvider(ctx context.Context, what string, c config.Provider, p Provider) Tried {
+	t := Tried{What: what}
 	asked, ok := p.(prober)
 	if !ok {
-		t.said = "not tried: a " + c.Type + " provider is asked when there is something to send"
+		t.Said = "not tried: a " + c.Type + " provider is asked when there is something to send"
 		return t
 	}
-	wait := cmp.Or(x.patience, perTry)
-	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	wait := cmp.Or(x.Patience, perTry)
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	a := asked.Probe(ctx)
 	if a.Verdict == waxwing.Accepted {
-		t.said = c.Addr + " answers, tls: " + orElse(c.TLS, "starttls")
+		t.Said = c.Addr + " answers, tls: " + cmp.Or(c.TLS, "starttls")
 		if c.Auth != nil {
-			t.said += ", and takes the log-in"
+			t.Said += ", and takes the log-in"
 		}
 		return t
 	}
-	t.failed = true
-	t.said = fmt.Sprintf("%s fails at %s", c.Addr, a.Phase)
+	t.Failed = true
+	t.Said = fmt.Sprintf("%s fails at %s", c.Addr, a.Phase)
 	if why := strings.TrimSpace(a.Reply.Reveal()); ctx.Err() != nil {
-		t.said += fmt.Sprintf(": no answer within %s", wait)
+		t.Said += fmt.Sprintf(": no answer within %s", wait)
 	} else if why != "" {
-		t.said += ": " + printable(why)
+		t.Said += ": " + why
 	} else if a.Err != nil {
-		t.said += ": " + a.Err.Error()
+		t.Said += ": " + a.Err.Error()
 	}
-	if t.remedy = smtpRemedy(c, a.Phase); errors.Is(a.Err, smtp.ErrNoAuth) {
-		t.remedy = "Take auth out if this server knows the machine by its address; else name its port for submission (587, 465), or set tls, without which many offer no log-in"
+	if t.Remedy = smtpRemedy(c, a.Phase); errors.Is(a.Err, smtp.ErrNoAuth) {
+		t.Remedy = "Take auth out if this server knows the machine by its address; else name its port for submission (587, 465), or set tls, without which many offer no log-in"
 	}
 	return t
 }
@@ -135,53 +131,53 @@ func smtpRemedy(c config.Provider, p waxwing.Phase) string {
 }
 
 // tryDKIM holds the key against what the domain publishes.
-func (c checkCmd) tryDKIM(what string, t config.Tenant) tried {
-	out := tried{what: what + ".dkim"}
+func (x Connector) tryDKIM(ctx context.Context, what string, t config.Tenant) Tried {
+	out := Tried{What: what + ".dkim"}
 	if t.DKIM == nil {
-		out.said = "not set: the tenant's mails are not signed, unless the mail server does it"
+		out.Said = "not set: the tenant's mails are not signed, unless the mail server does it"
 		return out
 	}
 	name := t.DKIM.Selector + "._domainkey." + strings.TrimSuffix(t.DKIM.Domain, ".")
 	key, err := dkim.ParseKey(t.DKIM.Key)
 	if err != nil {
-		out.failed, out.said = true, err.Error()
+		out.Failed, out.Said = true, err.Error()
 		return out
 	}
 	want := key.Record()
-	var r txtResolver = net.DefaultResolver
-	if c.resolver != nil {
-		r = c.resolver
+	var r TXTResolver = net.DefaultResolver
+	if x.Resolver != nil {
+		r = x.Resolver
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), perTry)
+	ctx, cancel := context.WithTimeout(ctx, perTry)
 	defer cancel()
 	found, err := r.LookupTXT(ctx, name)
 	var dns *net.DNSError
 	publish := fmt.Sprintf("Publish at %s, as TXT: %s", name, want)
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound, err == nil && len(found) == 0:
-		out.failed, out.said, out.remedy = true, "there is no record at "+name, publish
+		out.Failed, out.Said, out.Remedy = true, "there is no record at "+name, publish
 		return out
 	case err != nil:
-		out.failed, out.said, out.remedy = true, "DNS could not be asked for "+name+": "+err.Error(), "Try again, or from a machine whose resolver works"
+		out.Failed, out.Said, out.Remedy = true, "DNS could not be asked for "+name+": "+err.Error(), "Try again, or from a machine whose resolver works"
 		return out
 	}
 	for _, have := range found {
 		switch p, ok := dkimTag(have, "p"); {
 		case ok && p == "":
-			out.failed, out.said, out.remedy = true, "the key at "+name+" is revoked (p= is empty)", publish
+			out.Failed, out.Said, out.Remedy = true, "the key at "+name+" is revoked (p= is empty)", publish
 		case ok && p == mustTag(want):
-			out.failed, out.remedy = false, ""
-			out.said = name + " has the public half of the key"
+			out.Failed, out.Remedy = false, ""
+			out.Said = name + " has the public half of the key"
 			if d := t.From[strings.LastIndexByte(t.From, '@')+1:]; !aligned(d, t.DKIM.Domain) {
-				out.said += ", but mails come from " + d + ": receivers that go by DMARC want one domain"
+				out.Said += ", but mails come from " + d + ": receivers that go by DMARC want one domain"
 			}
 			return out
 		case ok:
-			out.failed, out.said, out.remedy = true, "the record at "+name+" is another key's", publish
+			out.Failed, out.Said, out.Remedy = true, "the record at "+name+" is another key's", publish
 		}
 	}
-	if out.said == "" {
-		out.failed, out.said, out.remedy = true, "what stands at "+name+" is no DKIM record", publish
+	if out.Said == "" {
+		out.Failed, out.Said, out.Remedy = true, "what stands at "+name+" is no DKIM record", publish
 	}
 	return out
 }
@@ -221,21 +217,21 @@ type pinger interface {
 	Ping(ctx context.Context) error
 }
 
-func tryDatabase(what string, c config.Lookup, l enrich.Lookup) tried {
-	t := tried{what: what}
+func tryDatabase(ctx context.Context, what string, c config.Lookup, l enrich.Lookup) Tried {
+	t := Tried{What: what}
 	x, ok := l.(pinger)
 	if !ok {
-		t.said = "not tried"
+		t.Said = "not tried"
 		return t
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), perTry)
+	ctx, cancel := context.WithTimeout(ctx, perTry)
 	defer cancel()
 	if err := x.Ping(ctx); err != nil {
-		t.failed, t.said = true, "the database does not answer: "+withoutPassword(err, c.DSN)
-		t.remedy = "Mend dsn, and let the daemon's user in; until then mails go without what it knows"
+		t.Failed, t.Said = true, "the database does not answer: "+withoutPassword(err, c.DSN)
+		t.Remedy = "Mend dsn, and let the daemon's user in; until then mails go without what it knows"
 		return t
 	}
-	t.said = "the database answers"
+	t.Said = "the database answers"
 	return t
 }
 

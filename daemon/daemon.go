@@ -1,6 +1,10 @@
-package main
+// Package daemon is the whole program running: the ledger, the pipeline, the providers
+// and the listener, put together by its lists of components. A test starts and stops a
+// Daemon as the command line does.
+package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,22 +19,25 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/address"
+	"github.com/waxwinghq/waxwing/compose"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/enrich"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/pipeline"
+	"github.com/waxwinghq/waxwing/plugins"
 	"github.com/waxwinghq/waxwing/shop"
 	"github.com/waxwinghq/waxwing/web"
 )
 
-// Daemon is the whole program running: a test starts and stops it as main does.
+// Daemon is the program running. Its methods may be called from everywhere; after Stop
+// only Stop may.
 type Daemon struct {
 	cfg       *config.Config
 	log       *slog.Logger
 	ledger    *sqlite.Ledger
-	providers map[string]provider
+	providers map[string]Provider
 	lookups   *enrich.Lookups
-	composer  *composer
+	composer  *compose.Composer
 	formats   map[string]waxwing.Format
 	workshop  *workshop
 	pipe      *pipeline.Pipeline
@@ -58,16 +65,18 @@ type Extras struct {
 	Clock     waxwing.Clock
 	// AcceptLoss lets the daemon go on from an older ledger; nil: it does not start.
 	AcceptLoss *sqlite.Acceptance
+	// Root is where /proc and /sys are; "" is "/".
+	Root string
 }
 
 // Start opens the ledger, the providers and the listener, and runs. What it
 // has opened is closed again if it fails.
 func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) {
-	files, err := shareDescriptors(c, descriptorLimit(), x.Pages != nil)
+	files, err := shareDescriptors(c, DescriptorLimit(), x.Pages != nil)
 	if err != nil {
 		return nil, err
 	}
-	mem := shareMemory(c, systemRoot)
+	mem := shareMemory(c, cmp.Or(x.Root, "/"))
 	mem.tell(log)
 	if mem.clients > 0 {
 		files.clients = min(files.clients, mem.clients)
@@ -87,10 +96,10 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 			_ = begun.release() // the first error is the one to tell
 		}
 	}()
-	if d.composer, err = newComposer(c, log); err != nil {
+	if d.composer, err = compose.New(c, log); err != nil {
 		return nil, err
 	}
-	if d.providers, err = openProviders(c, log); err != nil {
+	if d.providers, err = OpenProviders(c, log); err != nil {
 		return nil, err
 	}
 	if d.lookups, err = enrich.Open(c.Enrich); err != nil {
@@ -127,11 +136,11 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 }
 
 func openLedger(ctx context.Context, c *config.Config, log *slog.Logger, mem *memory, x Extras, fatal func(error)) (*sqlite.Ledger, error) {
-	known := formats()
+	known := Formats()
 	o := sqlite.Options{Dir: c.Data, Master: c.Keys.Master, Clock: x.Clock, Log: log, Fatal: fatal, Witness: c.Witness, AcceptLoss: x.AcceptLoss,
 		Quota: pluginQuota(c.Plugins), HotBytes: mem.hot, CacheBytes: mem.cache,
 		People: func(format, topic string, raw []byte) (waxwing.People, bool) {
-			return pipeline.PeopleOf(known[format], topic, raw, numbersOf)
+			return pipeline.PeopleOf(known[format], topic, raw, compose.Numbers)
 		},
 		Address: func(s string) (string, error) {
 			a, err := address.Parse(s)
@@ -150,9 +159,9 @@ func openLedger(ctx context.Context, c *config.Config, log *slog.Logger, mem *me
 }
 
 func (d *Daemon) assemble(x Extras) (err error) {
-	parts := pipeline.Parts{Config: d.cfg, Ledger: d.ledger, Formats: formats(), Composer: d.composer,
+	parts := pipeline.Parts{Config: d.cfg, Ledger: d.ledger, Formats: Formats(), Composer: d.composer,
 		Providers: map[string]pipeline.Provider{}, Enrichers: map[string]pipeline.Enricher{}, Clock: x.Clock, Log: d.log,
-		Plugins: d.workshop, Numbers: numbersOf, Wrap: x.Wrap, NoSweeper: x.NoSweeper}
+		Plugins: d.workshop, Numbers: compose.Numbers, Wrap: x.Wrap, NoSweeper: x.NoSweeper}
 	maps.Copy(parts.Formats, d.workshop.pluginFormats(d.cfg, parts.Formats["generic"]))
 	d.formats = parts.Formats
 	for n, p := range d.providers {
@@ -168,7 +177,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 		return err
 	}
 	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.pipe, Desk: d.pipe, Books: d.ledger, Workshop: d.workshop, Shelves: d.ledger, Uses: d.workshop.host.Uses,
-		Meter: meter, Schema: shop.GenericSchema, Ready: d.ready, Pages: x.Pages, Version: version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
+		Meter: meter, Schema: shop.GenericSchema, Ready: d.ready, Pages: x.Pages, Version: Version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
 	return nil
 }
 
@@ -209,9 +218,9 @@ func (d *Daemon) serve() {
 	}
 }
 
-// announce logs where everything is: what has to be typed into a shop's settings
+// Announce logs where everything is: what has to be typed into a shop's settings
 // is the first thing that is looked for, and the first that is mistyped.
-func (d *Daemon) announce() {
+func (d *Daemon) Announce() {
 	for _, w := range d.cfg.Warnings() {
 		d.log.Warn(w)
 	}
@@ -223,7 +232,7 @@ func (d *Daemon) announce() {
 				d.log.Info("shop by API", "tenant", tenant, "shop", name, "format", t.Shops[name].Format, "path", "/v1/tenants/"+tenant+"/orders")
 				continue
 			}
-			d.log.Info("shop by webhook", "tenant", tenant, "shop", name, "format", orElse(t.Shops[name].Format, format), "path", "/hooks/"+tenant+"/"+name)
+			d.log.Info("shop by webhook", "tenant", tenant, "shop", name, "format", cmp.Or(t.Shops[name].Format, format), "path", "/hooks/"+tenant+"/"+name)
 		}
 	}
 	d.log.Info("addresses", "page", "http://"+d.Addr()+"/", "api", "http://"+d.Addr()+"/v1/openapi", "health", "http://"+d.Addr()+"/readyz")
@@ -231,6 +240,24 @@ func (d *Daemon) announce() {
 
 // Addr is where the daemon listens.
 func (d *Daemon) Addr() string { return d.listener.Addr().String() }
+
+// Ledger is the daemon's; it is closed by Stop.
+func (d *Daemon) Ledger() *sqlite.Ledger { return d.ledger }
+
+// Plugins is the host of the tenants' plugins; it is closed by Stop.
+func (d *Daemon) Plugins() *plugins.Host { return d.workshop.host }
+
+// Restored is closed when the plugins that are files have been put.
+func (d *Daemon) Restored() <-chan struct{} { return d.restored }
+
+// Formats are the shops' that this daemon reads, by name, those of plugins among them.
+// They must not be changed.
+func (d *Daemon) Formats() map[string]waxwing.Format { return d.formats }
+
+// Accept takes an event as the API does; see pipeline.Pipeline.Accept.
+func (d *Daemon) Accept(ctx context.Context, t waxwing.TenantID, s waxwing.ShopID, source, topic string, raw []byte) (waxwing.Receipt, error) {
+	return d.pipe.Accept(ctx, t, s, source, topic, raw)
+}
 
 // Stop drains and closes: no new orders, no new claims, then verdicts, then
 // the ledger. It may be called more than once.
@@ -283,21 +310,16 @@ func (d *Daemon) release() error {
 // teach gives the ledger a dictionary for each template set and language, made
 // of an invented order's mail.
 func (d *Daemon) teach(ctx context.Context) {
-	done := map[string]bool{}
-	for name, v := range d.composer.voices {
-		for _, tag := range v.t.Locales {
-			key := v.setName + "/" + tag
-			if done[key] || len(done) >= maxDictionaries || ctx.Err() != nil {
-				continue
-			}
-			done[key] = true
-			sample, err := d.composer.sample(name, tag)
-			if err == nil {
-				err = d.ledger.Teach(ctx, key, sample)
-			}
-			if err != nil && ctx.Err() == nil && !errors.Is(err, waxwing.ErrStopping) {
-				d.log.Warn("no dictionary; contents take more room", "set", key, "err", err)
-			}
+	for i, x := range d.composer.Dictionaries() {
+		if i >= maxDictionaries || ctx.Err() != nil {
+			return
+		}
+		sample, err := d.composer.Sample(x.Tenant, x.Locale)
+		if err == nil {
+			err = d.ledger.Teach(ctx, x.Name, sample)
+		}
+		if err != nil && ctx.Err() == nil && !errors.Is(err, waxwing.ErrStopping) {
+			d.log.Warn("no dictionary; contents take more room", "set", x.Name, "err", err)
 		}
 	}
 }

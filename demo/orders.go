@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	_ "embed"
@@ -12,10 +12,10 @@ import (
 	"github.com/waxwinghq/waxwing"
 )
 
-//go:embed demo/goods.json
+//go:embed goods.json
 var goodsJSON []byte
 
-//go:embed demo/people.json
+//go:embed people.json
 var peopleJSON []byte
 
 // good is something that is sold.
@@ -53,10 +53,10 @@ type stockroom struct {
 // that an error in them is a fault of ours, and a test finds it.
 var assortment = sync.OnceValue(func() (s stockroom) {
 	if err := json.Unmarshal(goodsJSON, &s.goods); err != nil {
-		panic("demo/goods.json: " + err.Error())
+		panic("goods.json: " + err.Error())
 	}
 	if err := json.Unmarshal(peopleJSON, &s.people); err != nil {
-		panic("demo/people.json: " + err.Error())
+		panic("people.json: " + err.Error())
 	}
 	return s
 })

@@ -1,7 +1,8 @@
-package main
+package demo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -19,6 +20,7 @@ import (
 	"net/http"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -27,13 +29,14 @@ import (
 	"github.com/waxwinghq/waxwing/channel/address"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/web"
 )
 
-// trial is serve with stand-ins for its providers: the merchant's own
+// Trial is serve with stand-ins for its providers: the merchant's own
 // configuration, shops and templates, and a mailbox in place of the customers. It is
 // the step from the demonstration to sending.
-type trial struct {
+type Trial struct {
 	cfg     *config.Config
 	real    map[string]config.Provider // as the file has them, for a release
 	mailbox *web.Mailbox
@@ -44,17 +47,17 @@ type trial struct {
 	nth     atomic.Int64 // of the sample orders
 }
 
-// newTrial starts the stand-ins and puts them into the configuration.
-func newTrial(cfg *config.Config, log *slog.Logger) (t *trial, err error) {
+// NewTrial starts the stand-ins and puts them into the configuration.
+func NewTrial(cfg *config.Config, log *slog.Logger) (t *Trial, err error) {
 	host, _, _ := net.SplitHostPort(cfg.HTTP.Listen)
 	if a, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !a.IsLoopback()) {
 		return nil, fmt.Errorf("serve --mailbox shows customers' mails to whoever opens its page, so it listens on this machine only: set http.listen to 127.0.0.1:8080 (it is %q)", cfg.HTTP.Listen)
 	}
-	t = &trial{cfg: cfg, real: maps.Clone(cfg.Providers), log: log, client: &http.Client{Timeout: 10 * time.Second},
-		mailbox: web.NewMailbox(web.MailboxConfig{Formats: formats(), Pictures: true})}
+	t = &Trial{cfg: cfg, real: maps.Clone(cfg.Providers), log: log, client: &http.Client{Timeout: 10 * time.Second},
+		mailbox: web.NewMailbox(web.MailboxConfig{Formats: daemon.Formats(), Pictures: true})}
 	defer func() {
 		if err != nil {
-			t.close()
+			t.Close()
 		}
 	}()
 	t.mail = sink.New(sink.Config{Hello: "mailbox.example", Keep: true, OnMail: func(m sink.Mail) {
@@ -94,18 +97,20 @@ func newTrial(cfg *config.Config, log *slog.Logger) (t *trial, err error) {
 	return t, nil
 }
 
-func (t *trial) pages() map[string]http.Handler { return web.Local(t.mailbox.Pages()) }
+// Pages are the mailbox's, for browsers on this machine.
+func (t *Trial) Pages() map[string]http.Handler { return web.Local(t.mailbox.Pages()) }
 
-// open joins the mailbox to the running daemon.
-func (t *trial) open(d *Daemon) {
-	t.mailbox.Act(web.MailboxActs{Title: "trial mailbox", Shops: sampleShops(t.cfg, d.formats), Release: t.release,
+// Open joins the mailbox to the running daemon.
+func (t *Trial) Open(d *daemon.Daemon) {
+	t.mailbox.Act(web.MailboxActs{Title: "trial mailbox", Shops: sampleShops(t.cfg, d.Formats()), Release: t.release,
 		Order: func(ctx context.Context, tenant, shop, locale string) error {
 			return t.order(ctx, d, tenant, shop, locale)
 		}})
-	t.mailbox.Open(t.cfg, d.ledger)
+	t.mailbox.Open(t.cfg, d.Ledger())
 }
 
-func (t *trial) close() {
+// Close ends the stand-ins; the daemon is stopped before.
+func (t *Trial) Close() {
 	if t.texts != nil {
 		_ = t.texts.Close() // nothing is kept that could be lost
 	}
@@ -117,9 +122,9 @@ func (t *trial) close() {
 
 // sampleShops are those whose events this program can write as well as read.
 func sampleShops(c *config.Config, known map[string]waxwing.Format) (out []web.SampleShop) {
-	for _, tenant := range sortedNames(c.Tenants) {
+	for _, tenant := range slices.Sorted(maps.Keys(c.Tenants)) {
 		tc := c.Tenants[tenant]
-		for _, shop := range sortedNames(tc.Shops) {
+		for _, shop := range slices.Sorted(maps.Keys(tc.Shops)) {
 			switch f := config.FormatOf(tenant, shop, tc.Shops[shop].Format); f {
 			case "shopify", "woocommerce", "generic":
 				if _, ok := known[f]; ok {
@@ -133,21 +138,21 @@ func sampleShops(c *config.Config, known map[string]waxwing.Format) (out []web.S
 
 // order has a test order come by the way that the shop's real ones come: a signed
 // webhook over HTTP, or the API's intake for a shop that posts for itself.
-func (t *trial) order(ctx context.Context, d *Daemon, tenant, shop, locale string) error {
+func (t *Trial) order(ctx context.Context, d *daemon.Daemon, tenant, shop, locale string) error {
 	tc, ok := t.cfg.Tenants[tenant]
 	s, known := tc.Shops[shop]
 	if !ok || !known {
 		return waxwing.Permanent(fmt.Errorf("there is no shop %.40q of tenant %.40q", shop, tenant))
 	}
 	format := config.FormatOf(tenant, shop, s.Format)
-	body, header, err := testOrder(format, orElse(locale, tc.Locales[0]), t.nth.Add(1), time.Now())
+	body, header, err := testOrder(format, cmp.Or(locale, tc.Locales[0]), t.nth.Add(1), time.Now())
 	if err != nil {
 		return err
 	}
 	if format == "generic" {
 		body, err = withShop(body, shop)
 		if err == nil {
-			_, err = d.pipe.Accept(ctx, waxwing.TenantID(tenant), waxwing.ShopID(shop), "api", "order", body)
+			_, err = d.Accept(ctx, waxwing.TenantID(tenant), waxwing.ShopID(shop), "api", "order", body)
 		}
 		return err
 	}
@@ -157,7 +162,7 @@ func (t *trial) order(ctx context.Context, d *Daemon, tenant, shop, locale strin
 	}
 	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
 	mac.Write(body)
-	header.Set(d.formats[format].SignedIn, base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	header.Set(d.Formats()[format].SignedIn, base64.StdEncoding.EncodeToString(mac.Sum(nil)))
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+d.Addr()+"/hooks/"+tenant+"/"+shop, bytes.NewReader(body))
 	if err != nil {
 		return err
@@ -257,7 +262,7 @@ func withShop(body []byte, shop string) ([]byte, error) {
 // release sends a kept mail to a real address by the first provider of the
 // configuration that the pipeline sends mails by: its bytes as they are, so that
 // a real mail program shows what a customer's would.
-func (t *trial) release(ctx context.Context, l web.Letter, to string) error {
+func (t *Trial) release(ctx context.Context, l web.Letter, to string) error {
 	a, err := address.Parse(strings.TrimSpace(to))
 	if err != nil {
 		return waxwing.Permanent(fmt.Errorf("to: %w", err))
@@ -271,11 +276,11 @@ func (t *trial) release(ctx context.Context, l web.Letter, to string) error {
 	if !ok {
 		return waxwing.Permanent(errors.New("the configuration has no provider of mails"))
 	}
-	made, err := providerTypes[p.Type](name, p, nil)
+	made, err := daemon.OpenProvider(name, p, nil)
 	if err != nil {
-		return fmt.Errorf("provider %s: %w", name, err)
+		return err
 	}
-	defer closeNow(made)
+	defer daemon.CloseNow(made)
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	high := bytes.ContainsFunc(l.Data, func(r rune) bool { return r >= 0x80 })
@@ -293,7 +298,7 @@ func (t *trial) release(ctx context.Context, l web.Letter, to string) error {
 	return fmt.Errorf("the provider %s did not take it: %s at %s: %s", name, got.Verdict, got.Phase, why)
 }
 
-func (t *trial) firstMailer() string {
+func (t *Trial) firstMailer() string {
 	for _, s := range t.cfg.Pipeline {
 		if s.Send != nil && len(s.Send.Providers) > 0 {
 			return s.Send.Providers[0]

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -79,7 +79,7 @@ func plot(n int, now time.Time, rng *rand.Rand) *sale {
 }
 
 // pause is how long after the n-th order the next one comes.
-func (c demoCmd) pause(n int) time.Duration {
+func (c *Options) pause(n int) time.Duration {
 	switch {
 	case c.brisk:
 		return 0
@@ -91,11 +91,11 @@ func (c demoCmd) pause(n int) time.Duration {
 	return time.Minute / time.Duration(c.Rate)
 }
 
-// sell posts the orders, and waits when they are sold out until ctx ends.
-func (d *demo) sell(ctx context.Context, c demoCmd) error {
+// Sell posts the orders, and waits when they are sold out until ctx ends.
+func (d *Demo) Sell(ctx context.Context) error {
 	rng := rand.New(rand.NewPCG(1, 2))
 	later := map[int]*sale{} // unpaid orders, by the turn at which they are paid
-	for n := range c.Orders {
+	for n := range d.o.Orders {
 		s := plot(n, time.Now(), rng)
 		if err := d.post(ctx, s); err != nil {
 			return err
@@ -111,7 +111,7 @@ func (d *demo) sell(ctx context.Context, c demoCmd) error {
 			delete(later, n)
 		}
 		select {
-		case <-time.After(c.pause(n)):
+		case <-time.After(d.o.pause(n)):
 		case <-ctx.Done():
 			return nil
 		}
@@ -121,7 +121,7 @@ func (d *demo) sell(ctx context.Context, c demoCmd) error {
 }
 
 // post sends the sale's webhook as its shop does: signed, over HTTP.
-func (d *demo) post(ctx context.Context, s *sale) error {
+func (d *Demo) post(ctx context.Context, s *sale) error {
 	body, header, err := s.webhook()
 	if err != nil {
 		return err
@@ -144,7 +144,7 @@ func (d *demo) post(ctx context.Context, s *sale) error {
 	return nil
 }
 
-func (d *demo) deliver(ctx context.Context, s *sale, body []byte, header http.Header) error {
+func (d *Demo) deliver(ctx context.Context, s *sale, body []byte, header http.Header) error {
 	url := fmt.Sprintf("http://%s/hooks/%s/%s", d.daemon.Addr(), s.tenant, s.store.name)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {

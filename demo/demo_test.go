@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ type feedPage struct {
 	Rows   []feedRow      `json:"rows"`
 }
 
-func fetch(t *testing.T, d *demo, path string) []byte {
+func fetch(t *testing.T, d *Demo, path string) []byte {
 	t.Helper()
 	res, err := d.client.Get("http://" + d.daemon.Addr() + path)
 	if err != nil {
@@ -51,7 +52,7 @@ func fetch(t *testing.T, d *demo, path string) []byte {
 }
 
 // until polls the mailbox until it shows what is wanted.
-func until(t *testing.T, d *demo, want string, ok func(feedPage) bool) (p feedPage) {
+func until(t *testing.T, d *Demo, want string, ok func(feedPage) bool) (p feedPage) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -88,26 +89,26 @@ func (p feedPage) badge(b string) bool {
 // The whole demonstration, as make run has it, with its waits made short.
 func TestDemo(t *testing.T) {
 	var logs bytes.Buffer
-	d, err := demoCmd{Listen: "127.0.0.1:0", Rate: 600, Orders: 40}.start(&lockedWriter{w: &logs}, func(c *config.Config) {
+	d, err := Start(Options{Listen: "127.0.0.1:0", Rate: 600, Orders: 40, Logs: &lockedWriter{w: &logs}, brisk: true, change: func(c *config.Config) {
 		soon := config.Duration(50 * time.Millisecond)
 		for i := range c.Pipeline {
 			if s := c.Pipeline[i].Send; s != nil {
 				s.Retry, s.Uncertain.After = []config.Duration{soon}, soon
 			}
 		}
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	stopped := false
 	defer func() {
 		if !stopped {
-			_ = d.stop()
+			_ = d.Stop()
 		}
 	}()
 	ctx, cancel := context.WithCancel(t.Context())
 	sold := make(chan error, 1)
-	go func() { sold <- d.sell(ctx, demoCmd{Rate: 600, Orders: 40, brisk: true}) }()
+	go func() { sold <- d.Sell(ctx) }()
 	p := until(t, d, "everything that the demonstration is for", func(p feedPage) bool {
 		return p.Counts["accepted"] == 40 && p.Counts["sent"] == 38 && p.Counts["held"] == 0 && p.Counts["quarantined"] == 1 &&
 			p.Counts["failed"] == 1 && p.badge("possible duplicate") && p.badge("answer lost") && p.badge("retried") &&
@@ -146,7 +147,7 @@ func TestDemo(t *testing.T) {
 		t.Error(err)
 	}
 	stopped = true
-	if err := d.stop(); err != nil {
+	if err := d.Stop(); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(d.dir); !errors.Is(err, os.ErrNotExist) {
@@ -163,7 +164,7 @@ func TestDemoTakenPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	_, err = demoCmd{Listen: l.Addr().String()}.start(io.Discard, nil)
+	_, err = Start(Options{Listen: l.Addr().String(), Logs: io.Discard})
 	if err == nil || !strings.Contains(err.Error(), "--listen") {
 		t.Fatalf("want the remedy, got %v", err)
 	}
@@ -171,14 +172,14 @@ func TestDemoTakenPort(t *testing.T) {
 
 // The merchants' database answers what plugins may ask for.
 func TestDemoCatalogue(t *testing.T) {
-	d := &demo{dir: t.TempDir()}
+	d := &Demo{dir: t.TempDir()}
 	dsn, err := d.stock()
 	if err != nil {
 		t.Fatal(err)
 	}
 	env := map[string]string{"DEMO_CATALOGUE": dsn, "DEMO_TWILIO": "http://127.0.0.1:1", "DEMO_SMTP": "127.0.0.1:25", "DEMO_LISTEN": "127.0.0.1:0",
 		"DEMO_DATA": "x", "DEMO_TOKEN": "t", "DEMO_SECRET": "demo-secret-0123", "DEMO_KEY": "demo-key-0123456"}
-	cfg, err := config.Parse("demo/waxwing.yaml", demoConfig, func(k string) (string, bool) { v, ok := env[k]; return v, ok })
+	cfg, err := config.Parse("demo/waxwing.yaml", configFile, func(k string) (string, bool) { v, ok := env[k]; return v, ok })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +214,7 @@ func TestDemoGoods(t *testing.T) {
 	a := assortment()
 	for tenant, goods := range a.goods {
 		for _, g := range goods {
-			if _, err := os.Stat(filepath.Join("..", "..", "web", "mailbox", "pictures", g.Picture+".svg")); g.Picture != "" && err != nil {
+			if _, err := os.Stat(filepath.Join("..", "web", "mailbox", "pictures", g.Picture+".svg")); g.Picture != "" && err != nil {
 				t.Errorf("%s: %v", g.SKU, err)
 			}
 			for _, c := range a.people {
@@ -225,4 +226,15 @@ func TestDemoGoods(t *testing.T) {
 			}
 		}
 	}
+}
+
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
 }

@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"cmp"
@@ -71,6 +71,16 @@ func shareDescriptors(c *config.Config, limit int, twice bool) (*descriptors, er
 	}
 	d.clients = max(clients, leastClients)
 	return d, nil
+}
+
+// Lowered says what a daemon of this configuration would lower here, in words, since
+// this process may open too few files and sockets, and how many those are.
+func Lowered(c *config.Config) (limit int, lowered []string, err error) {
+	d, err := shareDescriptors(c, DescriptorLimit(), false)
+	if err != nil {
+		return 0, nil, err
+	}
+	return d.limit, d.lowered, nil
 }
 
 // lower gives the providers room connections together, in proportion, and each one at

@@ -1,4 +1,4 @@
-package main
+package compose
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 // A plugin's subject is the mail's, on one line, and nothing that it says makes
 // a header, a recipient or a part.
 func TestPersonalHeaders(t *testing.T) {
-	x, err := newComposer(&config.Config{Tenants: map[string]config.Tenant{"acme": {Name: "Acme", From: "orders@acme.example", Locales: []string{"en"}}}}, slog.New(slog.DiscardHandler))
+	x, err := New(&config.Config{Tenants: map[string]config.Tenant{"acme": {Name: "Acme", From: "orders@acme.example", Locales: []string{"en"}}}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,4 +55,19 @@ func TestPersonalHeaders(t *testing.T) {
 			t.Errorf("%s: what a plugin said got out", name)
 		}
 	}
+}
+
+// poisons are what somebody would write into a field to break out of it, as in the
+// daemon's own test of hostile orders.
+var poisons = map[string]string{
+	"header":   "x\r\nBcc: evil@evil.example\r\nX-Evil: 1\r\n\r\n<p>evil</p>",
+	"dot":      "x\r\n.\r\nMAIL FROM:<evil@evil.example>\r\n",
+	"template": "{{{customer.email}}} {{#items}}{{>evil}}{{/items}} ${7*7}",
+	"html":     `"><script>evil()</script><img src=x onerror=evil()><a href="javascript:evil()">`,
+	"json-ld":  `</script><script>evil()</script>`,
+	"bidi":     "\u202egpj.exe\u2066 \u200b\ufeff",
+	"nul":      "a\x00b\x1b[31m\x7f",
+	"long":     strings.Repeat("Ä", 40_000),
+	"url":      "https://user:pw@evil.example/\"onload=\"evil()",
+	"address":  `"jana@example.com, evil"@evil.example`,
 }

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"database/sql"
@@ -14,7 +14,7 @@ import (
 // stock writes the merchants' own database that the enrich stage asks: an
 // ordinary SQLite file with pictures, stock and days of delivery, and, for
 // plugins, customers, prices, earlier orders and parcels.
-func (d *demo) stock() (dsn string, err error) {
+func (d *Demo) stock() (dsn string, err error) {
 	path := filepath.Join(d.dir, "catalogue.db")
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("demo: %w", err)

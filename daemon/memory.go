@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"fmt"
@@ -14,18 +14,15 @@ import (
 )
 
 const (
-	// leastMemory is what the daemon needs for a small shop, measured; see
+	// LeastMemory is what the daemon needs for a small shop, measured; see
 	// docs/operations.md.
-	leastMemory = 128 << 20
+	LeastMemory = 128 << 20
 	// muchMemory is from where on nothing need be smaller than it is without a limit.
 	muchMemory = 384 << 20
 	// usualHeap is where the collector works as hard as it must.
 	usualHeap = 240 << 20
 	usualHot  = 96 << 20
 )
-
-// systemRoot is where /proc and /sys are; tests have their own.
-var systemRoot = "/"
 
 // memory is how the memory of this process is shared out.
 type memory struct {
@@ -50,7 +47,7 @@ func shareMemory(c *config.Config, root string) memory {
 	// Beside the heap are the program itself, stacks, SQLite's pages and plugins.
 	m.cache = max(m.limit/16, 4<<20)
 	m.heap = max(m.limit*5/8, 48<<20)
-	m.hot = max((m.limit-leastMemory)/4, 0) + 12<<20
+	m.hot = max((m.limit-LeastMemory)/4, 0) + 12<<20
 	m.bodies = max(m.limit/8, 16<<20)
 	m.clients = int(m.limit >> 19) // half a MiB each: buffers, stack and the beginning of a body
 	if c.Plugins.Memory > 0 {
@@ -63,8 +60,8 @@ func shareMemory(c *config.Config, root string) memory {
 func (m *memory) tell(log *slog.Logger) {
 	switch {
 	case m.limit == 0:
-	case m.limit < leastMemory:
-		log.Warn("the memory of this process's control group is less than the daemon needs: it may be killed under load", "limit", mib(m.limit), "least", mib(leastMemory), "file", m.from)
+	case m.limit < LeastMemory:
+		log.Warn("the memory of this process's control group is less than the daemon needs: it may be killed under load", "limit", mib(m.limit), "least", mib(LeastMemory), "file", m.from)
 	case m.limit < muchMemory:
 		log.Info("keeping to the memory of this process's control group", "limit", mib(m.limit), "heap", mib(m.heap), "file", m.from)
 	}
@@ -72,15 +69,15 @@ func (m *memory) tell(log *slog.Logger) {
 
 func mib(n int64) string { return fmt.Sprintf("%d MiB", n>>20) }
 
-// tuneMemory trades memory that a server has for processor time that it has not, up to
-// a limit where the collector works as hard as it must. Whoever sets GOGC or GOMEMLIMIT
-// knows better.
-func tuneMemory(m memory) {
+// TuneMemory trades memory that a server has for processor time that it has not, up to
+// a limit where the collector works as hard as it must. root is where /proc and /sys
+// are. Whoever sets GOGC or GOMEMLIMIT knows better.
+func TuneMemory(c *config.Config, root string) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(300)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(m.heap)
+		debug.SetMemoryLimit(shareMemory(c, root).heap)
 	}
 }
 

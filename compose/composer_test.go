@@ -1,9 +1,7 @@
-package main
+package compose
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -22,7 +20,7 @@ import (
 func sayingTenant() config.Tenant {
 	return config.Tenant{
 		Name: "Acme Outfitters", From: "orders@acme.example", Locales: locales.Tags(),
-		ReturnsURL: "https://acme.example/returns/{order}", InvoiceURL: "https://acme.example/invoices/{order}",
+		ReturnsURL: "https://acme.example/returns/{order}", InvoiceURL: "https://acme.example/inprofiles/{order}",
 		Legal: &config.Legal{Seller: "Acme Outfitters Ltd\n12 Canal Street", Register: "Companies House 123456", VAT: "GB123456789",
 			TermsURL: "https://acme.example/terms", Text: "Be well.",
 			Locales: map[string]config.LegalText{"de": {TermsURL: "https://acme.example/agb", Text: "Alles Gute."}}},
@@ -45,7 +43,7 @@ func sayingOrder(shop, locale string) *waxwing.Order {
 // composed renders an order as the daemon does, and reads the mail back.
 func composed(t *testing.T, o *waxwing.Order) (*enmime.Envelope, waxwing.Draft) {
 	t.Helper()
-	x, err := newComposer(&config.Config{Tenants: map[string]config.Tenant{"acme": sayingTenant()}}, slog.New(slog.DiscardHandler))
+	x, err := New(&config.Config{Tenants: map[string]config.Tenant{"acme": sayingTenant()}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +66,7 @@ func TestTenantsTexts(t *testing.T) {
 		has, lacks   []string
 	}{
 		{"till", "en", []string{"Acme Outfitters Ltd", "12 Canal Street", "Company registration: Companies House 123456", "VAT number: GB123456789",
-			"https://acme.example/terms", "Be well.", "https://acme.example/returns/1489", "https://acme.example/invoices/1489"}, []string{"agb", "654321"}},
+			"https://acme.example/terms", "Be well.", "https://acme.example/returns/1489", "https://acme.example/inprofiles/1489"}, []string{"agb", "654321"}},
 		{"till", "de", []string{"https://acme.example/agb", "Alles Gute.", "Handelsregister: Companies House 123456"}, []string{"Be well", "/terms"}},
 		{"till", "de-AT", []string{"https://acme.example/agb", "Alles Gute."}, []string{"Be well", "/terms"}},
 		{"outlet", "en", []string{"Companies House 654321", "GB123456789", "Be well."}, []string{"123456\n", "DE1\n"}},
@@ -116,7 +114,7 @@ func TestNotesReachTheDraft(t *testing.T) {
 // The subject that preview prints is the one in the header, in every locale,
 // with the marks that right-to-left languages need and no isolates.
 func TestSubjectIsTheHeaders(t *testing.T) {
-	x, err := newComposer(&config.Config{Tenants: map[string]config.Tenant{"acme": sayingTenant()}}, slog.New(slog.DiscardHandler))
+	x, err := New(&config.Config{Tenants: map[string]config.Tenant{"acme": sayingTenant()}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,9 +126,9 @@ func TestSubjectIsTheHeaders(t *testing.T) {
 			if i == 2 {
 				o.Personal = &waxwing.Personal{Subject: "Ida،\u2067 طلبك\u00a0#1489 \u200b"}
 			}
-			in := x.input(x.voices["acme"], o)
+			in := x.input(x.profiles["acme"], o)
 			var m templates.Mail
-			if err := x.voices["acme"].set.Render(in, &m); err != nil {
+			if err := x.profiles["acme"].set.Render(in, &m); err != nil {
 				t.Fatal(err)
 			}
 			e, _ := composed(t, o)
@@ -144,29 +142,5 @@ func TestSubjectIsTheHeaders(t *testing.T) {
 				t.Errorf("no mark before the number: %+q", m.Subject)
 			}
 		}
-	}
-}
-
-// preview prints the same subject as the mail.
-func TestPreviewsSubject(t *testing.T) {
-	var out, eml bytes.Buffer
-	raw, err := json.Marshal(map[string]any{"shop": "generic", "id": "7", "number": "#1489", "locale": "ar", "currency": "USD",
-		"placed_at": "2026-03-09T09:00:00Z", "customer": map[string]any{"first_name": "Ida", "email": "ida@example.com"},
-		"items": []any{map[string]any{"name": "Mug", "quantity": 1, "total": "12.00"}}, "totals": map[string]any{"subtotal": "12.00", "total": "12.00"}, "payment": map[string]any{"status": "paid"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for format, to := range map[string]*bytes.Buffer{"text": &out, "eml": &eml} {
-		c := previewCmd{configFlag: configFlag{Config: "waxwing.yaml"}, Event: "-", Tenant: "acme", Shop: "generic", Format: format}
-		if err := c.Run(streams{in: bytes.NewReader(raw), out: to, err: &bytes.Buffer{}}); err != nil {
-			t.Fatal(fmt.Errorf("%s: %w", format, err))
-		}
-	}
-	e, err := enmime.ReadEnvelope(&eml)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if first, _, _ := strings.Cut(out.String(), "\n"); first != "Subject: "+e.GetHeader("Subject") {
-		t.Errorf("%+q, the mail has %+q", first, e.GetHeader("Subject"))
 	}
 }

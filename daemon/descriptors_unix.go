@@ -1,12 +1,12 @@
 //go:build unix
 
-package main
+package daemon
 
 import "syscall"
 
-// descriptorLimit is how many files and sockets this process may have open; the runtime
+// DescriptorLimit is how many files and sockets this process may have open; the runtime
 // has raised it as far as it may. 0: nobody says.
-func descriptorLimit() int {
+func DescriptorLimit() int {
 	var l syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {
 		return 0

@@ -1,4 +1,4 @@
-package main
+package compose
 
 import (
 	"time"
@@ -6,9 +6,9 @@ import (
 	"github.com/waxwinghq/waxwing"
 )
 
-// sample renders the mail of an invented order. Dictionaries are made of it,
+// Sample renders the mail of an invented order. Dictionaries are made of it,
 // so no customer's data is in them.
-func (x *composer) sample(t waxwing.TenantID, tag string) ([]byte, error) {
+func (x *Composer) Sample(t waxwing.TenantID, tag string) ([]byte, error) {
 	o := inventedOrder()
 	o.Locale = tag
 	w := &waxwing.Work{Tenant: t, Token: "abcdefghijklmnopqrstuvwxyz234567"}
@@ -37,8 +37,8 @@ func inventedOrder() *waxwing.Order {
 		Total: eur(8790)}
 }
 
-// inventedPersonal is what plugins might make of an order.
-func inventedPersonal(o *waxwing.Order) *waxwing.Personal {
+// InventedPersonal is what plugins might make of an order.
+func InventedPersonal(o *waxwing.Order) *waxwing.Personal {
 	price := func(minor int64) *waxwing.Money { return &waxwing.Money{Minor: minor, Currency: o.Currency} }
 	return &waxwing.Personal{
 		Vars: map[string]string{"message": "This is a note that a plugin wrote for this customer: every order gets its own."},

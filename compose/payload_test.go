@@ -1,7 +1,8 @@
-package main
+package compose
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -18,7 +19,11 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/locales"
+	"github.com/waxwinghq/waxwing/shop"
 )
+
+// formats are the shops whose payloads stand in shop/testdata.
+var formats = map[string]waxwing.Format{"shopify": shop.Shopify, "woocommerce": shop.WooCommerce}
 
 // expectation is what a customer must find in her mail, read from the payload
 // by other code than the program's.
@@ -39,20 +44,20 @@ func TestRealPayloadsInAllLanguages(t *testing.T) {
 	for _, tag := range locales.Tags() {
 		cfg.Tenants[tag] = config.Tenant{Name: "Acme", From: "orders@acme.example", Locales: []string{tag}}
 	}
-	x, err := newComposer(cfg, slog.New(slog.DiscardHandler))
+	x, err := New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	mails, checks := 0, 0
-	for _, shop := range []string{"shopify", "woocommerce"} {
-		for name, raw := range realPayloads(t, shop) {
-			o, err := formats()[shop].Normalise("", raw)
+	for kind, format := range formats {
+		for name, raw := range realPayloads(t, kind) {
+			o, err := format.Normalise("", raw)
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue
 			}
-			want := expect(t, shop, raw)
-			o.Customer.Email = orElse(o.Customer.Email, "jana@example.com") // some have no customer
+			want := expect(t, kind, raw)
+			o.Customer.Email = cmp.Or(o.Customer.Email, "jana@example.com") // some have no customer
 			for _, tag := range locales.Tags() {
 				l, _ := cat.Locale(tag)
 				d, err := x.Email(&waxwing.Work{Tenant: waxwing.TenantID(tag), Token: "t"}, o, time.Now())
@@ -95,7 +100,7 @@ func TestRealPayloadsInAllLanguages(t *testing.T) {
 
 func realPayloads(t *testing.T, shop string) map[string][]byte {
 	t.Helper()
-	files, _ := filepath.Glob(filepath.Join("..", "..", "..", "shared", "data", "shops", shop, "order*.json"))
+	files, _ := filepath.Glob(filepath.Join("..", "..", "shared", "data", "shops", shop, "order*.json"))
 	out := map[string][]byte{}
 	for _, f := range files {
 		raw, err := os.ReadFile(f)

@@ -1,0 +1,75 @@
+package compose
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/address"
+	"github.com/waxwinghq/waxwing/channel/mime"
+	"github.com/waxwinghq/waxwing/templates"
+)
+
+// Email renders, builds and signs the mail. ErrNotFound: the order has no address.
+func (x *Composer) Email(w *waxwing.Work, o *waxwing.Order, at time.Time) (waxwing.Draft, error) {
+	p := x.profiles[w.Tenant]
+	if p == nil {
+		return waxwing.Draft{Channel: waxwing.Email}, errNoTenant
+	}
+	return x.email(p, w, o, at)
+}
+
+func (x *Composer) email(p *profile, w *waxwing.Work, o *waxwing.Order, at time.Time) (waxwing.Draft, error) {
+	d := waxwing.Draft{Channel: waxwing.Email}
+	to := strings.TrimSpace(o.Customer.Email)
+	if to == "" {
+		return d, waxwing.ErrNotFound
+	}
+	rcpt, err := address.Parse(to)
+	if err != nil {
+		return d, fmt.Errorf("bad_address: %w", err)
+	}
+	in := x.input(p, o)
+	sc := x.scratch.Get().(*scratch)
+	defer x.scratch.Put(sc)
+	if err := p.set.Render(in, &sc.mail); err != nil {
+		var fb *templates.FallbackError
+		if !errors.As(err, &fb) {
+			return d, fmt.Errorf("render: %w", err)
+		}
+		x.log.Error("a tenant's template failed; the built-in one was used", "tenant", w.Tenant, "confirmation", w.ID, "err", fb.Err)
+		d.Notes = append(d.Notes, "render: the tenant's template failed and the built-in one was used")
+	}
+	if sc.mail.Impersonal {
+		x.log.Error("a mail cannot be rendered with what plugins said; it goes without", "tenant", w.Tenant, "confirmation", w.ID)
+		d.Notes = append(d.Notes, "render: what plugins said was left out, since no mail came out of it")
+	}
+	d.Notes = append(d.Notes, o.Notices...)
+	if off := sc.mail.Unbalanced; !off.IsZero() {
+		d.Notes = append(d.Notes, "render: the amounts shown do not add up to the total by "+off.String())
+	}
+	m := mime.Mail{From: p.from, To: mime.Mailbox{Name: o.Customer.FullName(), Addr: rcpt.String()}, ReplyTo: p.reply,
+		Subject: sc.mail.Subject, MessageID: w.Token + "@" + p.domain, Date: at, Text: sc.mail.Text, HTML: sc.mail.HTML,
+		Language: in.Locale.Tag(), EntityRef: w.Token}
+	sc.mime = mime.Build(sc.mime[:0], &m)
+	if d.Data, err = p.sign(sc.mime, at); err != nil {
+		return d, err
+	}
+	d.From, d.To, d.MessageID, d.Locale = p.from.Addr, rcpt.String(), m.MessageID, in.Locale.Tag()
+	d.SMTPUTF8, d.Dictionary = m.SMTPUTF8(), p.setName+"/"+in.Locale.Tag()
+	return d, nil
+}
+
+// sign copies the mail out of the scratch buffer, with its signature in front.
+func (p *profile) sign(mail []byte, at time.Time) ([]byte, error) {
+	if p.signer == nil {
+		return append([]byte(nil), mail...), nil
+	}
+	out, err := p.signer.Append(make([]byte, 0, len(mail)+1024), mail, at)
+	if err != nil {
+		return nil, fmt.Errorf("dkim: %w", err)
+	}
+	return append(out, mail...), nil
+}
