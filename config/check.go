@@ -44,6 +44,7 @@ func check(d *decoder, c *Config) {
 	for _, name := range sorted(c.Tenants) {
 		x.tenant("tenants."+name, name)
 	}
+	x.tenantFiles()
 	for _, name := range sorted(c.Enrich) {
 		x.lookup("enrich."+name, c.Enrich[name])
 	}
@@ -78,7 +79,10 @@ func (x *checker) report(path, problem, remedy string, key bool) {
 	if key {
 		where = at.key
 	}
-	x.add(where, problem, remedy)
+	if at.src == nil {
+		at.src = x.source
+	}
+	at.src.add(where, problem, remedy)
 }
 
 // isBad reports whether a path or what holds it was reported already.
@@ -202,7 +206,7 @@ func (x *checker) provider(path, name string) {
 
 func (x *checker) smtp(path, name string, p *Provider) {
 	if !x.given(path + ".addr") {
-		x.missing(x.spots[path].key, path, "addr", "with the mail server's host:port, such as smtp.example.com:587")
+		x.missing(x.spots[path], path, "addr", "with the mail server's host:port, such as smtp.example.com:587")
 	} else if problem := badHostPort(p.Addr, false); problem != "" {
 		x.fail(path+".addr", fmt.Sprintf("%s.addr %s %s", path, x.quote(path+".addr"), problem), "Write the mail server's host:port, such as smtp.example.com:587")
 	}
@@ -218,7 +222,7 @@ func (x *checker) smtp(path, name string, p *Provider) {
 		x.fail(path+".hello", fmt.Sprintf("%s.hello %s is no host name", path, x.quote(path+".hello")), "Write this host's full name, such as mta1.example.com")
 	}
 	if p.CAFile != "" {
-		p.CAFile = x.beside(p.CAFile)
+		p.CAFile = x.beside(path+".ca_file", p.CAFile)
 		x.certificates(path+".ca_file", p.CAFile)
 	}
 }
@@ -246,7 +250,7 @@ func (x *checker) twilio(path string, p *Provider) {
 				x.fail(path+"."+m.key, path+"."+m.key+" is empty", "Write "+m.what)
 				continue
 			}
-			x.missing(x.spots[path].key, path, m.key, "with "+m.what)
+			x.missing(x.spots[path], path, m.key, "with "+m.what)
 		}
 	}
 	if p.From != "" && !smsSender(p.From) {

@@ -47,7 +47,7 @@ func (x *checker) tenant(path, name string) {
 		x.legal(path+".shops."+s+".legal", t.Shops[s].Legal)
 	}
 	if t.Templates != "" {
-		t.Templates = x.beside(t.Templates)
+		t.Templates = x.beside(path+".templates", t.Templates)
 		if st, err := os.Stat(t.Templates); err != nil || !st.IsDir() {
 			x.fail(path+".templates", fmt.Sprintf("%s.templates %s is no folder", path, x.quote(path+".templates")), "Mend the path, which begins at the configuration file, or leave it out for the built-in templates")
 		}
@@ -59,14 +59,6 @@ func (x *checker) tenant(path, name string) {
 		t.Plugins[p] = x.plugin(path+".plugins."+p, t.Plugins[p])
 	}
 	x.c.Tenants[name] = t
-}
-
-// beside makes a path that is relative to the file one for the daemon.
-func (x *checker) beside(path string) string {
-	if filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(x.dir, path)
 }
 
 func (x *checker) mailbox(path, s string, must bool) {
@@ -212,7 +204,7 @@ func (x *checker) plugin(path string, p Plugin) Plugin {
 	if p.Manifest == "" {
 		p.Manifest = filepath.Join(filepath.Dir(p.File), "plugin.json")
 	}
-	p.File, p.Manifest = x.beside(p.File), x.beside(p.Manifest)
+	p.File, p.Manifest = x.beside(path+".file", p.File), x.beside(path+".file", p.Manifest)
 	for _, f := range []struct{ key, path, remedy string }{
 		{"file", p.File, "Mend the path, which begins at the configuration file; \"waxwing plugin build\" makes the file"},
 		{"manifest", p.Manifest, "Put plugin.json beside the file, or name it under manifest:"},

@@ -8,12 +8,15 @@ import "github.com/waxwinghq/waxwing"
 // Config is one whole configuration file.
 //
 // The loader, the schema and the reference page read the fields' tags. yaml is
-// the key, without omitempty it must be given; default is written as in the
+// the key, without omitempty it must be given, unless the key of that tag is; default is written as in the
 // file; enum lists the choices of a text or of each entry of a list; min and
 // max bound numbers and durations; for names the type of provider that a key
 // belongs to; keys says that a mapping's keys are locales; asis keeps "file:" in
 // a secret from being read as a path; params are what a query may ask with.
 type Config struct {
+	// Include names further files with sections of this one. A section stands in one
+	// file only, but for those of entries by name, and each name in one.
+	Include []string `yaml:"include,omitempty"`
 	// Data is the folder of the embedded ledger, relative to the working
 	// directory. One daemon at a time holds it.
 	Data string `yaml:"data,omitempty" default:"./data"`
@@ -28,7 +31,10 @@ type Config struct {
 	// Providers carry messages; the pipeline names them.
 	Providers map[string]Provider `yaml:"providers"`
 	// Tenants are the merchants by name.
-	Tenants map[string]Tenant `yaml:"tenants"`
+	Tenants map[string]Tenant `yaml:"tenants" unless:"tenants_dir"`
+	// TenantsDir is a folder with a file for each further tenant, NAME.yaml: in it
+	// stands what would stand below tenants.NAME.
+	TenantsDir string `yaml:"tenants_dir,omitempty"`
 	// Pipeline lists the stages in their order; queues stand between them.
 	// Left out, it is normalise, enrich, render, a queue, send by every SMTP
 	// provider in the order of their names, and a fallback by every Twilio one.

@@ -18,20 +18,36 @@ type decoder struct {
 	anchors map[string]ast.Node
 	nodes   int
 	depth   int
-	spots   map[string]spot
+	spots   map[string]spot // of all files, by path
+	given   map[string]bool // the sections that have been read, of all files
+	files   *[]*source      // all that have been read, in their order
 }
 
 // spot is where a key and its value stand.
 type spot struct {
+	src        *source
+	dir        string // where the file's relative paths begin
 	key, value place
 	bad        bool   // a fault was added: checks leave it alone
 	raw        string // what the file says, before ${VAR}; "" for secrets
 }
 
+// mark remembers where a path stands.
+func (d *decoder) mark(path string, s spot) {
+	s.src, s.dir = d.source, d.dir
+	d.spots[path] = s
+}
+
+// document decodes the main file, and what it includes.
 func (d *decoder) document(root ast.Node, c *Config) {
 	at := placeOf(start(root))
-	d.spots[""] = spot{key: at, value: at}
-	d.value(root, reflect.ValueOf(c).Elem(), field{typ: reflect.TypeFor[Config]()}, "")
+	d.mark("", spot{key: at, value: at})
+	v := reflect.ValueOf(c).Elem()
+	d.value(root, v, field{typ: v.Type()}, "")
+	d.includes(v, c.Include)
+	if !d.spots[""].bad {
+		d.complete(root, v, shape(v.Type()), d.given, "")
+	}
 }
 
 // start is a node's first token.
@@ -233,6 +249,9 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 		return
 	}
 	given := map[string]bool{}
+	if path == "" {
+		given = d.given
+	}
 	var misspelt []string
 	for _, p := range values {
 		key := p.Key.GetToken().Value
@@ -259,16 +278,34 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 		}
 		given[key] = true
 		sub := join(path, key)
-		d.spots[sub] = spot{key: at, value: placeOf(start(p.Value))}
+		if fs[i].typ.Kind() != reflect.Map || d.spots[sub].src == nil {
+			if d.elsewhere(sub, at, p.Value) {
+				continue
+			}
+			d.mark(sub, spot{key: at, value: placeOf(start(p.Value))})
+		}
 		d.value(p.Value, v.Field(fs[i].index), fs[i], sub)
 	}
 	for _, n := range misspelt { // it is not missing as well
 		if !given[n] {
 			given[n] = true
-			d.spots[join(path, n)] = spot{key: d.spots[path].key, value: d.spots[path].key, bad: true}
+			d.mark(join(path, n), spot{key: d.spots[path].key, value: d.spots[path].key, bad: true})
 		}
 	}
-	d.complete(n, v, fs, given, path)
+	if path != "" { // the main file's sections may stand in others
+		d.complete(n, v, fs, given, path)
+	}
+}
+
+// elsewhere reports what stands in another file already.
+func (d *decoder) elsewhere(path string, at place, value ast.Node) bool {
+	s, ok := d.spots[path]
+	if !ok || s.src == d.source {
+		return false
+	}
+	d.hide(value)
+	d.add(at, fmt.Sprintf("%s stands in %s already, on line %d", path, s.src.name, s.key.line), "Keep one of them")
+	return true
 }
 
 func join(path, key string) string {
@@ -283,7 +320,9 @@ func (d *decoder) mapping(n ast.Node, v reflect.Value, f field, path string) {
 	if !ok {
 		return
 	}
-	v.Set(reflect.MakeMap(v.Type()))
+	if v.IsNil() {
+		v.Set(reflect.MakeMap(v.Type()))
+	}
 	for _, p := range values {
 		key := p.Key.GetToken().Value
 		at := placeOf(p.Key.GetToken())
@@ -291,7 +330,10 @@ func (d *decoder) mapping(n ast.Node, v reflect.Value, f field, path string) {
 			d.add(at, fmt.Sprintf("%.80q is no name", key), "Use a-z, 0-9, - and _, up to 64, with a letter or digit first")
 		}
 		sub := join(path, key)
-		d.spots[sub] = spot{key: at, value: placeOf(start(p.Value))}
+		if d.elsewhere(sub, at, p.Value) {
+			continue
+		}
+		d.mark(sub, spot{key: at, value: placeOf(start(p.Value))})
 		e := reflect.New(v.Type().Elem()).Elem()
 		d.value(p.Value, e, field{typ: e.Type()}, sub)
 		v.SetMapIndex(reflect.ValueOf(key), e)
@@ -326,7 +368,7 @@ func (d *decoder) sequence(n ast.Node, v reflect.Value, f field, path string) {
 	for i, x := range seq.Values {
 		sub := fmt.Sprintf("%s[%d]", path, i)
 		at := placeOf(start(x))
-		d.spots[sub] = spot{key: at, value: at}
+		d.mark(sub, spot{key: at, value: at})
 		e := reflect.New(v.Type().Elem()).Elem()
 		d.value(x, e, f, sub)
 		v.Set(reflect.Append(v, e))

@@ -113,18 +113,26 @@ func (s *source) add(at place, problem, remedy string) {
 	s.faults = append(s.faults, fault{at, problem, remedy})
 }
 
-// errors makes the list, nil if there are no mistakes.
-func (s *source) errors() error {
-	if len(s.faults) == 0 {
+// errorsOf makes the list of all files' mistakes, nil if there are none.
+func errorsOf(files []*source) error {
+	var l ErrorList
+	for _, s := range files {
+		l = append(l, s.errors(maxShown-len(l))...)
+	}
+	if len(l) == 0 {
 		return nil
 	}
+	return l
+}
+
+// errors makes the file's list, the first ones with excerpts.
+func (s *source) errors(shown int) (l ErrorList) {
 	slices.SortStableFunc(s.faults, func(a, b fault) int {
 		return cmp.Or(cmp.Compare(a.at.line, b.at.line), cmp.Compare(a.at.column, b.at.column))
 	})
-	var l ErrorList
 	for i, f := range s.faults {
 		e := &Error{File: s.name, Line: f.at.line, Column: f.at.column, Problem: f.problem, Remedy: f.remedy}
-		if i < maxShown {
+		if i < shown {
 			e.Excerpt = s.excerpt(f.at)
 		}
 		l = append(l, e)

@@ -22,11 +22,11 @@ func (d *decoder) complete(n ast.Node, v reflect.Value, fs []field, given map[st
 			s.bad = true
 			d.spots[join(path, f.name)] = s
 			d.add(s.key, fmt.Sprintf("%q belongs to providers of type %s, and this one's is %s", f.name, f.belongs, of), "Take it out, or change the type")
-		case given[f.name] || f.belongs != "" && f.belongs != of:
+		case given[f.name] || given[f.unless] || f.belongs != "" && f.belongs != of:
 		case f.required:
-			at := d.spots[path].key
-			if at.line == 0 {
-				at = placeOf(start(n))
+			at := d.spots[path]
+			if at.src == nil {
+				at = spot{src: d.source, dir: d.dir, key: placeOf(start(n))}
 			}
 			d.missing(at, path, f.name, wantedKey(f))
 		default:
@@ -36,22 +36,23 @@ func (d *decoder) complete(n ast.Node, v reflect.Value, fs []field, given map[st
 }
 
 // missing reports a key that must be given; those of one place in one fault.
-func (d *decoder) missing(at place, path, key, with string) {
-	d.spots[join(path, key)] = spot{key: at, value: at, bad: true}
+func (d *decoder) missing(of spot, path, key, with string) {
+	at := of.key
+	d.spots[join(path, key)] = spot{src: of.src, dir: of.dir, key: at, value: at, bad: true}
 	word, remedy := `"`+key+`"`, "add "+key+": "+with
-	for i, x := range d.faults {
+	for i, x := range of.src.faults {
 		if words, ok := strings.CutSuffix(x.problem, " missing"); ok && x.at == at {
 			words = strings.TrimSuffix(strings.TrimSuffix(words, " is"), " are")
 			words = strings.ReplaceAll(words, " and ", ", ")
-			d.faults[i].problem = words + " and " + word + " are missing"
-			d.faults[i].remedy = x.remedy + "; " + remedy
+			of.src.faults[i].problem = words + " and " + word + " are missing"
+			of.src.faults[i].remedy = x.remedy + "; " + remedy
 			return
 		}
 	}
 	if path != "" {
 		word = path + ": " + word
 	}
-	d.add(at, word+" is missing", "A"+remedy[1:])
+	of.src.add(at, word+" is missing", "A"+remedy[1:])
 }
 
 // wantedKey says what a missing key should be given.

@@ -123,7 +123,7 @@ func (g *generator) object(t *testing.T, typ reflect.Type) object {
 			p["default"] = defaultOf(f)
 		}
 		props[f.name] = p
-		if f.required {
+		if f.required && typ != reflect.TypeFor[Config]() {
 			required = append(required, f.name)
 		}
 		if f.belongs != "" {
@@ -133,6 +133,9 @@ func (g *generator) object(t *testing.T, typ reflect.Type) object {
 	o["properties"] = props
 	if len(required) > 0 {
 		o["required"] = required
+	}
+	if typ == reflect.TypeFor[Config]() {
+		o["anyOf"] = []any{object{"required": []string{"providers", "tenants"}}, object{"required": []string{"providers", "tenants_dir"}}, object{"required": []string{"include"}}}
 	}
 	if typ == reflect.TypeFor[Provider]() {
 		o["allOf"] = []any{ofKind("smtp", []string{"addr"}, kinds["twilio"]), ofKind("twilio", []string{"account", "token", "from"}, kinds["smtp"])}
@@ -267,6 +270,8 @@ func (g *generator) table(t *testing.T, typ reflect.Type) string {
 	for _, f := range shape(typ) {
 		def := "none"
 		switch {
+		case f.required && f.unless != "":
+			def = "**required**, or `" + f.unless + "`"
 		case f.required:
 			def = "**required**"
 		case f.def != "":

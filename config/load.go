@@ -51,25 +51,33 @@ func Load(path string) (*Config, error) {
 // begin. env looks up variables. Every mistake that can be found is in the
 // ErrorList; defaults are filled in.
 func Parse(name string, src []byte, env func(string) (string, bool)) (*Config, error) {
-	text := strings.ReplaceAll(strings.TrimPrefix(string(src), "\ufeff"), "\r\n", "\n")
-	s := newSource(name, text)
-	root := s.parse(text)
+	s, root := read(name, src, "Begin with config/examples/minimal.yaml")
+	files := []*source{s}
 	if root == nil {
-		return nil, s.errors()
+		return nil, errorsOf(files)
 	}
-	s.parsed = true
-	d := &decoder{source: s, env: env, dir: filepath.Dir(name), anchors: map[string]ast.Node{}, spots: map[string]spot{}}
+	d := &decoder{source: s, env: env, dir: filepath.Dir(name), anchors: map[string]ast.Node{}, spots: map[string]spot{}, given: map[string]bool{}, files: &files}
 	c := &Config{}
 	d.document(root, c)
 	check(d, c)
-	if err := s.errors(); err != nil {
+	if err := errorsOf(files); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// parse makes the tree; nil means that a fault was added.
-func (s *source) parse(text string) (root ast.Node) {
+// read makes a file's tree; nil means that a fault was added.
+func read(name string, src []byte, begin string) (*source, ast.Node) {
+	text := strings.ReplaceAll(strings.TrimPrefix(string(src), "\ufeff"), "\r\n", "\n")
+	s := newSource(name, text)
+	root := s.parse(text, begin)
+	s.parsed = root != nil
+	return s, root
+}
+
+// parse makes the tree; nil means that a fault was added. begin is the remedy for an
+// empty file.
+func (s *source) parse(text, begin string) (root ast.Node) {
 	defer func() {
 		if recover() != nil { // the library's fault, but the file is at hand
 			s.faults = nil
@@ -100,7 +108,7 @@ func (s *source) parse(text string) (root ast.Node) {
 		root = d.Body
 	}
 	if root == nil {
-		s.add(place{1, 1}, "the file is empty", "Begin with config/examples/minimal.yaml")
+		s.add(place{1, 1}, "the file is empty", begin)
 	}
 	return root
 }

@@ -84,6 +84,13 @@ func examples(t *testing.T) []string {
 		t.Fatal(files, err)
 	}
 	var out []string
+	for _, f := range [...]string{"more/relay.yaml", "tenants/kumo.yaml"} {
+		b, err := os.ReadFile("examples/" + f)
+		if err := errors.Join(err, os.Mkdir(filepath.Join(dir, filepath.Dir(f)), 0o755)); err != nil {
+			t.Fatal(err)
+		}
+		put(f, b)
+	}
 	for _, f := range files {
 		b, err := os.ReadFile(f)
 		if err != nil {

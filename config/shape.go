@@ -2,7 +2,9 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // field is what the loader, the schema and the reference page know of a key.
@@ -11,6 +13,7 @@ type field struct {
 	name     string // the key
 	typ      reflect.Type
 	required bool
+	unless   string // a key that may be given in this one's place
 	def      string // as the file would write it; "" none
 	enum     []string
 	min, max string
@@ -27,8 +30,14 @@ var (
 	bearerType   = reflect.TypeFor[BearerKey]()
 )
 
-// shape reads a struct's tags.
+// shapes and secretive remember what a type's tags say: thousands of tenants ask.
+var shapes, secretive sync.Map
+
+// shape reads a struct's tags. The list is shared.
 func shape(t reflect.Type) []field {
+	if fs, ok := shapes.Load(t); ok {
+		return fs.([]field)
+	}
 	var fs []field
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -37,7 +46,7 @@ func shape(t reflect.Type) []field {
 			continue
 		}
 		x := field{index: i, name: name, typ: f.Type, required: options != "omitempty", def: f.Tag.Get("default"),
-			min: f.Tag.Get("min"), max: f.Tag.Get("max"), belongs: f.Tag.Get("for"), asis: f.Tag.Get("asis"), keys: f.Tag.Get("keys")}
+			min: f.Tag.Get("min"), max: f.Tag.Get("max"), belongs: f.Tag.Get("for"), asis: f.Tag.Get("asis"), keys: f.Tag.Get("keys"), unless: f.Tag.Get("unless")}
 		if e := f.Tag.Get("enum"); e != "" {
 			x.enum = strings.Split(e, ",")
 		}
@@ -46,6 +55,7 @@ func shape(t reflect.Type) []field {
 		}
 		fs = append(fs, x)
 	}
+	shapes.Store(t, fs)
 	return fs
 }
 
@@ -59,17 +69,18 @@ func names(fs []field) []string {
 
 // holdsSecret reports whether a value of this type has a secret in it.
 func holdsSecret(t reflect.Type) bool {
+	if known, ok := secretive.Load(t); ok {
+		return known.(bool)
+	}
+	holds := t == secretType
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map:
-		return holdsSecret(t.Elem())
+		holds = holdsSecret(t.Elem())
 	case reflect.Struct:
-		for _, f := range shape(t) {
-			if holdsSecret(f.typ) {
-				return true
-			}
-		}
+		holds = slices.ContainsFunc(shape(t), func(f field) bool { return holdsSecret(f.typ) })
 	}
-	return t == secretType
+	secretive.Store(t, holds)
+	return holds
 }
 
 // kind says in words what a type wants.

@@ -63,7 +63,7 @@ func (d *decoder) stageNamed(word string, key, settings ast.Node, v reflect.Valu
 		if settings != nil {
 			s.value = placeOf(start(settings))
 		}
-		d.spots[sub] = s
+		d.mark(sub, s)
 		if _, null := settings.(*ast.NullNode); settings == nil || null {
 			d.complete(key, into.Elem(), shape(f.typ.Elem()), map[string]bool{}, sub)
 			return
