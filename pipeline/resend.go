@@ -38,7 +38,7 @@ func (x *Pipeline) Resend(ctx context.Context, tenant waxwing.TenantID, id waxwi
 	if x.debug {
 		x.step("queued", id, "message", msg, "by", ask.Act.By, "rendered", rendered)
 	}
-	x.wake(x.topicOf(d.Channel), msg)
+	x.wake(x.messages[d.Channel], x.topicOf(d.Channel), msg)
 	return msg, rendered, nil
 }
 

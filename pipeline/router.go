@@ -30,6 +30,7 @@ type Pipeline struct {
 	channels  *gochannel.GoChannel
 	router    *message.Router
 
+	shed     shedder
 	orders   *pool
 	messages map[waxwing.Channel]*pool // each channel's own: none waits for another's
 	routes   map[waxwing.Channel]*routes
@@ -74,14 +75,14 @@ func New(p Parts) (*Pipeline, error) {
 	if err := x.makeRoutes(); err != nil {
 		return nil, err
 	}
-	x.orders = newPool(orDefault(p.Config.Limits.Render, 64), "render")
+	x.orders = newPool(orDefault(p.Config.Limits.Render, 64), "render", x.workInTurn)
 	x.messages = map[waxwing.Channel]*pool{}
 	for _, ch := range waxwing.Channels {
 		n := orDefault(p.Config.Limits.Send, 256)
 		if x.routes[ch] == nil {
 			n = probes // only what an older configuration left behind
 		}
-		x.messages[ch] = newPool(n, "send")
+		x.messages[ch] = newPool(n, "send", func(id waxwing.ID) { x.claimAndSend(ch, id) })
 	}
 	return x, x.wire()
 }
@@ -115,13 +116,13 @@ func (x *Pipeline) makeRoutes() error {
 	return nil
 }
 
-// wire makes the router. A handler hands the id to a worker and acks at once:
-// an ack says that it was handed on, the ledger says what became of it.
+// wire makes the router. A handler hands the id to a pool and acks at once: an ack says
+// that it was handed on or turned away, the ledger says what became of it.
 func (x *Pipeline) wire() (err error) {
 	log := quiet{x.p.Log}
-	// Publish must not wait for a handler, and the buffer keeps a burst
+	// Publish must not wait for a handler, and the buffer keeps some wakes
 	// from parking a goroutine an id.
-	x.channels = gochannel.NewGoChannel(gochannel.Config{OutputChannelBuffer: 1 << 14}, log)
+	x.channels = gochannel.NewGoChannel(gochannel.Config{OutputChannelBuffer: 1 << 10}, log)
 	x.pub = shared{x.channels}
 	if x.p.Wrap != nil {
 		x.pub = x.p.Wrap(x.pub)
@@ -130,9 +131,9 @@ func (x *Pipeline) wire() (err error) {
 	if x.router, err = message.NewRouter(message.RouterConfig{CloseTimeout: 5 * time.Second}, log); err != nil {
 		return err
 	}
-	x.router.AddConsumerHandler("normalise..render", topicOrders, x.channels, x.handler(x.orders, x.workInTurn))
+	x.router.AddConsumerHandler("normalise..render", topicOrders, x.channels, x.handler(x.orders))
 	for ch := range x.routes {
-		x.router.AddConsumerHandler("send "+string(ch), x.topicOf(ch), x.channels, x.handler(x.messages[ch], func(id waxwing.ID) { x.claimAndSend(ch, id) }))
+		x.router.AddConsumerHandler("send "+string(ch), x.topicOf(ch), x.channels, x.handler(x.messages[ch]))
 	}
 	return nil
 }
@@ -146,22 +147,24 @@ func (x *Pipeline) topicOf(ch waxwing.Channel) string {
 	return t
 }
 
-func (x *Pipeline) handler(p *pool, do func(waxwing.ID)) message.NoPublishHandlerFunc {
+func (x *Pipeline) handler(p *pool) message.NoPublishHandlerFunc {
 	return func(m *message.Message) error {
 		var id waxwing.ID
 		if err := id.UnmarshalText(m.Payload); err != nil {
 			x.p.Log.Error("a message that is no id was dropped; the ledger knows better", "err", err)
 			return nil
 		}
-		if p.enter(id, x.stopping) {
-			p.run(id, do)
-		}
+		p.offer(id)
 		return nil
 	}
 }
 
-// wake publishes an id. An error is no loss: the sweeper finds the row.
-func (x *Pipeline) wake(topic string, id waxwing.ID) {
+// wake publishes an id for a pool, unless that has a backlog. An id that is not
+// published, or lost, is no loss: the sweeper finds the row.
+func (x *Pipeline) wake(p *pool, topic string, id waxwing.ID) {
+	if !x.p.NoSweeper && p.refuses() {
+		return
+	}
 	b, _ := id.MarshalText() // never fails
 	if err := x.pub.Publish(topic, message.NewMessage(string(b), b)); err != nil {
 		x.p.Log.Debug("wake not published; the sweeper takes it", "topic", topic, "err", err)
@@ -191,7 +194,13 @@ func (x *Pipeline) Running() <-chan struct{} { return x.router.Running() }
 
 func (x *Pipeline) drain() error {
 	x.running.Store(false)
-	x.stopOnce.Do(func() { close(x.stopping) })
+	x.stopOnce.Do(func() {
+		close(x.stopping)
+		x.orders.stop()
+		for _, p := range x.messages {
+			p.stop()
+		}
+	})
 	x.sweeper.Wait()
 	limit := x.p.Config.Limits.Drain.D()
 	if limit <= 0 {
@@ -204,9 +213,7 @@ func (x *Pipeline) drain() error {
 	defer x.cut()
 	end, busy := time.Now().Add(limit), 0
 	for _, p := range x.messages {
-		if !p.wait(time.Until(end)) {
-			busy += p.busy()
-		}
+		busy += p.wait(time.Until(end))
 	}
 	if busy == 0 {
 		_ = x.orders.wait(time.Second) // what it renders is rendered at the next start
@@ -301,3 +308,4 @@ func (noMeter) Sent(waxwing.Channel, time.Duration, time.Duration)              
 func (noMeter) Retried(waxwing.Channel)                                           {}
 func (noMeter) HeldInDoubt(waxwing.Channel, string)                               {}
 func (noMeter) ShortOfResources()                                                 {}
+func (noMeter) Shed()                                                             {}

@@ -44,7 +44,8 @@ func (x *Pipeline) send(c *waxwing.Claim) {
 		x.tellVerdict(c, r)
 		x.alarm(c, r)
 		if len(r.Fallback) > 0 { // its message stands right behind; its channel's workers send it
-			x.wake(x.topicOf(r.Fallback[0].Channel), c.Out.Message+1)
+			ch := r.Fallback[0].Channel
+			x.wake(x.messages[ch], x.topicOf(ch), c.Out.Message+1)
 		}
 		if !again || x.isStopping() {
 			return

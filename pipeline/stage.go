@@ -129,6 +129,8 @@ type Meter interface {
 	// ShortOfResources counts an offer that this machine had no descriptor, memory
 	// or port for.
 	ShortOfResources()
+	// Shed counts an event that was turned away, since recording it would have taken too long.
+	Shed()
 }
 
 // Parts is what a pipeline is put together from. The lists of components live

@@ -12,46 +12,47 @@ import (
 )
 
 // sweep looks every second, give or take, for what is due, and goes on at once
-// while there is more than there were free workers. It claims by itself and
+// while there is more than there was room for. It claims by itself and
 // publishes nothing: if every message of the queue were lost, it alone would
 // complete the work. Orders, each channel, and what only has to end are swept
 // apart, so that none of them waits for another.
 func (x *Pipeline) sweep() {
-	x.sweeper.Go(func() { x.each(x.orders, x.sweepOrders) })
+	x.sweeper.Go(func() { x.each(x.orders, x.orders.low, x.sweepOrders) })
 	for ch, p := range x.messages {
-		x.sweeper.Go(func() { x.each(p, func() bool { return x.sweepMessages(ch) }) })
+		x.sweeper.Go(func() { x.each(p, p.roomy, func() bool { return x.sweepMessages(ch) }) })
 	}
 	x.sweeper.Go(x.sweepEnds)
 }
 
 // each sweeps one pool's work until the pipeline stops.
-func (x *Pipeline) each(p *pool, some func() (more bool)) {
+func (x *Pipeline) each(p *pool, room func() bool, some func() (more bool)) {
 	for !x.isStopping() {
 		if some() {
-			x.awaitRoom(p)
+			x.awaitRoom(p, room)
 		} else {
-			x.pause(800*time.Millisecond + time.Duration(rand.Int64N(int64(400*time.Millisecond))))
+			x.pause(800*time.Millisecond+time.Duration(rand.Int64N(int64(400*time.Millisecond))), p.late)
 		}
 	}
 }
 
-// pause waits, or until the pipeline stops.
-func (x *Pipeline) pause(d time.Duration) {
+// pause waits, or until there is a hint, or the pipeline stops.
+func (x *Pipeline) pause(d time.Duration, hint <-chan struct{}) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
+	case <-hint:
 	case <-x.stopping:
 	}
 }
 
-// awaitRoom waits until a quarter of a pool that there is more work for is
-// free: taking one at a time would make a commit of each. It waits 20 ms at
+// awaitRoom waits until a pool that there is more work for has room for a good part of
+// it: taking one at a time would make a commit of each. It waits 20 ms at
 // most and then takes what there is.
-func (x *Pipeline) awaitRoom(p *pool) {
+func (x *Pipeline) awaitRoom(p *pool, room func() bool) {
 	limit := time.NewTimer(20 * time.Millisecond)
 	defer limit.Stop()
-	for !p.roomy() {
+	for !room() {
 		select {
 		case <-p.freed:
 		case <-limit.C:
@@ -81,11 +82,11 @@ func (x *Pipeline) sweepEnds() {
 			x.complain("end messages", err)
 		}
 		if more && err == nil {
-			x.pause(5 * time.Millisecond) // others want to write, too
+			x.pause(5*time.Millisecond, nil) // others want to write, too
 			continue
 		}
 		x.endHolds()
-		x.pause(endsEvery)
+		x.pause(endsEvery, nil)
 	}
 }
 
@@ -106,71 +107,60 @@ func (x *Pipeline) endHolds() {
 	}
 }
 
-// sweepOrders hands due confirmations to free workers and says whether there
-// were more than those.
+// sweepOrders hands due confirmations to the workers and their queue, and says whether
+// there were more than there was room for.
 func (x *Pipeline) sweepOrders() bool {
-	free := x.orders.free()
-	if free == 0 {
-		return true
-	}
-	ids, err := x.p.Ledger.DueWork(x.hard, free+x.orders.busy())
+	room, known := x.orders.look()
+	ids, err := x.p.Ledger.DueWork(x.hard, room+known)
 	if err != nil {
 		x.complain("sweep orders", err)
 		return false
 	}
-	started := 0
-	for _, id := range ids {
-		if started == free {
-			break
-		}
-		if x.orders.tryEnter(id) {
-			started++
-			x.orders.run(id, x.work)
-		}
-	}
-	return len(ids) > 0 && started >= free
+	taken := x.orders.feed(ids)
+	return x.orders.looked(taken < len(ids) || taken == room+known)
 }
 
 // probes are how many messages of a channel are taken while all of its providers
 // rest: one of them probes, and the others are at hand when it gets through.
 const probes = 4
 
-// sweepMessages claims due messages of a channel, as many as it has free slots, and says
+// sweepMessages claims due messages of a channel, as many as it has free workers, and says
 // whether there were more. A channel whose providers all rest is only probed.
 func (x *Pipeline) sweepMessages(ch waxwing.Channel) bool {
-	limit := x.messages[ch].free()
-	if limit == 0 {
-		return true
-	}
-	rs := x.routes[ch]
+	p, rs := x.messages[ch], x.routes[ch]
 	switch {
 	case rs == nil, rs.healthy(), ch == waxwing.Email && x.canGiveUp(rs):
-		return x.sweepSome(ch, limit) == limit
+		p.look()
+		n := p.reserve(p.most)
+		return p.looked(n == 0 || x.sweepSome(ch, n) == n)
 	case rs.open():
-		x.sweepSome(ch, min(limit, probes))
+		if n := p.reserve(probes); n > 0 {
+			x.sweepSome(ch, n)
+		}
 	}
 	return false
 }
 
-// sweepSome claims up to limit messages and hands them to workers. It says how many
-// it found.
-func (x *Pipeline) sweepSome(ch waxwing.Channel, limit int) int {
-	claims, err := x.p.Ledger.ClaimDue(x.hard, ch, limit)
+// sweepSome claims up to as many messages as workers are reserved, and hands them to
+// these. It says how many it found.
+func (x *Pipeline) sweepSome(ch waxwing.Channel, reserved int) int {
+	p := x.messages[ch]
+	claims, err := x.p.Ledger.ClaimDue(x.hard, ch, reserved)
 	if err != nil {
 		x.complain("sweep messages", err)
 	}
-	p := x.messages[ch]
 	for _, c := range claims {
-		if !p.enter(c.Out.Message, x.stopping) {
-			// Stopping, or its last worker is about to leave: back to the queue.
-			r := &waxwing.Resolution{To: waxwing.Queued, Reason: "not offered", NextAt: x.p.Clock(), DownSince: c.DownSince}
-			if err := x.p.Ledger.Resolve(context.WithoutCancel(x.hard), c, r); err != nil {
-				x.complain("give a claim back", err)
-			}
+		if p.start(c.Out.Message, func(waxwing.ID) { x.send(c) }) {
+			reserved--
 			continue
 		}
-		p.run(c.Out.Message, func(waxwing.ID) { x.send(c) })
+		// Stopping, or its last worker is about to leave: back to the queue.
+		r := &waxwing.Resolution{To: waxwing.Queued, Reason: "not offered", NextAt: x.p.Clock(), DownSince: c.DownSince}
+		if err := x.p.Ledger.Resolve(context.WithoutCancel(x.hard), c, r); err != nil {
+			x.complain("give a claim back", err)
+		}
 	}
+	p.giveBack(reserved)
 	return len(claims)
 }
 
