@@ -47,14 +47,14 @@ func (x *Pipeline) Accept(ctx context.Context, tenant waxwing.TenantID, shop wax
 		return rc, fmt.Errorf("accept: %w", err)
 	}
 	x.p.Meter.Received(rc.State, rc.New)
-	if x.debug {
-		x.step("accepted", rc.ID, "tenant", tenant, "shop", ev.Shop, "source", source, "state", rc.State, "new", rc.New)
+	if x.journal.debug {
+		x.journal.Step("accepted", rc.ID, "tenant", tenant, "shop", ev.Shop, "source", source, "state", rc.State, "new", rc.New)
 	}
 	if rc.New && rc.State != waxwing.Received {
-		x.tell(rc.ID, tenant, rc.State, firstReason(ev))
+		x.journal.tell(rc.ID, tenant, rc.State, firstReason(ev))
 	}
 	if rc.Work {
-		x.wake(x.orders, topicOrders, rc.ID)
+		x.wakes.wake(x.orders, rc.ID)
 	}
 	return rc, nil
 }
@@ -90,7 +90,7 @@ func firstReason(ev *waxwing.Event) string {
 }
 
 // Wake puts a confirmation to work that a person released.
-func (x *Pipeline) Wake(id waxwing.ID) { x.wake(x.orders, topicOrders, id) }
+func (x *Pipeline) Wake(id waxwing.ID) { x.wakes.wake(x.orders, id) }
 
 // maxAge is the tenant's, or a day; 0 switches it off.
 func maxAge(t *config.Tenant) time.Duration {

@@ -16,6 +16,7 @@ import (
 // they do not overtake what the sweeper takes, the oldest first.
 type pool struct {
 	most  int              // workers at once
+	topic string           // where its ids are published
 	work  func(waxwing.ID) // what is done with an id
 	label context.Context  // marks its workers in profiles
 	idle  chan task        // to a worker that has just become free
@@ -57,9 +58,9 @@ const (
 	idleFor = 200 * time.Millisecond
 )
 
-func newPool(most int, part string, work func(waxwing.ID)) *pool {
+func newPool(most int, part, topic string, work func(waxwing.ID)) *pool {
 	return &pool{
-		most: most, work: work, label: pprof.WithLabels(context.Background(), pprof.Labels("part", part)),
+		most: most, topic: topic, work: work, label: pprof.WithLabels(context.Background(), pprof.Labels("part", part)),
 		idle: make(chan task), quit: make(chan struct{}), freed: make(chan struct{}, 1), late: make(chan struct{}, 1),
 		ids: map[waxwing.ID]place{},
 	}

@@ -59,7 +59,7 @@ func (g *gatedWork) want(t *testing.T, what string, ids ...waxwing.ID) {
 func withPool(t *testing.T, story func(t *testing.T, p *pool, g *gatedWork)) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGatedWork()
-		p := newPool(2, "test", g.work)
+		p := newPool(2, "test", "", g.work)
 		story(t, p, g)
 		p.stop()
 		p.close()

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"context"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -18,15 +17,15 @@ import (
 // apart, so that none of them waits for another.
 func (x *Pipeline) sweep() {
 	x.sweeper.Go(func() { x.each(x.orders, x.orders.low, x.sweepOrders) })
-	for ch, p := range x.messages {
-		x.sweeper.Go(func() { x.each(p, p.roomy, func() bool { return x.sweepMessages(ch) }) })
+	for _, ch := range x.channels {
+		x.sweeper.Go(func() { x.each(ch.pool, ch.pool.roomy, func() bool { return x.sweepMessages(ch) }) })
 	}
 	x.sweeper.Go(x.sweepEnds)
 }
 
 // each sweeps one pool's work until the pipeline stops.
 func (x *Pipeline) each(p *pool, room func() bool, some func() (more bool)) {
-	for !x.isStopping() {
+	for !x.stop.HasBegun() {
 		if some() {
 			x.awaitRoom(p, room)
 		} else {
@@ -42,7 +41,7 @@ func (x *Pipeline) pause(d time.Duration, hint <-chan struct{}) {
 	select {
 	case <-t.C:
 	case <-hint:
-	case <-x.stopping:
+	case <-x.stop.Begun():
 	}
 }
 
@@ -57,7 +56,7 @@ func (x *Pipeline) awaitRoom(p *pool, room func() bool) {
 		case <-p.freed:
 		case <-limit.C:
 			return
-		case <-x.stopping:
+		case <-x.stop.Begun():
 			return
 		}
 	}
@@ -76,8 +75,8 @@ const (
 // over, and confirmations whose time at the gate is. However much waits in front of
 // them, they have their outcome in time.
 func (x *Pipeline) sweepEnds() {
-	for !x.isStopping() {
-		more, err := x.p.Ledger.EndDue(x.hard)
+	for !x.stop.HasBegun() {
+		more, err := x.p.Ledger.EndDue(x.stop.Context())
 		if err != nil {
 			x.complain("end messages", err)
 		}
@@ -92,7 +91,7 @@ func (x *Pipeline) sweepEnds() {
 
 // endHolds cancels confirmations whose time at the gate is over.
 func (x *Pipeline) endHolds() {
-	ids, err := x.p.Ledger.DueHolds(x.hard, maxHolds)
+	ids, err := x.p.Ledger.DueHolds(x.stop.Context(), maxHolds)
 	if err != nil {
 		x.complain("end holds", err)
 	}
@@ -101,7 +100,7 @@ func (x *Pipeline) endHolds() {
 		for _, id := range some {
 			wg.Go(func() { x.work(id) })
 		}
-		if wg.Wait(); x.isStopping() {
+		if wg.Wait(); x.stop.HasBegun() {
 			return
 		}
 	}
@@ -111,7 +110,7 @@ func (x *Pipeline) endHolds() {
 // there were more than there was room for.
 func (x *Pipeline) sweepOrders() bool {
 	room, known := x.orders.look()
-	ids, err := x.p.Ledger.DueWork(x.hard, room+known)
+	ids, err := x.p.Ledger.DueWork(x.stop.Context(), room+known)
 	if err != nil {
 		x.complain("sweep orders", err)
 		return false
@@ -120,61 +119,49 @@ func (x *Pipeline) sweepOrders() bool {
 	return x.orders.looked(taken < len(ids) || taken == room+known)
 }
 
-// probes are how many messages of a channel are taken while all of its providers
-// rest: one of them probes, and the others are at hand when it gets through.
-const probes = 4
-
-// sweepMessages claims due messages of a channel, as many as it has free workers, and says
-// whether there were more. A channel whose providers all rest is only probed.
-func (x *Pipeline) sweepMessages(ch waxwing.Channel) bool {
-	p, rs := x.messages[ch], x.routes[ch]
-	switch {
-	case rs == nil, rs.healthy(), ch == waxwing.Email && x.canGiveUp(rs):
-		p.look()
-		n := p.reserve(p.most)
-		return p.looked(n == 0 || x.sweepSome(ch, n) == n)
-	case rs.open():
-		if n := p.reserve(probes); n > 0 {
-			x.sweepSome(ch, n)
-		}
+// sweepMessages claims due messages of a channel, as many as it has free workers and can do
+// something with, and says whether there were more.
+func (x *Pipeline) sweepMessages(ch *channel) (more bool) {
+	p := ch.pool
+	limit := ch.sender.Limit(p.most)
+	if limit == 0 {
+		return false
 	}
-	return false
+	p.look()
+	n := p.reserve(limit)
+	found := 0
+	if n > 0 {
+		found = x.claimDue(ch, n)
+	}
+	if limit < p.most {
+		return false // some try whether a provider works again; the others are not looked for
+	}
+	return p.looked(found == n)
 }
 
-// sweepSome claims up to as many messages as workers are reserved, and hands them to
+// claimDue claims up to as many messages as workers are reserved, and hands them to
 // these. It says how many it found.
-func (x *Pipeline) sweepSome(ch waxwing.Channel, reserved int) int {
-	p := x.messages[ch]
-	claims, err := x.p.Ledger.ClaimDue(x.hard, ch, reserved)
+func (x *Pipeline) claimDue(ch *channel, reserved int) (found int) {
+	claims, err := x.p.Ledger.ClaimDue(x.stop.Context(), ch.name, reserved)
 	if err != nil {
 		x.complain("sweep messages", err)
 	}
 	for _, c := range claims {
-		if p.start(c.Out.Message, func(waxwing.ID) { x.send(c) }) {
+		if ch.pool.start(c.Out.Message, func(waxwing.ID) { ch.sender.Send(c) }) {
 			reserved--
 			continue
 		}
 		// Stopping, or its last worker is about to leave: back to the queue.
-		r := &waxwing.Resolution{To: waxwing.Queued, Reason: "not offered", NextAt: x.p.Clock(), DownSince: c.DownSince}
-		if err := x.p.Ledger.Resolve(context.WithoutCancel(x.hard), c, r); err != nil {
+		if err := ch.sender.GiveBack(c); err != nil {
 			x.complain("give a claim back", err)
 		}
 	}
-	p.giveBack(reserved)
+	ch.pool.giveBack(reserved)
 	return len(claims)
 }
 
-// canGiveUp reports whether messages may go to the fallback now.
-func (x *Pipeline) canGiveUp(rs *routes) bool {
-	if !x.fallsBackAfter("unreachable") {
-		return false
-	}
-	since := rs.downSince()
-	return !since.IsZero() && x.p.Clock().Sub(since) >= x.unreachableAfter()
-}
-
 func (x *Pipeline) complain(what string, err error) {
-	if !errors.Is(err, waxwing.ErrStopping) && x.hard.Err() == nil {
+	if !errors.Is(err, waxwing.ErrStopping) && x.stop.Context().Err() == nil {
 		x.p.Log.Error(what+" failed; tried again in a second", "err", err)
 	}
 }
