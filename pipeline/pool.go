@@ -32,7 +32,7 @@ type pool struct {
 	turned  int          // how many were turned away since the sweeper last looked
 	stopped bool
 	empty   chan struct{} // closed when the last id is done, while somebody waits for that
-	calm    chan struct{} // closed when a worker is free, while somebody waits for that
+	calm    chan struct{} // closed when a worker is free and there is no backlog, while somebody waits for that
 }
 
 // place is where an id is.
@@ -203,10 +203,7 @@ func (p *pool) next(done waxwing.ID) (id waxwing.ID, more bool) {
 		}
 	}
 	p.busy--
-	if p.calm != nil {
-		close(p.calm)
-		p.calm = nil
-	}
+	p.becalm()
 	if p.busy == 0 && p.empty != nil {
 		close(p.empty)
 		p.empty = nil
@@ -229,6 +226,7 @@ func (p *pool) looked(more bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.behind = more || p.turned > 0
+	p.becalm()
 	return p.behind
 }
 
@@ -246,17 +244,26 @@ func (p *pool) low() bool {
 	return len(p.queue) <= p.most*queuePerWorker/2
 }
 
-// crowded gives, while all workers are busy, what is closed when one is free; nil: one is.
+// crowded gives, while all workers are busy or there is a backlog, what is closed when
+// neither is so; nil: neither is.
 func (p *pool) crowded() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.busy < p.most || p.stopped {
+	if p.busy < p.most && !p.behind || p.stopped {
 		return nil
 	}
 	if p.calm == nil {
 		p.calm = make(chan struct{})
 	}
 	return p.calm
+}
+
+// becalm tells those who wait that the pool is not crowded any more; mu is held.
+func (p *pool) becalm() {
+	if p.calm != nil && p.busy < p.most && !p.behind {
+		close(p.calm)
+		p.calm = nil
+	}
 }
 
 // stop forgets the queue and takes nothing new. The workers go on with what they have.

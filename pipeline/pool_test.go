@@ -122,6 +122,10 @@ func TestPoolTurnsAway(t *testing.T) {
 		if n := p.feed([]waxwing.ID{10, 11, 12}); n != 3 {
 			t.Errorf("the sweeper brings %d", n)
 		}
+		calm := p.crowded()
+		if calm == nil {
+			t.Error("a worker is free, but there is a backlog")
+		}
 		p.refuses() // somebody comes while the sweeper looks
 		if !p.looked(false) || p.offer(13) {
 			t.Error("whom the sweeper has not seen is still behind")
@@ -131,6 +135,11 @@ func TestPoolTurnsAway(t *testing.T) {
 			t.Error("all were found: newcomers are let in again")
 		}
 		g.finish(10, 11, 12, 13)
+		select {
+		case <-calm:
+		default:
+			t.Error("neither is all busy nor is there a backlog")
+		}
 	})
 }
 
