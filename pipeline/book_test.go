@@ -60,7 +60,7 @@ func (b *book) Work(_ context.Context, id waxwing.ID) (*waxwing.Work, error) {
 	return nil, waxwing.ErrState
 }
 
-func (b *book) DueWork(_ context.Context, limit int) (ids []waxwing.ID, _ error) {
+func (b *book) DueWork(_ context.Context, _ time.Time, limit int) (ids []waxwing.ID, _ time.Time, _ error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for id := range b.works {
@@ -68,7 +68,7 @@ func (b *book) DueWork(_ context.Context, limit int) (ids []waxwing.ID, _ error)
 			ids = append(ids, id)
 		}
 	}
-	return ids, nil
+	return ids, time.Time{}, nil
 }
 
 func (b *book) DueHolds(context.Context, int) ([]waxwing.ID, error) { return nil, nil }

@@ -211,13 +211,12 @@ func (p *pool) next(done waxwing.ID) (id waxwing.ID, more bool) {
 	return 0, false
 }
 
-// look begins a sweep: limit is how many ids the sweeper should read that nobody here
-// knows, known how many it may find that somebody does.
-func (p *pool) look() (limit, known int) {
+// look begins a sweep: room is for how many ids there is a worker or a place in the queue.
+func (p *pool) look() (room int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.turned = 0
-	return p.most*(1+queuePerWorker) - p.busy - len(p.queue), len(p.ids)
+	return p.most*(1+queuePerWorker) - p.busy - len(p.queue)
 }
 
 // looked ends a sweep, which found more than there was room for, or not. It says whether

@@ -28,6 +28,7 @@ type Pipeline struct {
 	channels map[waxwing.Channel]*channel // all that there are, configured or not
 	stop     *delivery.Stop
 	sweeper  sync.WaitGroup
+	swept    time.Time // sweepOrders': up to when what is due was found; zero: it begins anew
 	journal  *journal
 }
 

@@ -24,9 +24,10 @@ type Orders interface {
 	// Work gives what is to be rendered, or a held order whose time at the gate is over. It
 	// is shared, and must not be written to. ErrState: there is nothing to do.
 	Work(ctx context.Context, id waxwing.ID) (*waxwing.Work, error)
-	// DueWork lists what waits for its render, DueHolds whose time at the gate is over.
-	DueWork(ctx context.Context, limit int) ([]waxwing.ID, error)
-	// DueHolds is DueWork for those whose time at the gate is over.
+	// DueWork lists what waits for its render, oldest first, from what became due at since
+	// on. last is when the last of them became due.
+	DueWork(ctx context.Context, since time.Time, limit int) (ids []waxwing.ID, last time.Time, err error)
+	// DueHolds lists those whose time at the gate is over, oldest first.
 	DueHolds(ctx context.Context, limit int) ([]waxwing.ID, error)
 	// Ready queues what was rendered, found by lk, to be sent within ttl, and gives the
 	// messages' ids in the order of the drafts. ErrState: somebody was faster, and nothing has happened.

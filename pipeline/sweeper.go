@@ -107,16 +107,33 @@ func (x *Pipeline) endHolds() {
 }
 
 // sweepOrders hands due confirmations to the workers and their queue, and says whether
-// there were more than there was room for.
+// there were more than there was room for. Then it goes on behind them: those that cannot be
+// worked on now, since a plugin rests perhaps, stay due, and must not keep all others waiting.
 func (x *Pipeline) sweepOrders() bool {
-	room, known := x.orders.look()
-	ids, err := x.p.Ledger.DueWork(x.stop.Context(), room+known)
+	room := x.orders.look()
+	if room == 0 {
+		return x.orders.looked(true)
+	}
+	ids, last, err := x.p.Ledger.DueWork(x.stop.Context(), x.swept, room)
 	if err != nil {
 		x.complain("sweep orders", err)
 		return false
 	}
 	taken := x.orders.feed(ids)
-	return x.orders.looked(taken < len(ids) || taken == room+known)
+	switch {
+	case taken < len(ids): // others came in between: these are met again
+	case taken == room:
+		if !last.After(x.swept) { // more than there was room for became due in one millisecond
+			last = last.Add(time.Millisecond)
+		}
+		x.swept = last
+	case !x.swept.IsZero(): // the end; what came in front of it meanwhile, or failed, is next
+		x.swept = time.Time{}
+		return x.orders.looked(true)
+	default:
+		return x.orders.looked(false)
+	}
+	return x.orders.looked(true)
 }
 
 // sweepMessages claims due messages of a channel, as many as it has free workers and can do

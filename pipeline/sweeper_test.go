@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,9 +31,15 @@ func (d *due) ClaimDue(_ context.Context, ch waxwing.Channel, limit int) (out []
 	return out, nil
 }
 
-func (d *due) DueWork(_ context.Context, limit int) ([]waxwing.ID, error) {
+// DueWork: an id became due so many seconds after 1970.
+func (d *due) DueWork(_ context.Context, since time.Time, limit int) (ids []waxwing.ID, last time.Time, _ error) {
 	d.limit = limit
-	return d.ids[:min(limit, len(d.ids))], nil
+	for _, id := range d.ids {
+		if at := time.Unix(int64(id), 0); !at.Before(since) && len(ids) < limit {
+			ids, last = append(ids, id), at
+		}
+	}
+	return ids, last, nil
 }
 
 func (d *due) Claim(context.Context, waxwing.ID) (*waxwing.Claim, error) {
@@ -160,7 +167,7 @@ func TestSweepClaimsWhatItCanSend(t *testing.T) {
 	})
 }
 
-// TestSweepOrders: the sweeper looks behind what is known, and fills the queue.
+// TestSweepOrders: the sweeper fills the queue, and goes on behind what it has brought.
 func TestSweepOrders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &due{}
@@ -176,17 +183,48 @@ func TestSweepOrders(t *testing.T) {
 		g.finish(1, 2)
 		d.ids = d.ids[2:]
 		x.sweepOrders()
-		if d.limit != 10 { // eight are known, and two have room
+		if d.limit != 2 { // eight are known
 			t.Errorf("it asked for %d", d.limit)
 		}
-		d.ids = d.ids[:6]
-		if x.sweepOrders() {
+		d.ids = nil   // they are all known
+		for range 2 { // to the end, and once more from the beginning
+			x.sweepOrders()
+		}
+		if x.sweepOrders() || x.orders.behind {
 			t.Error("all that is due is known")
 		}
 		for id := range waxwing.ID(12) {
 			g.gate(id + 1) <- struct{}{}
 		}
 		synctest.Wait()
+		x.orders.close()
+	})
+}
+
+// TestSweepPassesOverWhatFails: orders that stay due, since nothing can become of them now,
+// keep no others waiting.
+func TestSweepPassesOverWhatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &due{}
+		for i := range 1000 {
+			d.ids = append(d.ids, waxwing.ID(i+1))
+		}
+		done := make(map[waxwing.ID]int)
+		var mu sync.Mutex
+		x := &Pipeline{p: Parts{Ledger: d}, stop: delivery.NewStop(), orders: newPool(2, "test", "", func(id waxwing.ID) {
+			mu.Lock()
+			defer mu.Unlock()
+			done[id]++ // and it stays due
+		})}
+		for range 150 {
+			x.sweepOrders()
+			synctest.Wait()
+		}
+		for _, id := range d.ids {
+			if done[id] == 0 {
+				t.Fatalf("%d was not worked on, but 1 was %d times", int64(id), done[1])
+			}
+		}
 		x.orders.close()
 	})
 }
