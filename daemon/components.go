@@ -19,7 +19,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/smtp"
 	"github.com/waxwinghq/waxwing/channel/twilio"
 	"github.com/waxwinghq/waxwing/config"
-	"github.com/waxwinghq/waxwing/pipeline"
+	"github.com/waxwinghq/waxwing/delivery"
 	"github.com/waxwinghq/waxwing/shop"
 )
 
@@ -35,9 +35,9 @@ func Formats() map[string]waxwing.Format {
 	}
 }
 
-// Provider is a pipeline.Provider that can be closed.
+// Provider is a delivery.Provider that can be closed.
 type Provider interface {
-	pipeline.Provider
+	delivery.Provider
 	// Close gives connections back. Attempts past their commit point are waited for until ctx ends.
 	Close(ctx context.Context) error
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/address"
 	"github.com/waxwinghq/waxwing/compose"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/delivery"
 	"github.com/waxwinghq/waxwing/enrich"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/pipeline"
@@ -160,7 +161,7 @@ func openLedger(ctx context.Context, c *config.Config, log *slog.Logger, mem *me
 
 func (d *Daemon) assemble(x Extras) (err error) {
 	parts := pipeline.Parts{Config: d.cfg, Ledger: d.ledger, Formats: Formats(), Composer: d.composer,
-		Providers: map[string]pipeline.Provider{}, Enrichers: map[string]pipeline.Enricher{}, Clock: x.Clock, Log: d.log,
+		Providers: map[string]delivery.Provider{}, Enrichers: map[string]pipeline.Enricher{}, Clock: x.Clock, Log: d.log,
 		Plugins: d.workshop, Numbers: compose.Numbers, Wrap: x.Wrap, NoSweeper: x.NoSweeper}
 	maps.Copy(parts.Formats, d.workshop.pluginFormats(d.cfg, parts.Formats["generic"]))
 	d.formats = parts.Formats

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -41,22 +42,40 @@ func (x *Pipeline) Accept(ctx context.Context, tenant waxwing.TenantID, shop wax
 	if source != waxwing.SourcePing && (ev.Poison != "" || key.Ignore != "" || ev.Stale || ev.Old) {
 		ev.Lookup = x.foundBy(f, ev)
 	}
-	// A shop that has hung up may never come again: what it brought is kept all the same.
-	rc, err := x.p.Ledger.Accept(context.WithoutCancel(ctx), ev)
+	rc, err := x.record(ctx, ev)
 	if err != nil {
 		return rc, fmt.Errorf("accept: %w", err)
 	}
 	x.p.Meter.Received(rc.State, rc.New)
-	if x.debug {
-		x.step("accepted", rc.ID, "tenant", tenant, "shop", ev.Shop, "source", source, "state", rc.State, "new", rc.New)
+	if x.journal.debug {
+		x.journal.Step("accepted", rc.ID, "tenant", tenant, "shop", ev.Shop, "source", source, "state", rc.State, "new", rc.New)
 	}
 	if rc.New && rc.State != waxwing.Received {
-		x.tell(rc.ID, tenant, rc.State, firstReason(ev))
+		x.journal.tell(rc.ID, tenant, rc.State, firstReason(ev))
 	}
 	if rc.Work {
-		x.wake(topicOrders, rc.ID)
+		x.wakes.wake(x.orders, rc.ID)
 	}
 	return rc, nil
+}
+
+// record writes an event to the ledger, within acceptLimit or not at all: what waits that
+// long for the disk is withdrawn, and its shop told to come again.
+func (x *Pipeline) record(ctx context.Context, ev *waxwing.Event) (rc waxwing.Receipt, err error) {
+	if err := x.shed.enter(x.p.Clock()); err != nil {
+		x.p.Meter.Shed()
+		return rc, err
+	}
+	defer func() { x.shed.leave(err == nil) }()
+	// A shop that has hung up may never come again: what it brought is kept all the same.
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), acceptLimit)
+	defer cancel()
+	rc, err = x.p.Ledger.Accept(limited, ev)
+	if errors.Is(err, context.DeadlineExceeded) {
+		x.p.Meter.Shed()
+		err = tooBusy(acceptLimit)
+	}
+	return rc, err
 }
 
 // firstReason is why an event leads to no work at once.
@@ -71,7 +90,7 @@ func firstReason(ev *waxwing.Event) string {
 }
 
 // Wake puts a confirmation to work that a person released.
-func (x *Pipeline) Wake(id waxwing.ID) { x.wake(topicOrders, id) }
+func (x *Pipeline) Wake(id waxwing.ID) { x.wakes.wake(x.orders, id) }
 
 // maxAge is the tenant's, or a day; 0 switches it off.
 func maxAge(t *config.Tenant) time.Duration {

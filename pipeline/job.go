@@ -53,7 +53,7 @@ type Stage interface {
 // The gate stands behind normalise.
 func (x *Pipeline) stagesOf() []Stage {
 	p := &x.p
-	render := &renderer{composer: p.Composer, texts: x.plan.fallback != nil, clock: p.Clock, log: p.Log}
+	render := &renderer{composer: p.Composer, channel: x.plan.channel, others: x.plan.instead, clock: p.Clock, log: p.Log}
 	x.render = render
 	x.normalise = &normaliser{formats: p.Formats, numbers: p.Numbers}
 	var out []Stage

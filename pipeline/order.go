@@ -11,7 +11,7 @@ import (
 // work takes one confirmation from its event to the queue: normalise, gate,
 // enrich and render as function calls, then one commit.
 func (x *Pipeline) work(id waxwing.ID) {
-	w, err := x.p.Ledger.Work(x.hard, id)
+	w, err := x.p.Ledger.Work(x.stop.Context(), id)
 	if err == nil {
 		err = x.advance(w)
 	}
@@ -25,18 +25,21 @@ func (x *Pipeline) work(id waxwing.ID) {
 	}
 }
 
+// aheadAtMost is how long rendering waits for the senders, so that nothing can hang on it.
+const aheadAtMost = 500 * time.Millisecond
+
 // workInTurn lets the senders go first while all of them are busy: rendering
-// ahead of them would only fill memory and make the first customers wait for
-// the last ones' mails. It waits 50 ms at most, so that nothing can hang on it.
+// ahead of them would only take their processor time, and make the first customers
+// wait for the last ones' mails.
 func (x *Pipeline) workInTurn(id waxwing.ID) {
-	for n := 0; n < 10 && x.messages[waxwing.Email].free() == 0 && x.routes[waxwing.Email].healthy(); n++ {
-		select {
-		case <-time.After(5 * time.Millisecond):
-		case <-x.stopping:
-			return
+	if ch := x.channels[x.plan.channel]; ch.sender.Healthy() {
+		if calm := ch.pool.crowded(); calm != nil {
+			x.pause(aheadAtMost, calm)
 		}
 	}
-	x.work(id)
+	if !x.stop.HasBegun() {
+		x.work(id)
+	}
 }
 
 // advance takes an order through its stages, and records what became of it.
@@ -56,15 +59,15 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 	j := &Job{Work: w, Tenant: &t}
 	for _, s := range x.stages {
 		j.Said = j.Said[:0]
-		d, err := s.Run(x.hard, j)
+		d, err := s.Run(x.stop.Context(), j)
 		if err != nil {
 			return err
 		}
 		if ended, err := x.settle(j, d); ended {
 			return err
 		}
-		if x.debug && len(j.Said) > 0 {
-			x.step(s.Name(), w.ID, j.Said...)
+		if x.journal.debug && len(j.Said) > 0 {
+			x.journal.Step(s.Name(), w.ID, j.Said...)
 		}
 	}
 	return x.ready(j, start)
@@ -80,37 +83,37 @@ func (x *Pipeline) settle(j *Job, d Decision) (ended bool, err error) {
 	case d.To == waxwing.Quarantined:
 		return true, x.quarantine(w, d.Reason)
 	case d.To == waxwing.Cancelled:
-		return true, x.told(x.p.Ledger.Cancel(x.hard, w, d.Reason, j.Found), w, waxwing.Cancelled, d.Reason)
+		return true, x.told(x.p.Ledger.Cancel(x.stop.Context(), w, d.Reason, j.Found), w, waxwing.Cancelled, d.Reason)
 	case w.Asked:
-		if x.debug {
-			x.step("gate passed by hand", w.ID, "reason", logged(d.Reason))
+		if x.journal.debug {
+			x.journal.Step("gate passed by hand", w.ID, "reason", logged(d.Reason))
 		}
 		return false, nil
 	}
-	return true, x.told(x.p.Ledger.Hold(x.hard, w, d.Reason, w.Created.Add(holdTTL(j.Tenant)), j.Found), w, waxwing.Held, d.Reason)
+	return true, x.told(x.p.Ledger.Hold(x.stop.Context(), w, d.Reason, w.Created.Add(holdTTL(j.Tenant)), j.Found), w, waxwing.Held, d.Reason)
 }
 
 // ready records the drafts and wakes those who send them.
 func (x *Pipeline) ready(j *Job, start time.Time) error {
 	w := j.Work
-	if x.debug {
+	if x.journal.debug {
 		for _, d := range j.Drafts {
-			x.step("rendered", w.ID, "channel", d.Channel, "locale", d.Locale, "bytes", len(d.Data), "state", d.State)
+			x.journal.Step("rendered", w.ID, "channel", d.Channel, "locale", d.Locale, "bytes", len(d.Data), "state", d.State)
 		}
 	}
-	ids, err := x.p.Ledger.Ready(x.hard, w, j.Drafts, j.Found, ttl(j.Tenant))
+	ids, err := x.p.Ledger.Ready(x.stop.Context(), w, j.Drafts, j.Found, ttl(j.Tenant))
 	if err != nil {
 		return err
 	}
 	x.p.Meter.Rendered(x.p.Clock().Sub(start))
 	for i, id := range ids {
 		if d := &j.Drafts[i]; d.State != waxwing.Queued {
-			x.tell(w.ID, w.Tenant, d.State, d.Reason, "message", id)
+			x.journal.tell(w.ID, w.Tenant, d.State, d.Reason, "message", id)
 		} else {
-			if x.debug {
-				x.step("queued", w.ID, "message", id)
+			if x.journal.debug {
+				x.journal.Step("queued", w.ID, "message", id)
 			}
-			x.wake(x.topicOf(d.Channel), id)
+			x.wake(d.Channel, id)
 		}
 	}
 	return nil
@@ -133,7 +136,7 @@ func holdTTL(t *config.Tenant) time.Duration {
 func (x *Pipeline) expireHold(w *waxwing.Work, t *config.Tenant) error {
 	until := w.Created.Add(holdTTL(t))
 	if x.p.Clock().Before(until) {
-		return x.p.Ledger.Hold(x.hard, w, "waiting", until, waxwing.Lookup{})
+		return x.p.Ledger.Hold(x.stop.Context(), w, "waiting", until, waxwing.Lookup{})
 	}
-	return x.told(x.p.Ledger.Cancel(x.hard, w, "hold_expired", waxwing.Lookup{}), w, waxwing.Cancelled, "hold_expired")
+	return x.told(x.p.Ledger.Cancel(x.stop.Context(), w, "hold_expired", waxwing.Lookup{}), w, waxwing.Cancelled, "hold_expired")
 }

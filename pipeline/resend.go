@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/waxwinghq/waxwing"
 )
@@ -35,10 +34,10 @@ func (x *Pipeline) Resend(ctx context.Context, tenant waxwing.TenantID, id waxwi
 	if msg, err = x.p.Ledger.Add(ctx, w, &d, ttl(&t)); err != nil {
 		return 0, false, err
 	}
-	if x.debug {
-		x.step("queued", id, "message", msg, "by", ask.Act.By, "rendered", rendered)
+	if x.journal.debug {
+		x.journal.Step("queued", id, "message", msg, "by", ask.Act.By, "rendered", rendered)
 	}
-	x.wake(x.topicOf(d.Channel), msg)
+	x.wake(d.Channel, msg)
 	return msg, rendered, nil
 }
 
@@ -51,10 +50,9 @@ func (x *Pipeline) again(ctx context.Context, w *waxwing.Work, to string) (waxwi
 	if len(sent.Data) == 0 {
 		return waxwing.Draft{}, waxwing.ErrNotFound
 	}
-	make := func(w *waxwing.Work, _ *waxwing.Order, at time.Time) (waxwing.Draft, error) {
-		return x.p.Composer.Again(w, sent, strings.TrimSpace(to), at)
-	}
-	d, err := x.render.compose(make, w, nil)
+	d, err := x.render.guarded(w.ID, func() (waxwing.Draft, error) {
+		return x.p.Composer.Again(w, sent, strings.TrimSpace(to), x.p.Clock())
+	})
 	if err != nil && !errors.Is(err, waxwing.ErrNotFound) {
 		err = waxwing.Permanent(err)
 	}
@@ -72,7 +70,7 @@ func (x *Pipeline) anew(w *waxwing.Work, to string) (waxwing.Draft, *waxwing.Wor
 		if s == Stage(gate{}) || s == Stage(x.render) {
 			continue
 		}
-		d, err := s.Run(x.hard, j)
+		d, err := s.Run(x.stop.Context(), j)
 		if d.To == waxwing.Quarantined {
 			err = waxwing.Permanent(errors.New(d.Reason))
 		}
@@ -83,7 +81,7 @@ func (x *Pipeline) anew(w *waxwing.Work, to string) (waxwing.Draft, *waxwing.Wor
 			j.Order.Customer.Email = to
 		}
 	}
-	d, err := x.render.compose(x.p.Composer.Email, j.Work, j.Order)
+	d, err := x.render.compose(x.plan.channel, j.Work, j.Order)
 	if errors.Is(err, waxwing.ErrNotFound) {
 		err = errors.New("the order has no e-mail address: say where to send it with \"to\"")
 	}

@@ -6,19 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill"
-	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/ThreeDotsLabs/watermill/pubsub/gochannel"
-
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/delivery"
 )
 
 // Pipeline is one configured flow: what runs before the queue (orders) and
-// behind it (messages), each as one handler of one router.
+// behind it (each channel's messages).
 type Pipeline struct {
 	p      Parts
 	plan   plan
@@ -26,30 +21,27 @@ type Pipeline struct {
 	// Those of the stages that others ask for, too.
 	normalise *normaliser
 	render    *renderer
-	pub       message.Publisher
-	channels  *gochannel.GoChannel
-	router    *message.Router
 
+	shed     shedder
+	wakes    *wakes
 	orders   *pool
-	messages map[waxwing.Channel]*pool // each channel's own: none waits for another's
-	routes   map[waxwing.Channel]*routes
-
-	stopping chan struct{}
-	stopOnce sync.Once
+	channels map[waxwing.Channel]*channel // all that there are, configured or not
+	stop     *delivery.Stop
 	sweeper  sync.WaitGroup
-	hard     context.Context // ends when the drain limit is over
-	cut      context.CancelFunc
-	soon     context.Context // ends a moment after the stop: what is not at its commit point goes back
-	leave    context.CancelFunc
-	running  atomic.Bool
-	debug    bool // each step is logged
-	shortage shortage
+	swept    time.Time // sweepOrders': up to when what is due was found; zero: it begins anew
+	journal  *journal
 }
 
-const (
-	topicOrders = "waxwing.orders"
-	topicMail   = "waxwing."
-)
+// channel is who sends a channel's messages. Each has workers of its own, and is swept by
+// its own providers' health: none waits for another's.
+type channel struct {
+	name   waxwing.Channel
+	pool   *pool
+	sender *delivery.Sender
+}
+
+// topic is the part of all topics' names that is the same.
+const topic = "waxwing."
 
 // New checks the stages and puts them together. Run starts them.
 func New(p Parts) (*Pipeline, error) {
@@ -66,25 +58,58 @@ func New(p Parts) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &Pipeline{p: p, plan: plan, stopping: make(chan struct{}), routes: map[waxwing.Channel]*routes{}}
-	x.debug = p.Log.Enabled(context.Background(), slog.LevelDebug)
-	x.hard, x.cut = context.WithCancel(context.Background())
-	x.soon, x.leave = context.WithCancel(x.hard)
-	x.stages = x.stagesOf()
-	if err := x.makeRoutes(); err != nil {
+	x := &Pipeline{p: p, plan: plan, stop: delivery.NewStop(), channels: map[waxwing.Channel]*channel{}, journal: newJournal(p.Log)}
+	if x.wakes, err = newWakes(p.Log, p.NoSweeper, p.Wrap); err != nil {
 		return nil, err
 	}
-	x.orders = newPool(orDefault(p.Config.Limits.Render, 64), "render")
-	x.messages = map[waxwing.Channel]*pool{}
-	for _, ch := range waxwing.Channels {
-		n := orDefault(p.Config.Limits.Send, 256)
-		if x.routes[ch] == nil {
-			n = probes // only what an older configuration left behind
+	x.stages = x.stagesOf()
+	x.orders = newPool(orDefault(p.Config.Limits.Render, 64), "render", topic+"orders", x.workInTurn)
+	x.wakes.to("normalise..render", x.orders)
+	for _, name := range waxwing.Channels {
+		if err := x.open(name); err != nil {
+			return nil, err
 		}
-		x.messages[ch] = newPool(n, "send")
 	}
-	return x, x.wire()
+	return x, nil
 }
+
+// open makes a channel as it is configured: by a send stage, as a fallback, or not at all.
+// What an older configuration left behind of the latter fails.
+func (x *Pipeline) open(name waxwing.Channel) error {
+	c := delivery.Config{Channel: name, Doubt: x.plan.send.Uncertain.Rule(), Outbox: x.p.Ledger, Meter: x.p.Meter, Journal: x.journal,
+		Stop: x.stop, Clock: x.p.Clock, Log: x.p.Log, Queued: x.wake}
+	for _, d := range x.plan.send.Retry {
+		c.Retry = append(c.Retry, d.D())
+	}
+	for _, n := range x.plan.providers[name] {
+		p := x.p.Providers[n]
+		if p == nil {
+			return fmt.Errorf("pipeline: provider %q is not defined", n)
+		}
+		c.Providers = append(c.Providers, delivery.Named{Provider: p, Name: n})
+	}
+	if f := x.plan.fallback; f != nil && name == x.plan.channel {
+		c.Fallback = &delivery.Fallback{After: f.After, Unreachable: orDuration(f.Unreachable.D(), 5*time.Minute), Make: x.instead}
+	}
+	s, err := delivery.New(c)
+	if err != nil {
+		return fmt.Errorf("pipeline: %s: %w", name, err)
+	}
+	n := orDefault(x.p.Config.Limits.Send, 256)
+	if len(c.Providers) == 0 {
+		n = unconfigured
+	}
+	ch := &channel{name: name, sender: s, pool: newPool(n, "send", topic+x.plan.queue.Name+"."+string(name), s.Wake)}
+	x.channels[name] = ch
+	x.wakes.to("send "+string(name), ch.pool)
+	return nil
+}
+
+// unconfigured is how many workers a channel has that nothing is sent by.
+const unconfigured = 4
+
+// wake has a message sent, which is in the queue of its channel.
+func (x *Pipeline) wake(ch waxwing.Channel, id waxwing.ID) { x.wakes.wake(x.channels[ch].pool, id) }
 
 func orDefault(n, d int) int {
 	if n <= 0 {
@@ -93,88 +118,19 @@ func orDefault(n, d int) int {
 	return n
 }
 
-func (x *Pipeline) makeRoutes() error {
-	add := func(ch waxwing.Channel, names []string) error {
-		r := &routes{clock: x.p.Clock, over: x.soon}
-		for _, n := range names {
-			pr := x.p.Providers[n]
-			if pr == nil {
-				return fmt.Errorf("pipeline: provider %q is not defined", n)
-			}
-			r.all = append(r.all, &route{name: n, p: pr})
-		}
-		x.routes[ch] = r
-		return nil
+func orDuration(d, def time.Duration) time.Duration {
+	if d > 0 {
+		return d
 	}
-	if err := add(waxwing.Email, x.plan.send.Providers); err != nil {
-		return err
-	}
-	if f := x.plan.fallback; f != nil {
-		return add(waxwing.SMS, f.Providers)
-	}
-	return nil
-}
-
-// wire makes the router. A handler hands the id to a worker and acks at once:
-// an ack says that it was handed on, the ledger says what became of it.
-func (x *Pipeline) wire() (err error) {
-	log := quiet{x.p.Log}
-	// Publish must not wait for a handler, and the buffer keeps a burst
-	// from parking a goroutine an id.
-	x.channels = gochannel.NewGoChannel(gochannel.Config{OutputChannelBuffer: 1 << 14}, log)
-	x.pub = shared{x.channels}
-	if x.p.Wrap != nil {
-		x.pub = x.p.Wrap(x.pub)
-	}
-	// In-flight handlers only hand over, so closing need not wait for them.
-	if x.router, err = message.NewRouter(message.RouterConfig{CloseTimeout: 5 * time.Second}, log); err != nil {
-		return err
-	}
-	x.router.AddConsumerHandler("normalise..render", topicOrders, x.channels, x.handler(x.orders, x.workInTurn))
-	for ch := range x.routes {
-		x.router.AddConsumerHandler("send "+string(ch), x.topicOf(ch), x.channels, x.handler(x.messages[ch], func(id waxwing.ID) { x.claimAndSend(ch, id) }))
-	}
-	return nil
-}
-
-// topicOf is where a channel's messages are woken.
-func (x *Pipeline) topicOf(ch waxwing.Channel) string {
-	t := topicMail + x.plan.queue.Name
-	if ch != waxwing.Email {
-		t += "." + string(ch)
-	}
-	return t
-}
-
-func (x *Pipeline) handler(p *pool, do func(waxwing.ID)) message.NoPublishHandlerFunc {
-	return func(m *message.Message) error {
-		var id waxwing.ID
-		if err := id.UnmarshalText(m.Payload); err != nil {
-			x.p.Log.Error("a message that is no id was dropped; the ledger knows better", "err", err)
-			return nil
-		}
-		if p.enter(id, x.stopping) {
-			p.run(id, do)
-		}
-		return nil
-	}
-}
-
-// wake publishes an id. An error is no loss: the sweeper finds the row.
-func (x *Pipeline) wake(topic string, id waxwing.ID) {
-	b, _ := id.MarshalText() // never fails
-	if err := x.pub.Publish(topic, message.NewMessage(string(b), b)); err != nil {
-		x.p.Log.Debug("wake not published; the sweeper takes it", "topic", topic, "err", err)
-	}
+	return def
 }
 
 // Run runs until the context ends, then drains: nothing new is claimed, and
 // what was claimed gets its verdict, within the drain limit.
 func (x *Pipeline) Run(ctx context.Context) error {
 	errs := make(chan error, 1)
-	go func() { errs <- x.router.Run(context.WithoutCancel(ctx)) }()
-	<-x.router.Running()
-	x.running.Store(true)
+	go func() { errs <- x.wakes.run(ctx) }()
+	<-x.Running()
 	if !x.p.NoSweeper {
 		x.sweep()
 	}
@@ -187,11 +143,17 @@ func (x *Pipeline) Run(ctx context.Context) error {
 }
 
 // Running is closed when the router takes messages.
-func (x *Pipeline) Running() <-chan struct{} { return x.router.Running() }
+func (x *Pipeline) Running() <-chan struct{} { return x.wakes.router.Running() }
 
 func (x *Pipeline) drain() error {
-	x.running.Store(false)
-	x.stopOnce.Do(func() { close(x.stopping) })
+	x.stop.Begin()
+	pools := []*pool{x.orders}
+	for _, ch := range x.channels {
+		pools = append(pools, ch.pool)
+	}
+	for _, p := range pools {
+		p.stop()
+	}
 	x.sweeper.Wait()
 	limit := x.p.Config.Limits.Drain.D()
 	if limit <= 0 {
@@ -199,97 +161,28 @@ func (x *Pipeline) drain() error {
 	}
 	// What has not reached its commit point by then goes back to the queue;
 	// what has waits for its answer as long as the provider's own limit says.
-	defer time.AfterFunc(min(time.Second, limit/5), x.leave).Stop()
-	defer time.AfterFunc(limit*4/5, x.cut).Stop()
-	defer x.cut()
+	defer time.AfterFunc(min(time.Second, limit/5), x.stop.Withdraw).Stop()
+	defer time.AfterFunc(limit*4/5, x.stop.Cut).Stop()
+	defer x.stop.Cut()
 	end, busy := time.Now().Add(limit), 0
-	for _, p := range x.messages {
-		if !p.wait(time.Until(end)) {
-			busy += p.busy()
-		}
+	for _, p := range pools[1:] {
+		busy += p.wait(time.Until(end))
 	}
 	if busy == 0 {
 		_ = x.orders.wait(time.Second) // what it renders is rendered at the next start
 	}
-	x.leave()
-	for _, rs := range x.routes {
-		rs.checks.Wait()
+	x.stop.Withdraw()
+	for _, ch := range x.channels {
+		ch.sender.Wait()
 	}
-	err := errors.Join(x.router.Close(), x.channels.Close())
-	x.orders.close()
-	for _, p := range x.messages {
+	err := x.wakes.close()
+	for _, p := range pools {
 		p.close()
 	}
 	if busy > 0 {
 		err = errors.Join(err, fmt.Errorf("%d messages had no verdict after %s: they are uncertain and are resolved at the next start", busy, limit))
 	}
 	return err
-}
-
-func (x *Pipeline) isStopping() bool {
-	select {
-	case <-x.stopping:
-		return true
-	default:
-		return false
-	}
-}
-
-// shared keeps a stopping handler from closing the publisher that all share
-// (Watermill issue 446).
-type shared struct{ message.Publisher }
-
-func (shared) Close() error { return nil }
-
-// quiet passes Watermill's errors on and drops its chatter, whose fields cost
-// allocations on the hot path.
-type quiet struct{ log *slog.Logger }
-
-func (q quiet) Error(msg string, err error, _ watermill.LogFields) {
-	q.log.Error("watermill: "+msg, "err", err)
-}
-func (quiet) Info(string, watermill.LogFields)                   {}
-func (quiet) Debug(string, watermill.LogFields)                  {}
-func (quiet) Trace(string, watermill.LogFields)                  {}
-func (q quiet) With(watermill.LogFields) watermill.LoggerAdapter { return q }
-
-// plan is the configuration's list of stages, sorted out.
-type plan struct {
-	hooks    []waxwing.Hook // of the plugins stage
-	queue    config.Queue
-	send     config.Send
-	fallback *config.Fallback
-}
-
-// planOf reads the stages. Their order was checked with the file; the checks
-// here are for configurations made in code.
-func planOf(c *config.Config) (plan, error) {
-	var p plan
-	seen := map[string]bool{}
-	for _, s := range c.Pipeline {
-		switch {
-		case s.Normalise != nil:
-			seen["normalise"] = true
-		case s.Plugins != nil:
-			for _, h := range s.Plugins.Hooks {
-				p.hooks = append(p.hooks, waxwing.Hook(h))
-			}
-		case s.Render != nil:
-			seen["render"] = true
-		case s.Queue != nil:
-			p.queue, seen["queue"] = *s.Queue, true
-		case s.Send != nil:
-			p.send, seen["send"] = *s.Send, true
-		case s.Fallback != nil:
-			p.fallback = s.Fallback
-		}
-	}
-	for _, must := range []string{"normalise", "render", "queue", "send"} {
-		if !seen[must] {
-			return p, fmt.Errorf("pipeline: the stage %q is missing", must)
-		}
-	}
-	return p, nil
 }
 
 type noMeter struct{}
@@ -301,3 +194,4 @@ func (noMeter) Sent(waxwing.Channel, time.Duration, time.Duration)              
 func (noMeter) Retried(waxwing.Channel)                                           {}
 func (noMeter) HeldInDoubt(waxwing.Channel, string)                               {}
 func (noMeter) ShortOfResources()                                                 {}
+func (noMeter) Shed()                                                             {}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/delivery"
 )
 
 // Intake is where events become durable.
@@ -23,9 +24,10 @@ type Orders interface {
 	// Work gives what is to be rendered, or a held order whose time at the gate is over. It
 	// is shared, and must not be written to. ErrState: there is nothing to do.
 	Work(ctx context.Context, id waxwing.ID) (*waxwing.Work, error)
-	// DueWork lists what waits for its render, DueHolds whose time at the gate is over.
-	DueWork(ctx context.Context, limit int) ([]waxwing.ID, error)
-	// DueHolds is DueWork for those whose time at the gate is over.
+	// DueWork lists what waits for its render, oldest first, from what became due at since
+	// on. last is when the last of them became due.
+	DueWork(ctx context.Context, since time.Time, limit int) (ids []waxwing.ID, last time.Time, err error)
+	// DueHolds lists those whose time at the gate is over, oldest first.
 	DueHolds(ctx context.Context, limit int) ([]waxwing.ID, error)
 	// Ready queues what was rendered, found by lk, to be sent within ttl, and gives the
 	// messages' ids in the order of the drafts. ErrState: somebody was faster, and nothing has happened.
@@ -40,19 +42,12 @@ type Orders interface {
 
 // Outbox is the ledger's side of send and fallback.
 type Outbox interface {
-	// Claim takes one message to offer. ErrState: it is taken, over, or not yet due.
-	Claim(ctx context.Context, id waxwing.ID) (*waxwing.Claim, error)
+	delivery.Outbox
 	// ClaimDue takes due messages of a channel, oldest first.
 	ClaimDue(ctx context.Context, ch waxwing.Channel, limit int) ([]*waxwing.Claim, error)
 	// EndDue ends some messages that no provider is needed for: whose time to live is
 	// over. more: there may be others.
 	EndDue(ctx context.Context) (more bool, err error)
-	// CommitDot is the commit point: after it the message may have been sent. ErrState: it
-	// must not be, since it was stopped, taken over, or its time is over.
-	CommitDot(ctx context.Context, c *waxwing.Claim, provider string) error
-	// Resolve records what an attempt came to and gives the claim back. ErrState: it is not
-	// held any more.
-	Resolve(ctx context.Context, c *waxwing.Claim, r *waxwing.Resolution) error
 	// ReworkOf gives what a person's resend renders from, in any state: ErrNotFound for another
 	// tenant's, ErrState after an erasure.
 	ReworkOf(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID) (*waxwing.Work, error)
@@ -76,23 +71,12 @@ type Ledger interface {
 // at all can be sent by that channel: the error is the reason, without
 // personal data, and waxwing.ErrNotFound means that there is no address.
 type Composer interface {
-	// Email renders the e-mail, dated at.
-	Email(w *waxwing.Work, o *waxwing.Order, at time.Time) (waxwing.Draft, error)
-	// SMS renders the text message.
-	SMS(w *waxwing.Work, o *waxwing.Order, at time.Time) (waxwing.Draft, error)
+	// Compose renders the channel's message, dated at.
+	Compose(ch waxwing.Channel, w *waxwing.Work, o *waxwing.Order, at time.Time) (waxwing.Draft, error)
 	// Again makes a new message of a mail that was made before, to the same or a
 	// corrected address: all its bytes but To, Message-ID, Date and signature. It
 	// fails with ErrNotFound where that mail cannot be had without rendering.
 	Again(w *waxwing.Work, sent *waxwing.Outgoing, to string, at time.Time) (waxwing.Draft, error)
-}
-
-// Provider carries a channel's messages. commit is the commit point: it is
-// called once, when everything but the last byte is on its way.
-type Provider interface {
-	// Offer hands out over and says what became of it. It does not use out after it has
-	// returned. Ending ctx ends an attempt that is not at its commit point; if commit fails the
-	// last byte is never written.
-	Offer(ctx context.Context, out *waxwing.Outgoing, commit func() error) waxwing.Attempt
 }
 
 // Enricher looks something up about an order.
@@ -113,22 +97,13 @@ type Plugins interface {
 
 // Meter counts what happens. All methods are called on hot paths.
 type Meter interface {
+	delivery.Meter
 	// Received counts an event that was recorded.
 	Received(state waxwing.State, isNew bool)
 	// Rendered observes the time from the event to its drafts.
 	Rendered(took time.Duration)
-	// Attempted counts an attempt by its verdict.
-	Attempted(channel waxwing.Channel, provider string, verdict waxwing.Verdict, phase waxwing.Phase)
-	// Sent observes a message that a provider took. sinceAccepted is negative for
-	// a person's resend, which has no such time.
-	Sent(channel waxwing.Channel, sinceAccepted, sinceReleased time.Duration)
-	// Retried counts a message that goes back to the queue.
-	Retried(channel waxwing.Channel)
-	// HeldInDoubt counts a message that goes out no more, since its answers were lost.
-	HeldInDoubt(channel waxwing.Channel, provider string)
-	// ShortOfResources counts an offer that this machine had no descriptor, memory
-	// or port for.
-	ShortOfResources()
+	// Shed counts an event that was turned away, since recording it would have taken too long.
+	Shed()
 }
 
 // Parts is what a pipeline is put together from. The lists of components live
@@ -138,7 +113,7 @@ type Parts struct {
 	Ledger    Ledger
 	Formats   map[string]waxwing.Format
 	Composer  Composer
-	Providers map[string]Provider
+	Providers map[string]delivery.Provider
 	Enrichers map[string]Enricher
 	Plugins   Plugins // nil: there are none
 	// Numbers gives further spellings of an order's phone numbers, which it is then

@@ -5,16 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/waxwinghq/waxwing"
 )
 
-// renderer makes the drafts: the e-mail, or, where there is no way to mail, its failure
-// and the text message that takes its place.
+// renderer makes the drafts: the channel's message, or, where there is no way to send that,
+// its failure and the message of another channel that takes its place.
 type renderer struct {
 	composer Composer
-	texts    bool // there is a fallback
+	channel  waxwing.Channel
+	others   []waxwing.Channel // to fall back to, in this order
 	clock    waxwing.Clock
 	log      *slog.Logger
 }
@@ -23,15 +23,15 @@ func (*renderer) Name() string { return "rendered" }
 
 func (s *renderer) Run(_ context.Context, j *Job) (Decision, error) {
 	notes := append(j.Notes, j.Order.Notices...)
-	d, err := s.compose(s.composer.Email, j.Work, j.Order)
+	d, err := s.compose(s.channel, j.Work, j.Order)
 	if err == nil {
 		d.State, d.Notes = waxwing.Queued, append(d.Notes, notes...)
 		j.Drafts = []waxwing.Draft{d}
 	} else {
-		j.Drafts = []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Failed, Reason: reasonOf(err), Notes: notes}}
+		j.Drafts = []waxwing.Draft{{Channel: s.channel, State: waxwing.Failed, Reason: reasonOf(err), Notes: notes}}
 		next := *j.Work
 		next.Next++
-		if t, ok := s.text(&next, j.Order); ok {
+		if t, ok := s.instead(&next, j.Order); ok {
 			j.Drafts = append(j.Drafts, t)
 		}
 	}
@@ -39,17 +39,15 @@ func (s *renderer) Run(_ context.Context, j *Job) (Decision, error) {
 	return Decision{}, nil
 }
 
-// text is the text message of an order, where one is configured and possible.
-func (s *renderer) text(w *waxwing.Work, o *waxwing.Order) (waxwing.Draft, bool) {
-	if !s.texts {
-		return waxwing.Draft{}, false
+// instead is the message of the first other channel that can carry the order.
+func (s *renderer) instead(w *waxwing.Work, o *waxwing.Order) (waxwing.Draft, bool) {
+	for _, ch := range s.others {
+		if d, err := s.compose(ch, w, o); err == nil {
+			d.State = waxwing.Queued
+			return d, true
+		}
 	}
-	d, err := s.compose(s.composer.SMS, w, o)
-	if err != nil {
-		return d, false
-	}
-	d.State = waxwing.Queued
-	return d, true
+	return waxwing.Draft{}, false
 }
 
 func reasonOf(err error) string {
@@ -59,13 +57,17 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// compose renders and turns a panic into a reason.
-func (s *renderer) compose(f func(*waxwing.Work, *waxwing.Order, time.Time) (waxwing.Draft, error), w *waxwing.Work, o *waxwing.Order) (d waxwing.Draft, err error) {
+// compose renders a channel's message and turns a panic into a reason.
+func (s *renderer) compose(ch waxwing.Channel, w *waxwing.Work, o *waxwing.Order) (waxwing.Draft, error) {
+	return s.guarded(w.ID, func() (waxwing.Draft, error) { return s.composer.Compose(ch, w, o, s.clock()) })
+}
+
+func (s *renderer) guarded(id waxwing.ID, f func() (waxwing.Draft, error)) (d waxwing.Draft, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			s.log.Error("rendering failed; this is a fault of ours", "confirmation", w.ID, "panic", fmt.Sprint(r))
+			s.log.Error("rendering failed; this is a fault of ours", "confirmation", id, "panic", fmt.Sprint(r))
 			err = errors.New("the message could not be rendered (internal error)")
 		}
 	}()
-	return f(w, o, s.clock())
+	return f()
 }

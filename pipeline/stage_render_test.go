@@ -16,15 +16,17 @@ type composer struct {
 	panics     bool
 }
 
-func (c *composer) Email(w *waxwing.Work, _ *waxwing.Order, _ time.Time) (waxwing.Draft, error) {
+func (c *composer) Compose(ch waxwing.Channel, w *waxwing.Work, _ *waxwing.Order, _ time.Time) (waxwing.Draft, error) {
 	if c.panics {
 		panic("x")
 	}
+	switch ch {
+	case waxwing.Push:
+		return waxwing.Draft{}, waxwing.ErrNotFound
+	case waxwing.SMS:
+		return waxwing.Draft{Channel: waxwing.SMS, To: "+4915199887766", Reason: string(rune('0' + w.Next))}, c.text
+	}
 	return waxwing.Draft{Channel: waxwing.Email, To: "ida@mail.example", Notes: []string{"a fallback template"}}, c.mail
-}
-
-func (c *composer) SMS(w *waxwing.Work, _ *waxwing.Order, _ time.Time) (waxwing.Draft, error) {
-	return waxwing.Draft{Channel: waxwing.SMS, To: "+4915199887766", Reason: string(rune('0' + w.Next))}, c.text
 }
 
 func (c *composer) Again(*waxwing.Work, *waxwing.Outgoing, string, time.Time) (waxwing.Draft, error) {
@@ -48,7 +50,10 @@ func TestRender(t *testing.T) {
 		"an address that is none":        {c: composer{mail: errors.New("address has no @")}, states: []waxwing.State{failed}, reason: "address has no @", people: []string{"x"}},
 		"a template fails in an odd way": {c: composer{panics: true}, states: []waxwing.State{failed}, reason: "the message could not be rendered (internal error)", people: []string{"x"}},
 	} {
-		s := &renderer{composer: &c.c, texts: c.texts, clock: time.Now, log: slog.New(slog.DiscardHandler)}
+		s := &renderer{composer: &c.c, channel: waxwing.Email, clock: time.Now, log: slog.New(slog.DiscardHandler)}
+		if c.texts {
+			s.others = []waxwing.Channel{waxwing.Push, waxwing.SMS}
+		}
 		j := &Job{Work: &waxwing.Work{Next: 1}, Order: &waxwing.Order{Notices: []string{"n2"}}, Notes: []string{"n1"}, Found: waxwing.Lookup{People: []string{"x"}}}
 		if d, err := s.Run(t.Context(), j); err != nil || d != (Decision{}) {
 			t.Errorf("%s: %+v, %v", name, d, err)

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"context"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -12,51 +11,52 @@ import (
 )
 
 // sweep looks every second, give or take, for what is due, and goes on at once
-// while there is more than there were free workers. It claims by itself and
+// while there is more than there was room for. It claims by itself and
 // publishes nothing: if every message of the queue were lost, it alone would
 // complete the work. Orders, each channel, and what only has to end are swept
 // apart, so that none of them waits for another.
 func (x *Pipeline) sweep() {
-	x.sweeper.Go(func() { x.each(x.orders, x.sweepOrders) })
-	for ch, p := range x.messages {
-		x.sweeper.Go(func() { x.each(p, func() bool { return x.sweepMessages(ch) }) })
+	x.sweeper.Go(func() { x.each(x.orders, x.orders.low, x.sweepOrders) })
+	for _, ch := range x.channels {
+		x.sweeper.Go(func() { x.each(ch.pool, ch.pool.roomy, func() bool { return x.sweepMessages(ch) }) })
 	}
 	x.sweeper.Go(x.sweepEnds)
 }
 
 // each sweeps one pool's work until the pipeline stops.
-func (x *Pipeline) each(p *pool, some func() (more bool)) {
-	for !x.isStopping() {
+func (x *Pipeline) each(p *pool, room func() bool, some func() (more bool)) {
+	for !x.stop.HasBegun() {
 		if some() {
-			x.awaitRoom(p)
+			x.awaitRoom(p, room)
 		} else {
-			x.pause(800*time.Millisecond + time.Duration(rand.Int64N(int64(400*time.Millisecond))))
+			x.pause(800*time.Millisecond+time.Duration(rand.Int64N(int64(400*time.Millisecond))), p.late)
 		}
 	}
 }
 
-// pause waits, or until the pipeline stops.
-func (x *Pipeline) pause(d time.Duration) {
+// pause waits, or until there is a hint, or the pipeline stops.
+func (x *Pipeline) pause(d time.Duration, hint <-chan struct{}) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-x.stopping:
+	case <-hint:
+	case <-x.stop.Begun():
 	}
 }
 
-// awaitRoom waits until a quarter of a pool that there is more work for is
-// free: taking one at a time would make a commit of each. It waits 20 ms at
+// awaitRoom waits until a pool that there is more work for has room for a good part of
+// it: taking one at a time would make a commit of each. It waits 20 ms at
 // most and then takes what there is.
-func (x *Pipeline) awaitRoom(p *pool) {
+func (x *Pipeline) awaitRoom(p *pool, room func() bool) {
 	limit := time.NewTimer(20 * time.Millisecond)
 	defer limit.Stop()
-	for !p.roomy() {
+	for !room() {
 		select {
 		case <-p.freed:
 		case <-limit.C:
 			return
-		case <-x.stopping:
+		case <-x.stop.Begun():
 			return
 		}
 	}
@@ -75,23 +75,23 @@ const (
 // over, and confirmations whose time at the gate is. However much waits in front of
 // them, they have their outcome in time.
 func (x *Pipeline) sweepEnds() {
-	for !x.isStopping() {
-		more, err := x.p.Ledger.EndDue(x.hard)
+	for !x.stop.HasBegun() {
+		more, err := x.p.Ledger.EndDue(x.stop.Context())
 		if err != nil {
 			x.complain("end messages", err)
 		}
 		if more && err == nil {
-			x.pause(5 * time.Millisecond) // others want to write, too
+			x.pause(5*time.Millisecond, nil) // others want to write, too
 			continue
 		}
 		x.endHolds()
-		x.pause(endsEvery)
+		x.pause(endsEvery, nil)
 	}
 }
 
 // endHolds cancels confirmations whose time at the gate is over.
 func (x *Pipeline) endHolds() {
-	ids, err := x.p.Ledger.DueHolds(x.hard, maxHolds)
+	ids, err := x.p.Ledger.DueHolds(x.stop.Context(), maxHolds)
 	if err != nil {
 		x.complain("end holds", err)
 	}
@@ -100,91 +100,85 @@ func (x *Pipeline) endHolds() {
 		for _, id := range some {
 			wg.Go(func() { x.work(id) })
 		}
-		if wg.Wait(); x.isStopping() {
+		if wg.Wait(); x.stop.HasBegun() {
 			return
 		}
 	}
 }
 
-// sweepOrders hands due confirmations to free workers and says whether there
-// were more than those.
+// sweepOrders hands due confirmations to the workers and their queue, and says whether
+// there were more than there was room for. Then it goes on behind them: those that cannot be
+// worked on now, since a plugin rests perhaps, stay due, and must not keep all others waiting.
 func (x *Pipeline) sweepOrders() bool {
-	free := x.orders.free()
-	if free == 0 {
-		return true
+	room := x.orders.look()
+	if room == 0 {
+		return x.orders.looked(true)
 	}
-	ids, err := x.p.Ledger.DueWork(x.hard, free+x.orders.busy())
+	ids, last, err := x.p.Ledger.DueWork(x.stop.Context(), x.swept, room)
 	if err != nil {
 		x.complain("sweep orders", err)
 		return false
 	}
-	started := 0
-	for _, id := range ids {
-		if started == free {
-			break
-		}
-		if x.orders.tryEnter(id) {
-			started++
-			x.orders.run(id, x.work)
-		}
-	}
-	return len(ids) > 0 && started >= free
-}
-
-// probes are how many messages of a channel are taken while all of its providers
-// rest: one of them probes, and the others are at hand when it gets through.
-const probes = 4
-
-// sweepMessages claims due messages of a channel, as many as it has free slots, and says
-// whether there were more. A channel whose providers all rest is only probed.
-func (x *Pipeline) sweepMessages(ch waxwing.Channel) bool {
-	limit := x.messages[ch].free()
-	if limit == 0 {
-		return true
-	}
-	rs := x.routes[ch]
+	taken := x.orders.feed(ids)
 	switch {
-	case rs == nil, rs.healthy(), ch == waxwing.Email && x.canGiveUp(rs):
-		return x.sweepSome(ch, limit) == limit
-	case rs.open():
-		x.sweepSome(ch, min(limit, probes))
+	case taken < len(ids): // others came in between: these are met again
+	case taken == room:
+		if !last.After(x.swept) { // more than there was room for became due in one millisecond
+			last = last.Add(time.Millisecond)
+		}
+		x.swept = last
+	case !x.swept.IsZero(): // the end; what came in front of it meanwhile, or failed, is next
+		x.swept = time.Time{}
+		return x.orders.looked(true)
+	default:
+		return x.orders.looked(false)
 	}
-	return false
+	return x.orders.looked(true)
 }
 
-// sweepSome claims up to limit messages and hands them to workers. It says how many
-// it found.
-func (x *Pipeline) sweepSome(ch waxwing.Channel, limit int) int {
-	claims, err := x.p.Ledger.ClaimDue(x.hard, ch, limit)
+// sweepMessages claims due messages of a channel, as many as it has free workers and can do
+// something with, and says whether there were more.
+func (x *Pipeline) sweepMessages(ch *channel) (more bool) {
+	p := ch.pool
+	limit := ch.sender.Limit(p.most)
+	if limit == 0 {
+		return false
+	}
+	p.look()
+	n := p.reserve(limit)
+	found := 0
+	if n > 0 {
+		found = x.claimDue(ch, n)
+	}
+	if limit < p.most {
+		return false // some try whether a provider works again; the others are not looked for
+	}
+	return p.looked(found == n)
+}
+
+// claimDue claims up to as many messages as workers are reserved, and hands them to
+// these. It says how many it found.
+func (x *Pipeline) claimDue(ch *channel, reserved int) (found int) {
+	claims, err := x.p.Ledger.ClaimDue(x.stop.Context(), ch.name, reserved)
 	if err != nil {
 		x.complain("sweep messages", err)
 	}
-	p := x.messages[ch]
 	for _, c := range claims {
-		if !p.enter(c.Out.Message, x.stopping) {
-			// Stopping, or its last worker is about to leave: back to the queue.
-			r := &waxwing.Resolution{To: waxwing.Queued, Reason: "not offered", NextAt: x.p.Clock(), DownSince: c.DownSince}
-			if err := x.p.Ledger.Resolve(context.WithoutCancel(x.hard), c, r); err != nil {
-				x.complain("give a claim back", err)
-			}
+		if ch.pool.start(c.Out.Message, func(waxwing.ID) { ch.sender.Send(c) }) {
+			reserved--
 			continue
 		}
-		p.run(c.Out.Message, func(waxwing.ID) { x.send(c) })
+		// Stopping, or its last worker is about to leave: back to the queue.
+		if err := ch.sender.GiveBack(c); err != nil {
+			x.complain("give a claim back", err)
+		}
 	}
+	ch.pool.giveBack(reserved)
 	return len(claims)
 }
 
-// canGiveUp reports whether messages may go to the fallback now.
-func (x *Pipeline) canGiveUp(rs *routes) bool {
-	if !x.fallsBackAfter("unreachable") {
-		return false
-	}
-	since := rs.downSince()
-	return !since.IsZero() && x.p.Clock().Sub(since) >= x.unreachableAfter()
-}
-
 func (x *Pipeline) complain(what string, err error) {
-	if !errors.Is(err, waxwing.ErrStopping) && x.hard.Err() == nil {
+	if !errors.Is(err, waxwing.ErrStopping) && x.stop.Context().Err() == nil {
 		x.p.Log.Error(what+" failed; tried again in a second", "err", err)
 	}
 }

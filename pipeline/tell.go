@@ -9,24 +9,42 @@ import (
 	"github.com/waxwinghq/waxwing"
 )
 
-// What the log tells of an order: its id, states, reasons that stand in the trail
+// journal is what the log tells of orders: its id, states, reasons that stand in the trail
 // anyway, names from the configuration. Never what is in it.
+type journal struct {
+	log   *slog.Logger
+	debug bool // steps are read
+}
 
-// step logs one step at level debug. Callers on hot paths ask x.debug first, since
-// the arguments cost even where nobody reads them.
-func (x *Pipeline) step(what string, id waxwing.ID, args ...any) {
-	x.p.Log.LogAttrs(context.Background(), slog.LevelDebug, what, append([]slog.Attr{slog.Any("confirmation", id)}, pairs(args)...)...)
+func newJournal(log *slog.Logger) *journal {
+	return &journal{log, log.Enabled(context.Background(), slog.LevelDebug)}
+}
+
+// Debug reports whether steps are read at all. Callers on hot paths ask first, since the
+// arguments cost even where nobody reads them.
+func (j *journal) Debug() bool { return j.debug }
+
+// Step logs one step at level debug.
+func (j *journal) Step(what string, id waxwing.ID, args ...any) {
+	j.log.LogAttrs(context.Background(), slog.LevelDebug, what, append([]slog.Attr{slog.Any("confirmation", id)}, pairs(args)...)...)
 }
 
 // tell logs that a confirmation or message does not go the usual way, and why.
 // What is ignored is no order, and is told at level debug only.
-func (x *Pipeline) tell(id waxwing.ID, t waxwing.TenantID, to waxwing.State, reason string, args ...any) {
+func (j *journal) tell(id waxwing.ID, t waxwing.TenantID, to waxwing.State, reason string, args ...any) {
 	level := slog.LevelInfo
 	if to == waxwing.Ignored {
 		level = slog.LevelDebug
 	}
 	as := []slog.Attr{slog.Any("confirmation", id), slog.String("tenant", string(t)), slog.String("reason", logged(reason))}
-	x.p.Log.LogAttrs(context.Background(), level, string(to), append(as, pairs(args)...)...)
+	j.log.LogAttrs(context.Background(), level, string(to), append(as, pairs(args)...)...)
+}
+
+// Ended tells what ended a message.
+func (j *journal) Ended(c *waxwing.Claim, r *waxwing.Resolution) {
+	a := &r.Attempt
+	j.tell(c.Confirmation, c.Out.Tenant, r.To, r.Reason, "message", c.Out.Message, "channel", c.Out.Channel, "provider", a.Provider,
+		"phase", a.Phase, "code", a.Code, "enhanced", a.Enhanced, "fallback", len(r.Fallback) > 0)
 }
 
 func pairs(args []any) (as []slog.Attr) {
@@ -51,24 +69,9 @@ func logged(reason string) string {
 // told tells of a step that the ledger has recorded, and passes its error on.
 func (x *Pipeline) told(err error, w *waxwing.Work, to waxwing.State, reason string) error {
 	if err == nil {
-		x.tell(w.ID, w.Tenant, to, reason)
+		x.journal.tell(w.ID, w.Tenant, to, reason)
 	}
 	return err
-}
-
-// tellVerdict tells what an attempt came to.
-func (x *Pipeline) tellVerdict(c *waxwing.Claim, r *waxwing.Resolution) {
-	a := &r.Attempt
-	switch r.To {
-	case waxwing.Failed, waxwing.Cancelled, waxwing.Suppressed, waxwing.Uncertain:
-		x.tell(c.Confirmation, c.Out.Tenant, r.To, r.Reason, "message", c.Out.Message, "channel", c.Out.Channel, "provider", a.Provider,
-			"phase", a.Phase, "code", a.Code, "enhanced", a.Enhanced, "fallback", len(r.Fallback) > 0)
-		return
-	}
-	if x.debug {
-		x.step("verdict", c.Confirmation, "message", c.Out.Message, "provider", a.Provider, "verdict", a.Verdict, "phase", a.Phase,
-			"code", a.Code, "to", r.To, "reason", logged(r.Reason))
-	}
 }
 
 // quarantine keeps an order that cannot be read, under its number where that much
@@ -80,7 +83,7 @@ func (x *Pipeline) quarantine(w *waxwing.Work, reason string) error {
 			lk.Order = append(lk.Order, k.OrderID)
 		}
 	}
-	return x.told(x.p.Ledger.Quarantine(x.hard, w, reason, lk), w, waxwing.Quarantined, reason)
+	return x.told(x.p.Ledger.Quarantine(x.stop.Context(), w, reason, lk), w, waxwing.Quarantined, reason)
 }
 
 // foundBy is what an event that is put aside as it comes can be found by. A format that

@@ -35,6 +35,7 @@ type Meter struct {
 	keys     *prometheus.CounterVec
 	shut     prometheus.Counter
 	short    prometheus.Counter
+	shed     prometheus.Counter
 	waiting  func() (Waiting, error)
 }
 
@@ -60,7 +61,8 @@ func NewMeter(waiting func() (Waiting, error)) *Meter {
 	m.keys = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_keys_refused_total", Help: "Requests to the API refused for their key, by the tenant that the configuration knows and the reason."}, []string{"tenant", "reason"})
 	m.shut = prometheus.NewCounter(prometheus.CounterOpts{Name: "waxwing_http_connections_shut_total", Help: "Connections shut to make room for others: their clients only waited."})
 	m.short = prometheus.NewCounter(prometheus.CounterOpts{Name: "waxwing_short_of_resources_total", Help: "Offers that this machine had no file descriptor, memory or port for."})
-	m.reg.MustRegister(m.shut, m.short, m.received, m.hooks, m.keys, m.rendered, m.attempts, m.accepted, m.released, m.retries, m.held, depth{m},
+	m.shed = prometheus.NewCounter(prometheus.CounterOpts{Name: "waxwing_events_shed_total", Help: "Events turned away with 503, since recording them would have taken longer than 2 s."})
+	m.reg.MustRegister(m.shut, m.short, m.shed, m.received, m.hooks, m.keys, m.rendered, m.attempts, m.accepted, m.released, m.retries, m.held, depth{m},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -131,6 +133,9 @@ func (m *Meter) ConnectionsShut(n int) { m.shut.Add(float64(n)) }
 
 // ShortOfResources counts an offer that this machine had no descriptor, memory or port for.
 func (m *Meter) ShortOfResources() { m.short.Inc() }
+
+// Shed counts an event that was turned away, since recording it would have taken too long.
+func (m *Meter) Shed() { m.shed.Inc() }
 
 // Connections has the number of open connections of the listener shown.
 func (m *Meter) Connections(open func() int) {

@@ -17,7 +17,7 @@ import (
 
 // Provider is what the send stage knows of one.
 type Provider interface {
-	// Offer hands out over, as pipeline.Provider says.
+	// Offer hands out over, as delivery.Provider says.
 	Offer(ctx context.Context, out *waxwing.Outgoing, commit func() error) waxwing.Attempt
 	// Close waits for attempts past their commit point, until ctx ends.
 	Close(ctx context.Context) error

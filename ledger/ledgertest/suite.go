@@ -39,8 +39,9 @@ type Store interface {
 	CommitDot(ctx context.Context, c *waxwing.Claim, provider string) error
 	// Resolve records what an attempt came to.
 	Resolve(ctx context.Context, c *waxwing.Claim, r *waxwing.Resolution) error
-	// DueWork lists what waits for its render.
-	DueWork(ctx context.Context, limit int) ([]waxwing.ID, error)
+	// DueWork lists what waits for its render, from what became due at since on, and says
+	// when the last of that did.
+	DueWork(ctx context.Context, since time.Time, limit int) (ids []waxwing.ID, last time.Time, err error)
 	// DueHolds lists what has waited at the gate for long enough.
 	DueHolds(ctx context.Context, limit int) ([]waxwing.ID, error)
 	// ReworkOf gives what a resend renders from.

@@ -77,11 +77,11 @@ func (l *Ledger) ClaimDue(ctx context.Context, ch waxwing.Channel, limit int) ([
 	err := l.do(ctx, func(t *tx) error {
 		got = got[:0]
 		var due []store.Message
-		err := t.c.query("SELECT "+messageColumns+` FROM messages WHERE channel=? AND next_at<=? AND (attempts>0 OR next_at<=?) AND id NOT IN (SELECT message FROM claims)
+		err := t.c.query("SELECT "+messageColumns+` FROM messages WHERE channel=? AND next_at<=? AND id NOT IN (SELECT message FROM claims)
 			ORDER BY next_at LIMIT ?`, func(v []driver.Value) error {
 			due = append(due, scanMessage(v))
 			return nil
-		}, string(ch), t.now.Add(-againGrace).UnixMilli(), t.now.Add(-sweepGrace).UnixMilli(), limit)
+		}, string(ch), t.now.Add(-sweepGrace).UnixMilli(), limit)
 		if err != nil {
 			return fault{err}
 		}
@@ -157,13 +157,11 @@ func (l *Ledger) EndDue(ctx context.Context) (more bool, err error) {
 	})
 }
 
-// The sweeper keeps off messages that the hot path is about to take, and, for a shorter
-// time, off those that were tried: whoever tried them may go on at once elsewhere. A
-// retry that is due in a second must not come a second late for that.
-const (
-	sweepGrace = time.Second
-	againGrace = 100 * time.Millisecond
-)
+// sweepGrace is how long the sweeper keeps off messages that somebody is about to take:
+// whoever is woken for a new one, or tried one and may go on at once elsewhere. It is
+// short: a retry that is due in a second must not come a second late for that, and what
+// the sweeper takes from a backlog must not run out while there is any.
+const sweepGrace = 100 * time.Millisecond
 
 // fillClaim adds the content. Content that cannot be read ends the message
 // with its reason rather than going round for ever.

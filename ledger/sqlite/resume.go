@@ -20,6 +20,11 @@ func (l *Ledger) openWriter() error {
 	if l.w, err = openConn(dsn(l.path, false)); err != nil {
 		return err
 	}
+	if n := l.o.CacheBytes; n > 0 {
+		if _, err := l.w.exec(fmt.Sprintf("PRAGMA cache_size=-%d", n>>10)); err != nil {
+			return err
+		}
+	}
 	if err := os.Chmod(l.path, 0o600); err != nil {
 		return err
 	}

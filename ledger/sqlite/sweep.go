@@ -9,24 +9,27 @@ import (
 	"github.com/waxwinghq/waxwing"
 )
 
-// DueWork lists confirmations that wait for normalise..render, oldest first.
-func (l *Ledger) DueWork(ctx context.Context, limit int) ([]waxwing.ID, error) {
-	return l.due(ctx, waxwing.Received, limit)
+// DueWork lists confirmations that wait for normalise..render, oldest first, from those on
+// that are due since then. last is when the last of them became due: whoever goes on from
+// there meets it again, with those of the same millisecond.
+func (l *Ledger) DueWork(ctx context.Context, since time.Time, limit int) (ids []waxwing.ID, last time.Time, err error) {
+	return l.due(ctx, waxwing.Received, since, limit)
 }
 
 // DueHolds lists confirmations whose time at the gate is over, oldest first.
 func (l *Ledger) DueHolds(ctx context.Context, limit int) ([]waxwing.ID, error) {
-	return l.due(ctx, waxwing.Held, limit)
+	ids, _, err := l.due(ctx, waxwing.Held, time.Time{}, limit)
+	return ids, err
 }
 
-func (l *Ledger) due(ctx context.Context, state waxwing.State, limit int) (ids []waxwing.ID, err error) {
+func (l *Ledger) due(ctx context.Context, state waxwing.State, since time.Time, limit int) (ids []waxwing.ID, last time.Time, err error) {
 	err = l.read(ctx, func(c *conn) error {
-		return c.query("SELECT id FROM confirmations WHERE due<=? AND state=? ORDER BY due LIMIT ?", func(v []driver.Value) error {
-			ids = append(ids, waxwing.ID(num(v[0])))
+		return c.query("SELECT id, due FROM confirmations WHERE due>=? AND due<=? AND state=? ORDER BY due LIMIT ?", func(v []driver.Value) error {
+			ids, last = append(ids, waxwing.ID(num(v[0]))), time.UnixMilli(num(v[1]))
 			return nil
-		}, l.o.Clock().UnixMilli(), string(state), limit)
+		}, ms(since), l.o.Clock().UnixMilli(), string(state), limit)
 	})
-	return ids, err
+	return ids, last, err
 }
 
 // Depth is what waits in the ledger, for metrics.

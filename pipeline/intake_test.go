@@ -1,0 +1,145 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
+)
+
+// recorder is a ledger that counts what it was given.
+type recorder struct {
+	Ledger
+	accepted int
+}
+
+func (r *recorder) Accept(context.Context, *waxwing.Event) (waxwing.Receipt, error) {
+	r.accepted++
+	return waxwing.Receipt{ID: 64, State: waxwing.Received, New: true, Work: true}, nil
+}
+
+// shedMeter counts what was turned away.
+type shedMeter struct {
+	noMeter
+	shed int
+}
+
+func (m *shedMeter) Shed() { m.shed++ }
+
+// TestAcceptSheds: an event that would wait too long for the disk is not recorded, and
+// its shop is told when to come again.
+func TestAcceptSheds(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	l, m := &recorder{}, &shedMeter{}
+	key := func(string, []byte) (waxwing.EventKey, error) { return waxwing.EventKey{OrderID: "7"}, nil }
+	x := &Pipeline{p: Parts{Ledger: l, Meter: m, Clock: func() time.Time { return now },
+		Config:  &config.Config{Tenants: map[string]config.Tenant{"acme": {Shops: map[string]config.Shop{"shopify": {}}}}},
+		Formats: map[string]waxwing.Format{"shopify": {Name: "shopify", Key: key}}}, orders: newPool(1, "test", "", nil), wakes: &wakes{}, journal: newJournal(nobody)}
+	x.orders.behind = true // nobody is woken
+	accept := func() error {
+		_, err := x.Accept(t.Context(), "acme", "shopify", "webhook", "", []byte(`{}`))
+		return err
+	}
+	if err := accept(); err != nil || l.accepted != 1 {
+		t.Fatalf("%v, %d recorded", err, l.accepted)
+	}
+	x.shed.waiting = 10 // they hang at the disk
+	if err := accept(); err != nil || l.accepted != 2 {
+		t.Fatalf("%v, %d recorded", err, l.accepted)
+	}
+	now = now.Add(3 * time.Second)
+	var later *waxwing.LaterError
+	if err := accept(); !errors.As(err, &later) || later.After < time.Second {
+		t.Fatalf("%v, want a time to come again", err)
+	}
+	if l.accepted != 2 || m.shed != 1 || x.shed.waiting != 10 {
+		t.Errorf("%d recorded, %d shed, %d wait", l.accepted, m.shed, x.shed.waiting)
+	}
+	x.shed.waiting = 0
+	if err := accept(); err != nil || l.accepted != 3 {
+		t.Errorf("%v, %d recorded", err, l.accepted)
+	}
+}
+
+// TestAccept: which tenant's and shop's event it is, and what is not worth any work.
+func TestAccept(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	week := now.Add(-7 * 24 * time.Hour)
+	key := func(k waxwing.EventKey, err error) func(string, []byte) (waxwing.EventKey, error) {
+		return func(string, []byte) (waxwing.EventKey, error) { return k, err }
+	}
+	for name, c := range map[string]struct {
+		tenant waxwing.TenantID
+		shop   waxwing.ShopID
+		source string
+		key    func(string, []byte) (waxwing.EventKey, error)
+		maxAge *config.Duration
+		check  func(*waxwing.Event) bool
+	}{
+		"an order": {tenant: "acme", shop: "shop", key: key(waxwing.EventKey{OrderID: "7"}, nil), check: func(e *waxwing.Event) bool {
+			return e.Key.OrderID == "7" && e.Poison == "" && e.Format == "f" && e.At.Equal(now) && e.Lookup.Order == nil
+		}},
+		"unknown tenant":      {tenant: "nobody", shop: "shop"},
+		"unknown shop":        {tenant: "acme", shop: "stall"},
+		"unreadable":          {tenant: "acme", shop: "shop", key: key(waxwing.EventKey{}, errors.New("odd")), check: func(e *waxwing.Event) bool { return e.Poison == "odd" && len(e.Lookup.Order) > 0 }},
+		"of no order":         {tenant: "acme", shop: "shop", key: key(waxwing.EventKey{}, nil), check: func(e *waxwing.Event) bool { return e.Poison == "the event names no order" }},
+		"a ping":              {tenant: "acme", shop: "shop", key: key(waxwing.EventKey{Ignore: "ping"}, nil), check: func(e *waxwing.Event) bool { return e.Poison == "" && e.Key.Ignore == "ping" }},
+		"of last week":        {tenant: "acme", shop: "shop", key: key(waxwing.EventKey{OrderID: "7", OccurredAt: week}, nil), check: func(e *waxwing.Event) bool { return e.Stale && e.Old && e.Lookup.Whole }},
+		"paid now":            {tenant: "acme", shop: "shop", key: key(waxwing.EventKey{OrderID: "7", OccurredAt: week, UpdatedAt: now}, nil), check: func(e *waxwing.Event) bool { return !e.Stale && e.Old }},
+		"no age counts":       {tenant: "acme", shop: "shop", maxAge: new(config.Duration), key: key(waxwing.EventKey{OrderID: "7", OccurredAt: week}, nil), check: func(e *waxwing.Event) bool { return !e.Stale && !e.Old }},
+		"by the API":          {tenant: "acme", shop: "api", source: "api", key: key(waxwing.EventKey{OrderID: "7", Shop: "till"}, nil), check: func(e *waxwing.Event) bool { return e.Shop == "till" && e.Format == "generic" }},
+		"by the API, no shop": {tenant: "acme", shop: "api", source: "api", key: key(waxwing.EventKey{OrderID: "7"}, nil), check: func(e *waxwing.Event) bool { return e.Shop == "api" }},
+	} {
+		b := newBook()
+		p := partsOf(b, paid, &taker{}, &taker{})
+		p.Clock = func() time.Time { return now }
+		f := p.Formats["f"]
+		f.Key = c.key
+		p.Formats = map[string]waxwing.Format{"f": f, "generic": f}
+		tenant := p.Config.Tenants["acme"]
+		tenant.MaxAge = c.maxAge
+		p.Config.Tenants["acme"] = tenant
+		x := newPipeline(t, p)
+		x.orders.stop() // nobody works on it
+		rc, err := x.Accept(t.Context(), c.tenant, c.shop, c.source, "", []byte(`{"name":"#7"}`))
+		if c.check == nil {
+			if !errors.Is(err, waxwing.ErrNotFound) || len(b.events) > 0 {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if err != nil || rc.ID != 64 || !c.check(b.events[0]) {
+			t.Errorf("%s: %v %+v", name, err, b.events)
+		}
+	}
+}
+
+// TestAcceptIsWithdrawn: what has waited for the disk for too long is not recorded, and
+// its shop told so; a shop that hangs up is no reason.
+func TestAcceptIsWithdrawn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &shedMeter{}
+		x := &Pipeline{p: Parts{Ledger: &stuck{newBook()}, Meter: m, Clock: time.Now}}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		began := time.Now()
+		_, err := x.record(gone, &waxwing.Event{})
+		var later *waxwing.LaterError
+		if !errors.As(err, &later) || time.Since(began) != acceptLimit || m.shed != 1 || x.shed.waiting != 0 {
+			t.Errorf("%v after %s, %d shed", err, time.Since(began), m.shed)
+		}
+	})
+}
+
+// stuck is a ledger whose disk hangs: it withdraws what nobody waits for any more.
+type stuck struct{ *book }
+
+func (*stuck) Accept(ctx context.Context, _ *waxwing.Event) (waxwing.Receipt, error) {
+	<-ctx.Done()
+	return waxwing.Receipt{}, fmt.Errorf("not begun: %w: %w", waxwing.ErrUnavailable, ctx.Err())
+}

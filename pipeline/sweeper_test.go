@@ -1,0 +1,230 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/delivery"
+)
+
+// due is a ledger that has nothing but due messages to ask for.
+type due struct {
+	Ledger
+	asked []string
+	have  int // due messages
+	ids   []waxwing.ID
+	limit int // of the last DueWork
+}
+
+func (d *due) ClaimDue(_ context.Context, ch waxwing.Channel, limit int) (out []*waxwing.Claim, _ error) {
+	d.asked = append(d.asked, fmt.Sprint(limit, " ", ch))
+	for i := range min(d.have, limit) {
+		out = append(out, &waxwing.Claim{Out: waxwing.Outgoing{Message: waxwing.ID(i + 1), Channel: ch}})
+	}
+	return out, nil
+}
+
+// DueWork: an id became due so many seconds after 1970.
+func (d *due) DueWork(_ context.Context, since time.Time, limit int) (ids []waxwing.ID, last time.Time, _ error) {
+	d.limit = limit
+	for _, id := range d.ids {
+		if at := time.Unix(int64(id), 0); !at.Before(since) && len(ids) < limit {
+			ids, last = append(ids, id), at
+		}
+	}
+	return ids, last, nil
+}
+
+func (d *due) Claim(context.Context, waxwing.ID) (*waxwing.Claim, error) {
+	return nil, waxwing.ErrState
+}
+func (d *due) Resolve(context.Context, *waxwing.Claim, *waxwing.Resolution) error {
+	d.asked = append(d.asked, "resolve")
+	return nil
+}
+
+// says is a provider that gives one answer, when it is let.
+type says struct {
+	a    waxwing.Attempt
+	when chan struct{}
+}
+
+func (s says) Offer(context.Context, *waxwing.Outgoing, func() error) waxwing.Attempt {
+	if s.when != nil {
+		<-s.when
+	}
+	return s.a
+}
+
+// channelOf is a channel with one provider and eight workers; failed: the provider has
+// just failed.
+func channelOf(t *testing.T, name waxwing.Channel, d *due, p delivery.Provider, failed bool) *channel {
+	t.Helper()
+	c := delivery.Config{Channel: name, Outbox: d, Meter: noMeter{}, Journal: newJournal(slog.New(slog.DiscardHandler)), Stop: delivery.NewStop(),
+		Clock: time.Now, Log: slog.New(slog.DiscardHandler), Providers: []delivery.Named{{Provider: p, Name: "x"}}}
+	s, err := delivery.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if failed {
+		s.Send(&waxwing.Claim{Out: waxwing.Outgoing{Channel: name}, Faults: 9})
+	}
+	d.asked = nil
+	return &channel{name: name, sender: s, pool: newPool(8, "send", "", s.Wake)}
+}
+
+// TestRestingMailKeepsNoTextWaiting: each channel is swept by its own health.
+func TestRestingMailKeepsNoTextWaiting(t *testing.T) {
+	const well, rests, probed = "well", "rests", "probed"
+	for _, c := range []struct{ name, email, sms, want string }{
+		{"both well", well, well, "8 email, 8 sms"},
+		{"mail rests", rests, well, "8 sms"},
+		{"mail is probed", probed, well, "4 email, 8 sms"},
+		{"texts rest", well, rests, "8 email"},
+		{"both rest", rests, rests, ""},
+		{"no texts", rests, "", ""},
+		{"no texts, mail is well", well, "", "8 email"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := &due{}
+			x := &Pipeline{p: Parts{Ledger: d}, stop: delivery.NewStop()}
+			var all []*channel
+			bad := says{a: waxwing.Attempt{Verdict: waxwing.Deferred, Fault: waxwing.ProviderFault, Bad: true}}
+			for _, want := range []string{probed, well, rests} { // the first have time to become so
+				for name, state := range map[waxwing.Channel]string{waxwing.Email: c.email, waxwing.SMS: c.sms} {
+					if state == want {
+						all = append(all, channelOf(t, name, d, bad, state != well))
+					}
+				}
+				if want == probed {
+					time.Sleep(time.Minute)
+				}
+			}
+			for _, name := range []waxwing.Channel{waxwing.Email, waxwing.SMS} {
+				for _, ch := range all {
+					if ch.name == name {
+						x.sweepMessages(ch)
+					}
+				}
+			}
+			if got := strings.Join(d.asked, ", "); got != c.want {
+				t.Errorf("%s: %q, want %q", c.name, got, c.want)
+			}
+		})
+	}
+}
+
+// TestSweepClaimsWhatItCanSend: as many as there are free workers; where there are more,
+// newcomers are turned away until the sweeper has found all.
+func TestSweepClaimsWhatItCanSend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &due{have: 20}
+		x := &Pipeline{p: Parts{Ledger: d}, stop: delivery.NewStop()}
+		p := says{a: waxwing.Attempt{Verdict: waxwing.Accepted}, when: make(chan struct{})}
+		ch := channelOf(t, waxwing.Email, d, p, false)
+		if !x.sweepMessages(ch) {
+			t.Error("there are more than eight")
+		}
+		synctest.Wait()
+		if !x.sweepMessages(ch) || len(d.asked) != 1 {
+			t.Errorf("asked %v while all are busy", d.asked)
+		}
+		if ch.pool.offer(99) {
+			t.Error("a newcomer overtakes them")
+		}
+		close(p.when)
+		synctest.Wait()
+		d.have = 0
+		x.sweepMessages(ch) // it was told of the newcomer
+		if x.sweepMessages(ch) || !ch.pool.offer(99) {
+			t.Error("all were found: newcomers are let in")
+		}
+		synctest.Wait()
+		// Two work on a message at once never: the claim goes back.
+		d.have, d.asked = 1, nil
+		gate := make(chan struct{})
+		ch.pool.reserve(1)
+		ch.pool.start(1, func(waxwing.ID) { <-gate })
+		synctest.Wait()
+		x.sweepMessages(ch)
+		if got := strings.Join(d.asked, ", "); got != "7 email, resolve" {
+			t.Errorf("asked %q", got)
+		}
+		close(gate)
+		synctest.Wait()
+		if n := ch.pool.reserve(9); n != 8 {
+			t.Errorf("%d of eight workers are free", n)
+		}
+		ch.pool.close()
+		synctest.Wait()
+	})
+}
+
+// TestSweepOrders: the sweeper fills the queue, and goes on behind what it has brought.
+func TestSweepOrders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &due{}
+		for i := range 100 {
+			d.ids = append(d.ids, waxwing.ID(i+1))
+		}
+		g := newGatedWork()
+		x := &Pipeline{p: Parts{Ledger: d}, stop: delivery.NewStop(), orders: newPool(2, "test", "", g.work)}
+		if !x.sweepOrders() || d.limit != 10 {
+			t.Errorf("there are more than ten; it asked for %d", d.limit)
+		}
+		g.want(t, "two workers", 1, 2)
+		g.finish(1, 2)
+		d.ids = d.ids[2:]
+		x.sweepOrders()
+		if d.limit != 2 { // eight are known
+			t.Errorf("it asked for %d", d.limit)
+		}
+		d.ids = nil   // they are all known
+		for range 2 { // to the end, and once more from the beginning
+			x.sweepOrders()
+		}
+		if x.sweepOrders() || x.orders.behind {
+			t.Error("all that is due is known")
+		}
+		for id := range waxwing.ID(12) {
+			g.gate(id + 1) <- struct{}{}
+		}
+		synctest.Wait()
+		x.orders.close()
+	})
+}
+
+// TestSweepPassesOverWhatFails: orders that stay due, since nothing can become of them now,
+// keep no others waiting.
+func TestSweepPassesOverWhatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &due{}
+		for i := range 1000 {
+			d.ids = append(d.ids, waxwing.ID(i+1))
+		}
+		done := make(map[waxwing.ID]int)
+		var mu sync.Mutex
+		x := &Pipeline{p: Parts{Ledger: d}, stop: delivery.NewStop(), orders: newPool(2, "test", "", func(id waxwing.ID) {
+			mu.Lock()
+			defer mu.Unlock()
+			done[id]++ // and it stays due
+		})}
+		for range 150 {
+			x.sweepOrders()
+			synctest.Wait()
+		}
+		for _, id := range d.ids {
+			if done[id] == 0 {
+				t.Fatalf("%d was not worked on, but 1 was %d times", int64(id), done[1])
+			}
+		}
+		x.orders.close()
+	})
+}

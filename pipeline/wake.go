@@ -1,0 +1,93 @@
+package pipeline
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/ThreeDotsLabs/watermill/pubsub/gochannel"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// wakes carries ids to pools over a Pub/Sub. An id that is not published, lost or repeated
+// does no harm: the sweeper finds the row.
+type wakes struct {
+	pubsub *gochannel.GoChannel
+	pub    message.Publisher
+	router *message.Router
+	always bool // whatever the backlog: nobody sweeps
+	log    *slog.Logger
+}
+
+// newWakes makes the Pub/Sub and its router. wrap, if any, stands between the stages and
+// the Pub/Sub.
+func newWakes(log *slog.Logger, always bool, wrap func(message.Publisher) message.Publisher) (*wakes, error) {
+	// Publish must not wait for a handler, and the buffer keeps some wakes
+	// from parking a goroutine an id.
+	pubsub := gochannel.NewGoChannel(gochannel.Config{OutputChannelBuffer: 1 << 10}, quiet{log})
+	w := &wakes{pubsub: pubsub, pub: shared{pubsub}, always: always, log: log}
+	if wrap != nil {
+		w.pub = wrap(w.pub)
+	}
+	// In-flight handlers only hand over, so closing need not wait for them.
+	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: 5 * time.Second}, quiet{log})
+	w.router = router
+	return w, err
+}
+
+// to has a pool's topic handled by the pool. The handler never waits, and acks at once: an
+// ack says that an id was handed on or turned away, the ledger says what became of it.
+func (w *wakes) to(name string, p *pool) {
+	w.router.AddConsumerHandler(name, p.topic, w.pubsub, func(m *message.Message) error {
+		var id waxwing.ID
+		if err := id.UnmarshalText(m.Payload); err != nil {
+			w.log.Error("a message that is no id was dropped; the ledger knows better", "err", err)
+			return nil
+		}
+		p.offer(id)
+		return nil
+	})
+}
+
+// wake publishes an id for a pool, unless that has a backlog.
+func (w *wakes) wake(p *pool, id waxwing.ID) {
+	if !w.always && p.refuses() {
+		return
+	}
+	b, _ := id.MarshalText() // never fails
+	if err := w.pub.Publish(p.topic, message.NewMessage(string(b), b)); err != nil {
+		w.log.Debug("wake not published; the sweeper takes it", "topic", p.topic, "err", err)
+	}
+}
+
+// run takes messages until close.
+func (w *wakes) run(ctx context.Context) error { return w.router.Run(context.WithoutCancel(ctx)) }
+
+func (w *wakes) close() error {
+	err := w.router.Close()
+	if e := w.pubsub.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// shared keeps a stopping handler from closing the publisher that all share
+// (Watermill issue 446).
+type shared struct{ message.Publisher }
+
+func (shared) Close() error { return nil }
+
+// quiet passes Watermill's errors on and drops its chatter, whose fields cost
+// allocations on the hot path.
+type quiet struct{ log *slog.Logger }
+
+func (q quiet) Error(msg string, err error, _ watermill.LogFields) {
+	q.log.Error("watermill: "+msg, "err", err)
+}
+func (quiet) Info(string, watermill.LogFields)                   {}
+func (quiet) Debug(string, watermill.LogFields)                  {}
+func (quiet) Trace(string, watermill.LogFields)                  {}
+func (q quiet) With(watermill.LogFields) watermill.LoggerAdapter { return q }
