@@ -19,6 +19,7 @@ type account struct {
 	at    time.Time     // when debt was that
 	rate  float64       // of a processor that is paid back
 	burst time.Duration // debt from which on its plugins are left out; 0: never
+	loads time.Time     // until when the loads for its orders reach, at one in loadGap
 
 	total   atomic.Int64 // nanoseconds since the start
 	over    atomic.Int64 // calls left out for want of time
@@ -36,6 +37,11 @@ const (
 	burstShare = 6
 	// usualRate is by which use is forgotten where nothing bounds it: turns go by use.
 	usualRate = 0.1
+	// loadGap is how often an order may have one of a tenant's plugins loaded, after loadBurst
+	// of them at once. Plugins that do not fit into the tenant's memory side by side would
+	// else be loaded for each order, and each load keeps a processor for milliseconds.
+	loadGap   = time.Second
+	loadBurst = 10
 	// mostWaiting is how many of a tenant's orders wait for loads at once: each of
 	// them keeps a worker of the pipeline.
 	mostWaiting = 4
@@ -72,6 +78,20 @@ func (a *account) charge(took time.Duration) {
 	defer a.mu.Unlock()
 	a.pay(time.Now())
 	a.debt += took
+}
+
+// mayLoad counts a load for an order, if there may be one now.
+func (a *account) mayLoad(now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.loads.Before(now) {
+		a.loads = now
+	}
+	if a.loads.Sub(now) >= loadBurst*loadGap {
+		return false
+	}
+	a.loads = a.loads.Add(loadGap)
+	return true
 }
 
 // spent reports whether the share of time is used up: the part of it, in percent.

@@ -49,7 +49,7 @@ func (e *Engine) load(c *Code, until time.Time) (*loaded, error) {
 		e.mu.Unlock()
 		return l, nil
 	}
-	r, err := e.ask(c, false)
+	r, err := e.ask(c, false, !until.IsZero())
 	if err != nil {
 		e.mu.Unlock()
 		return nil, err
@@ -107,13 +107,14 @@ func (e *Engine) warm(c *Code, then func(error)) {
 	if e.loaded[c.key()] != nil {
 		return
 	}
-	if r, err := e.ask(c, true); err == nil && r.then == nil {
+	if r, err := e.ask(c, true, false); err == nil && r.then == nil {
 		r.then = then
 	}
 }
 
-// ask puts code into the queue of what is to be loaded. The caller holds mu.
-func (e *Engine) ask(c *Code, warm bool) (*request, error) {
+// ask puts code into the queue of what is to be loaded: before it is needed (warm), or
+// for an order, which a tenant may cause so many of. The caller holds mu.
+func (e *Engine) ask(c *Code, warm, order bool) (*request, error) {
 	if e.closed {
 		return nil, errClosed
 	}
@@ -131,7 +132,11 @@ func (e *Engine) ask(c *Code, warm bool) (*request, error) {
 		}
 		return r, nil
 	}
-	r := &request{code: c, of: e.accountOf(c.Tenant), warm: warm, done: make(chan struct{})}
+	of := e.accountOf(c.Tenant)
+	if order && !of.mayLoad(time.Now()) {
+		return nil, errLoading
+	}
+	r := &request{code: c, of: of, warm: warm, done: make(chan struct{})}
 	e.asked[key] = r
 	e.queue.add(r.of, r, !warm)
 	if e.loading < 1 { // one at a time: it takes a core for milliseconds, beside the orders

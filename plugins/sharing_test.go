@@ -457,3 +457,26 @@ func TestHalfOfTheSlots(t *testing.T) {
 		}
 	})
 }
+
+// TestLoadsForOrdersAreBounded: some at once and then one a second, whatever was left
+// unused before.
+func TestLoadsForOrdersAreBounded(t *testing.T) {
+	a, now := newAccount("acme", 0), moment
+	loads := func() (n int) {
+		for a.mayLoad(now) {
+			n++
+		}
+		return n
+	}
+	if n := loads(); n != loadBurst {
+		t.Errorf("%d loads at once, want %d", n, loadBurst)
+	}
+	now = now.Add(loadGap)
+	if n := loads(); n != 1 {
+		t.Errorf("%d loads after %s, want 1", n, loadGap)
+	}
+	now = now.Add(time.Hour)
+	if n := loads(); n != loadBurst {
+		t.Errorf("%d loads after an hour, want %d", n, loadBurst)
+	}
+}
