@@ -5,23 +5,25 @@ import "bytes"
 // checkData reports whether b may follow DATA as it is: CRLF line ends only, no
 // NUL, no line above RFC 5321's 998 bytes. A bare CR or LF is how a second
 // message is smuggled in (docs/design/flow.md, Limits).
-func checkData(b []byte) bool {
+// dotted: a line begins with a dot.
+func checkData(b []byte) (ok, dotted bool) {
 	if bytes.IndexByte(b, 0) >= 0 {
-		return false
+		return false, false
 	}
 	crs := bytes.Count(b, []byte{'\r'})
 	for len(b) > 0 {
+		dotted = dotted || b[0] == '.'
 		i := bytes.IndexByte(b, '\n')
 		if i < 0 {
-			return crs == 0 && len(b) <= 998
+			return crs == 0 && len(b) <= 998, dotted
 		}
 		if i == 0 || b[i-1] != '\r' || i > 999 {
-			return false
+			return false, dotted
 		}
 		crs--
 		b = b[i+1:]
 	}
-	return crs == 0
+	return crs == 0, dotted
 }
 
 const block = 64 << 10
@@ -30,7 +32,7 @@ const block = 64 << 10
 // and a CRLF at its end. Where no line begins with a dot nothing is copied.
 func (l *link) writeBody(j *job, b []byte) error {
 	whole := len(b) >= 2 && b[len(b)-2] == '\r' && b[len(b)-1] == '\n'
-	if whole && (len(b) == 0 || b[0] != '.') && !bytes.Contains(b, []byte("\n.")) {
+	if whole && j.undotted {
 		return l.writeBlocks(j, b)
 	}
 	out := l.body[:0]

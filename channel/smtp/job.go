@@ -22,6 +22,7 @@ type job struct {
 	data           []byte
 	size           int
 	eightBit, utf8 bool     // what the server must offer
+	undotted       bool     // no line of data begins with a dot
 	hurry          bool     // the Offer has a patience
 	again          int      // silent tries on another connection
 	opening        *opening // the right to open a connection for it; nil: none

@@ -212,7 +212,7 @@ func (s *Sender) Offer(ctx context.Context, out *waxwing.Outgoing, commit func()
 		}
 		// The connection that was meant for it was not to be had; others work.
 		j = &job{s: s, commit: commit, began: j.began, done: make(chan waxwing.Attempt, 2),
-			from: j.from, to: j.to, data: j.data, size: j.size, eightBit: j.eightBit, utf8: j.utf8, hurry: j.hurry}
+			from: j.from, to: j.to, data: j.data, size: j.size, eightBit: j.eightBit, utf8: j.utf8, undotted: j.undotted, hurry: j.hurry}
 	}
 }
 
@@ -344,7 +344,8 @@ func (j *job) check(m *waxwing.Outgoing) *outcome {
 		wide = wide || w
 	}
 	j.utf8 = m.SMTPUTF8 || wide
-	if !checkData(m.Data) {
+	ok, dotted := checkData(m.Data)
+	if j.undotted = !dotted; !ok {
 		return refuse(waxwing.PhaseBody, waxwing.PolicyFault, errData)
 	}
 	return nil

@@ -112,7 +112,11 @@ func TestCheckData(t *testing.T) {
 		"a\r\n\n": false, "\x00": false, "a\r\n.\r\n": true, "a\n.\r\n": false, "a\r.\r\n": false, "a\r\n.\nb": false, "a\r\n\r": false,
 		strings.Repeat("x", 998) + "\r\n": true, strings.Repeat("x", 999) + "\r\n": false, strings.Repeat("x", 999): false,
 	} {
-		if checkData([]byte(in)) != want {
+		ok, dotted := checkData([]byte(in))
+		if ok && dotted != strings.Contains("\n"+in, "\n.") {
+			t.Errorf("%.40q: a line begins with a dot: %v", in, dotted)
+		}
+		if ok != want {
 			t.Errorf("%.40q: %v", in, !want)
 		}
 	}
