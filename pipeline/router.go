@@ -29,6 +29,7 @@ type Pipeline struct {
 	stop     *delivery.Stop
 	sweeper  sync.WaitGroup
 	swept    time.Time // sweepOrders': up to when what is due was found; zero: it begins anew
+	still    int       // sweepOrders': sweeps since swept has moved
 	journal  *journal
 }
 

@@ -106,6 +106,10 @@ func (x *Pipeline) endHolds() {
 	}
 }
 
+// stillAtMost is how many sweeps in a row may bring nothing but what is due since the same
+// millisecond: several seconds of them.
+const stillAtMost = 1000
+
 // sweepOrders hands due confirmations to the workers and their queue, and says whether
 // there were more than there was room for. Then it goes on behind them: those that cannot be
 // worked on now, since a plugin rests perhaps, stay due, and must not keep all others waiting.
@@ -122,11 +126,14 @@ func (x *Pipeline) sweepOrders() bool {
 	taken := x.orders.feed(ids)
 	switch {
 	case taken < len(ids): // others came in between: these are met again
+	case taken == room && last.After(x.swept):
+		x.swept, x.still = last, 0
 	case taken == room:
-		if !last.After(x.swept) { // more than there was room for became due in one millisecond
-			last = last.Add(time.Millisecond)
+		// More than there was room for became due in one millisecond. They are under way, and
+		// the rest follows; only where nothing comes of them are they passed over.
+		if x.still++; x.still == stillAtMost {
+			x.swept, x.still = last.Add(time.Millisecond), 0
 		}
-		x.swept = last
 	case !x.swept.IsZero(): // the end; what came in front of it meanwhile, or failed, is next
 		x.swept = time.Time{}
 		return x.orders.looked(true)

@@ -17,10 +17,11 @@ import (
 // due is a ledger that has nothing but due messages to ask for.
 type due struct {
 	Ledger
-	asked []string
-	have  int // due messages
-	ids   []waxwing.ID
-	limit int // of the last DueWork
+	asked  []string
+	have   int // due messages
+	ids    []waxwing.ID
+	limit  int        // of the last DueWork
+	atOnce waxwing.ID // those up to it became due in one millisecond
 }
 
 func (d *due) ClaimDue(_ context.Context, ch waxwing.Channel, limit int) (out []*waxwing.Claim, _ error) {
@@ -31,11 +32,15 @@ func (d *due) ClaimDue(_ context.Context, ch waxwing.Channel, limit int) (out []
 	return out, nil
 }
 
-// DueWork: an id became due so many seconds after 1970.
+// DueWork: an id became due so many milliseconds after 1970, or all did in one.
 func (d *due) DueWork(_ context.Context, since time.Time, limit int) (ids []waxwing.ID, last time.Time, _ error) {
 	d.limit = limit
 	for _, id := range d.ids {
-		if at := time.Unix(int64(id), 0); !at.Before(since) && len(ids) < limit {
+		at := time.UnixMilli(int64(id))
+		if id <= d.atOnce {
+			at = time.UnixMilli(1)
+		}
+		if !at.Before(since) && len(ids) < limit {
 			ids, last = append(ids, id), at
 		}
 	}
@@ -224,6 +229,54 @@ func TestSweepPassesOverWhatFails(t *testing.T) {
 			if done[id] == 0 {
 				t.Fatalf("%d was not worked on, but 1 was %d times", int64(id), done[1])
 			}
+		}
+		x.orders.close()
+	})
+}
+
+// TestSweepTakesAllOfAMillisecond: a group commit makes more orders due at once than there
+// is room for. All of them are worked on before those that came later.
+func TestSweepTakesAllOfAMillisecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &due{atOnce: 40}
+		for i := range 80 {
+			d.ids = append(d.ids, waxwing.ID(i+1))
+		}
+		g := newGatedWork()
+		x := &Pipeline{p: Parts{Ledger: d}, stop: delivery.NewStop(), orders: newPool(2, "test", "", g.work)}
+		for id := range waxwing.ID(80) {
+			for range 3 { // the sweeper comes often, and finds little room
+				x.sweepOrders()
+			}
+			g.finish(id + 1)
+			d.ids = d.ids[1:] // it is ready
+		}
+		if len(g.began) != 80 {
+			t.Errorf("%d of 80 were worked on", len(g.began))
+		}
+		for i, id := range g.began {
+			if i < 40 && id > 40 {
+				t.Fatalf("%d was worked on as number %d", int64(id), i+1)
+			}
+		}
+		x.orders.close()
+	})
+}
+
+// TestSweepPassesOverAMillisecond of which nothing comes, be it more than there is room for.
+func TestSweepPassesOverAMillisecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &due{atOnce: 40}
+		for i := range 40 {
+			d.ids = append(d.ids, waxwing.ID(i+1))
+		}
+		x := &Pipeline{p: Parts{Ledger: d}, stop: delivery.NewStop(), orders: newPool(2, "test", "", func(waxwing.ID) {})}
+		for range stillAtMost + 1 {
+			x.sweepOrders()
+			synctest.Wait()
+		}
+		if x.swept != time.UnixMilli(2) {
+			t.Errorf("it stands at %s", x.swept)
 		}
 		x.orders.close()
 	})
