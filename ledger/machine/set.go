@@ -21,6 +21,7 @@ type Entry struct {
 // Set is the rows that commands decide by. What is not in it is taken for not there:
 // whoever runs a command loads what it needs.
 type Set struct {
+	store.Set
 	// Now is the transaction's time.
 	Now time.Time
 	// Instance is the one that acts.
@@ -28,22 +29,12 @@ type Set struct {
 	// Rule says what becomes of a message whose answer was lost.
 	Rule waxwing.DoubtRule
 
-	Confirmations map[waxwing.ID]store.Confirmation
-	Keys          map[store.Hash]waxwing.ID
-	Messages      map[waxwing.ID]store.Message
-	Claims        map[waxwing.ID]store.Claim
-	// Doubts are a message's attempts whose answer was lost, where there are any.
-	Doubts map[waxwing.ID]int
-	// Suppressed are the addresses that are not to be mailed.
-	Suppressed map[store.Hash]bool
-
 	spare Changes
 }
 
 // NewSet returns an empty set.
 func NewSet(now time.Time, instance int64, rule waxwing.DoubtRule) *Set {
-	return &Set{Now: now, Instance: instance, Rule: rule, Confirmations: map[waxwing.ID]store.Confirmation{}, Keys: map[store.Hash]waxwing.ID{},
-		Messages: map[waxwing.ID]store.Message{}, Claims: map[waxwing.ID]store.Claim{}, Doubts: map[waxwing.ID]int{}, Suppressed: map[store.Hash]bool{}}
+	return &Set{Set: *store.NewSet(), Now: now, Instance: instance, Rule: rule}
 }
 
 // Changes is what a command came to: rows as they are to stand, whole, and new ones.
@@ -81,12 +72,7 @@ func (s *Set) none() Changes {
 
 // Clear empties the set for the next command, as an instance at a time.
 func (s *Set) Clear(now time.Time, instance int64, rule waxwing.DoubtRule) {
-	clear(s.Confirmations)
-	clear(s.Keys)
-	clear(s.Messages)
-	clear(s.Claims)
-	clear(s.Doubts)
-	clear(s.Suppressed)
+	s.Set.Clear()
 	s.Now, s.Instance, s.Rule = now, instance, rule
 }
 
@@ -136,32 +122,10 @@ func (s *Set) confirmation(id waxwing.ID) (store.Confirmation, error) {
 	return c, nil
 }
 
-// State is a message's, with what its claim says.
-func (s *Set) State(m *store.Message) waxwing.State {
-	if k, held := s.Claims[m.ID]; held {
-		if k.Dot {
-			return waxwing.Dot
-		}
-		return waxwing.Claimed
-	}
-	return m.State
-}
-
-// of gives the messages of a confirmation in their order.
-func (s *Set) of(id waxwing.ID) (out []store.Message) {
-	n := s.Confirmations[id].Messages
-	for i := waxwing.ID(1); i <= waxwing.ID(n); i++ {
-		if m, ok := s.Messages[id|i]; ok {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
 // Outcome is what became of a confirmation, with its messages.
 func (s *Set) Outcome(id waxwing.ID) waxwing.State {
 	var states []waxwing.State
-	for _, m := range s.of(id) {
+	for _, m := range s.Of(id) {
 		states = append(states, s.State(&m))
 	}
 	return Outcome(s.Confirmations[id].State, states)

@@ -16,43 +16,38 @@ import (
 // arrival is an event made ready outside the writer: keyed, packed, sealed.
 type arrival struct {
 	machine.Arrival
-	t   *tenant
+	t   *ledger.Tenant
 	ev  *waxwing.Event
 	dek ledger.Key
 }
 
-const (
-	aadEvent   = "event|"
-	aadDataKey = "dek|"
-)
-
 // Accept records an event and returns when it is on disk. The same order again
 // gives the same id. It never returns a receipt for what a crash could lose.
 func (l *Ledger) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt, error) {
-	t, err := l.tenant(ev.Tenant)
+	t, err := l.keys.Tenant(ev.Tenant)
 	if err != nil {
 		return waxwing.Receipt{}, err
 	}
-	a := &arrival{t: t, ev: ev, dek: ledger.NewKey(), Arrival: machine.Arrival{Tenant: t.no, Shop: ev.Shop, Format: ev.Format, Source: ev.Source,
+	a := &arrival{t: t, ev: ev, dek: ledger.NewKey(), Arrival: machine.Arrival{Tenant: t.No, Shop: ev.Shop, Format: ev.Format, Source: ev.Source,
 		Updated: ms(ev.Key.UpdatedAt), Rank: int64(ev.Key.Rank), Poison: ev.Poison, Ignore: ev.Key.Ignore, Stale: ev.Stale, Old: ev.Old,
-		Maybe: l.maybeSent(ev), Hashes: l.index(t, ev.Lookup),
+		Maybe: l.maybeSent(ev), Hashes: l.lookups.Index(t, ev.Lookup),
 		Event: store.Event{Source: ev.Source, Topic: machine.Clip(ev.Topic, 64), At: ev.At.UnixMilli()}}}
 	a.Event.Updated = a.Updated
 	switch {
 	case ev.Source == waxwing.SourcePing:
 		// Nobody signed it: one row a shop and day, however many come and whatever they hold.
-		a.Key = t.key.Index("ping", string(ev.Shop), ev.At.UTC().Format(time.DateOnly))
+		a.Key = t.Key.Index("ping", string(ev.Shop), ev.At.UTC().Format(time.DateOnly))
 	case ev.Poison != "":
-		a.Key = t.key.Index("raw", string(ev.Shop), string(ev.Raw))
+		a.Key = t.Key.Index("raw", string(ev.Shop), string(ev.Raw))
 	case ev.Key.Ignore != "":
-		a.Key = t.key.Index("ignored", string(ev.Shop), rand.Text())
+		a.Key = t.Key.Index("ignored", string(ev.Shop), rand.Text())
 	default:
-		a.Key = t.key.Index("order", string(ev.Shop), ev.Key.OrderID, "confirmation", "0")
+		a.Key = t.Key.Index("order", string(ev.Shop), ev.Key.OrderID, "confirmation", "0")
 	}
 	if state, _, _ := a.First(); state != waxwing.Received && ev.Source != waxwing.SourcePing && !ev.Lookup.Whole {
-		a.Hashes = append(a.Hashes, l.unreadable(t, ev.Raw)...)
+		a.Hashes = append(a.Hashes, l.lookups.Unreadable(t, ev.Raw)...)
 	}
-	a.DEK = t.key.Wrap(&a.dek, aadDataKey+string(a.Key[:]))
+	a.DEK = ledger.WrapDEK(t, &a.dek, a.Key)
 	a.seal(l)
 
 	var rc waxwing.Receipt
@@ -68,15 +63,7 @@ func (l *Ledger) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 	return rc, err
 }
 
-// sealRoom is what a seal adds: nonce and tag.
-const sealRoom = 12 + 16
-
-func (a *arrival) seal(l *Ledger) {
-	sc := scratches.Get().(*scratch)
-	defer scratches.Put(sc)
-	sc.packed = l.packer.pack(sc.packed[:0], a.ev.Raw, "")
-	a.Event.Body = a.dek.Sealer().Seal(make([]byte, 0, len(sc.packed)+sealRoom), sc.packed, aadEvent+string(a.Key[:]))
-}
+func (a *arrival) seal(l *Ledger) { a.Event.Body = l.contents.SealEvent(&a.dek, a.Key, a.ev.Raw) }
 
 func (t *tx) newID() waxwing.ID {
 	var b [4]byte
@@ -120,16 +107,16 @@ func (t *tx) again(a *arrival) (waxwing.Receipt, *store.Confirmation, error) {
 func (t *tx) remember(id waxwing.ID, a *arrival, version int64) {
 	created := id.Time()
 	t.after = append(t.after, func() {
-		t.l.hot.put(id, &hotOne{tenant: a.t, dek: a.dek, shop: a.ev.Shop,
-			work: &waxwing.Work{ID: id, Tenant: a.ev.Tenant, Shop: a.ev.Shop, Format: a.ev.Format,
+		t.l.hot.Put(id, &ledger.Entry{Tenant: a.t, DEK: a.dek, Shop: a.ev.Shop,
+			Work: &waxwing.Work{ID: id, Tenant: a.ev.Tenant, Shop: a.ev.Shop, Format: a.ev.Format,
 				Topic: a.ev.Topic, Raw: a.ev.Raw, State: waxwing.Received, Version: version, Created: created,
-				Next: 1, Token: a.t.key.Token(id | 1)}})
+				Next: 1, Token: a.t.Key.Token(id | 1)}})
 	})
 }
 
 // replace seals a newer event with the key of its confirmation and records it.
 func (l *Ledger) replace(ctx context.Context, a *arrival, old *store.Confirmation) (waxwing.Receipt, error) {
-	dek, err := a.t.key.Unwrap(old.DEK, aadDataKey+string(a.Key[:]))
+	dek, err := ledger.UnwrapDEK(a.t, old.DEK, a.Key)
 	if err != nil {
 		return waxwing.Receipt{}, err
 	}
@@ -152,7 +139,7 @@ func (l *Ledger) replace(ctx context.Context, a *arrival, old *store.Confirmatio
 		}
 		rc = got
 		if !c.Empty() {
-			t.after = append(t.after, func() { t.l.hot.drop(rc.ID) })
+			t.after = append(t.after, func() { t.l.hot.Drop(rc.ID) })
 		}
 		return t.apply(&c)
 	})
@@ -162,23 +149,10 @@ func (l *Ledger) replace(ctx context.Context, a *arrival, old *store.Confirmatio
 // namedAnew is whom a newer event names, and whom the one that it replaces does, which
 // nobody may have read yet: a person is found in each of them.
 func (l *Ledger) namedAnew(ctx context.Context, a *arrival, old *store.Confirmation) ([]ledger.Hash, error) {
-	out := l.whose(a.t, a.ev.Format, a.ev.Topic, a.ev.Raw)
+	out := l.lookups.Whose(a.t, a.ev.Format, a.ev.Topic, a.ev.Raw)
 	if old.State != waxwing.Received {
 		return out, nil
 	}
-	err := l.read(ctx, func(c *conn) error {
-		f, err := l.openFile(c, old.ID)
-		if err != nil || f.erased {
-			return err
-		}
-		raw, topic, err := l.openEvent(c, f, f.version)
-		if err == nil {
-			out = append(out, l.whose(a.t, f.format, topic, raw)...)
-		}
-		return err
-	})
-	if errors.Is(err, waxwing.ErrNotFound) {
-		err = nil
-	}
-	return out, err
+	before, err := l.Replaced(ctx, a.t, old.ID)
+	return append(out, before...), err
 }

@@ -1,10 +1,8 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"database/sql/driver"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -62,7 +60,7 @@ func (t *tx) tellEnded(c *machine.Changes) {
 			continue
 		}
 		t.after = append(t.after, func() {
-			t.l.hot.drop(e.Confirmation)
+			t.l.hot.Drop(e.Confirmation)
 			if e.Cause == machine.CauseExpired {
 				t.l.o.Log.Info("message failed: its time to live is over", "confirmation", e.Confirmation, "message", e.Message, "reason", e.Detail[0][1])
 			}
@@ -127,7 +125,7 @@ func (l *Ledger) EndDue(ctx context.Context) (more bool, err error) {
 	var ids []waxwing.ID
 	for _, ch := range waxwing.Channels {
 		args[0] = string(ch)
-		err := l.read(ctx, func(c *conn) error {
+		err := l.db.read(ctx, func(c *conn) error {
 			return c.query("SELECT id FROM messages WHERE channel=? AND next_at<=? AND "+where+" AND id NOT IN (SELECT message FROM claims) LIMIT ?",
 				func(v []driver.Value) error {
 					ids = append(ids, waxwing.ID(num(v[0])))
@@ -172,28 +170,11 @@ func (l *Ledger) fillClaim(ctx context.Context, m *claimed) (*waxwing.Claim, err
 	if m.DownSince != 0 {
 		c.DownSince = time.UnixMilli(m.DownSince)
 	}
-	if h := l.hot.get(conf); h != nil && h.out != nil && h.out.Message == m.ID {
-		c.Out, c.Shop = *h.out, h.shop
-		return c, nil
-	}
-	err := l.read(ctx, func(cn *conn) error {
-		f, err := l.openFile(cn, conf)
-		if err != nil {
-			return err
-		}
-		if f.erased {
-			return errErased
-		}
-		out, _, err := l.openMessage(cn, f, m.ID, m.Channel)
-		if err != nil {
-			return err
-		}
-		c.Out, c.Shop = *out, f.shop
-		return nil
-	})
+	out, shop, err := l.Offered(ctx, &m.Message)
 	if err != nil {
 		return nil, l.unfilled(ctx, m, c.Attempt, err)
 	}
+	c.Out, c.Shop = *out, shop
 	return c, nil
 }
 
@@ -210,52 +191,20 @@ func (l *Ledger) unfilled(ctx context.Context, m *claimed, attempt int, err erro
 		r.DownSince = time.UnixMilli(m.DownSince)
 	}
 	switch {
-	case errors.Is(err, errErased):
+	case errors.Is(err, ledger.ErrErased):
 		r.To, r.Reason, r.NextAt = waxwing.Cancelled, machine.CauseErased, time.Time{}
-	case unreadable(err):
+	case ledger.Unreadable(err):
 		r.To, r.Reason, r.NextAt = waxwing.Failed, "content_unreadable", time.Time{}
 	}
 	e := l.Resolve(ctx, &waxwing.Claim{Out: waxwing.Outgoing{Message: m.ID}, Confirmation: store.ConfirmationOf(m.ID), Attempt: attempt}, r)
 	return errors.Join(fmt.Errorf("message %s: %w", m.ID, err), e)
 }
 
-// unreadable reports whether an error of reading content will be the same for ever.
-func unreadable(err error) bool {
-	return errors.Is(err, ledger.ErrSeal) || errors.Is(err, errPacked) || errors.Is(err, waxwing.ErrNotFound)
-}
-
-var errErased = fmt.Errorf("its person was erased: %w", waxwing.ErrState)
-
 // doubts counts the attempts at a message whose answer was lost.
 func doubts(c *conn, id waxwing.ID) (int, error) {
 	var v [1]driver.Value
 	_, err := c.row("SELECT count(*) FROM attempts WHERE message=? AND verdict='uncertain'", v[:], int64(id))
 	return int(num(v[0])), err
-}
-
-func (l *Ledger) openMessage(c *conn, f *file, id waxwing.ID, ch waxwing.Channel) (*waxwing.Outgoing, *envelope, error) {
-	var v [1]driver.Value
-	ok, err := c.row("SELECT body FROM contents WHERE id=?", v[:], int64(id))
-	if err != nil {
-		return nil, nil, err
-	}
-	if !ok || f.erased {
-		return nil, nil, fmt.Errorf("content: %w", waxwing.ErrNotFound)
-	}
-	packed, err := f.dek.Sealer().Open(nil, blob(v[0]), aadMessage+id.String())
-	if err != nil {
-		return nil, nil, err
-	}
-	plain, err := l.packer.unpack(packed)
-	if err != nil {
-		return nil, nil, err
-	}
-	head, data, ok := bytes.Cut(plain, []byte{'\n'})
-	var e envelope
-	if !ok || json.Unmarshal(head, &e) != nil {
-		return nil, nil, errPacked
-	}
-	return outgoing(id, f.t, ch, &e, data), &e, nil
 }
 
 // CommitDot is the commit point: after it the dot may be written. It succeeds
@@ -270,8 +219,8 @@ func (l *Ledger) CommitDot(ctx context.Context, c *waxwing.Claim, provider strin
 			return err
 		}
 		var person ledger.Hash
-		if tn, err := t.l.tenant(c.Out.Tenant); err == nil && len(t.l.suppressed) > 0 {
-			person = tn.key.Index("person", ledger.NormalisePerson(c.Out.To))
+		if tn, err := t.l.keys.Tenant(c.Out.Tenant); err == nil && len(t.l.suppressed) > 0 {
+			person = tn.Key.Index("person", ledger.NormalisePerson(c.Out.To))
 			t.loadSuppressed(s, person)
 		}
 		ch, over, err := s.CommitPoint(id, person, provider)

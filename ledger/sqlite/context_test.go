@@ -62,11 +62,11 @@ func TestAnEndedContextChangesNothing(t *testing.T) {
 func readEnded(ctx context.Context, l *Ledger) error {
 	var taken []*conn
 	for range readerCount {
-		taken = append(taken, <-l.readers)
+		taken = append(taken, <-l.db.short)
 	}
 	defer func() {
 		for _, c := range taken {
-			l.readers <- c
+			l.db.short <- c
 		}
 	}()
 	_, err := l.Work(ctx, 64)

@@ -28,7 +28,7 @@ func queued(t *testing.T) (*Ledger, waxwing.ID) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.hot.drop(rc.ID)
+	l.hot.Drop(rc.ID)
 	return l, ids[0]
 }
 
@@ -93,7 +93,7 @@ func TestAnUnreadableEventIsQuarantined(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.hot.drop(rc.ID)
+		l.hot.Drop(rc.ID)
 		if err := l.do(t.Context(), func(t *tx) error { t.l.rows.forget(); _, err := t.exec(q); return err }); err != nil {
 			t.Fatal(err)
 		}
@@ -113,11 +113,10 @@ func TestAnUnreadableEventIsQuarantined(t *testing.T) {
 
 func (l *Ledger) stateOf(t *testing.T, id waxwing.ID) (s string) {
 	t.Helper()
-	if err := l.read(t.Context(), func(c *conn) error {
-		f, err := l.openFile(c, id)
-		if f != nil {
-			s = string(f.state)
-			return nil
+	if err := l.db.View(t.Context(), func(r store.Rows) error {
+		set, err := r.Load(t.Context(), &store.Keys{Confirmations: []waxwing.ID{id}})
+		if err == nil {
+			s = string(set.Confirmations[id].State)
 		}
 		return err
 	}); err != nil {

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"database/sql/driver"
 	"encoding/hex"
 	"errors"
@@ -75,7 +74,7 @@ func ParseAcceptance(s string) (*Acceptance, error) {
 // what of that contradicts itself.
 func (l *Ledger) marks() (out []mark, found []string) {
 	for _, p := range l.witnessPaths() {
-		m, _, err := readWitness(p, witnessKey(l.master))
+		m, _, err := readWitness(p, witnessKey(l.keys))
 		switch {
 		case err == nil:
 			out = append(out, *m)
@@ -123,7 +122,7 @@ func forkedAnchor(good []ledger.Anchor) *ledger.Anchor {
 }
 
 func (l *Ledger) goodAnchors(all []ledger.Anchor) (good []ledger.Anchor) {
-	pub := l.anchorKey.Public().(ed25519.PublicKey)
+	pub := l.keys.AnchorPublic()
 	for i := range all {
 		if all[i].Verify(pub) == nil {
 			good = append(good, all[i])

@@ -11,35 +11,9 @@ import (
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
-// own opens a confirmation of a tenant; another tenant's looks like none.
-func (l *Ledger) own(c *conn, tid waxwing.TenantID, id waxwing.ID) (*file, error) {
-	f, err := l.openFile(c, id)
-	if err == nil && (f.t.name != tid || f.id != id) {
-		return nil, fmt.Errorf("confirmation: %w", waxwing.ErrNotFound)
-	}
-	return f, err
-}
-
-// ReworkOf gives what a person's resend renders from: a confirmation in any
-// state whose event can still be read.
-func (l *Ledger) ReworkOf(ctx context.Context, tid waxwing.TenantID, id waxwing.ID) (w *waxwing.Work, err error) {
-	err = l.read(ctx, func(c *conn) error {
-		f, err := l.own(c, tid, id)
-		if err != nil {
-			return err
-		}
-		if f.erased {
-			return fmt.Errorf("its person was erased: %w", waxwing.ErrState)
-		}
-		w, err = l.workOf(c, f)
-		return err
-	})
-	return w, err
-}
-
 // Add queues one more message of a confirmation that a person asked for.
 func (l *Ledger) Add(ctx context.Context, w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxwing.ID, error) {
-	t, dek, err := l.keysFor(ctx, w.ID)
+	t, dek, err := l.KeysFor(ctx, w.ID)
 	if err != nil {
 		return 0, err
 	}
@@ -47,7 +21,7 @@ func (l *Ledger) Add(ctx context.Context, w *waxwing.Work, d *waxwing.Draft, ttl
 	if w.Next >= store.IDStep {
 		return 0, waxwing.Permanent(fmt.Errorf("a confirmation has at most %d messages: %w", store.IDStep-1, waxwing.ErrState))
 	}
-	s, err := l.sealDraft(t, &dek, id, d)
+	s, err := l.contents.SealDraft(t, &dek, id, d)
 	if err != nil {
 		return 0, err
 	}
@@ -75,7 +49,7 @@ func (l *Ledger) Add(ctx context.Context, w *waxwing.Work, d *waxwing.Draft, ttl
 // Release puts a held or quarantined confirmation back to work because a
 // person asked for it: its age no longer counts.
 func (l *Ledger) Release(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) error {
-	tn, err := l.tenant(tid)
+	tn, err := l.keys.Tenant(tid)
 	if err != nil {
 		return err
 	}
@@ -84,11 +58,11 @@ func (l *Ledger) Release(ctx context.Context, tid waxwing.TenantID, id waxwing.I
 		if err := t.loadWhole(s, id); err != nil {
 			return err
 		}
-		c, err := s.Release(tn.no, id, act)
+		c, err := s.Release(tn.No, id, act)
 		if err != nil {
 			return err
 		}
-		t.after = append(t.after, func() { t.l.hot.drop(id) })
+		t.after = append(t.after, func() { t.l.hot.Drop(id) })
 		return t.apply(&c)
 	})
 }
@@ -96,7 +70,7 @@ func (l *Ledger) Release(ctx context.Context, tid waxwing.TenantID, id waxwing.I
 // Stop cancels what has not passed its commit point. ErrState says that
 // nothing could be cancelled: sent, being handed over at this moment, or over.
 func (l *Ledger) Stop(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) error {
-	tn, err := l.tenant(tid)
+	tn, err := l.keys.Tenant(tid)
 	if err != nil {
 		return err
 	}
@@ -105,22 +79,22 @@ func (l *Ledger) Stop(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, 
 		if err := t.loadWhole(s, id); err != nil {
 			return err
 		}
-		c, err := s.Stop(tn.no, id, tn.key.Index(unread), act)
+		c, err := s.Stop(tn.No, id, tn.Key.Index(ledger.Unread), act)
 		if err != nil {
 			return err
 		}
-		t.after = append(t.after, func() { t.l.hot.drop(id) })
+		t.after = append(t.after, func() { t.l.hot.Drop(id) })
 		return t.apply(&c)
 	})
 }
 
 // Suppress keeps an address from being mailed, and stops what is queued for it.
 func (l *Ledger) Suppress(ctx context.Context, tid waxwing.TenantID, address string, act waxwing.Act) error {
-	tn, err := l.tenant(tid)
+	tn, err := l.keys.Tenant(tid)
 	if err != nil {
 		return err
 	}
-	h := tn.key.Index("person", ledger.NormalisePerson(address))
+	h := tn.Key.Index("person", ledger.NormalisePerson(address))
 	return l.do(ctx, func(t *tx) error {
 		ids, err := t.lookup(h)
 		if err != nil {
@@ -131,10 +105,10 @@ func (l *Ledger) Suppress(ctx context.Context, tid waxwing.TenantID, address str
 			if err := t.loadWhole(s, id); err != nil {
 				return err
 			}
-			t.after = append(t.after, func() { t.l.hot.drop(id) })
+			t.after = append(t.after, func() { t.l.hot.Drop(id) })
 		}
 		t.loadSuppressed(s, h)
-		c := s.Suppress(tn.no, tid, h, ids, act)
+		c := s.Suppress(tn.No, tid, h, ids, act)
 		return t.apply(&c)
 	})
 }

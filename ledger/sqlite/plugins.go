@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
 )
 
@@ -26,7 +27,7 @@ type shelfBody struct {
 // trail, and the code of a new one (nil: none is new). All of it happens, or
 // nothing.
 func (l *Ledger) SavePlugins(ctx context.Context, versions []waxwing.PluginVersion, module []byte) error {
-	shelf := make([]*tenant, len(versions))
+	shelf := make([]*ledger.Tenant, len(versions))
 	bodies := make([][]byte, len(versions))
 	hash := sha256.Sum256(module)
 	name := hex.EncodeToString(hash[:])
@@ -34,7 +35,7 @@ func (l *Ledger) SavePlugins(ctx context.Context, versions []waxwing.PluginVersi
 	for i := range versions {
 		v := &versions[i]
 		var err error
-		if shelf[i], err = l.tenant(v.Tenant); err != nil {
+		if shelf[i], err = l.keys.Tenant(v.Tenant); err != nil {
 			return err
 		}
 		if bodies[i], err = json.Marshal(shelfBody{*v, v.Manifest}); err != nil {
@@ -47,7 +48,7 @@ func (l *Ledger) SavePlugins(ctx context.Context, versions []waxwing.PluginVersi
 	}
 	var packed []byte
 	if module != nil {
-		packed = l.packer.pack(nil, module, "")
+		packed = l.contents.Pack(nil, module, "")
 	}
 	return l.do(ctx, func(t *tx) error {
 		if err := t.modulesFit(shelf, versions, name, packed); err != nil {
@@ -74,14 +75,14 @@ func (l *Ledger) SavePlugins(ctx context.Context, versions []waxwing.PluginVersi
 	})
 }
 
-func (t *tx) savePlugin(tn *tenant, v *waxwing.PluginVersion, body []byte) error {
+func (t *tx) savePlugin(tn *ledger.Tenant, v *waxwing.PluginVersion, body []byte) error {
 	var from [1]driver.Value
-	if _, err := t.c.row("SELECT state FROM plugin_versions WHERE tenant=? AND plugin=? AND no=?", from[:], tn.no, v.Plugin, v.No); err != nil {
+	if _, err := t.c.row("SELECT state FROM plugin_versions WHERE tenant=? AND plugin=? AND no=?", from[:], tn.No, v.Plugin, v.No); err != nil {
 		return fault{err}
 	}
 	_, err := t.exec(`INSERT INTO plugin_versions (tenant, plugin, no, hash, state, percent, why, body) VALUES (?,?,?,?,?,?,?,?)
 		ON CONFLICT (tenant, plugin, no) DO UPDATE SET hash=excluded.hash, state=excluded.state, percent=excluded.percent,
-		why=excluded.why, body=excluded.body`, tn.no, v.Plugin, v.No, v.Hash, string(v.State), v.Percent, v.Why, body)
+		why=excluded.why, body=excluded.body`, tn.No, v.Plugin, v.No, v.Hash, string(v.State), v.Percent, v.Why, body)
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func (t *tx) savePlugin(tn *tenant, v *waxwing.PluginVersion, body []byte) error
 	if v.Number > 0 && str(from[0]) == "" && v.State != waxwing.PluginRefused {
 		add("number", strconv.FormatInt(v.Number, 10))
 		if _, err := t.exec(`INSERT INTO plugin_numbers (tenant, plugin, number) VALUES (?,?,?)
-			ON CONFLICT (tenant, plugin) DO UPDATE SET number=max(number, excluded.number)`, tn.no, v.Plugin, v.Number); err != nil {
+			ON CONFLICT (tenant, plugin) DO UPDATE SET number=max(number, excluded.number)`, tn.No, v.Plugin, v.Number); err != nil {
 			return err
 		}
 	}
@@ -127,7 +128,7 @@ func bodyDigest(b []byte) string {
 // readShelves is read for the tables of version 2: a file that an older
 // program made, and that only the command line looks at, has none of them.
 func (l *Ledger) readShelves(ctx context.Context, f func(*conn) error) error {
-	return l.read(ctx, func(c *conn) error {
+	return l.db.read(ctx, func(c *conn) error {
 		if at, err := schemaOf(c); err != nil || at < 2 {
 			return err
 		}
@@ -137,7 +138,7 @@ func (l *Ledger) readShelves(ctx context.Context, f func(*conn) error) error {
 
 // PluginVersions gives all that is kept of a tenant's plugins, oldest first.
 func (l *Ledger) PluginVersions(ctx context.Context, tid waxwing.TenantID) ([]waxwing.PluginVersion, error) {
-	tn, err := l.tenant(tid)
+	tn, err := l.keys.Tenant(tid)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +158,7 @@ func (l *Ledger) PluginVersions(ctx context.Context, tid waxwing.TenantID) ([]wa
 			}
 			out = append(out, b.PluginVersion)
 			return nil
-		}, tn.no)
+		}, tn.No)
 	})
 	return out, err
 }
@@ -165,16 +166,16 @@ func (l *Ledger) PluginVersions(ctx context.Context, tid waxwing.TenantID) ([]wa
 // PluginNumber gives the greatest number that a name's signatures had, 0 where it
 // had none. It stays when the versions are gone.
 func (l *Ledger) PluginNumber(ctx context.Context, tid waxwing.TenantID, plugin string) (number int64, err error) {
-	tn, err := l.tenant(tid)
+	tn, err := l.keys.Tenant(tid)
 	if err != nil {
 		return 0, err
 	}
-	err = l.read(ctx, func(c *conn) error {
+	err = l.db.read(ctx, func(c *conn) error {
 		if at, err := schemaOf(c); err != nil || at < 5 {
 			return err
 		}
 		var v [1]driver.Value
-		_, err := c.row("SELECT number FROM plugin_numbers WHERE tenant=? AND plugin=?", v[:], tn.no, plugin)
+		_, err := c.row("SELECT number FROM plugin_numbers WHERE tenant=? AND plugin=?", v[:], tn.No, plugin)
 		number = num(v[0])
 		return err
 	})
@@ -187,7 +188,7 @@ func (l *Ledger) PluginModule(ctx context.Context, hash string) (code []byte, er
 	err = l.readShelves(ctx, func(c *conn) error {
 		return c.query("SELECT body FROM plugin_modules WHERE hash=?", func(r []driver.Value) (err error) {
 			found = true
-			code, err = l.packer.unpack(blob(r[0]))
+			code, err = l.contents.Unpack(blob(r[0]))
 			return err
 		}, hash)
 	})
@@ -227,8 +228,8 @@ func (l *Ledger) verifyPlugins(v *verifier) func(*conn) error {
 			return err
 		}
 		wanted := map[string]string{}
-		err := c.query(`SELECT t.name, p.plugin, p.no, p.hash, p.state, p.percent, p.why, p.body FROM plugin_versions p
-			LEFT JOIN tenants t ON t.no=p.tenant`, func(r []driver.Value) error {
+		err := c.query(`SELECT t.Name, p.plugin, p.no, p.hash, p.state, p.percent, p.why, p.body FROM plugin_versions p
+			LEFT JOIN tenants t ON t.No=p.tenant`, func(r []driver.Value) error {
 			id := shelfName(str(r[0]), str(r[1]), strconv.FormatInt(num(r[2]), 10))
 			want, ok := v.plugins[id]
 			delete(v.plugins, id)
@@ -267,7 +268,7 @@ func (v *verifier) verifyNumbers(c *conn) error {
 	if at, err := schemaOf(c); err != nil || at < 5 {
 		return err
 	}
-	err := c.query("SELECT t.name, n.plugin, n.number FROM plugin_numbers n LEFT JOIN tenants t ON t.no=n.tenant", func(r []driver.Value) error {
+	err := c.query("SELECT t.Name, n.plugin, n.number FROM plugin_numbers n LEFT JOIN tenants t ON t.No=n.tenant", func(r []driver.Value) error {
 		name := str(r[0]) + "/" + str(r[1])
 		if v.numbers[name] != num(r[2]) {
 			v.r.add("the number of plugin %s's signatures is %d, but its trail says %d", name, num(r[2]), v.numbers[name])
@@ -283,7 +284,7 @@ func (v *verifier) verifyNumbers(c *conn) error {
 
 func (l *Ledger) verifyModules(v *verifier, c *conn, wanted map[string]string) error {
 	err := c.query("SELECT hash, body FROM plugin_modules", func(r []driver.Value) error {
-		code, err := l.packer.unpack(blob(r[1]))
+		code, err := l.contents.Unpack(blob(r[1]))
 		if sum := sha256.Sum256(code); err != nil || hex.EncodeToString(sum[:]) != str(r[0]) {
 			v.r.add("plugin module %.12s is not what was recorded", str(r[0]))
 		}

@@ -3,12 +3,14 @@ package sqlite
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 )
 
 var testCode = []byte("\x00asm of a test")
@@ -79,7 +81,7 @@ func TestMigrateFrom1(t *testing.T) {
 
 	l = openTest(t, dir, nil, "resend")
 	defer closeTest(t, l)
-	if err := l.read(t.Context(), func(c *conn) error {
+	if err := l.db.read(t.Context(), func(c *conn) error {
 		at, err := schemaOf(c)
 		if at != version {
 			t.Errorf("schema %d", at)
@@ -190,7 +192,12 @@ func TestDeriveIsStableAndApart(t *testing.T) {
 	closeTest(t, l)
 	l = openTest(t, dir, nil, "resend")
 	defer closeTest(t, l)
-	if a == b || l.Derive("plugin cache") != a || a == [32]byte(l.master) {
+	kept, err := os.ReadFile(filepath.Join(dir, masterFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	master, err := ledger.ParseKey(waxwing.Secret(kept))
+	if a == b || l.Derive("plugin cache") != a || a == [32]byte(master) || err != nil {
 		t.Fatal("keys are not apart, or not the same after a restart")
 	}
 }
@@ -200,7 +207,7 @@ func TestNoRunsCostNothing(t *testing.T) {
 	l := openTest(t, t.TempDir(), nil, "resend")
 	defer closeTest(t, l)
 	w, tx := &waxwing.Work{}, &tx{l: l}
-	dek := l.master
+	dek := ledger.NewKey()
 	if n := testing.AllocsPerRun(100, func() {
 		runs, err := l.sealRuns(nil, w, &dek)
 		if err != nil || tx.insertRuns(nil, 1, runs) != nil {

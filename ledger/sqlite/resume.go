@@ -162,11 +162,9 @@ func (l *Ledger) sayResealed(t *tx) error {
 
 // ensureTenants makes a key for each tenant that has none yet.
 func (l *Ledger) ensureTenants(t *tx) error {
-	s := l.master.Sealer()
 	for _, name := range l.o.Tenants {
-		k := ledger.NewKey()
 		_, err := t.exec("INSERT INTO tenants (name, key) VALUES (?,?) ON CONFLICT (name) DO NOTHING",
-			string(name), s.Seal(nil, k[:], "tenant|"+string(name)))
+			string(name), l.keys.NewTenant(name))
 		if err != nil {
 			return err
 		}

@@ -24,6 +24,10 @@ const (
 	// on, or was scrubbed as a whole.
 	metaClean = "clean"
 
+	// metaIndexed is the last confirmation of a program that did not give lookups to all
+	// whom an event names.
+	metaIndexed = "indexed"
+
 	scrubPiece = 512 // pages a read transaction
 	scrubBatch = 32  // pages an op of the writer
 

@@ -61,8 +61,8 @@ const sumsRow = "sums"
 // unsummed are tables that have a proof of their own.
 func unsummed(table string) bool { return table == "trail" || len(table) > 7 && table[:7] == "sqlite_" }
 
-func newSums(master ledger.Key) *sums {
-	return &sums{key: master.Derive("row sums"), tables: map[string]sum{}, nul: map[string]bool{}}
+func newSums(keys *ledger.Keyring) *sums {
+	return &sums{key: keys.Derive("row sums"), tables: map[string]sum{}, nul: map[string]bool{}}
 }
 
 // hash is a row's, under the ledger's key: nobody else can tell by how much a

@@ -86,7 +86,7 @@ func (l *Ledger) Verify(ctx context.Context, anchors ...string) (*Report, error)
 	v := &verifier{r: &Report{}, anchors: map[int64]map[uint64]string{}, state: map[waxwing.ID]waxwing.State{},
 		digest: map[waxwing.ID]string{}, places: map[waxwing.ID]place{}, erased: map[waxwing.ID]bool{}, barred: map[string]bool{},
 		tries: map[waxwing.ID]tried{}, names: map[string]string{}, plugins: map[string]shelved{}, numbers: map[string]int64{}}
-	err := l.read(ctx, func(c *conn) error {
+	err := l.db.read(ctx, func(c *conn) error {
 		if _, err := c.exec("BEGIN"); err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -64,7 +63,7 @@ func (l *Ledger) readAnchorsOf(v *verifier, path string, named bool) error {
 	if err != nil {
 		v.r.add("%v", err)
 	}
-	pub := l.anchorKey.Public().(ed25519.PublicKey)
+	pub := l.keys.AnchorPublic()
 	for i := range list {
 		a := &list[i]
 		v.r.Anchors++

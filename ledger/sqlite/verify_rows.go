@@ -38,7 +38,7 @@ func (l *Ledger) verifyRows(v *verifier) func(*conn) error {
 				"lookups, tenants) cannot be seen. This version seals them at its first start.")
 			return nil
 		}
-		s := newSums(l.master)
+		s := newSums(l.keys)
 		want, err := s.stored(c)
 		if errors.Is(err, errSums) {
 			v.r.add("rows: %v", err)
@@ -178,7 +178,7 @@ func schemaSQL(c *conn) (map[string]string, error) {
 
 // readWitnessFor reads the witness in the data folder; nil: there is none.
 func (l *Ledger) readWitnessFor(v *verifier) (*mark, error) {
-	m, _, err := readWitness(filepath.Join(l.o.Dir, WitnessFile), witnessKey(l.master))
+	m, _, err := readWitness(filepath.Join(l.o.Dir, WitnessFile), witnessKey(l.keys))
 	switch {
 	case errors.Is(err, errWitness):
 		v.r.add("%s: %v", filepath.Join(l.o.Dir, WitnessFile), err)

@@ -51,7 +51,7 @@ type witness struct {
 	failed bool // and said so
 }
 
-func witnessKey(master ledger.Key) ledger.Key { return master.Derive("witness") }
+func witnessKey(keys *ledger.Keyring) ledger.Key { return keys.Derive("witness") }
 
 // note writes where the trail stands now. It does not sync: what a killed
 // process wrote, the system still has.
@@ -147,7 +147,7 @@ func (w *witness) slot(b []byte) (*mark, uint64) {
 // of, and keeps nobody from being mailed.
 func (l *Ledger) openWitnesses() error {
 	for _, p := range l.witnessPaths() {
-		w, err := openWitness(p, witnessKey(l.master))
+		w, err := openWitness(p, witnessKey(l.keys))
 		if err != nil {
 			l.o.Log.Error("no witness is kept there: a ledger that is lost or older would be noticed by its anchors only", "file", p, "err", err)
 			continue
