@@ -12,6 +12,7 @@ import (
 
 // Reader gives what the ledger holds, and changes nothing. It is safe for concurrent use.
 type Reader struct {
+	opener
 	p ReaderParts
 }
 
@@ -27,79 +28,7 @@ type ReaderParts struct {
 }
 
 // NewReader returns a reader of a database.
-func NewReader(p ReaderParts) *Reader { return &Reader{p} }
-
-// opened is a confirmation's row with its data key, which an erased one has not.
-type opened struct {
-	store.Confirmation
-	t   *Tenant
-	dek Key
-}
-
-// openRow opens the data key of a row.
-func (r *Reader) openRow(c *store.Confirmation) (*opened, error) {
-	f := &opened{Confirmation: *c, t: r.p.Keys.Number(c.Tenant)}
-	if f.t == nil {
-		return nil, fmt.Errorf("confirmation %s: its tenant's key is missing", c.ID)
-	}
-	if f.Erased() {
-		return f, nil
-	}
-	var err error
-	f.dek, err = UnwrapDEK(f.t, f.DEK, f.Key)
-	return f, err
-}
-
-// openOne reads a confirmation, by any id of it. An error of its key comes with it.
-func (r *Reader) openOne(ctx context.Context, rows store.Rows, id waxwing.ID) (*opened, error) {
-	id = store.ConfirmationOf(id)
-	s, err := rows.Load(ctx, &store.Keys{Confirmations: []waxwing.ID{id}})
-	if err != nil {
-		return nil, err
-	}
-	c, ok := s.Confirmations[id]
-	if !ok {
-		return nil, fmt.Errorf("confirmation: %w", waxwing.ErrNotFound)
-	}
-	return r.openRow(&c)
-}
-
-// own opens a confirmation of a tenant; another tenant's looks like none.
-func (r *Reader) own(ctx context.Context, rows store.Rows, tid waxwing.TenantID, id waxwing.ID) (*opened, error) {
-	f, err := r.openOne(ctx, rows, id)
-	if err == nil && (f.t.Name != tid || f.ID != id) {
-		return nil, fmt.Errorf("confirmation: %w", waxwing.ErrNotFound)
-	}
-	return f, err
-}
-
-// openEvent reads one of a confirmation's events.
-func (r *Reader) openEvent(ctx context.Context, rows store.Rows, f *opened, n int64) (raw []byte, topic string, err error) {
-	id := f.ID | waxwing.ID(n)
-	s, err := rows.Load(ctx, &store.Keys{Events: []waxwing.ID{id}})
-	if err != nil {
-		return nil, "", err
-	}
-	e, ok := s.Events[id]
-	if !ok || f.Erased() {
-		return nil, "", fmt.Errorf("event: %w", waxwing.ErrNotFound)
-	}
-	raw, err = r.p.Contents.OpenEvent(&f.dek, f.Key, e.Body)
-	return raw, e.Topic, err
-}
-
-// openMessage reads a message's content.
-func (r *Reader) openMessage(ctx context.Context, rows store.Rows, f *opened, m *store.Message) (*waxwing.Outgoing, *envelope, error) {
-	s, err := rows.Load(ctx, &store.Keys{Contents: []waxwing.ID{m.ID}})
-	if err != nil {
-		return nil, nil, err
-	}
-	c, ok := s.Contents[m.ID]
-	if !ok || f.Erased() {
-		return nil, nil, fmt.Errorf("content: %w", waxwing.ErrNotFound)
-	}
-	return r.p.Contents.openMessage(f.t, &f.dek, m, c.Body)
-}
+func NewReader(p ReaderParts) *Reader { return &Reader{opener{p.Keys, p.Contents}, p} }
 
 // ErrErased says that there is no content, since its person was erased.
 var ErrErased = fmt.Errorf("its person was erased: %w", waxwing.ErrState)
@@ -158,17 +87,6 @@ func (r *Reader) OpenWork(ctx context.Context, id waxwing.ID) (w *waxwing.Work, 
 		w = nil
 	}
 	return w, spoiled, err
-}
-
-func (r *Reader) workOf(ctx context.Context, rows store.Rows, f *opened) (*waxwing.Work, error) {
-	raw, topic, err := r.openEvent(ctx, rows, f, f.Event)
-	if err != nil {
-		return nil, err
-	}
-	n := int(f.Messages) + 1
-	return &waxwing.Work{ID: f.ID, Tenant: f.t.Name, Shop: f.Shop, Format: f.Format, Topic: topic, Raw: raw,
-		State: f.State, Version: f.Event, Created: f.ID.Time(), Asked: f.Asked, Next: n,
-		Token: f.t.Key.Token(f.ID | waxwing.ID(n))}, nil
 }
 
 // ReworkOf gives what a person's resend renders from: a confirmation in any

@@ -84,9 +84,9 @@ func (r *Reader) PluginRunsFull(ctx context.Context, tid waxwing.TenantID, plugi
 }
 
 // openRun opens a run's body with the key of its confirmation.
-func (r *Reader) openRun(f *opened, row *store.Run) (waxwing.Run, error) {
+func (o opener) openRun(f *opened, row *store.Run) (waxwing.Run, error) {
 	run := runOf(row)
-	if err := r.p.Contents.openRun(&run, &f.dek, row.Body); err != nil {
+	if err := o.contents.openRun(&run, &f.dek, row.Body); err != nil {
 		return run, fmt.Errorf("run %d: %w", row.ID, err)
 	}
 	return run, nil

@@ -22,24 +22,36 @@ type Traced struct {
 	People int
 }
 
+// Tracer finds what the ledger has of a person. It is safe for concurrent use.
+type Tracer struct {
+	opener
+	rows    store.Viewer
+	lookups *Lookups
+}
+
+// NewTracer returns a tracer in a database.
+func NewTracer(rows store.Viewer, keys *Keyring, contents *Contents, lookups *Lookups) *Tracer {
+	return &Tracer{opener{keys, contents}, rows, lookups}
+}
+
 // Trace finds the confirmations of a tenant that name a person by a whole address or
 // number. An address that is none by the strict grammar is a Permanent error.
-func (r *Reader) Trace(ctx context.Context, tn *Tenant, address string) (x Traced, err error) {
-	p, err := r.p.Lookups.newPerson(address)
+func (x *Tracer) Trace(ctx context.Context, tn *Tenant, address string) (t Traced, err error) {
+	p, err := x.lookups.newPerson(address)
 	if err != nil {
-		return x, err
+		return t, err
 	}
-	if x.Found, err = r.trace(ctx, tn, p); err != nil {
-		return x, err
+	if t.Found, err = x.trace(ctx, tn, p); err != nil {
+		return t, err
 	}
-	x.People, err = r.countPeople(ctx, tn, p, x.Found)
-	return x, err
+	t.People, err = x.countPeople(ctx, tn, p, t.Found)
+	return t, err
 }
 
 // trace finds the confirmations that name a person: those without lookups before the
 // others, so that none can be missed that has them meanwhile.
-func (r *Reader) trace(ctx context.Context, tn *Tenant, p person) ([]waxwing.ID, error) {
-	ids, err := r.unindexed(ctx, tn, p)
+func (x *Tracer) trace(ctx context.Context, tn *Tenant, p person) ([]waxwing.ID, error) {
+	ids, err := x.unindexed(ctx, tn, p)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +59,7 @@ func (r *Reader) trace(ctx context.Context, tn *Tenant, p person) ([]waxwing.ID,
 	for _, form := range p.forms() {
 		keys.Lookups = append(keys.Lookups, tn.Key.Index("person", form))
 	}
-	err = r.p.Rows.Browse(ctx, tn.No, func(rows store.Rows) error {
+	err = x.rows.Browse(ctx, tn.No, func(rows store.Rows) error {
 		s, err := rows.Load(ctx, keys)
 		if err != nil {
 			return err
@@ -63,9 +75,9 @@ func (r *Reader) trace(ctx context.Context, tn *Tenant, p person) ([]waxwing.ID,
 
 // unindexed finds the confirmations of a tenant that name a person and have no lookup
 // for it: received ones, what nobody could read, and what an older program left.
-func (r *Reader) unindexed(ctx context.Context, tn *Tenant, p person) (found []waxwing.ID, err error) {
+func (x *Tracer) unindexed(ctx context.Context, tn *Tenant, p person) (found []waxwing.ID, err error) {
 	var ids []waxwing.ID
-	err = r.p.Rows.Browse(ctx, tn.No, func(rows store.Rows) error {
+	err = x.rows.Browse(ctx, tn.No, func(rows store.Rows) error {
 		for _, q := range []store.Query{{State: waxwing.Received}, {Lookups: []Hash{tn.Key.Index(Unread)}}, {Unread: true}} {
 			q.Tenant, q.Below = tn.No, store.Newest
 			for {
@@ -86,13 +98,13 @@ func (r *Reader) unindexed(ctx context.Context, tn *Tenant, p person) (found []w
 		return nil, err
 	}
 	for some := range slices.Chunk(ids, tracePiece) {
-		err := r.p.Rows.Browse(ctx, tn.No, func(rows store.Rows) error {
+		err := x.rows.Browse(ctx, tn.No, func(rows store.Rows) error {
 			for _, id := range some {
-				f, err := r.openOne(ctx, rows, id)
+				f, err := x.openOne(ctx, rows, id)
 				if err != nil {
 					return err
 				}
-				named, err := r.named(ctx, rows, f, p)
+				named, err := x.named(ctx, rows, f, p)
 				if err != nil {
 					return err
 				}
@@ -110,16 +122,16 @@ func (r *Reader) unindexed(ctx context.Context, tn *Tenant, p person) (found []w
 }
 
 // named reports whether any event of a confirmation names a person.
-func (r *Reader) named(ctx context.Context, rows store.Rows, f *opened, p person) (bool, error) {
+func (x *Tracer) named(ctx context.Context, rows store.Rows, f *opened, p person) (bool, error) {
 	for n := range int64(machine.MaxEvents) {
-		raw, topic, err := r.openEvent(ctx, rows, f, n)
+		raw, topic, err := x.openEvent(ctx, rows, f, n)
 		if errors.Is(err, waxwing.ErrNotFound) {
 			return false, nil
 		}
 		if err != nil {
 			return false, err
 		}
-		who, ok := r.p.Lookups.people(f.Format, topic, raw)
+		who, ok := x.lookups.people(f.Format, topic, raw)
 		if p.among(who.Named) || !ok && p.in(raw) {
 			return true, nil
 		}
@@ -129,17 +141,17 @@ func (r *Reader) named(ctx context.Context, rows store.Rows, f *opened, p person
 
 // countPeople counts the people of confirmations: the e-mail addresses that their
 // events name, and the names of customers who gave none and have none elsewhere.
-func (r *Reader) countPeople(ctx context.Context, tn *Tenant, p person, ids []waxwing.ID) (int, error) {
+func (x *Tracer) countPeople(ctx context.Context, tn *Tenant, p person, ids []waxwing.ID) (int, error) {
 	mails, named, mailed := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	if p.email != "" && len(ids) > 0 {
 		mails[p.email] = true
 	}
 	add := func(format, topic string, raw []byte) {
-		who, _ := r.p.Lookups.people(format, topic, raw) // what it could not read may name her yet
+		who, _ := x.lookups.people(format, topic, raw) // what it could not read may name her yet
 		name, mail := strings.ToLower(strings.Join(strings.Fields(who.Name), " ")), false
 		for _, n := range who.Named {
 			if strings.Contains(n, "@") {
-				mails[r.p.Lookups.mailbox(n)], mail = true, true
+				mails[x.lookups.mailbox(n)], mail = true, true
 			}
 		}
 		if mail {
@@ -149,16 +161,16 @@ func (r *Reader) countPeople(ctx context.Context, tn *Tenant, p person, ids []wa
 		}
 	}
 	for some := range slices.Chunk(ids, tracePiece) {
-		err := r.p.Rows.Browse(ctx, tn.No, func(rows store.Rows) error {
+		err := x.rows.Browse(ctx, tn.No, func(rows store.Rows) error {
 			for _, id := range some {
-				f, err := r.openOne(ctx, rows, id)
+				f, err := x.openOne(ctx, rows, id)
 				if err != nil {
 					return err
 				}
 				if f.Erased() {
 					continue
 				}
-				raw, topic, err := r.openEvent(ctx, rows, f, f.Event)
+				raw, topic, err := x.openEvent(ctx, rows, f, f.Event)
 				if err == nil {
 					add(f.Format, topic, raw)
 				} else if !errors.Is(err, waxwing.ErrNotFound) { // else its time is over
@@ -182,15 +194,15 @@ func (r *Reader) countPeople(ctx context.Context, tn *Tenant, p person, ids []wa
 
 // Replaced gives whom the event that counts of a confirmation names, before another
 // takes its place: nobody may have read it yet, and a person is found in each of them.
-func (r *Reader) Replaced(ctx context.Context, tn *Tenant, id waxwing.ID) (out []Hash, err error) {
-	err = r.p.Rows.View(ctx, func(rows store.Rows) error {
-		f, err := r.openOne(ctx, rows, id)
+func (x *Tracer) Replaced(ctx context.Context, tn *Tenant, id waxwing.ID) (out []Hash, err error) {
+	err = x.rows.View(ctx, func(rows store.Rows) error {
+		f, err := x.openOne(ctx, rows, id)
 		if err != nil || f.Erased() {
 			return err
 		}
-		raw, topic, err := r.openEvent(ctx, rows, f, f.Event)
+		raw, topic, err := x.openEvent(ctx, rows, f, f.Event)
 		if err == nil {
-			out = r.p.Lookups.Whose(tn, f.Format, topic, raw)
+			out = x.lookups.Whose(tn, f.Format, topic, raw)
 		}
 		return err
 	})

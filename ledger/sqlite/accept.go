@@ -153,6 +153,6 @@ func (l *Ledger) namedAnew(ctx context.Context, a *arrival, old *store.Confirmat
 	if old.State != waxwing.Received {
 		return out, nil
 	}
-	before, err := l.Replaced(ctx, a.t, old.ID)
+	before, err := l.tracer.Replaced(ctx, a.t, old.ID)
 	return append(out, before...), err
 }

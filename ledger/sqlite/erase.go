@@ -31,7 +31,7 @@ func (l *Ledger) Erase(ctx context.Context, tid waxwing.TenantID, ask waxwing.Er
 	if err != nil {
 		return e, err
 	}
-	x, err := l.Trace(ctx, tn, ask.Address)
+	x, err := l.tracer.Trace(ctx, tn, ask.Address)
 	e.Found, e.People = x.Found, x.People
 	if err != nil {
 		return e, err

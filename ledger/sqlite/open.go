@@ -99,6 +99,7 @@ type Ledger struct {
 	keys       *ledger.Keyring
 	contents   *ledger.Contents
 	lookups    *ledger.Lookups
+	tracer     *ledger.Tracer
 	hot        *ledger.Cache
 	anchored   uint64 // writer only: the last anchor's entry
 	suppressed map[ledger.Hash]struct{}
@@ -157,6 +158,7 @@ func (l *Ledger) open(ctx context.Context) error {
 	}
 	l.sums = newSums(l.keys)
 	l.Reader = ledger.NewReader(ledger.ReaderParts{Rows: l.db, Keys: l.keys, Contents: l.contents, Lookups: l.lookups, Cache: l.hot, Clock: l.o.Clock})
+	l.tracer = ledger.NewTracer(l.db, l.keys, l.contents, l.lookups)
 	if !l.o.ReadOnly {
 		if err := l.openWriter(); err != nil {
 			return l.damaged(err)

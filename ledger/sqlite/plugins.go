@@ -16,13 +16,6 @@ import (
 	"github.com/waxwinghq/waxwing/ledger/machine"
 )
 
-// shelfBody is a version as it lies in the file: with its manifest, which
-// nobody outside is shown.
-type shelfBody struct {
-	waxwing.PluginVersion
-	Manifest []byte `json:"manifest"`
-}
-
 // SavePlugins records versions as they stand now, each with an entry in the
 // trail, and the code of a new one (nil: none is new). All of it happens, or
 // nothing.
@@ -38,7 +31,7 @@ func (l *Ledger) SavePlugins(ctx context.Context, versions []waxwing.PluginVersi
 		if shelf[i], err = l.keys.Tenant(v.Tenant); err != nil {
 			return err
 		}
-		if bodies[i], err = json.Marshal(shelfBody{*v, v.Manifest}); err != nil {
+		if bodies[i], err = json.Marshal(ledger.PluginBody{PluginVersion: *v, Manifest: v.Manifest}); err != nil {
 			return err
 		}
 		known = known || v.Hash == name
@@ -87,7 +80,7 @@ func (t *tx) savePlugin(tn *ledger.Tenant, v *waxwing.PluginVersion, body []byte
 		return err
 	}
 	e := machine.Entry{Cause: machine.CausePlugin, Detail: [][2]string{{"tenant", string(v.Tenant)}, {"plugin", v.Plugin},
-		{"version", strconv.Itoa(v.No)}, {"hash", shortHash(v.Hash)}}}
+		{"version", strconv.Itoa(v.No)}, {"hash", ledger.ShortHash(v.Hash)}}}
 	add := func(k, s string) {
 		if s != "" {
 			e.Detail = append(e.Detail, [2]string{k, s})
@@ -112,17 +105,9 @@ func (t *tx) savePlugin(tn *ledger.Tenant, v *waxwing.PluginVersion, body []byte
 			return err
 		}
 	}
-	add("digest", bodyDigest(body))
+	add("digest", ledger.BodyDigest(body))
 	t.entry(&e)
 	return nil
-}
-
-func shortHash(h string) string { return h[:min(len(h), 12)] }
-
-// bodyDigest ties all of a version, its manifest too, to its entry.
-func bodyDigest(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:16])
 }
 
 // readShelves is read for the tables of version 2: a file that an older
@@ -145,7 +130,7 @@ func (l *Ledger) PluginVersions(ctx context.Context, tid waxwing.TenantID) ([]wa
 	var out []waxwing.PluginVersion
 	err = l.readShelves(ctx, func(c *conn) error {
 		return c.query("SELECT body FROM plugin_versions WHERE tenant=? ORDER BY rowid", func(r []driver.Value) error {
-			var b shelfBody
+			var b ledger.PluginBody
 			if err := json.Unmarshal(blob(r[0]), &b); err != nil {
 				return fmt.Errorf("a plugin version of %s: %w: run waxwing ledger verify", tid, err)
 			}
@@ -196,103 +181,4 @@ func (l *Ledger) PluginModule(ctx context.Context, hash string) (code []byte, er
 		err = fmt.Errorf("plugin module %.12s: %w", hash, waxwing.ErrNotFound)
 	}
 	return code, err
-}
-
-// shelved is what the trail says last of a version.
-type shelved struct{ state, hash, percent, digest string }
-
-func shelfName(tenant, plugin, no string) string { return tenant + "/" + plugin + "/" + no }
-
-// plugin follows what the trail says of a version.
-func (v *verifier) plugin(e *waxwing.TrailEntry) {
-	d := e.Detail
-	id := shelfName(d["tenant"], d["plugin"], d["version"])
-	if have := v.plugins[id].state; have != d["from"] {
-		v.r.add("trail: entry %d of chain %d takes plugin version %s from %q, but it was %q", e.Seq, v.chain.Instance, id, d["from"], have)
-	}
-	if n, err := strconv.ParseInt(d["number"], 10, 64); err == nil {
-		name := d["tenant"] + "/" + d["plugin"]
-		v.numbers[name] = max(v.numbers[name], n)
-	}
-	if d["to"] == dropped {
-		delete(v.plugins, id)
-		return
-	}
-	v.plugins[id] = shelved{d["to"], d["hash"], d["percent"], d["digest"]}
-}
-
-// verifyPlugins compares versions and their code with the trail.
-func (l *Ledger) verifyPlugins(v *verifier) func(*conn) error {
-	return func(c *conn) error {
-		if at, err := schemaOf(c); err != nil || at < 2 {
-			return err
-		}
-		wanted := map[string]string{}
-		err := c.query(`SELECT t.Name, p.plugin, p.no, p.hash, p.state, p.percent, p.why, p.body FROM plugin_versions p
-			LEFT JOIN tenants t ON t.No=p.tenant`, func(r []driver.Value) error {
-			id := shelfName(str(r[0]), str(r[1]), strconv.FormatInt(num(r[2]), 10))
-			want, ok := v.plugins[id]
-			delete(v.plugins, id)
-			percent := ""
-			if n := num(r[5]); n != 0 {
-				percent = strconv.FormatInt(n, 10)
-			}
-			var b shelfBody
-			switch err := json.Unmarshal(blob(r[7]), &b); {
-			case !ok:
-				v.r.add("plugin version %s stands in no entry of the trail", id)
-			case str(r[4]) != want.state:
-				v.r.add("plugin version %s is %q, but its trail says %q", id, str(r[4]), want.state)
-			case percent != want.percent || shortHash(str(r[3])) != want.hash || bodyDigest(blob(r[7])) != want.digest ||
-				err != nil || b.Hash != str(r[3]) || b.Why != str(r[6]):
-				v.r.add("plugin version %s is not what was recorded", id)
-			}
-			if want.state != string(waxwing.PluginRefused) {
-				wanted[str(r[3])] = id // a refused one may have had no code
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if err := v.verifyNumbers(c); err != nil {
-			return err
-		}
-		return l.verifyModules(v, c, wanted)
-	}
-}
-
-// verifyNumbers compares the greatest numbers of signatures with the trail: were
-// one lowered, an old plugin could be put again.
-func (v *verifier) verifyNumbers(c *conn) error {
-	if at, err := schemaOf(c); err != nil || at < 5 {
-		return err
-	}
-	err := c.query("SELECT t.Name, n.plugin, n.number FROM plugin_numbers n LEFT JOIN tenants t ON t.No=n.tenant", func(r []driver.Value) error {
-		name := str(r[0]) + "/" + str(r[1])
-		if v.numbers[name] != num(r[2]) {
-			v.r.add("the number of plugin %s's signatures is %d, but its trail says %d", name, num(r[2]), v.numbers[name])
-		}
-		delete(v.numbers, name)
-		return nil
-	})
-	for name, n := range v.numbers {
-		v.r.add("the number %d of plugin %s's signatures stands in the trail, but its row is gone", n, name)
-	}
-	return err
-}
-
-func (l *Ledger) verifyModules(v *verifier, c *conn, wanted map[string]string) error {
-	err := c.query("SELECT hash, body FROM plugin_modules", func(r []driver.Value) error {
-		code, err := l.contents.Unpack(blob(r[1]))
-		if sum := sha256.Sum256(code); err != nil || hex.EncodeToString(sum[:]) != str(r[0]) {
-			v.r.add("plugin module %.12s is not what was recorded", str(r[0]))
-		}
-		delete(wanted, str(r[0]))
-		return nil
-	})
-	for hash, id := range wanted {
-		v.r.add("plugin version %s: its module %.12s is gone", id, hash)
-	}
-	return err
 }

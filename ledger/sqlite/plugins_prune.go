@@ -11,9 +11,6 @@ import (
 	"github.com/waxwinghq/waxwing/ledger/machine"
 )
 
-// dropped is where the trail says that a version's row went.
-const dropped = "dropped"
-
 // dropBatch is how many versions one commit drops: what is left goes with the next ones.
 const dropBatch = 32
 
@@ -145,7 +142,7 @@ func (t *tx) prunePlugins(tn *ledger.Tenant) error {
 			return err
 		}
 		t.entry(&machine.Entry{Cause: machine.CausePlugin, Detail: [][2]string{{"tenant", string(tn.Name)}, {"plugin", v.plugin},
-			{"version", strconv.FormatInt(v.no, 10)}, {"hash", shortHash(v.hash)}, {"from", string(v.state)}, {"to", dropped}}})
+			{"version", strconv.FormatInt(v.no, 10)}, {"hash", ledger.ShortHash(v.hash)}, {"from", string(v.state)}, {"to", ledger.Dropped}}})
 		if _, err := t.exec("DELETE FROM plugin_modules WHERE hash=?1 AND NOT EXISTS (SELECT 1 FROM plugin_versions WHERE hash=?1 AND state<>'refused')", v.hash); err != nil {
 			return err
 		}

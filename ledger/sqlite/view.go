@@ -156,7 +156,7 @@ func (r rows) contents(s *store.Set, k *store.Keys) error {
 		}
 	}
 	for _, id := range k.Attempts {
-		err := r.c.query("SELECT message, n, provider, verdict, fault, phase, code, enhanced, began, ended, sealed FROM attempts WHERE message=? ORDER BY n",
+		err := r.c.query("SELECT "+attemptColumns+" FROM attempts WHERE message=? ORDER BY n",
 			func(v []driver.Value) error {
 				s.Attempts[id] = append(s.Attempts[id], scanAttempt(v))
 				return nil
@@ -167,6 +167,8 @@ func (r rows) contents(s *store.Set, k *store.Keys) error {
 	}
 	return nil
 }
+
+const attemptColumns = "message, n, provider, verdict, fault, phase, code, enhanced, began, ended, sealed"
 
 func scanAttempt(v []driver.Value) store.Attempt {
 	return store.Attempt{Message: waxwing.ID(num(v[0])), N: num(v[1]), Provider: str(v[2]), Verdict: waxwing.Verdict(str(v[3])),
@@ -217,7 +219,7 @@ func (r rows) Walk(ctx context.Context, after int64, f func(*store.Batch) error)
 	if errors.Is(err, store.ErrStop) {
 		err = nil
 	}
-	return err
+	return marked(err)
 }
 
 // Due gives confirmations whose time has come.

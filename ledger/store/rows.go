@@ -139,3 +139,29 @@ type Run struct {
 	Fault        string // its kind only
 	Body         []byte // sealed: input, output, log, fault, seed, at
 }
+
+// PluginVersion is one version of a tenant's plugin.
+type PluginVersion struct {
+	Tenant     int64
+	TenantName string // empty: there is no such tenant
+	Plugin     string
+	No         int64
+	Hash       string // of its module
+	State      string
+	Percent    int64
+	Why        string
+	Body       []byte // the version as JSON
+}
+
+// PluginNumber is the greatest number of a plugin's signatures.
+type PluginNumber struct {
+	TenantName string // empty: there is no such tenant
+	Plugin     string
+	Number     int64
+}
+
+// PluginModule is a plugin's code, packed.
+type PluginModule struct {
+	Hash string
+	Body []byte
+}

@@ -43,6 +43,34 @@ type Rows interface {
 	Walk(ctx context.Context, after int64, f func(*Batch) error) error
 }
 
+// Audit reads all there is of one state of a database, for whoever verifies it.
+type Audit interface {
+	Rows
+	// All calls f with each row of a table, as a pointer to its struct, which is valid until
+	// f returns. A database that an older program made has no rows of a table that it has not.
+	// ErrDamaged: the table cannot be read whole.
+	All(ctx context.Context, table Table, f func(row any) error) error
+}
+
+// Table is one of a ledger's, by the struct of its rows.
+type Table int
+
+// The tables that Audit reads.
+const (
+	Confirmations  Table = iota // Confirmation
+	Messages                    // Message
+	Claims                      // Claim
+	Contents                    // Content
+	Attempts                    // Attempt
+	Suppressions                // Suppression
+	PluginVersions              // PluginVersion
+	PluginNumbers               // PluginNumber
+	PluginModules               // PluginModule
+)
+
+// ErrDamaged says that the database is damaged: what it cannot read now it never can.
+var ErrDamaged = errors.New("the database is damaged")
+
 // ErrStop ends a walk before its end.
 var ErrStop = errors.New("stop")
 
