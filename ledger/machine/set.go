@@ -9,19 +9,12 @@ import (
 )
 
 // Entry is one line of the trail before it has its place.
-type Entry struct {
-	At           time.Time
-	Confirmation waxwing.ID
-	Message      waxwing.ID
-	From, To     waxwing.State
-	Cause        string
-	Detail       [][2]string // names and values, without personal data
-}
+type Entry = store.Entry
 
 // Set is the rows that commands decide by. What is not in it is taken for not there:
 // whoever runs a command loads what it needs.
 type Set struct {
-	store.Set
+	*store.Set
 	// Now is the transaction's time.
 	Now time.Time
 	// Instance is the one that acts.
@@ -34,46 +27,25 @@ type Set struct {
 
 // NewSet returns an empty set.
 func NewSet(now time.Time, instance int64, rule waxwing.DoubtRule) *Set {
-	return &Set{Set: *store.NewSet(), Now: now, Instance: instance, Rule: rule}
+	return &Set{Set: store.NewSet(), Now: now, Instance: instance, Rule: rule}
 }
 
-// Changes is what a command came to: rows as they are to stand, whole, and new ones.
-type Changes struct {
-	// Confirmations and Messages are new, or stand in the Set.
-	Confirmations []store.Confirmation
-	Messages      []store.Message
-	// Claims are taken, or were changed; Freed are given up.
-	Claims       []store.Claim
-	Freed        []waxwing.ID
-	Events       []store.Event
-	Contents     []store.Content
-	Attempts     []store.Attempt
-	Lookups      []store.Lookup
-	Suppressions []store.Suppression
-	// Destroyed are confirmations whose events, contents, replies, lookups and plugin
-	// runs go with their key.
-	Destroyed []waxwing.ID
-	Entries   []Entry
-}
-
-// Empty says that there is nothing to write.
-func (c *Changes) Empty() bool {
-	return len(c.Confirmations)+len(c.Messages)+len(c.Claims)+len(c.Freed)+len(c.Events)+len(c.Contents)+len(c.Attempts)+
-		len(c.Lookups)+len(c.Suppressions)+len(c.Destroyed)+len(c.Entries) == 0
-}
+// Changes is what a command came to. None of its rows are in a database yet, and its
+// entries have no place in the trail: see Place.
+type Changes struct{ store.Changes }
 
 // none begins a command's changes, in the memory of those that were taken last.
 func (s *Set) none() Changes {
 	c := s.spare
 	s.spare = Changes{}
-	return Changes{c.Confirmations[:0], c.Messages[:0], c.Claims[:0], c.Freed[:0], c.Events[:0], c.Contents[:0], c.Attempts[:0],
-		c.Lookups[:0], c.Suppressions[:0], c.Destroyed[:0], c.Entries[:0]}
+	return Changes{store.Changes{Confirmations: c.Confirmations[:0], Messages: c.Messages[:0], Claims: c.Claims[:0],
+		Freed: c.Freed[:0], Events: c.Events[:0], Contents: c.Contents[:0], Attempts: c.Attempts[:0], Lookups: c.Lookups[:0],
+		Suppressions: c.Suppressions[:0], Destroyed: c.Destroyed[:0], Entries: c.Entries[:0]}}
 }
 
-// Clear empties the set for the next command, as an instance at a time.
-func (s *Set) Clear(now time.Time, instance int64, rule waxwing.DoubtRule) {
-	s.Set.Clear()
-	s.Now, s.Instance, s.Rule = now, instance, rule
+// Over has the next command decide by rows that were loaded, as an instance at a time.
+func (s *Set) Over(rows *store.Set, now time.Time, instance int64, rule waxwing.DoubtRule) {
+	s.Set, s.Now, s.Instance, s.Rule = rows, now, instance, rule
 }
 
 // Take makes the set what it is after the changes, whose memory is its own from then on.

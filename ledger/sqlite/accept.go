@@ -52,9 +52,9 @@ func (l *Ledger) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 
 	var rc waxwing.Receipt
 	var old *store.Confirmation
-	err = l.do(ctx, func(t *tx) error {
+	err = l.do(ctx, func(ctx context.Context, t *tx) error {
 		var err error
-		rc, old, err = t.accept(a)
+		rc, old, err = t.accept(ctx, a)
 		return err
 	})
 	if err == nil && old != nil {
@@ -76,14 +76,17 @@ func (t *tx) newID() waxwing.ID {
 
 // accept records an event, or gives the confirmation that it is a newer one of. Nearly
 // every event makes a confirmation, so that the key is looked for only where it is taken.
-func (t *tx) accept(a *arrival) (rc waxwing.Receipt, old *store.Confirmation, err error) {
+func (t *tx) accept(ctx context.Context, a *arrival) (rc waxwing.Receipt, old *store.Confirmation, err error) {
 	before := t.l.lastID
 	a.ID = t.newID()
-	s := t.begin()
+	s, err := t.load(ctx, &store.Keys{})
+	if err != nil {
+		return rc, nil, err
+	}
 	c, rc, _ := s.Accept(&a.Arrival)
-	if err = t.apply(&c); errors.Is(err, errLost) {
+	if err = t.apply(ctx, &c); errors.Is(err, errLost) {
 		t.l.lastID = before
-		return t.again(a)
+		return t.again(ctx, a)
 	}
 	if err == nil && rc.Work {
 		t.remember(a.ID, a, 0)
@@ -91,9 +94,9 @@ func (t *tx) accept(a *arrival) (rc waxwing.Receipt, old *store.Confirmation, er
 	return rc, nil, err
 }
 
-func (t *tx) again(a *arrival) (waxwing.Receipt, *store.Confirmation, error) {
-	s := t.begin()
-	if err := t.loadKey(s, a.Key); err != nil {
+func (t *tx) again(ctx context.Context, a *arrival) (waxwing.Receipt, *store.Confirmation, error) {
+	s, err := t.load(ctx, &store.Keys{Keys: []store.Hash{a.Key}})
+	if err != nil {
 		return waxwing.Receipt{}, nil, err
 	}
 	c, rc, reseal := s.Accept(&a.Arrival)
@@ -101,7 +104,7 @@ func (t *tx) again(a *arrival) (waxwing.Receipt, *store.Confirmation, error) {
 		old := s.Confirmations[rc.ID]
 		return rc, &old, nil
 	}
-	return rc, nil, t.apply(&c)
+	return rc, nil, t.apply(ctx, &c)
 }
 
 func (t *tx) remember(id waxwing.ID, a *arrival, version int64) {
@@ -128,9 +131,9 @@ func (l *Ledger) replace(ctx context.Context, a *arrival, old *store.Confirmatio
 	}
 	a.Hashes = append(a.Hashes, hashes...)
 	var rc waxwing.Receipt
-	err = l.do(ctx, func(t *tx) error {
-		s := t.begin()
-		if err := t.loadKey(s, a.Key); err != nil {
+	err = l.do(ctx, func(ctx context.Context, t *tx) error {
+		s, err := t.load(ctx, &store.Keys{Keys: []store.Hash{a.Key}})
+		if err != nil {
 			return err
 		}
 		c, got, err := s.Replace(&a.Arrival)
@@ -141,7 +144,7 @@ func (l *Ledger) replace(ctx context.Context, a *arrival, old *store.Confirmatio
 		if !c.Empty() {
 			t.after = append(t.after, func() { t.l.hot.Drop(rc.ID) })
 		}
-		return t.apply(&c)
+		return t.apply(ctx, &c)
 	})
 	return rc, err
 }

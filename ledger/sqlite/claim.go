@@ -18,8 +18,12 @@ import (
 // not yet due, or over.
 func (l *Ledger) Claim(ctx context.Context, id waxwing.ID) (*waxwing.Claim, error) {
 	var m *claimed
-	err := l.do(ctx, func(t *tx) (err error) {
-		m, err = t.claim(t.begin(), id)
+	err := l.do(ctx, func(ctx context.Context, t *tx) (err error) {
+		s, err := t.load(ctx, &store.Keys{Messages: []waxwing.ID{id}})
+		if err != nil {
+			return err
+		}
+		m, err = t.claim(ctx, s, id)
 		return err
 	})
 	if err != nil {
@@ -38,16 +42,13 @@ type claimed struct {
 }
 
 // claim takes a message, or ends it. Nil: there is nothing to take.
-func (t *tx) claim(s *machine.Set, id waxwing.ID) (*claimed, error) {
-	if len(s.Messages) == 0 {
-		if err := t.loadMessage(s, id); err != nil {
-			return nil, err
-		}
-	}
+//
+// Loaded: the message.
+func (t *tx) claim(ctx context.Context, s *machine.Set, id waxwing.ID) (*claimed, error) {
 	c, taken := s.Claim(id)
 	m := claimed{s.Messages[id], s.Doubts[id]}
 	t.tellEnded(&c)
-	if err := t.apply(&c); err != nil || !taken {
+	if err := t.apply(ctx, &c); err != nil || !taken {
 		return nil, err
 	}
 	return &m, nil
@@ -72,23 +73,14 @@ func (t *tx) tellEnded(c *machine.Changes) {
 // is the sweeper's way: it needs no hint from anyone.
 func (l *Ledger) ClaimDue(ctx context.Context, ch waxwing.Channel, limit int) ([]*waxwing.Claim, error) {
 	var got []*claimed
-	err := l.do(ctx, func(t *tx) error {
+	err := l.do(ctx, func(ctx context.Context, t *tx) error {
 		got = got[:0]
-		var due []store.Message
-		err := t.c.query("SELECT "+messageColumns+` FROM messages WHERE channel=? AND next_at<=? AND id NOT IN (SELECT message FROM claims)
-			ORDER BY next_at LIMIT ?`, func(v []driver.Value) error {
-			due = append(due, scanMessage(v))
-			return nil
-		}, string(ch), t.now.Add(-sweepGrace).UnixMilli(), limit)
+		s, err := t.load(ctx, &store.Keys{Due: &store.DueMessages{Channel: ch, At: t.now.Add(-sweepGrace).UnixMilli(), Limit: limit}})
 		if err != nil {
-			return fault{err}
+			return err
 		}
-		for i := range due {
-			s := t.begin()
-			if err := t.addMessage(s, due[i]); err != nil {
-				return err
-			}
-			m, err := t.claim(s, due[i].ID)
+		for _, id := range s.Due {
+			m, err := t.claim(ctx, s, id)
 			if err != nil {
 				return err
 			}
@@ -139,15 +131,15 @@ func (l *Ledger) EndDue(ctx context.Context) (more bool, err error) {
 	if len(ids) == 0 {
 		return false, nil
 	}
-	return len(ids) == endBatch, l.do(ctx, func(t *tx) error {
+	return len(ids) == endBatch, l.do(ctx, func(ctx context.Context, t *tx) error {
 		for _, id := range ids {
-			s := t.begin()
-			if err := t.loadMessage(s, id); err != nil {
+			s, err := t.load(ctx, &store.Keys{Messages: []waxwing.ID{id}})
+			if err != nil {
 				return err
 			}
 			c, _ := s.End(id)
 			t.tellEnded(&c)
-			if err := t.apply(&c); err != nil {
+			if err := t.apply(ctx, &c); err != nil {
 				return err
 			}
 		}
@@ -212,16 +204,16 @@ func doubts(c *conn, id waxwing.ID) (int, error) {
 // or taken over, and only before the message expires.
 func (l *Ledger) CommitDot(ctx context.Context, c *waxwing.Claim, provider string) error {
 	barred := false
-	err := l.do(ctx, func(t *tx) error {
-		s := t.begin()
-		id := c.Out.Message
-		if err := t.loadMessage(s, id); err != nil {
-			return err
-		}
+	err := l.do(ctx, func(ctx context.Context, t *tx) error {
+		id, keys := c.Out.Message, &store.Keys{Messages: []waxwing.ID{c.Out.Message}}
 		var person ledger.Hash
 		if tn, err := t.l.keys.Tenant(c.Out.Tenant); err == nil && len(t.l.suppressed) > 0 {
 			person = tn.Key.Index("person", ledger.NormalisePerson(c.Out.To))
-			t.loadSuppressed(s, person)
+			keys.People = []ledger.Hash{person}
+		}
+		s, err := t.load(ctx, keys)
+		if err != nil {
+			return err
 		}
 		ch, over, err := s.CommitPoint(id, person, provider)
 		if err != nil {
@@ -229,7 +221,7 @@ func (l *Ledger) CommitDot(ctx context.Context, c *waxwing.Claim, provider strin
 		}
 		barred = over
 		t.tellEnded(&ch)
-		return t.apply(&ch)
+		return t.apply(ctx, &ch)
 	})
 	if err == nil && barred {
 		err = fmt.Errorf("message %s may not be sent any more: %w", c.Out.Message, waxwing.ErrState)

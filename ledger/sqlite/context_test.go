@@ -22,7 +22,7 @@ func TestAnEndedContextChangesNothing(t *testing.T) {
 	first := make(chan error, 1)
 	held, leave := context.WithCancel(t.Context())
 	go func() {
-		first <- l.do(held, func(*tx) error {
+		first <- l.do(held, func(_ context.Context, _ *tx) error {
 			close(begun)
 			<-goOn
 			return nil

@@ -25,7 +25,7 @@ func (l *Ledger) Teach(ctx context.Context, name string, sample []byte) error {
 		return err
 	}
 	var id uint32
-	err = l.do(ctx, func(t *tx) error {
+	err = l.do(ctx, func(ctx context.Context, t *tx) error {
 		var v [1]driver.Value
 		found, err := t.c.row("SELECT id FROM dictionaries WHERE body=?", v[:], body)
 		if err != nil {

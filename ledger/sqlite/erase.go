@@ -8,6 +8,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 const (
@@ -64,14 +65,14 @@ func (l *Ledger) erase(ctx context.Context, tn *ledger.Tenant, ids []waxwing.ID,
 		ids = ids[len(some):]
 		said := !first
 		first = false
-		err := l.do(ctx, func(t *tx) error {
+		err := l.do(ctx, func(ctx context.Context, t *tx) error {
 			if !said {
 				t.entry(&machine.Entry{Cause: machine.CausePerson,
 					Detail: append([][2]string{{"act", "erase"}, {"tenant", string(tn.Name)}}, machine.Detail(act)...)})
 			}
 			erased := 0
 			for _, id := range some {
-				k, err := t.erase(id, act)
+				k, err := t.erase(ctx, id, act)
 				if err != nil {
 					return err
 				}
@@ -96,9 +97,9 @@ func (l *Ledger) erase(ctx context.Context, tn *ledger.Tenant, ids []waxwing.ID,
 	return n, nil
 }
 
-func (t *tx) erase(id waxwing.ID, act waxwing.Act) (int, error) {
-	s := t.begin()
-	if err := t.loadWhole(s, id); err != nil {
+func (t *tx) erase(ctx context.Context, id waxwing.ID, act waxwing.Act) (int, error) {
+	s, err := t.load(ctx, &store.Keys{Whole: []waxwing.ID{id}})
+	if err != nil {
 		return 0, err
 	}
 	c, erased := s.Erase(id, act)
@@ -106,5 +107,5 @@ func (t *tx) erase(id waxwing.ID, act waxwing.Act) (int, error) {
 		return 0, nil
 	}
 	t.after = append(t.after, func() { t.l.hot.Drop(id) })
-	return 1, t.apply(&c)
+	return 1, t.apply(ctx, &c)
 }

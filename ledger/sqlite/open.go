@@ -15,6 +15,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // Options say where the ledger is and how it treats doubt.
@@ -89,6 +90,7 @@ type Ledger struct {
 	rows     rowCache          // writer only
 	runDays  map[int64]*runDay // by tenant; writer only
 	set      *machine.Set      // writer only: of the command under way
+	loaded   *store.Set        // writer only: what set decides by
 	sums     *sums             // writer only
 	guard    guard             // writer only
 	commits  int               // writer only: since Open
@@ -123,7 +125,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 		stop: make(chan struct{}), done: make(chan struct{}), db: newReaders(), contents: &ledger.Contents{},
 		lookups: ledger.NewLookups(o.People, o.Address), hot: ledger.NewCache(o.HotBytes), suppressed: map[ledger.Hash]struct{}{}}
 	l.rows, l.guard.path, l.scrubs = newRowCache(), l.path, newScrubber()
-	l.set = machine.NewSet(time.Time{}, 0, waxwing.DoubtRule{})
+	l.loaded, l.set = store.NewSet(), machine.NewSet(time.Time{}, 0, waxwing.DoubtRule{})
 	l.runDays = map[int64]*runDay{}
 	if err := l.open(ctx); err != nil {
 		l.release()
@@ -160,7 +162,7 @@ func (l *Ledger) open(ctx context.Context) error {
 	l.Reader = ledger.NewReader(ledger.ReaderParts{Rows: l.db, Keys: l.keys, Contents: l.contents, Lookups: l.lookups, Cache: l.hot, Clock: l.o.Clock})
 	l.tracer = ledger.NewTracer(l.db, l.keys, l.contents, l.lookups)
 	if !l.o.ReadOnly {
-		if err := l.openWriter(); err != nil {
+		if err := l.openWriter(ctx); err != nil {
 			return l.damaged(err)
 		}
 	}
@@ -233,7 +235,7 @@ func (l *Ledger) Close() error {
 		<-l.done
 		<-l.scrubs.ended
 		if l.broken.Load() == nil {
-			err = errors.Join(l.anchor(), l.transact([]*op{{f: func(t *tx) error {
+			err = errors.Join(l.anchor(), l.transact([]*op{{f: func(ctx context.Context, t *tx) error {
 				_, err := t.exec("UPDATE instances SET stopped=? WHERE id=?", t.now.UnixMilli(), l.instance)
 				return err
 			}}}))

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql/driver"
 	"fmt"
 	"time"
 
@@ -29,17 +28,16 @@ func (l *Ledger) Add(ctx context.Context, w *waxwing.Work, d *waxwing.Draft, ttl
 	if err != nil {
 		return 0, err
 	}
-	return id, l.do(ctx, func(tx *tx) error {
-		set := tx.begin()
-		if err := tx.loadConfirmation(set, w.ID); err != nil {
+	return id, l.do(ctx, func(ctx context.Context, tx *tx) error {
+		set, err := tx.load(ctx, &store.Keys{Confirmations: []waxwing.ID{w.ID}, People: s.People})
+		if err != nil {
 			return err
 		}
-		tx.loadSuppressed(set, s.People...)
 		c, err := set.Add(seen(w), &s, ttl)
 		if err != nil {
 			return err
 		}
-		if err := tx.apply(&c); err != nil {
+		if err := tx.apply(ctx, &c); err != nil {
 			return err
 		}
 		return tx.insertRuns(t, w.ID, runs)
@@ -53,9 +51,9 @@ func (l *Ledger) Release(ctx context.Context, tid waxwing.TenantID, id waxwing.I
 	if err != nil {
 		return err
 	}
-	return l.do(ctx, func(t *tx) error {
-		s := t.begin()
-		if err := t.loadWhole(s, id); err != nil {
+	return l.do(ctx, func(ctx context.Context, t *tx) error {
+		s, err := t.load(ctx, &store.Keys{Whole: []waxwing.ID{id}})
+		if err != nil {
 			return err
 		}
 		c, err := s.Release(tn.No, id, act)
@@ -63,7 +61,7 @@ func (l *Ledger) Release(ctx context.Context, tid waxwing.TenantID, id waxwing.I
 			return err
 		}
 		t.after = append(t.after, func() { t.l.hot.Drop(id) })
-		return t.apply(&c)
+		return t.apply(ctx, &c)
 	})
 }
 
@@ -74,9 +72,9 @@ func (l *Ledger) Stop(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, 
 	if err != nil {
 		return err
 	}
-	return l.do(ctx, func(t *tx) error {
-		s := t.begin()
-		if err := t.loadWhole(s, id); err != nil {
+	return l.do(ctx, func(ctx context.Context, t *tx) error {
+		s, err := t.load(ctx, &store.Keys{Whole: []waxwing.ID{id}})
+		if err != nil {
 			return err
 		}
 		c, err := s.Stop(tn.No, id, tn.Key.Index(ledger.Unread), act)
@@ -84,7 +82,7 @@ func (l *Ledger) Stop(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, 
 			return err
 		}
 		t.after = append(t.after, func() { t.l.hot.Drop(id) })
-		return t.apply(&c)
+		return t.apply(ctx, &c)
 	})
 }
 
@@ -95,31 +93,19 @@ func (l *Ledger) Suppress(ctx context.Context, tid waxwing.TenantID, address str
 		return err
 	}
 	h := tn.Key.Index("person", ledger.NormalisePerson(address))
-	return l.do(ctx, func(t *tx) error {
-		ids, err := t.lookup(h)
+	return l.do(ctx, func(ctx context.Context, t *tx) error {
+		s, err := t.load(ctx, &store.Keys{Lookups: []ledger.Hash{h}})
 		if err != nil {
 			return err
 		}
-		s := t.begin()
+		ids := s.Found[h]
+		if s, err = t.load(ctx, &store.Keys{Whole: ids, People: []ledger.Hash{h}}); err != nil {
+			return err
+		}
 		for _, id := range ids {
-			if err := t.loadWhole(s, id); err != nil {
-				return err
-			}
 			t.after = append(t.after, func() { t.l.hot.Drop(id) })
 		}
-		t.loadSuppressed(s, h)
 		c := s.Suppress(tn.No, tid, h, ids, act)
-		return t.apply(&c)
+		return t.apply(ctx, &c)
 	})
-}
-
-func (t *tx) lookup(h ledger.Hash) (ids []waxwing.ID, err error) {
-	err = t.c.query("SELECT confirmation FROM lookups WHERE hash=?", func(v []driver.Value) error {
-		ids = append(ids, waxwing.ID(num(v[0])))
-		return nil
-	}, h[:])
-	if err != nil {
-		err = fault{err}
-	}
-	return ids, err
 }

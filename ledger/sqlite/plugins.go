@@ -43,7 +43,7 @@ func (l *Ledger) SavePlugins(ctx context.Context, versions []waxwing.PluginVersi
 	if module != nil {
 		packed = l.contents.Pack(nil, module, "")
 	}
-	return l.do(ctx, func(t *tx) error {
+	return l.do(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.modulesFit(shelf, versions, name, packed); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"os"
@@ -171,7 +172,7 @@ func TestRunsAreSealedApart(t *testing.T) {
 		t.Fatal(len(metas), err)
 	}
 	var n [1]int64
-	if err := l.do(t.Context(), func(t *tx) (err error) {
+	if err := l.do(t.Context(), func(ctx context.Context, t *tx) (err error) {
 		n[0], err = t.exec("UPDATE plugin_runs SET body=(SELECT body FROM plugin_runs WHERE plugin='a') WHERE plugin='b'")
 		return err
 	}); err != nil || n[0] != 1 {

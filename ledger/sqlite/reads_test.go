@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"context"
 	"database/sql/driver"
 	"errors"
 	"io"
@@ -219,7 +220,7 @@ func TestVerdictOfErased(t *testing.T) {
 		t.Fatal(e, err)
 	}
 	v := &machine.Verdict{Message: ids[0], Attempt: r.Attempt, Number: c.Attempt, To: r.To, Sealed: reply}
-	err = l.do(t.Context(), func(t *tx) error { return t.resolve(v) })
+	err = l.do(t.Context(), func(ctx context.Context, x *tx) error { return x.resolve(t.Context(), v) })
 	if err == nil {
 		err = l.db.read(t.Context(), func(c *conn) error {
 			var v [1]driver.Value

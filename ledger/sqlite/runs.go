@@ -61,7 +61,7 @@ func (t *tx) insertRuns(tn *ledger.Tenant, id waxwing.ID, runs []sealedRun) erro
 // PrunePluginRuns deletes runs older than the given age, a batch a call, and
 // says whether there are more.
 func (l *Ledger) PrunePluginRuns(ctx context.Context, age time.Duration) (more bool, err error) {
-	err = l.do(ctx, func(t *tx) (err error) {
+	err = l.do(ctx, func(ctx context.Context, t *tx) (err error) {
 		more, err = t.pruneRuns(age)
 		return err
 	})

@@ -301,7 +301,7 @@ func TestErasedIsInNoFile(t *testing.T) {
 // free pages and behind long values; they go by themselves after the start.
 func TestOldFileIsScrubbed(t *testing.T) {
 	x := newCrowd(t, 10)
-	if err := x.l.do(t.Context(), func(tx *tx) error {
+	if err := x.l.do(t.Context(), func(ctx context.Context, tx *tx) error {
 		tx.after = append(tx.after, func() {
 			if _, err := tx.c.exec("PRAGMA secure_delete=0"); err != nil {
 				t.Error(err)
@@ -315,9 +315,9 @@ func TestOldFileIsScrubbed(t *testing.T) {
 	x.grow(900)
 	who, s := x.victims(100)
 	for _, w := range who { // as the older program did
-		err := x.l.do(t.Context(), func(tx *tx) error {
+		err := x.l.do(t.Context(), func(ctx context.Context, tx *tx) error {
 			for _, id := range x.ids(w) {
-				if _, err := tx.erase(id, waxwing.Act{}); err != nil {
+				if _, err := tx.erase(x.t.Context(), id, waxwing.Act{}); err != nil {
 					return err
 				}
 				delete(x.of, id)

@@ -13,7 +13,7 @@ import (
 // of it.
 func (l *Ledger) Expire(ctx context.Context, age time.Duration) (more bool, err error) {
 	before := int64(waxwing.NewID(l.o.Clock().Add(-age), 0, 0))
-	err = l.do(ctx, func(t *tx) error {
+	err = l.do(ctx, func(ctx context.Context, t *tx) error {
 		more = false
 		deleted := int64(0)
 		for _, q := range []string{

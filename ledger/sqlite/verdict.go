@@ -8,6 +8,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // Resolve records what an attempt came to and what follows from it.
@@ -31,24 +32,22 @@ func (l *Ledger) Resolve(ctx context.Context, c *waxwing.Claim, r *waxwing.Resol
 			return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, err)
 		}
 	}
-	err := l.do(ctx, func(t *tx) error { return t.resolve(v) })
+	err := l.do(ctx, func(ctx context.Context, t *tx) error { return t.resolve(ctx, v) })
 	if errors.Is(err, machine.ErrNoFallback) { // a person's resend came in between: it goes its own way
 		v.Fallback, v.Hashes = nil, nil
-		return l.do(ctx, func(t *tx) error { return t.resolve(v) })
+		return l.do(ctx, func(ctx context.Context, t *tx) error { return t.resolve(ctx, v) })
 	}
 	return err
 }
 
-func (t *tx) resolve(v *machine.Verdict) error {
-	s := t.begin()
-	if err := t.loadMessage(s, v.Message); err != nil {
-		return err
-	}
-	if err := t.loadConfirmation(s, v.Message); err != nil {
-		return err
-	}
+func (t *tx) resolve(ctx context.Context, v *machine.Verdict) error {
+	keys := &store.Keys{Messages: []waxwing.ID{v.Message}, Confirmations: []waxwing.ID{store.ConfirmationOf(v.Message)}}
 	for i := range v.Fallback {
-		t.loadSuppressed(s, v.Fallback[i].People...)
+		keys.People = append(keys.People, v.Fallback[i].People...)
+	}
+	s, err := t.load(ctx, keys)
+	if err != nil {
+		return err
 	}
 	c, err := s.Resolve(v)
 	if err != nil {
@@ -57,5 +56,5 @@ func (t *tx) resolve(v *machine.Verdict) error {
 	if len(v.Fallback) == 0 {
 		t.tellEnded(&c)
 	}
-	return t.apply(&c)
+	return t.apply(ctx, &c)
 }

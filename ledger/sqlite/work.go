@@ -27,13 +27,13 @@ func (l *Ledger) spoil(ctx context.Context, f *store.Confirmation) error {
 	if f.State != waxwing.Received && f.State != waxwing.Held {
 		return nil
 	}
-	return l.do(ctx, func(t *tx) error {
-		s := t.begin()
-		if err := t.loadConfirmation(s, f.ID); err != nil {
+	return l.do(ctx, func(ctx context.Context, t *tx) error {
+		s, err := t.load(ctx, &store.Keys{Confirmations: []waxwing.ID{f.ID}})
+		if err != nil {
 			return err
 		}
 		c := s.Spoil(machine.Seen{ID: f.ID, State: f.State, Event: f.Event})
-		return t.apply(&c)
+		return t.apply(ctx, &c)
 	})
 }
 
@@ -61,20 +61,21 @@ func (l *Ledger) Ready(ctx context.Context, w *waxwing.Work, drafts []waxwing.Dr
 	if err != nil {
 		return nil, err
 	}
-	err = l.do(ctx, func(tx *tx) error {
-		s := tx.begin()
-		if err := tx.loadConfirmation(s, w.ID); err != nil {
-			return err
-		}
+	err = l.do(ctx, func(ctx context.Context, tx *tx) error {
+		keys := &store.Keys{Confirmations: []waxwing.ID{w.ID}}
 		for i := range sealed {
-			tx.loadSuppressed(s, sealed[i].People...)
+			keys.People = append(keys.People, sealed[i].People...)
+		}
+		s, err := tx.load(ctx, keys)
+		if err != nil {
+			return err
 		}
 		c, err := s.Ready(seen(w), sealed, hashes, ttl)
 		if err != nil {
 			return tx.late(w.ID, err)
 		}
 		tx.rememberOne(t, dek, w.Shop, drafts, &c)
-		if err := tx.apply(&c); err != nil {
+		if err := tx.apply(ctx, &c); err != nil {
 			return err
 		}
 		return tx.insertRuns(t, w.ID, runs)
@@ -132,9 +133,9 @@ func (l *Ledger) settle(ctx context.Context, w *waxwing.Work, to waxwing.State, 
 	if err != nil {
 		return err
 	}
-	return l.do(ctx, func(t *tx) error {
-		s := t.begin()
-		if err := t.loadConfirmation(s, w.ID); err != nil {
+	return l.do(ctx, func(ctx context.Context, t *tx) error {
+		s, err := t.load(ctx, &store.Keys{Confirmations: []waxwing.ID{w.ID}})
+		if err != nil {
 			return err
 		}
 		c, err := s.Settle(seen(w), to, reason, cause, ms(due), hashes)
@@ -142,7 +143,7 @@ func (l *Ledger) settle(ctx context.Context, w *waxwing.Work, to waxwing.State, 
 			return t.late(w.ID, err)
 		}
 		t.after = append(t.after, func() { t.l.hot.Drop(w.ID) })
-		if err := t.apply(&c); err != nil {
+		if err := t.apply(ctx, &c); err != nil {
 			return err
 		}
 		return t.insertRuns(tn, w.ID, runs)

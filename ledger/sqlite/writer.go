@@ -13,10 +13,11 @@ import (
 	"github.com/waxwinghq/waxwing/ledger/machine"
 )
 
-// op is one transition waiting for a group commit. An op that returns an error
+// op is one transition waiting for a group commit. Its function gets the group's context:
+// what has begun is not given up for one of those who wait. An op that returns an error
 // must have changed nothing, or return a fault of the database itself.
 type op struct {
-	f    func(*tx) error
+	f    func(context.Context, *tx) error
 	gone <-chan struct{} // closed when nobody wants it any more; nil: never
 	err  error
 	done chan struct{}
@@ -63,7 +64,7 @@ const (
 // do submits an op and waits until it is on disk. Where ctx ends before the op's group
 // begins, nothing happens and the error is the context's; from then on the answer is
 // waited for, a few milliseconds, since only it says whether the change is there.
-func (l *Ledger) do(ctx context.Context, f func(*tx) error) error {
+func (l *Ledger) do(ctx context.Context, f func(context.Context, *tx) error) error {
 	if l.o.ReadOnly {
 		return fmt.Errorf("it was opened to be read: %w", waxwing.ErrUnavailable)
 	}
@@ -218,7 +219,7 @@ func (t *tx) run(group []*op) error {
 			o.err = errUnwanted
 			continue
 		}
-		if o.err = o.f(t); ofDatabase(o.err) {
+		if o.err = o.f(bg, t); ofDatabase(o.err) {
 			return o.err
 		}
 	}
@@ -289,12 +290,14 @@ func (t *tx) entry(e *machine.Entry) {
 }
 
 // Sync waits until everything submitted before it is on disk.
-func (l *Ledger) Sync(ctx context.Context) error { return l.do(ctx, func(*tx) error { return nil }) }
+func (l *Ledger) Sync(ctx context.Context) error {
+	return l.do(ctx, func(_ context.Context, _ *tx) error { return nil })
+}
 
 // Anchor writes a signed head now.
 func (l *Ledger) Anchor(ctx context.Context) error {
 	var err error
-	if e := l.do(ctx, func(t *tx) error {
+	if e := l.do(ctx, func(ctx context.Context, t *tx) error {
 		t.after = append(t.after, func() { err = l.anchor() })
 		return nil
 	}); e != nil {

@@ -19,6 +19,8 @@ type Set struct {
 	// Attempts are a message's, in their order.
 	Attempts map[waxwing.ID][]Attempt
 	Batches  map[int64]Batch
+	// Due are the messages of Keys.Due, those that waited longest first.
+	Due []waxwing.ID
 }
 
 // NewSet returns an empty set.
@@ -41,6 +43,7 @@ func (s *Set) Clear() {
 	clear(s.Contents)
 	clear(s.Attempts)
 	clear(s.Batches)
+	s.Due = s.Due[:0]
 }
 
 // State is a message's, with what its claim says.
@@ -84,4 +87,14 @@ type Keys struct {
 	Contents []waxwing.ID
 	Attempts []waxwing.ID
 	Batches  []int64
+	// Due asks for messages whose time has come; nil: for none.
+	Due *DueMessages
+}
+
+// DueMessages asks for up to Limit messages of a channel that nobody holds, and which were
+// due at At, in ms.
+type DueMessages struct {
+	Channel waxwing.Channel
+	At      int64
+	Limit   int
 }

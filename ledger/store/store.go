@@ -9,6 +9,20 @@ import (
 	"github.com/waxwinghq/waxwing"
 )
 
+// Tx is one group commit under way. It is used from one goroutine, and not after the
+// group's function has returned.
+type Tx interface {
+	// Load gives all rows that keys name, at once, as they are within the transaction. The
+	// set is the caller's until the next Load; the caller keeps it as the rows stand.
+	Load(ctx context.Context, keys *Keys) (*Set, error)
+	// Apply writes changes, at once; the entries among them are the caller's to write, with
+	// its batch. A row that is not in the set that was loaded last is new. lost are new
+	// confirmations whose key is taken: somebody else made one meanwhile, and nothing of
+	// these changes was written. Any error is the database's, after which the whole group
+	// is undone.
+	Apply(ctx context.Context, c *Changes) (lost []waxwing.ID, err error)
+}
+
 // Viewer reads a database.
 type Viewer interface {
 	// View runs f over one state of the database, which lasts until f returns: f is short,
