@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"time"
 
@@ -66,12 +65,8 @@ func (l *Ledger) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 func (a *arrival) seal(l *Ledger) { a.Event.Body = l.contents.SealEvent(&a.dek, a.Key, a.ev.Raw) }
 
 func (t *tx) newID() waxwing.ID {
-	var b [4]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	id := waxwing.NewID(t.now, t.l.lastID, binary.BigEndian.Uint32(b[:]))
-	id = (id + store.IDStep - 1) &^ (store.IDStep - 1)
-	t.l.lastID = id
-	return id
+	t.l.lastID = store.NextID(t.now, t.l.lastID, t.l.instance)
+	return t.l.lastID
 }
 
 // accept records an event, or gives the confirmation that it is a newer one of. Nearly

@@ -207,7 +207,7 @@ func (l *Ledger) CommitDot(ctx context.Context, c *waxwing.Claim, provider strin
 	err := l.do(ctx, func(ctx context.Context, t *tx) error {
 		id, keys := c.Out.Message, &store.Keys{Messages: []waxwing.ID{c.Out.Message}}
 		var person ledger.Hash
-		if tn, err := t.l.keys.Tenant(c.Out.Tenant); err == nil && len(t.l.suppressed) > 0 {
+		if tn, err := t.l.keys.Tenant(c.Out.Tenant); err == nil {
 			person = tn.Key.Index("person", ledger.NormalisePerson(c.Out.To))
 			keys.People = []ledger.Hash{person}
 		}
