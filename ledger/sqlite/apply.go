@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -10,7 +11,7 @@ import (
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
-var _ store.Tx = (*tx)(nil)
+var _ store.Tx = (*dbTx)(nil)
 
 // errLost: a confirmation of this key was made meanwhile.
 var errLost = errors.New("the key is taken")
@@ -38,7 +39,7 @@ func (t *tx) apply(ctx context.Context, c *machine.Changes) error {
 }
 
 // Apply writes changes, but not their entries.
-func (t *tx) Apply(_ context.Context, c *store.Changes) (lost []waxwing.ID, err error) {
+func (t *dbTx) Apply(_ context.Context, c *store.Changes) (lost []waxwing.ID, err error) {
 	for i := range c.Confirmations { // first: it may be lost, and then nothing else is written
 		taken, err := t.putConfirmation(&c.Confirmations[i])
 		if err != nil {
@@ -66,13 +67,18 @@ func (t *tx) Apply(_ context.Context, c *store.Changes) (lost []waxwing.ID, err 
 	if err := t.putRest(c); err != nil {
 		return nil, err
 	}
-	t.l.rows.keep(c)
+	if c.Batch != nil {
+		if err := t.putBatch(c.Batch); err != nil {
+			return nil, err
+		}
+	}
+	t.d.rows.keep(c)
 	return nil, nil
 }
 
 // putConfirmation writes a row. taken: it is new, and another one has its key.
-func (t *tx) putConfirmation(r *store.Confirmation) (taken bool, err error) {
-	old, there := t.l.loaded.Confirmations[r.ID]
+func (t *dbTx) putConfirmation(r *store.Confirmation) (taken bool, err error) {
+	old, there := t.d.loaded.Confirmations[r.ID]
 	if !there {
 		n, err := t.exec(`INSERT INTO confirmations (id, tenant, key, shop, format, state, reason, event, updated, rank, due, dek, trail)
 			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING`, int64(r.ID), r.Tenant, r.Key[:], string(r.Shop), r.Format,
@@ -92,8 +98,15 @@ func (t *tx) putConfirmation(r *store.Confirmation) (taken bool, err error) {
 	return false, err
 }
 
-func (t *tx) putMessage(m *store.Message) error {
-	if _, there := t.l.loaded.Messages[m.ID]; !there {
+func (t *dbTx) putBatch(b *store.Batch) error {
+	_, err := t.exec("INSERT INTO trail (batch, instance, first, last, entries, head) VALUES (?,?,?,?,?,?)",
+		b.N, b.Instance, b.First, b.Last, b.Entries, b.Head)
+	t.wrote = &store.Batch{N: b.N, Instance: b.Instance, First: b.First, Last: b.Last, Head: bytes.Clone(b.Head)}
+	return err
+}
+
+func (t *dbTx) putMessage(m *store.Message) error {
+	if _, there := t.d.loaded.Messages[m.ID]; !there {
 		_, err := t.exec(`INSERT INTO messages (id, tenant, channel, state, reason, locale, resend, next_at, expires, released, digest, trail)
 			VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`, int64(m.ID), m.Tenant, string(m.Channel), string(m.State), m.Reason, m.Locale,
 			one(m.Resend), nullable(m.NextAt), m.Expires, m.Released, m.Digest, m.Trail)
@@ -104,8 +117,8 @@ func (t *tx) putMessage(m *store.Message) error {
 	return err
 }
 
-func (t *tx) putClaim(k *store.Claim) error {
-	if _, there := t.l.loaded.Claims[k.Message]; !there {
+func (t *dbTx) putClaim(k *store.Claim) error {
+	if _, there := t.d.loaded.Claims[k.Message]; !there {
 		_, err := t.exec("INSERT INTO claims (message, instance, at, expires, trail) VALUES (?,?,?,?,?)",
 			int64(k.Message), k.Instance, k.At, k.Expires, k.Trail)
 		return err
@@ -115,7 +128,7 @@ func (t *tx) putClaim(k *store.Claim) error {
 }
 
 // putRest writes what has no state.
-func (t *tx) putRest(c *store.Changes) error {
+func (t *dbTx) putRest(c *store.Changes) error {
 	for i := range c.Events {
 		e := &c.Events[i]
 		if _, err := t.exec("INSERT INTO events (id, source, topic, at, updated, body) VALUES (?,?,?,?,?,?)",
@@ -154,13 +167,13 @@ func (t *tx) putRest(c *store.Changes) error {
 			return err
 		}
 		// After the commit: what was undone must not bar anybody.
-		t.after = append(t.after, func() { t.l.suppressed[x.Hash] = struct{}{} })
+		t.after = append(t.after, func() { t.d.suppressed[x.Hash] = struct{}{} })
 	}
 	return nil
 }
 
 // destroy deletes what was sealed under a confirmation's key, and what it is found by.
-func (t *tx) destroy(id waxwing.ID) error {
+func (t *dbTx) destroy(id waxwing.ID) error {
 	lo, hi := int64(id), int64(id)+store.IDStep
 	for _, q := range []string{
 		"DELETE FROM events WHERE id>=? AND id<?", "DELETE FROM contents WHERE id>=? AND id<?",

@@ -66,18 +66,16 @@ func (o *Options) doubt() waxwing.DoubtRule {
 
 // Ledger is the embedded ledger. Its methods are safe for concurrent use.
 type Ledger struct {
+	*database
 	o    Options
 	path string
 	lock *os.File
-	w    *conn
 	*ledger.Reader
 	db     *readers
 	ops    chan *op
 	stop   chan struct{}
 	done   chan struct{}
 	closed atomic.Bool
-	broken atomic.Pointer[error]
-	full   atomic.Bool
 
 	instance int64
 	lastID   waxwing.ID // writer only
@@ -87,26 +85,17 @@ type Ledger struct {
 	lines    []byte
 	before   [][2]string       // what this instance's chain begins with
 	resealed string            // why the rows had to be summed anew; empty: they had not
-	rows     rowCache          // writer only
 	runDays  map[int64]*runDay // by tenant; writer only
 	set      *machine.Set      // writer only: of the command under way
-	loaded   *store.Set        // writer only: what set decides by
-	sums     *sums             // writer only
-	guard    guard             // writer only
-	commits  int               // writer only: since Open
-	name     string            // the ledger's own, from its first start on
 	losses   []loss            // that a person accepted; fixed after Open
-	witness  []*witness        // writer only
 
-	keys       *ledger.Keyring
-	contents   *ledger.Contents
-	lookups    *ledger.Lookups
-	tracer     *ledger.Tracer
-	hot        *ledger.Cache
-	anchored   uint64 // writer only: the last anchor's entry
-	suppressed map[ledger.Hash]struct{}
-	scrubs     scrubber
-	taken      int // what Open took over from a dead instance
+	keys     *ledger.Keyring
+	contents *ledger.Contents
+	lookups  *ledger.Lookups
+	tracer   *ledger.Tracer
+	hot      *ledger.Cache
+	scrubs   scrubber
+	taken    int // what Open took over from a dead instance
 }
 
 // Open opens or makes the ledger in a folder, takes its lock, and takes over
@@ -121,11 +110,12 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	if o.HotBytes == 0 {
 		o.HotBytes = 96 << 20
 	}
-	l := &Ledger{o: o, path: filepath.Join(o.Dir, LedgerFile), ops: make(chan *op, 1024),
+	d := &database{o: &o, rows: newRowCache(), loaded: store.NewSet(), suppressed: map[ledger.Hash]struct{}{}}
+	l := &Ledger{database: d, o: o, path: filepath.Join(o.Dir, LedgerFile), ops: make(chan *op, 1024),
 		stop: make(chan struct{}), done: make(chan struct{}), db: newReaders(), contents: &ledger.Contents{},
-		lookups: ledger.NewLookups(o.People, o.Address), hot: ledger.NewCache(o.HotBytes), suppressed: map[ledger.Hash]struct{}{}}
-	l.rows, l.guard.path, l.scrubs = newRowCache(), l.path, newScrubber()
-	l.loaded, l.set = store.NewSet(), machine.NewSet(time.Time{}, 0, waxwing.DoubtRule{})
+		lookups: ledger.NewLookups(o.People, o.Address), hot: ledger.NewCache(o.HotBytes)}
+	l.guard.path, l.scrubs = l.path, newScrubber()
+	l.set = machine.NewSet(time.Time{}, 0, waxwing.DoubtRule{})
 	l.runDays = map[int64]*runDay{}
 	if err := l.open(ctx); err != nil {
 		l.release()

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql/driver"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 func (l *Ledger) openWriter(ctx context.Context) error {
@@ -126,6 +128,7 @@ func (l *Ledger) resumeChain() error {
 	l.before = [][2]string{{"instance", fmt.Sprint(l.instance)}, {"rows", rowsSealed}}
 	if found {
 		l.batch = num(v[0])
+		l.at = store.Batch{N: num(v[0]), Instance: num(v[1]), Last: num(v[2]), Head: bytes.Clone(blob(v[3]))}
 		l.before = append(l.before, [2]string{"after", fmt.Sprint(num(v[1]))},
 			[2]string{"entry", fmt.Sprint(num(v[2]))}, [2]string{"head", hex.EncodeToString(blob(v[3]))})
 	}

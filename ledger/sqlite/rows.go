@@ -105,8 +105,8 @@ func (t *tx) load(ctx context.Context, k *store.Keys) (*machine.Set, error) {
 
 // Load gives all rows that keys name: from memory, where only this process can have changed
 // them, and else from the file.
-func (t *tx) Load(ctx context.Context, k *store.Keys) (*store.Set, error) {
-	s := t.l.loaded
+func (t *dbTx) Load(ctx context.Context, k *store.Keys) (*store.Set, error) {
+	s := t.d.loaded
 	s.Clear()
 	for _, id := range k.Confirmations {
 		if err := t.loadConfirmation(s, id); err != nil {
@@ -134,7 +134,7 @@ func (t *tx) Load(ctx context.Context, k *store.Keys) (*store.Set, error) {
 		}
 	}
 	for _, h := range k.People {
-		if _, ok := t.l.suppressed[h]; ok {
+		if _, ok := t.d.suppressed[h]; ok {
 			s.Suppressed[h] = true
 		}
 	}
@@ -143,9 +143,9 @@ func (t *tx) Load(ctx context.Context, k *store.Keys) (*store.Set, error) {
 }
 
 // loadConfirmation loads a row, if it is there.
-func (t *tx) loadConfirmation(s *store.Set, id waxwing.ID) error {
+func (t *dbTx) loadConfirmation(s *store.Set, id waxwing.ID) error {
 	id = store.ConfirmationOf(id)
-	if c, ok := t.l.rows.confirmations[id]; ok {
+	if c, ok := t.d.rows.confirmations[id]; ok {
 		s.Confirmations[id], s.Keys[c.Key] = c, id
 		return nil
 	}
@@ -153,15 +153,15 @@ func (t *tx) loadConfirmation(s *store.Set, id waxwing.ID) error {
 }
 
 // loadMessage loads a message with its claim and doubts, if it is there.
-func (t *tx) loadMessage(s *store.Set, id waxwing.ID) error {
-	if m, ok := t.l.rows.messages[id]; ok {
+func (t *dbTx) loadMessage(s *store.Set, id waxwing.ID) error {
+	if m, ok := t.d.rows.messages[id]; ok {
 		return t.addMessage(s, m)
 	}
 	return t.addMessages(s, "id=?", int64(id))
 }
 
 // loadWhole loads a confirmation with all of its messages.
-func (t *tx) loadWhole(s *store.Set, id waxwing.ID) error {
+func (t *dbTx) loadWhole(s *store.Set, id waxwing.ID) error {
 	if err := t.loadConfirmation(s, id); err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (t *tx) loadWhole(s *store.Set, id waxwing.ID) error {
 }
 
 // loadDue loads messages whose time has come.
-func (t *tx) loadDue(s *store.Set, d *store.DueMessages) error {
+func (t *dbTx) loadDue(s *store.Set, d *store.DueMessages) error {
 	err := t.c.query("SELECT "+messageColumns+` FROM messages WHERE channel=? AND next_at<=? AND id NOT IN (SELECT message FROM claims)
 		ORDER BY next_at LIMIT ?`, func(v []driver.Value) error {
 		m := scanMessage(v)
@@ -186,7 +186,7 @@ func (t *tx) loadDue(s *store.Set, d *store.DueMessages) error {
 }
 
 // addMessages loads messages with what they need to be decided about.
-func (t *tx) addMessages(s *store.Set, where string, args ...any) error {
+func (t *dbTx) addMessages(s *store.Set, where string, args ...any) error {
 	var all []store.Message
 	err := t.c.query("SELECT "+messageColumns+" FROM messages WHERE "+where, func(v []driver.Value) error {
 		all = append(all, scanMessage(v))
@@ -200,12 +200,12 @@ func (t *tx) addMessages(s *store.Set, where string, args ...any) error {
 	return err
 }
 
-func (t *tx) addMessage(s *store.Set, m store.Message) error {
+func (t *dbTx) addMessage(s *store.Set, m store.Message) error {
 	s.Messages[m.ID] = m
 	if err := t.loadClaims(); err != nil {
 		return err
 	}
-	if k, held := t.l.rows.claims[m.ID]; held {
+	if k, held := t.d.rows.claims[m.ID]; held {
 		s.Claims[m.ID] = k
 	}
 	if m.Attempts == 0 {
@@ -219,8 +219,8 @@ func (t *tx) addMessage(s *store.Set, m store.Message) error {
 }
 
 // loadClaims reads all claims, once, and again after a transaction that was undone.
-func (t *tx) loadClaims() error {
-	r := &t.l.rows
+func (t *dbTx) loadClaims() error {
+	r := &t.d.rows
 	if r.whole {
 		return nil
 	}

@@ -261,20 +261,6 @@ func (s *sums) stored(c *conn) (map[string]sum, error) {
 	return s.parse(blob(v[0]), batch, head)
 }
 
-// keepSums writes the sums into the transaction, if anything moved.
-func (t *tx) keepSums(entries bool) error {
-	s := t.l.sums
-	if s.err != nil {
-		return fmt.Errorf("a changed row could not be read: %w", s.err)
-	}
-	if !s.moved && !entries {
-		return nil
-	}
-	_, err := t.c.exec("INSERT INTO meta (k,v) VALUES ('"+sumsRow+"',?) ON CONFLICT (k) DO UPDATE SET v=excluded.v",
-		s.sealed(t.l.batch, t.l.chain.Head))
-	return err
-}
-
 // loadSums reads the sums that go on, or counts them: once where an older program
 // wrote the ledger, and where they do not fit the trail, which is then said in it.
 func (l *Ledger) loadSums() error {

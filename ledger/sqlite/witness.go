@@ -158,20 +158,6 @@ func (l *Ledger) openWitnesses() error {
 	return nil
 }
 
-// noteWitnesses tells them of the newest commit. The writer calls it.
-func (l *Ledger) noteWitnesses() {
-	if len(l.witness) == 0 {
-		return
-	}
-	m := mark{Ledger: l.name, Instance: l.instance, Seq: l.chain.Seq, Head: hex.EncodeToString(l.chain.Head[:]), At: l.o.Clock(), file: l.guard.stand(), anchored: l.anchored}
-	for _, w := range l.witness {
-		if err := w.note(&m); err != nil && !w.failed {
-			w.failed = true
-			l.o.Log.Error("the witness cannot be written", "file", w.path, "err", err)
-		}
-	}
-}
-
 // syncWitnesses makes them outlive the machine.
 func (l *Ledger) syncWitnesses() error {
 	var errs []error

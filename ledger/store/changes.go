@@ -33,10 +33,12 @@ type Changes struct {
 	// runs go with their key.
 	Destroyed []waxwing.ID
 	Entries   []Entry
+	// Batch is what a group's entries were written as, once a group; nil: there is none yet.
+	Batch *Batch
 }
 
 // Empty says that there is nothing to write.
 func (c *Changes) Empty() bool {
 	return len(c.Confirmations)+len(c.Messages)+len(c.Claims)+len(c.Freed)+len(c.Events)+len(c.Contents)+len(c.Attempts)+
-		len(c.Lookups)+len(c.Suppressions)+len(c.Destroyed)+len(c.Entries) == 0
+		len(c.Lookups)+len(c.Suppressions)+len(c.Destroyed)+len(c.Entries) == 0 && c.Batch == nil
 }
