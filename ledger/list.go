@@ -8,7 +8,7 @@ import (
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
-// listPiece is how many candidates of a list are loaded at once.
+// listPiece is how many candidates of a list are loaded at once, at most.
 const listPiece = 64
 
 // List gives a tenant's confirmations, newest first, without orders and trail. A list by
@@ -39,7 +39,7 @@ func (r *Reader) List(ctx context.Context, q waxwing.Query) ([]waxwing.Confirmat
 				return err
 			}
 			find.Below = ids[len(ids)-1]
-			for some := range slices.Chunk(ids, listPiece) {
+			for some := range slices.Chunk(ids, min(listPiece, q.Limit)) {
 				if out, err = r.listSome(ctx, rows, some, &q, out); err != nil || len(out) == q.Limit {
 					return err
 				}

@@ -17,9 +17,10 @@ func (p *readers) View(ctx context.Context, f func(store.Rows) error) error {
 	return p.read(ctx, func(c *conn) error { return c.atOneState(f) })
 }
 
-// Browse is View by a connection for what may take long. A tenant has one at a time.
+// Browse lends f a connection for what may take long. A tenant has one at a time. There is
+// no transaction around it, which would keep the log from being emptied meanwhile.
 func (p *readers) Browse(ctx context.Context, tenant int64, f func(store.Rows) error) error {
-	return p.browse(ctx, tenant, func(c *conn) error { return c.atOneState(f) })
+	return p.browse(ctx, tenant, func(c *conn) error { return f(rows{c}) })
 }
 
 // atOneState runs f over one state of the file.

@@ -30,8 +30,9 @@ type Viewer interface {
 	// ErrUnavailable with the context's where ctx ends before a connection is free. It is
 	// safe for concurrent use.
 	View(ctx context.Context, f func(Rows) error) error
-	// Browse is View for what may take long, as lists do. Each tenant has one at a time, so
-	// that its own wait for it, and neither another tenant's nor the work under way.
+	// Browse is View for what may take long, as lists do: each call of f's sees the database
+	// as it is then, so that nothing is kept from going on meanwhile. Each tenant has one at a
+	// time, so that its own wait for it, and neither another tenant's nor the work under way.
 	Browse(ctx context.Context, tenant int64, f func(Rows) error) error
 }
 
