@@ -162,7 +162,7 @@ func tampered(t *testing.T, from string, f func(*testing.T, *sql.DB, string)) []
 	return rep.Problems
 }
 
-func verified(t *testing.T, from string, f func(*testing.T, *sql.DB, string)) (*sqlite.Report, error) {
+func verified(t *testing.T, from string, f func(*testing.T, *sql.DB, string)) (*ledger.Report, error) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "copy")
 	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {

@@ -353,7 +353,7 @@ func TestEmpty(t *testing.T) {
 	if !new(Changes).Empty() {
 		t.Error("nothing is something")
 	}
-	for i, c := range []Changes{{Confirmations: make([]store.Confirmation, 1)}, {Messages: make([]store.Message, 1)}, {Claims: make([]store.Claim, 1)},
+	for i, c := range []store.Changes{{Confirmations: make([]store.Confirmation, 1)}, {Messages: make([]store.Message, 1)}, {Claims: make([]store.Claim, 1)},
 		{Freed: make([]waxwing.ID, 1)}, {Events: make([]store.Event, 1)}, {Contents: make([]store.Content, 1)}, {Attempts: make([]store.Attempt, 1)},
 		{Lookups: make([]store.Lookup, 1)}, {Suppressions: make([]store.Suppression, 1)}, {Destroyed: make([]waxwing.ID, 1)}, {Entries: make([]Entry, 1)}} {
 		if c.Empty() {

@@ -527,8 +527,8 @@ func TestHistoriesFindFaults(t *testing.T) {
 		"an order makes two confirmations": func(w *world, c *Changes) {
 			if len(c.Entries) == 1 && c.Entries[0].Cause == CauseDuplicate {
 				w.next += store.IDStep
-				*c = Changes{Confirmations: []store.Confirmation{{ID: w.next, Key: w.s.Confirmations[c.Entries[0].Confirmation].Key, State: waxwing.Received}},
-					Entries: []Entry{{Confirmation: w.next, To: waxwing.Received}}}
+				*c = Changes{store.Changes{Confirmations: []store.Confirmation{{ID: w.next, Key: w.s.Confirmations[c.Entries[0].Confirmation].Key, State: waxwing.Received}},
+					Entries: []Entry{{Confirmation: w.next, To: waxwing.Received}}}}
 			}
 		},
 		"a retry has no time": func(_ *world, c *Changes) {

@@ -71,7 +71,7 @@ func (s *Set) stop(c *Changes, row *store.Confirmation, to waxwing.State, cause 
 		c.note(Entry{Confirmation: row.ID, From: from, To: waxwing.Cancelled, Cause: cause, Detail: Detail(act)})
 		count++
 	}
-	for _, m := range s.of(row.ID) {
+	for _, m := range s.Of(row.ID) {
 		if k, held := s.Claims[m.ID]; held && k.Dot || m.State != waxwing.Queued && m.State != waxwing.Uncertain {
 			continue
 		}
@@ -125,7 +125,7 @@ func (s *Set) Erase(id waxwing.ID, act waxwing.Act) (c Changes, erased bool) {
 	for _, m := range c.Messages {
 		ended[m.ID] = true
 	}
-	for _, m := range s.of(id) {
+	for _, m := range s.Of(id) {
 		// A reason may quote what a provider said of her; why a message ended is ours.
 		if !ended[m.ID] && m.Reason != "" && m.State != waxwing.Failed && m.State != waxwing.Cancelled {
 			m.Reason = ""

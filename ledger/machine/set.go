@@ -9,18 +9,12 @@ import (
 )
 
 // Entry is one line of the trail before it has its place.
-type Entry struct {
-	At           time.Time
-	Confirmation waxwing.ID
-	Message      waxwing.ID
-	From, To     waxwing.State
-	Cause        string
-	Detail       [][2]string // names and values, without personal data
-}
+type Entry = store.Entry
 
 // Set is the rows that commands decide by. What is not in it is taken for not there:
 // whoever runs a command loads what it needs.
 type Set struct {
+	*store.Set
 	// Now is the transaction's time.
 	Now time.Time
 	// Instance is the one that acts.
@@ -28,66 +22,30 @@ type Set struct {
 	// Rule says what becomes of a message whose answer was lost.
 	Rule waxwing.DoubtRule
 
-	Confirmations map[waxwing.ID]store.Confirmation
-	Keys          map[store.Hash]waxwing.ID
-	Messages      map[waxwing.ID]store.Message
-	Claims        map[waxwing.ID]store.Claim
-	// Doubts are a message's attempts whose answer was lost, where there are any.
-	Doubts map[waxwing.ID]int
-	// Suppressed are the addresses that are not to be mailed.
-	Suppressed map[store.Hash]bool
-
 	spare Changes
 }
 
 // NewSet returns an empty set.
 func NewSet(now time.Time, instance int64, rule waxwing.DoubtRule) *Set {
-	return &Set{Now: now, Instance: instance, Rule: rule, Confirmations: map[waxwing.ID]store.Confirmation{}, Keys: map[store.Hash]waxwing.ID{},
-		Messages: map[waxwing.ID]store.Message{}, Claims: map[waxwing.ID]store.Claim{}, Doubts: map[waxwing.ID]int{}, Suppressed: map[store.Hash]bool{}}
+	return &Set{Set: store.NewSet(), Now: now, Instance: instance, Rule: rule}
 }
 
-// Changes is what a command came to: rows as they are to stand, whole, and new ones.
-type Changes struct {
-	// Confirmations and Messages are new, or stand in the Set.
-	Confirmations []store.Confirmation
-	Messages      []store.Message
-	// Claims are taken, or were changed; Freed are given up.
-	Claims       []store.Claim
-	Freed        []waxwing.ID
-	Events       []store.Event
-	Contents     []store.Content
-	Attempts     []store.Attempt
-	Lookups      []store.Lookup
-	Suppressions []store.Suppression
-	// Destroyed are confirmations whose events, contents, replies, lookups and plugin
-	// runs go with their key.
-	Destroyed []waxwing.ID
-	Entries   []Entry
-}
-
-// Empty says that there is nothing to write.
-func (c *Changes) Empty() bool {
-	return len(c.Confirmations)+len(c.Messages)+len(c.Claims)+len(c.Freed)+len(c.Events)+len(c.Contents)+len(c.Attempts)+
-		len(c.Lookups)+len(c.Suppressions)+len(c.Destroyed)+len(c.Entries) == 0
-}
+// Changes is what a command came to. None of its rows are in a database yet, and its
+// entries have no place in the trail: see Place.
+type Changes struct{ store.Changes }
 
 // none begins a command's changes, in the memory of those that were taken last.
 func (s *Set) none() Changes {
 	c := s.spare
 	s.spare = Changes{}
-	return Changes{c.Confirmations[:0], c.Messages[:0], c.Claims[:0], c.Freed[:0], c.Events[:0], c.Contents[:0], c.Attempts[:0],
-		c.Lookups[:0], c.Suppressions[:0], c.Destroyed[:0], c.Entries[:0]}
+	return Changes{store.Changes{Confirmations: c.Confirmations[:0], Messages: c.Messages[:0], Claims: c.Claims[:0],
+		Freed: c.Freed[:0], Events: c.Events[:0], Contents: c.Contents[:0], Attempts: c.Attempts[:0], Lookups: c.Lookups[:0],
+		Suppressions: c.Suppressions[:0], Destroyed: c.Destroyed[:0], Entries: c.Entries[:0]}}
 }
 
-// Clear empties the set for the next command, as an instance at a time.
-func (s *Set) Clear(now time.Time, instance int64, rule waxwing.DoubtRule) {
-	clear(s.Confirmations)
-	clear(s.Keys)
-	clear(s.Messages)
-	clear(s.Claims)
-	clear(s.Doubts)
-	clear(s.Suppressed)
-	s.Now, s.Instance, s.Rule = now, instance, rule
+// Over has the next command decide by rows that were loaded, as an instance at a time.
+func (s *Set) Over(rows *store.Set, now time.Time, instance int64, rule waxwing.DoubtRule) {
+	s.Set, s.Now, s.Instance, s.Rule = rows, now, instance, rule
 }
 
 // Take makes the set what it is after the changes, whose memory is its own from then on.
@@ -136,32 +94,10 @@ func (s *Set) confirmation(id waxwing.ID) (store.Confirmation, error) {
 	return c, nil
 }
 
-// State is a message's, with what its claim says.
-func (s *Set) State(m *store.Message) waxwing.State {
-	if k, held := s.Claims[m.ID]; held {
-		if k.Dot {
-			return waxwing.Dot
-		}
-		return waxwing.Claimed
-	}
-	return m.State
-}
-
-// of gives the messages of a confirmation in their order.
-func (s *Set) of(id waxwing.ID) (out []store.Message) {
-	n := s.Confirmations[id].Messages
-	for i := waxwing.ID(1); i <= waxwing.ID(n); i++ {
-		if m, ok := s.Messages[id|i]; ok {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
 // Outcome is what became of a confirmation, with its messages.
 func (s *Set) Outcome(id waxwing.ID) waxwing.State {
 	var states []waxwing.State
-	for _, m := range s.of(id) {
+	for _, m := range s.Of(id) {
 		states = append(states, s.State(&m))
 	}
 	return Outcome(s.Confirmations[id].State, states)

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"time"
 
@@ -16,50 +15,45 @@ import (
 // arrival is an event made ready outside the writer: keyed, packed, sealed.
 type arrival struct {
 	machine.Arrival
-	t   *tenant
+	t   *ledger.Tenant
 	ev  *waxwing.Event
 	dek ledger.Key
 }
 
-const (
-	aadEvent   = "event|"
-	aadDataKey = "dek|"
-)
-
 // Accept records an event and returns when it is on disk. The same order again
 // gives the same id. It never returns a receipt for what a crash could lose.
 func (l *Ledger) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt, error) {
-	t, err := l.tenant(ev.Tenant)
+	t, err := l.keys.Tenant(ev.Tenant)
 	if err != nil {
 		return waxwing.Receipt{}, err
 	}
-	a := &arrival{t: t, ev: ev, dek: ledger.NewKey(), Arrival: machine.Arrival{Tenant: t.no, Shop: ev.Shop, Format: ev.Format, Source: ev.Source,
+	a := &arrival{t: t, ev: ev, dek: ledger.NewKey(), Arrival: machine.Arrival{Tenant: t.No, Shop: ev.Shop, Format: ev.Format, Source: ev.Source,
 		Updated: ms(ev.Key.UpdatedAt), Rank: int64(ev.Key.Rank), Poison: ev.Poison, Ignore: ev.Key.Ignore, Stale: ev.Stale, Old: ev.Old,
-		Maybe: l.maybeSent(ev), Hashes: l.index(t, ev.Lookup),
+		Maybe: l.maybeSent(ev), Hashes: l.lookups.Index(t, ev.Lookup),
 		Event: store.Event{Source: ev.Source, Topic: machine.Clip(ev.Topic, 64), At: ev.At.UnixMilli()}}}
 	a.Event.Updated = a.Updated
 	switch {
 	case ev.Source == waxwing.SourcePing:
 		// Nobody signed it: one row a shop and day, however many come and whatever they hold.
-		a.Key = t.key.Index("ping", string(ev.Shop), ev.At.UTC().Format(time.DateOnly))
+		a.Key = t.Key.Index("ping", string(ev.Shop), ev.At.UTC().Format(time.DateOnly))
 	case ev.Poison != "":
-		a.Key = t.key.Index("raw", string(ev.Shop), string(ev.Raw))
+		a.Key = t.Key.Index("raw", string(ev.Shop), string(ev.Raw))
 	case ev.Key.Ignore != "":
-		a.Key = t.key.Index("ignored", string(ev.Shop), rand.Text())
+		a.Key = t.Key.Index("ignored", string(ev.Shop), rand.Text())
 	default:
-		a.Key = t.key.Index("order", string(ev.Shop), ev.Key.OrderID, "confirmation", "0")
+		a.Key = t.Key.Index("order", string(ev.Shop), ev.Key.OrderID, "confirmation", "0")
 	}
 	if state, _, _ := a.First(); state != waxwing.Received && ev.Source != waxwing.SourcePing && !ev.Lookup.Whole {
-		a.Hashes = append(a.Hashes, l.unreadable(t, ev.Raw)...)
+		a.Hashes = append(a.Hashes, l.lookups.Unreadable(t, ev.Raw)...)
 	}
-	a.DEK = t.key.Wrap(&a.dek, aadDataKey+string(a.Key[:]))
+	a.DEK = ledger.WrapDEK(t, &a.dek, a.Key)
 	a.seal(l)
 
 	var rc waxwing.Receipt
 	var old *store.Confirmation
-	err = l.do(ctx, func(t *tx) error {
+	err = l.do(ctx, func(ctx context.Context, t *tx) error {
 		var err error
-		rc, old, err = t.accept(a)
+		rc, old, err = t.accept(ctx, a)
 		return err
 	})
 	if err == nil && old != nil {
@@ -68,35 +62,26 @@ func (l *Ledger) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 	return rc, err
 }
 
-// sealRoom is what a seal adds: nonce and tag.
-const sealRoom = 12 + 16
-
-func (a *arrival) seal(l *Ledger) {
-	sc := scratches.Get().(*scratch)
-	defer scratches.Put(sc)
-	sc.packed = l.packer.pack(sc.packed[:0], a.ev.Raw, "")
-	a.Event.Body = a.dek.Sealer().Seal(make([]byte, 0, len(sc.packed)+sealRoom), sc.packed, aadEvent+string(a.Key[:]))
-}
+func (a *arrival) seal(l *Ledger) { a.Event.Body = l.contents.SealEvent(&a.dek, a.Key, a.ev.Raw) }
 
 func (t *tx) newID() waxwing.ID {
-	var b [4]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	id := waxwing.NewID(t.now, t.l.lastID, binary.BigEndian.Uint32(b[:]))
-	id = (id + store.IDStep - 1) &^ (store.IDStep - 1)
-	t.l.lastID = id
-	return id
+	t.l.lastID = store.NextID(t.now, t.l.lastID, t.l.instance)
+	return t.l.lastID
 }
 
 // accept records an event, or gives the confirmation that it is a newer one of. Nearly
 // every event makes a confirmation, so that the key is looked for only where it is taken.
-func (t *tx) accept(a *arrival) (rc waxwing.Receipt, old *store.Confirmation, err error) {
+func (t *tx) accept(ctx context.Context, a *arrival) (rc waxwing.Receipt, old *store.Confirmation, err error) {
 	before := t.l.lastID
 	a.ID = t.newID()
-	s := t.begin()
+	s, err := t.load(ctx, &store.Keys{})
+	if err != nil {
+		return rc, nil, err
+	}
 	c, rc, _ := s.Accept(&a.Arrival)
-	if err = t.apply(&c); errors.Is(err, errLost) {
+	if err = t.apply(ctx, &c); errors.Is(err, errLost) {
 		t.l.lastID = before
-		return t.again(a)
+		return t.again(ctx, a)
 	}
 	if err == nil && rc.Work {
 		t.remember(a.ID, a, 0)
@@ -104,9 +89,9 @@ func (t *tx) accept(a *arrival) (rc waxwing.Receipt, old *store.Confirmation, er
 	return rc, nil, err
 }
 
-func (t *tx) again(a *arrival) (waxwing.Receipt, *store.Confirmation, error) {
-	s := t.begin()
-	if err := t.loadKey(s, a.Key); err != nil {
+func (t *tx) again(ctx context.Context, a *arrival) (waxwing.Receipt, *store.Confirmation, error) {
+	s, err := t.load(ctx, &store.Keys{Keys: []store.Hash{a.Key}})
+	if err != nil {
 		return waxwing.Receipt{}, nil, err
 	}
 	c, rc, reseal := s.Accept(&a.Arrival)
@@ -114,22 +99,22 @@ func (t *tx) again(a *arrival) (waxwing.Receipt, *store.Confirmation, error) {
 		old := s.Confirmations[rc.ID]
 		return rc, &old, nil
 	}
-	return rc, nil, t.apply(&c)
+	return rc, nil, t.apply(ctx, &c)
 }
 
 func (t *tx) remember(id waxwing.ID, a *arrival, version int64) {
 	created := id.Time()
 	t.after = append(t.after, func() {
-		t.l.hot.put(id, &hotOne{tenant: a.t, dek: a.dek, shop: a.ev.Shop,
-			work: &waxwing.Work{ID: id, Tenant: a.ev.Tenant, Shop: a.ev.Shop, Format: a.ev.Format,
+		t.l.hot.Put(id, &ledger.Entry{Tenant: a.t, DEK: a.dek, Shop: a.ev.Shop,
+			Work: &waxwing.Work{ID: id, Tenant: a.ev.Tenant, Shop: a.ev.Shop, Format: a.ev.Format,
 				Topic: a.ev.Topic, Raw: a.ev.Raw, State: waxwing.Received, Version: version, Created: created,
-				Next: 1, Token: a.t.key.Token(id | 1)}})
+				Next: 1, Token: a.t.Key.Token(id | 1)}})
 	})
 }
 
 // replace seals a newer event with the key of its confirmation and records it.
 func (l *Ledger) replace(ctx context.Context, a *arrival, old *store.Confirmation) (waxwing.Receipt, error) {
-	dek, err := a.t.key.Unwrap(old.DEK, aadDataKey+string(a.Key[:]))
+	dek, err := ledger.UnwrapDEK(a.t, old.DEK, a.Key)
 	if err != nil {
 		return waxwing.Receipt{}, err
 	}
@@ -141,9 +126,9 @@ func (l *Ledger) replace(ctx context.Context, a *arrival, old *store.Confirmatio
 	}
 	a.Hashes = append(a.Hashes, hashes...)
 	var rc waxwing.Receipt
-	err = l.do(ctx, func(t *tx) error {
-		s := t.begin()
-		if err := t.loadKey(s, a.Key); err != nil {
+	err = l.do(ctx, func(ctx context.Context, t *tx) error {
+		s, err := t.load(ctx, &store.Keys{Keys: []store.Hash{a.Key}})
+		if err != nil {
 			return err
 		}
 		c, got, err := s.Replace(&a.Arrival)
@@ -152,9 +137,9 @@ func (l *Ledger) replace(ctx context.Context, a *arrival, old *store.Confirmatio
 		}
 		rc = got
 		if !c.Empty() {
-			t.after = append(t.after, func() { t.l.hot.drop(rc.ID) })
+			t.after = append(t.after, func() { t.l.hot.Drop(rc.ID) })
 		}
-		return t.apply(&c)
+		return t.apply(ctx, &c)
 	})
 	return rc, err
 }
@@ -162,23 +147,10 @@ func (l *Ledger) replace(ctx context.Context, a *arrival, old *store.Confirmatio
 // namedAnew is whom a newer event names, and whom the one that it replaces does, which
 // nobody may have read yet: a person is found in each of them.
 func (l *Ledger) namedAnew(ctx context.Context, a *arrival, old *store.Confirmation) ([]ledger.Hash, error) {
-	out := l.whose(a.t, a.ev.Format, a.ev.Topic, a.ev.Raw)
+	out := l.lookups.Whose(a.t, a.ev.Format, a.ev.Topic, a.ev.Raw)
 	if old.State != waxwing.Received {
 		return out, nil
 	}
-	err := l.read(ctx, func(c *conn) error {
-		f, err := l.openFile(c, old.ID)
-		if err != nil || f.erased {
-			return err
-		}
-		raw, topic, err := l.openEvent(c, f, f.version)
-		if err == nil {
-			out = append(out, l.whose(a.t, f.format, topic, raw)...)
-		}
-		return err
-	})
-	if errors.Is(err, waxwing.ErrNotFound) {
-		err = nil
-	}
-	return out, err
+	before, err := l.tracer.Replaced(ctx, a.t, old.ID)
+	return append(out, before...), err
 }

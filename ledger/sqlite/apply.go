@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"time"
 
@@ -9,60 +11,81 @@ import (
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
+var _ store.Tx = (*dbTx)(nil)
+
 // errLost: a confirmation of this key was made meanwhile.
 var errLost = errors.New("the key is taken")
 
 // apply writes what a command came to, and its entries. A command that was refused comes
 // to nothing, so that whatever is returned but errLost is a fault of the database.
-func (t *tx) apply(c *machine.Changes) error {
+func (t *tx) apply(ctx context.Context, c *machine.Changes) error {
 	if c.Empty() {
 		return nil
 	}
 	s := t.l.set
 	c.Place(s, t.batch)
-	for i := range c.Confirmations { // first: it may be lost, and then nothing else is written
-		if err := t.putConfirmation(&c.Confirmations[i]); err != nil {
-			return err
-		}
-	}
-	for _, id := range c.Freed {
-		if _, err := t.exec("DELETE FROM claims WHERE message=?", int64(id)); err != nil {
-			return err
-		}
-	}
-	for i := range c.Messages {
-		if err := t.putMessage(&c.Messages[i]); err != nil {
-			return err
-		}
-	}
-	for i := range c.Claims {
-		if err := t.putClaim(&c.Claims[i]); err != nil {
-			return err
-		}
-	}
-	if err := t.putRest(c); err != nil {
+	lost, err := t.Apply(ctx, &c.Changes)
+	if err != nil {
 		return err
+	}
+	if len(lost) > 0 {
+		return errLost
 	}
 	for i := range c.Entries {
 		t.entry(&c.Entries[i])
 	}
-	t.l.rows.keep(c)
 	s.Take(c)
 	return nil
 }
 
-func (t *tx) putConfirmation(r *store.Confirmation) error {
-	old, there := t.l.set.Confirmations[r.ID]
+// Apply writes changes, but not their entries.
+func (t *dbTx) Apply(_ context.Context, c *store.Changes) (lost []waxwing.ID, err error) {
+	for i := range c.Confirmations { // first: it may be lost, and then nothing else is written
+		taken, err := t.putConfirmation(&c.Confirmations[i])
+		if err != nil {
+			return nil, err
+		}
+		if taken {
+			return []waxwing.ID{c.Confirmations[i].ID}, nil
+		}
+	}
+	for _, id := range c.Freed {
+		if _, err := t.exec("DELETE FROM claims WHERE message=?", int64(id)); err != nil {
+			return nil, err
+		}
+	}
+	for i := range c.Messages {
+		if err := t.putMessage(&c.Messages[i]); err != nil {
+			return nil, err
+		}
+	}
+	for i := range c.Claims {
+		if err := t.putClaim(&c.Claims[i]); err != nil {
+			return nil, err
+		}
+	}
+	if err := t.putRest(c); err != nil {
+		return nil, err
+	}
+	if c.Batch != nil {
+		if err := t.putBatch(c.Batch); err != nil {
+			return nil, err
+		}
+	}
+	t.d.rows.keep(c)
+	return nil, nil
+}
+
+// putConfirmation writes a row. taken: it is new, and another one has its key.
+func (t *dbTx) putConfirmation(r *store.Confirmation) (taken bool, err error) {
+	old, there := t.d.loaded.Confirmations[r.ID]
 	if !there {
 		n, err := t.exec(`INSERT INTO confirmations (id, tenant, key, shop, format, state, reason, event, updated, rank, due, dek, trail)
 			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING`, int64(r.ID), r.Tenant, r.Key[:], string(r.Shop), r.Format,
 			string(r.State), r.Reason, r.Event, r.Updated, r.Rank, nullable(r.Due), r.DEK, r.Trail)
-		if err == nil && n == 0 {
-			err = errLost
-		}
-		return err
+		return err == nil && n == 0, err
 	}
-	_, err := t.exec("UPDATE confirmations SET state=?, reason=?, due=?, released=?, messages=?, trail=? WHERE id=?",
+	_, err = t.exec("UPDATE confirmations SET state=?, reason=?, due=?, released=?, messages=?, trail=? WHERE id=?",
 		string(r.State), r.Reason, nullable(r.Due), nullable(r.Released), r.Messages, r.Trail, int64(r.ID))
 	// What changes seldom is written apart: each column of a statement costs.
 	if err == nil && (r.Format != old.Format || r.Event != old.Event || r.Updated != old.Updated || r.Rank != old.Rank || r.Asked != old.Asked || r.Events != old.Events) {
@@ -72,11 +95,18 @@ func (t *tx) putConfirmation(r *store.Confirmation) error {
 	if err == nil && r.Erased() && !old.Erased() {
 		_, err = t.exec("UPDATE confirmations SET dek=NULL WHERE id=?", int64(r.ID))
 	}
+	return false, err
+}
+
+func (t *dbTx) putBatch(b *store.Batch) error {
+	_, err := t.exec("INSERT INTO trail (batch, instance, first, last, entries, head) VALUES (?,?,?,?,?,?)",
+		b.N, b.Instance, b.First, b.Last, b.Entries, b.Head)
+	t.wrote = &store.Batch{N: b.N, Instance: b.Instance, First: b.First, Last: b.Last, Head: bytes.Clone(b.Head)}
 	return err
 }
 
-func (t *tx) putMessage(m *store.Message) error {
-	if _, there := t.l.set.Messages[m.ID]; !there {
+func (t *dbTx) putMessage(m *store.Message) error {
+	if _, there := t.d.loaded.Messages[m.ID]; !there {
 		_, err := t.exec(`INSERT INTO messages (id, tenant, channel, state, reason, locale, resend, next_at, expires, released, digest, trail)
 			VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`, int64(m.ID), m.Tenant, string(m.Channel), string(m.State), m.Reason, m.Locale,
 			one(m.Resend), nullable(m.NextAt), m.Expires, m.Released, m.Digest, m.Trail)
@@ -87,8 +117,8 @@ func (t *tx) putMessage(m *store.Message) error {
 	return err
 }
 
-func (t *tx) putClaim(k *store.Claim) error {
-	if _, there := t.l.set.Claims[k.Message]; !there {
+func (t *dbTx) putClaim(k *store.Claim) error {
+	if _, there := t.d.loaded.Claims[k.Message]; !there {
 		_, err := t.exec("INSERT INTO claims (message, instance, at, expires, trail) VALUES (?,?,?,?,?)",
 			int64(k.Message), k.Instance, k.At, k.Expires, k.Trail)
 		return err
@@ -98,7 +128,7 @@ func (t *tx) putClaim(k *store.Claim) error {
 }
 
 // putRest writes what has no state.
-func (t *tx) putRest(c *machine.Changes) error {
+func (t *dbTx) putRest(c *store.Changes) error {
 	for i := range c.Events {
 		e := &c.Events[i]
 		if _, err := t.exec("INSERT INTO events (id, source, topic, at, updated, body) VALUES (?,?,?,?,?,?)",
@@ -137,13 +167,13 @@ func (t *tx) putRest(c *machine.Changes) error {
 			return err
 		}
 		// After the commit: what was undone must not bar anybody.
-		t.after = append(t.after, func() { t.l.suppressed[x.Hash] = struct{}{} })
+		t.after = append(t.after, func() { t.d.suppressed[x.Hash] = struct{}{} })
 	}
 	return nil
 }
 
 // destroy deletes what was sealed under a confirmation's key, and what it is found by.
-func (t *tx) destroy(id waxwing.ID) error {
+func (t *dbTx) destroy(id waxwing.ID) error {
 	lo, hi := int64(id), int64(id)+store.IDStep
 	for _, q := range []string{
 		"DELETE FROM events WHERE id>=? AND id<?", "DELETE FROM contents WHERE id>=? AND id<?",

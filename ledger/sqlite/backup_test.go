@@ -160,7 +160,7 @@ func TestReadAfterClose(t *testing.T) {
 	inside, leave, closed := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	var r sync.WaitGroup
 	r.Go(func() {
-		if err := l.read(t.Context(), func(c *conn) error {
+		if err := l.db.read(t.Context(), func(c *conn) error {
 			close(inside)
 			<-leave
 			return c.query("SELECT 1", func([]driver.Value) error { return nil })

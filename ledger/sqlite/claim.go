@@ -1,10 +1,8 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"database/sql/driver"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -20,8 +18,12 @@ import (
 // not yet due, or over.
 func (l *Ledger) Claim(ctx context.Context, id waxwing.ID) (*waxwing.Claim, error) {
 	var m *claimed
-	err := l.do(ctx, func(t *tx) (err error) {
-		m, err = t.claim(t.begin(), id)
+	err := l.do(ctx, func(ctx context.Context, t *tx) (err error) {
+		s, err := t.load(ctx, &store.Keys{Messages: []waxwing.ID{id}})
+		if err != nil {
+			return err
+		}
+		m, err = t.claim(ctx, s, id)
 		return err
 	})
 	if err != nil {
@@ -40,16 +42,13 @@ type claimed struct {
 }
 
 // claim takes a message, or ends it. Nil: there is nothing to take.
-func (t *tx) claim(s *machine.Set, id waxwing.ID) (*claimed, error) {
-	if len(s.Messages) == 0 {
-		if err := t.loadMessage(s, id); err != nil {
-			return nil, err
-		}
-	}
+//
+// Loaded: the message.
+func (t *tx) claim(ctx context.Context, s *machine.Set, id waxwing.ID) (*claimed, error) {
 	c, taken := s.Claim(id)
 	m := claimed{s.Messages[id], s.Doubts[id]}
 	t.tellEnded(&c)
-	if err := t.apply(&c); err != nil || !taken {
+	if err := t.apply(ctx, &c); err != nil || !taken {
 		return nil, err
 	}
 	return &m, nil
@@ -62,7 +61,7 @@ func (t *tx) tellEnded(c *machine.Changes) {
 			continue
 		}
 		t.after = append(t.after, func() {
-			t.l.hot.drop(e.Confirmation)
+			t.l.hot.Drop(e.Confirmation)
 			if e.Cause == machine.CauseExpired {
 				t.l.o.Log.Info("message failed: its time to live is over", "confirmation", e.Confirmation, "message", e.Message, "reason", e.Detail[0][1])
 			}
@@ -74,23 +73,14 @@ func (t *tx) tellEnded(c *machine.Changes) {
 // is the sweeper's way: it needs no hint from anyone.
 func (l *Ledger) ClaimDue(ctx context.Context, ch waxwing.Channel, limit int) ([]*waxwing.Claim, error) {
 	var got []*claimed
-	err := l.do(ctx, func(t *tx) error {
+	err := l.do(ctx, func(ctx context.Context, t *tx) error {
 		got = got[:0]
-		var due []store.Message
-		err := t.c.query("SELECT "+messageColumns+` FROM messages WHERE channel=? AND next_at<=? AND id NOT IN (SELECT message FROM claims)
-			ORDER BY next_at LIMIT ?`, func(v []driver.Value) error {
-			due = append(due, scanMessage(v))
-			return nil
-		}, string(ch), t.now.Add(-sweepGrace).UnixMilli(), limit)
+		s, err := t.load(ctx, &store.Keys{Due: &store.DueMessages{Channel: ch, At: t.now.Add(-sweepGrace).UnixMilli(), Limit: limit}})
 		if err != nil {
-			return fault{err}
+			return err
 		}
-		for i := range due {
-			s := t.begin()
-			if err := t.addMessage(s, due[i]); err != nil {
-				return err
-			}
-			m, err := t.claim(s, due[i].ID)
+		for _, id := range s.Due {
+			m, err := t.claim(ctx, s, id)
 			if err != nil {
 				return err
 			}
@@ -127,7 +117,7 @@ func (l *Ledger) EndDue(ctx context.Context) (more bool, err error) {
 	var ids []waxwing.ID
 	for _, ch := range waxwing.Channels {
 		args[0] = string(ch)
-		err := l.read(ctx, func(c *conn) error {
+		err := l.db.read(ctx, func(c *conn) error {
 			return c.query("SELECT id FROM messages WHERE channel=? AND next_at<=? AND "+where+" AND id NOT IN (SELECT message FROM claims) LIMIT ?",
 				func(v []driver.Value) error {
 					ids = append(ids, waxwing.ID(num(v[0])))
@@ -141,15 +131,15 @@ func (l *Ledger) EndDue(ctx context.Context) (more bool, err error) {
 	if len(ids) == 0 {
 		return false, nil
 	}
-	return len(ids) == endBatch, l.do(ctx, func(t *tx) error {
+	return len(ids) == endBatch, l.do(ctx, func(ctx context.Context, t *tx) error {
 		for _, id := range ids {
-			s := t.begin()
-			if err := t.loadMessage(s, id); err != nil {
+			s, err := t.load(ctx, &store.Keys{Messages: []waxwing.ID{id}})
+			if err != nil {
 				return err
 			}
 			c, _ := s.End(id)
 			t.tellEnded(&c)
-			if err := t.apply(&c); err != nil {
+			if err := t.apply(ctx, &c); err != nil {
 				return err
 			}
 		}
@@ -172,28 +162,11 @@ func (l *Ledger) fillClaim(ctx context.Context, m *claimed) (*waxwing.Claim, err
 	if m.DownSince != 0 {
 		c.DownSince = time.UnixMilli(m.DownSince)
 	}
-	if h := l.hot.get(conf); h != nil && h.out != nil && h.out.Message == m.ID {
-		c.Out, c.Shop = *h.out, h.shop
-		return c, nil
-	}
-	err := l.read(ctx, func(cn *conn) error {
-		f, err := l.openFile(cn, conf)
-		if err != nil {
-			return err
-		}
-		if f.erased {
-			return errErased
-		}
-		out, _, err := l.openMessage(cn, f, m.ID, m.Channel)
-		if err != nil {
-			return err
-		}
-		c.Out, c.Shop = *out, f.shop
-		return nil
-	})
+	out, shop, err := l.Offered(ctx, &m.Message)
 	if err != nil {
 		return nil, l.unfilled(ctx, m, c.Attempt, err)
 	}
+	c.Out, c.Shop = *out, shop
 	return c, nil
 }
 
@@ -210,21 +183,14 @@ func (l *Ledger) unfilled(ctx context.Context, m *claimed, attempt int, err erro
 		r.DownSince = time.UnixMilli(m.DownSince)
 	}
 	switch {
-	case errors.Is(err, errErased):
+	case errors.Is(err, ledger.ErrErased):
 		r.To, r.Reason, r.NextAt = waxwing.Cancelled, machine.CauseErased, time.Time{}
-	case unreadable(err):
+	case ledger.Unreadable(err):
 		r.To, r.Reason, r.NextAt = waxwing.Failed, "content_unreadable", time.Time{}
 	}
 	e := l.Resolve(ctx, &waxwing.Claim{Out: waxwing.Outgoing{Message: m.ID}, Confirmation: store.ConfirmationOf(m.ID), Attempt: attempt}, r)
 	return errors.Join(fmt.Errorf("message %s: %w", m.ID, err), e)
 }
-
-// unreadable reports whether an error of reading content will be the same for ever.
-func unreadable(err error) bool {
-	return errors.Is(err, ledger.ErrSeal) || errors.Is(err, errPacked) || errors.Is(err, waxwing.ErrNotFound)
-}
-
-var errErased = fmt.Errorf("its person was erased: %w", waxwing.ErrState)
 
 // doubts counts the attempts at a message whose answer was lost.
 func doubts(c *conn, id waxwing.ID) (int, error) {
@@ -233,46 +199,21 @@ func doubts(c *conn, id waxwing.ID) (int, error) {
 	return int(num(v[0])), err
 }
 
-func (l *Ledger) openMessage(c *conn, f *file, id waxwing.ID, ch waxwing.Channel) (*waxwing.Outgoing, *envelope, error) {
-	var v [1]driver.Value
-	ok, err := c.row("SELECT body FROM contents WHERE id=?", v[:], int64(id))
-	if err != nil {
-		return nil, nil, err
-	}
-	if !ok || f.erased {
-		return nil, nil, fmt.Errorf("content: %w", waxwing.ErrNotFound)
-	}
-	packed, err := f.dek.Sealer().Open(nil, blob(v[0]), aadMessage+id.String())
-	if err != nil {
-		return nil, nil, err
-	}
-	plain, err := l.packer.unpack(packed)
-	if err != nil {
-		return nil, nil, err
-	}
-	head, data, ok := bytes.Cut(plain, []byte{'\n'})
-	var e envelope
-	if !ok || json.Unmarshal(head, &e) != nil {
-		return nil, nil, errPacked
-	}
-	return outgoing(id, f.t, ch, &e, data), &e, nil
-}
-
 // CommitDot is the commit point: after it the dot may be written. It succeeds
 // once for a claim of this instance that was not cancelled, erased, suppressed
 // or taken over, and only before the message expires.
 func (l *Ledger) CommitDot(ctx context.Context, c *waxwing.Claim, provider string) error {
 	barred := false
-	err := l.do(ctx, func(t *tx) error {
-		s := t.begin()
-		id := c.Out.Message
-		if err := t.loadMessage(s, id); err != nil {
-			return err
-		}
+	err := l.do(ctx, func(ctx context.Context, t *tx) error {
+		id, keys := c.Out.Message, &store.Keys{Messages: []waxwing.ID{c.Out.Message}}
 		var person ledger.Hash
-		if tn, err := t.l.tenant(c.Out.Tenant); err == nil && len(t.l.suppressed) > 0 {
-			person = tn.key.Index("person", ledger.NormalisePerson(c.Out.To))
-			t.loadSuppressed(s, person)
+		if tn, err := t.l.keys.Tenant(c.Out.Tenant); err == nil {
+			person = tn.Key.Index("person", ledger.NormalisePerson(c.Out.To))
+			keys.People = []ledger.Hash{person}
+		}
+		s, err := t.load(ctx, keys)
+		if err != nil {
+			return err
 		}
 		ch, over, err := s.CommitPoint(id, person, provider)
 		if err != nil {
@@ -280,7 +221,7 @@ func (l *Ledger) CommitDot(ctx context.Context, c *waxwing.Claim, provider strin
 		}
 		barred = over
 		t.tellEnded(&ch)
-		return t.apply(&ch)
+		return t.apply(ctx, &ch)
 	})
 	if err == nil && barred {
 		err = fmt.Errorf("message %s may not be sent any more: %w", c.Out.Message, waxwing.ErrState)

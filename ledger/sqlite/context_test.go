@@ -22,7 +22,7 @@ func TestAnEndedContextChangesNothing(t *testing.T) {
 	first := make(chan error, 1)
 	held, leave := context.WithCancel(t.Context())
 	go func() {
-		first <- l.do(held, func(*tx) error {
+		first <- l.do(held, func(_ context.Context, _ *tx) error {
 			close(begun)
 			<-goOn
 			return nil
@@ -62,11 +62,11 @@ func TestAnEndedContextChangesNothing(t *testing.T) {
 func readEnded(ctx context.Context, l *Ledger) error {
 	var taken []*conn
 	for range readerCount {
-		taken = append(taken, <-l.readers)
+		taken = append(taken, <-l.db.short)
 	}
 	defer func() {
 		for _, c := range taken {
-			l.readers <- c
+			l.db.short <- c
 		}
 	}()
 	_, err := l.Work(ctx, 64)

@@ -2,15 +2,13 @@ package sqlite
 
 import (
 	"context"
-	"database/sql/driver"
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 const (
@@ -18,8 +16,6 @@ const (
 	eraseBatch = 32
 	// scrubWait is how long an erasure waits for its end before it is answered.
 	scrubWait = 2 * time.Second
-	// tracePiece is how many confirmations a read connection is kept for.
-	tracePiece = 200
 )
 
 // Erase destroys the data keys and the content of every confirmation that names a
@@ -32,18 +28,13 @@ const (
 // see Scrub.
 func (l *Ledger) Erase(ctx context.Context, tid waxwing.TenantID, ask waxwing.Erase) (waxwing.Erasure, error) {
 	var e waxwing.Erasure
-	tn, err := l.tenant(tid)
+	tn, err := l.keys.Tenant(tid)
 	if err != nil {
 		return e, err
 	}
-	p, err := l.newPerson(ask.Address)
+	x, err := l.tracer.Trace(ctx, tn, ask.Address)
+	e.Found, e.People = x.Found, x.People
 	if err != nil {
-		return e, err
-	}
-	if e.Found, err = l.trace(ctx, tn, p); err != nil {
-		return e, err
-	}
-	if e.People, err = l.countPeople(ctx, tn, p, e.Found); err != nil {
 		return e, err
 	}
 	e.Scrub = l.Scrub()
@@ -67,21 +58,21 @@ func (l *Ledger) Erase(ctx context.Context, tid waxwing.TenantID, ask waxwing.Er
 
 // erase erases confirmations, some a group commit, and gives the number of the scrub
 // that follows; 0: none does.
-func (l *Ledger) erase(ctx context.Context, tn *tenant, ids []waxwing.ID, act waxwing.Act, count *int) (n uint64, err error) {
+func (l *Ledger) erase(ctx context.Context, tn *ledger.Tenant, ids []waxwing.ID, act waxwing.Act, count *int) (n uint64, err error) {
 	first := true
 	for first || len(ids) > 0 {
 		some := ids[:min(len(ids), eraseBatch)]
 		ids = ids[len(some):]
 		said := !first
 		first = false
-		err := l.do(ctx, func(t *tx) error {
+		err := l.do(ctx, func(ctx context.Context, t *tx) error {
 			if !said {
 				t.entry(&machine.Entry{Cause: machine.CausePerson,
-					Detail: append([][2]string{{"act", "erase"}, {"tenant", string(tn.name)}}, machine.Detail(act)...)})
+					Detail: append([][2]string{{"act", "erase"}, {"tenant", string(tn.Name)}}, machine.Detail(act)...)})
 			}
 			erased := 0
 			for _, id := range some {
-				k, err := t.erase(id, act)
+				k, err := t.erase(ctx, id, act)
 				if err != nil {
 					return err
 				}
@@ -106,92 +97,15 @@ func (l *Ledger) erase(ctx context.Context, tn *tenant, ids []waxwing.ID, act wa
 	return n, nil
 }
 
-func (t *tx) erase(id waxwing.ID, act waxwing.Act) (int, error) {
-	s := t.begin()
-	if err := t.loadWhole(s, id); err != nil {
+func (t *tx) erase(ctx context.Context, id waxwing.ID, act waxwing.Act) (int, error) {
+	s, err := t.load(ctx, &store.Keys{Whole: []waxwing.ID{id}})
+	if err != nil {
 		return 0, err
 	}
 	c, erased := s.Erase(id, act)
 	if !erased {
 		return 0, nil
 	}
-	t.after = append(t.after, func() { t.l.hot.drop(id) })
-	return 1, t.apply(&c)
-}
-
-// trace finds the confirmations that name a person, oldest first: those without lookups
-// before the others, so that none can be missed that has them meanwhile.
-func (l *Ledger) trace(ctx context.Context, tn *tenant, p person) ([]waxwing.ID, error) {
-	ids, err := l.unindexed(ctx, tn, p)
-	if err != nil {
-		return nil, err
-	}
-	err = l.browse(ctx, tn, func(c *conn) error {
-		for _, form := range p.forms() {
-			h := tn.key.Index("person", form)
-			err := c.query("SELECT confirmation FROM lookups WHERE hash=?", func(v []driver.Value) error {
-				ids = append(ids, waxwing.ID(num(v[0])))
-				return nil
-			}, h[:])
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	slices.Sort(ids)
-	return slices.Compact(ids), err
-}
-
-// countPeople counts the people of confirmations: the e-mail addresses that their
-// events name, and the names of customers who gave none and have none elsewhere.
-func (l *Ledger) countPeople(ctx context.Context, tn *tenant, p person, ids []waxwing.ID) (int, error) {
-	mails, named, mailed := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	if p.email != "" && len(ids) > 0 {
-		mails[p.email] = true
-	}
-	add := func(format, topic string, raw []byte) {
-		who, _ := l.people(format, topic, raw) // what it could not read may name her yet
-		name, mail := strings.ToLower(strings.Join(strings.Fields(who.Name), " ")), false
-		for _, n := range who.Named {
-			if strings.Contains(n, "@") {
-				mails[l.mailbox(n)], mail = true, true
-			}
-		}
-		if mail {
-			mailed[name] = true
-		} else if name != "" {
-			named[name] = true
-		}
-	}
-	for some := range slices.Chunk(ids, tracePiece) {
-		err := l.browse(ctx, tn, func(c *conn) error {
-			for _, id := range some {
-				f, err := l.openFile(c, id)
-				if err != nil {
-					return err
-				}
-				if f.erased {
-					continue
-				}
-				raw, topic, err := l.openEvent(c, f, f.version)
-				if err == nil {
-					add(f.format, topic, raw)
-				} else if !errors.Is(err, waxwing.ErrNotFound) { // else its time is over
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return 0, err
-		}
-	}
-	n := len(mails)
-	for name := range named {
-		if !mailed[name] {
-			n++
-		}
-	}
-	return max(n, min(len(ids), 1)), nil
+	t.after = append(t.after, func() { t.l.hot.Drop(id) })
+	return 1, t.apply(ctx, &c)
 }

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -28,7 +29,7 @@ func queued(t *testing.T) (*Ledger, waxwing.ID) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.hot.drop(rc.ID)
+	l.hot.Drop(rc.ID)
 	return l, ids[0]
 }
 
@@ -40,8 +41,12 @@ func TestOneFaultOfReadingIsNoVerdict(t *testing.T) {
 	var m *claimed
 	take := func() {
 		t.Helper()
-		if err := l.do(t.Context(), func(t *tx) (err error) {
-			m, err = t.claim(t.begin(), id)
+		if err := l.do(t.Context(), func(ctx context.Context, t *tx) (err error) {
+			s, err := t.load(context.Background(), &store.Keys{Messages: []waxwing.ID{id}})
+			if err != nil {
+				return err
+			}
+			m, err = t.claim(context.Background(), s, id)
 			return err
 		}); err != nil {
 			t.Fatal(err)
@@ -64,7 +69,7 @@ func TestOneFaultOfReadingIsNoVerdict(t *testing.T) {
 		if s, due := state(); s != waxwing.Queued || !due {
 			t.Fatalf("after %v it is %s, due: %t", e, s, due)
 		}
-		if err := l.do(t.Context(), func(t *tx) error {
+		if err := l.do(t.Context(), func(ctx context.Context, t *tx) error {
 			t.l.rows.forget() // the row is changed behind its back
 			_, err := t.exec("UPDATE messages SET next_at=1 WHERE id=?", int64(id))
 			return err
@@ -93,8 +98,8 @@ func TestAnUnreadableEventIsQuarantined(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.hot.drop(rc.ID)
-		if err := l.do(t.Context(), func(t *tx) error { t.l.rows.forget(); _, err := t.exec(q); return err }); err != nil {
+		l.hot.Drop(rc.ID)
+		if err := l.do(t.Context(), func(ctx context.Context, t *tx) error { t.l.rows.forget(); _, err := t.exec(q); return err }); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := l.Work(t.Context(), rc.ID); err == nil {
@@ -113,11 +118,10 @@ func TestAnUnreadableEventIsQuarantined(t *testing.T) {
 
 func (l *Ledger) stateOf(t *testing.T, id waxwing.ID) (s string) {
 	t.Helper()
-	if err := l.read(t.Context(), func(c *conn) error {
-		f, err := l.openFile(c, id)
-		if f != nil {
-			s = string(f.state)
-			return nil
+	if err := l.db.View(t.Context(), func(r store.Rows) error {
+		set, err := r.Load(t.Context(), &store.Keys{Confirmations: []waxwing.ID{id}})
+		if err == nil {
+			s = string(set.Confirmations[id].State)
 		}
 		return err
 	}); err != nil {

@@ -234,19 +234,3 @@ const (
 	checkpointAt = 10_000
 	askEvery     = 16
 )
-
-// checkpoint follows a commit. The writer calls it.
-func (l *Ledger) checkpoint() {
-	if l.commits++; l.commits%askEvery != 0 {
-		return
-	}
-	busy, pages, moved, err := l.w.checkpointed("NOOP")
-	if err != nil || busy || pages-moved < checkpointAt {
-		return // asked again soon
-	}
-	_ = l.guard.during(func() error { // a reader that is in the way now is not so later
-		l.noteWitnesses() // that the file is being written
-		_, _, _, err := l.w.checkpointed("PASSIVE")
-		return err
-	})
-}

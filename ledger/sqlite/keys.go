@@ -34,7 +34,8 @@ func (l *Ledger) loadKeys() (err error) {
 		}
 		secret = waxwing.Secret(s)
 	}
-	if l.master, err = ledger.ParseKey(secret); err != nil {
+	master, err := ledger.ParseKey(secret)
+	if err != nil {
 		return err
 	}
 	seed, err := l.keyFile(anchorFile, func() string {
@@ -48,7 +49,7 @@ func (l *Ledger) loadKeys() (err error) {
 	if err != nil || len(b) != ed25519.SeedSize {
 		return fmt.Errorf("%s: want %d bytes in hex", anchorFile, ed25519.SeedSize)
 	}
-	l.anchorKey = ed25519.NewKeyFromSeed(b)
+	l.keys = ledger.NewKeyring(master, ed25519.NewKeyFromSeed(b))
 	return nil
 }
 
@@ -106,7 +107,7 @@ func (l *Ledger) anchorOf(c *ledger.Chain) error {
 	if c.Seq == l.anchored {
 		return nil
 	}
-	a := c.Sign(l.anchorKey, l.o.Clock())
+	a := c.Sign(l.keys.AnchorKey(), l.o.Clock())
 	b, err := json.Marshal(a)
 	if err != nil {
 		return err
@@ -165,9 +166,10 @@ func lastLineEnd(f *os.File, size int64) int64 {
 
 // Derive makes a key from the master key, the same at each start: what other
 // parts seal with it is worth nothing in another installation.
-func (l *Ledger) Derive(label string) [32]byte { return l.master.Derive(label) }
+func (l *Ledger) Derive(label string) [32]byte { return l.keys.Derive(label) }
 
 // PublicKey is the key that anchors are checked with, in hex.
-func (l *Ledger) PublicKey() string {
-	return hex.EncodeToString(l.anchorKey.Public().(ed25519.PublicKey))
-}
+func (l *Ledger) PublicKey() string { return l.keys.PublicKey() }
+
+// Tenants lists the tenants that the ledger has keys for.
+func (l *Ledger) Tenants() []waxwing.TenantID { return l.keys.Tenants() }

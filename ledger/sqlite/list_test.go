@@ -91,7 +91,7 @@ func TestListsByStateAreExact(t *testing.T) {
 			one("acme", n, s)
 		}
 	}
-	for range 2*listPiece + 50 {
+	for range 2*findPiece + 50 {
 		n++
 		one("acme", n, waxwing.Sent)
 		if n%5 == 0 {

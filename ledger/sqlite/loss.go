@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"context"
 	"database/sql/driver"
 	"encoding/hex"
 	"encoding/json"
@@ -15,6 +16,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // loss is a time of which the ledger knows nothing, and which a person accepted.
@@ -56,7 +58,7 @@ const lossesRow = "losses"
 
 // settleLoss lets the ledger go on from what is there: whatever may have been sent
 // in the lost time is held for a person.
-func (l *Ledger) settleLoss(lost *LossError) error {
+func (l *Ledger) settleLoss(ctx context.Context, lost *LossError) error {
 	var v [1]driver.Value
 	if ok, err := l.w.row("SELECT v FROM meta WHERE k='"+lossesRow+"'", v[:]); err != nil {
 		return err
@@ -73,7 +75,7 @@ func (l *Ledger) settleLoss(lost *LossError) error {
 		l.o.Log.Warn("--accept-loss changes nothing: no loss was noticed; leave it out")
 		return l.transact([]*op{{f: l.notePlace}})
 	case a.Nothing:
-		return l.transact([]*op{{f: l.notePlace}, {f: func(t *tx) error {
+		return l.transact([]*op{{f: l.notePlace}, {f: func(ctx context.Context, t *tx) error {
 			t.entry(&machine.Entry{Cause: machine.CauseLoss, Detail: [][2]string{{"nothing_sent", "true"}}})
 			return nil
 		}}})
@@ -93,8 +95,8 @@ func (l *Ledger) settleLoss(lost *LossError) error {
 	}
 	held := 0
 	all := append(others, x)
-	err := l.transact([]*op{{f: l.notePlace}, {f: func(t *tx) (err error) {
-		held, err = t.acceptLoss(all, x)
+	err := l.transact([]*op{{f: l.notePlace}, {f: func(ctx context.Context, t *tx) (err error) {
+		held, err = t.acceptLoss(ctx, all, x)
 		return err
 	}}})
 	if err == nil {
@@ -104,7 +106,7 @@ func (l *Ledger) settleLoss(lost *LossError) error {
 	return err
 }
 
-func (t *tx) acceptLoss(all []loss, x loss) (held int, err error) {
+func (t *tx) acceptLoss(ctx context.Context, all []loss, x loss) (held int, err error) {
 	b, err := json.Marshal(all)
 	if err != nil {
 		return 0, err
@@ -114,25 +116,25 @@ func (t *tx) acceptLoss(all []loss, x loss) (held int, err error) {
 	}
 	t.entry(&machine.Entry{Cause: machine.CauseLoss, Detail: [][2]string{
 		{"since", x.Since.UTC().Format(time.RFC3339)}, {"until", x.Until.UTC().Format(time.RFC3339)}}})
-	n, err := t.holdMessages()
+	n, err := t.holdMessages(ctx)
 	if err != nil {
 		return 0, err
 	}
-	m, err := t.holdConfirmations()
+	m, err := t.holdConfirmations(ctx)
 	return n + m, err
 }
 
 // holdMessages leaves what waits to be sent in doubt, for a person to resolve: it
 // may have gone out. At its time to live it ends, as all doubt does.
-func (t *tx) holdMessages() (int, error) {
+func (t *tx) holdMessages(ctx context.Context) (int, error) {
 	ids, err := t.idsOf("SELECT id FROM messages WHERE state IN ('queued','uncertain') AND next_at IS NOT NULL")
 	for _, id := range ids {
-		s := t.begin()
-		if err := t.loadMessage(s, id); err != nil {
+		s, err := t.load(ctx, &store.Keys{Messages: []waxwing.ID{id}})
+		if err != nil {
 			return 0, err
 		}
 		c := s.Doubt(id)
-		if err := t.apply(&c); err != nil {
+		if err := t.apply(ctx, &c); err != nil {
 			return 0, err
 		}
 	}
@@ -141,15 +143,15 @@ func (t *tx) holdMessages() (int, error) {
 
 // holdConfirmations keeps what was not rendered yet from being so, until a person
 // releases it: later events of the shop do not.
-func (t *tx) holdConfirmations() (int, error) {
+func (t *tx) holdConfirmations(ctx context.Context) (int, error) {
 	ids, err := t.idsOf("SELECT id FROM confirmations WHERE state IN ('received','held','quarantined') AND dek IS NOT NULL")
 	for _, id := range ids {
-		s := t.begin()
-		if err := t.loadConfirmation(s, id); err != nil {
+		s, err := t.load(ctx, &store.Keys{Confirmations: []waxwing.ID{id}})
+		if err != nil {
 			return 0, err
 		}
 		c := s.HoldBack(id)
-		if err := t.apply(&c); err != nil {
+		if err := t.apply(ctx, &c); err != nil {
 			return 0, err
 		}
 	}

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"crypto/ed25519"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -10,13 +9,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // Options say where the ledger is and how it treats doubt.
@@ -67,21 +66,16 @@ func (o *Options) doubt() waxwing.DoubtRule {
 
 // Ledger is the embedded ledger. Its methods are safe for concurrent use.
 type Ledger struct {
-	o       Options
-	path    string
-	lock    *os.File
-	w       *conn
-	readers chan *conn
-	lists   chan *conn // for what may take long: see browse
-	ops     chan *op
-	stop    chan struct{}
-	done    chan struct{}
-	closed  atomic.Bool
-	gone    chan struct{} // closed by Close: nobody is lent a connection any more
-	opened  int           // how many readers there are
-	listed  int           // how many of lists
-	broken  atomic.Pointer[error]
-	full    atomic.Bool
+	*database
+	o    Options
+	path string
+	lock *os.File
+	*ledger.Reader
+	db     *readers
+	ops    chan *op
+	stop   chan struct{}
+	done   chan struct{}
+	closed atomic.Bool
 
 	instance int64
 	lastID   waxwing.ID // writer only
@@ -91,43 +85,18 @@ type Ledger struct {
 	lines    []byte
 	before   [][2]string       // what this instance's chain begins with
 	resealed string            // why the rows had to be summed anew; empty: they had not
-	rows     rowCache          // writer only
 	runDays  map[int64]*runDay // by tenant; writer only
 	set      *machine.Set      // writer only: of the command under way
-	sums     *sums             // writer only
-	guard    guard             // writer only
-	commits  int               // writer only: since Open
-	name     string            // the ledger's own, from its first start on
 	losses   []loss            // that a person accepted; fixed after Open
-	witness  []*witness        // writer only
 
-	mu      sync.RWMutex
-	tenants map[waxwing.TenantID]*tenant
-	byNo    map[int64]*tenant
-
-	master     ledger.Key
-	anchorKey  ed25519.PrivateKey
-	anchored   uint64 // writer only: the last anchor's entry
-	suppressed map[ledger.Hash]struct{}
-	hot        hotSet
-	packer     packer
-	scrubs     scrubber
-	taken      int // what Open took over from a dead instance
+	keys     *ledger.Keyring
+	contents *ledger.Contents
+	lookups  *ledger.Lookups
+	tracer   *ledger.Tracer
+	hot      *ledger.Cache
+	scrubs   scrubber
+	taken    int // what Open took over from a dead instance
 }
-
-type tenant struct {
-	no   int64
-	name waxwing.TenantID
-	key  *ledger.TenantKey
-	turn chan struct{} // held by what browses for this tenant
-	// quietDay is the day of which no more runs' bodies are written, since 1970.
-	quietDay atomic.Int64
-}
-
-const (
-	readerCount = 4
-	listCount   = 2
-)
 
 // Open opens or makes the ledger in a folder, takes its lock, and takes over
 // what a dead instance left behind.
@@ -141,10 +110,11 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	if o.HotBytes == 0 {
 		o.HotBytes = 96 << 20
 	}
-	l := &Ledger{o: o, path: filepath.Join(o.Dir, LedgerFile), ops: make(chan *op, 1024),
-		stop: make(chan struct{}), done: make(chan struct{}), gone: make(chan struct{}), tenants: map[waxwing.TenantID]*tenant{},
-		byNo: map[int64]*tenant{}, suppressed: map[ledger.Hash]struct{}{}}
-	l.hot.max, l.rows, l.guard.path, l.scrubs = o.HotBytes, newRowCache(), l.path, newScrubber()
+	d := &database{o: &o, rows: newRowCache(), loaded: store.NewSet(), suppressed: map[ledger.Hash]struct{}{}}
+	l := &Ledger{database: d, o: o, path: filepath.Join(o.Dir, LedgerFile), ops: make(chan *op, 1024),
+		stop: make(chan struct{}), done: make(chan struct{}), db: newReaders(), contents: &ledger.Contents{},
+		lookups: ledger.NewLookups(o.People, o.Address), hot: ledger.NewCache(o.HotBytes)}
+	l.guard.path, l.scrubs = l.path, newScrubber()
 	l.set = machine.NewSet(time.Time{}, 0, waxwing.DoubtRule{})
 	l.runDays = map[int64]*runDay{}
 	if err := l.open(ctx); err != nil {
@@ -178,30 +148,21 @@ func (l *Ledger) open(ctx context.Context) error {
 	if err := l.loadKeys(); err != nil {
 		return err
 	}
-	l.sums = newSums(l.master)
+	l.sums = newSums(l.keys)
+	l.Reader = ledger.NewReader(ledger.ReaderParts{Rows: l.db, Keys: l.keys, Contents: l.contents, Lookups: l.lookups, Cache: l.hot, Clock: l.o.Clock})
+	l.tracer = ledger.NewTracer(l.db, l.keys, l.contents, l.lookups)
 	if !l.o.ReadOnly {
-		if err := l.openWriter(); err != nil {
+		if err := l.openWriter(ctx); err != nil {
 			return l.damaged(err)
 		}
 	}
-	l.readers, l.lists = make(chan *conn, readerCount), make(chan *conn, listCount)
-	for i := range readerCount + listCount {
-		r, err := openConn(dsn(l.path, true))
-		if err != nil {
-			return err
-		}
-		if i < readerCount {
-			l.readers <- r
-			l.opened++
-		} else {
-			l.lists <- r
-			l.listed++
-		}
+	if err := l.db.open(l.path); err != nil {
+		return err
 	}
 	if err := l.loadDictionaries(ctx); err != nil {
 		return err
 	}
-	return l.read(ctx, l.loadTenants)
+	return l.db.read(ctx, l.loadTenants)
 }
 
 // busyWait is how long a connection waits for a lock of another program's.
@@ -225,19 +186,15 @@ func dsn(path string, readOnly bool) string {
 }
 
 func (l *Ledger) loadTenants(c *conn) error {
-	s := l.master.Sealer()
 	return c.query("SELECT no, name, key FROM tenants", func(r []driver.Value) error {
-		name := str(r[1])
-		b, err := s.Open(nil, blob(r[2]), "tenant|"+name)
-		if err != nil || len(b) != ledger.KeySize {
-			if _, err := newSums(l.master).stored(c); l.o.ReadOnly && err == nil {
-				return nil // the key is the right one, and this row was changed: verify says so
-			}
-			return fmt.Errorf("tenant %s: the master key does not open its key; set keys.master to the one this ledger was made with", name)
+		err := l.keys.Add(num(r[0]), waxwing.TenantID(str(r[1])), blob(r[2]))
+		if err == nil {
+			return nil
 		}
-		t := &tenant{no: num(r[0]), name: waxwing.TenantID(name), key: ledger.NewTenantKey(ledger.Key(b)), turn: make(chan struct{}, 1)}
-		l.tenants[t.name], l.byNo[t.no] = t, t
-		return nil
+		if _, e := newSums(l.keys).stored(c); l.o.ReadOnly && e == nil {
+			return nil // the key is the right one, and this row was changed: verify says so
+		}
+		return err
 	})
 }
 
@@ -248,54 +205,6 @@ func (l *Ledger) loadSuppressions() error {
 		}
 		return nil
 	})
-}
-
-func (l *Ledger) tenant(id waxwing.TenantID) (*tenant, error) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	if t := l.tenants[id]; t != nil {
-		return t, nil
-	}
-	return nil, fmt.Errorf("tenant: %w", waxwing.ErrNotFound)
-}
-
-// read lends f a read connection, for which it waits until ctx ends. After Close there
-// are none: ErrStopping.
-func (l *Ledger) read(ctx context.Context, f func(*conn) error) error {
-	var c *conn
-	select {
-	case c = <-l.readers:
-	case <-l.gone:
-		return waxwing.ErrStopping
-	case <-ctx.Done():
-		return notBegun(ctx)
-	}
-	defer func() { l.readers <- c }()
-	return f(c)
-}
-
-// browse lends f a connection for what may take long: lists, and looking for a person.
-// A tenant has one at a time, so that its own wait for it, and neither another
-// tenant's nor the work under way. After Close there are none: ErrStopping.
-func (l *Ledger) browse(ctx context.Context, t *tenant, f func(*conn) error) error {
-	select {
-	case t.turn <- struct{}{}:
-	case <-l.gone:
-		return waxwing.ErrStopping
-	case <-ctx.Done():
-		return notBegun(ctx)
-	}
-	defer func() { <-t.turn }()
-	var c *conn
-	select {
-	case c = <-l.lists:
-	case <-l.gone:
-		return waxwing.ErrStopping
-	case <-ctx.Done():
-		return notBegun(ctx)
-	}
-	defer func() { l.lists <- c }()
-	return f(c)
 }
 
 // TakenOver says how many messages of a dead instance Open found.
@@ -316,7 +225,7 @@ func (l *Ledger) Close() error {
 		<-l.done
 		<-l.scrubs.ended
 		if l.broken.Load() == nil {
-			err = errors.Join(l.anchor(), l.transact([]*op{{f: func(t *tx) error {
+			err = errors.Join(l.anchor(), l.transact([]*op{{f: func(ctx context.Context, t *tx) error {
 				_, err := t.exec("UPDATE instances SET stopped=? WHERE id=?", t.now.UnixMilli(), l.instance)
 				return err
 			}}}))
@@ -325,20 +234,15 @@ func (l *Ledger) Close() error {
 	if !l.o.ReadOnly {
 		_ = l.guard.during(func() error { l.noteWitnesses(); return nil }) // SQLite moves the log as it closes
 	}
-	close(l.gone)
-	l.hot.forget()
+	close(l.db.gone)
+	l.hot.Forget()
 	l.release()
 	return err
 }
 
 // release closes what was opened; it waits for reads that are under way.
 func (l *Ledger) release() {
-	for range l.opened {
-		_ = (<-l.readers).close()
-	}
-	for range l.listed {
-		_ = (<-l.lists).close()
-	}
+	l.db.close()
 	if l.w != nil {
 		_ = l.w.close()
 	}

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"database/sql/driver"
 	"encoding/hex"
 	"errors"
@@ -75,7 +74,7 @@ func ParseAcceptance(s string) (*Acceptance, error) {
 // what of that contradicts itself.
 func (l *Ledger) marks() (out []mark, found []string) {
 	for _, p := range l.witnessPaths() {
-		m, _, err := readWitness(p, witnessKey(l.master))
+		m, _, err := readWitness(p, witnessKey(l.keys))
 		switch {
 		case err == nil:
 			out = append(out, *m)
@@ -123,7 +122,7 @@ func forkedAnchor(good []ledger.Anchor) *ledger.Anchor {
 }
 
 func (l *Ledger) goodAnchors(all []ledger.Anchor) (good []ledger.Anchor) {
-	pub := l.anchorKey.Public().(ed25519.PublicKey)
+	pub := l.keys.AnchorPublic()
 	for i := range all {
 		if all[i].Verify(pub) == nil {
 			good = append(good, all[i])
@@ -212,23 +211,23 @@ func (l *Ledger) mixture(marks []mark, short bool) error {
 			continue
 		}
 		l.o.Log.Warn("the ledger's file was written by others, or copied, while its log was not: looking at all of it first", "file", l.path)
-		v := &verifier{r: &Report{}}
+		r := &ledger.Report{}
 		c, err := openConn(dsn(l.path, true))
 		if err != nil {
 			return err
 		}
-		for _, step := range []func(*conn) error{v.structure, l.verifyRows(v)} {
-			if err := step(c); err != nil {
-				v.r.add("%v", err)
+		for _, err := range []error{structure(c, r), l.verifyRows(c, r, false)} {
+			if err != nil {
+				r.Problem("%v", err)
 			}
 		}
 		_ = c.close() // only read
-		if v.r.Whole() {
+		if r.Whole() {
 			return nil
 		}
 		return &LossError{Until: m.At.Add(markGrace), remedy: "Put both back. If they are lost, move the log out of the folder and start again, which then says what is lacking and what to do",
 			Found: []string{fmt.Sprintf("%s was written since %s, and not by this program, while its log %s-wal was left: a database beside the log of another makes a mixture (%s)",
-				l.path, stamp(m.At), filepath.Base(l.path), v.r.Problems[0])}}
+				l.path, stamp(m.At), filepath.Base(l.path), r.Problems[0])}}
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql/driver"
 	"fmt"
 	"time"
 
@@ -11,35 +10,9 @@ import (
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
-// own opens a confirmation of a tenant; another tenant's looks like none.
-func (l *Ledger) own(c *conn, tid waxwing.TenantID, id waxwing.ID) (*file, error) {
-	f, err := l.openFile(c, id)
-	if err == nil && (f.t.name != tid || f.id != id) {
-		return nil, fmt.Errorf("confirmation: %w", waxwing.ErrNotFound)
-	}
-	return f, err
-}
-
-// ReworkOf gives what a person's resend renders from: a confirmation in any
-// state whose event can still be read.
-func (l *Ledger) ReworkOf(ctx context.Context, tid waxwing.TenantID, id waxwing.ID) (w *waxwing.Work, err error) {
-	err = l.read(ctx, func(c *conn) error {
-		f, err := l.own(c, tid, id)
-		if err != nil {
-			return err
-		}
-		if f.erased {
-			return fmt.Errorf("its person was erased: %w", waxwing.ErrState)
-		}
-		w, err = l.workOf(c, f)
-		return err
-	})
-	return w, err
-}
-
 // Add queues one more message of a confirmation that a person asked for.
 func (l *Ledger) Add(ctx context.Context, w *waxwing.Work, d *waxwing.Draft, ttl time.Duration) (waxwing.ID, error) {
-	t, dek, err := l.keysFor(ctx, w.ID)
+	t, dek, err := l.KeysFor(ctx, w.ID)
 	if err != nil {
 		return 0, err
 	}
@@ -47,7 +20,7 @@ func (l *Ledger) Add(ctx context.Context, w *waxwing.Work, d *waxwing.Draft, ttl
 	if w.Next >= store.IDStep {
 		return 0, waxwing.Permanent(fmt.Errorf("a confirmation has at most %d messages: %w", store.IDStep-1, waxwing.ErrState))
 	}
-	s, err := l.sealDraft(t, &dek, id, d)
+	s, err := l.contents.SealDraft(t, &dek, id, d)
 	if err != nil {
 		return 0, err
 	}
@@ -55,17 +28,16 @@ func (l *Ledger) Add(ctx context.Context, w *waxwing.Work, d *waxwing.Draft, ttl
 	if err != nil {
 		return 0, err
 	}
-	return id, l.do(ctx, func(tx *tx) error {
-		set := tx.begin()
-		if err := tx.loadConfirmation(set, w.ID); err != nil {
+	return id, l.do(ctx, func(ctx context.Context, tx *tx) error {
+		set, err := tx.load(ctx, &store.Keys{Confirmations: []waxwing.ID{w.ID}, People: s.People})
+		if err != nil {
 			return err
 		}
-		tx.loadSuppressed(set, s.People...)
 		c, err := set.Add(seen(w), &s, ttl)
 		if err != nil {
 			return err
 		}
-		if err := tx.apply(&c); err != nil {
+		if err := tx.apply(ctx, &c); err != nil {
 			return err
 		}
 		return tx.insertRuns(t, w.ID, runs)
@@ -75,77 +47,65 @@ func (l *Ledger) Add(ctx context.Context, w *waxwing.Work, d *waxwing.Draft, ttl
 // Release puts a held or quarantined confirmation back to work because a
 // person asked for it: its age no longer counts.
 func (l *Ledger) Release(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) error {
-	tn, err := l.tenant(tid)
+	tn, err := l.keys.Tenant(tid)
 	if err != nil {
 		return err
 	}
-	return l.do(ctx, func(t *tx) error {
-		s := t.begin()
-		if err := t.loadWhole(s, id); err != nil {
-			return err
-		}
-		c, err := s.Release(tn.no, id, act)
+	return l.do(ctx, func(ctx context.Context, t *tx) error {
+		s, err := t.load(ctx, &store.Keys{Whole: []waxwing.ID{id}})
 		if err != nil {
 			return err
 		}
-		t.after = append(t.after, func() { t.l.hot.drop(id) })
-		return t.apply(&c)
+		c, err := s.Release(tn.No, id, act)
+		if err != nil {
+			return err
+		}
+		t.after = append(t.after, func() { t.l.hot.Drop(id) })
+		return t.apply(ctx, &c)
 	})
 }
 
 // Stop cancels what has not passed its commit point. ErrState says that
 // nothing could be cancelled: sent, being handed over at this moment, or over.
 func (l *Ledger) Stop(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) error {
-	tn, err := l.tenant(tid)
+	tn, err := l.keys.Tenant(tid)
 	if err != nil {
 		return err
 	}
-	return l.do(ctx, func(t *tx) error {
-		s := t.begin()
-		if err := t.loadWhole(s, id); err != nil {
-			return err
-		}
-		c, err := s.Stop(tn.no, id, tn.key.Index(unread), act)
+	return l.do(ctx, func(ctx context.Context, t *tx) error {
+		s, err := t.load(ctx, &store.Keys{Whole: []waxwing.ID{id}})
 		if err != nil {
 			return err
 		}
-		t.after = append(t.after, func() { t.l.hot.drop(id) })
-		return t.apply(&c)
+		c, err := s.Stop(tn.No, id, tn.Key.Index(ledger.Unread), act)
+		if err != nil {
+			return err
+		}
+		t.after = append(t.after, func() { t.l.hot.Drop(id) })
+		return t.apply(ctx, &c)
 	})
 }
 
 // Suppress keeps an address from being mailed, and stops what is queued for it.
 func (l *Ledger) Suppress(ctx context.Context, tid waxwing.TenantID, address string, act waxwing.Act) error {
-	tn, err := l.tenant(tid)
+	tn, err := l.keys.Tenant(tid)
 	if err != nil {
 		return err
 	}
-	h := tn.key.Index("person", ledger.NormalisePerson(address))
-	return l.do(ctx, func(t *tx) error {
-		ids, err := t.lookup(h)
+	h := tn.Key.Index("person", ledger.NormalisePerson(address))
+	return l.do(ctx, func(ctx context.Context, t *tx) error {
+		s, err := t.load(ctx, &store.Keys{Lookups: []ledger.Hash{h}})
 		if err != nil {
 			return err
 		}
-		s := t.begin()
-		for _, id := range ids {
-			if err := t.loadWhole(s, id); err != nil {
-				return err
-			}
-			t.after = append(t.after, func() { t.l.hot.drop(id) })
+		ids := s.Found[h]
+		if s, err = t.load(ctx, &store.Keys{Whole: ids, People: []ledger.Hash{h}}); err != nil {
+			return err
 		}
-		t.loadSuppressed(s, h)
-		c := s.Suppress(tn.no, tid, h, ids, act)
-		return t.apply(&c)
+		for _, id := range ids {
+			t.after = append(t.after, func() { t.l.hot.Drop(id) })
+		}
+		c := s.Suppress(tn.No, tid, h, ids, act)
+		return t.apply(ctx, &c)
 	})
-}
-
-func (t *tx) lookup(h ledger.Hash) (ids []waxwing.ID, err error) {
-	err = t.c.query("SELECT confirmation FROM lookups WHERE hash=?", func(v []driver.Value) error {
-		ids = append(ids, waxwing.ID(num(v[0])))
-		return nil
-	}, h[:])
-	if err != nil {
-		err = fault{err}
-	}
-	return ids, err
 }

@@ -12,21 +12,15 @@ import (
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
 )
-
-// shelfBody is a version as it lies in the file: with its manifest, which
-// nobody outside is shown.
-type shelfBody struct {
-	waxwing.PluginVersion
-	Manifest []byte `json:"manifest"`
-}
 
 // SavePlugins records versions as they stand now, each with an entry in the
 // trail, and the code of a new one (nil: none is new). All of it happens, or
 // nothing.
 func (l *Ledger) SavePlugins(ctx context.Context, versions []waxwing.PluginVersion, module []byte) error {
-	shelf := make([]*tenant, len(versions))
+	shelf := make([]*ledger.Tenant, len(versions))
 	bodies := make([][]byte, len(versions))
 	hash := sha256.Sum256(module)
 	name := hex.EncodeToString(hash[:])
@@ -34,10 +28,10 @@ func (l *Ledger) SavePlugins(ctx context.Context, versions []waxwing.PluginVersi
 	for i := range versions {
 		v := &versions[i]
 		var err error
-		if shelf[i], err = l.tenant(v.Tenant); err != nil {
+		if shelf[i], err = l.keys.Tenant(v.Tenant); err != nil {
 			return err
 		}
-		if bodies[i], err = json.Marshal(shelfBody{*v, v.Manifest}); err != nil {
+		if bodies[i], err = json.Marshal(ledger.PluginBody{PluginVersion: *v, Manifest: v.Manifest}); err != nil {
 			return err
 		}
 		known = known || v.Hash == name
@@ -47,9 +41,9 @@ func (l *Ledger) SavePlugins(ctx context.Context, versions []waxwing.PluginVersi
 	}
 	var packed []byte
 	if module != nil {
-		packed = l.packer.pack(nil, module, "")
+		packed = l.contents.Pack(nil, module, "")
 	}
-	return l.do(ctx, func(t *tx) error {
+	return l.do(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.modulesFit(shelf, versions, name, packed); err != nil {
 			return err
 		}
@@ -74,19 +68,19 @@ func (l *Ledger) SavePlugins(ctx context.Context, versions []waxwing.PluginVersi
 	})
 }
 
-func (t *tx) savePlugin(tn *tenant, v *waxwing.PluginVersion, body []byte) error {
+func (t *tx) savePlugin(tn *ledger.Tenant, v *waxwing.PluginVersion, body []byte) error {
 	var from [1]driver.Value
-	if _, err := t.c.row("SELECT state FROM plugin_versions WHERE tenant=? AND plugin=? AND no=?", from[:], tn.no, v.Plugin, v.No); err != nil {
+	if _, err := t.c.row("SELECT state FROM plugin_versions WHERE tenant=? AND plugin=? AND no=?", from[:], tn.No, v.Plugin, v.No); err != nil {
 		return fault{err}
 	}
 	_, err := t.exec(`INSERT INTO plugin_versions (tenant, plugin, no, hash, state, percent, why, body) VALUES (?,?,?,?,?,?,?,?)
 		ON CONFLICT (tenant, plugin, no) DO UPDATE SET hash=excluded.hash, state=excluded.state, percent=excluded.percent,
-		why=excluded.why, body=excluded.body`, tn.no, v.Plugin, v.No, v.Hash, string(v.State), v.Percent, v.Why, body)
+		why=excluded.why, body=excluded.body`, tn.No, v.Plugin, v.No, v.Hash, string(v.State), v.Percent, v.Why, body)
 	if err != nil {
 		return err
 	}
 	e := machine.Entry{Cause: machine.CausePlugin, Detail: [][2]string{{"tenant", string(v.Tenant)}, {"plugin", v.Plugin},
-		{"version", strconv.Itoa(v.No)}, {"hash", shortHash(v.Hash)}}}
+		{"version", strconv.Itoa(v.No)}, {"hash", ledger.ShortHash(v.Hash)}}}
 	add := func(k, s string) {
 		if s != "" {
 			e.Detail = append(e.Detail, [2]string{k, s})
@@ -107,27 +101,19 @@ func (t *tx) savePlugin(tn *tenant, v *waxwing.PluginVersion, body []byte) error
 	if v.Number > 0 && str(from[0]) == "" && v.State != waxwing.PluginRefused {
 		add("number", strconv.FormatInt(v.Number, 10))
 		if _, err := t.exec(`INSERT INTO plugin_numbers (tenant, plugin, number) VALUES (?,?,?)
-			ON CONFLICT (tenant, plugin) DO UPDATE SET number=max(number, excluded.number)`, tn.no, v.Plugin, v.Number); err != nil {
+			ON CONFLICT (tenant, plugin) DO UPDATE SET number=max(number, excluded.number)`, tn.No, v.Plugin, v.Number); err != nil {
 			return err
 		}
 	}
-	add("digest", bodyDigest(body))
+	add("digest", ledger.BodyDigest(body))
 	t.entry(&e)
 	return nil
-}
-
-func shortHash(h string) string { return h[:min(len(h), 12)] }
-
-// bodyDigest ties all of a version, its manifest too, to its entry.
-func bodyDigest(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:16])
 }
 
 // readShelves is read for the tables of version 2: a file that an older
 // program made, and that only the command line looks at, has none of them.
 func (l *Ledger) readShelves(ctx context.Context, f func(*conn) error) error {
-	return l.read(ctx, func(c *conn) error {
+	return l.db.read(ctx, func(c *conn) error {
 		if at, err := schemaOf(c); err != nil || at < 2 {
 			return err
 		}
@@ -137,14 +123,14 @@ func (l *Ledger) readShelves(ctx context.Context, f func(*conn) error) error {
 
 // PluginVersions gives all that is kept of a tenant's plugins, oldest first.
 func (l *Ledger) PluginVersions(ctx context.Context, tid waxwing.TenantID) ([]waxwing.PluginVersion, error) {
-	tn, err := l.tenant(tid)
+	tn, err := l.keys.Tenant(tid)
 	if err != nil {
 		return nil, err
 	}
 	var out []waxwing.PluginVersion
 	err = l.readShelves(ctx, func(c *conn) error {
 		return c.query("SELECT body FROM plugin_versions WHERE tenant=? ORDER BY rowid", func(r []driver.Value) error {
-			var b shelfBody
+			var b ledger.PluginBody
 			if err := json.Unmarshal(blob(r[0]), &b); err != nil {
 				return fmt.Errorf("a plugin version of %s: %w: run waxwing ledger verify", tid, err)
 			}
@@ -157,7 +143,7 @@ func (l *Ledger) PluginVersions(ctx context.Context, tid waxwing.TenantID) ([]wa
 			}
 			out = append(out, b.PluginVersion)
 			return nil
-		}, tn.no)
+		}, tn.No)
 	})
 	return out, err
 }
@@ -165,16 +151,16 @@ func (l *Ledger) PluginVersions(ctx context.Context, tid waxwing.TenantID) ([]wa
 // PluginNumber gives the greatest number that a name's signatures had, 0 where it
 // had none. It stays when the versions are gone.
 func (l *Ledger) PluginNumber(ctx context.Context, tid waxwing.TenantID, plugin string) (number int64, err error) {
-	tn, err := l.tenant(tid)
+	tn, err := l.keys.Tenant(tid)
 	if err != nil {
 		return 0, err
 	}
-	err = l.read(ctx, func(c *conn) error {
+	err = l.db.read(ctx, func(c *conn) error {
 		if at, err := schemaOf(c); err != nil || at < 5 {
 			return err
 		}
 		var v [1]driver.Value
-		_, err := c.row("SELECT number FROM plugin_numbers WHERE tenant=? AND plugin=?", v[:], tn.no, plugin)
+		_, err := c.row("SELECT number FROM plugin_numbers WHERE tenant=? AND plugin=?", v[:], tn.No, plugin)
 		number = num(v[0])
 		return err
 	})
@@ -187,7 +173,7 @@ func (l *Ledger) PluginModule(ctx context.Context, hash string) (code []byte, er
 	err = l.readShelves(ctx, func(c *conn) error {
 		return c.query("SELECT body FROM plugin_modules WHERE hash=?", func(r []driver.Value) (err error) {
 			found = true
-			code, err = l.packer.unpack(blob(r[0]))
+			code, err = l.contents.Unpack(blob(r[0]))
 			return err
 		}, hash)
 	})
@@ -195,103 +181,4 @@ func (l *Ledger) PluginModule(ctx context.Context, hash string) (code []byte, er
 		err = fmt.Errorf("plugin module %.12s: %w", hash, waxwing.ErrNotFound)
 	}
 	return code, err
-}
-
-// shelved is what the trail says last of a version.
-type shelved struct{ state, hash, percent, digest string }
-
-func shelfName(tenant, plugin, no string) string { return tenant + "/" + plugin + "/" + no }
-
-// plugin follows what the trail says of a version.
-func (v *verifier) plugin(e *waxwing.TrailEntry) {
-	d := e.Detail
-	id := shelfName(d["tenant"], d["plugin"], d["version"])
-	if have := v.plugins[id].state; have != d["from"] {
-		v.r.add("trail: entry %d of chain %d takes plugin version %s from %q, but it was %q", e.Seq, v.chain.Instance, id, d["from"], have)
-	}
-	if n, err := strconv.ParseInt(d["number"], 10, 64); err == nil {
-		name := d["tenant"] + "/" + d["plugin"]
-		v.numbers[name] = max(v.numbers[name], n)
-	}
-	if d["to"] == dropped {
-		delete(v.plugins, id)
-		return
-	}
-	v.plugins[id] = shelved{d["to"], d["hash"], d["percent"], d["digest"]}
-}
-
-// verifyPlugins compares versions and their code with the trail.
-func (l *Ledger) verifyPlugins(v *verifier) func(*conn) error {
-	return func(c *conn) error {
-		if at, err := schemaOf(c); err != nil || at < 2 {
-			return err
-		}
-		wanted := map[string]string{}
-		err := c.query(`SELECT t.name, p.plugin, p.no, p.hash, p.state, p.percent, p.why, p.body FROM plugin_versions p
-			LEFT JOIN tenants t ON t.no=p.tenant`, func(r []driver.Value) error {
-			id := shelfName(str(r[0]), str(r[1]), strconv.FormatInt(num(r[2]), 10))
-			want, ok := v.plugins[id]
-			delete(v.plugins, id)
-			percent := ""
-			if n := num(r[5]); n != 0 {
-				percent = strconv.FormatInt(n, 10)
-			}
-			var b shelfBody
-			switch err := json.Unmarshal(blob(r[7]), &b); {
-			case !ok:
-				v.r.add("plugin version %s stands in no entry of the trail", id)
-			case str(r[4]) != want.state:
-				v.r.add("plugin version %s is %q, but its trail says %q", id, str(r[4]), want.state)
-			case percent != want.percent || shortHash(str(r[3])) != want.hash || bodyDigest(blob(r[7])) != want.digest ||
-				err != nil || b.Hash != str(r[3]) || b.Why != str(r[6]):
-				v.r.add("plugin version %s is not what was recorded", id)
-			}
-			if want.state != string(waxwing.PluginRefused) {
-				wanted[str(r[3])] = id // a refused one may have had no code
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if err := v.verifyNumbers(c); err != nil {
-			return err
-		}
-		return l.verifyModules(v, c, wanted)
-	}
-}
-
-// verifyNumbers compares the greatest numbers of signatures with the trail: were
-// one lowered, an old plugin could be put again.
-func (v *verifier) verifyNumbers(c *conn) error {
-	if at, err := schemaOf(c); err != nil || at < 5 {
-		return err
-	}
-	err := c.query("SELECT t.name, n.plugin, n.number FROM plugin_numbers n LEFT JOIN tenants t ON t.no=n.tenant", func(r []driver.Value) error {
-		name := str(r[0]) + "/" + str(r[1])
-		if v.numbers[name] != num(r[2]) {
-			v.r.add("the number of plugin %s's signatures is %d, but its trail says %d", name, num(r[2]), v.numbers[name])
-		}
-		delete(v.numbers, name)
-		return nil
-	})
-	for name, n := range v.numbers {
-		v.r.add("the number %d of plugin %s's signatures stands in the trail, but its row is gone", n, name)
-	}
-	return err
-}
-
-func (l *Ledger) verifyModules(v *verifier, c *conn, wanted map[string]string) error {
-	err := c.query("SELECT hash, body FROM plugin_modules", func(r []driver.Value) error {
-		code, err := l.packer.unpack(blob(r[1]))
-		if sum := sha256.Sum256(code); err != nil || hex.EncodeToString(sum[:]) != str(r[0]) {
-			v.r.add("plugin module %.12s is not what was recorded", str(r[0]))
-		}
-		delete(wanted, str(r[0]))
-		return nil
-	})
-	for hash, id := range wanted {
-		v.r.add("plugin version %s: its module %.12s is gone", id, hash)
-	}
-	return err
 }

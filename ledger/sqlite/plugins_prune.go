@@ -7,11 +7,9 @@ import (
 	"strconv"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
 )
-
-// dropped is where the trail says that a version's row went.
-const dropped = "dropped"
 
 // dropBatch is how many versions one commit drops: what is left goes with the next ones.
 const dropBatch = 32
@@ -25,7 +23,7 @@ type keptVersion struct {
 }
 
 // versionsOf reads a tenant's versions, oldest first.
-func (t *tx) versionsOf(tn *tenant) (out []keptVersion, err error) {
+func (t *tx) versionsOf(tn *ledger.Tenant) (out []keptVersion, err error) {
 	err = t.c.query(`SELECT p.plugin, p.hash, p.no, p.state, length(m.body) FROM plugin_versions p
 		LEFT JOIN plugin_modules m ON m.hash=p.hash WHERE p.tenant=? ORDER BY p.rowid`, func(r []driver.Value) error {
 		v := keptVersion{str(r[0]), str(r[1]), num(r[2]), waxwing.PluginState(str(r[3])), 0}
@@ -34,7 +32,7 @@ func (t *tx) versionsOf(tn *tenant) (out []keptVersion, err error) {
 		}
 		out = append(out, v)
 		return nil
-	}, tn.no)
+	}, tn.No)
 	if err != nil {
 		return nil, fault{err}
 	}
@@ -132,7 +130,7 @@ func toDrop(all []keptVersion, q waxwing.PluginQuota) (drop []int) {
 
 // prunePlugins drops what is beyond a tenant's quota. A module goes with the last
 // version that has it, whosever that is.
-func (t *tx) prunePlugins(tn *tenant) error {
+func (t *tx) prunePlugins(tn *ledger.Tenant) error {
 	all, err := t.versionsOf(tn)
 	if err != nil {
 		return err
@@ -140,11 +138,11 @@ func (t *tx) prunePlugins(tn *tenant) error {
 	drop := toDrop(all, t.l.o.Quota.OrDefault())
 	for _, i := range drop[:min(len(drop), dropBatch)] {
 		v := &all[i]
-		if _, err := t.exec("DELETE FROM plugin_versions WHERE tenant=? AND plugin=? AND no=?", tn.no, v.plugin, v.no); err != nil {
+		if _, err := t.exec("DELETE FROM plugin_versions WHERE tenant=? AND plugin=? AND no=?", tn.No, v.plugin, v.no); err != nil {
 			return err
 		}
-		t.entry(&machine.Entry{Cause: machine.CausePlugin, Detail: [][2]string{{"tenant", string(tn.name)}, {"plugin", v.plugin},
-			{"version", strconv.FormatInt(v.no, 10)}, {"hash", shortHash(v.hash)}, {"from", string(v.state)}, {"to", dropped}}})
+		t.entry(&machine.Entry{Cause: machine.CausePlugin, Detail: [][2]string{{"tenant", string(tn.Name)}, {"plugin", v.plugin},
+			{"version", strconv.FormatInt(v.no, 10)}, {"hash", ledger.ShortHash(v.hash)}, {"from", string(v.state)}, {"to", ledger.Dropped}}})
 		if _, err := t.exec("DELETE FROM plugin_modules WHERE hash=?1 AND NOT EXISTS (SELECT 1 FROM plugin_versions WHERE hash=?1 AND state<>'refused')", v.hash); err != nil {
 			return err
 		}
@@ -154,7 +152,7 @@ func (t *tx) prunePlugins(tn *tenant) error {
 
 // modulesFit refuses a module for which there is no room beside what the tenant
 // has in service: dropping older versions would not make it.
-func (t *tx) modulesFit(shelf []*tenant, versions []waxwing.PluginVersion, hash string, packed []byte) error {
+func (t *tx) modulesFit(shelf []*ledger.Tenant, versions []waxwing.PluginVersion, hash string, packed []byte) error {
 	if packed == nil || len(versions) == 0 {
 		return nil
 	}

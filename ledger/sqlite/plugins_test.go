@@ -1,14 +1,17 @@
 package sqlite
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 )
 
 var testCode = []byte("\x00asm of a test")
@@ -79,7 +82,7 @@ func TestMigrateFrom1(t *testing.T) {
 
 	l = openTest(t, dir, nil, "resend")
 	defer closeTest(t, l)
-	if err := l.read(t.Context(), func(c *conn) error {
+	if err := l.db.read(t.Context(), func(c *conn) error {
 		at, err := schemaOf(c)
 		if at != version {
 			t.Errorf("schema %d", at)
@@ -169,7 +172,7 @@ func TestRunsAreSealedApart(t *testing.T) {
 		t.Fatal(len(metas), err)
 	}
 	var n [1]int64
-	if err := l.do(t.Context(), func(t *tx) (err error) {
+	if err := l.do(t.Context(), func(ctx context.Context, t *tx) (err error) {
 		n[0], err = t.exec("UPDATE plugin_runs SET body=(SELECT body FROM plugin_runs WHERE plugin='a') WHERE plugin='b'")
 		return err
 	}); err != nil || n[0] != 1 {
@@ -190,7 +193,12 @@ func TestDeriveIsStableAndApart(t *testing.T) {
 	closeTest(t, l)
 	l = openTest(t, dir, nil, "resend")
 	defer closeTest(t, l)
-	if a == b || l.Derive("plugin cache") != a || a == [32]byte(l.master) {
+	kept, err := os.ReadFile(filepath.Join(dir, masterFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	master, err := ledger.ParseKey(waxwing.Secret(kept))
+	if a == b || l.Derive("plugin cache") != a || a == [32]byte(master) || err != nil {
 		t.Fatal("keys are not apart, or not the same after a restart")
 	}
 }
@@ -200,7 +208,7 @@ func TestNoRunsCostNothing(t *testing.T) {
 	l := openTest(t, t.TempDir(), nil, "resend")
 	defer closeTest(t, l)
 	w, tx := &waxwing.Work{}, &tx{l: l}
-	dek := l.master
+	dek := ledger.NewKey()
 	if n := testing.AllocsPerRun(100, func() {
 		runs, err := l.sealRuns(nil, w, &dek)
 		if err != nil || tx.insertRuns(nil, 1, runs) != nil {

@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"bytes"
+	"context"
 	"database/sql/driver"
 	"encoding/hex"
 	"errors"
@@ -10,9 +12,10 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
-func (l *Ledger) openWriter() error {
+func (l *Ledger) openWriter(ctx context.Context) error {
 	lost, err := l.past()
 	if err != nil {
 		return err
@@ -39,12 +42,12 @@ func (l *Ledger) openWriter() error {
 	if err := l.loadTenants(l.w); err != nil {
 		return err
 	}
-	return l.goOn(was == 0, lost)
+	return l.goOn(ctx, was == 0, lost)
 }
 
 // goOn begins this instance's part of the ledger: behind the newest entry, with
 // what a dead instance left behind taken over, and a loss, if a person accepts one, settled.
-func (l *Ledger) goOn(fresh bool, lost *LossError) error {
+func (l *Ledger) goOn(ctx context.Context, fresh bool, lost *LossError) error {
 	if err := l.atOnce(l.resumeChain); err != nil {
 		return err
 	}
@@ -61,7 +64,7 @@ func (l *Ledger) goOn(fresh bool, lost *LossError) error {
 		return err
 	}
 	first := l.chain
-	resume := func(t *tx) error { return l.resumeScrub(t, fresh) }
+	resume := func(_ context.Context, t *tx) error { return l.resumeScrub(t, fresh) }
 	if err := l.transact([]*op{{f: l.sayResealed}, {f: l.ensureTenants}, {f: resume}}); err != nil {
 		return err
 	}
@@ -73,7 +76,7 @@ func (l *Ledger) goOn(fresh bool, lost *LossError) error {
 	}
 	// What tells of a loss goes only when it is settled: a start that is killed before
 	// finds it again.
-	if err := l.settleLoss(lost); err != nil {
+	if err := l.settleLoss(ctx, lost); err != nil {
 		return err
 	}
 	if lost != nil {
@@ -125,6 +128,7 @@ func (l *Ledger) resumeChain() error {
 	l.before = [][2]string{{"instance", fmt.Sprint(l.instance)}, {"rows", rowsSealed}}
 	if found {
 		l.batch = num(v[0])
+		l.at = store.Batch{N: num(v[0]), Instance: num(v[1]), Last: num(v[2]), Head: bytes.Clone(blob(v[3]))}
 		l.before = append(l.before, [2]string{"after", fmt.Sprint(num(v[1]))},
 			[2]string{"entry", fmt.Sprint(num(v[2]))}, [2]string{"head", hex.EncodeToString(blob(v[3]))})
 	}
@@ -136,7 +140,7 @@ func (l *Ledger) resumeChain() error {
 var rowsSealed = "sealed"
 
 // begin is the first entry of this instance's chain.
-func (l *Ledger) begin(t *tx) error {
+func (l *Ledger) begin(_ context.Context, t *tx) error {
 	t.entry(&machine.Entry{Cause: machine.CauseChain, Detail: l.before})
 	if err := t.setMeta("ledger", l.name); err != nil {
 		return err
@@ -146,14 +150,16 @@ func (l *Ledger) begin(t *tx) error {
 }
 
 // notePlace says which file this is; from then on it is no copy.
-func (l *Ledger) notePlace(t *tx) error { return t.setMeta("place", placeOf(l.path)) }
+func (l *Ledger) notePlace(_ context.Context, t *tx) error {
+	return t.setMeta("place", placeOf(l.path))
+}
 
 func (t *tx) setMeta(k, v string) error {
 	_, err := t.exec("INSERT INTO meta (k,v) VALUES (?,?) ON CONFLICT (k) DO UPDATE SET v=excluded.v", k, v)
 	return err
 }
 
-func (l *Ledger) sayResealed(t *tx) error {
+func (l *Ledger) sayResealed(_ context.Context, t *tx) error {
 	if l.resealed != "" {
 		t.entry(&machine.Entry{Cause: machine.CauseResealed, Detail: [][2]string{{"reason", l.resealed}}})
 	}
@@ -161,12 +167,10 @@ func (l *Ledger) sayResealed(t *tx) error {
 }
 
 // ensureTenants makes a key for each tenant that has none yet.
-func (l *Ledger) ensureTenants(t *tx) error {
-	s := l.master.Sealer()
+func (l *Ledger) ensureTenants(_ context.Context, t *tx) error {
 	for _, name := range l.o.Tenants {
-		k := ledger.NewKey()
 		_, err := t.exec("INSERT INTO tenants (name, key) VALUES (?,?) ON CONFLICT (name) DO NOTHING",
-			string(name), s.Seal(nil, k[:], "tenant|"+string(name)))
+			string(name), l.keys.NewTenant(name))
 		if err != nil {
 			return err
 		}

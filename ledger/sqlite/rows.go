@@ -1,10 +1,11 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql/driver"
+	"errors"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
@@ -63,7 +64,7 @@ func (r *rowCache) forget() {
 }
 
 // keep takes rows as they were written. Those that are over will not be wanted.
-func (r *rowCache) keep(c *machine.Changes) {
+func (r *rowCache) keep(c *store.Changes) {
 	for _, row := range c.Confirmations {
 		_, there := r.confirmations[row.ID]
 		switch {
@@ -91,81 +92,135 @@ func (r *rowCache) keep(c *machine.Changes) {
 	}
 }
 
-// begin empties the set for the next command.
-func (t *tx) begin() *machine.Set {
+// load has the next command decide by the rows that keys name.
+func (t *tx) load(ctx context.Context, k *store.Keys) (*machine.Set, error) {
+	rows, err := t.Load(ctx, k)
+	if err != nil {
+		return nil, fault{err}
+	}
 	s := t.l.set
-	s.Clear(t.now, t.l.instance, t.l.o.doubt())
-	return s
+	s.Over(rows, t.now, t.l.instance, t.l.o.doubt())
+	return s, nil
+}
+
+// Load gives all rows that keys name: from memory, where only this process can have changed
+// them, and else from the file.
+func (t *dbTx) Load(ctx context.Context, k *store.Keys) (*store.Set, error) {
+	s := t.d.loaded
+	s.Clear()
+	for _, id := range k.Confirmations {
+		if err := t.loadConfirmation(s, id); err != nil {
+			return nil, err
+		}
+	}
+	for i := range k.Keys {
+		if err := (rows{t.c}).confirmations(s, "key=?", k.Keys[i][:]); err != nil {
+			return nil, err
+		}
+	}
+	for _, id := range k.Messages {
+		if err := t.loadMessage(s, id); err != nil {
+			return nil, err
+		}
+	}
+	for _, id := range k.Whole {
+		if err := t.loadWhole(s, id); err != nil {
+			return nil, err
+		}
+	}
+	if k.Due != nil {
+		if err := t.loadDue(s, k.Due); err != nil {
+			return nil, err
+		}
+	}
+	for _, h := range k.People {
+		if _, ok := t.d.suppressed[h]; ok {
+			s.Suppressed[h] = true
+		}
+	}
+	r := rows{t.c}
+	return s, errors.Join(r.lookups(s, k.Lookups), r.contents(s, k), r.batches(s, k.Batches))
 }
 
 // loadConfirmation loads a row, if it is there.
-func (t *tx) loadConfirmation(s *machine.Set, id waxwing.ID) error {
+func (t *dbTx) loadConfirmation(s *store.Set, id waxwing.ID) error {
 	id = store.ConfirmationOf(id)
-	if c, ok := t.l.rows.confirmations[id]; ok {
+	if c, ok := t.d.rows.confirmations[id]; ok {
 		s.Confirmations[id], s.Keys[c.Key] = c, id
 		return nil
 	}
-	return t.queryConfirmations(s, "id=?", int64(id))
-}
-
-func (t *tx) loadKey(s *machine.Set, key store.Hash) error {
-	return t.queryConfirmations(s, "key=?", key[:])
-}
-
-func (t *tx) queryConfirmations(s *machine.Set, where string, arg any) error {
-	err := t.c.query("SELECT "+confirmationColumns+" FROM confirmations WHERE "+where, func(v []driver.Value) error {
-		c := scanConfirmation(v)
-		s.Confirmations[c.ID], s.Keys[c.Key] = c, c.ID
-		return nil
-	}, arg)
-	if err != nil {
-		return fault{err}
-	}
-	return nil
+	return rows{t.c}.confirmations(s, "id=?", int64(id))
 }
 
 // loadMessage loads a message with its claim and doubts, if it is there.
-func (t *tx) loadMessage(s *machine.Set, id waxwing.ID) error {
-	m, ok := t.l.rows.messages[id]
-	if !ok {
-		err := t.c.query("SELECT "+messageColumns+" FROM messages WHERE id=?", func(v []driver.Value) error {
-			m, ok = scanMessage(v), true
-			return nil
-		}, int64(id))
-		if err != nil {
-			return fault{err}
-		}
+func (t *dbTx) loadMessage(s *store.Set, id waxwing.ID) error {
+	if m, ok := t.d.rows.messages[id]; ok {
+		return t.addMessage(s, m)
 	}
-	if !ok {
-		return nil
-	}
-	return t.addMessage(s, m)
+	return t.addMessages(s, "id=?", int64(id))
 }
 
-func (t *tx) addMessage(s *machine.Set, m store.Message) error {
+// loadWhole loads a confirmation with all of its messages.
+func (t *dbTx) loadWhole(s *store.Set, id waxwing.ID) error {
+	if err := t.loadConfirmation(s, id); err != nil {
+		return err
+	}
+	return t.addMessages(s, "id>? AND id<?", int64(id), int64(id)+store.IDStep)
+}
+
+// loadDue loads messages whose time has come.
+func (t *dbTx) loadDue(s *store.Set, d *store.DueMessages) error {
+	err := t.c.query("SELECT "+messageColumns+` FROM messages WHERE channel=? AND next_at<=? AND id NOT IN (SELECT message FROM claims)
+		ORDER BY next_at LIMIT ?`, func(v []driver.Value) error {
+		m := scanMessage(v)
+		s.Messages[m.ID] = m
+		s.Due = append(s.Due, m.ID)
+		return nil
+	}, string(d.Channel), d.At, d.Limit)
+	for _, id := range s.Due {
+		if err == nil {
+			err = t.addMessage(s, s.Messages[id])
+		}
+	}
+	return err
+}
+
+// addMessages loads messages with what they need to be decided about.
+func (t *dbTx) addMessages(s *store.Set, where string, args ...any) error {
+	var all []store.Message
+	err := t.c.query("SELECT "+messageColumns+" FROM messages WHERE "+where, func(v []driver.Value) error {
+		all = append(all, scanMessage(v))
+		return nil
+	}, args...)
+	for i := range all {
+		if err == nil {
+			err = t.addMessage(s, all[i])
+		}
+	}
+	return err
+}
+
+func (t *dbTx) addMessage(s *store.Set, m store.Message) error {
 	s.Messages[m.ID] = m
 	if err := t.loadClaims(); err != nil {
 		return err
 	}
-	if k, held := t.l.rows.claims[m.ID]; held {
+	if k, held := t.d.rows.claims[m.ID]; held {
 		s.Claims[m.ID] = k
 	}
 	if m.Attempts == 0 {
 		return nil
 	}
 	n, err := doubts(t.c, m.ID)
-	if err != nil {
-		return fault{err}
-	}
 	if n > 0 {
 		s.Doubts[m.ID] = n
 	}
-	return nil
+	return err
 }
 
 // loadClaims reads all claims, once, and again after a transaction that was undone.
-func (t *tx) loadClaims() error {
-	r := &t.l.rows
+func (t *dbTx) loadClaims() error {
+	r := &t.d.rows
 	if r.whole {
 		return nil
 	}
@@ -176,39 +231,6 @@ func (t *tx) loadClaims() error {
 		}
 		return nil
 	})
-	if err != nil {
-		return fault{err}
-	}
-	r.whole = true
-	return nil
-}
-
-// loadWhole loads a confirmation with all of its messages.
-func (t *tx) loadWhole(s *machine.Set, id waxwing.ID) error {
-	if err := t.loadConfirmation(s, id); err != nil {
-		return err
-	}
-	var all []store.Message
-	err := t.c.query("SELECT "+messageColumns+" FROM messages WHERE id>? AND id<?", func(v []driver.Value) error {
-		all = append(all, scanMessage(v))
-		return nil
-	}, int64(id), int64(id)+store.IDStep)
-	if err != nil {
-		return fault{err}
-	}
-	for _, m := range all {
-		if err := t.addMessage(s, m); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// loadSuppressed says which of these are not to be mailed.
-func (t *tx) loadSuppressed(s *machine.Set, people ...ledger.Hash) {
-	for _, h := range people {
-		if _, ok := t.l.suppressed[h]; ok {
-			s.Suppressed[h] = true
-		}
-	}
+	r.whole = err == nil
+	return err
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 )
 
 // runRow is what a run takes in the file beside its body: its row and its places in the indexes.
@@ -21,16 +22,10 @@ type runRoom struct {
 	none       string // why nothing is kept of any
 }
 
-// kept is what is kept of a run. left says what is not.
-type kept struct {
-	input, output, log []byte
-	left               string
-}
-
-func (l *Ledger) roomForRuns(t *tenant) runRoom {
+func (l *Ledger) roomForRuns(t *ledger.Tenant) runRoom {
 	most := l.o.Quota.OrDefault().OrderRun
 	r := runRoom{most: most, rest: most}
-	if t != nil && t.quietDay.Load() == dayOf(l.o.Clock()) {
+	if t != nil && t.QuietDay.Load() == dayOf(l.o.Clock()) {
 		r.none = "the tenant's runs of today have written as much as they may (plugins.runs_day)"
 	}
 	return r
@@ -38,21 +33,21 @@ func (l *Ledger) roomForRuns(t *tenant) runRoom {
 
 // fit takes from the room what a run takes. A run is whole, or it is without what
 // does not fit, the largest first to go: half an input is none.
-func (x *runRoom) fit(r *waxwing.Run) kept {
-	k := kept{r.Input, r.Output, r.Log, ""}
-	size := func() int64 { return int64(len(k.input) + len(k.output) + len(k.log)) }
+func (x *runRoom) fit(r *waxwing.Run) ledger.Kept {
+	k := ledger.Kept{Input: r.Input, Output: r.Output, Log: r.Log}
+	size := func() int64 { return int64(len(k.Input) + len(k.Output) + len(k.Log)) }
 	most, why := x.rest, fmt.Sprintf("the runs of one order keep at most %d bytes (plugins.runs_order)", x.most)
 	if x.none != "" {
 		most, why = 0, x.none
 	}
 	var left []string
 	for size() > most {
-		largest, name := &k.input, "input"
-		if len(k.output) > len(*largest) {
-			largest, name = &k.output, "output"
+		largest, name := &k.Input, "input"
+		if len(k.Output) > len(*largest) {
+			largest, name = &k.Output, "output"
 		}
-		if len(k.log) > len(*largest) {
-			largest, name = &k.log, "log"
+		if len(k.Log) > len(*largest) {
+			largest, name = &k.Log, "log"
 		}
 		left = append(left, fmt.Sprintf("%s (%d bytes)", name, len(*largest)))
 		*largest = nil
@@ -60,12 +55,12 @@ func (x *runRoom) fit(r *waxwing.Run) kept {
 	x.rest -= size()
 	for i, s := range left {
 		if i > 0 {
-			k.left += ", "
+			k.Left += ", "
 		}
-		k.left += s
+		k.Left += s
 	}
-	if k.left != "" {
-		k.left += " left out: " + why
+	if k.Left != "" {
+		k.Left += " left out: " + why
 	}
 	return k
 }
@@ -79,14 +74,14 @@ func dayOf(t time.Time) int64 { return t.Unix() / (24 * 60 * 60) }
 func firstRunOf(day int64) int64 { return day * 24 * 60 * 60 * 1000 << runIDBits }
 
 // runDay finds a tenant's, counted from the rows where it is not known yet.
-func (t *tx) runDay(tn *tenant) (*runDay, error) {
+func (t *tx) runDay(tn *ledger.Tenant) (*runDay, error) {
 	day := dayOf(t.now)
-	d := t.l.runDays[tn.no]
+	d := t.l.runDays[tn.No]
 	if d != nil && d.day == day {
 		return d, nil
 	}
 	var v [2]driver.Value
-	if _, err := t.c.row("SELECT count(*), sum(length(body)) FROM plugin_runs WHERE tenant=? AND id>=?", v[:], tn.no, firstRunOf(day)); err != nil {
+	if _, err := t.c.row("SELECT count(*), sum(length(body)) FROM plugin_runs WHERE tenant=? AND id>=?", v[:], tn.No, firstRunOf(day)); err != nil {
 		return nil, fault{err}
 	}
 	n := num(v[0]) * runRow
@@ -94,14 +89,14 @@ func (t *tx) runDay(tn *tenant) (*runDay, error) {
 		n += num(v[1])
 	}
 	d = &runDay{day: day, kept: n, written: n}
-	t.l.runDays[tn.no] = d
+	t.l.runDays[tn.No] = d
 	return d, nil
 }
 
 // boundRuns counts runs that were just inserted, and deletes the tenant's oldest of
 // the day where they are more than it may keep.
-func (t *tx) boundRuns(tn *tenant, runs []sealedRun) error {
-	before := t.l.runDays[tn.no]
+func (t *tx) boundRuns(tn *ledger.Tenant, runs []sealedRun) error {
+	before := t.l.runDays[tn.No]
 	d, err := t.runDay(tn)
 	if err != nil {
 		return err
@@ -115,7 +110,7 @@ func (t *tx) boundRuns(tn *tenant, runs []sealedRun) error {
 	}
 	most := t.l.o.Quota.OrDefault().DayRuns
 	if d.written > writtenFactor*most {
-		tn.quietDay.Store(d.day)
+		tn.QuietDay.Store(d.day)
 	}
 	// More than what came is deleted at once, so that not each order pays for it.
 	for batch := 0; d.kept > most && batch < 4; batch++ {
@@ -131,7 +126,7 @@ func (t *tx) boundRuns(tn *tenant, runs []sealedRun) error {
 }
 
 // dropOldestRuns deletes a part of the day's oldest runs, until so many bytes are free.
-func (t *tx) dropOldestRuns(tn *tenant, d *runDay, bytes int64) (n int64, err error) {
+func (t *tx) dropOldestRuns(tn *ledger.Tenant, d *runDay, bytes int64) (n int64, err error) {
 	const part = 128
 	last := int64(0)
 	err = t.c.query("SELECT id, length(body) FROM plugin_runs WHERE tenant=? AND id>=? ORDER BY id LIMIT ?", func(r []driver.Value) error {
@@ -141,13 +136,13 @@ func (t *tx) dropOldestRuns(tn *tenant, d *runDay, bytes int64) (n int64, err er
 			d.kept -= num(r[1]) + runRow
 		}
 		return nil
-	}, tn.no, firstRunOf(d.day), part)
+	}, tn.No, firstRunOf(d.day), part)
 	if err != nil {
 		return 0, fault{err}
 	}
-	n, err = t.exec("DELETE FROM plugin_runs WHERE tenant=? AND id>=? AND id<=?", tn.no, firstRunOf(d.day), last)
+	n, err = t.exec("DELETE FROM plugin_runs WHERE tenant=? AND id>=? AND id<=?", tn.No, firstRunOf(d.day), last)
 	if err == nil && n == 0 {
-		delete(t.l.runDays, tn.no)
+		delete(t.l.runDays, tn.No)
 	}
 	return n, err
 }

@@ -24,6 +24,10 @@ const (
 	// on, or was scrubbed as a whole.
 	metaClean = "clean"
 
+	// metaIndexed is the last confirmation of a program that did not give lookups to all
+	// whom an event names.
+	metaIndexed = "indexed"
+
 	scrubPiece = 512 // pages a read transaction
 	scrubBatch = 32  // pages an op of the writer
 
@@ -254,7 +258,7 @@ func (l *Ledger) scrubOnce(ctx context.Context, want uint64, passed *uint64) err
 		}
 		return err
 	}
-	err = l.do(ctx, func(t *tx) error {
+	err = l.do(ctx, func(ctx context.Context, t *tx) error {
 		if now, _ := l.scrubs.wanted(); now != want {
 			return nil // another one came meanwhile: its mark must stay
 		}
@@ -286,7 +290,7 @@ func (l *Ledger) emptyLog(ctx context.Context, c *conn) (bool, error) {
 	}
 	busy := true
 	var failed error
-	err = l.do(ctx, func(t *tx) error {
+	err = l.do(ctx, func(ctx context.Context, t *tx) error {
 		t.after = append(t.after, func() { busy, failed = t.truncate() })
 		return nil
 	})

@@ -42,7 +42,7 @@ func (l *Ledger) scrubPages(ctx context.Context, c *conn) error {
 			break
 		}
 	}
-	return l.do(ctx, func(t *tx) error {
+	return l.do(ctx, func(ctx context.Context, t *tx) error {
 		_, err := t.exec("INSERT INTO meta (k, v) VALUES (?, 1) ON CONFLICT DO NOTHING", metaClean)
 		return err
 	})
@@ -97,7 +97,7 @@ func (l *Ledger) scrubPass(ctx context.Context, c *conn, deep bool) (found int, 
 // batched has the writer do something to pages, some a group commit.
 func (l *Ledger) batched(ctx context.Context, pages []int64, f func(*tx, []int64) error) error {
 	for some := range slices.Chunk(pages, scrubBatch) {
-		if err := l.do(ctx, func(t *tx) error { return f(t, some) }); err != nil {
+		if err := l.do(ctx, func(ctx context.Context, t *tx) error { return f(t, some) }); err != nil {
 			return err
 		}
 	}
@@ -225,7 +225,7 @@ func (l *Ledger) scrubFree(ctx context.Context, c *conn) (found int, err error) 
 		return 0, err
 	}
 	for some := range slices.Chunk(dirty, 8*scrubBatch) {
-		if err := l.do(ctx, func(t *tx) error { return t.clearFree(some) }); err != nil {
+		if err := l.do(ctx, func(ctx context.Context, t *tx) error { return t.clearFree(some) }); err != nil {
 			return 0, err
 		}
 	}

@@ -186,7 +186,7 @@ func (x *crowd) victims(n int) (who []string, s secrets) {
 	x.t.Helper()
 	s = secrets{}
 	seen := map[string]bool{}
-	err := x.l.read(context.Background(), func(c *conn) error {
+	err := x.l.db.read(context.Background(), func(c *conn) error {
 		for id := range x.of {
 			if seen[x.of[id]] || len(who) == n {
 				continue
@@ -252,7 +252,7 @@ func (x *crowd) nowhere(s secrets) {
 	if err != nil || !r.Whole() {
 		x.t.Errorf("%v %v", r.Problems, err)
 	}
-	err = x.l.read(context.Background(), func(c *conn) error {
+	err = x.l.db.read(context.Background(), func(c *conn) error {
 		return c.query("PRAGMA integrity_check", func(v []driver.Value) error {
 			if str(v[0]) != "ok" {
 				x.t.Error(str(v[0]))
@@ -277,7 +277,7 @@ func TestErasedIsInNoFile(t *testing.T) {
 	}
 	// Retention moves pages as well, and ends in the same way.
 	s := secrets{}
-	err := x.l.read(t.Context(), func(c *conn) error {
+	err := x.l.db.read(t.Context(), func(c *conn) error {
 		for _, q := range []string{"SELECT body FROM events", "SELECT body FROM contents"} {
 			if err := c.query(q, func(v []driver.Value) error { s.add(bytes.Clone(blob(v[0]))); return nil }); err != nil {
 				return err
@@ -301,7 +301,7 @@ func TestErasedIsInNoFile(t *testing.T) {
 // free pages and behind long values; they go by themselves after the start.
 func TestOldFileIsScrubbed(t *testing.T) {
 	x := newCrowd(t, 10)
-	if err := x.l.do(t.Context(), func(tx *tx) error {
+	if err := x.l.do(t.Context(), func(ctx context.Context, tx *tx) error {
 		tx.after = append(tx.after, func() {
 			if _, err := tx.c.exec("PRAGMA secure_delete=0"); err != nil {
 				t.Error(err)
@@ -315,9 +315,9 @@ func TestOldFileIsScrubbed(t *testing.T) {
 	x.grow(900)
 	who, s := x.victims(100)
 	for _, w := range who { // as the older program did
-		err := x.l.do(t.Context(), func(tx *tx) error {
+		err := x.l.do(t.Context(), func(ctx context.Context, tx *tx) error {
 			for _, id := range x.ids(w) {
-				if _, err := tx.erase(id, waxwing.Act{}); err != nil {
+				if _, err := tx.erase(x.t.Context(), id, waxwing.Act{}); err != nil {
 					return err
 				}
 				delete(x.of, id)

@@ -61,8 +61,8 @@ const sumsRow = "sums"
 // unsummed are tables that have a proof of their own.
 func unsummed(table string) bool { return table == "trail" || len(table) > 7 && table[:7] == "sqlite_" }
 
-func newSums(master ledger.Key) *sums {
-	return &sums{key: master.Derive("row sums"), tables: map[string]sum{}, nul: map[string]bool{}}
+func newSums(keys *ledger.Keyring) *sums {
+	return &sums{key: keys.Derive("row sums"), tables: map[string]sum{}, nul: map[string]bool{}}
 }
 
 // hash is a row's, under the ledger's key: nobody else can tell by how much a
@@ -259,20 +259,6 @@ func (s *sums) stored(c *conn) (map[string]sum, error) {
 		return nil, err
 	}
 	return s.parse(blob(v[0]), batch, head)
-}
-
-// keepSums writes the sums into the transaction, if anything moved.
-func (t *tx) keepSums(entries bool) error {
-	s := t.l.sums
-	if s.err != nil {
-		return fmt.Errorf("a changed row could not be read: %w", s.err)
-	}
-	if !s.moved && !entries {
-		return nil
-	}
-	_, err := t.c.exec("INSERT INTO meta (k,v) VALUES ('"+sumsRow+"',?) ON CONFLICT (k) DO UPDATE SET v=excluded.v",
-		s.sealed(t.l.batch, t.l.chain.Head))
-	return err
 }
 
 // loadSums reads the sums that go on, or counts them: once where an older program

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,9 +11,15 @@ import (
 	"github.com/waxwinghq/waxwing/ledger"
 )
 
+// anchored is what anchors say, and what is wrong with them.
+type anchored struct {
+	r       *ledger.Report
+	anchors map[int64]map[uint64]string
+}
+
 // readAnchors reads those of the files named, or of the data folder's file, whose newest
 // the witness knows.
-func (l *Ledger) readAnchors(v *verifier, m *mark, paths []string) error {
+func (l *Ledger) readAnchors(v *anchored, m *mark, paths []string) error {
 	named := false
 	for _, p := range paths {
 		if p == "" {
@@ -43,13 +48,13 @@ func (l *Ledger) readAnchors(v *verifier, m *mark, paths []string) error {
 			newest = max(newest, seq)
 		}
 		if newest < m.anchored {
-			v.r.add("%s: the anchor of entry %d of chain %d, which the witness knows, is gone: anchors were cut off", own, m.anchored, m.Instance)
+			v.r.Problem("%s: the anchor of entry %d of chain %d, which the witness knows, is gone: anchors were cut off", own, m.anchored, m.Instance)
 		}
 	}
 	return nil
 }
 
-func (l *Ledger) readAnchorsOf(v *verifier, path string, named bool) error {
+func (l *Ledger) readAnchorsOf(v *anchored, path string, named bool) error {
 	b, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
 		return nil
@@ -62,21 +67,21 @@ func (l *Ledger) readAnchorsOf(v *verifier, path string, named bool) error {
 		return fmt.Errorf("%s is no copy of %s: %w", path, AnchorsFile, err)
 	}
 	if err != nil {
-		v.r.add("%v", err)
+		v.r.Problem("%v", err)
 	}
-	pub := l.anchorKey.Public().(ed25519.PublicKey)
+	pub := l.keys.AnchorPublic()
 	for i := range list {
 		a := &list[i]
 		v.r.Anchors++
 		if err := a.Verify(pub); err != nil {
-			v.r.add("%v", err)
+			v.r.Problem("%v", err)
 			continue
 		}
 		if v.anchors[a.Instance] == nil {
 			v.anchors[a.Instance] = map[uint64]string{}
 		}
 		if h, ok := v.anchors[a.Instance][a.Seq]; ok && h != a.Head {
-			v.r.add("ALARM: two anchors of chain %d at entry %d differ (%s): two ledgers went on from one copy, each with mails of its own", a.Instance, a.Seq, path)
+			v.r.Problem("ALARM: two anchors of chain %d at entry %d differ (%s): two ledgers went on from one copy, each with mails of its own", a.Instance, a.Seq, path)
 			continue
 		}
 		v.anchors[a.Instance][a.Seq] = a.Head

@@ -1,250 +1,290 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql/driver"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"sort"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/ledger"
-	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
-// view reads a confirmation's messages; their number is small.
-func (l *Ledger) view(c *conn, f *file) (*waxwing.ConfirmationView, error) {
-	v := &waxwing.ConfirmationView{ID: f.id, Shop: f.shop, Format: f.format, Reason: f.reason, Created: f.id.Time().UTC(),
-		Erased: f.erased, Messages: []waxwing.MessageView{}}
-	if f.released != 0 {
-		v.Released = time.UnixMilli(f.released).UTC()
-	}
-	var states []waxwing.State
-	err := c.query(`SELECT m.id, m.channel, CASE WHEN c.dot=1 THEN 'dot' WHEN c.dot=0 THEN 'claimed' ELSE m.state END,
-		m.reason, m.locale, m.resend, m.next_at, m.expires, m.attempts FROM messages m LEFT JOIN claims c ON c.message=m.id
-		WHERE m.id>? AND m.id<? ORDER BY m.id`, func(r []driver.Value) error {
-		m := waxwing.MessageView{ID: waxwing.ID(num(r[0])), N: int(num(r[0]) & (store.IDStep - 1)), Channel: waxwing.Channel(str(r[1])),
-			State: waxwing.State(str(r[2])), Reason: str(r[3]), Locale: str(r[4]), Resend: num(r[5]) != 0,
-			Expires: time.UnixMilli(num(r[7])).UTC(), Tried: int(num(r[8]))}
-		if r[6] != nil && !m.State.Terminal() {
-			m.NextAt = time.UnixMilli(num(r[6])).UTC()
-		}
-		states = append(states, m.State)
-		v.Messages = append(v.Messages, m)
-		v.Tried, v.Locale = v.Tried+m.Tried, m.Locale
-		return nil
-	}, int64(f.id), int64(f.id)+store.IDStep)
-	if n := len(v.Messages); n > 0 && v.Reason == "" {
-		v.Reason = v.Messages[n-1].Reason
-	}
-	v.State = machine.Outcome(f.state, states)
-	return v, err
+// View lends f a read connection, for which it waits until ctx ends. After Close there
+// are none: ErrStopping.
+func (p *readers) View(ctx context.Context, f func(store.Rows) error) error {
+	return p.read(ctx, func(c *conn) error { return c.atOneState(f) })
 }
 
-// brief adds what a list shows of a confirmation beyond its row.
-func (l *Ledger) brief(c *conn, f *file, v *waxwing.ConfirmationView) error {
-	if f.erased {
-		trail, err := trailOf(c, f.id, []string{f.trail})
-		v.ErasedAt = erasedAt(trail)
+// Browse lends f a connection for what may take long. A tenant has one at a time. There is
+// no transaction around it, which would keep the log from being emptied meanwhile.
+func (p *readers) Browse(ctx context.Context, tenant int64, f func(store.Rows) error) error {
+	return p.browse(ctx, tenant, func(c *conn) error { return f(rows{c}) })
+}
+
+// atOneState runs f over one state of the file.
+func (c *conn) atOneState(f func(store.Rows) error) error {
+	if _, err := c.exec("BEGIN"); err != nil {
 		return err
 	}
-	for i := len(v.Messages) - 1; i >= 0 && v.To == ""; i-- {
-		if _, e, err := l.openMessage(c, f, v.Messages[i].ID, v.Messages[i].Channel); err == nil { // else its time is over
-			v.To = e.To
+	err := f(rows{c})
+	_, e := c.exec("COMMIT") // it only read
+	return errors.Join(err, e)
+}
+
+// rows reads by one connection.
+type rows struct{ c *conn }
+
+// Load gives all rows that keys name. The context is looked at by who lends the
+// connection: a statement here takes less than a goroutine that would watch it.
+func (r rows) Load(_ context.Context, k *store.Keys) (*store.Set, error) {
+	s := store.NewSet()
+	for _, id := range k.Confirmations {
+		if err := r.confirmations(s, "id=?", int64(id)); err != nil {
+			return nil, err
+		}
+	}
+	for i := range k.Keys {
+		if err := r.confirmations(s, "key=?", k.Keys[i][:]); err != nil {
+			return nil, err
+		}
+	}
+	for _, id := range k.Whole {
+		if err := r.whole(s, id, k.Shown); err != nil {
+			return nil, err
+		}
+	}
+	for _, id := range k.Messages {
+		if err := r.messages(s, int64(id), int64(id), k.Shown); err != nil {
+			return nil, err
+		}
+	}
+	for i := range k.People {
+		h := k.People[i]
+		found, err := r.c.row("SELECT 1 FROM suppressions WHERE hash=?", make([]driver.Value, 1), h[:])
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			s.Suppressed[h] = true
+		}
+	}
+	return s, errors.Join(r.lookups(s, k.Lookups), r.contents(s, k), r.batches(s, k.Batches))
+}
+
+func (r rows) confirmations(s *store.Set, where string, arg any) error {
+	return r.c.query("SELECT "+confirmationColumns+" FROM confirmations WHERE "+where, func(v []driver.Value) error {
+		c := scanConfirmation(v)
+		s.Confirmations[c.ID], s.Keys[c.Key] = c, c.ID
+		return nil
+	}, arg)
+}
+
+// whole loads a confirmation with all of its messages.
+func (r rows) whole(s *store.Set, id waxwing.ID, shown bool) error {
+	if err := r.confirmations(s, "id=?", int64(id)); err != nil {
+		return err
+	}
+	if s.Confirmations[id].Messages == 0 {
+		return nil
+	}
+	return r.messages(s, int64(id)+1, int64(id)+store.IDStep-1, shown)
+}
+
+// messages loads those from an id up to another one, with their claims and doubts.
+func (r rows) messages(s *store.Set, from, to int64, shown bool) error {
+	var tried []waxwing.ID
+	err := r.c.query("SELECT "+messageColumns+" FROM messages WHERE id>=? AND id<=?", func(v []driver.Value) error {
+		m := scanMessage(v)
+		if s.Messages[m.ID] = m; m.Attempts > 0 && !shown {
+			tried = append(tried, m.ID)
+		}
+		return nil
+	}, from, to)
+	if err != nil {
+		return err
+	}
+	err = r.c.query("SELECT "+claimColumns+" FROM claims WHERE message>=? AND message<=?", func(v []driver.Value) error {
+		k := scanClaim(v)
+		s.Claims[k.Message] = k
+		return nil
+	}, from, to)
+	for _, id := range tried {
+		if err != nil {
+			return err
+		}
+		var n int
+		if n, err = doubts(r.c, id); n > 0 {
+			s.Doubts[id] = n
+		}
+	}
+	return err
+}
+
+func (r rows) lookups(s *store.Set, hashes []store.Hash) error {
+	for _, h := range hashes {
+		err := r.c.query("SELECT confirmation FROM lookups WHERE hash=?", func(v []driver.Value) error {
+			s.Found[h] = append(s.Found[h], waxwing.ID(num(v[0])))
+			return nil
+		}, h[:])
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func erasedAt(trail []waxwing.TrailEntry) (at time.Time) {
-	for _, e := range trail {
-		if e.Cause == machine.CauseErased && e.Message == 0 {
-			at = e.At
-		}
-	}
-	return at
-}
-
-// Get gives one confirmation whole: attempts with phase and reply, trail. The
-// order is the caller's work: Raw has what it is read from.
-func (l *Ledger) Get(ctx context.Context, tid waxwing.TenantID, id waxwing.ID) (v *waxwing.ConfirmationView, err error) {
-	err = l.read(ctx, func(c *conn) error {
-		f, err := l.own(c, tid, id)
+// contents loads events, messages' bytes, and attempts.
+func (r rows) contents(s *store.Set, k *store.Keys) error {
+	var v [5]driver.Value
+	for _, id := range k.Events {
+		found, err := r.c.row("SELECT source, topic, at, updated, body FROM events WHERE id=?", v[:], int64(id))
 		if err != nil {
 			return err
 		}
-		if v, err = l.view(c, f); err != nil {
+		if found {
+			s.Events[id] = store.Event{ID: id, Source: str(v[0]), Topic: str(v[1]), At: num(v[2]), Updated: num(v[3]), Body: blob(v[4])}
+		}
+	}
+	for _, id := range k.Contents {
+		found, err := r.c.row("SELECT body FROM contents WHERE id=?", v[:1], int64(id))
+		if err != nil {
 			return err
 		}
-		pointers := []string{f.trail}
-		for i := range v.Messages {
-			p, err := l.details(c, f, &v.Messages[i])
-			if err != nil {
-				return err
-			}
-			pointers = append(pointers, p)
+		if found {
+			s.Contents[id] = store.Content{ID: id, Body: blob(v[0])}
 		}
-		for i := range v.Messages {
-			v.To = orElse(v.Messages[i].To, v.To)
+	}
+	for _, id := range k.Attempts {
+		err := r.c.query("SELECT "+attemptColumns+" FROM attempts WHERE message=? ORDER BY n",
+			func(v []driver.Value) error {
+				s.Attempts[id] = append(s.Attempts[id], scanAttempt(v))
+				return nil
+			}, int64(id))
+		if err != nil {
+			return err
 		}
-		if v.Trail, err = trailOf(c, f.id, pointers); f.erased {
-			v.ErasedAt = erasedAt(v.Trail)
-		}
-		return err
-	})
-	return v, err
+	}
+	return nil
 }
 
-func (l *Ledger) details(c *conn, f *file, m *waxwing.MessageView) (pointers string, err error) {
-	var p [2]driver.Value
-	if _, err := c.row("SELECT m.trail, coalesce((SELECT trail FROM claims WHERE message=m.id),'') FROM messages m WHERE m.id=?",
-		p[:], int64(m.ID)); err != nil {
-		return "", err
-	}
-	if _, e, err := l.openMessage(c, f, m.ID, m.Channel); err == nil {
-		m.To, m.MessageID = e.To, e.MessageID
-	}
-	sealer := f.dek.Sealer()
-	err = c.query("SELECT n, provider, verdict, fault, phase, code, enhanced, began, ended, sealed FROM attempts WHERE message=? ORDER BY n",
-		func(r []driver.Value) error {
-			a := waxwing.AttemptView{N: int(num(r[0])), Provider: str(r[1]), Verdict: waxwing.Verdict(str(r[2])),
-				Fault: waxwing.Fault(str(r[3])), Phase: waxwing.Phase(str(r[4])), Code: int(num(r[5])), Enhanced: str(r[6])}
-			if n := num(r[7]); n != 0 {
-				a.Began = time.UnixMilli(n).UTC()
-			}
-			if n := num(r[8]); n != 0 {
-				a.Ended = time.UnixMilli(n).UTC()
-			}
-			if b := blob(r[9]); len(b) > 0 && !f.erased {
-				var j replyJSON
-				if plain, err := sealer.Open(nil, b, "attempt|"+m.ID.String()); err == nil && json.Unmarshal(plain, &j) == nil {
-					a.Reply, a.Ref = j.Reply, j.Ref
-				}
-			}
-			m.Attempts = append(m.Attempts, a)
+const attemptColumns = "message, n, provider, verdict, fault, phase, code, enhanced, began, ended, sealed"
+
+func scanAttempt(v []driver.Value) store.Attempt {
+	return store.Attempt{Message: waxwing.ID(num(v[0])), N: num(v[1]), Provider: str(v[2]), Verdict: waxwing.Verdict(str(v[3])),
+		Fault: waxwing.Fault(str(v[4])), Phase: waxwing.Phase(str(v[5])), Code: int(num(v[6])), Enhanced: str(v[7]),
+		Began: num(v[8]), Ended: num(v[9]), Sealed: bytes.Clone(blob(v[10]))}
+}
+
+const batchColumns = "batch, instance, first, last, head, entries"
+
+func scanBatch(v []driver.Value) store.Batch {
+	return store.Batch{N: num(v[0]), Instance: num(v[1]), First: num(v[2]), Last: num(v[3]), Head: blob(v[4]), Entries: blob(v[5])}
+}
+
+func (r rows) batches(s *store.Set, wanted []int64) error {
+	for _, n := range wanted {
+		err := r.c.query("SELECT "+batchColumns+" FROM trail WHERE batch=?", func(v []driver.Value) error {
+			b := scanBatch(v)
+			b.Head, b.Entries = bytes.Clone(b.Head), bytes.Clone(b.Entries)
+			s.Batches[n] = b
 			return nil
-		}, int64(m.ID))
-	return str(p[0]) + str(p[1]), err
-}
-
-// trailOf collects a confirmation's entries from the batches that its rows
-// point to.
-func trailOf(c *conn, id waxwing.ID, pointers []string) ([]waxwing.TrailEntry, error) {
-	seen := map[int64]bool{}
-	var batches []int64
-	for _, p := range strings.Split(strings.Join(pointers, ""), ",") {
-		n, err := strconv.ParseInt(p, 36, 64)
-		if err == nil && !seen[n] {
-			seen[n] = true
-			batches = append(batches, n)
-		}
-	}
-	sort.Slice(batches, func(i, j int) bool { return batches[i] < batches[j] })
-	out := []waxwing.TrailEntry{}
-	needle := `"c":"` + id.String() + `"`
-	for _, b := range batches {
-		var v [1]driver.Value
-		ok, err := c.row("SELECT entries FROM trail WHERE batch=?", v[:], b)
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			return nil, fmt.Errorf("trail batch %d is missing: run waxwing ledger verify", b)
-		}
-		for _, line := range strings.Split(string(blob(v[0])), "\n") {
-			if !strings.Contains(line, needle) {
-				continue
-			}
-			e, err := ledger.ParseLine([]byte(line))
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, e)
-		}
-	}
-	return out, nil
-}
-
-func orElse(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
-// Raw gives the event that counts, for showing the order.
-func (l *Ledger) Raw(ctx context.Context, tid waxwing.TenantID, id waxwing.ID) (format, topic string, raw []byte, err error) {
-	err = l.read(ctx, func(c *conn) error {
-		f, err := l.own(c, tid, id)
+		}, n)
 		if err != nil {
 			return err
 		}
-		format = f.format
-		raw, topic, err = l.openEvent(c, f, f.version)
-		return err
+	}
+	return nil
+}
+
+// Last is the newest batch of the trail, without its entries.
+func (r rows) Last(context.Context) (b store.Batch, err error) {
+	err = r.c.query("SELECT batch, instance, first, last, head, NULL FROM trail ORDER BY batch DESC LIMIT 1", func(v []driver.Value) error {
+		b = scanBatch(v)
+		b.Head = bytes.Clone(b.Head)
+		return nil
 	})
-	return format, topic, raw, err
+	return b, err
 }
 
-// Bytes gives the exact bytes of a message that was or will be offered: of the
-// n-th message, or of the newest e-mail where n is 0.
-func (l *Ledger) Bytes(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, n int) (out *waxwing.Outgoing, err error) {
-	err = l.read(ctx, func(c *conn) error {
-		f, err := l.own(c, tid, id)
-		if err != nil {
+// Walk calls f with each batch of the trail above a number.
+func (r rows) Walk(ctx context.Context, after int64, f func(*store.Batch) error) error {
+	err := r.c.query("SELECT "+batchColumns+" FROM trail WHERE batch>? ORDER BY batch", func(v []driver.Value) error {
+		if err := context.Cause(ctx); err != nil {
 			return err
 		}
-		v, err := l.view(c, f)
-		if err != nil {
-			return err
-		}
-		for i := len(v.Messages) - 1; i >= 0; i-- {
-			m := v.Messages[i]
-			if n != 0 && m.N != n || n == 0 && m.Channel != waxwing.Email {
-				continue
-			}
-			out, _, err = l.openMessage(c, f, m.ID, m.Channel)
-			if errors.Is(err, waxwing.ErrNotFound) {
-				err = l.whyGone(c, f)
-			}
-			return err
-		}
-		if f.erased {
-			return l.whyGone(c, f)
-		}
-		return fmt.Errorf("message: %w", waxwing.ErrNotFound)
-	})
-	if errors.Is(err, ledger.ErrSeal) {
-		err = fmt.Errorf("message: %w", err)
+		b := scanBatch(v)
+		return f(&b)
+	}, after)
+	if errors.Is(err, store.ErrStop) {
+		err = nil
 	}
+	return marked(err)
+}
+
+// Due gives confirmations whose time has come.
+func (r rows) Due(_ context.Context, d *store.Due) (ids []waxwing.ID, last time.Time, err error) {
+	err = r.c.query("SELECT id, due FROM confirmations WHERE due>=? AND due<=? AND state=? ORDER BY due LIMIT ?", func(v []driver.Value) error {
+		ids, last = append(ids, waxwing.ID(num(v[0]))), time.UnixMilli(num(v[1]))
+		return nil
+	}, d.Since, d.At, string(d.State), d.Limit)
+	return ids, last, err
+}
+
+// Depth counts what waits.
+func (r rows) Depth(_ context.Context, now time.Time) (d store.Depth, err error) {
+	var v [1]driver.Value
+	if _, err := r.c.row("SELECT count(*) FROM (SELECT 1 FROM confirmations WHERE due IS NOT NULL LIMIT ?)", v[:], store.MaxDepth); err != nil {
+		return d, err
+	}
+	d.Work = num(v[0])
+	if _, err := r.c.row("SELECT count(*) FROM (SELECT 1 FROM messages WHERE next_at IS NOT NULL LIMIT ?)", v[:], store.MaxDepth); err != nil {
+		return d, err
+	}
+	d.Messages = num(v[0])
+	for _, ch := range waxwing.Channels {
+		ok, err := r.c.row("SELECT next_at FROM messages WHERE channel=? AND next_at<=? ORDER BY next_at LIMIT 1", v[:], string(ch), now.UnixMilli())
+		if err != nil {
+			return d, err
+		}
+		if at := time.UnixMilli(num(v[0])); ok && (d.Oldest.IsZero() || at.Before(d.Oldest)) {
+			d.Oldest = at
+		}
+	}
+	return d, nil
+}
+
+// Runs gives runs of a tenant's plugins. A file that an older program made, and that only
+// the command line looks at, has none.
+func (r rows) Runs(_ context.Context, q *store.RunQuery) (out []store.Run, err error) {
+	if at, err := schemaOf(r.c); err != nil || at < 2 {
+		return nil, err
+	}
+	columns := "id, tenant, plugin, confirmation, hook, role, hash, at, fuel, micros, fault"
+	if q.Bodies {
+		columns += ", body"
+	}
+	where, args := "tenant=?", []any{q.Tenant}
+	if q.Plugin != "" {
+		where, args = where+" AND plugin=?", append(args, q.Plugin)
+	}
+	switch {
+	case q.ID != 0:
+		where, args = where+" AND id=?", append(args, q.ID)
+	case q.Before != 0:
+		where, args = where+" AND id<? ORDER BY id DESC", append(args, q.Before)
+	default:
+		where, args = where+" AND id>? ORDER BY id", append(args, q.After)
+	}
+	err = r.c.query("SELECT "+columns+" FROM plugin_runs WHERE "+where+" LIMIT ?", func(v []driver.Value) error {
+		x := store.Run{ID: num(v[0]), Tenant: num(v[1]), Plugin: str(v[2]), Confirmation: waxwing.ID(num(v[3])), Hook: waxwing.Hook(str(v[4])), Role: str(v[5]),
+			Hash: str(v[6]), At: num(v[7]), Fuel: num(v[8]), Micros: num(v[9]), Fault: str(v[10])}
+		if q.Bodies {
+			x.Body = bytes.Clone(blob(v[11]))
+		}
+		out = append(out, x)
+		return nil
+	}, append(args, q.Limit)...)
 	return out, err
-}
-
-// whyGone says what became of content that was there once.
-func (l *Ledger) whyGone(c *conn, f *file) error {
-	if !f.erased {
-		return fmt.Errorf("its content is older than retention.content and was deleted: %w", waxwing.ErrNotFound)
-	}
-	trail, err := trailOf(c, f.id, []string{f.trail})
-	if err != nil {
-		return err
-	}
-	return fmt.Errorf("its person was erased on %s: %w", erasedAt(trail).UTC().Format(time.DateOnly), waxwing.ErrNotFound)
-}
-
-// Tenants lists the tenants that the ledger has keys for.
-func (l *Ledger) Tenants() []waxwing.TenantID {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	out := make([]waxwing.TenantID, 0, len(l.tenants))
-	for t := range l.tenants {
-		out = append(out, t)
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i] < out[j] })
-	return out
 }

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -28,7 +29,7 @@ func TestTheLogStaysBounded(t *testing.T) {
 	}
 	wg.Wait()
 	var pages, moved int64
-	if err := l.do(t.Context(), func(x *tx) error {
+	if err := l.do(t.Context(), func(ctx context.Context, x *tx) error {
 		x.after = append(x.after, func() { _, pages, moved, _ = x.c.checkpointed("NOOP") })
 		return nil
 	}); err != nil {

@@ -51,7 +51,7 @@ type witness struct {
 	failed bool // and said so
 }
 
-func witnessKey(master ledger.Key) ledger.Key { return master.Derive("witness") }
+func witnessKey(keys *ledger.Keyring) ledger.Key { return keys.Derive("witness") }
 
 // note writes where the trail stands now. It does not sync: what a killed
 // process wrote, the system still has.
@@ -147,7 +147,7 @@ func (w *witness) slot(b []byte) (*mark, uint64) {
 // of, and keeps nobody from being mailed.
 func (l *Ledger) openWitnesses() error {
 	for _, p := range l.witnessPaths() {
-		w, err := openWitness(p, witnessKey(l.master))
+		w, err := openWitness(p, witnessKey(l.keys))
 		if err != nil {
 			l.o.Log.Error("no witness is kept there: a ledger that is lost or older would be noticed by its anchors only", "file", p, "err", err)
 			continue
@@ -156,20 +156,6 @@ func (l *Ledger) openWitnesses() error {
 	}
 	l.noteWitnesses()
 	return nil
-}
-
-// noteWitnesses tells them of the newest commit. The writer calls it.
-func (l *Ledger) noteWitnesses() {
-	if len(l.witness) == 0 {
-		return
-	}
-	m := mark{Ledger: l.name, Instance: l.instance, Seq: l.chain.Seq, Head: hex.EncodeToString(l.chain.Head[:]), At: l.o.Clock(), file: l.guard.stand(), anchored: l.anchored}
-	for _, w := range l.witness {
-		if err := w.note(&m); err != nil && !w.failed {
-			w.failed = true
-			l.o.Log.Error("the witness cannot be written", "file", w.path, "err", err)
-		}
-	}
 }
 
 // syncWitnesses makes them outlive the machine.

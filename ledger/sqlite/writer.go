@@ -4,19 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"runtime/pprof"
 	"strconv"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
-// op is one transition waiting for a group commit. An op that returns an error
+// op is one transition waiting for a group commit. Its function gets the group's context:
+// what has begun is not given up for one of those who wait. An op that returns an error
 // must have changed nothing, or return a fault of the database itself.
 type op struct {
-	f    func(*tx) error
+	f    func(context.Context, *tx) error
 	gone <-chan struct{} // closed when nobody wants it any more; nil: never
 	err  error
 	done chan struct{}
@@ -32,20 +33,14 @@ func (o *op) unwanted() bool {
 	}
 }
 
-// tx is one group commit under way.
+// tx is a group as its ops see it.
 type tx struct {
+	*dbTx
 	l     *Ledger
-	c     *conn
 	now   time.Time
 	batch string // this batch's number with a comma, for the trail columns
 	after []func()
 }
-
-// fault is an error of the database, after which the whole batch is undone.
-type fault struct{ err error }
-
-func (f fault) Error() string { return "ledger: " + f.err.Error() }
-func (f fault) Unwrap() error { return f.err }
 
 const (
 	maxGroup    = 512
@@ -63,7 +58,7 @@ const (
 // do submits an op and waits until it is on disk. Where ctx ends before the op's group
 // begins, nothing happens and the error is the context's; from then on the answer is
 // waited for, a few milliseconds, since only it says whether the change is there.
-func (l *Ledger) do(ctx context.Context, f func(*tx) error) error {
+func (l *Ledger) do(ctx context.Context, f func(context.Context, *tx) error) error {
 	if l.o.ReadOnly {
 		return fmt.Errorf("it was opened to be read: %w", waxwing.ErrUnavailable)
 	}
@@ -176,108 +171,48 @@ func (l *Ledger) commit(group []*op) {
 	}
 }
 
-// transact runs ops in one transaction. Its own error means that none of them
+// transact runs ops in one group commit. Its own error means that none of them
 // happened.
 func (l *Ledger) transact(group []*op) error {
-	if e := l.broken.Load(); e != nil {
-		// For good: whoever would try again need not.
-		return fmt.Errorf("%w: %w: %w", waxwing.ErrUnavailable, waxwing.ErrStopping, *e)
-	}
-	chain, lastID, batch, rows := l.chain, l.lastID, l.batch, maps.Clone(l.sums.tables)
-	l.sums.moved, l.sums.err = false, nil
-	t := &tx{l: l, c: l.w, now: l.o.Clock(), batch: strconv.FormatInt(l.batch+1, 36) + ","}
+	chain, lastID, batch := l.chain, l.lastID, l.batch
 	l.lines = l.lines[:0]
-	err := l.guard.check()
-	if err == nil {
-		err = t.run(group)
-	}
-	if err == nil {
-		l.full.Store(false)
-		l.noteWitnesses()
-		for _, f := range t.after {
-			f()
-		}
-		l.checkpoint()
-		return nil
-	}
-	l.chain, l.lastID, l.batch, l.sums.tables = chain, lastID, batch, rows
-	l.rows.forget()
-	clear(l.runDays)
-	_, _ = l.w.exec("ROLLBACK") // fails where BEGIN did, or SQLite undid it itself
-	l.judge(err)
-	return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, err)
-}
-
-func (t *tx) run(group []*op) error {
-	if _, err := t.c.exec("BEGIN IMMEDIATE"); err != nil {
+	t := &tx{l: l, now: l.o.Clock(), batch: strconv.FormatInt(l.batch+1, 36) + ","}
+	err := l.group(bg, func(ctx context.Context, d *dbTx) error {
+		t.dbTx = d
+		return t.run(ctx, group)
+	})
+	if err != nil {
+		l.chain, l.lastID, l.batch = chain, lastID, batch
+		clear(l.runDays)
 		return err
 	}
-	first := t.l.chain.Seq + 1
+	for _, f := range t.after {
+		f()
+	}
+	l.checkpoint()
+	return nil
+}
+
+// run runs ops, and writes the entries that they made as one batch.
+func (t *tx) run(ctx context.Context, group []*op) error {
+	l := t.l
+	first := l.chain.Seq + 1
 	for _, o := range group {
 		if o.unwanted() {
 			o.err = errUnwanted
 			continue
 		}
-		if o.err = o.f(t); ofDatabase(o.err) {
+		if o.err = o.f(ctx, t); ofDatabase(o.err) {
 			return o.err
 		}
 	}
-	entries := t.l.chain.Seq >= first
-	if entries {
-		_, err := t.c.exec("INSERT INTO trail (batch, instance, first, last, entries, head) VALUES (?,?,?,?,?,?)",
-			t.l.batch+1, t.l.instance, int64(first), int64(t.l.chain.Seq), t.l.lines, t.l.chain.Head[:])
-		if err != nil {
-			return err
-		}
-		t.l.batch++
+	if l.chain.Seq < first {
+		return nil
 	}
-	if err := t.keepSums(entries); err != nil {
-		return err
-	}
-	_, err := t.c.exec("COMMIT")
+	_, err := t.Apply(ctx, &store.Changes{Batch: &store.Batch{N: l.batch + 1, Instance: l.instance, First: int64(first), Last: int64(l.chain.Seq),
+		Entries: l.lines, Head: l.chain.Head[:]}})
+	l.batch++
 	return err
-}
-
-// ofDatabase reports whether an op's error is the database's: SQLite may have undone
-// the transaction by itself then, and what follows would be committed alone.
-func ofDatabase(err error) bool {
-	return errors.As(err, new(fault)) || faultOf(err) != noDiskFault
-}
-
-// judge tells a full disk, which passes, from a broken one, after which no
-// write may be trusted again.
-func (l *Ledger) judge(err error) {
-	if errors.Is(err, errMoved) {
-		l.breakOff("the ledger's file is lost: nothing is accepted or sent any more", err)
-		return
-	}
-	switch faultOf(err) {
-	case diskBroken:
-		l.breakOff("the ledger's disk has failed: nothing is written any more", err)
-	case diskFull:
-		l.full.Store(true)
-		l.o.Log.Error("the ledger's disk is full: nothing is accepted or sent until there is room")
-	}
-}
-
-// breakOff ends all writing, once.
-func (l *Ledger) breakOff(what string, err error) {
-	if !l.broken.CompareAndSwap(nil, &err) {
-		return
-	}
-	l.o.Log.Error(what, "err", err)
-	if l.o.Fatal != nil {
-		l.o.Fatal(err)
-	}
-}
-
-// exec runs a statement within an op.
-func (t *tx) exec(q string, args ...any) (int64, error) {
-	n, err := t.c.exec(q, args...)
-	if err != nil {
-		return 0, fault{err}
-	}
-	return n, nil
 }
 
 // entry adds one line to the trail of this batch.
@@ -289,12 +224,14 @@ func (t *tx) entry(e *machine.Entry) {
 }
 
 // Sync waits until everything submitted before it is on disk.
-func (l *Ledger) Sync(ctx context.Context) error { return l.do(ctx, func(*tx) error { return nil }) }
+func (l *Ledger) Sync(ctx context.Context) error {
+	return l.do(ctx, func(_ context.Context, _ *tx) error { return nil })
+}
 
 // Anchor writes a signed head now.
 func (l *Ledger) Anchor(ctx context.Context) error {
 	var err error
-	if e := l.do(ctx, func(t *tx) error {
+	if e := l.do(ctx, func(ctx context.Context, t *tx) error {
 		t.after = append(t.after, func() { err = l.anchor() })
 		return nil
 	}); e != nil {

@@ -115,3 +115,53 @@ type Suppression struct {
 	At     int64
 	Cause  string
 }
+
+// Batch is the entries of the trail that one group commit wrote.
+type Batch struct {
+	N           int64
+	Instance    int64 // whose chain they belong to
+	First, Last int64 // numbers of entries
+	Entries     []byte
+	Head        []byte // the chain's, after the last of them
+}
+
+// Run is what a plugin did with an order.
+type Run struct {
+	ID           int64
+	Tenant       int64
+	Plugin       string
+	Confirmation waxwing.ID
+	Hook         waxwing.Hook
+	Role         string
+	Hash         string // of the module
+	At           int64
+	Fuel, Micros int64
+	Fault        string // its kind only
+	Body         []byte // sealed: input, output, log, fault, seed, at
+}
+
+// PluginVersion is one version of a tenant's plugin.
+type PluginVersion struct {
+	Tenant     int64
+	TenantName string // empty: there is no such tenant
+	Plugin     string
+	No         int64
+	Hash       string // of its module
+	State      string
+	Percent    int64
+	Why        string
+	Body       []byte // the version as JSON
+}
+
+// PluginNumber is the greatest number of a plugin's signatures.
+type PluginNumber struct {
+	TenantName string // empty: there is no such tenant
+	Plugin     string
+	Number     int64
+}
+
+// PluginModule is a plugin's code, packed.
+type PluginModule struct {
+	Hash string
+	Body []byte
+}

@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import "testing"
 
@@ -6,7 +6,7 @@ import "testing"
 // read, by whole values, and nobody whose address or number merely contains hers: what
 // is erased is gone for good.
 func TestPersonInEvent(t *testing.T) {
-	l := &Ledger{}
+	l := &Lookups{}
 	for _, c := range []struct {
 		who, raw string
 		want     bool

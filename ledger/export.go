@@ -1,15 +1,14 @@
-package sqlite
+package ledger
 
 import (
 	"bytes"
 	"context"
-	"database/sql/driver"
 	"encoding/hex"
 	"encoding/json"
 	"io"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // exportPiece is how many batches are read at once: each has 512 entries or so at most.
@@ -20,49 +19,49 @@ const exportPiece = 32
 // program. It reads in pieces and holds nothing of the ledger while it writes: whoever
 // takes the lines may be as slow as he likes. The trail only grows, so that the pieces
 // fit together.
-func (l *Ledger) Export(ctx context.Context, w io.Writer, progress func(entries int64)) error {
-	var end [1]driver.Value
-	err := l.read(ctx, func(c *conn) error {
-		_, err := c.row("SELECT coalesce(max(batch),0) FROM trail", end[:])
-		return err
-	})
+func (r *Reader) Export(ctx context.Context, w io.Writer, progress func(entries int64)) error {
+	var end store.Batch
+	err := r.p.Rows.View(ctx, func(rows store.Rows) (err error) { end, err = rows.Last(ctx); return err })
 	if err != nil {
 		return err
 	}
-	type batch struct {
-		instance int64
-		entries  []byte
-	}
-	var chain ledger.Chain
+	var chain Chain
 	var n, after int64
-	for after < num(end[0]) {
-		var piece []batch
-		err := l.read(ctx, func(c *conn) error {
-			return c.query("SELECT batch, instance, entries FROM trail WHERE batch>? AND batch<=? ORDER BY batch LIMIT ?", func(r []driver.Value) error {
-				after = num(r[0])
-				piece = append(piece, batch{num(r[1]), bytes.Clone(blob(r[2]))})
+	for after < end.N {
+		var piece []store.Batch
+		err := r.p.Rows.View(ctx, func(rows store.Rows) error {
+			return rows.Walk(ctx, after, func(b *store.Batch) error {
+				own := *b
+				own.Entries = bytes.Clone(b.Entries)
+				if piece = append(piece, own); len(piece) == exportPiece || b.N == end.N {
+					return store.ErrStop
+				}
 				return nil
-			}, after, num(end[0]), exportPiece)
+			})
 		})
 		if err != nil {
 			return err
 		}
 		for _, b := range piece {
-			if b.instance != chain.Instance {
-				chain = ledger.Chain{Instance: b.instance}
+			after = b.N
+			if b.Instance != chain.Instance {
+				chain = Chain{Instance: b.Instance}
 			}
-			if err := exportBatch(w, &chain, b.entries, &n, progress); err != nil {
+			if err := exportBatch(w, &chain, b.Entries, &n, progress); err != nil {
 				return err
 			}
+		}
+		if len(piece) == 0 {
+			return nil
 		}
 	}
 	return nil
 }
 
-func exportBatch(w io.Writer, chain *ledger.Chain, entries []byte, n *int64, progress func(int64)) error {
+func exportBatch(w io.Writer, chain *Chain, entries []byte, n *int64, progress func(int64)) error {
 	lines := bytes.Split(bytes.TrimSuffix(entries, []byte{'\n'}), []byte{'\n'})
 	i := 0
-	return chain.Walk(entries, func(e waxwing.TrailEntry, h ledger.Head) error {
+	return chain.Walk(entries, func(e waxwing.TrailEntry, h Head) error {
 		b, err := json.Marshal(struct {
 			Instance int64           `json:"instance"`
 			Head     string          `json:"head"`

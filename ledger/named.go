@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"bytes"
@@ -15,7 +15,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/ledger"
 )
 
 // person is whom an erasure looks for: an e-mail address or a phone number, in the form
@@ -29,14 +28,14 @@ type person struct {
 
 // newPerson reads whom to look for by the strict grammar. It refuses what may be
 // anybody's: a part of an address, a few digits, an order's number with letters.
-func (l *Ledger) newPerson(address string) (p person, err error) {
+func (l *Lookups) newPerson(address string) (p person, err error) {
 	address = strings.TrimSpace(address)
 	p.mailbox = l.mailbox
 	if strings.Contains(address, "@") {
 		if p.email, err = l.readAddress(address); err != nil {
 			return p, waxwing.Permanent(fmt.Errorf("this is no e-mail address: %w", err))
 		}
-		p.given = ledger.NormaliseEmail(address)
+		p.given = NormaliseEmail(address)
 		return p, nil
 	}
 	if p.digits = phoneDigits(address); p.digits == "" {
@@ -47,24 +46,24 @@ func (l *Ledger) newPerson(address string) (p person, err error) {
 }
 
 // readAddress gives the form that all spellings of an address have in common.
-func (l *Ledger) readAddress(s string) (string, error) {
-	if l.o.Address != nil {
-		a, err := l.o.Address(s)
-		return ledger.NormaliseEmail(a), err
+func (l *Lookups) readAddress(s string) (string, error) {
+	if l.address != nil {
+		a, err := l.address(s)
+		return NormaliseEmail(a), err
 	}
 	local, domain, _ := strings.Cut(s, "@")
 	if local == "" || !strings.Contains(domain, ".") || strings.ContainsAny(s, " \t\r\n<>,;") || strings.Contains(domain, "@") {
 		return "", errors.New("it has another form than local@domain.example")
 	}
-	return ledger.NormaliseEmail(s), nil
+	return NormaliseEmail(s), nil
 }
 
 // mailbox is readAddress for what a shop gave: what is none stays as it is.
-func (l *Ledger) mailbox(s string) string {
+func (l *Lookups) mailbox(s string) string {
 	if a, err := l.readAddress(s); err == nil {
 		return a
 	}
-	return ledger.NormaliseEmail(s)
+	return NormaliseEmail(s)
 }
 
 const phoneSigns = " ()-./\u00a0\u202f\u2011"
@@ -113,7 +112,7 @@ func (p person) is(v string) bool {
 		return false
 	}
 	if p.email != "" {
-		return strings.Contains(v, "@") && (ledger.NormaliseEmail(v) == p.given || p.mailbox(v) == p.email)
+		return strings.Contains(v, "@") && (NormaliseEmail(v) == p.given || p.mailbox(v) == p.email)
 	}
 	return phoneDigits(v) == p.digits
 }

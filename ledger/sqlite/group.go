@@ -1,0 +1,186 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"sync/atomic"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/store"
+)
+
+// database is the file as its one writer sees it: what it wrote last, what proves its rows,
+// and whether it may still be written. The writer alone uses it, but for broken and full.
+type database struct {
+	o       *Options
+	w       *conn
+	broken  atomic.Pointer[error]
+	full    atomic.Bool
+	rows    rowCache
+	loaded  *store.Set  // by the last Load
+	at      store.Batch // the newest that is on disk, without its entries
+	sums    *sums
+	guard   guard
+	commits int    // since Open
+	name    string // the ledger's own, from its first start on
+	witness []*witness
+	// anchored is the last anchor's entry.
+	anchored   uint64
+	suppressed map[ledger.Hash]struct{}
+}
+
+// dbTx is one group commit under way.
+type dbTx struct {
+	d     *database
+	c     *conn
+	wrote *store.Batch // in this group; nil: none yet
+	after []func()     // once it is on disk
+}
+
+// fault is an error of the database, after which the whole group is undone.
+type fault struct{ err error }
+
+func (f fault) Error() string { return "ledger: " + f.err.Error() }
+func (f fault) Unwrap() error { return f.err }
+
+// group runs f in one transaction, which is on disk when it returns nil. With an error
+// nothing of it has happened: ErrUnavailable, and with ErrStopping where it never will.
+func (d *database) group(ctx context.Context, f func(context.Context, *dbTx) error) error {
+	if e := d.broken.Load(); e != nil {
+		// For good: whoever would try again need not.
+		return fmt.Errorf("%w: %w: %w", waxwing.ErrUnavailable, waxwing.ErrStopping, *e)
+	}
+	tables := maps.Clone(d.sums.tables)
+	d.sums.moved, d.sums.err = false, nil
+	t := &dbTx{d: d, c: d.w}
+	err := d.guard.check()
+	if err == nil {
+		err = t.run(ctx, f)
+	}
+	if err != nil {
+		d.sums.tables = tables
+		d.rows.forget()
+		_, _ = d.w.exec("ROLLBACK") // fails where BEGIN did, or SQLite undid it itself
+		d.judge(err)
+		return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, err)
+	}
+	d.full.Store(false)
+	if t.wrote != nil {
+		d.at = *t.wrote
+	}
+	d.noteWitnesses()
+	for _, f := range t.after {
+		f()
+	}
+	return nil
+}
+
+func (t *dbTx) run(ctx context.Context, f func(context.Context, *dbTx) error) error {
+	if _, err := t.c.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	if err := f(ctx, t); err != nil {
+		return err
+	}
+	if err := t.keepSums(); err != nil {
+		return err
+	}
+	_, err := t.c.exec("COMMIT")
+	return err
+}
+
+// exec runs a statement within a group.
+func (t *dbTx) exec(q string, args ...any) (int64, error) {
+	n, err := t.c.exec(q, args...)
+	if err != nil {
+		return 0, fault{err}
+	}
+	return n, nil
+}
+
+// ofDatabase reports whether an op's error is the database's: SQLite may have undone
+// the transaction by itself then, and what follows would be committed alone.
+func ofDatabase(err error) bool {
+	return errors.As(err, new(fault)) || faultOf(err) != noDiskFault
+}
+
+// judge tells a full disk, which passes, from a broken one, after which no
+// write may be trusted again.
+func (d *database) judge(err error) {
+	if errors.Is(err, errMoved) {
+		d.breakOff("the ledger's file is lost: nothing is accepted or sent any more", err)
+		return
+	}
+	switch faultOf(err) {
+	case diskBroken:
+		d.breakOff("the ledger's disk has failed: nothing is written any more", err)
+	case diskFull:
+		d.full.Store(true)
+		d.o.Log.Error("the ledger's disk is full: nothing is accepted or sent until there is room")
+	}
+}
+
+// breakOff ends all writing, once.
+func (d *database) breakOff(what string, err error) {
+	if !d.broken.CompareAndSwap(nil, &err) {
+		return
+	}
+	d.o.Log.Error(what, "err", err)
+	if d.o.Fatal != nil {
+		d.o.Fatal(err)
+	}
+}
+
+// keepSums writes the sums into the transaction, if anything moved.
+func (t *dbTx) keepSums() error {
+	s := t.d.sums
+	if s.err != nil {
+		return fmt.Errorf("a changed row could not be read: %w", s.err)
+	}
+	if !s.moved && t.wrote == nil {
+		return nil
+	}
+	at := &t.d.at
+	if t.wrote != nil {
+		at = t.wrote
+	}
+	var head ledger.Head
+	copy(head[:], at.Head)
+	_, err := t.c.exec("INSERT INTO meta (k,v) VALUES ('"+sumsRow+"',?) ON CONFLICT (k) DO UPDATE SET v=excluded.v",
+		s.sealed(at.N, head))
+	return err
+}
+
+// checkpoint follows a commit. The writer calls it.
+func (d *database) checkpoint() {
+	if d.commits++; d.commits%askEvery != 0 {
+		return
+	}
+	busy, pages, moved, err := d.w.checkpointed("NOOP")
+	if err != nil || busy || pages-moved < checkpointAt {
+		return // asked again soon
+	}
+	_ = d.guard.during(func() error { // a reader that is in the way now is not so later
+		d.noteWitnesses() // that the file is being written
+		_, _, _, err := d.w.checkpointed("PASSIVE")
+		return err
+	})
+}
+
+// noteWitnesses tells them of the newest commit. The writer calls it.
+func (d *database) noteWitnesses() {
+	if len(d.witness) == 0 {
+		return
+	}
+	m := mark{Ledger: d.name, Instance: d.at.Instance, Seq: uint64(d.at.Last), Head: hex.EncodeToString(d.at.Head), At: d.o.Clock(), file: d.guard.stand(), anchored: d.anchored}
+	for _, w := range d.witness {
+		if err := w.note(&m); err != nil && !w.failed {
+			w.failed = true
+			d.o.Log.Error("the witness cannot be written", "file", w.path, "err", err)
+		}
+	}
+}
