@@ -52,6 +52,7 @@ func newCode(lang, hash string, l Limits) *Code {
 	switch lang {
 	case LangJS:
 		l.Stack, pages = l.StackJS, l.PagesJS
+		l.Fuel, l.InitFuel = l.Fuel*jsFuel, l.InitFuel*jsFuel
 	case LangGo:
 		l.Stack, pages = l.StackGo, l.PagesGo
 		l.Fuel, l.InitFuel = l.Fuel*goFuel, l.InitFuel*goFuel

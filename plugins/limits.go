@@ -35,6 +35,11 @@ type Limits struct {
 // processors' caches, so that a load costs them four times as much. The clock is the same.
 const goFuel = 5
 
+// jsFuel is the same for scripts: each step of the interpreter takes branches and loads
+// that are priced for code that nobody knows, and take a third of that in the
+// engine's. A turn of a loop that adds costs 2,200 fuel.
+const jsFuel = 5
+
 // DefaultLimits are those of docs/plugins.md.
 func DefaultLimits() Limits {
 	return Limits{Fuel: 20e6, InitFuel: 50e6, Wall: 25 * time.Millisecond, Order: 100 * time.Millisecond, Stack: 1 << 20, StackGo: 4 << 20, StackJS: 64 << 20,

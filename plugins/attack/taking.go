@@ -14,7 +14,7 @@ func Taking() map[string][]Taker {
 		"twenty plugins":       twenty(),
 		"scripts that grow": {{"js", []byte(`const kept = new Uint8Array(3 << 20)
 function personalise() { const a = []; for (let i = 0; i < 40; i++) a.push(new Uint8Array(200000)); return {subject: "" + a.length} }`)},
-			{"js", []byte(`let s = 0; for (let i = 0; i < 60000; i++) s += i; const kept = new Uint8Array(6 << 20)
+			{"js", []byte(`let s = 0; for (let i = 0; i < 100000; i++) s += i; const kept = new Uint8Array(6 << 20)
 function personalise() { throw new Error("no") }`)}},
 	}
 }
