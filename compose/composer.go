@@ -67,6 +67,17 @@ func (x *Composer) Faults() error {
 	return errors.Join(errs...)
 }
 
+// Keep has the composer write for tenants of an earlier one that are not in its own
+// configuration: what was taken for them before they went is still to be sent. It is
+// called before the composer is in use.
+func (x *Composer) Keep(before *Composer) {
+	for name, p := range before.profiles {
+		if x.profiles[name] == nil {
+			x.profiles[name] = p
+		}
+	}
+}
+
 var errNoTenant = errors.New("the tenant is not in the configuration")
 
 // input chooses the language: the order's, else the tenant's rule, else the

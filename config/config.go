@@ -49,6 +49,8 @@ type Config struct {
 	Retention Retention `yaml:"retention,omitempty"`
 	// Log is what the daemon writes to standard error.
 	Log Log `yaml:"log,omitempty"`
+
+	loaded *loaded
 }
 
 // HTTP is the listener of webhooks, API and pages.

@@ -63,6 +63,7 @@ func Parse(name string, src []byte, env func(string) (string, bool)) (*Config, e
 	if err := errorsOf(files); err != nil {
 		return nil, err
 	}
+	c.loaded = &loaded{files, d.spots}
 	return c, nil
 }
 

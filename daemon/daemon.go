@@ -33,13 +33,17 @@ import (
 // Daemon is the program running. Its methods may be called from everywhere; after Stop
 // only Stop may.
 type Daemon struct {
-	cfg       *config.Config
+	cfg       *config.Config // fitted to this machine; its tenants are those of the start
+	loaded    *config.Config // as the files have it; guarded by reloads after the start
+	reloads   sync.Mutex
+	ctx       context.Context
 	log       *slog.Logger
 	ledger    *sqlite.Ledger
 	providers map[string]Provider
 	lookups   *enrich.Lookups
-	composer  *compose.Composer
+	composer  *compose.Composer // the one that is in use; guarded by reloads after the start
 	formats   map[string]waxwing.Format
+	behind    *pipeline.Settings // of the pipeline; guarded by reloads after the start
 	workshop  *workshop
 	pipe      *pipeline.Pipeline
 	server    *web.Server
@@ -83,13 +87,14 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 		files.clients = min(files.clients, mem.clients)
 	}
 	files.tell(log)
+	loaded := c
 	if c = files.fit(c); mem.plugins > 0 {
 		c.Plugins.Memory = mem.plugins
 	}
 	readRoots(c)
-	d = &Daemon{clients: files.clients, memory: mem, cfg: c, log: log, done: make(chan struct{}), restored: make(chan struct{}), fatal: make(chan error, 1)}
+	d = &Daemon{clients: files.clients, memory: mem, cfg: c, loaded: loaded, log: log, done: make(chan struct{}), restored: make(chan struct{}), fatal: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
-	d.stop = cancel
+	d.stop, d.ctx = cancel, ctx
 	begun := d // a return of nil takes d away before the clean-up
 	defer func() {
 		if err != nil {
@@ -130,7 +135,7 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	go d.run(ctx)
 	<-d.pipe.Running()
 	go d.serve()
-	d.keepers.Go(func() { d.teach(ctx) })
+	d.keepers.Go(func() { d.teach(ctx, d.workshop.composer.Load()) })
 	d.keepers.Go(func() { d.prune(ctx) })
 	d.keepers.Go(func() { d.expire(ctx) })
 	return d, nil
@@ -147,9 +152,7 @@ func openLedger(ctx context.Context, c *config.Config, log *slog.Logger, mem *me
 			a, err := address.Parse(s)
 			return a.String(), err
 		}}
-	for name := range c.Tenants {
-		o.Tenants = append(o.Tenants, waxwing.TenantID(name))
-	}
+	o.Tenants = tenantIDs(c)
 	for _, s := range c.Pipeline {
 		if s.Send != nil {
 			r := s.Send.Uncertain.Rule()
@@ -165,6 +168,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 		Plugins: d.workshop, Numbers: compose.Numbers, Wrap: x.Wrap, NoSweeper: x.NoSweeper}
 	maps.Copy(parts.Formats, d.workshop.pluginFormats(d.cfg, parts.Formats["generic"]))
 	d.formats = parts.Formats
+	d.behind = &pipeline.Settings{Tenants: d.cfg.Tenants, Formats: d.formats, Composer: d.composer}
 	for n, p := range d.providers {
 		parts.Providers[n] = p
 	}
@@ -251,8 +255,8 @@ func (d *Daemon) Plugins() *plugins.Host { return d.workshop.host }
 // Restored is closed when the plugins that are files have been put.
 func (d *Daemon) Restored() <-chan struct{} { return d.restored }
 
-// Formats are the shops' that this daemon reads, by name, those of plugins among them.
-// They must not be changed.
+// Formats are the shops' that this daemon read at its start, by name, those of plugins
+// among them. They must not be changed.
 func (d *Daemon) Formats() map[string]waxwing.Format { return d.formats }
 
 // Accept takes an event as the API does; see pipeline.Pipeline.Accept.
@@ -267,7 +271,9 @@ func (d *Daemon) Stop() error {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
 		err := d.server.Shutdown(ctx)
+		d.reloads.Lock() // one under way ends first, and none begins
 		d.stop()
+		d.reloads.Unlock()
 		<-d.done
 		d.keepers.Wait()
 		d.stopErr = errors.Join(err, d.runErr, d.release())
@@ -310,12 +316,12 @@ func (d *Daemon) release() error {
 
 // teach gives the ledger a dictionary for each template set and language, made
 // of an invented order's mail.
-func (d *Daemon) teach(ctx context.Context) {
-	for i, x := range d.composer.Dictionaries() {
+func (d *Daemon) teach(ctx context.Context, c *compose.Composer) {
+	for i, x := range c.Dictionaries() {
 		if i >= maxDictionaries || ctx.Err() != nil {
 			return
 		}
-		sample, err := d.composer.Sample(x.Tenant, x.Locale)
+		sample, err := c.Sample(x.Tenant, x.Locale)
 		if err == nil {
 			err = d.ledger.Teach(ctx, x.Name, sample)
 		}

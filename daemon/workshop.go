@@ -23,8 +23,8 @@ import (
 type workshop struct {
 	engine   *plugins.Engine
 	host     *plugins.Host
-	composer *compose.Composer
-	filesPut atomic.Bool // the configuration's files have been put
+	composer atomic.Pointer[compose.Composer]
+	toPut    atomic.Int32 // rounds of the configuration's files that have yet to be put
 }
 
 // CompileChild is the hidden command that compiles plugins apart from the daemon.
@@ -35,41 +35,53 @@ func openWorkshop(c *config.Config, store plugins.Store, key [32]byte, x *compos
 	if err != nil {
 		return nil, fmt.Errorf("plugins: %w", err)
 	}
-	w := &workshop{composer: x}
+	w := &workshop{}
+	w.composer.Store(x)
+	w.toPut.Add(1)
 	w.engine, err = plugins.NewEngine(plugins.EngineOptions{Cache: filepath.Join(c.Data, "plugins"), Key: key[:],
 		Child: []string{self, CompileChild}, Memory: int64(c.Plugins.Memory) << 20, TenantMemory: int64(c.Plugins.TenantMemory) << 20,
 		TenantTime: c.Plugins.TenantTime.D(), Workers: c.Plugins.Workers, Log: log, Limits: pluginLimits(c.Plugins)})
 	if err != nil {
 		return nil, err
 	}
-	o := plugins.HostOptions{Quota: pluginQuota(c.Plugins), CheckBudget: c.Plugins.CheckBudget.D(), Checks: c.Plugins.Checks, Engine: w.engine, Store: store, Clock: clock, Log: log, Signed: c.Plugins.Signatures == "required",
-		Configs: map[waxwing.TenantID]map[string]map[string]string{}, Signers: map[waxwing.TenantID]map[string]plugins.PublicKey{}}
+	set, err := pluginSettings(c)
+	if err != nil {
+		return nil, errors.Join(err, w.engine.Close())
+	}
+	o := plugins.HostOptions{Quota: pluginQuota(c.Plugins), CheckBudget: c.Plugins.CheckBudget.D(), Checks: c.Plugins.Checks, Engine: w.engine, Store: store, Clock: clock, Log: log,
+		Settings: set, Signed: c.Plugins.Signatures == "required"}
 	if r := c.Plugins.Rollout; len(r.Steps) > 0 {
 		o.Rollout = plugins.Rollout{Shadow: r.Shadow, Steps: r.Steps, Runs: r.Runs, Orders: r.Orders}
 	}
+	w.host = plugins.NewHost(o)
+	return w, nil
+}
+
+// pluginSettings are what the tenants of a configuration say of their plugins.
+func pluginSettings(c *config.Config) (plugins.Settings, error) {
+	set := plugins.Settings{Configs: map[waxwing.TenantID]map[string]map[string]string{}, Signers: map[waxwing.TenantID]map[string]plugins.PublicKey{}}
 	for name, t := range c.Tenants {
 		id := waxwing.TenantID(name)
 		for p, s := range t.Plugins {
 			if len(s.Config) > 0 {
-				if o.Configs[id] == nil {
-					o.Configs[id] = map[string]map[string]string{}
+				if set.Configs[id] == nil {
+					set.Configs[id] = map[string]map[string]string{}
 				}
-				o.Configs[id][p] = s.Config
+				set.Configs[id][p] = s.Config
 			}
 		}
 		for k, s := range t.PluginKeys {
 			pub, err := plugins.ParsePublicKey(s)
 			if err != nil {
-				return nil, errors.Join(fmt.Errorf("tenants.%s.plugin_keys.%s: %w", name, k, err), w.engine.Close())
+				return set, fmt.Errorf("tenants.%s.plugin_keys.%s: %w", name, k, err)
 			}
-			if o.Signers[id] == nil {
-				o.Signers[id] = map[string]plugins.PublicKey{}
+			if set.Signers[id] == nil {
+				set.Signers[id] = map[string]plugins.PublicKey{}
 			}
-			o.Signers[id][k] = pub
+			set.Signers[id][k] = pub
 		}
 	}
-	w.host = plugins.NewHost(o)
-	return w, nil
+	return set, nil
 }
 
 func pluginQuota(p config.Plugins) waxwing.PluginQuota {
@@ -93,9 +105,9 @@ func (w *workshop) restore(c *config.Config, log *slog.Logger) {
 }
 
 // putFiles puts those plugins that are files and that the host does not serve
-// yet.
+// yet. It ends a round that was counted in toPut.
 func (w *workshop) putFiles(ctx context.Context, c *config.Config, log *slog.Logger) {
-	defer w.filesPut.Store(true)
+	defer w.toPut.Add(-1)
 	for _, name := range sortedNames(c.Tenants) {
 		for _, p := range sortedNames(c.Tenants[name].Plugins) {
 			s := c.Tenants[name].Plugins[p]
@@ -146,7 +158,7 @@ func (w *workshop) Wants(t waxwing.TenantID) (any, candidates, baskets, lane boo
 // they are told the language that the mail will have.
 func (w *workshop) Ask(work *waxwing.Work, o *waxwing.Order, hooks []waxwing.Hook) (hold, drop string, notes []string) {
 	q := &plugins.Question{Order: o, At: work.Created, Seed: seedOf(work)}
-	if l := w.composer.Locale(work.Tenant, o); l != nil {
+	if l := w.composer.Load().Locale(work.Tenant, o); l != nil {
 		q.Locale, q.Format = l.Tag(), l.Format(o.Currency)
 	}
 	if work.Asked { // a person has let it through
@@ -229,7 +241,7 @@ func (w *workshop) pluginFormats(c *config.Config, generic waxwing.Format) map[s
 				switch {
 				case errors.Is(err, waxwing.ErrUnavailable): // tried again
 					return nil, runs, err
-				case err != nil && len(runs) == 0 && !w.filesPut.Load(): // it may be one of the files
+				case err != nil && len(runs) == 0 && w.toPut.Load() > 0: // it may be one of the files
 					return nil, runs, fmt.Errorf("%w: %w", err, waxwing.ErrUnavailable)
 				case err != nil:
 					return nil, runs, waxwing.Permanent(err)

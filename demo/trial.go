@@ -45,6 +45,9 @@ type Trial struct {
 	log     *slog.Logger
 	client  *http.Client
 	nth     atomic.Int64 // of the sample orders
+
+	smtp, twilio string // where the stand-ins are
+	token        waxwing.Secret
 }
 
 // NewTrial starts the stand-ins and puts them into the configuration.
@@ -78,24 +81,33 @@ func NewTrial(cfg *config.Config, log *slog.Logger) (t *Trial, err error) {
 		t.mailbox.Take(web.Letter{Channel: waxwing.SMS, ID: x.Key, From: x.From, To: x.To, Data: []byte(x.Body), At: x.At})
 	}}}
 	go func() { _ = t.texts.Serve(l) }() // ends by close
+	t.smtp, t.twilio, t.token = smtp, "http://"+l.Addr().String(), secret
+	return t, t.Fit(cfg)
+}
+
+// Fit puts the stand-ins into a configuration.
+func (t *Trial) Fit(cfg *config.Config) error {
 	providers := maps.Clone(cfg.Providers)
 	for name, p := range providers {
 		switch p.Type {
 		case "smtp":
-			p.Addr, p.TLS, p.Auth, p.CAFile = smtp, "none", nil, ""
+			p.Addr, p.TLS, p.Auth, p.CAFile = t.smtp, "none", nil, ""
 		case "twilio":
-			p.BaseURL, p.Account, p.Token = "http://"+l.Addr().String(), "ACmailbox", secret
+			p.BaseURL, p.Account, p.Token = t.twilio, "ACmailbox", t.token
 		default:
-			return t, fmt.Errorf("the provider %s has no stand-in: serve --mailbox knows smtp and twilio", name)
+			return fmt.Errorf("the provider %s has no stand-in: serve --mailbox knows smtp and twilio", name)
 		}
 		providers[name] = p
 	}
 	cfg.Providers = providers
 	// A ledger of its own: what counts as sent here was not, and must not keep a
 	// daemon that sends from sending it.
-	cfg.Data = filepath.Clean(cfg.Data) + "-mailbox"
-	return t, nil
+	cfg.Data = TrialData(cfg.Data)
+	return nil
 }
+
+// TrialData is the data folder of a trial, beside the one of a configuration.
+func TrialData(data string) string { return filepath.Clean(data) + "-mailbox" }
 
 // Pages are the mailbox's, for browsers on this machine.
 func (t *Trial) Pages() map[string]http.Handler { return web.Local(t.mailbox.Pages()) }

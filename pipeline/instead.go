@@ -17,11 +17,11 @@ func (x *Pipeline) instead(c *waxwing.Claim) (waxwing.Draft, error) {
 	if err != nil {
 		return waxwing.Draft{}, errors.Join(errNotNow, errors.New(err.Error())) // not ErrNotFound: that says that there is no address
 	}
-	j := &Job{Work: w}
+	j := &Job{Work: w, Settings: x.now()}
 	if said, err := x.normalise.Run(x.stop.Context(), j); err != nil || said.To != "" {
 		return waxwing.Draft{}, errNotNow
 	}
-	d, ok := x.render.instead(w, j.Order)
+	d, ok := x.render.instead(j.Settings.Composer, w, j.Order)
 	if !ok {
 		return d, waxwing.ErrNotFound
 	}

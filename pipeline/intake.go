@@ -14,7 +14,8 @@ import (
 // calls; it returns after the record is on disk. An event of an unknown tenant
 // or shop is ErrNotFound.
 func (x *Pipeline) Accept(ctx context.Context, tenant waxwing.TenantID, shop waxwing.ShopID, source, topic string, raw []byte) (waxwing.Receipt, error) {
-	t, ok := x.p.Config.Tenants[string(tenant)]
+	set := x.now()
+	t, ok := set.Tenants[string(tenant)]
 	if !ok {
 		return waxwing.Receipt{}, waxwing.ErrNotFound
 	}
@@ -22,7 +23,7 @@ func (x *Pipeline) Accept(ctx context.Context, tenant waxwing.TenantID, shop wax
 	if source == "api" {
 		name = "generic"
 	}
-	f, ok := x.p.Formats[name]
+	f, ok := set.Formats[name]
 	if !ok {
 		return waxwing.Receipt{}, fmt.Errorf("shop: %w", waxwing.ErrNotFound)
 	}

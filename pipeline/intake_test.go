@@ -40,6 +40,7 @@ func TestAcceptSheds(t *testing.T) {
 	x := &Pipeline{p: Parts{Ledger: l, Meter: m, Clock: func() time.Time { return now },
 		Config:  &config.Config{Tenants: map[string]config.Tenant{"acme": {Shops: map[string]config.Shop{"shopify": {}}}}},
 		Formats: map[string]waxwing.Format{"shopify": {Name: "shopify", Key: key}}}, orders: newPool(1, "test", "", nil), wakes: &wakes{}, journal: newJournal(nobody)}
+	x.Use(&Settings{Tenants: x.p.Config.Tenants, Formats: x.p.Formats})
 	x.orders.behind = true // nobody is woken
 	accept := func() error {
 		_, err := x.Accept(t.Context(), "acme", "shopify", "webhook", "", []byte(`{}`))

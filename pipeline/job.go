@@ -14,8 +14,10 @@ type Job struct {
 	// Work is the ledger's, which is shared and not written; plugins, which write Runs,
 	// are given a copy. The runner sets it.
 	Work *waxwing.Work
-	// Tenant is the configuration's. The runner sets it.
-	Tenant *config.Tenant
+	// Tenant is the configuration's, and Settings are those that it is one of: the same for
+	// all of the job's stages. The runner sets them.
+	Tenant   *config.Tenant
+	Settings *Settings
 	// Order is normalise's; enrich fills what the event leaves open, plugins write Personal.
 	Order *waxwing.Order
 	// Found is what the confirmation is found by: normalise's; render adds the recipients.
@@ -53,9 +55,9 @@ type Stage interface {
 // The gate stands behind normalise.
 func (x *Pipeline) stagesOf() []Stage {
 	p := &x.p
-	render := &renderer{composer: p.Composer, channel: x.plan.channel, others: x.plan.instead, clock: p.Clock, log: p.Log}
+	render := &renderer{channel: x.plan.channel, others: x.plan.instead, clock: p.Clock, log: p.Log}
 	x.render = render
-	x.normalise = &normaliser{formats: p.Formats, numbers: p.Numbers}
+	x.normalise = &normaliser{numbers: p.Numbers}
 	var out []Stage
 	asks := len(x.plan.hooks) > 0
 	for _, s := range p.Config.Pipeline {

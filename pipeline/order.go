@@ -45,7 +45,8 @@ func (x *Pipeline) workInTurn(id waxwing.ID) {
 // advance takes an order through its stages, and records what became of it.
 func (x *Pipeline) advance(w *waxwing.Work) error {
 	start := x.p.Clock()
-	t, ok := x.p.Config.Tenants[string(w.Tenant)]
+	set := x.now()
+	t, ok := set.Tenants[string(w.Tenant)]
 	if !ok {
 		return x.quarantine(w, "the tenant is not in the configuration any more")
 	}
@@ -56,7 +57,7 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 		own := *w // the ledger's is shared, and plugins write into it
 		w = &own
 	}
-	j := &Job{Work: w, Tenant: &t}
+	j := &Job{Work: w, Tenant: &t, Settings: set}
 	for _, s := range x.stages {
 		j.Said = j.Said[:0]
 		d, err := s.Run(x.stop.Context(), j)

@@ -19,17 +19,18 @@ func (x *Pipeline) Resend(ctx context.Context, tenant waxwing.TenantID, id waxwi
 		return 0, false, err
 	}
 	var d waxwing.Draft
+	set := x.now()
 	if !ask.Render {
-		d, err = x.again(ctx, w, ask.To)
+		d, err = x.again(ctx, set, w, ask.To)
 	}
 	if ask.Render || errors.Is(err, waxwing.ErrNotFound) {
 		rendered = true
-		d, w, err = x.anew(w, ask.To)
+		d, w, err = x.anew(set, w, ask.To)
 	}
 	if err != nil {
 		return 0, false, err
 	}
-	t := x.p.Config.Tenants[string(tenant)]
+	t := set.Tenants[string(tenant)]
 	d.State, d.Resend, d.Act = waxwing.Queued, true, ask.Act
 	if msg, err = x.p.Ledger.Add(ctx, w, &d, ttl(&t)); err != nil {
 		return 0, false, err
@@ -42,7 +43,7 @@ func (x *Pipeline) Resend(ctx context.Context, tenant waxwing.TenantID, id waxwi
 }
 
 // again takes the newest e-mail as it is.
-func (x *Pipeline) again(ctx context.Context, w *waxwing.Work, to string) (waxwing.Draft, error) {
+func (x *Pipeline) again(ctx context.Context, set *Settings, w *waxwing.Work, to string) (waxwing.Draft, error) {
 	sent, err := x.p.Ledger.Bytes(ctx, w.Tenant, w.ID, 0)
 	if err != nil {
 		return waxwing.Draft{}, err
@@ -51,7 +52,7 @@ func (x *Pipeline) again(ctx context.Context, w *waxwing.Work, to string) (waxwi
 		return waxwing.Draft{}, waxwing.ErrNotFound
 	}
 	d, err := x.render.guarded(w.ID, func() (waxwing.Draft, error) {
-		return x.p.Composer.Again(w, sent, strings.TrimSpace(to), x.p.Clock())
+		return set.Composer.Again(w, sent, strings.TrimSpace(to), x.p.Clock())
 	})
 	if err != nil && !errors.Is(err, waxwing.ErrNotFound) {
 		err = waxwing.Permanent(err)
@@ -61,11 +62,11 @@ func (x *Pipeline) again(ctx context.Context, w *waxwing.Work, to string) (waxwi
 
 // anew runs the order through its stages up to the render. A person has decided that it
 // goes out: neither the gate nor a filter is asked, and nothing holds it.
-func (x *Pipeline) anew(w *waxwing.Work, to string) (waxwing.Draft, *waxwing.Work, error) {
+func (x *Pipeline) anew(set *Settings, w *waxwing.Work, to string) (waxwing.Draft, *waxwing.Work, error) {
 	own := *w
 	own.Asked = true
-	t := x.p.Config.Tenants[string(w.Tenant)]
-	j := &Job{Work: &own, Tenant: &t}
+	t := set.Tenants[string(w.Tenant)]
+	j := &Job{Work: &own, Tenant: &t, Settings: set}
 	for _, s := range x.stages {
 		if s == Stage(gate{}) || s == Stage(x.render) {
 			continue
@@ -81,7 +82,7 @@ func (x *Pipeline) anew(w *waxwing.Work, to string) (waxwing.Draft, *waxwing.Wor
 			j.Order.Customer.Email = to
 		}
 	}
-	d, err := x.render.compose(x.plan.channel, j.Work, j.Order)
+	d, err := x.render.compose(set.Composer, x.plan.channel, j.Work, j.Order)
 	if errors.Is(err, waxwing.ErrNotFound) {
 		err = errors.New("the order has no e-mail address: say where to send it with \"to\"")
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -18,6 +19,8 @@ type Pipeline struct {
 	p      Parts
 	plan   plan
 	stages []Stage // before the queue
+
+	settings atomic.Pointer[Settings]
 	// Those of the stages that others ask for, too.
 	normalise *normaliser
 	render    *renderer
@@ -63,6 +66,7 @@ func New(p Parts) (*Pipeline, error) {
 	if x.wakes, err = newWakes(p.Log, p.NoSweeper, p.Wrap); err != nil {
 		return nil, err
 	}
+	x.Use(&Settings{p.Config.Tenants, p.Formats, p.Composer})
 	x.stages = x.stagesOf()
 	x.orders = newPool(orDefault(p.Config.Limits.Render, 64), "render", topic+"orders", x.workInTurn)
 	x.wakes.to("normalise..render", x.orders)

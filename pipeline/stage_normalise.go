@@ -11,7 +11,6 @@ import (
 
 // normaliser makes the order of the event, by the shop's format.
 type normaliser struct {
-	formats map[string]waxwing.Format
 	// numbers gives further spellings of an order's phone numbers; nil: none.
 	numbers func(*waxwing.Order) []string
 }
@@ -21,7 +20,7 @@ func (*normaliser) Name() string { return "normalised" }
 // Run quarantines what its format cannot read. A plugin that could not be asked now is
 // an error: the order is tried again.
 func (s *normaliser) Run(_ context.Context, j *Job) (Decision, error) {
-	f, ok := s.formats[j.Work.Format]
+	f, ok := j.Settings.Formats[j.Work.Format]
 	if !ok {
 		return quarantine("the shop's format is not known any more: " + j.Work.Format), nil
 	}

@@ -27,12 +27,12 @@ func TestNormalise(t *testing.T) {
 		"a busy plugin":   {f: waxwing.Format{Name: "f", NormaliseWork: func(*waxwing.Work) (*waxwing.Order, error) { return nil, waxwing.ErrUnavailable }}, again: true},
 		"a plugin's word": {f: waxwing.Format{Name: "f", NormaliseWork: func(*waxwing.Work) (*waxwing.Order, error) { return &waxwing.Order{ID: "7", Number: "#1007"}, nil }}},
 	} {
-		s := &normaliser{formats: map[string]waxwing.Format{"f": c.f}}
+		s := &normaliser{}
 		of := c.of
 		if of == "" {
 			of = "f"
 		}
-		j := &Job{Work: &waxwing.Work{Format: of, Shop: "main"}}
+		j := &Job{Work: &waxwing.Work{Format: of, Shop: "main"}, Settings: &Settings{Formats: map[string]waxwing.Format{"f": c.f}}}
 		d, err := s.Run(t.Context(), j)
 		if d != c.want || errors.Is(err, waxwing.ErrUnavailable) != c.again || err != nil && !c.again {
 			t.Errorf("%s: %+v, %v", name, d, err)

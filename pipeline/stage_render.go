@@ -12,18 +12,17 @@ import (
 // renderer makes the drafts: the channel's message, or, where there is no way to send that,
 // its failure and the message of another channel that takes its place.
 type renderer struct {
-	composer Composer
-	channel  waxwing.Channel
-	others   []waxwing.Channel // to fall back to, in this order
-	clock    waxwing.Clock
-	log      *slog.Logger
+	channel waxwing.Channel
+	others  []waxwing.Channel // to fall back to, in this order
+	clock   waxwing.Clock
+	log     *slog.Logger
 }
 
 func (*renderer) Name() string { return "rendered" }
 
 func (s *renderer) Run(_ context.Context, j *Job) (Decision, error) {
 	notes := append(j.Notes, j.Order.Notices...)
-	d, err := s.compose(s.channel, j.Work, j.Order)
+	d, err := s.compose(j.Settings.Composer, s.channel, j.Work, j.Order)
 	if err == nil {
 		d.State, d.Notes = waxwing.Queued, append(d.Notes, notes...)
 		j.Drafts = []waxwing.Draft{d}
@@ -31,7 +30,7 @@ func (s *renderer) Run(_ context.Context, j *Job) (Decision, error) {
 		j.Drafts = []waxwing.Draft{{Channel: s.channel, State: waxwing.Failed, Reason: reasonOf(err), Notes: notes}}
 		next := *j.Work
 		next.Next++
-		if t, ok := s.instead(&next, j.Order); ok {
+		if t, ok := s.instead(j.Settings.Composer, &next, j.Order); ok {
 			j.Drafts = append(j.Drafts, t)
 		}
 	}
@@ -40,9 +39,9 @@ func (s *renderer) Run(_ context.Context, j *Job) (Decision, error) {
 }
 
 // instead is the message of the first other channel that can carry the order.
-func (s *renderer) instead(w *waxwing.Work, o *waxwing.Order) (waxwing.Draft, bool) {
+func (s *renderer) instead(c Composer, w *waxwing.Work, o *waxwing.Order) (waxwing.Draft, bool) {
 	for _, ch := range s.others {
-		if d, err := s.compose(ch, w, o); err == nil {
+		if d, err := s.compose(c, ch, w, o); err == nil {
 			d.State = waxwing.Queued
 			return d, true
 		}
@@ -58,8 +57,8 @@ func reasonOf(err error) string {
 }
 
 // compose renders a channel's message and turns a panic into a reason.
-func (s *renderer) compose(ch waxwing.Channel, w *waxwing.Work, o *waxwing.Order) (waxwing.Draft, error) {
-	return s.guarded(w.ID, func() (waxwing.Draft, error) { return s.composer.Compose(ch, w, o, s.clock()) })
+func (s *renderer) compose(c Composer, ch waxwing.Channel, w *waxwing.Work, o *waxwing.Order) (waxwing.Draft, error) {
+	return s.guarded(w.ID, func() (waxwing.Draft, error) { return c.Compose(ch, w, o, s.clock()) })
 }
 
 func (s *renderer) guarded(id waxwing.ID, f func() (waxwing.Draft, error)) (d waxwing.Draft, err error) {

@@ -50,11 +50,11 @@ func TestRender(t *testing.T) {
 		"an address that is none":        {c: composer{mail: errors.New("address has no @")}, states: []waxwing.State{failed}, reason: "address has no @", people: []string{"x"}},
 		"a template fails in an odd way": {c: composer{panics: true}, states: []waxwing.State{failed}, reason: "the message could not be rendered (internal error)", people: []string{"x"}},
 	} {
-		s := &renderer{composer: &c.c, channel: waxwing.Email, clock: time.Now, log: slog.New(slog.DiscardHandler)}
+		s := &renderer{channel: waxwing.Email, clock: time.Now, log: slog.New(slog.DiscardHandler)}
 		if c.texts {
 			s.others = []waxwing.Channel{waxwing.Push, waxwing.SMS}
 		}
-		j := &Job{Work: &waxwing.Work{Next: 1}, Order: &waxwing.Order{Notices: []string{"n2"}}, Notes: []string{"n1"}, Found: waxwing.Lookup{People: []string{"x"}}}
+		j := &Job{Settings: &Settings{Composer: &c.c}, Work: &waxwing.Work{Next: 1}, Order: &waxwing.Order{Notices: []string{"n2"}}, Notes: []string{"n1"}, Found: waxwing.Lookup{People: []string{"x"}}}
 		if d, err := s.Run(t.Context(), j); err != nil || d != (Decision{}) {
 			t.Errorf("%s: %+v, %v", name, d, err)
 		}

@@ -78,7 +78,7 @@ func (x *Pipeline) told(err error, w *waxwing.Work, to waxwing.State, reason str
 // can be told.
 func (x *Pipeline) quarantine(w *waxwing.Work, reason string) error {
 	lk := waxwing.Lookup{Order: numbers(w.Raw), People: people(w.Raw)}
-	if f, ok := x.p.Formats[w.Format]; ok {
+	if f, ok := x.now().Formats[w.Format]; ok {
 		if k, err := f.Key(w.Topic, w.Raw); err == nil {
 			lk.Order = append(lk.Order, k.OrderID)
 		}

@@ -32,12 +32,10 @@ type HostOptions struct {
 	Rollout Rollout
 	Clock   waxwing.Clock
 	Log     *slog.Logger
-	// Configs are the tenants' own settings, by tenant and plugin.
-	Configs map[waxwing.TenantID]map[string]map[string]string
-	// Signers are the tenants' keys; where Signed is set, code without a
-	// signature by one of them is refused.
-	Signers map[waxwing.TenantID]map[string]PublicKey
-	Signed  bool
+	// Settings are the tenants' own at the start; see Configure.
+	Settings
+	// Signed refuses code without a signature by one of the tenant's keys.
+	Signed bool
 	// Quota bounds what a tenant may have, CheckBudget the processor time that its
 	// uploads may take in an hour; a minute by default. Checks of so many tenants
 	// run at once, two by default.
@@ -49,10 +47,19 @@ type HostOptions struct {
 	Changes int
 }
 
+// Settings are the tenants' own. They are not written once a Host has them.
+type Settings struct {
+	// Configs lay over a manifest's settings, by tenant and plugin.
+	Configs map[waxwing.TenantID]map[string]map[string]string
+	// Signers are the tenants' keys, by name.
+	Signers map[waxwing.TenantID]map[string]PublicKey
+}
+
 // Host holds every tenant's plugins and asks them. Its methods are safe for
 // concurrent use.
 type Host struct {
 	o       HostOptions
+	set     atomic.Pointer[Settings]
 	tenants sync.Map // TenantID -> *shelf
 	ctx     context.Context
 	stop    context.CancelFunc
@@ -131,9 +138,13 @@ func NewHost(o HostOptions) *Host {
 	fill(&o.CheckBudget, time.Minute)
 	fill(&o.Checks, 2)
 	h := &Host{o: o, turns: newTurns(o.Checks, o.CheckBudget, o.Clock), used: map[waxwing.TenantID]map[string]*use{}, changed: map[string]*minute{}}
+	h.Configure(o.Settings)
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	return h
 }
+
+// Configure has versions that are put or restored from now on go by other settings.
+func (h *Host) Configure(s Settings) { h.set.Store(&s) }
 
 // Close stops work in the background and guests that run. The engine is closed by
 // whoever made it.

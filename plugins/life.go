@@ -56,7 +56,7 @@ func (h *Host) Put(ctx context.Context, u *Upload) (waxwing.PluginVersion, error
 	}
 	rec := waxwing.PluginVersion{Tenant: u.Tenant, Plugin: u.Name, Version: m.Version, Hash: hex.EncodeToString(sha(u.Code)),
 		Lang: m.Lang, Source: u.Source, Created: h.o.Clock(), Manifest: u.Manifest, Needs: m.Needs, Now: u.Now}
-	v := &version{manifest: m, config: m.with(h.o.Configs[u.Tenant][u.Name])}
+	v := &version{manifest: m, config: m.with(h.set.Load().Configs[u.Tenant][u.Name])}
 	left, err := h.turns.enter(ctx, u.Tenant, u.ofOperator())
 	if err != nil {
 		return rec, err

@@ -75,14 +75,14 @@ func (h *Host) Restore(t waxwing.TenantID) error {
 // reopen makes a version of its record. Its code stays in the store until it is
 // loaded: what is kept of names that nobody asks must not add up.
 func (h *Host) reopen(r waxwing.PluginVersion) (*version, error) {
-	if _, known := h.o.Signers[r.Tenant][r.Signer]; h.o.Signed && !known {
+	if _, known := h.set.Load().Signers[r.Tenant][r.Signer]; h.o.Signed && !known {
 		return nil, errors.New("it is not signed by a key that the tenant has now, and this daemon takes signed ones only")
 	}
 	m, err := ParseManifest(r.Manifest)
 	if err != nil {
 		return nil, err
 	}
-	v := &version{rec: r, manifest: m, config: m.with(h.o.Configs[r.Tenant][r.Plugin])}
+	v := &version{rec: r, manifest: m, config: m.with(h.set.Load().Configs[r.Tenant][r.Plugin])}
 	v.code = h.stored(m, &r)
 	return v, nil
 }

@@ -74,7 +74,7 @@ func parseSignature(s string) (number int64, sig []byte, err error) {
 // signer finds whose signature it is, and its number. None given is allowed
 // unless the policy asks for one.
 func (h *Host) signer(u *Upload) (who string, number int64, err error) {
-	keys := h.o.Signers[u.Tenant]
+	keys := h.set.Load().Signers[u.Tenant]
 	if u.Signature == "" {
 		if h.o.Signed {
 			return "", 0, waxwing.Permanent(errors.New("the plugin has no signature, and this daemon takes signed ones only: sign it with waxwing plugin push --sign KEY"))

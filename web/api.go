@@ -21,7 +21,7 @@ func (s *Server) postOrder(w http.ResponseWriter, r *http.Request, t waxwing.Ten
 	if err != nil {
 		return err
 	}
-	f := s.p.Formats["generic"]
+	f := s.access().formats["generic"]
 	key, err := f.Key("", raw)
 	if err != nil {
 		return fault{http.StatusUnprocessableEntity, "not an order", err.Error()}
@@ -43,7 +43,7 @@ func (s *Server) postOrder(w http.ResponseWriter, r *http.Request, t waxwing.Ten
 // knownShop refuses a shop that the configuration does not know: a misspelt name
 // would make another order of the same number.
 func (s *Server) knownShop(t waxwing.TenantID, shop waxwing.ShopID) error {
-	shops := s.p.Config.Tenants[string(t)].Shops
+	shops := s.access().tenants[string(t)].Shops
 	if _, ok := shops[string(shop)]; ok || shop == "" { // "": a format whose events name none
 		return nil
 	}
@@ -109,7 +109,7 @@ func (s *Server) listed(ctx context.Context, q waxwing.Query, t waxwing.TenantID
 	if err != nil {
 		return nil, err
 	}
-	briefs(ctx, found, t, s.p.Books, s.p.Formats, full, s.gate.yield)
+	briefs(ctx, found, t, s.p.Books, s.access().formats, full, s.gate.yield)
 	answer := struct {
 		Confirmations []waxwing.ConfirmationView `json:"confirmations"`
 		Before        *waxwing.ID                `json:"before,omitempty"`
@@ -156,7 +156,7 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, t waxwing.TenantID)
 		return err
 	}
 	if format, topic, raw, err := s.p.Books.Raw(r.Context(), t, id); err == nil {
-		f := s.p.Formats[format]
+		f := s.access().formats[format]
 		if f.Normalise != nil {
 			if o := safely(f, topic, raw); o != nil {
 				o.Shop = v.Shop

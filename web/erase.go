@@ -111,7 +111,7 @@ func (s *Server) shown(ctx context.Context, t waxwing.TenantID, ids []waxwing.ID
 		}
 		out = append(out, *v)
 	}
-	briefs(ctx, out, t, s.p.Books, s.p.Formats, false, s.gate.yield)
+	briefs(ctx, out, t, s.p.Books, s.access().formats, false, s.gate.yield)
 	return out, nil
 }
 

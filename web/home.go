@@ -24,7 +24,7 @@ func (s *Server) home(w http.ResponseWriter, _ *http.Request) {
 		Version string
 		Ready   bool
 		Locked  bool // /metrics wants a key
-	}{s.p.Version, s.p.Ready == nil || s.p.Ready() == nil, len(s.admin.sums) > 0}
+	}{s.p.Version, s.p.Ready == nil || s.p.Ready() == nil, len(s.access().admin.sums) > 0}
 	secure(w.Header(), "text/html; charset=utf-8", homeCSP)
 	_ = homeTemplate.Execute(w, page) // whoever hung up reads no error
 }

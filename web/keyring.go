@@ -85,7 +85,7 @@ func (s *Server) proven(r *http.Request) {
 // unauthorized answers a request whose key opens nothing here. No key is no guess, and
 // one that opens another door is a mistake.
 func (s *Server) unauthorized(w http.ResponseWriter, r *http.Request, detail string) {
-	if key, ok := bearer(r); ok && !s.issued[sha256.Sum256([]byte(key))] && s.guesses.missed(r) {
+	if key, ok := bearer(r); ok && !s.access().issued[sha256.Sum256([]byte(key))] && s.guesses.missed(r) {
 		s.guesses.tooMany(w)
 		return
 	}
@@ -99,9 +99,9 @@ func (s *Server) act(r *http.Request, t waxwing.TenantID, reason string) (waxwin
 	if err := waxwing.CheckReason(reason); err != nil {
 		return waxwing.Act{}, fault{http.StatusBadRequest, "bad reason", err.Error()}
 	}
-	who, ok := s.keys[t].find(r)
+	who, ok := s.access().keys[t].find(r)
 	if !ok {
-		who, _ = s.admin.find(r) // one of them let the request in
+		who, _ = s.access().admin.find(r) // one of them let the request in
 	}
 	return waxwing.Act{By: who, Reason: reason}, nil
 }

@@ -134,7 +134,7 @@ func (x *refusals) crowded(n int) {
 func (s *Server) refuseHook(r *http.Request, h *hook, reason string) {
 	tenant, shop := r.PathValue("tenant"), r.PathValue("shop")
 	asked := shop
-	t, known := s.p.Config.Tenants[tenant]
+	t, known := s.access().tenants[tenant]
 	if !known {
 		tenant, shop, asked = "", "", tenant+"/"+shop
 	} else if _, ok := t.Shops[shop]; !ok {
@@ -160,7 +160,7 @@ func (s *Server) refuseKey(r *http.Request, t waxwing.TenantID, known bool) {
 	tenant, asked, reason := string(t), "", whyNoKey(r)
 	if !known {
 		tenant, asked, reason = "", string(t), "no such tenant"
-	} else if len(s.keys[t].sums) == 0 && len(s.admin.sums) == 0 {
+	} else if a := s.access(); len(a.keys[t].sums) == 0 && len(a.admin.sums) == 0 {
 		reason = "the tenant has no keys"
 	}
 	s.refused.key(tenant, asked, reason, r.Pattern)

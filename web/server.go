@@ -8,15 +8,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
 	"runtime/debug"
 	"runtime/pprof"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -95,22 +94,16 @@ type Parts struct {
 type Server struct {
 	p       Parts
 	maxBody int64
-	keys    map[waxwing.TenantID]keyring
-	admin   keyring
-	issued  map[[32]byte]bool // every door's keys, as sums
+	door    atomic.Pointer[access]
 	refused refusals
-	shops   map[string]*hook // by tenant/shop
-	// anyFormat checks what is sent to no shop, mostSecrets is how many each check tries.
-	anyFormat   waxwing.Format
-	mostSecrets int
-	pings       chan struct{}
-	uploads     sync.Map // TenantID: a plugin is being put
-	gate        *gate
-	reads       *reads
-	desks       *desks
-	bodies      *bodies
-	guesses     guesses
-	http        http.Server
+	pings   chan struct{}
+	uploads sync.Map // TenantID: a plugin is being put
+	gate    *gate
+	reads   *reads
+	desks   *desks
+	bodies  *bodies
+	guesses guesses
+	http    http.Server
 }
 
 // New makes the routes.
@@ -118,26 +111,16 @@ func New(p Parts) *Server {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{p: p, maxBody: p.Config.HTTP.MaxBody, keys: map[waxwing.TenantID]keyring{}, pings: make(chan struct{}, 1)}
+	s := &Server{p: p, maxBody: p.Config.HTTP.MaxBody, pings: make(chan struct{}, 1)}
 	if s.maxBody <= 0 {
 		s.maxBody = 1 << 20
 	}
-	for name, t := range p.Config.Tenants {
-		s.keys[waxwing.TenantID(name)] = newKeyring("", t.Keys)
-	}
-	s.admin = newKeyring("admin/", p.Config.HTTP.AdminKeys)
-	s.issued = map[[32]byte]bool{}
-	for _, k := range append(slices.Collect(maps.Values(s.keys)), s.admin) {
-		for _, sum := range k.sums {
-			s.issued[sum] = true
-		}
-	}
+	s.Use(p.Config, p.Formats)
 	s.refused = refusals{log: p.Log, meter: p.Meter, now: time.Now}
 	s.guesses.now = time.Now
 	s.gate, s.bodies = newGate(cmp.Or(p.Connections, DefaultConnections), s.refused.crowded), newBodies(s.maxBody, p.Room)
 	s.reads, s.desks = newReads(), newDesks(s.gate.max)
 	s.gate.maxOut = cmp.Or(p.Room, maxOut)
-	s.makeHooks()
 	s.http = http.Server{Handler: s.guard(s.routes()), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 20 * time.Second,
 		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ConnState: changed, ConnContext: withConn,
 		ErrorLog: slog.NewLogLogger(p.Log.Handler(), slog.LevelDebug)}
@@ -262,14 +245,16 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) adminOnly(h http.Handler) http.Handler {
-	if len(s.admin.sums) == 0 {
-		return h
-	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		admin := s.access().admin
+		if len(admin.sums) == 0 {
+			h.ServeHTTP(w, r)
+			return
+		}
 		if s.barred(w, r) {
 			return
 		}
-		if !s.admin.opens(r) {
+		if !admin.opens(r) {
 			s.refused.key("", "", whyNoKey(r), r.Pattern)
 			s.unauthorized(w, r, "an admin key is needed: Authorization: Bearer ...")
 			return
@@ -296,7 +281,8 @@ func (s *Server) api(h func(http.ResponseWriter, *http.Request, waxwing.TenantID
 			return
 		}
 		t := waxwing.TenantID(r.PathValue("tenant"))
-		if _, known := s.p.Config.Tenants[string(t)]; !s.keys[t].opens(r) && (!known || !s.admin.opens(r)) {
+		a := s.access()
+		if _, known := a.tenants[string(t)]; !a.keys[t].opens(r) && (!known || !a.admin.opens(r)) {
 			s.refuseKey(r, t, known)
 			s.unauthorized(w, r, "send the tenant's key: Authorization: Bearer ...")
 			return

@@ -3,14 +3,11 @@ package web
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/config"
 )
 
 // hook is one shop's webhook.
@@ -18,29 +15,6 @@ type hook struct {
 	format  waxwing.Format
 	secrets []waxwing.Secret
 	pinged  atomic.Pointer[string] // the day of the newest test delivery that is recorded
-}
-
-func (s *Server) makeHooks() {
-	s.shops, s.mostSecrets = map[string]*hook{}, 1
-	for _, name := range slices.Sorted(maps.Keys(s.p.Formats)) {
-		if f := s.p.Formats[name]; f.Verify != nil && s.anyFormat.Verify == nil {
-			s.anyFormat = f
-		}
-	}
-	for name, t := range s.p.Config.Tenants {
-		for shop, c := range t.Shops {
-			f, ok := s.p.Formats[config.FormatOf(name, shop, c.Format)]
-			if !ok || f.Verify == nil {
-				continue
-			}
-			h := &hook{format: f, secrets: append([]waxwing.Secret(nil), c.Secrets...)}
-			if c.Secret != "" {
-				h.secrets = append(h.secrets, c.Secret)
-			}
-			s.mostSecrets = max(s.mostSecrets, len(h.secrets))
-			s.shops[name+"/"+shop] = h
-		}
-	}
 }
 
 // nobodys stands in where a shop has fewer secrets than others, or there is no such
@@ -51,7 +25,8 @@ const nobodys = waxwing.Secret("no such shop")
 // whatever their format and however many secrets they have: else the time of an answer
 // would tell, of a large body above all.
 func (s *Server) check(h *hook, r *http.Request, raw []byte) bool {
-	f, secrets := s.anyFormat, []waxwing.Secret(nil)
+	a := s.access()
+	f, secrets := a.anyFormat, []waxwing.Secret(nil)
 	if h != nil {
 		f, secrets = h.format, h.secrets
 	}
@@ -59,7 +34,7 @@ func (s *Server) check(h *hook, r *http.Request, raw []byte) bool {
 		return false
 	}
 	signed := false
-	for i := range s.mostSecrets {
+	for i := range a.mostSecrets {
 		known := i < len(secrets) && secrets[i] != ""
 		secret := nobodys
 		if known {
@@ -74,7 +49,7 @@ func (s *Server) check(h *hook, r *http.Request, raw []byte) bool {
 
 func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 	tenant, shop := r.PathValue("tenant"), r.PathValue("shop")
-	h := s.shops[tenant+"/"+shop]
+	h := s.access().shops[tenant+"/"+shop]
 	raw, err := s.readBody(w, r)
 	if err != nil {
 		s.refuseHook(r, h, errorInWords(err))
@@ -129,7 +104,7 @@ func (s *Server) receipt(w http.ResponseWriter, rc waxwing.Receipt) {
 // isSigned reports whether a webhook has a signature of any kind: without one it is a
 // mistake and no guess.
 func (s *Server) isSigned(r *http.Request) bool {
-	for _, f := range s.p.Formats {
+	for _, f := range s.access().formats {
 		if f.SignedIn != "" && r.Header.Get(f.SignedIn) != "" {
 			return true
 		}
@@ -140,7 +115,7 @@ func (s *Server) isSigned(r *http.Request) bool {
 // isPing asks every format, whatever the path says: an unknown tenant's answer
 // must look the same.
 func (s *Server) isPing(raw []byte) bool {
-	for _, f := range s.p.Formats {
+	for _, f := range s.access().formats {
 		if f.Ping != nil && f.Ping(raw) {
 			return true
 		}

@@ -52,7 +52,7 @@ func TestRefusingIsTheSameWork(t *testing.T) {
 			}
 		}
 	}
-	if s.mostSecrets != 3 {
-		t.Error(s.mostSecrets)
+	if s.access().mostSecrets != 3 {
+		t.Error(s.access().mostSecrets)
 	}
 }

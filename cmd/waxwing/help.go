@@ -24,6 +24,12 @@ func (checkCmd) Help() string {
 	return examples("waxwing check -c waxwing.yaml", "waxwing check --connect -c waxwing.yaml   # log in, look into DNS, ask databases; nothing is sent")
 }
 
+// Help gives examples, and says what changes.
+func (reloadCmd) Help() string {
+	return "Tenants, admin keys and the log's level change; whatever else has changed is named, and nothing is taken.\n\n" +
+		examples("waxwing reload -c waxwing.yaml", "systemctl reload waxwing   # with ExecReload=/usr/bin/waxwing reload -c /etc/waxwing/waxwing.yaml")
+}
+
 // Help gives examples.
 func (previewCmd) Help() string {
 	return examples("waxwing preview order.json --shop shopify --locale de > order.html", "waxwing preview order.json --format text",

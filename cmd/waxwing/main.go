@@ -22,6 +22,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Run the daemon: webhooks and API in, confirmations out. SIGTERM drains."`
 	Demo    demoCmd    `cmd:"" help:"Run a demonstration with invented orders and a built-in mailbox; nothing leaves this machine."`
 	Check   checkCmd   `cmd:"" help:"Check a configuration file and say what is wrong with it: line, column and remedy."`
+	Reload  reloadCmd  `cmd:"" help:"Have the daemon on this machine take what changed in its configuration, all or nothing."`
 	Preview previewCmd `cmd:"" help:"Render a shop's event without sending it."`
 	Ledger  ledgerCmd  `cmd:"" help:"Look into the ledger on this machine: list, show, verify, backup, export."`
 
@@ -105,9 +106,13 @@ type configFlag struct {
 
 func (f configFlag) load() (*config.Config, error) { return config.Load(f.Config) }
 
-func newLog(c config.Log, w io.Writer) *slog.Logger {
-	var level slog.Level
+// setLevel has a log write from the configuration's level on.
+func setLevel(level *slog.LevelVar, c config.Log) {
 	_ = level.UnmarshalText([]byte(cmp.Or(c.Level, "info"))) // the file was checked
+}
+
+func newLog(c config.Log, level *slog.LevelVar, w io.Writer) *slog.Logger {
+	setLevel(level, c)
 	o := &slog.HandlerOptions{Level: level}
 	if c.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, o))

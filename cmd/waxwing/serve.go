@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/demo"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
@@ -33,7 +34,8 @@ func (c serveCmd) Run(s streams) error {
 		return err
 	}
 	private()
-	log := newLog(cfg.Log, s.err)
+	level := new(slog.LevelVar)
+	log := newLog(cfg.Log, level, s.err)
 	daemon.TuneMemory(cfg, "/")
 	if c.Profile != "" {
 		f, err := os.Create(c.Profile)
@@ -52,6 +54,9 @@ func (c serveCmd) Run(s streams) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
+	hup := make(chan os.Signal, 1) // one that waits is enough: it loads what is there by then
+	signal.Notify(hup, daemon.ReloadSignal)
+	defer signal.Stop(hup)
 	x := daemon.Extras{}
 	if c.AcceptLoss != "" {
 		if x.AcceptLoss, err = sqlite.ParseAcceptance(c.AcceptLoss); err != nil {
@@ -80,11 +85,24 @@ func (c serveCmd) Run(s streams) error {
 	log.Info("ready", "listen", d.Addr(), "tenants", len(cfg.Tenants), "instance", d.Ledger().Instance(),
 		"taken_over", d.Ledger().TakenOver(), "took", time.Since(start).Round(time.Millisecond))
 	d.Announce()
-	select {
-	case sig := <-signals:
-		log.Info("stopping: waiting for verdicts", "signal", sig.String(), "limit", cfg.Limits.Drain.D())
-	case err := <-d.Fatal():
-		return fmt.Errorf("ended because nothing may be written any more: %w", err)
+	control, err := daemon.OpenControl(cfg.Data)
+	if err != nil {
+		return errors.Join(fmt.Errorf("the file that says which process runs: %w", err), d.Stop())
+	}
+	defer func() { _ = control.Close() }() // a lock that is left says nothing
+	for running := true; running; {
+		select {
+		case sig := <-signals:
+			log.Info("stopping: waiting for verdicts", "signal", sig.String(), "limit", cfg.Limits.Drain.D())
+			running = false
+		case err := <-d.Fatal():
+			return fmt.Errorf("ended because nothing may be written any more: %w", err)
+		case <-hup:
+			said, err := c.reload(d, try, level, log)
+			if err := control.Reloaded(said, err); err != nil {
+				log.Warn("what came of the reload could not be said to waxwing reload", "err", err)
+			}
+		}
 	}
 	go endAtOnce(signals, time.Now(), log)
 	if err := d.Stop(); err != nil {
@@ -92,6 +110,27 @@ func (c serveCmd) Run(s streams) error {
 	}
 	log.Info("stopped", "took", time.Since(start).Round(time.Millisecond))
 	return nil
+}
+
+// reload loads the configuration again, and has the daemon take what changed: all or
+// nothing. What keeps it from that is logged, a line each mistake.
+func (c serveCmd) reload(d *daemon.Daemon, try *demo.Trial, level *slog.LevelVar, log *slog.Logger) (said string, err error) {
+	cfg, err := c.load()
+	if err == nil && try != nil {
+		err = try.Fit(cfg)
+	}
+	var changes config.TenantChanges
+	if err == nil {
+		changes, err = d.Reload(cfg)
+	}
+	if err != nil {
+		log.Error("the configuration was not taken; the one before goes on", "file", c.Config, "err", err)
+		return "", err
+	}
+	setLevel(level, cfg.Log)
+	said = fmt.Sprintf("tenants: %d added, %d changed, %d removed", len(changes.Added), len(changes.Changed), len(changes.Removed))
+	log.Info("the configuration was taken", "added", some(len(changes.Added), "tenant"), "changed", some(len(changes.Changed), "tenant"), "removed", some(len(changes.Removed), "tenant"))
+	return said, nil
 }
 
 // sameSignal is how soon after the first signal another one is taken for the same, sent

@@ -187,7 +187,11 @@ func dsn(path string, readOnly bool) string {
 
 func (l *Ledger) loadTenants(c *conn) error {
 	return c.query("SELECT no, name, key FROM tenants", func(r []driver.Value) error {
-		err := l.keys.Add(num(r[0]), waxwing.TenantID(str(r[1])), blob(r[2]))
+		name := waxwing.TenantID(str(r[1]))
+		if _, err := l.keys.Tenant(name); err == nil {
+			return nil
+		}
+		err := l.keys.Add(num(r[0]), name, blob(r[2]))
 		if err == nil {
 			return nil
 		}

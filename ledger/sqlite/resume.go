@@ -168,7 +168,11 @@ func (l *Ledger) sayResealed(_ context.Context, t *tx) error {
 
 // ensureTenants makes a key for each tenant that has none yet.
 func (l *Ledger) ensureTenants(_ context.Context, t *tx) error {
-	for _, name := range l.o.Tenants {
+	return l.addTenants(t, l.o.Tenants)
+}
+
+func (l *Ledger) addTenants(t *tx, names []waxwing.TenantID) error {
+	for _, name := range names {
 		_, err := t.exec("INSERT INTO tenants (name, key) VALUES (?,?) ON CONFLICT (name) DO NOTHING",
 			string(name), l.keys.NewTenant(name))
 		if err != nil {
@@ -176,4 +180,22 @@ func (l *Ledger) ensureTenants(_ context.Context, t *tx) error {
 		}
 	}
 	return nil
+}
+
+// Serve has a running ledger take what is of further tenants: it makes keys for those
+// that have none yet, all in one step.
+func (l *Ledger) Serve(ctx context.Context, names []waxwing.TenantID) error {
+	var unknown []waxwing.TenantID
+	for _, name := range names {
+		if _, err := l.keys.Tenant(name); err != nil {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	if err := l.do(ctx, func(_ context.Context, t *tx) error { return l.addTenants(t, unknown) }); err != nil {
+		return fmt.Errorf("keys for %d tenants: %w", len(unknown), err)
+	}
+	return l.db.read(ctx, l.loadTenants)
 }

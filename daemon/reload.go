@@ -1,0 +1,98 @@
+package daemon
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/compose"
+	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/pipeline"
+)
+
+// Reload takes the tenants and keys of another configuration while the daemon runs: all of
+// it, or, where it returns an error, nothing. No connection is closed and no order lost:
+// what is being worked on goes on with what it began with, and what was taken for a
+// tenant that is gone is still sent as it was configured. Plugins' own settings change a
+// moment before the rest. A value that cannot change while
+// running is an error with its place; so is what Check finds.
+func (d *Daemon) Reload(next *config.Config) (changes config.TenantChanges, err error) {
+	d.reloads.Lock()
+	defer d.reloads.Unlock()
+	if d.ctx.Err() != nil {
+		return changes, waxwing.ErrStopping
+	}
+	if err := next.Fixed(d.loaded); err != nil {
+		return changes, err
+	}
+	next.Forget()
+	changes = next.TenantsSince(d.loaded)
+	composer, err := compose.New(next, d.log)
+	if err == nil {
+		err = composer.Faults()
+	}
+	if err != nil {
+		return changes, err
+	}
+	set, err := pluginSettings(next)
+	if err != nil {
+		return changes, err
+	}
+	if err := d.ledger.Serve(d.ctx, tenantIDs(next)); err != nil {
+		return changes, err
+	}
+	d.workshop.host.Configure(set)
+	d.takePlugins(next, changes)
+	d.use(next, composer)
+	d.loaded, d.composer = next, composer
+	d.keepers.Go(func() { d.teach(d.ctx, composer) })
+	return changes, nil
+}
+
+// use switches over. Whatever lets orders in comes last, so that those behind it know
+// the tenant; tenants that are gone are kept by all but the door.
+func (d *Daemon) use(next *config.Config, composer *compose.Composer) {
+	formats := Formats()
+	maps.Copy(formats, d.workshop.pluginFormats(next, formats["generic"]))
+	composer.Keep(d.composer)
+	behind := &pipeline.Settings{Tenants: maps.Clone(d.behind.Tenants), Formats: maps.Clone(d.behind.Formats), Composer: composer}
+	maps.Copy(behind.Tenants, next.Tenants)
+	maps.Copy(behind.Formats, formats)
+	d.behind = behind
+	d.workshop.composer.Store(composer)
+	d.pipe.Use(behind)
+	d.server.Use(next, formats)
+}
+
+// takePlugins brings back the plugins of tenants whose settings of them are new, and puts
+// the files that do not serve yet.
+func (d *Daemon) takePlugins(next *config.Config, changes config.TenantChanges) {
+	names := slices.Clone(changes.Added)
+	for _, name := range changes.Changed {
+		was, is := d.loaded.Tenants[name], next.Tenants[name]
+		if !reflect.DeepEqual(was.Plugins, is.Plugins) || !reflect.DeepEqual(was.PluginKeys, is.PluginKeys) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	some := &config.Config{Tenants: map[string]config.Tenant{}}
+	for _, name := range names {
+		some.Tenants[name] = next.Tenants[name]
+	}
+	d.workshop.toPut.Add(1) // until then what only they can read is tried again
+	d.workshop.restore(some, d.log)
+	d.keepers.Go(func() {
+		<-d.restored // those of the start come first
+		d.workshop.putFiles(d.ctx, some, d.log)
+	})
+}
+
+func tenantIDs(c *config.Config) (out []waxwing.TenantID) {
+	for name := range c.Tenants {
+		out = append(out, waxwing.TenantID(name))
+	}
+	return out
+}
