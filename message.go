@@ -115,8 +115,9 @@ type Outgoing struct {
 	// Patience is how long a slow provider is waited for before the commit
 	// point, where another one is healthy; zero: as long as the standard allows.
 	Patience time.Duration
-	// Stay is asked each time Patience is over: true goes on waiting for a provider that
-	// works and only has no connection free. Several may ask at once; nil: never.
+	// Stay is asked each time Patience is over, or each second where there is none, while the
+	// message waits for a connection: true goes on waiting for a provider that works and only
+	// has none free. Several may ask at once. nil: where there is a Patience, it does not go on.
 	Stay func() bool
 }
 

@@ -76,6 +76,9 @@ func (p *provider) halfOpen(now time.Time) bool {
 	return !p.healthy() && !p.trying && !now.Before(p.openUntil)
 }
 
+// wantsTrial says that the circuit is half open, and nobody tries or probes it.
+func (p *provider) wantsTrial(now time.Time) bool { return p.halfOpen(now) && !p.probing }
+
 // failed notes a fault. rests: the circuit is to be opened, or stays open. doubt: an
 // answer was lost; leave: one fault is enough; others: another provider works.
 func (p *provider) failed(doubt, leave, others bool, now time.Time) (opens bool) {

@@ -131,9 +131,9 @@ func (f *failover) choose(ctx context.Context, t *tries) *provider {
 func (f *failover) stays(b *provider, tried set) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	own := b.rate.wait(b.inFlight)
+	own, now := b.rate.wait(b.inFlight), f.clock()
 	if !b.healthy() || f.any(func(p *provider) bool {
-		return p != b && !tried.has(p) && p.healthy() && p.worked && p.rate.wait(p.inFlight) < own
+		return p != b && !tried.has(p) && (p.healthy() && p.worked && p.rate.wait(p.inFlight) < own || p.worked && p.wantsTrial(now))
 	}) {
 		return false
 	}
@@ -244,6 +244,16 @@ func (f *failover) proven(tried set) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.any(func(p *provider) bool { return p.healthy() && p.worked && !tried.has(p) })
+}
+
+// hopeBeside reports whether another provider than the given one has worked and is
+// healthy, or may be so again: then a message need not wait for a connection of this one. Those
+// that all wait for a slow one would else never find out that a better one is back.
+func (f *failover) hopeBeside(but *provider) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := f.clock()
+	return f.any(func(p *provider) bool { return p != but && (p.worked && (p.healthy() || p.wantsTrial(now))) })
 }
 
 // anyUsable reports whether a provider that was not tried yet may be tried now.

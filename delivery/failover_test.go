@@ -280,3 +280,39 @@ func TestOwnFaultsOpenNoCircuit(t *testing.T) {
 		t.Error("it counts as down since", f.downSince())
 	}
 }
+
+// TestHopeBeside: messages that wait for a slow provider, the only healthy one, go to one
+// that worked before as soon as it may be tried, and as long as nobody does.
+func TestHopeBeside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, a, b, _ := three()
+		hope := func(want bool, when string) {
+			t.Helper()
+			if got := f.hopeBeside(a); got != want {
+				t.Errorf("%s: hope is %v", when, got)
+			}
+		}
+		hope(false, "nobody is known")
+		f.assign(b)
+		f.record(b, wentWell, 0, time.Now())
+		hope(true, "another one has worked")
+		for range faultsToOpen {
+			f.assign(b)
+			f.record(b, wentBad, 0, time.Now())
+		}
+		hope(false, "its circuit is open")
+		f.assign(a)
+		if !f.stays(a, 0) {
+			t.Error("it leaves the only one that is healthy")
+		}
+		time.Sleep(time.Until(b.openUntil))
+		hope(true, "its circuit is half open")
+		if f.stays(a, 0) {
+			t.Error("it stays where another one may be tried")
+		}
+		b.probing = true
+		hope(false, "it is probed")
+		b.probing, b.trying = false, true
+		hope(false, "it is tried")
+	})
+}

@@ -172,7 +172,9 @@ func (s *Sender) attempt(c *waxwing.Claim, t *tries) (*waxwing.Resolution, bool)
 	out := c.Out
 	if f.healthyBut(p, t.refused) {
 		out.Patience = t.patience()
-		out.Stay = func() bool { return !f.proven(p.bit) } // nobody is known to be faster so far
+	}
+	if len(f.all) > 1 {
+		out.Stay = func() bool { return !f.hopeBeside(p) } // nobody is known to be faster so far
 	}
 	if s.Journal.Debug() {
 		s.Journal.Step("offered", c.Confirmation, "message", c.Out.Message, "provider", p.name, "attempt", c.Attempt)

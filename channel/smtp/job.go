@@ -111,7 +111,7 @@ func (j *job) abandon(o outcome) (a waxwing.Attempt, left bool) {
 	}
 	o.phase = j.phase
 	if j.phase == "" { // behind another message: not this connection's fault
-		o.phase, o.bad, o.busy = waxwing.PhaseConnect, false, errors.Is(o.err, errPatience) && j.s.answers()
+		o.phase, o.bad, o.busy = waxwing.PhaseConnect, false, errors.Is(o.err, errElsewhere) || errors.Is(o.err, errPatience) && j.s.answers()
 	}
 	j.why = &o
 	if j.conn != nil {

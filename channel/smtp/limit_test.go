@@ -134,37 +134,43 @@ func TestLimitGoesAway(t *testing.T) {
 }
 
 // TestStayIsAskedAnew: a message waits for a connection of a server that works only
-// for as long as nobody else is known to be faster, which may change while it waits.
+// for as long as nobody else is known to be faster, which may change while it waits. Without
+// a Patience it waits for what is slow once a connection works on it.
 func TestStayIsAskedAnew(t *testing.T) {
-	plan := func(q sink.Question) (a sink.Answer) {
-		if q.Phase == waxwing.PhaseDot {
-			a.Delay = 500 * time.Millisecond
-		}
-		return a
-	}
-	const mails, changes = 20, 3500 * time.Millisecond
-	bubble(t, 0, sink.Config{Plan: plan}, smtp.Config{Connections: 1}, func(t *testing.T, srv *sink.Server, s *smtp.Sender) {
-		begin := time.Now()
-		stay := func() bool { return time.Since(begin) < changes }
-		var busy, sent atomic.Int64
-		var wg sync.WaitGroup
-		for i := range mails {
-			wg.Go(func() {
-				m := mail(i, 2000)
-				m.Patience, m.Stay = time.Second, stay
-				switch a := s.Offer(t.Context(), m, nothing); {
-				case a.Verdict == waxwing.Accepted:
-					sent.Add(1)
-				case a.Busy && time.Since(begin) <= changes+m.Patience:
-					busy.Add(1)
-				default:
-					t.Errorf("after %s: %s %v", time.Since(begin), a.Verdict, a.Err)
+	for _, patience := range []time.Duration{time.Second, 0} {
+		plan := func(q sink.Question) (a sink.Answer) {
+			if q.Phase == waxwing.PhaseDot {
+				a.Delay = 500 * time.Millisecond
+				if patience == 0 {
+					a.Delay = 3 * time.Second
 				}
-			})
+			}
+			return a
 		}
-		wg.Wait()
-		if sent.Load() < 7 || busy.Load() < 10 {
-			t.Errorf("%d were sent and %d went elsewhere, of %d", sent.Load(), busy.Load(), mails)
-		}
-	})
+		const mails, changes = 20, 3500 * time.Millisecond
+		bubble(t, 0, sink.Config{Plan: plan}, smtp.Config{Connections: 1}, func(t *testing.T, srv *sink.Server, s *smtp.Sender) {
+			begin := time.Now()
+			stay := func() bool { return time.Since(begin) < changes }
+			var busy, sent atomic.Int64
+			var wg sync.WaitGroup
+			for i := range mails {
+				wg.Go(func() {
+					m := mail(i, 2000)
+					m.Patience, m.Stay = patience, stay
+					switch a := s.Offer(t.Context(), m, nothing); {
+					case a.Verdict == waxwing.Accepted:
+						sent.Add(1)
+					case a.Busy && time.Since(begin) <= changes+time.Second:
+						busy.Add(1)
+					default:
+						t.Errorf("patience %s, after %s: %s %v", patience, time.Since(begin), a.Verdict, a.Err)
+					}
+				})
+			}
+			wg.Wait()
+			if sent.Load() < 2 || busy.Load() < 10 {
+				t.Errorf("patience %s: %d were sent and %d went elsewhere, of %d", patience, sent.Load(), busy.Load(), mails)
+			}
+		})
+	}
 }

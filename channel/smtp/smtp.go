@@ -182,7 +182,9 @@ func (s *Sender) MaxInFlight() int { return 4 * s.cfg.Connections }
 
 var (
 	errPatience = errors.New("the provider was too slow and another one is healthy")
-	errData     = errors.New("message holds a bare CR, LF or NUL, or a line of more than 998 bytes")
+	// errElsewhere is no fault of the provider.
+	errElsewhere = errors.New("no connection was free, and another provider may be back")
+	errData      = errors.New("message holds a bare CR, LF or NUL, or a line of more than 998 bytes")
 )
 
 // Offer hands out over and reports what became of it. commit is called at most
@@ -198,8 +200,11 @@ func (s *Sender) Offer(ctx context.Context, out *waxwing.Outgoing, commit func()
 		return j.attempt(*o)
 	}
 	p := patience{stay: out.Stay, d: out.Patience}
-	if out.Patience > 0 {
-		p.t = time.NewTimer(out.Patience)
+	if p.patient = out.Patience <= 0 && out.Stay != nil; p.patient {
+		p.d = time.Second
+	}
+	if p.d > 0 {
+		p.t = time.NewTimer(p.d)
 		defer p.t.Stop()
 		p.C = p.t.C
 	}
@@ -225,8 +230,11 @@ func (j *job) wait(ctx context.Context, p *patience) waxwing.Attempt {
 		case <-ctx.Done():
 			return j.leave(lost(waxwing.PhaseConnect, false), context.Cause(ctx))
 		case <-p.C:
-			if !j.waits() || !p.again(j.s) {
-				return j.leave(unwell, errPatience)
+			switch waits := j.waits(); {
+			case p.patient && !waits: // a connection works on it
+				p.t.Reset(p.d)
+			case !waits || !p.again(j.s):
+				return j.leave(unwell, p.why())
 			}
 		}
 	}
@@ -246,11 +254,21 @@ type patience struct {
 	t    *time.Timer
 	d    time.Duration
 	stay func() bool // whether to go on where the server works and has no connection free; nil: never
+	// patient waits for as long as the standard allows, and only asks stay while it waits for a connection.
+	patient bool
+}
+
+// why is the reason of an Offer that waits no longer.
+func (p *patience) why() error {
+	if p.patient {
+		return errElsewhere
+	}
+	return errPatience
 }
 
 // again begins a further wait for a server that works.
 func (p *patience) again(s *Sender) bool {
-	if p.stay == nil || !s.answers() || !p.stay() {
+	if p.stay == nil || !p.patient && !s.answers() || !p.stay() {
 		return false
 	}
 	p.t.Reset(p.d)
@@ -299,7 +317,7 @@ func (s *Sender) enqueue(ctx context.Context, j *job, p *patience) *outcome {
 				}
 				continue
 			}
-			end = s.tooBusy()
+			end = s.tooBusy(p)
 		}
 		if right != nil {
 			s.flow.cancel(right)
@@ -310,9 +328,9 @@ func (s *Sender) enqueue(ctx context.Context, j *job, p *patience) *outcome {
 
 // tooBusy is the outcome where no connection became free in time. That alone does
 // not make the server unwell.
-func (s *Sender) tooBusy() *outcome {
-	o := &outcome{ruling: ruling{verdict: waxwing.Deferred, fault: waxwing.ProviderFault}, phase: waxwing.PhaseConnect, err: errPatience}
-	o.busy = s.answers()
+func (s *Sender) tooBusy(p *patience) *outcome {
+	o := &outcome{ruling: ruling{verdict: waxwing.Deferred, fault: waxwing.ProviderFault}, phase: waxwing.PhaseConnect, err: p.why()}
+	o.busy = p.patient || s.answers()
 	return o
 }
 
