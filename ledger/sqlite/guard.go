@@ -32,6 +32,7 @@ type guard struct {
 	shm     fs.FileInfo                       // nil: there was none
 	head    [100]byte                         // of the database file
 	salt    uint32                            // of the write-ahead log
+	log     *os.File                          // the write-ahead log, to read; nil until there is one
 
 	ours  atomic.Int32 // checkpoints under way, on any connection
 	stale atomic.Bool  // there was one since db was noted
@@ -67,8 +68,10 @@ func realPath(path string) string {
 
 // close comes after SQLite has closed its own.
 func (g *guard) close() {
-	if g.f != nil {
-		_ = g.f.Close() // only read
+	for _, f := range []*os.File{g.f, g.log} {
+		if f != nil {
+			_ = f.Close() // only read
+		}
 	}
 }
 
@@ -180,12 +183,47 @@ func (g *guard) checkWAL() error {
 		return fmt.Errorf("%s was replaced by another file while running: %w", path, errMoved)
 	case wal.Size() < g.wal.Size() && g.ours.Load() == 0 && !g.stale.Load():
 		return fmt.Errorf("another program has cut %s from %d to %d bytes while running: %w", path, g.wal.Size(), wal.Size(), errMoved)
+	default:
+		hole, err := g.hole(g.wal.Size())
+		switch {
+		case err != nil:
+			return err
+		case hole:
+			return fmt.Errorf("another program has cut %s, which had %d bytes, while running: %w", path, g.wal.Size(), errMoved)
+		}
 	}
 	g.wal = wal
 	if g.salt == 0 {
 		return g.checkLogHead() // once: to know it
 	}
 	return nil
+}
+
+// hole reports whether a log that had so many bytes was cut, and made as long again by a
+// commit of ours: where its last frame began there are noughts then. A frame begins with
+// the number of its page, which is never nought (sqlite.org/fileformat2.html, 4.1).
+func (g *guard) hole(size int64) (bool, error) {
+	page := int64(binary.BigEndian.Uint16(g.head[16:])) // ours is 4,096
+	if page < 512 {
+		return false, nil // 1 means 65,536
+	}
+	frame := walFrameHeader + page
+	last := size - frame
+	if last < walHeader || (last-walHeader)%frame != 0 || g.ours.Load() > 0 || g.stale.Load() {
+		return false, nil
+	}
+	if g.log == nil {
+		f, err := os.Open(g.real + "-wal")
+		if err != nil {
+			return false, gone(g.real+"-wal", err)
+		}
+		g.log = f
+	}
+	var b [4]byte
+	if _, err := g.log.ReadAt(b[:], last); err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	return b == [4]byte{}, nil
 }
 
 // checkLogHead sees a log that another was written over. SQLite counts the first salt in its
@@ -213,8 +251,11 @@ func (g *guard) checkLogHead() error {
 	return nil
 }
 
-// walHeader is its size (sqlite.org/fileformat2.html, 4.1).
-const walHeader = 32
+// The sizes of the log's header, and of that of a frame, which a page follows (sqlite.org/fileformat2.html, 4.1).
+const (
+	walHeader      = 32
+	walFrameHeader = 24
+)
 
 // mostResets is more than there can be between two looks.
 const mostResets = 1 << 16

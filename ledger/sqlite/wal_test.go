@@ -72,3 +72,33 @@ func TestKilledInTheFirstStart(t *testing.T) {
 		t.Error(p)
 	}
 }
+
+// TestLogCutAndGrownAgain: a log that is cut between two looks, and that a commit of ours has made
+// as long again, has a hole where its last frame was; one that was not cut has none.
+func TestLogCutAndGrownAgain(t *testing.T) {
+	dir := t.TempDir()
+	l := openTest(t, dir, nil, "resend")
+	for i := range 20 {
+		if _, err := l.Accept(t.Context(), event(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log := filepath.Join(dir, LedgerFile+"-wal")
+	var whole, cut error
+	err := l.do(t.Context(), func(context.Context, *tx) error { // where nobody else looks
+		st, err := os.Stat(log)
+		if err != nil {
+			return err
+		}
+		whole = l.guard.check()
+		if err := errors.Join(os.Truncate(log, 8192), os.Truncate(log, st.Size()+4120)); err != nil {
+			return err
+		}
+		cut = l.guard.check()
+		return nil
+	})
+	if whole != nil || !errors.Is(cut, errMoved) {
+		t.Errorf("before it was cut: %v, after: %v (%v)", whole, cut, err)
+	}
+	_ = l.Close() // it cannot write what it would
+}
