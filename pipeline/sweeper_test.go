@@ -17,6 +17,7 @@ import (
 // due is a ledger that has nothing but due messages to ask for.
 type due struct {
 	Ledger
+	mu     sync.Mutex // guards asked: workers resolve side by side
 	asked  []string
 	have   int // due messages
 	ids    []waxwing.ID
@@ -24,8 +25,14 @@ type due struct {
 	atOnce waxwing.ID // those up to it became due in one millisecond
 }
 
+func (d *due) note(what string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.asked = append(d.asked, what)
+}
+
 func (d *due) ClaimDue(_ context.Context, ch waxwing.Channel, limit int) (out []*waxwing.Claim, _ error) {
-	d.asked = append(d.asked, fmt.Sprint(limit, " ", ch))
+	d.note(fmt.Sprint(limit, " ", ch))
 	for i := range min(d.have, limit) {
 		out = append(out, &waxwing.Claim{Out: waxwing.Outgoing{Message: waxwing.ID(i + 1), Channel: ch}})
 	}
@@ -51,7 +58,7 @@ func (d *due) Claim(context.Context, waxwing.ID) (*waxwing.Claim, error) {
 	return nil, waxwing.ErrState
 }
 func (d *due) Resolve(context.Context, *waxwing.Claim, *waxwing.Resolution) error {
-	d.asked = append(d.asked, "resolve")
+	d.note("resolve")
 	return nil
 }
 

@@ -45,6 +45,7 @@ func TestTortureDisk(t *testing.T) {
 	rounds, orders := 10, 800
 	if *tortureFull {
 		rounds, orders = 60, 5000
+		t.Parallel() // it measures no time
 	}
 	rng := scenario(t, "Disk")
 	x := newTorture(t, sink.Faults{Seed: rng.Uint64(), LostReply: .02, Dropped: .02, DeferRcpt: .1, DeferDot: .05})
