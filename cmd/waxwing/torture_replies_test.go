@@ -217,7 +217,6 @@ func TestTortureDoubt(t *testing.T) {
 	orders := 2
 	if *tortureFull {
 		orders = 16
-		t.Parallel() // it measures no time
 	}
 	r := newRig(t, withAnna(), withClock(clock), withPlan(at(waxwing.PhaseDot, sink.Answer{Lost: true})))
 	ids := make([]string, orders)
