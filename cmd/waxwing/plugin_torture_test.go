@@ -26,7 +26,7 @@ import (
 var torturePlugins = flag.Bool("torture.plugins", false, "run every attack on a daemon's plugins under load")
 
 // roundOrders is how many orders each tenant gets while an attack is on, one in 10 ms.
-const roundOrders = 100
+const roundOrders = 80
 
 // post office: when each order was posted and when its mail came.
 type postOffice struct {
@@ -64,7 +64,7 @@ func (p *postOffice) p99(tenant string) time.Duration {
 	return p99(p.took[tenant])
 }
 
-// pooled is the p99 over all rounds. One round has 100 mails of a tenant, so that
+// pooled is the p99 over all rounds. One round has 80 mails of a tenant, so that
 // its p99 is the worst but one and says more of the machine than of us.
 func (p *postOffice) pooled(tenant string) time.Duration {
 	p.mu.Lock()

@@ -80,7 +80,7 @@ type neighbourhood struct {
 
 const (
 	nearTenants = 6
-	roundLasts  = 4 * time.Second
+	roundLasts  = 3 * time.Second
 )
 
 func newNeighbourhood(t *testing.T, attackers int) *neighbourhood {
