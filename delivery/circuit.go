@@ -14,7 +14,7 @@ import (
 // is given a message, then two, and so on. A bad provider costs one message its
 // time then, and not as many as there are connections.
 //
-// All fields but the first three are guarded by Failover's mu.
+// All fields but the first three are guarded by failover's mu.
 type provider struct {
 	Provider
 	name string
