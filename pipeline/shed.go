@@ -43,7 +43,11 @@ func (s *shedder) enter(at time.Time) error {
 		s.then, s.now = s.now, mark{at, s.done}
 	}
 	if span := at.Sub(s.then.at); span >= shedWindow {
-		expected := span / time.Duration(max(s.done-s.then.done, 1)) * time.Duration(s.waiting)
+		done := s.done - s.then.done
+		expected := span / time.Duration(max(done, 1)) * time.Duration(s.waiting)
+		if done == 0 && span <= acceptLimit {
+			expected = 0 // a disk that holds its breath: what waits is recorded together when it goes on
+		}
 		if expected > acceptLimit {
 			return tooBusy(expected)
 		}
