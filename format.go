@@ -40,6 +40,10 @@ type EventKey struct {
 	// ping, a topic that is not an order's. The other fields are then empty.
 	Ignore  string
 	OrderID string
+	// Kind and Part say what of the order the event tells of: the shipment or refund with the
+	// id Part. Both empty: of the order itself.
+	Kind Kind
+	Part string
 	// UpdatedAt orders events of one order; zero where the shop gives none.
 	UpdatedAt time.Time
 	// Rank tells which of two events of one UpdatedAt counts: the higher. Formats

@@ -57,6 +57,7 @@ var owners = []struct {
 	{"github.com/ThreeDotsLabs/watermill", []string{"pipeline", "source", "daemon"}, "carries the work between stages"},
 	{"github.com/goccy/go-yaml", []string{"config"}, "reads the configuration with line and column"},
 	{"golang.org/x/sys", []string{"ledger"}, "what names a file for good: its inode and the time it was made"},
+	{"github.com/pressly/goose", []string{"ledger"}, "brings a store's tables to the program's layout"},
 	{"modernc.org/sqlite", []string{"ledger"}, "the embedded ledger, without cgo"},
 	{"github.com/jackc/pgx", []string{"daemon"}, "a database/sql driver for enrich's lookups, named in a list of components"},
 	{"github.com/klauspost/compress", []string{"ledger"}, "S2 with dictionaries for the kept bytes"},

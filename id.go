@@ -30,6 +30,10 @@ func NewID(t time.Time, last ID, noise uint32) ID {
 	return id
 }
 
+// FirstID is the lowest id that can be made at the time t: ids of a span of time lie from
+// that of its begin to that of its end.
+func FirstID(t time.Time) ID { return NewID(t, 0, 0) }
+
 // Time returns the millisecond at which the id was made.
 func (id ID) Time() time.Time { return idEpoch.Add(time.Duration(id>>22) * time.Millisecond) }
 

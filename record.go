@@ -207,8 +207,11 @@ type Query struct {
 	Order  string // the order's number or id
 	Email  string
 	State  State
-	Before ID // page on: ids below this one
-	Limit  int
+	Shop   ShopID
+	// Since and Until bound when it was accepted: not before Since, and before Until. Zero: no bound.
+	Since, Until time.Time
+	Before       ID // page on: ids below this one
+	Limit        int
 	// Brief adds number, recipient, language and date of erasure, which lie sealed
 	// in the contents and cost an opening each.
 	Brief bool

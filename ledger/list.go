@@ -21,16 +21,7 @@ func (r *Reader) List(ctx context.Context, q waxwing.Query) ([]waxwing.Confirmat
 	if q.Limit <= 0 || q.Limit > 500 {
 		q.Limit = 50
 	}
-	find := &store.Query{Tenant: t.No, State: q.State, Below: q.Before}
-	if q.Before == 0 {
-		find.Below = store.Newest
-	}
-	if q.Order != "" {
-		find.Lookups = append(find.Lookups, t.Key.Index("number", NormaliseOrder(q.Order)))
-	}
-	if q.Email != "" {
-		find.Lookups = append(find.Lookups, t.Key.Index("person", NormalisePerson(q.Email)))
-	}
+	find := query(t, &q)
 	out := []waxwing.ConfirmationView{}
 	err = r.p.Rows.Browse(ctx, t.No, func(rows store.Rows) error {
 		for len(out) < q.Limit {
@@ -50,6 +41,30 @@ func (r *Reader) List(ctx context.Context, q waxwing.Query) ([]waxwing.Confirmat
 	return out, err
 }
 
+// query is a question to the ledger in the form of its rows.
+func query(t *Tenant, q *waxwing.Query) *store.Query {
+	find := &store.Query{Tenant: t.No, State: q.State, Shop: q.Shop, Below: store.Newest}
+	if q.Before != 0 {
+		find.Below = q.Before
+	}
+	if !q.Until.IsZero() {
+		find.Below = min(find.Below, waxwing.FirstID(q.Until))
+	}
+	if !q.Since.IsZero() {
+		find.From = waxwing.FirstID(q.Since)
+	}
+	if q.Order != "" {
+		find.Lookups = append(find.Lookups, t.Key.Index("number", NormaliseOrder(q.Order)))
+	}
+	if q.Email != "" {
+		find.Lookups = append(find.Lookups, t.Key.Index("person", NormalisePerson(q.Email)))
+	}
+	return find
+}
+
+// ping is a shop's test delivery, which is no order.
+func ping(c *store.Confirmation) bool { return c.State == waxwing.Ignored && c.Reason == "ping" }
+
 // listSome adds those of some candidates that are what the query asks for, up to its limit.
 func (r *Reader) listSome(ctx context.Context, rows store.Rows, ids []waxwing.ID, q *waxwing.Query, out []waxwing.ConfirmationView) ([]waxwing.ConfirmationView, error) {
 	s, err := rows.Load(ctx, &store.Keys{Whole: ids, Shown: true})
@@ -58,8 +73,8 @@ func (r *Reader) listSome(ctx context.Context, rows store.Rows, ids []waxwing.ID
 	}
 	for _, id := range ids {
 		c, ok := s.Confirmations[id]
-		if !ok || q.State == "" && c.State == waxwing.Ignored && c.Reason == "ping" {
-			continue // a shop's test deliveries are no orders
+		if !ok || q.State == "" && ping(&c) || q.Shop != "" && c.Shop != q.Shop {
+			continue
 		}
 		f, err := r.openRow(&c)
 		if err != nil {

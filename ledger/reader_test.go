@@ -18,6 +18,12 @@ func (m *memory) View(_ context.Context, f func(store.Rows) error) error { retur
 func (m *memory) Browse(_ context.Context, _ int64, f func(store.Rows) error) error {
 	return f(m)
 }
+func (m *memory) Survey(_ context.Context, _ int64, f func(store.Rows) error) error {
+	return f(m)
+}
+func (m *memory) Count(context.Context, *store.Query) (int64, error) {
+	return int64(len(m.set.Confirmations)), nil
+}
 func (m *memory) Load(context.Context, *store.Keys) (*store.Set, error) { return &m.set, nil }
 func (m *memory) Find(_ context.Context, q *store.Query) (ids []waxwing.ID, err error) {
 	for id, c := range m.set.Confirmations {

@@ -56,6 +56,18 @@ func show(f *opened, s *store.Set) *waxwing.ConfirmationView {
 	return v
 }
 
+// outcomeOf is what became of a confirmation that was loaded whole.
+func outcomeOf(s *store.Set, c *store.Confirmation) waxwing.State {
+	if c.State != waxwing.Ready {
+		return c.State
+	}
+	var states []waxwing.State
+	for _, row := range s.Of(c.ID) {
+		states = append(states, s.State(&row))
+	}
+	return machine.Outcome(c.State, states)
+}
+
 // brief adds what a list shows of a confirmation beyond its row.
 func (r *Reader) brief(ctx context.Context, rows store.Rows, f *opened, s *store.Set, v *waxwing.ConfirmationView) error {
 	if f.Erased() {

@@ -18,6 +18,8 @@ type Arrival struct {
 	ID      waxwing.ID // of the confirmation, if it makes one
 	Tenant  int64
 	Key     store.Hash
+	Kind    waxwing.Kind // empty: of the order itself
+	Part    string
 	Shop    waxwing.ShopID
 	Format  string
 	Source  string
@@ -60,7 +62,7 @@ func (s *Set) Accept(a *Arrival) (c Changes, rc waxwing.Receipt, reseal bool) {
 		return s.again(a, s.Confirmations[id])
 	}
 	state, reason, cause := a.First()
-	row := store.Confirmation{ID: a.ID, Tenant: a.Tenant, Key: a.Key, Shop: a.Shop, Format: a.Format, State: state, Reason: reason,
+	row := store.Confirmation{ID: a.ID, Tenant: a.Tenant, Key: a.Key, Kind: a.Kind, Part: a.Part, Shop: a.Shop, Format: a.Format, State: state, Reason: reason,
 		Updated: a.Updated, Rank: a.Rank, Events: 1, DEK: a.DEK}
 	if state == waxwing.Received {
 		row.Due = s.Now.Add(SweepAfter).UnixMilli()

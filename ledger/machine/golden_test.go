@@ -172,6 +172,24 @@ var more = map[string]func(*Set) Changes{
 		c, err := s.Stop(1, conf, store.Hash{9}, waxwing.Act{By: "anna"})
 		return refused(c, err)
 	},
+	"annotate":        func(s *Set) Changes { tried(s); return annotated(s, waxwing.Delivered) },
+	"annotate, other": func(s *Set) Changes { tried(s); annotated(s, waxwing.Opened); return annotated(s, waxwing.Delivered) },
+	"annotate, again": func(s *Set) Changes {
+		tried(s)
+		s.Annotations[msg] = []store.Annotation{{Message: msg, Kind: waxwing.Delivered}}
+		return annotated(s, waxwing.Delivered)
+	},
+	"annotate, erased":  func(s *Set) Changes { tried(s); erased(s); return annotated(s, waxwing.Bounced) },
+	"annotate, untried": func(s *Set) Changes { return annotated(s, waxwing.Bounced) },
+	"annotate, dot": func(s *Set) Changes {
+		s.Claims[msg] = store.Claim{Message: msg, Dot: true}
+		return annotated(s, waxwing.Complained)
+	},
+	"annotate, unknown": func(s *Set) Changes { tried(s); return annotated(s, "seen") },
+	"annotate, nobody's": func(s *Set) Changes {
+		delete(s.Messages, msg)
+		return annotated(s, waxwing.Clicked)
+	},
 	"suppress again": func(s *Set) Changes {
 		s.Suppressed[store.Hash{5}] = true
 		return s.Suppress(1, "acme", store.Hash{5}, []waxwing.ID{conf, 3 * store.IDStep}, waxwing.Act{By: "anna"})
@@ -312,7 +330,11 @@ func TestGolden(t *testing.T) {
 }
 
 func show(b *strings.Builder, c *Changes) {
-	line := func(what string, v any) { _, _ = fmt.Fprintf(b, "  %s %+v\n", what, v) }
+	// What later layouts added shows where it is not empty.
+	added := strings.NewReplacer(" Act:{By: Reason:} Revision:", "", " Kind: Part:", "", " Ingredients:[]", "")
+	line := func(what string, v any) {
+		_, _ = fmt.Fprintf(b, "  %s %s\n", what, added.Replace(fmt.Sprintf("%+v", v)))
+	}
 	for _, x := range c.Confirmations {
 		line("confirmation", x)
 	}
@@ -334,6 +356,9 @@ func show(b *strings.Builder, c *Changes) {
 	for _, x := range c.Attempts {
 		line("attempt", x)
 	}
+	for _, x := range c.Annotations {
+		line("annotation", x)
+	}
 	for _, x := range c.Lookups {
 		line("lookup", x)
 	}
@@ -354,10 +379,23 @@ func TestEmpty(t *testing.T) {
 		t.Error("nothing is something")
 	}
 	for i, c := range []store.Changes{{Confirmations: make([]store.Confirmation, 1)}, {Messages: make([]store.Message, 1)}, {Claims: make([]store.Claim, 1)},
-		{Freed: make([]waxwing.ID, 1)}, {Events: make([]store.Event, 1)}, {Contents: make([]store.Content, 1)}, {Attempts: make([]store.Attempt, 1)},
+		{Freed: make([]waxwing.ID, 1)}, {Events: make([]store.Event, 1)}, {Contents: make([]store.Content, 1)}, {Annotations: make([]store.Annotation, 1)}, {Attempts: make([]store.Attempt, 1)},
 		{Lookups: make([]store.Lookup, 1)}, {Suppressions: make([]store.Suppression, 1)}, {Destroyed: make([]waxwing.ID, 1)}, {Entries: make([]Entry, 1)}} {
 		if c.Empty() {
 			t.Errorf("part %d is nothing", i)
 		}
 	}
+}
+
+// tried has the message offered once.
+func tried(s *Set) {
+	m := s.Messages[msg]
+	m.Attempts = 1
+	s.Messages[msg] = m
+	delete(s.Claims, msg)
+}
+
+func annotated(s *Set, kind waxwing.AnnotationKind) Changes {
+	c, err := s.Annotate(&Note{Message: msg, Kind: kind, Provider: "mail", Sealed: []byte{3}})
+	return refused(c, err)
 }

@@ -101,6 +101,11 @@ func (w *world) commit(c Changes) {
 			w.sealed[a.Message]++
 		}
 	}
+	for _, a := range c.Annotations {
+		if len(a.Sealed) > 0 {
+			w.sealed[a.Message]++
+		}
+	}
 	for _, id := range c.Destroyed {
 		for i := range waxwing.ID(store.IDStep) {
 			delete(w.content, id|i)
@@ -156,7 +161,7 @@ func (w *world) step() {
 		w.s.Now = w.s.Now.Add(time.Hour)
 	}
 	w.s.Instance = w.lives[w.rng.IntN(2)]
-	switch w.rng.IntN(24) {
+	switch w.rng.IntN(25) {
 	case 0, 1, 2:
 		w.accept()
 	case 3, 4:
@@ -196,8 +201,31 @@ func (w *world) step() {
 			c, _ := w.s.End(id)
 			w.commit(c)
 		}
+	case 23:
+		if id, ok := pick(w, w.messages()); ok {
+			w.annotate(id)
+		}
 	default:
 		w.loss()
+	}
+}
+
+// annotate is a provider that tells what became of a message, as often as it likes.
+func (w *world) annotate(id waxwing.ID) {
+	c, err := w.s.Annotate(&Note{Message: id, Kind: waxwing.AnnotationKinds[w.rng.IntN(len(waxwing.AnnotationKinds))], Provider: "mail", Sealed: []byte{1}})
+	if m := w.s.Messages[id]; err == nil && m.Attempts == 0 && w.s.State(&m) != waxwing.Dot {
+		w.fail("%s was never offered, and something became known of it", id)
+	}
+	if err != nil && !c.Empty() {
+		w.fail("an annotation was refused and changed something: %v", err)
+	}
+	w.commit(c)
+	seen := map[waxwing.AnnotationKind]bool{}
+	for _, a := range w.s.Annotations[id] {
+		if seen[a.Kind] {
+			w.fail("%s is %s twice", id, a.Kind)
+		}
+		seen[a.Kind] = true
 	}
 }
 
@@ -530,6 +558,14 @@ func TestHistoriesFindFaults(t *testing.T) {
 				*c = Changes{store.Changes{Confirmations: []store.Confirmation{{ID: w.next, Key: w.s.Confirmations[c.Entries[0].Confirmation].Key, State: waxwing.Received}},
 					Entries: []Entry{{Confirmation: w.next, To: waxwing.Received}}}}
 			}
+		},
+		"what became known of the erased is kept": func(_ *world, c *Changes) {
+			for i := range c.Annotations {
+				c.Annotations[i].Sealed = []byte{1}
+			}
+		},
+		"what became known is written again": func(_ *world, c *Changes) {
+			c.Annotations = append(c.Annotations, c.Annotations...)
 		},
 		"a retry has no time": func(_ *world, c *Changes) {
 			for i := range c.Messages {

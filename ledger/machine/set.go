@@ -39,7 +39,7 @@ func (s *Set) none() Changes {
 	c := s.spare
 	s.spare = Changes{}
 	return Changes{store.Changes{Confirmations: c.Confirmations[:0], Messages: c.Messages[:0], Claims: c.Claims[:0],
-		Freed: c.Freed[:0], Events: c.Events[:0], Contents: c.Contents[:0], Attempts: c.Attempts[:0], Lookups: c.Lookups[:0],
+		Freed: c.Freed[:0], Events: c.Events[:0], Contents: c.Contents[:0], Annotations: c.Annotations[:0], Attempts: c.Attempts[:0], Lookups: c.Lookups[:0],
 		Suppressions: c.Suppressions[:0], Destroyed: c.Destroyed[:0], Entries: c.Entries[:0]}}
 }
 
@@ -69,6 +69,9 @@ func (s *Set) Take(c *Changes) {
 	}
 	for _, x := range c.Suppressions {
 		s.Suppressed[x.Hash] = true
+	}
+	for _, a := range c.Annotations {
+		s.Annotations[a.Message] = append(s.Annotations[a.Message], a)
 	}
 	s.spare = *c
 }

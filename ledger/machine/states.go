@@ -34,6 +34,7 @@ const (
 	CausePerson      = "by_person"          // staff asked for it
 	CauseErased      = "erased"             // the person was erased
 	CauseSuppressed  = "suppressed"         // the address is not to be mailed
+	CauseAnnotated   = "annotated"          // something became known of a sent message
 	CausePlugin      = "plugin"             // a version of a plugin changed its state
 	CauseChain       = "chain"              // a new instance begins its chain
 	CauseResealed    = "rows_resealed"      // the rows' sums had to be counted anew

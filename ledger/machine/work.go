@@ -37,10 +37,13 @@ type Draft struct {
 	// Resend marks a message that a person asked for; Act says who, and why.
 	Resend bool
 	Act    waxwing.Act
-	Notes  []string
-	Body   []byte // sealed
-	Digest []byte
-	People []store.Hash // whom it goes to
+	// Revision is of the tenant's template set that it was rendered with.
+	Revision    string
+	Notes       []string
+	Body        []byte // sealed
+	Ingredients []byte // sealed; empty: not kept
+	Digest      []byte
+	People      []store.Hash // whom it goes to
 }
 
 // Ready records what was rendered: the gate has let the confirmation through, and its
@@ -81,12 +84,12 @@ func (s *Set) draft(c *Changes, of *store.Confirmation, id waxwing.ID, d *Draft,
 		}
 	}
 	m := store.Message{ID: id, Tenant: of.Tenant, Channel: d.Channel, State: state, Reason: reason, Locale: d.Locale, Resend: d.Resend,
-		Expires: expires, Released: released, Digest: d.Digest}
+		Act: d.Act, Revision: d.Revision, Expires: expires, Released: released, Digest: d.Digest}
 	if state == waxwing.Queued {
 		m.NextAt = s.ms()
 	}
 	c.Messages = append(c.Messages, m)
-	c.Contents = append(c.Contents, store.Content{ID: id, Body: d.Body})
+	c.Contents = append(c.Contents, store.Content{ID: id, Body: d.Body, Ingredients: d.Ingredients})
 	e := Entry{Confirmation: of.ID, Message: id, To: state, Cause: cause,
 		Detail: [][2]string{{"channel", string(d.Channel)}, {"locale", d.Locale}, {"digest", hex.EncodeToString(d.Digest)}}}
 	if reason != "" {

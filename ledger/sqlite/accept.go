@@ -27,7 +27,7 @@ func (l *Ledger) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 	if err != nil {
 		return waxwing.Receipt{}, err
 	}
-	a := &arrival{t: t, ev: ev, dek: ledger.NewKey(), Arrival: machine.Arrival{Tenant: t.No, Shop: ev.Shop, Format: ev.Format, Source: ev.Source,
+	a := &arrival{t: t, ev: ev, dek: ledger.NewKey(), Arrival: machine.Arrival{Tenant: t.No, Kind: ledger.OwnKind(ev.Key.Kind), Part: ev.Key.Part, Shop: ev.Shop, Format: ev.Format, Source: ev.Source,
 		Updated: ms(ev.Key.UpdatedAt), Rank: int64(ev.Key.Rank), Poison: ev.Poison, Ignore: ev.Key.Ignore, Stale: ev.Stale, Old: ev.Old,
 		Maybe: l.maybeSent(ev), Hashes: l.lookups.Index(t, ev.Lookup),
 		Event: store.Event{Source: ev.Source, Topic: machine.Clip(ev.Topic, 64), At: ev.At.UnixMilli()}}}
@@ -41,7 +41,7 @@ func (l *Ledger) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 	case ev.Key.Ignore != "":
 		a.Key = t.Key.Index("ignored", string(ev.Shop), rand.Text())
 	default:
-		a.Key = t.Key.Index("order", string(ev.Shop), ev.Key.OrderID, "confirmation", "0")
+		a.Key = ledger.OrderKey(t, ev.Shop, &ev.Key)
 	}
 	if state, _, _ := a.First(); state != waxwing.Received && ev.Source != waxwing.SourcePing && !ev.Lookup.Whole {
 		a.Hashes = append(a.Hashes, l.lookups.Unreadable(t, ev.Raw)...)

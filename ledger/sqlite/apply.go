@@ -83,6 +83,9 @@ func (t *dbTx) putConfirmation(r *store.Confirmation) (taken bool, err error) {
 		n, err := t.exec(`INSERT INTO confirmations (id, tenant, key, shop, format, state, reason, event, updated, rank, due, dek, trail)
 			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING`, int64(r.ID), r.Tenant, r.Key[:], string(r.Shop), r.Format,
 			string(r.State), r.Reason, r.Event, r.Updated, r.Rank, nullable(r.Due), r.DEK, r.Trail)
+		if err == nil && n > 0 && (r.Kind != "" || r.Part != "") { // an order's own have neither
+			_, err = t.exec("UPDATE confirmations SET kind=?, part=? WHERE id=?", text(r.Kind), text(r.Part), int64(r.ID))
+		}
 		return err == nil && n == 0, err
 	}
 	_, err = t.exec("UPDATE confirmations SET state=?, reason=?, due=?, released=?, messages=?, trail=? WHERE id=?",
@@ -110,6 +113,9 @@ func (t *dbTx) putMessage(m *store.Message) error {
 		_, err := t.exec(`INSERT INTO messages (id, tenant, channel, state, reason, locale, resend, next_at, expires, released, digest, trail)
 			VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`, int64(m.ID), m.Tenant, string(m.Channel), string(m.State), m.Reason, m.Locale,
 			one(m.Resend), nullable(m.NextAt), m.Expires, m.Released, m.Digest, m.Trail)
+		if err == nil && (m.Act != (waxwing.Act{}) || m.Revision != "") { // few have them
+			_, err = t.exec("UPDATE messages SET actor=?, why=?, revision=? WHERE id=?", text(m.Act.By), text(m.Act.Reason), text(m.Revision), int64(m.ID))
+		}
 		return err
 	}
 	_, err := t.exec("UPDATE messages SET state=?, reason=?, next_at=?, tries=?, faults=?, down_since=?, attempts=?, trail=? WHERE id=?",
@@ -137,7 +143,21 @@ func (t *dbTx) putRest(c *store.Changes) error {
 		}
 	}
 	for i := range c.Contents {
-		if _, err := t.exec("INSERT INTO contents (id, body) VALUES (?,?)", int64(c.Contents[i].ID), c.Contents[i].Body); err != nil {
+		x := &c.Contents[i]
+		if _, err := t.exec("INSERT INTO contents (id, body) VALUES (?,?)", int64(x.ID), x.Body); err != nil {
+			return err
+		}
+		if len(x.Ingredients) == 0 {
+			continue
+		}
+		if _, err := t.exec("UPDATE contents SET ingredients=? WHERE id=?", x.Ingredients, int64(x.ID)); err != nil {
+			return err
+		}
+	}
+	for i := range c.Annotations {
+		a := &c.Annotations[i]
+		if _, err := t.exec("INSERT INTO annotations (message, kind, at, provider, sealed) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
+			int64(a.Message), string(a.Kind), a.At, a.Provider, a.Sealed); err != nil {
 			return err
 		}
 	}
@@ -178,6 +198,7 @@ func (t *dbTx) destroy(id waxwing.ID) error {
 	for _, q := range []string{
 		"DELETE FROM events WHERE id>=? AND id<?", "DELETE FROM contents WHERE id>=? AND id<?",
 		"UPDATE attempts SET sealed=NULL WHERE message>=? AND message<?",
+		"UPDATE annotations SET sealed=NULL WHERE message>=? AND message<?",
 	} {
 		if _, err := t.exec(q, lo, hi); err != nil {
 			return err
@@ -189,6 +210,14 @@ func (t *dbTx) destroy(id waxwing.ID) error {
 		}
 	}
 	return nil
+}
+
+// text is a column's that most rows leave empty.
+func text[T ~string](s T) any {
+	if s == "" {
+		return nil
+	}
+	return string(s)
 }
 
 func one(b bool) int {

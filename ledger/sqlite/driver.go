@@ -14,8 +14,9 @@ import (
 // conn is one connection without database/sql's pool and conversions, which
 // cost more than the statements themselves on the writer's path.
 type conn struct {
-	c     driver.Conn
-	cache map[string]*stmt
+	c      driver.Conn
+	cache  map[string]*stmt
+	layout int64 // the file's, as it was first asked for; 0: not yet
 }
 
 var bg = context.Background()

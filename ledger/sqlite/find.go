@@ -3,7 +3,9 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/store"
@@ -15,15 +17,17 @@ const findPiece = 500
 // Find gives some confirmations that may be what a query asks for. Where it asks for a state
 // that few have they come from an index of those, and not from a walk over all others.
 func (r rows) Find(_ context.Context, q *store.Query) ([]waxwing.ID, error) {
-	const ofTenant = "SELECT id FROM confirmations INDEXED BY confirmations_tenant WHERE tenant=? AND id<? "
+	if at := layoutOnce(r.c); at < Layout {
+		return nil, fmt.Errorf("the ledger has layout %d, and this program's lists need %d: run waxwing ledger migrate, or start the daemon once", at, Layout)
+	}
 	switch s := q.State; {
 	case len(q.Lookups) > 0:
 		return r.foundBy(q)
 	case q.Unread:
 		return r.below(q, "SELECT id FROM confirmations WHERE tenant=? AND id<? AND id<=coalesce((SELECT v FROM meta WHERE k='"+metaIndexed+
 			"'),0) AND state<>'ready' AND dek IS NOT NULL ")
-	case s == "":
-		return r.below(q, ofTenant)
+	case s == "", s == waxwing.Sent:
+		return r.ofShops(q, s)
 	case s == waxwing.Received:
 		return r.below(q, "SELECT id FROM confirmations INDEXED BY confirmations_due WHERE due IS NOT NULL AND state='received' AND tenant=? AND id<? ")
 	case s == waxwing.Held, s == waxwing.Quarantined, s == waxwing.Ignored:
@@ -33,11 +37,69 @@ func (r rows) Find(_ context.Context, q *store.Query) ([]waxwing.ID, error) {
 	case s == waxwing.Cancelled: // before its mail was rendered, or behind it
 		return r.below(q, stateOfConfirmation(s), stateOfMessage(s))
 	case s == waxwing.Claimed, s == waxwing.Dot:
-		return r.below(q, "SELECT m.id FROM claims c JOIN messages m ON m.id=c.message WHERE m.tenant=? AND m.id<? ")
+		return r.below(q, "SELECT id FROM messages WHERE id IN (SELECT message FROM claims) AND tenant=? AND id<? ")
 	case s == waxwing.Queued:
 		return r.below(q, "SELECT id FROM messages INDEXED BY messages_due WHERE next_at IS NOT NULL AND tenant=? AND id<? ")
 	}
-	return r.below(q, ofTenant+"AND state='ready' ")
+	return r.below(q, "SELECT id FROM confirmations INDEXED BY confirmations_bare WHERE state='ready' AND messages=0 AND tenant=? AND id<? ")
+}
+
+// ofShops finds what is of a shop, or of each that the tenant has.
+func (r rows) ofShops(q *store.Query, s waxwing.State) ([]waxwing.ID, error) {
+	shops, err := r.shops(q)
+	var statements []string
+	for _, shop := range shops {
+		st := "SELECT id FROM confirmations INDEXED BY confirmations_shop WHERE shop=" + quoted(shop) + " AND tenant=? AND id<? "
+		if s == waxwing.Sent {
+			st += "AND state='ready' "
+		}
+		statements = append(statements, st)
+	}
+	if err != nil || len(statements) == 0 {
+		return nil, err
+	}
+	return r.below(q, statements...)
+}
+
+// shops are those that a query is about. A tenant has few, and each costs one look.
+func (r rows) shops(q *store.Query) (out []string, err error) {
+	if q.Shop != "" {
+		return []string{string(q.Shop)}, nil
+	}
+	var v [1]driver.Value
+	for at, more := "", true; more; {
+		more = false
+		found, err := r.c.row("SELECT min(shop) FROM confirmations INDEXED BY confirmations_shop WHERE tenant=? AND shop>?", v[:], q.Tenant, at)
+		if err != nil {
+			return nil, err
+		}
+		if found && v[0] != nil {
+			at, more = str(v[0]), true
+			out = append(out, at)
+		}
+	}
+	return out, nil
+}
+
+// quoted is a text in a statement: SQLite keeps statements by their words, and there are as
+// few of these as there are shops.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// Count counts a tenant's confirmations.
+func (r rows) Count(_ context.Context, q *store.Query) (n int64, err error) {
+	shops, err := r.shops(q)
+	if err != nil {
+		return 0, err
+	}
+	var v [1]driver.Value
+	for _, shop := range shops {
+		if _, err := r.c.row("SELECT count(*) FROM confirmations INDEXED BY confirmations_shop WHERE tenant=? AND shop=? AND id>=? AND id<?", v[:],
+			q.Tenant, shop, int64(q.From), int64(q.Below)); err != nil {
+			return 0, err
+		}
+		n += num(v[0])
+	}
+	return n, nil
 }
 
 // A partial index is used only where its own condition stands in the statement.
@@ -62,11 +124,11 @@ func (r rows) below(q *store.Query, statements ...string) ([]waxwing.ID, error) 
 	floor := waxwing.ID(0)
 	for _, s := range statements {
 		n, last := 0, waxwing.ID(0)
-		err := r.c.query(s+"ORDER BY id DESC LIMIT ?", func(v []driver.Value) error {
+		err := r.c.query(s+"AND id>=? ORDER BY id DESC LIMIT ?", func(v []driver.Value) error {
 			n, last = n+1, store.ConfirmationOf(waxwing.ID(num(v[0])))
 			ids = append(ids, last)
 			return nil
-		}, q.Tenant, int64(q.Below), findPiece)
+		}, q.Tenant, int64(q.Below), int64(q.From), findPiece)
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +143,7 @@ func (r rows) below(q *store.Query, statements ...string) ([]waxwing.ID, error) 
 
 // foundBy gives the confirmations that have all of some lookups.
 func (r rows) foundBy(q *store.Query) (ids []waxwing.ID, err error) {
-	where, args := "tenant=? AND id<?", []any{q.Tenant, int64(q.Below)}
+	where, args := "tenant=? AND id<? AND id>=?", []any{q.Tenant, int64(q.Below), int64(q.From)}
 	for i := range q.Lookups {
 		where += " AND id IN (SELECT confirmation FROM lookups WHERE hash=?)"
 		args = append(args, q.Lookups[i][:])

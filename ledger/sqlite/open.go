@@ -101,6 +101,27 @@ type Ledger struct {
 // Open opens or makes the ledger in a folder, takes its lock, and takes over
 // what a dead instance left behind.
 func Open(ctx context.Context, o Options) (*Ledger, error) {
+	l := newLedger(o)
+	o = l.o
+	if err := l.open(ctx); err != nil {
+		l.release()
+		return nil, fmt.Errorf("ledger %s: %w", o.Dir, err)
+	}
+	if !o.ReadOnly {
+		// The first head at once: what came before this start is fixed by it, and
+		// nobody has to wait a minute to see the trail proved.
+		if err := l.anchor(); err != nil {
+			o.Log.Error("anchor not written", "err", err)
+		}
+		l.scrubs.ended = make(chan struct{})
+		go l.write()
+		go l.scrub(context.WithoutCancel(ctx)) // until Close
+	}
+	return l, nil
+}
+
+// newLedger is one that is not open yet.
+func newLedger(o Options) *Ledger {
 	if o.Clock == nil {
 		o.Clock = waxwing.SystemClock
 	}
@@ -117,21 +138,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	l.guard.path, l.scrubs = l.path, newScrubber()
 	l.set = machine.NewSet(time.Time{}, 0, waxwing.DoubtRule{})
 	l.runDays = map[int64]*runDay{}
-	if err := l.open(ctx); err != nil {
-		l.release()
-		return nil, fmt.Errorf("ledger %s: %w", o.Dir, err)
-	}
-	if !o.ReadOnly {
-		// The first head at once: what came before this start is fixed by it, and
-		// nobody has to wait a minute to see the trail proved.
-		if err := l.anchor(); err != nil {
-			o.Log.Error("anchor not written", "err", err)
-		}
-		l.scrubs.ended = make(chan struct{})
-		go l.write()
-		go l.scrub(context.WithoutCancel(ctx)) // until Close
-	}
-	return l, nil
+	return l
 }
 
 func (l *Ledger) open(ctx context.Context) error {

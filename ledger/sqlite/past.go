@@ -267,7 +267,7 @@ func (l *Ledger) beforeOpening(marks []mark, found []string) error {
 		return err
 	}
 	defer func() { _ = c.close() }() // only read
-	if _, err := schemaOf(c); isRollback(err) {
+	if _, err := layoutOf(c); isRollback(err) {
 		// Killed in its very first start, when the file became one with a log: who only reads
 		// cannot undo that half.
 		w, err := openConn(dsn(l.path, false))
@@ -283,7 +283,7 @@ func (l *Ledger) beforeOpening(marks []mark, found []string) error {
 // written.
 func (l *Ledger) lookBack(c *conn, marks []mark, found []string) error {
 	lost := &LossError{last: highest(marks), proven: len(found) > 0, Found: found, Until: l.o.Clock()}
-	has, err := schemaOf(c)
+	has, err := layoutOf(c)
 	if err != nil {
 		return err
 	}

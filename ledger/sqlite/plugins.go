@@ -114,7 +114,7 @@ func (t *tx) savePlugin(tn *ledger.Tenant, v *waxwing.PluginVersion, body []byte
 // program made, and that only the command line looks at, has none of them.
 func (l *Ledger) readShelves(ctx context.Context, f func(*conn) error) error {
 	return l.db.read(ctx, func(c *conn) error {
-		if at, err := schemaOf(c); err != nil || at < 2 {
+		if at, err := layoutOf(c); err != nil || at < 2 {
 			return err
 		}
 		return f(c)
@@ -156,7 +156,7 @@ func (l *Ledger) PluginNumber(ctx context.Context, tid waxwing.TenantID, plugin 
 		return 0, err
 	}
 	err = l.db.read(ctx, func(c *conn) error {
-		if at, err := schemaOf(c); err != nil || at < 5 {
+		if at, err := layoutOf(c); err != nil || at < 5 {
 			return err
 		}
 		var v [1]driver.Value

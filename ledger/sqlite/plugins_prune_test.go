@@ -191,7 +191,7 @@ func TestMigrateFrom4(t *testing.T) {
 		t.Fatal(err)
 	}
 	closeTest(t, l)
-	change(t, dir, "DROP TABLE plugin_numbers", "DROP INDEX plugin_versions_hash", "DROP INDEX plugin_runs_tenant", "DROP INDEX messages_state", "DROP INDEX confirmations_state", "PRAGMA user_version=4")
+	change(t, dir, append(slices.Clone(before7), "DROP TABLE plugin_numbers", "DROP INDEX plugin_versions_hash", "DROP INDEX plugin_runs_tenant", "DROP INDEX messages_state", "DROP INDEX confirmations_state", "PRAGMA user_version=4")...)
 	l, err := Open(t.Context(), Options{Dir: dir, ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)

@@ -64,8 +64,8 @@ func TestMigrateFrom1(t *testing.T) {
 		t.Fatal(err)
 	}
 	closeTest(t, l)
-	change(t, dir, "DROP TABLE plugin_runs", "DROP TABLE plugin_modules", "DROP TABLE plugin_versions", "DROP TABLE plugin_numbers",
-		"DROP INDEX messages_state", "DROP INDEX confirmations_state", "DELETE FROM meta", "PRAGMA user_version=1")
+	change(t, dir, slices.Concat(before7, []string{"DROP TABLE plugin_runs", "DROP TABLE plugin_modules", "DROP TABLE plugin_versions", "DROP TABLE plugin_numbers",
+		"DROP INDEX messages_state", "DROP INDEX confirmations_state", "DELETE FROM meta", "PRAGMA user_version=1"})...)
 
 	// The command line looks at it as it is.
 	l, err = Open(t.Context(), Options{Dir: dir, ReadOnly: true})
@@ -83,8 +83,8 @@ func TestMigrateFrom1(t *testing.T) {
 	l = openTest(t, dir, nil, "resend")
 	defer closeTest(t, l)
 	if err := l.db.read(t.Context(), func(c *conn) error {
-		at, err := schemaOf(c)
-		if at != version {
+		at, err := layoutOf(c)
+		if at != Layout {
 			t.Errorf("schema %d", at)
 		}
 		return err

@@ -31,7 +31,7 @@ func (l *Ledger) openWriter(ctx context.Context) error {
 	if err := os.Chmod(l.path, 0o600); err != nil {
 		return err
 	}
-	was, err := schemaOf(l.w)
+	was, err := layoutOf(l.w)
 	if err != nil {
 		return err
 	}

@@ -14,20 +14,53 @@ const (
 	confirmationColumns = "id, tenant, key, shop, format, state, reason, event, updated, rank, asked, coalesce(due,0), coalesce(released,0), messages, events, dek, trail"
 	messageColumns      = "id, tenant, channel, state, reason, locale, resend, coalesce(next_at,0), expires, tries, faults, down_since, attempts, released, digest, trail"
 	claimColumns        = "message, instance, dot, at, expires, provider, trail"
+
+	// What layout 7 adds.
+	confirmationColumns7 = confirmationColumns + ", kind, part"
+	messageColumns7      = messageColumns + ", actor, why, revision"
 )
+
+// confirmationsOf and messagesOf are the columns that a connection's file has: the command
+// line also reads what an older program writes.
+func confirmationsOf(c *conn) string { return since7(c, confirmationColumns7, confirmationColumns) }
+func messagesOf(c *conn) string      { return since7(c, messageColumns7, messageColumns) }
+func contentsOf(c *conn) string      { return since7(c, "id, body, ingredients", "id, body") }
+
+func since7(c *conn, now, before string) string {
+	if layoutOnce(c) < 7 {
+		return before
+	}
+	return now
+}
+
+// layoutOnce is the file's layout, asked once: one that grows meanwhile still has the older
+// columns.
+func layoutOnce(c *conn) int64 {
+	if c.layout == 0 {
+		c.layout, _ = layoutOf(c) // what cannot be read here fails in the statement, too
+	}
+	return c.layout
+}
 
 func scanConfirmation(v []driver.Value) store.Confirmation {
 	c := store.Confirmation{ID: waxwing.ID(num(v[0])), Tenant: num(v[1]), Shop: waxwing.ShopID(str(v[3])), Format: str(v[4]),
 		State: waxwing.State(str(v[5])), Reason: str(v[6]), Event: num(v[7]), Updated: num(v[8]), Rank: num(v[9]), Asked: num(v[10]) != 0,
 		Due: num(v[11]), Released: num(v[12]), Messages: num(v[13]), Events: num(v[14]), DEK: append([]byte(nil), blob(v[15])...), Trail: str(v[16])}
 	copy(c.Key[:], blob(v[2]))
+	if len(v) > 17 {
+		c.Kind, c.Part = waxwing.Kind(str(v[17])), str(v[18])
+	}
 	return c
 }
 
 func scanMessage(v []driver.Value) store.Message {
-	return store.Message{ID: waxwing.ID(num(v[0])), Tenant: num(v[1]), Channel: waxwing.Channel(str(v[2])), State: waxwing.State(str(v[3])),
+	m := store.Message{ID: waxwing.ID(num(v[0])), Tenant: num(v[1]), Channel: waxwing.Channel(str(v[2])), State: waxwing.State(str(v[3])),
 		Reason: str(v[4]), Locale: str(v[5]), Resend: num(v[6]) != 0, NextAt: num(v[7]), Expires: num(v[8]), Tries: num(v[9]), Faults: num(v[10]),
 		DownSince: num(v[11]), Attempts: num(v[12]), Released: num(v[13]), Digest: append([]byte(nil), blob(v[14])...), Trail: str(v[15])}
+	if len(v) > 16 {
+		m.Act, m.Revision = waxwing.Act{By: waxwing.Actor(str(v[16])), Reason: str(v[17])}, str(v[18])
+	}
+	return m
 }
 
 func scanClaim(v []driver.Value) store.Claim {
@@ -170,7 +203,7 @@ func (t *dbTx) loadWhole(s *store.Set, id waxwing.ID) error {
 
 // loadDue loads messages whose time has come.
 func (t *dbTx) loadDue(s *store.Set, d *store.DueMessages) error {
-	err := t.c.query("SELECT "+messageColumns+` FROM messages WHERE channel=? AND next_at<=? AND id NOT IN (SELECT message FROM claims)
+	err := t.c.query("SELECT "+messagesOf(t.c)+` FROM messages WHERE channel=? AND next_at<=? AND id NOT IN (SELECT message FROM claims)
 		ORDER BY next_at LIMIT ?`, func(v []driver.Value) error {
 		m := scanMessage(v)
 		s.Messages[m.ID] = m
@@ -188,7 +221,7 @@ func (t *dbTx) loadDue(s *store.Set, d *store.DueMessages) error {
 // addMessages loads messages with what they need to be decided about.
 func (t *dbTx) addMessages(s *store.Set, where string, args ...any) error {
 	var all []store.Message
-	err := t.c.query("SELECT "+messageColumns+" FROM messages WHERE "+where, func(v []driver.Value) error {
+	err := t.c.query("SELECT "+messagesOf(t.c)+" FROM messages WHERE "+where, func(v []driver.Value) error {
 		all = append(all, scanMessage(v))
 		return nil
 	}, args...)

@@ -71,6 +71,7 @@ func newSums(keys *ledger.Keyring) *sums {
 func (s *sums) hash(table string, row []any) sum {
 	b := append(s.buf[:0], s.key[:]...)
 	b = append(append(b, table...), 0)
+	row = filled(table, row)
 	for _, v := range row {
 		switch v := v.(type) {
 		case int64:
@@ -97,6 +98,20 @@ func (s *sums) hash(table string, row []any) sum {
 	s.buf = b
 	h := sha256.Sum256(b)
 	return sum{binary.BigEndian.Uint64(h[:8]), binary.BigEndian.Uint64(h[8:16])}
+}
+
+// firstColumns are how many a table had when its rows were first summed, where later
+// layouts have added some.
+var firstColumns = map[string]int{"confirmations": 17, "messages": 16, "contents": 2, "instances": 3}
+
+// filled is a row without the empty end of what later layouts have added to it: so a row that
+// was there before has the hash that it had, and a new layout need not sum it anew.
+func filled(table string, row []any) []any {
+	n, grown := firstColumns[table]
+	for grown && len(row) > n && row[len(row)-1] == nil {
+		row = row[:len(row)-1]
+	}
+	return row
 }
 
 // watch has the connection report each row that it changes.

@@ -14,7 +14,7 @@ import (
 // verifyRows sums all rows anew, and holds them against the sealed sums. It tells the
 // table: which row, the steps before it tell where the trail speaks of it.
 func (l *Ledger) verifyRows(c *conn, r *ledger.Report, sealed bool) error {
-	has, err := schemaOf(c)
+	has, err := layoutOf(c)
 	if err != nil {
 		return err
 	}
@@ -22,9 +22,9 @@ func (l *Ledger) verifyRows(c *conn, r *ledger.Report, sealed bool) error {
 	if err != nil {
 		return err
 	}
-	if has > version {
+	if has > Layout {
 		r.Blind = append(r.Blind, fmt.Sprintf("The ledger calls its layout %d, and this program knows %d: whether its tables are as they should be, only the "+
-			"program that made them can tell. If there was none, somebody changed the number.", has, version))
+			"program that made them can tell. If there was none, somebody changed the number.", has, Layout))
 	}
 	if has < 3 && (name != "" || sealed) {
 		r.Problem("the ledger calls its layout %d, though a newer program has written it", has)
@@ -87,8 +87,8 @@ func structure(c *conn, report *ledger.Report) error {
 	if err != nil {
 		return err
 	}
-	has, err := schemaOf(c)
-	if err != nil || has < 3 || has > version {
+	has, err := layoutOf(c)
+	if err != nil || has < 3 || has > Layout {
 		return err // an older layout grew by other ways, a newer one is not known
 	}
 	want, err := ownSchema(has)
@@ -113,13 +113,13 @@ func structure(c *conn, report *ledger.Report) error {
 }
 
 // ownSchema is what the tables of a new ledger of a layout are made by.
-func ownSchema(layout int64) (map[string]string, error) {
+func ownSchema(number int64) (map[string]string, error) {
 	c, err := openConn("file::memory:")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = c.close() }() // in memory
-	if err := migrateTo(c, layout); err != nil {
+	if err := migrateTo(c, number); err != nil {
 		return nil, err
 	}
 	return schemaSQL(c)

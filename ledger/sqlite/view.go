@@ -23,6 +23,11 @@ func (p *readers) Browse(ctx context.Context, tenant int64, f func(store.Rows) e
 	return p.browse(ctx, tenant, func(c *conn) error { return f(rows{c}) })
 }
 
+// Survey is Browse within a transaction.
+func (p *readers) Survey(ctx context.Context, tenant int64, f func(store.Rows) error) error {
+	return p.browse(ctx, tenant, func(c *conn) error { return c.atOneState(f) })
+}
+
 // atOneState runs f over one state of the file.
 func (c *conn) atOneState(f func(store.Rows) error) error {
 	if _, err := c.exec("BEGIN"); err != nil {
@@ -74,7 +79,7 @@ func (r rows) Load(_ context.Context, k *store.Keys) (*store.Set, error) {
 }
 
 func (r rows) confirmations(s *store.Set, where string, arg any) error {
-	return r.c.query("SELECT "+confirmationColumns+" FROM confirmations WHERE "+where, func(v []driver.Value) error {
+	return r.c.query("SELECT "+confirmationsOf(r.c)+" FROM confirmations WHERE "+where, func(v []driver.Value) error {
 		c := scanConfirmation(v)
 		s.Confirmations[c.ID], s.Keys[c.Key] = c, c.ID
 		return nil
@@ -95,7 +100,7 @@ func (r rows) whole(s *store.Set, id waxwing.ID, shown bool) error {
 // messages loads those from an id up to another one, with their claims and doubts.
 func (r rows) messages(s *store.Set, from, to int64, shown bool) error {
 	var tried []waxwing.ID
-	err := r.c.query("SELECT "+messageColumns+" FROM messages WHERE id>=? AND id<=?", func(v []driver.Value) error {
+	err := r.c.query("SELECT "+messagesOf(r.c)+" FROM messages WHERE id>=? AND id<=?", func(v []driver.Value) error {
 		m := scanMessage(v)
 		if s.Messages[m.ID] = m; m.Attempts > 0 && !shown {
 			tried = append(tried, m.ID)
@@ -148,12 +153,13 @@ func (r rows) contents(s *store.Set, k *store.Keys) error {
 		}
 	}
 	for _, id := range k.Contents {
-		found, err := r.c.row("SELECT body FROM contents WHERE id=?", v[:1], int64(id))
+		clear(v[:])
+		found, err := r.c.row("SELECT "+contentsOf(r.c)+" FROM contents WHERE id=?", v[:], int64(id))
 		if err != nil {
 			return err
 		}
 		if found {
-			s.Contents[id] = store.Content{ID: id, Body: blob(v[0])}
+			s.Contents[id] = store.Content{ID: id, Body: blob(v[1]), Ingredients: blob(v[2])}
 		}
 	}
 	for _, id := range k.Attempts {
@@ -166,7 +172,31 @@ func (r rows) contents(s *store.Set, k *store.Keys) error {
 			return err
 		}
 	}
+	return r.annotations(s, k.Annotations)
+}
+
+// annotations loads those of messages. A file of an older layout has none.
+func (r rows) annotations(s *store.Set, messages []waxwing.ID) error {
+	if len(messages) == 0 || layoutOnce(r.c) < 7 {
+		return nil
+	}
+	for _, id := range messages {
+		err := r.c.query("SELECT "+annotationColumns+" FROM annotations WHERE message=? ORDER BY at, kind", func(v []driver.Value) error {
+			s.Annotations[id] = append(s.Annotations[id], scanAnnotation(v))
+			return nil
+		}, int64(id))
+		if err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+const annotationColumns = "message, kind, at, provider, sealed"
+
+func scanAnnotation(v []driver.Value) store.Annotation {
+	return store.Annotation{Message: waxwing.ID(num(v[0])), Kind: waxwing.AnnotationKind(str(v[1])), At: num(v[2]), Provider: str(v[3]),
+		Sealed: bytes.Clone(blob(v[4]))}
 }
 
 const attemptColumns = "message, n, provider, verdict, fault, phase, code, enhanced, began, ended, sealed"
@@ -258,7 +288,7 @@ func (r rows) Depth(_ context.Context, now time.Time) (d store.Depth, err error)
 // Runs gives runs of a tenant's plugins. A file that an older program made, and that only
 // the command line looks at, has none.
 func (r rows) Runs(_ context.Context, q *store.RunQuery) (out []store.Run, err error) {
-	if at, err := schemaOf(r.c); err != nil || at < 2 {
+	if at, err := layoutOf(r.c); err != nil || at < 2 {
 		return nil, err
 	}
 	columns := "id, tenant, plugin, confirmation, hook, role, hash, at, fuel, micros, fault"

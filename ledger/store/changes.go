@@ -26,6 +26,7 @@ type Changes struct {
 	Freed        []waxwing.ID
 	Events       []Event
 	Contents     []Content
+	Annotations  []Annotation
 	Attempts     []Attempt
 	Lookups      []Lookup
 	Suppressions []Suppression
@@ -39,6 +40,6 @@ type Changes struct {
 
 // Empty says that there is nothing to write.
 func (c *Changes) Empty() bool {
-	return len(c.Confirmations)+len(c.Messages)+len(c.Claims)+len(c.Freed)+len(c.Events)+len(c.Contents)+len(c.Attempts)+
+	return len(c.Confirmations)+len(c.Messages)+len(c.Claims)+len(c.Freed)+len(c.Events)+len(c.Contents)+len(c.Annotations)+len(c.Attempts)+
 		len(c.Lookups)+len(c.Suppressions)+len(c.Destroyed)+len(c.Entries) == 0 && c.Batch == nil
 }

@@ -20,8 +20,10 @@ type Hash [16]byte
 // Confirmation is one order on its way to one customer.
 type Confirmation struct {
 	ID       waxwing.ID
-	Tenant   int64 // its number
-	Key      Hash  // of tenant, shop, order, kind, part and revision
+	Tenant   int64        // its number
+	Key      Hash         // of tenant, shop, order, kind, part and revision
+	Kind     waxwing.Kind // empty: KindOrder
+	Part     string       // whose of the order; empty: it is the whole order's
 	Shop     waxwing.ShopID
 	Format   string
 	State    waxwing.State
@@ -66,14 +68,26 @@ type Message struct {
 	DownSince int64
 	Attempts  int64
 	Released  int64
-	Digest    []byte // of the sealed content
+	Digest    []byte      // of the sealed content
+	Act       waxwing.Act // who asked for it by hand, and why; empty: nobody did
+	Revision  string      // of the tenant's template set; empty: it has but one
 	Trail     string
 }
 
 // Content is a message's sealed bytes.
 type Content struct {
-	ID   waxwing.ID
-	Body []byte
+	ID          waxwing.ID
+	Body        []byte
+	Ingredients []byte // sealed: what it was rendered from; empty: not kept
+}
+
+// Annotation is what became known of a message after it was sent. There is one of a kind.
+type Annotation struct {
+	Message  waxwing.ID
+	Kind     waxwing.AnnotationKind
+	At       int64
+	Provider string
+	Sealed   []byte // the evidence; empty: it was erased
 }
 
 // Claim is a message that an instance holds.

@@ -18,7 +18,9 @@ type Set struct {
 	Contents map[waxwing.ID]Content
 	// Attempts are a message's, in their order.
 	Attempts map[waxwing.ID][]Attempt
-	Batches  map[int64]Batch
+	// Annotations are a message's.
+	Annotations map[waxwing.ID][]Annotation
+	Batches     map[int64]Batch
 	// Due are the messages of Keys.Due, those that waited longest first.
 	Due []waxwing.ID
 }
@@ -27,7 +29,7 @@ type Set struct {
 func NewSet() *Set {
 	return &Set{Confirmations: map[waxwing.ID]Confirmation{}, Keys: map[Hash]waxwing.ID{}, Messages: map[waxwing.ID]Message{},
 		Claims: map[waxwing.ID]Claim{}, Doubts: map[waxwing.ID]int{}, Suppressed: map[Hash]bool{}, Found: map[Hash][]waxwing.ID{},
-		Events: map[waxwing.ID]Event{}, Contents: map[waxwing.ID]Content{}, Attempts: map[waxwing.ID][]Attempt{}, Batches: map[int64]Batch{}}
+		Events: map[waxwing.ID]Event{}, Contents: map[waxwing.ID]Content{}, Attempts: map[waxwing.ID][]Attempt{}, Annotations: map[waxwing.ID][]Annotation{}, Batches: map[int64]Batch{}}
 }
 
 // Clear empties the set, whose memory is used again.
@@ -42,6 +44,7 @@ func (s *Set) Clear() {
 	clear(s.Events)
 	clear(s.Contents)
 	clear(s.Attempts)
+	clear(s.Annotations)
 	clear(s.Batches)
 	s.Due = s.Due[:0]
 }
@@ -83,10 +86,11 @@ type Keys struct {
 	People  []Hash
 	Lookups []Hash
 	Events  []waxwing.ID
-	// Contents and Attempts are those of messages.
-	Contents []waxwing.ID
-	Attempts []waxwing.ID
-	Batches  []int64
+	// Contents, Attempts and Annotations are those of messages.
+	Contents    []waxwing.ID
+	Attempts    []waxwing.ID
+	Annotations []waxwing.ID
+	Batches     []int64
 	// Due asks for messages whose time has come; nil: for none.
 	Due *DueMessages
 }

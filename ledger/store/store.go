@@ -34,6 +34,9 @@ type Viewer interface {
 	// as it is then, so that nothing is kept from going on meanwhile. Each tenant has one at a
 	// time, so that its own wait for it, and neither another tenant's nor the work under way.
 	Browse(ctx context.Context, tenant int64, f func(Rows) error) error
+	// Survey is Browse over one state of the database, for exact figures: what the database
+	// writes meanwhile it cannot make room for until f returns.
+	Survey(ctx context.Context, tenant int64, f func(Rows) error) error
 }
 
 // Rows reads one state of a database. It is f's of a View alone, which calls it from one
@@ -44,6 +47,9 @@ type Rows interface {
 	// Find gives some of the confirmations below q.Below that may be what q asks for, newest
 	// first. None: there are no more.
 	Find(ctx context.Context, q *Query) ([]waxwing.ID, error)
+	// Count tells exactly how many confirmations of a tenant there are, of one shop or all,
+	// from q.From on and below q.Below, whatever became of them.
+	Count(ctx context.Context, q *Query) (int64, error)
 	// Due gives up to d.Limit confirmations whose time has come, the longest due first. last
 	// is when the last of them became due.
 	Due(ctx context.Context, d *Due) (ids []waxwing.ID, last time.Time, err error)
@@ -102,7 +108,10 @@ type Query struct {
 	Lookups []Hash
 	// Unread: no lookup says whom its events name, since an older program wrote it.
 	Unread bool
-	Below  waxwing.ID
+	// Shop is the only one; empty: all. Find may give others' where it asks for a state or lookups.
+	Shop waxwing.ShopID
+	// Their ids: from From on, and below Below.
+	From, Below waxwing.ID
 }
 
 // Due asks for confirmations in a state whose time has come from Since to At, in ms.
