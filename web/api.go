@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
 )
@@ -57,12 +59,11 @@ func (s *Server) knownShop(t waxwing.TenantID, shop waxwing.ShopID) error {
 func (s *Server) list(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	v := r.URL.Query()
 	q := waxwing.Query{Tenant: t, Order: v.Get("order"), Email: v.Get("email"), State: waxwing.State(v.Get("state")), Brief: true}
-	for k := range v {
-		switch k {
-		case "order", "email", "state", "before", "limit", "full":
-		default:
-			return fault{http.StatusBadRequest, "unknown parameter", fmt.Sprintf("%.40q; known are order, email, state, before, limit, full", k)}
-		}
+	if err := known(v, "order", "email", "state", "before", "limit", "full", "shop", "since", "until"); err != nil {
+		return err
+	}
+	if err := span(v, &q); err != nil {
+		return err
 	}
 	if err := CheckState(q.State); err != nil {
 		return fault{http.StatusBadRequest, "unknown state", err.Error()}
@@ -101,6 +102,62 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, t waxwing.TenantID
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(b)
 	return nil
+}
+
+// known refuses a parameter that is not among names: a misspelt one would be passed over.
+func known(v url.Values, names ...string) error {
+	for k := range v {
+		if !slices.Contains(names, k) {
+			return fault{http.StatusBadRequest, "unknown parameter", fmt.Sprintf("%.40q; known are %s", k, strings.Join(names, ", "))}
+		}
+	}
+	return nil
+}
+
+// span reads the shop and the span of time that a list or a count is about.
+func span(v url.Values, q *waxwing.Query) error {
+	q.Shop = waxwing.ShopID(v.Get("shop"))
+	for name, to := range map[string]*time.Time{"since": &q.Since, "until": &q.Until} {
+		s := v.Get(name)
+		if s == "" {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			return fault{http.StatusBadRequest, "bad parameter", name + ": a time as 2026-01-31T00:00:00Z (RFC 3339); a + in it is written %2B"}
+		}
+		*to = at
+	}
+	return nil
+}
+
+// count tells how many confirmations came to each outcome.
+func (s *Server) count(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	v, q := r.URL.Query(), waxwing.Query{Tenant: t}
+	if err := known(v, "shop", "since", "until"); err != nil {
+		return err
+	}
+	if err := span(v, &q); err != nil {
+		return err
+	}
+	done, err := s.reads.enter(r.Context(), t)
+	if err != nil {
+		return err
+	}
+	n, err := s.p.Books.Count(r.Context(), q)
+	done()
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Total    int64                   `json:"total"`
+		Outcomes map[waxwing.State]int64 `json:"outcomes"`
+	}{Outcomes: n}
+	for _, k := range n {
+		answer.Total += k
+	}
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(answer)
 }
 
 // listed is the answer to a list.

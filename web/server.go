@@ -42,6 +42,9 @@ type Desk interface {
 type Books interface {
 	// List gives confirmations of a tenant, the newest first, as many as the query's limit.
 	List(ctx context.Context, q waxwing.Query) ([]waxwing.ConfirmationView, error)
+	// Count tells exactly how many confirmations came to each outcome, of the query's shop and
+	// span of time.
+	Count(ctx context.Context, q waxwing.Query) (map[waxwing.State]int64, error)
 	// Get gives one with its messages and trail: ErrNotFound for another tenant's.
 	Get(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID) (*waxwing.ConfirmationView, error)
 	// Raw is the event that counts, see RawBooks.
@@ -161,6 +164,7 @@ func (s *Server) routes() http.Handler {
 	const t = "/v1/tenants/{tenant}"
 	m.HandleFunc("POST "+t+"/orders", s.api(s.postOrder))
 	m.HandleFunc("GET "+t+"/confirmations", s.api(s.list))
+	m.HandleFunc("GET "+t+"/counts", s.api(s.count))
 	m.HandleFunc("GET "+t+"/confirmations/{id}", s.api(s.get))
 	m.HandleFunc("GET "+t+"/confirmations/{id}/message", s.api(s.message))
 	m.HandleFunc("POST "+t+"/confirmations/{id}/resend", s.api(s.resend))

@@ -74,15 +74,35 @@ var tellings = map[string][3]string{
 	"loss_accepted":      {"doubt", "Held: a time is missing in the ledger", "An older ledger was gone on from, and this may have been sent in the time that it does not know. It is sent only when somebody asks for it."},
 	"rows_resealed":      {"doubt", "The seal over the ledger's rows was made anew", ""},
 	"ignored":            {"plain", "Ignored: no order of a customer's", ""},
+	"annotated":          {"plain", "Something became known of it", ""}, // see tellNote
 	"erased":             {"plain", "The person was erased", "The keys of her data are destroyed; the trail stays whole."},
 	"suppressed":         {"bad", "The address is not to be mailed", ""},
 	"plugin":             {"plain", "A plugin's version changed its state", ""},
+}
+
+// tellNote tells what became known of a message after it was sent.
+func tellNote(e *waxwing.TrailEntry) [3]string {
+	tones := map[waxwing.AnnotationKind][2]string{
+		waxwing.Delivered:  {"good", "Delivered to the recipient's server"},
+		waxwing.Bounced:    {"bad", "It came back: the recipient's server does not take it"},
+		waxwing.Complained: {"bad", "The recipient called it spam"},
+		waxwing.Opened:     {"plain", "Opened: its picture was loaded"},
+		waxwing.Clicked:    {"plain", "A link in it was followed"},
+	}
+	t, ok := tones[waxwing.AnnotationKind(e.Detail["kind"])]
+	if !ok {
+		t = [2]string{"plain", "Something became known of it"}
+	}
+	return [3]string{t[0], t[1], "As " + e.Detail["provider"] + " says."}
 }
 
 func tell(s *Step, e *waxwing.TrailEntry) {
 	t, ok := tellings[e.Cause]
 	if e.Cause == "by_person" {
 		t, ok = tellAct(e), true
+	}
+	if e.Cause == "annotated" {
+		t = tellNote(e)
 	}
 	if !ok {
 		t = [3]string{"plain", e.Cause, ""}
