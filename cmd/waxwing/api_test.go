@@ -224,6 +224,22 @@ func TestListing(t *testing.T) {
 			t.Errorf("%s: %d", q, code)
 		}
 	}
+	code, b := r.api("GET", "/counts?shop=shopify&since=2020-01-01T00:00:00Z", nil)
+	var counts struct {
+		Total    int
+		Outcomes map[string]int
+	}
+	if err := json.Unmarshal([]byte(b), &counts); err != nil || code != http.StatusOK || counts.Total != n+1 || counts.Outcomes["sent"] != n || counts.Outcomes["held"] != 1 {
+		t.Errorf("counts: %d %s", code, b)
+	}
+	if got := len(r.list("?shop=nowhere")) + len(r.list("?until=2020-01-01T00:00:00Z")); got != 0 {
+		t.Errorf("%d are of no shop or before all", got)
+	}
+	for _, bad := range []string{"?since=yesterday", "?state=sent"} {
+		if code, b := r.api("GET", "/counts"+bad, nil); code != http.StatusBadRequest {
+			t.Errorf("counts%s: %d %s", bad, code, b)
+		}
+	}
 }
 
 // S32: every route with every object of another tenant. Neither the status nor

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
@@ -15,11 +16,13 @@ import (
 )
 
 type ledgerCmd struct {
-	List   ledgerList   `cmd:"" help:"List a tenant's confirmations, newest first."`
-	Show   ledgerShow   `cmd:"" help:"Show one confirmation: messages, attempts, trail."`
-	Verify ledgerVerify `cmd:"" help:"Prove that no entry of the trail and no row was edited, removed, reordered or cut off. Status 0: whole; 1: tampered with; 2: it could not be looked at; 3: whole as far as can be seen, without anchors."`
-	Backup ledgerBackup `cmd:"" help:"Copy the ledger as it is at one instant into a new folder, or into one file that ends in .tar; the daemon may be running."`
-	Export ledgerExport `cmd:"" help:"Write the whole trail as one line of JSON an entry."`
+	List    ledgerList    `cmd:"" help:"List a tenant's confirmations, newest first."`
+	Count   ledgerCount   `cmd:"" help:"Count a tenant's confirmations by what became of them, exactly."`
+	Show    ledgerShow    `cmd:"" help:"Show one confirmation: messages, attempts, trail."`
+	Verify  ledgerVerify  `cmd:"" help:"Prove that no entry of the trail and no row was edited, removed, reordered or cut off. Status 0: whole; 1: tampered with; 2: it could not be looked at; 3: whole as far as can be seen, without anchors."`
+	Backup  ledgerBackup  `cmd:"" help:"Copy the ledger as it is at one instant into a new folder, or into one file that ends in .tar; the daemon may be running."`
+	Migrate ledgerMigrate `cmd:"" help:"Bring the ledger's tables to this program's layout, as its first start would; or tell with --status whether that is needed. The daemon must not run."`
+	Export  ledgerExport  `cmd:"" help:"Write the whole trail as one line of JSON an entry."`
 }
 
 // where says which ledger: by configuration or by folder.
@@ -30,17 +33,27 @@ type where struct {
 
 // open opens the ledger for reading; the daemon may be running.
 func (w where) open(ctx context.Context) (*sqlite.Ledger, error) {
-	o := sqlite.Options{Dir: w.Data, ReadOnly: true}
+	o, err := w.options()
+	if err != nil {
+		return nil, err
+	}
+	o.ReadOnly, o.Witness = true, "" // only the writer looks at a second place
+	return sqlite.Open(ctx, o)
+}
+
+// options say where the ledger is and how it is read.
+func (w where) options() (o sqlite.Options, err error) {
+	o.Dir = w.Data
 	if w.Data == "" {
 		c, err := w.load()
 		if err != nil {
-			return nil, fmt.Errorf("%w (or name the ledger with --data DIR)", err)
+			return o, fmt.Errorf("%w (or name the ledger with --data DIR)", err)
 		}
-		o.Dir, o.Master = c.Data, c.Keys.Master
+		o.Dir, o.Master, o.Witness = c.Data, c.Keys.Master, c.Witness
 	} else if m := os.Getenv("WAXWING_MASTER_KEY"); m != "" {
 		o.Master = config.Secret(m)
 	}
-	return sqlite.Open(ctx, o)
+	return o, nil
 }
 
 type tenantFlag struct {
@@ -58,15 +71,48 @@ func (t tenantFlag) of(l *sqlite.Ledger) (waxwing.TenantID, error) {
 	return "", fmt.Errorf("--tenant: the ledger has %d tenants; name one of %v", len(names), names)
 }
 
+// spanFlags say which of a tenant's confirmations are meant.
+type spanFlags struct {
+	Shop  string `help:"Only this shop's." placeholder:"SHOP"`
+	Since string `help:"Only those accepted at this time or later, such as 2026-01-31 or 2026-01-31T08:00:00Z." placeholder:"TIME"`
+	Until string `help:"Only those accepted before this time." placeholder:"TIME"`
+}
+
+// bound puts the flags into a query.
+func (f spanFlags) bound(q *waxwing.Query) (err error) {
+	q.Shop = waxwing.ShopID(f.Shop)
+	if q.Since, err = moment(f.Since); err != nil {
+		return fmt.Errorf("--since: %w", err)
+	}
+	if q.Until, err = moment(f.Until); err != nil {
+		return fmt.Errorf("--until: %w", err)
+	}
+	return nil
+}
+
+// moment reads a time of a flag; empty: none. Without a zone it is this machine's.
+func moment(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no time: write it as 2006-01-02T15:04:05Z, \"2006-01-02 15:04\" or 2006-01-02", s)
+}
+
 type ledgerList struct {
 	where
 	tenantFlag
 	Order string `help:"Only this order number or id."`
 	Email string `help:"Only this e-mail address or phone number."`
 	State string `help:"Only this state or outcome; ignored shows shops' test deliveries."`
-	Limit int    `help:"How many at most." default:"50"`
-	Full  bool   `help:"Show recipients whole, not masked."`
-	JSON  bool   `help:"Print JSON."`
+	spanFlags
+	Limit int  `help:"How many at most." default:"50"`
+	Full  bool `help:"Show recipients whole, not masked."`
+	JSON  bool `help:"Print JSON."`
 }
 
 // Run lists.
@@ -83,7 +129,11 @@ func (c ledgerList) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	found, err := l.List(context.Background(), waxwing.Query{Tenant: t, Order: c.Order, Email: c.Email, State: waxwing.State(c.State), Limit: c.Limit, Brief: true})
+	q := waxwing.Query{Tenant: t, Order: c.Order, Email: c.Email, State: waxwing.State(c.State), Limit: c.Limit, Brief: true}
+	if err := c.bound(&q); err != nil {
+		return err
+	}
+	found, err := l.List(context.Background(), q)
 	if err != nil {
 		return err
 	}

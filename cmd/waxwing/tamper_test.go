@@ -47,7 +47,7 @@ func TestTamperedLedgerShows(t *testing.T) {
 		"content changed":                  "UPDATE contents SET body=substr(body,1,40)||X'00'||substr(body,42) WHERE id=(SELECT min(id) FROM contents)",
 		"contents exchanged":               "UPDATE contents SET body=(SELECT body FROM contents c ORDER BY id DESC LIMIT 1) WHERE id=(SELECT min(id) FROM contents)",
 		"pointers into the trail cut":      "UPDATE messages SET trail='1,' WHERE id=(SELECT min(id) FROM messages)",
-		"a message invented":               "INSERT INTO messages SELECT id+1, tenant, channel, state, reason, locale, resend, next_at, expires, tries, faults, down_since, attempts, released, digest, trail FROM messages ORDER BY id LIMIT 1",
+		"a message invented":               "INSERT INTO messages SELECT id+1, tenant, channel, state, reason, locale, resend, next_at, expires, tries, faults, down_since, attempts, released, digest, trail, NULL, NULL, NULL FROM messages ORDER BY id LIMIT 1",
 		"an erasure invented":              "UPDATE confirmations SET dek=NULL WHERE id=(SELECT min(id) FROM confirmations)",
 		"an attempt's verdict changed":     "UPDATE attempts SET verdict='rejected' WHERE message=(SELECT min(message) FROM attempts)",
 		"an attempt deleted":               "DELETE FROM attempts WHERE message=(SELECT min(message) FROM attempts)",
