@@ -31,7 +31,7 @@ func TestBadFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = Parse(f, src, badEnv)
+			_, err = Parse(f, src, badEnv, Components)
 			var l ErrorList
 			if !errors.As(err, &l) {
 				t.Fatalf("got %v, want mistakes", err)

@@ -22,7 +22,7 @@ tenants:
     shops: {shopify: {secret: shop-shop-shop-shop}}
 `
 	env := map[string]string{"LONG": "0123456789abcdef", "SHORT": "hush"}
-	c, err := Parse("x.yaml", []byte(text), func(k string) (string, bool) { v, ok := env[k]; return v, ok })
+	c, err := Parse("x.yaml", []byte(text), func(k string) (string, bool) { v, ok := env[k]; return v, ok }, Components)
 	if err != nil {
 		t.Fatal(err)
 	}

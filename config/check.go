@@ -8,15 +8,10 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
-	"net"
 	"net/mail"
-	"net/netip"
-	"net/url"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -38,7 +33,7 @@ func check(d *decoder, c *Config) {
 	}
 	x.http()
 	for _, name := range sorted(c.Providers) {
-		x.provider("providers."+name, name)
+		x.block("providers."+name, c.Providers[name].Settings)
 	}
 	x.pipeline()
 	for _, name := range sorted(c.Tenants) {
@@ -113,7 +108,7 @@ func (x *checker) quote(path string) string { return fmt.Sprintf("%.100q", x.spo
 
 func (x *checker) http() {
 	h := x.c.HTTP
-	if problem := badHostPort(h.Listen, true); problem != "" {
+	if problem := BadHostPort(h.Listen, true); problem != "" {
 		x.fail("http.listen", fmt.Sprintf("http.listen %s %s", x.quote("http.listen"), problem), "Write host:port, such as 127.0.0.1:8080, or :8080 for every interface")
 	}
 	x.bearerKeys("http.admin_keys", h.AdminKeys)
@@ -148,134 +143,11 @@ func (x *checker) bearer(path string, k Secret) {
 	x.bearers[k.Reveal()] = path
 }
 
-// badHostPort says what is wrong with an address.
-func badHostPort(s string, listen bool) string {
-	host, port, err := net.SplitHostPort(s)
-	if err != nil {
-		return "is not host:port"
+// block checks a component's settings by their own rules.
+func (x *checker) block(path string, b Block) {
+	if b != nil { // else its type was reported
+		b.Check(&Report{x: x, path: path})
 	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	switch {
-	case err != nil:
-		return "has no port from 1 to 65535"
-	case n == 0 && !listen:
-		return "has no port from 1 to 65535"
-	case host == "" && !listen:
-		return "has no host"
-	case host != "" && !isHost(host):
-		return "has no valid host"
-	}
-	return ""
-}
-
-func isHost(s string) bool {
-	if _, err := netip.ParseAddr(s); err == nil {
-		return true
-	}
-	if len(s) > 253 {
-		return false
-	}
-	for l := range strings.SplitSeq(strings.TrimSuffix(s, "."), ".") {
-		if l == "" || len(l) > 63 || l[0] == '-' || l[len(l)-1] == '-' {
-			return false
-		}
-		for _, r := range l {
-			if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-func isLoopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.IsLoopback()
-}
-
-func (x *checker) provider(path, name string) {
-	p := x.c.Providers[name]
-	switch p.Type {
-	case "smtp":
-		x.smtp(path, name, &p)
-	case "twilio":
-		x.twilio(path, &p)
-	}
-	x.c.Providers[name] = p
-}
-
-func (x *checker) smtp(path, name string, p *Provider) {
-	if !x.given(path + ".addr") {
-		x.missing(x.spots[path], path, "addr", "with the mail server's host:port, such as smtp.example.com:587")
-	} else if problem := badHostPort(p.Addr, false); problem != "" {
-		x.fail(path+".addr", fmt.Sprintf("%s.addr %s %s", path, x.quote(path+".addr"), problem), "Write the mail server's host:port, such as smtp.example.com:587")
-	}
-	host, _, _ := net.SplitHostPort(p.Addr)
-	if p.Auth != nil && p.TLS == "none" && host != "" && !isLoopback(host) && !x.isBad(path+".tls") {
-		at := path + ".tls"
-		x.fail(at, path+": the password would cross the network in the clear", "Set tls: starttls or tls: implicit, or take auth out")
-	}
-	if p.Auth != nil && p.Auth.User == "" {
-		x.fail(path+".auth.user", path+".auth.user is empty", "Write the name to log in with")
-	}
-	if p.Hello != "" && !isHost(strings.Trim(p.Hello, "[]")) {
-		x.fail(path+".hello", fmt.Sprintf("%s.hello %s is no host name", path, x.quote(path+".hello")), "Write this host's full name, such as mta1.example.com")
-	}
-	if p.CAFile != "" {
-		p.CAFile = x.beside(path+".ca_file", p.CAFile)
-		x.certificates(path+".ca_file", p.CAFile)
-	}
-}
-
-func (x *checker) certificates(path, file string) {
-	b, err := os.ReadFile(file)
-	switch {
-	case err != nil:
-		x.fail(path, fmt.Sprintf("%s %s cannot be read", path, x.quote(path)), "Mend the path, which begins at the configuration file, or let the daemon's user read it")
-	case !x509.NewCertPool().AppendCertsFromPEM(b):
-		x.fail(path, fmt.Sprintf("%s %s holds no certificate", path, x.quote(path)), `Name a PEM file with "BEGIN CERTIFICATE"`)
-	}
-}
-
-func (x *checker) twilio(path string, p *Provider) {
-	for _, m := range []struct {
-		key, what string
-		empty     bool
-	}{
-		{"account", "the account SID (AC...)", p.Account == ""}, {"token", `the auth token, as "${VAR}" or "file:/path"`, p.Token == ""},
-		{"from", `the number that texts come from, such as "+15005550006"`, p.From == ""},
-	} {
-		if m.empty && !x.isBad(path+"."+m.key) {
-			if x.given(path + "." + m.key) {
-				x.fail(path+"."+m.key, path+"."+m.key+" is empty", "Write "+m.what)
-				continue
-			}
-			x.missing(x.spots[path], path, m.key, "with "+m.what)
-		}
-	}
-	if p.From != "" && !smsSender(p.From) {
-		x.fail(path+".from", fmt.Sprintf("%s.from %s is no number that Twilio sends from", path, x.quote(path+".from")), `Write it with + and the country's code, in quotes: "+15005550006"; or a messaging service: MG and 32 hex digits`)
-	}
-	u, err := url.Parse(p.BaseURL)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		x.fail(path+".base_url", fmt.Sprintf("%s.base_url %s is no https address", path, x.quote(path+".base_url")), "Take it out for Twilio's own, https://api.twilio.com")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		x.fail(path+".base_url", path+".base_url: the token would cross the network in the clear", "Use https; http is for a stand-in on this host")
-	}
-}
-
-// smsSender reports whether s is a number in E.164 or a messaging service.
-func smsSender(s string) bool {
-	if id, ok := strings.CutPrefix(s, "MG"); ok {
-		_, err := hex.DecodeString(id)
-		return err == nil && len(id) == 32
-	}
-	digits, ok := strings.CutPrefix(s, "+")
-	if !ok || len(digits) < 7 || len(digits) > 15 || digits[0] == '0' {
-		return false
-	}
-	return strings.Trim(digits, "0123456789") == ""
 }
 
 func (x *checker) lookup(path string, l Lookup) {
@@ -286,7 +158,7 @@ func (x *checker) lookup(path string, l Lookup) {
 	v := reflect.ValueOf(l)
 	for _, f := range shape(v.Type()) {
 		if f.params != nil {
-			x.query(path+"."+f.name, v.Field(f.index).String(), f.params)
+			x.query(path+"."+f.name, f.in(v).String(), f.params)
 		}
 	}
 	if l.Type == "sql" && l.Customer+l.Product+l.Stock+l.Delivery+l.Candidates+l.Baskets+l.Lane == "" {
@@ -345,7 +217,7 @@ func badMailbox(s string) string {
 		return "is no e-mail address"
 	case a.Name != "" || a.Address != s:
 		return "has more than the address"
-	case !isHost(s[strings.LastIndexByte(s, '@')+1:]) && isASCII(s):
+	case !IsHost(s[strings.LastIndexByte(s, '@')+1:]) && isASCII(s):
 		return "is no e-mail address"
 	}
 	return ""

@@ -23,7 +23,7 @@ const (
 // local reports whether only this machine reaches the listener.
 func (c *Config) local() bool {
 	host, _, err := net.SplitHostPort(c.HTTP.Listen)
-	return err != nil || isLoopback(host) // a listener that is no host:port is reported as such
+	return err != nil || IsLoopback(host) // a listener that is no host:port is reported as such
 }
 
 // hard refuses a key or secret of ours that can be guessed, or that can never match.

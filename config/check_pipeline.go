@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/waxwinghq/waxwing"
 )
 
 // pipeline checks the stages, or makes them where the file has none.
@@ -82,12 +84,12 @@ func (x *checker) stage(path string, s *Stage) {
 			x.fail(path+".name", fmt.Sprintf("%s.name %s is no name", path, x.quote(path+".name")), "Use a-z, 0-9, - and _, up to 64")
 		}
 	case s.Send != nil:
-		x.carriers(path+".providers", s.Send.Providers, "smtp", "an e-mail")
+		x.carriers(path+".providers", s.Send.Providers, waxwing.Email, "an e-mail")
 		if len(s.Send.Retry) == 0 {
 			x.fail(path+".retry", path+".retry is empty", "List how long to wait after each try, such as [1m, 5m, 15m], or leave it out")
 		}
 	case s.Fallback != nil:
-		x.carriers(path+".providers", s.Fallback.Providers, "twilio", "a text")
+		x.carriers(path+".providers", s.Fallback.Providers, waxwing.SMS, "a text")
 		for _, l := range []struct {
 			key  string
 			list []string
@@ -117,29 +119,30 @@ func (x *checker) refers(path string, list, defined []string, section, what stri
 }
 
 // carriers checks a list of providers and that each can carry the message.
-func (x *checker) carriers(path string, list []string, typ, message string) {
+func (x *checker) carriers(path string, list []string, ch waxwing.Channel, message string) {
+	types := x.words.carrying(ch)
 	if len(list) == 0 {
-		x.fail(path, path+" is empty", "Name one of "+choices(append(x.ofType(typ), "a new provider of type "+typ)))
+		x.fail(path, path+" is empty", "Name one of "+choices(append(x.carrying(types), "a new provider of type "+choices(types))))
 	}
 	x.refers(path, list, sorted(x.c.Providers), "providers", "provider")
 	for i, name := range list {
 		p, ok := x.c.Providers[name]
-		if !ok || p.Type == typ || p.Type == "" || x.isBad("providers."+name) || x.isBad("providers."+name+".type") {
+		if !ok || slices.Contains(types, p.Type) || p.Type == "" || x.isBad("providers."+name) || x.isBad("providers."+name+".type") {
 			continue
 		}
-		remedy := "Define a provider of type " + typ
-		if others := x.ofType(typ); len(others) > 0 {
-			remedy = "Name one of type " + typ + ": " + choices(others)
+		remedy := "Define a provider of type " + choices(types)
+		if others := x.carrying(types); len(others) > 0 {
+			remedy = "Name one of type " + choices(types) + ": " + choices(others)
 		}
 		x.fail(fmt.Sprintf("%s[%d]", path, i), fmt.Sprintf("provider %q is of type %s and cannot carry %s", name, p.Type, message), remedy)
 	}
 }
 
-// ofType are the names of the providers of one type.
-func (x *checker) ofType(typ string) []string {
+// carrying are the names of the providers of some types.
+func (x *checker) carrying(types []string) []string {
 	var out []string
 	for _, n := range sorted(x.c.Providers) {
-		if x.c.Providers[n].Type == typ {
+		if slices.Contains(types, x.c.Providers[n].Type) {
 			out = append(out, n)
 		}
 	}
@@ -148,9 +151,10 @@ func (x *checker) ofType(typ string) []string {
 
 // usual is the pipeline of a file that has none.
 func (x *checker) usual() []Stage {
-	mails, texts := x.ofType("smtp"), x.ofType("twilio")
+	types := x.words.carrying(waxwing.Email)
+	mails, texts := x.carrying(types), x.carrying(x.words.carrying(waxwing.SMS))
 	if len(mails) == 0 {
-		x.failKey("providers", "no provider can carry an e-mail", "Define one of type smtp")
+		x.failKey("providers", "no provider can carry an e-mail", "Define one of type "+choices(types))
 		return nil
 	}
 	s := []Stage{{Normalise: &Normalise{}}, {Enrich: &EnrichStage{}}, {Plugins: &PluginsStage{}}, {Render: &Render{}}, {Queue: &Queue{Name: "mail"}},

@@ -186,7 +186,7 @@ func (x *checker) shop(path, name string, s Shop, locales []string) Shop {
 
 func (x *checker) dkim(path string, k *DKIM) {
 	for _, n := range []struct{ key, value, such string }{{"domain", k.Domain, "example.com"}, {"selector", k.Selector, "waxwing1"}} {
-		if !isHost(n.value) {
+		if !IsHost(n.value) {
 			x.fail(path+"."+n.key, fmt.Sprintf("%s.%s %s is no host name", path, n.key, x.quote(path+"."+n.key)), "Write it in ASCII, such as "+n.such)
 		}
 	}

@@ -10,8 +10,9 @@ import "github.com/waxwinghq/waxwing"
 // The loader, the schema and the reference page read the fields' tags. yaml is
 // the key, without omitempty it must be given, unless the key of that tag is; default is written as in the
 // file; enum lists the choices of a text or of each entry of a list; min and
-// max bound numbers and durations; for names the type of provider that a key
-// belongs to; keys says that a mapping's keys are locales; asis keeps "file:" in
+// max bound numbers and durations; of names the kind of component whose registered
+// names are the choices; want says what a missing key is to be given; last lists a key
+// behind those of other components; keys says that a mapping's keys are locales; asis keeps "file:" in
 // a secret from being read as a path; params are what a query may ask with.
 type Config struct {
 	// Include names further files with sections of this one. A section stands in one
@@ -87,70 +88,10 @@ type Keys struct {
 
 // Provider is one way to hand messages over.
 type Provider struct {
-	// Type says what carries the messages: smtp carries e-mail, twilio texts.
-	Type string `yaml:"type" enum:"smtp,twilio"`
-
-	// Addr is the mail server's host:port. An SMTP provider needs it.
-	Addr string `yaml:"addr,omitempty" for:"smtp"`
-	// TLS is none only for a relay in the same host or network; starttls is
-	// insisted on (port 587); implicit encrypts from the first byte (port 465).
-	TLS string `yaml:"tls,omitempty" enum:"none,starttls,implicit" default:"starttls" for:"smtp"`
-	// Auth logs in to the server; it needs TLS unless the server is this host.
-	Auth *Auth `yaml:"auth,omitempty" for:"smtp"`
-	// Connections is how many are kept at most: also the most attempts that one
-	// crash can leave uncertain.
-	Connections int `yaml:"connections,omitempty" default:"32" min:"1" max:"1000"`
-	// Hello is the name given in EHLO, the host's own by default.
-	Hello string `yaml:"hello,omitempty" for:"smtp"`
-	// CAFile is a PEM file of further certificates to trust, relative to the
-	// configuration file.
-	CAFile string `yaml:"ca_file,omitempty" for:"smtp"`
-
-	// BaseURL is where Twilio's API is; only a stand-in needs another.
-	BaseURL string `yaml:"base_url,omitempty" default:"https://api.twilio.com" for:"twilio"`
-	// Account is the account SID. A Twilio provider needs it.
-	Account string `yaml:"account,omitempty" for:"twilio"`
-	// Token is the auth token. A Twilio provider needs it.
-	Token Secret `yaml:"token,omitempty" for:"twilio"`
-	// From is the number that texts come from (+15005550006) or a messaging
-	// service (MG...). A Twilio provider needs it.
-	From string `yaml:"from,omitempty" for:"twilio"`
-
-	// DotTimeout is how long the answer to the whole message is waited for
-	// (RFC 5321 4.5.3.2.6); shorter ones make duplicates.
-	DotTimeout Duration `yaml:"dot_timeout,omitempty" default:"10m" min:"1s" max:"1h" for:"smtp"`
-	// Timeouts bound the other steps. Where another provider is healthy, each
-	// message leaves after a second all the same.
-	Timeouts Timeouts `yaml:"timeouts,omitempty" for:"smtp"`
-}
-
-// Timeouts are how long each step of handing a mail over may take. The defaults are
-// RFC 5321's (4.5.3.2), but for the connection, of which it says nothing.
-type Timeouts struct {
-	// Connect is for the TCP connection.
-	Connect Duration `yaml:"connect,omitempty" default:"30s" min:"1s" max:"10m"`
-	// Banner is for the server's greeting.
-	Banner Duration `yaml:"banner,omitempty" default:"5m" min:"1s" max:"1h"`
-	// Ehlo is for the answers to EHLO and STARTTLS.
-	Ehlo Duration `yaml:"ehlo,omitempty" default:"5m" min:"1s" max:"1h"`
-	// Auth is for each step of the log-in.
-	Auth Duration `yaml:"auth,omitempty" default:"2m" min:"1s" max:"1h"`
-	// Mail is for the answer to MAIL.
-	Mail Duration `yaml:"mail,omitempty" default:"5m" min:"1s" max:"1h"`
-	// Rcpt is for the answer to RCPT; a server that calls back takes its time.
-	Rcpt Duration `yaml:"rcpt,omitempty" default:"5m" min:"1s" max:"1h"`
-	// Data is for the answer to DATA.
-	Data Duration `yaml:"data,omitempty" default:"2m" min:"1s" max:"1h"`
-	// Body is for each 64 KiB of the message.
-	Body Duration `yaml:"body,omitempty" default:"3m" min:"1s" max:"1h"`
-}
-
-// Auth is a name and password.
-type Auth struct {
-	// User is the name to log in with.
-	User string `yaml:"user"`
-	// Password is the provider's, not a person's.
-	Password Secret `yaml:"password"`
+	// Type says what carries the messages, and which keys stand beside it.
+	Type string `yaml:"type" of:"provider"`
+	// Settings are the keys of its type.
+	Settings Block `settings:"provider"`
 }
 
 // Tenant is one merchant.

@@ -46,7 +46,7 @@ func (d *decoder) document(root ast.Node, c *Config) {
 	d.value(root, v, field{typ: v.Type()}, "")
 	d.includes(v, c.Include)
 	if !d.spots[""].bad {
-		d.complete(root, v, shape(v.Type()), d.given, "")
+		d.complete(root, v, d.given, "")
 	}
 }
 
@@ -93,6 +93,21 @@ func (d *decoder) resolve(n ast.Node, path string) (ast.Node, bool) {
 	}
 	d.fail(path, n, "aliases lead to aliases", "Write the value out")
 	return nil, false
+}
+
+// peek likewise follows them, for whoever looks ahead: it reports nothing and keeps nothing.
+func (d *decoder) peek(n ast.Node) ast.Node {
+	for range 8 {
+		switch x := n.(type) {
+		case *ast.AnchorNode:
+			n = x.Value
+		case *ast.AliasNode:
+			n = d.anchors[x.Value.GetToken().Value]
+		default:
+			return n
+		}
+	}
+	return nil
 }
 
 // value decodes n into v. path is v's name in messages.
@@ -192,15 +207,21 @@ func label(path string) string {
 	return path
 }
 
-// pairs are the keys and values of a mapping, each key once.
-func (d *decoder) pairs(n ast.Node, path string, want string) ([]*ast.MappingValueNode, bool) {
-	var values []*ast.MappingValueNode
+// pairsOf are the keys and values of a mapping, as they stand there.
+func pairsOf(n ast.Node) []*ast.MappingValueNode {
 	switch x := n.(type) {
 	case *ast.MappingNode:
-		values = x.Values
+		return x.Values
 	case *ast.MappingValueNode:
-		values = []*ast.MappingValueNode{x}
-	default:
+		return []*ast.MappingValueNode{x}
+	}
+	return nil
+}
+
+// pairs are the keys and values of a mapping, each key once.
+func (d *decoder) pairs(n ast.Node, path string, want string) ([]*ast.MappingValueNode, bool) {
+	values := pairsOf(n)
+	if !mapping(n) {
 		d.refuse(path, n, label(path)+" wants keys and values, not "+found(n), want)
 		return nil, false
 	}
@@ -243,7 +264,8 @@ func found(n ast.Node) string {
 }
 
 func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
-	fs := shape(v.Type())
+	keys := d.keys(n, v)
+	fs := keys.fields
 	values, ok := d.pairs(n, path, "Its keys are "+strings.Join(names(fs), ", "))
 	if !ok {
 		return
@@ -284,7 +306,7 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 			}
 			d.mark(sub, spot{key: at, value: placeOf(start(p.Value))})
 		}
-		d.value(p.Value, v.Field(fs[i].index), fs[i], sub)
+		d.value(p.Value, keys.values[i], fs[i], sub)
 	}
 	for _, n := range misspelt { // it is not missing as well
 		if !given[n] {
@@ -293,9 +315,31 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 		}
 	}
 	if path != "" { // the main file's sections may stand in others
-		d.complete(n, v, fs, given, path)
+		d.completeKeys(n, keys, given, path)
 	}
 }
+
+// keys are those that a mapping may have; with a component's settings they go by the
+// component that the mapping names.
+func (d *decoder) keys(n ast.Node, v reflect.Value) *keyset {
+	kind, ok := settingsOf(v.Type())
+	if !ok {
+		return keysOf(v)
+	}
+	typ := ""
+	for _, p := range pairsOf(n) {
+		if p.Key.GetToken().Value != typeKey {
+			continue
+		}
+		raw, _, _ := text(d.peek(p.Value))
+		typ, _, _ = expand(raw, d.env) // what is wrong with it is said where it is decoded
+		break
+	}
+	return d.blockKeys(v, kind, typ)
+}
+
+// typeKey names the component whose settings stand beside it.
+const typeKey = "type"
 
 // elsewhere reports what stands in another file already.
 func (d *decoder) elsewhere(path string, at place, value ast.Node) bool {

@@ -4,11 +4,12 @@ import (
 	"fmt"
 
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 )
 
 // Faults name the place and the remedy.
 func ExampleParse() {
-	_, err := config.Parse("waxwing.yaml", []byte("provider:\n  mail: {type: smtp}\n"), func(string) (string, bool) { return "", false })
+	_, err := config.Parse("waxwing.yaml", []byte("provider:\n  mail: {type: smtp}\n"), func(string) (string, bool) { return "", false }, daemon.Components())
 	fmt.Println(err)
 	// Output:
 	// waxwing.yaml:1:1: unknown key "provider". Did you mean "providers"?

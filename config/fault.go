@@ -76,6 +76,7 @@ func (p place) before(q place) bool {
 // source is the file's text and the mistakes found in it.
 type source struct {
 	name   string
+	words  *lexicon
 	lines  []string
 	parsed bool // from then on the decoder knows which values are secret
 	hidden []region
@@ -91,8 +92,8 @@ type fault struct {
 	problem, remedy string
 }
 
-func newSource(name, text string) *source {
-	return &source{name: name, lines: strings.Split(text, "\n")}
+func newSource(name, text string, words *lexicon) *source {
+	return &source{name: name, words: words, lines: strings.Split(text, "\n")}
 }
 
 // add reports a mistake; each place has one at most, since the second is

@@ -70,7 +70,7 @@ type fileDecoder struct {
 
 // within begins another file of the same configuration.
 func (d *decoder) within(name string, src []byte, begin string) fileDecoder {
-	s, root := read(name, src, begin)
+	s, root := read(name, src, d.words, begin)
 	*d.files = append(*d.files, s)
 	return fileDecoder{d.of(s), root}
 }
@@ -154,7 +154,7 @@ func (x *checker) tenantNames(dir string) (names []string) {
 
 // fileFault reports a file that is not looked into.
 func (x *checker) fileFault(name, problem, remedy string) {
-	s := newSource(name, "")
+	s := newSource(name, "", x.words)
 	s.add(place{1, 1}, problem, remedy)
 	*x.files = append(*x.files, s)
 }
@@ -187,11 +187,11 @@ func (x *checker) decodeTenant(name string) decodedTenant {
 	file, path := filepath.Join(x.c.TenantsDir, name+tenantExt), "tenants."+name
 	src, problem := readFile(file)
 	if problem != "" {
-		s := newSource(file, "")
+		s := newSource(file, "", x.words)
 		s.add(place{1, 1}, "the tenant's file "+problem, "Let the daemon's user read it, or take it out")
 		return decodedTenant{name: name, d: x.of(s)}
 	}
-	s, root := read(file, src, "Write what would stand below tenants."+name+", or take it out")
+	s, root := read(file, src, x.words, "Write what would stand below tenants."+name+", or take it out")
 	out := decodedTenant{name: name, d: x.of(s), ok: root != nil}
 	out.d.spots = map[string]spot{"": x.spots[""]}
 	if !out.ok {

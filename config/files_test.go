@@ -45,7 +45,7 @@ func TestManyFiles(t *testing.T) {
 		"shops/of/bolt.yaml~":  "no: [yaml",
 		"shops/of/dawn-2.yaml": "name: Dawn\nfrom: orders@dawn.example\n",
 	})
-	c, err := Load(filepath.Join(dir, "waxwing.yaml"))
+	c, err := Load(filepath.Join(dir, "waxwing.yaml"), Components)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestFaultsOfManyFiles(t *testing.T) {
 				files[n] = text
 			}
 			dir := put(t, files)
-			_, err := Load(filepath.Join(dir, "waxwing.yaml"))
+			_, err := Load(filepath.Join(dir, "waxwing.yaml"), Components)
 			var l ErrorList
 			if !errors.As(err, &l) || len(l) != len(c.want) {
 				t.Fatalf("want %d mistakes, got %v", len(c.want), err)
@@ -137,7 +137,7 @@ func TestNoTenantAnywhere(t *testing.T) {
 		"include: [providers.yaml]\n": `waxwing.yaml:1:1: "tenants" is missing.`,
 	} {
 		dir := put(t, map[string]string{"waxwing.yaml": main, "t/README": "", "full/dawn.yaml": "name: D\nfrom: d@d.example\n", "providers.yaml": mailer})
-		_, err := Load(filepath.Join(dir, "waxwing.yaml"))
+		_, err := Load(filepath.Join(dir, "waxwing.yaml"), Components)
 		if err == nil || !strings.HasPrefix(strings.ReplaceAll(err.Error(), dir+"/", ""), want) {
 			t.Errorf("%q: %v", main, err)
 		}
@@ -148,7 +148,7 @@ func TestNoTenantAnywhere(t *testing.T) {
 func TestMaskOfManyFiles(t *testing.T) {
 	dir := put(t, map[string]string{"waxwing.yaml": mailer + "tenants_dir: t\n",
 		"t/bolt.yaml": "name: Bolt\nfrom: o@bolt.example\nkeys: [hunter2-hunter2]\nshops: {shopify: {secret: hunter2, frmat: x}}\n"})
-	_, err := Load(filepath.Join(dir, "waxwing.yaml"))
+	_, err := Load(filepath.Join(dir, "waxwing.yaml"), Components)
 	want := "    4 | shops: {shopify: {secret: ****, frmat: ****}}\n      |                                 ^"
 	if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("%v", err)
@@ -180,7 +180,7 @@ func BenchmarkTenantFiles(b *testing.B) {
 	file := manyTenants(b, 1000)
 	b.ReportAllocs()
 	for b.Loop() {
-		if c, err := Load(file); err != nil || len(c.Tenants) != 1000 {
+		if c, err := Load(file, Components); err != nil || len(c.Tenants) != 1000 {
 			b.Fatal(err)
 		}
 	}

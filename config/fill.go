@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -10,27 +9,28 @@ import (
 )
 
 // complete fills in defaults and asks for what has none.
-func (d *decoder) complete(n ast.Node, v reflect.Value, fs []field, given map[string]bool, path string) {
-	of := ""
-	if v.Type() == reflect.TypeFor[Provider]() {
-		of = v.Interface().(Provider).Type
-	}
-	for _, f := range fs {
+func (d *decoder) complete(n ast.Node, v reflect.Value, given map[string]bool, path string) {
+	d.completeKeys(n, keysOf(v), given, path)
+}
+
+func (d *decoder) completeKeys(n ast.Node, keys *keyset, given map[string]bool, path string) {
+	for i, f := range keys.fields {
 		switch {
-		case given[f.name] && f.belongs != "" && f.belongs != of && of != "" && !d.spots[join(path, "type")].bad:
+		case given[f.name] && keys.foreign(i) && keys.chosen != "":
 			s := d.spots[join(path, f.name)]
 			s.bad = true
 			d.spots[join(path, f.name)] = s
-			d.add(s.key, fmt.Sprintf("%q belongs to providers of type %s, and this one's is %s", f.name, f.belongs, of), "Take it out, or change the type")
-		case given[f.name] || given[f.unless] || f.belongs != "" && f.belongs != of:
+			problem, remedy := keys.strange(i)
+			d.add(s.key, problem, remedy)
+		case given[f.name] || given[f.unless] || keys.foreign(i):
 		case f.required:
 			at := d.spots[path]
 			if at.src == nil {
 				at = spot{src: d.source, dir: d.dir, key: placeOf(start(n))}
 			}
-			d.missing(at, path, f.name, wantedKey(f))
+			d.missing(at, path, f.name, d.wantedKey(f))
 		default:
-			d.fill(v.Field(f.index), f)
+			d.fill(keys.values[i], f)
 		}
 	}
 }
@@ -56,9 +56,12 @@ func (d *decoder) missing(of spot, path, key, with string) {
 }
 
 // wantedKey says what a missing key should be given.
-func wantedKey(f field) string {
-	if len(f.enum) > 0 && f.typ.Kind() == reflect.String {
-		return choices(f.enum)
+func (d *decoder) wantedKey(f field) string {
+	if f.want != "" {
+		return "with " + f.want
+	}
+	if list := d.words.choices(f); len(list) > 0 && f.typ.Kind() == reflect.String {
+		return choices(list)
 	}
 	return "with " + kind(f.typ)
 }
@@ -68,7 +71,7 @@ func (d *decoder) fill(v reflect.Value, f field) {
 	if f.def == "" {
 		if v.Kind() == reflect.Struct {
 			for _, g := range shape(v.Type()) {
-				d.fill(v.Field(g.index), g)
+				d.fill(g.in(v), g)
 			}
 		}
 		return

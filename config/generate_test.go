@@ -9,6 +9,8 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -20,7 +22,7 @@ var update = flag.Bool("update", false, "write schema.json and docs/configuratio
 
 // TestGenerated holds what is generated to the types; go generate writes it.
 func TestGenerated(t *testing.T) {
-	g := newGenerator(t)
+	g := newGenerator()
 	for _, f := range []struct {
 		name string
 		want []byte
@@ -42,36 +44,72 @@ func TestGenerated(t *testing.T) {
 
 // generator knows the comments of the types: they are the descriptions.
 type generator struct {
-	comments map[string]string // "Type" and "Type.Field"
+	lexicon
+	comments map[string]string // "package.Type" and "package.Type.Field"
+	read     map[string]bool   // the packages whose comments are known
 	defs     map[string]any
 }
 
-func newGenerator(t *testing.T) *generator {
+func newGenerator() *generator {
+	return &generator{lexicon: lexicon{Registry: Components}, comments: map[string]string{}, read: map[string]bool{}, defs: map[string]any{}}
+}
+
+// comment is that of a type, or of a field of one.
+func (g *generator) comment(t *testing.T, typ reflect.Type, name string) string {
 	t.Helper()
-	f, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
+	if pkg := typ.PkgPath(); !g.read[pkg] {
+		g.read[pkg] = true
+		g.readComments(t, pkg)
 	}
-	g := &generator{comments: map[string]string{}, defs: map[string]any{}}
-	for _, d := range f.Decls {
-		gen, ok := d.(*ast.GenDecl)
-		if !ok {
-			continue
+	key := typ.PkgPath() + "." + typ.Name()
+	if name != "" {
+		key += "." + name
+	}
+	if g.comments[key] == "" {
+		t.Errorf("%s has no comment: it is the reference's text", key)
+	}
+	return g.comments[key]
+}
+
+// readComments reads the comments of a package of this module.
+func (g *generator) readComments(t *testing.T, pkg string) {
+	t.Helper()
+	own := reflect.TypeFor[Config]().PkgPath()
+	dir := ".." + strings.TrimPrefix(pkg, strings.TrimSuffix(own, "/config"))
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("the package %s is not in %s: %v", pkg, dir, err)
+	}
+	for _, name := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, s := range gen.Specs {
-			ts, ok := s.(*ast.TypeSpec)
+		for _, d := range f.Decls {
+			gen, ok := d.(*ast.GenDecl)
 			if !ok {
 				continue
 			}
-			g.comments[ts.Name.Name] = prose(gen.Doc)
-			if st, ok := ts.Type.(*ast.StructType); ok {
-				for _, fl := range st.Fields.List {
-					g.comments[ts.Name.Name+"."+fl.Names[0].Name] = prose(fl.Doc)
+			for _, s := range gen.Specs {
+				if ts, ok := s.(*ast.TypeSpec); ok {
+					g.commentOf(pkg, gen, ts)
 				}
 			}
 		}
 	}
-	return g
+}
+
+func (g *generator) commentOf(pkg string, gen *ast.GenDecl, ts *ast.TypeSpec) {
+	g.comments[pkg+"."+ts.Name.Name] = prose(gen.Doc)
+	st, ok := ts.Type.(*ast.StructType)
+	if !ok {
+		return
+	}
+	for _, fl := range st.Fields.List {
+		if len(fl.Names) > 0 { // else it is embedded
+			g.comments[pkg+"."+ts.Name.Name+"."+fl.Names[0].Name] = prose(fl.Doc)
+		}
+	}
 }
 
 // prose is a comment's first paragraph on one line.
@@ -82,16 +120,21 @@ func prose(c *ast.CommentGroup) string {
 
 // describe is a field's comment, without its Go name where it opens with it.
 func (g *generator) describe(t *testing.T, typ reflect.Type, f field) string {
-	name := typ.Field(f.index).Name
-	s, ok := strings.CutPrefix(g.comments[typ.Name()+"."+name], name+" ")
-	if s == "" {
-		t.Errorf("%s.%s has no comment: it is the reference's text", typ.Name(), name)
+	x := typ.Field(f.index)
+	if f.inner >= 0 {
+		typ = x.Type
+		x = typ.Field(f.inner)
 	}
+	name := x.Name
+	s, ok := strings.CutPrefix(g.comment(t, typ, name), name+" ")
 	for _, verb := range []string{"is ", "are "} {
 		if rest, cut := strings.CutPrefix(s, verb); ok && cut {
 			s = rest
 			break
 		}
+	}
+	if s == "" {
+		return s // reported
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
 }
@@ -114,8 +157,24 @@ func (g *generator) schema(t *testing.T) []byte {
 type object = map[string]any
 
 func (g *generator) object(t *testing.T, typ reflect.Type) object {
-	o := object{"type": "object", "additionalProperties": false, "description": g.comments[typ.Name()]}
-	props, required, kinds := object{}, []string{}, map[string][]string{}
+	o := object{"type": "object", "additionalProperties": false, "description": g.comment(t, typ, "")}
+	props, required := g.properties(t, typ)
+	if kind, ok := settingsOf(typ); ok {
+		o["allOf"] = g.blocks(t, kind, props)
+	}
+	o["properties"] = props
+	switch {
+	case typ == reflect.TypeFor[Config]():
+		o["anyOf"] = []any{object{"required": []string{"providers", "tenants"}}, object{"required": []string{"providers", "tenants_dir"}}, object{"required": []string{"include"}}}
+	case len(required) > 0:
+		o["required"] = required
+	}
+	return o
+}
+
+// properties are a struct's keys, and which of them must be given.
+func (g *generator) properties(t *testing.T, typ reflect.Type) (props object, required []string) {
+	props = object{}
 	for _, f := range shape(typ) {
 		p := g.value(t, f.typ, f)
 		p["description"] = g.describe(t, typ, f)
@@ -123,34 +182,51 @@ func (g *generator) object(t *testing.T, typ reflect.Type) object {
 			p["default"] = defaultOf(f)
 		}
 		props[f.name] = p
-		if f.required && typ != reflect.TypeFor[Config]() {
+		if f.required {
 			required = append(required, f.name)
 		}
-		if f.belongs != "" {
-			kinds[f.belongs] = append(kinds[f.belongs], f.name)
-		}
 	}
-	o["properties"] = props
-	if len(required) > 0 {
-		o["required"] = required
-	}
-	if typ == reflect.TypeFor[Config]() {
-		o["anyOf"] = []any{object{"required": []string{"providers", "tenants"}}, object{"required": []string{"providers", "tenants_dir"}}, object{"required": []string{"include"}}}
-	}
-	if typ == reflect.TypeFor[Provider]() {
-		o["allOf"] = []any{ofKind("smtp", []string{"addr"}, kinds["twilio"]), ofKind("twilio", []string{"account", "token", "from"}, kinds["smtp"])}
-	}
-	return o
+	return props, required
 }
 
-// ofKind is what a provider of one type must and must not have.
-func ofKind(kind string, must, not []string) object {
-	no := object{}
-	for _, k := range not {
-		no[k] = false
+// blocks adds the keys of a kind's components to those that stand beside them, and says
+// for each component what it must and must not have. A key that is not the same in all is
+// said anew where the component is known.
+func (g *generator) blocks(t *testing.T, kind string, props object) (all []any) {
+	type block struct {
+		props    object
+		required []string
 	}
-	return object{"if": object{"properties": object{"type": object{"const": kind}}},
-		"then": object{"required": must, "properties": no}}
+	list, blocks := g.of(kind), []block{}
+	for _, c := range list {
+		p, required := g.properties(t, reflect.TypeOf(c.Settings()).Elem())
+		blocks = append(blocks, block{p, required})
+		for k, v := range p {
+			if have, ok := props[k]; ok && !reflect.DeepEqual(have, v) {
+				props[k] = object{} // either
+			} else {
+				props[k] = v
+			}
+		}
+	}
+	for i, c := range list {
+		then := object{}
+		for _, other := range blocks {
+			for k := range other.props {
+				if own, ok := blocks[i].props[k]; !ok {
+					then[k] = false
+				} else if !reflect.DeepEqual(props[k], own) {
+					then[k] = own
+				}
+			}
+		}
+		must := object{"properties": then}
+		if len(blocks[i].required) > 0 {
+			must["required"] = blocks[i].required
+		}
+		all = append(all, object{"if": object{"properties": object{typeKey: object{"const": c.Name}}}, "then": must})
+	}
+	return all
 }
 
 func (g *generator) value(t *testing.T, typ reflect.Type, f field) object {
@@ -186,10 +262,11 @@ func (g *generator) value(t *testing.T, typ reflect.Type, f field) object {
 		}
 		return o
 	case reflect.Struct:
-		if g.defs[typ.Name()] == nil {
-			g.defs[typ.Name()] = g.object(t, typ)
+		name := defName(typ)
+		if g.defs[name] == nil {
+			g.defs[name] = g.object(t, typ)
 		}
-		return object{"$ref": "#/$defs/" + typ.Name()}
+		return object{"$ref": "#/$defs/" + name}
 	case reflect.Int, reflect.Int64:
 		low, _ := strconv.Atoi(f.min)
 		high, _ := strconv.Atoi(f.max)
@@ -197,10 +274,18 @@ func (g *generator) value(t *testing.T, typ reflect.Type, f field) object {
 	case reflect.Bool:
 		return orVariable(object{"type": "boolean"})
 	}
-	if f.enum != nil {
-		return orVariable(object{"enum": f.enum})
+	if list := g.choices(f); list != nil {
+		return orVariable(object{"enum": list})
 	}
 	return object{"type": "string"}
+}
+
+// defName is a type's name in the schema; a component's carry its package's.
+func defName(typ reflect.Type) string {
+	if typ.PkgPath() == reflect.TypeFor[Config]().PkgPath() {
+		return typ.Name()
+	}
+	return path.Base(typ.PkgPath()) + typ.Name()
 }
 
 // stages are words, or one key with its settings.
@@ -235,8 +320,7 @@ func defaultOf(f field) any {
 // reference fills the tables into reference.md.tmpl.
 func (g *generator) reference(t *testing.T) []byte {
 	types := map[string]reflect.Type{}
-	for _, typ := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[HTTP](), reflect.TypeFor[BearerKey](), reflect.TypeFor[Keys](), reflect.TypeFor[Provider](),
-		reflect.TypeFor[Auth](), reflect.TypeFor[Timeouts](), reflect.TypeFor[Tenant](), reflect.TypeFor[Brand](), reflect.TypeFor[Delivery](), reflect.TypeFor[DKIM](), reflect.TypeFor[Shop](),
+	for _, typ := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[HTTP](), reflect.TypeFor[BearerKey](), reflect.TypeFor[Keys](), reflect.TypeFor[Tenant](), reflect.TypeFor[Brand](), reflect.TypeFor[Delivery](), reflect.TypeFor[DKIM](), reflect.TypeFor[Shop](),
 		reflect.TypeFor[EnrichStage](), reflect.TypeFor[Queue](), reflect.TypeFor[Send](), reflect.TypeFor[Doubt](), reflect.TypeFor[Fallback](),
 		reflect.TypeFor[Lookup](), reflect.TypeFor[Limits](), reflect.TypeFor[Retention](), reflect.TypeFor[Log](),
 		reflect.TypeFor[Legal](), reflect.TypeFor[LegalText](), reflect.TypeFor[PaymentInstructions](), reflect.TypeFor[Instruction]()} {
@@ -246,6 +330,7 @@ func (g *generator) reference(t *testing.T) []byte {
 	tmpl, err := template.New("reference.md.tmpl").Funcs(template.FuncMap{
 		"keys":    func(name string) string { shown[name] = true; return g.table(t, types[name]) },
 		"locales": func() string { return "`" + strings.Join(builtInLocales, "`, `") + "`" },
+		"types":   func(kind string) string { return g.types(t, kind) },
 		"params":  func() string { return g.params() },
 		"example": func(name string) (string, error) { b, err := os.ReadFile("examples/" + name); return string(b), err },
 	}).ParseFiles("reference.md.tmpl")
@@ -280,16 +365,37 @@ func (g *generator) table(t *testing.T, typ reflect.Type) string {
 			def = "below"
 		}
 		meaning := g.describe(t, typ, f)
-		if f.belongs != "" {
-			meaning = "*" + f.belongs + "*: " + meaning
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.name, g.wording(f), def, strings.ReplaceAll(meaning, "|", "\\|"))
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// types are the components of a kind, each with its example, its keys and those below.
+func (g *generator) types(t *testing.T, kind string) string {
+	var b strings.Builder
+	for i, c := range g.of(kind) {
+		if i > 0 {
+			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.name, wording(f), def, strings.ReplaceAll(meaning, "|", "\\|"))
+		typ := reflect.TypeOf(c.Settings()).Elem()
+		_, about, _ := strings.Cut(g.comment(t, typ, ""), " are ")
+		fmt.Fprintf(&b, "### Type %s\n\n%s\n\n```yaml\nNAME:\n  %s\n```\n\n%s\n", c.Name, strings.ToUpper(about[:min(1, len(about))])+about[min(1, len(about)):],
+			strings.ReplaceAll(c.Example, "\n", "\n  "), g.table(t, typ))
+		for _, f := range shape(typ) {
+			below := f.typ
+			if below.Kind() == reflect.Pointer {
+				below = below.Elem()
+			}
+			if below.Kind() == reflect.Struct {
+				fmt.Fprintf(&b, "\n#### `%s` of type %s\n\n%s\n", f.name, c.Name, g.table(t, below))
+			}
+		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // wording is a field's type in words.
-func wording(f field) string {
+func (g *generator) wording(f field) string {
 	typ, list := f.typ, ""
 	for typ.Kind() == reflect.Slice || typ.Kind() == reflect.Pointer {
 		if typ.Kind() == reflect.Slice {
@@ -309,8 +415,8 @@ func wording(f field) string {
 		return "text by locale"
 	case typ.Kind() == reflect.Map:
 		return "by name"
-	case f.enum != nil:
-		return list + "`" + strings.Join(f.enum, "`, `") + "`"
+	case g.choices(f) != nil:
+		return list + "`" + strings.Join(g.choices(f), "`, `") + "`"
 	case typ == durationType:
 		s = "duration"
 	case typ.Kind() == reflect.Bool:

@@ -52,7 +52,7 @@ enrich:
 func TestNoLeak(t *testing.T) {
 	env := func(string) (string, bool) { return "", false }
 	try := func(src string) {
-		_, err := Parse("x.yaml", []byte(src), env)
+		_, err := Parse("x.yaml", []byte(src), env, Components)
 		if err != nil && strings.Contains(err.Error(), "canary") {
 			t.Fatalf("a secret is shown:\n%v\nin\n%s", err, src)
 		}
@@ -90,7 +90,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(leaky))
 	f.Add([]byte("a: &x [*x]\nb: *x\n"))
 	f.Fuzz(func(t *testing.T, src []byte) {
-		c, err := Parse("x.yaml", src, badEnv)
+		c, err := Parse("x.yaml", src, badEnv, Components)
 		if err == nil {
 			if c == nil || len(c.Tenants) == 0 || len(c.Pipeline) == 0 {
 				t.Fatalf("accepted: %+v", c)

@@ -28,9 +28,9 @@ const (
 )
 
 // Load reads a configuration file strictly, with ${VAR} from the process's
-// environment. The error is an ErrorList, except where the file itself cannot
+// environment; r is what the program has to configure. The error is an ErrorList, except where the file itself cannot
 // be read.
-func Load(path string) (*Config, error) {
+func Load(path string, r Registry) (*Config, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -43,15 +43,15 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	return Parse(path, src, os.LookupEnv)
+	return Parse(path, src, os.LookupEnv, r)
 }
 
 // Parse reads a configuration from memory. The name stands in the errors; its
 // folder is where relative paths of secrets ("file:"), templates and ca_file
-// begin. env looks up variables. Every mistake that can be found is in the
+// begin. env looks up variables; r is what the program has to configure. Every mistake that can be found is in the
 // ErrorList; defaults are filled in.
-func Parse(name string, src []byte, env func(string) (string, bool)) (*Config, error) {
-	s, root := read(name, src, "Begin with config/examples/minimal.yaml")
+func Parse(name string, src []byte, env func(string) (string, bool), r Registry) (*Config, error) {
+	s, root := read(name, src, &lexicon{Registry: r}, "Begin with config/examples/minimal.yaml")
 	files := []*source{s}
 	if root == nil {
 		return nil, errorsOf(files)
@@ -68,9 +68,9 @@ func Parse(name string, src []byte, env func(string) (string, bool)) (*Config, e
 }
 
 // read makes a file's tree; nil means that a fault was added.
-func read(name string, src []byte, begin string) (*source, ast.Node) {
+func read(name string, src []byte, words *lexicon, begin string) (*source, ast.Node) {
 	text := strings.ReplaceAll(strings.TrimPrefix(string(src), "\ufeff"), "\r\n", "\n")
-	s := newSource(name, text)
+	s := newSource(name, text, words)
 	root := s.parse(text, begin)
 	s.parsed = root != nil
 	return s, root

@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -34,7 +35,7 @@ func always(name string) (string, bool) {
 
 func parse(t *testing.T, src string) *Config {
 	t.Helper()
-	c, err := Parse("x.yaml", []byte(src), always)
+	c, err := Parse("x.yaml", []byte(src), always, Components)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,13 +109,13 @@ func TestExamplesLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := Parse(f, src, always)
+		c, err := Parse(f, src, always, Components)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if filepath.Base(f) == "full.yaml" {
 			everyKey(t, string(src))
-			if c.Providers["spare"].Addr != "relay.example.net:465" || c.Tenants["acme"].Shops["shopify"].Format != "shopify" {
+			if setting(c.Providers["spare"].Settings, "addr") != "relay.example.net:465" || c.Tenants["acme"].Shops["shopify"].Format != "shopify" {
 				t.Errorf("%+v", c.Providers["spare"])
 			}
 			if x := c.Tenants["acme"]; x.Templates != filepath.Join(filepath.Dir(f), "templates") || !strings.Contains(x.DKIM.Key.Reveal(), "PRIVATE") {
@@ -127,11 +128,23 @@ func TestExamplesLoad(t *testing.T) {
 // everyKey holds full.yaml to its word.
 func everyKey(t *testing.T, src string) {
 	t.Helper()
-	for key := range harmless() {
+	harmless, _ := (&lexicon{Registry: Components}).keys()
+	for key := range harmless {
 		if !strings.Contains(src, key+":") && !strings.Contains(src, "- "+key) {
 			t.Errorf("full.yaml lacks %q", key)
 		}
 	}
+}
+
+// setting is a key's value in a component's block, nil if there is none.
+func setting(b Block, key string) any {
+	v := reflect.ValueOf(b).Elem()
+	for _, f := range shape(v.Type()) {
+		if f.name == key {
+			return f.in(v).Interface()
+		}
+	}
+	return nil
 }
 
 // TestIssueExample: the configuration as the issue has it.
@@ -147,7 +160,7 @@ func TestIssueExample(t *testing.T) {
 		x.HoldTTL.D() != 14*24*time.Hour || x.Shops["shopify"].Format != "shopify" {
 		t.Errorf("%+v", x)
 	}
-	if p := c.Providers["mail"]; p.TLS != "none" || p.Connections != 32 || p.DotTimeout.D() != 10*time.Minute || p.BaseURL != "" {
+	if p := c.Providers["mail"]; setting(p.Settings, "tls") != "none" || p.MaxConnections() != 32 || setting(p.Settings, "dot_timeout") != Duration(10*time.Minute) {
 		t.Errorf("%+v", p)
 	}
 	if c.Limits != (Limits{Render: 64, Send: 256, Drain: Duration(25 * time.Second)}) || c.Retention.Content.String() != "90d" ||
@@ -205,13 +218,13 @@ func TestSecretFile(t *testing.T) {
 	if err := os.WriteFile(f, []byte(least[:len(least)-2]+", keys: [\"file:key\", \"file:"+filepath.Join(dir, "key2")+"\"]}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(f); err == nil || !strings.Contains(err.Error(), "does not exist") {
+	if _, err := Load(f, Components); err == nil || !strings.Contains(err.Error(), "does not exist") {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "key2"), []byte("other"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Load(f)
+	c, err := Load(f, Components)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,10 +234,10 @@ func TestSecretFile(t *testing.T) {
 }
 
 func TestLoadWithoutFile(t *testing.T) {
-	if _, err := Load(filepath.Join(t.TempDir(), "no.yaml")); err == nil || !strings.Contains(err.Error(), "there is no such file") {
+	if _, err := Load(filepath.Join(t.TempDir(), "no.yaml"), Components); err == nil || !strings.Contains(err.Error(), "there is no such file") {
 		t.Error(err)
 	}
-	if _, err := Load(t.TempDir()); err == nil {
+	if _, err := Load(t.TempDir(), Components); err == nil {
 		t.Error("a folder loads")
 	}
 }
@@ -257,7 +270,7 @@ func TestHuge(t *testing.T) {
 		"recursive": "providers: &p\n  mail: *p\n", "keys": "tenants:\n" + strings.Repeat("  a: 1\n", 1<<12), "long line": "data: " + strings.Repeat("é", 1<<18),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Parse("x.yaml", []byte(src), always)
+			_, err := Parse("x.yaml", []byte(src), always, Components)
 			var l ErrorList
 			if !errors.As(err, &l) {
 				t.Fatal(err)

@@ -1,11 +1,9 @@
 package config
 
 import (
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
@@ -156,12 +154,13 @@ func (s *source) guess(line int, text []rune, secret []bool) {
 			secret[a+j] = true
 		}
 	}
+	harmless, secrets := s.words.keys()
 	keys := keyPattern.FindAllStringIndex(str, -1)
 	first := len(str)
 	if len(keys) > 0 {
 		first = keys[0][0]
 	}
-	if !s.parsed && !harmless()[s.above(line)] {
+	if !s.parsed && !harmless[s.above(line)] {
 		hide(0, first)
 	}
 	for i, k := range keys {
@@ -169,9 +168,9 @@ func (s *source) guess(line int, text []rune, secret []bool) {
 		if i+1 < len(keys) {
 			end = keys[i+1][0]
 		}
-		safe, known := harmless()[key]
+		safe, known := harmless[key]
 		if s.parsed { // the decoder knows, but the parser lets some faults pass
-			if secretKeys()[key] {
+			if secrets[key] {
 				hide(k[1], end)
 			}
 			continue
@@ -205,41 +204,5 @@ func (s *source) above(line int) string {
 }
 
 func keyOf(match string) string { return strings.TrimRight(match, ": \t\"'") }
-
-// harmless are the keys whose values hold no secret, whatever section they are
-// found in.
-var harmless = sync.OnceValue(func() map[string]bool {
-	m := map[string]bool{}
-	everyField(reflect.TypeFor[Config](), func(f field) {
-		if safe, seen := m[f.name]; !seen || safe {
-			m[f.name] = !holdsSecret(f.typ)
-		}
-	})
-	return m
-})
-
-// secretKeys are the keys whose values are secrets or lists of them.
-var secretKeys = sync.OnceValue(func() map[string]bool {
-	m := map[string]bool{}
-	everyField(reflect.TypeFor[Config](), func(f field) {
-		if f.typ == secretType || f.typ.Kind() == reflect.Slice && f.typ.Elem() == secretType {
-			m[f.name] = true
-		}
-	})
-	return m
-})
-
-// everyField visits the keys of a type and of all below it.
-func everyField(t reflect.Type, visit func(field)) {
-	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Map:
-		everyField(t.Elem(), visit)
-	case reflect.Struct:
-		for _, f := range shape(t) {
-			visit(f)
-			everyField(f.typ, visit)
-		}
-	}
-}
 
 func indent(l string) int { return len(l) - len(strings.TrimLeft(l, " \t")) }

@@ -21,7 +21,7 @@ var changeable = []string{"include", "tenants", "tenants_dir", "http.admin_keys"
 // and cannot change while a daemon runs: an ErrorList with the place of each, nil if
 // there are none.
 func (c *Config) Fixed(running *Config) error {
-	x := &checker{decoder: &decoder{source: newSource("the configuration", ""), spots: map[string]spot{}}}
+	x := &checker{decoder: &decoder{source: newSource("the configuration", "", &lexicon{}), spots: map[string]spot{}}}
 	files := []*source{x.source}
 	if c.loaded != nil {
 		x.spots, files = c.loaded.spots, append(files, c.loaded.files...)
@@ -31,7 +31,7 @@ func (c *Config) Fixed(running *Config) error {
 		if f.name == "pipeline" && !x.given(f.name) {
 			continue // it follows from the providers
 		}
-		x.fixed(f.name, reflect.ValueOf(*running).Field(f.index), reflect.ValueOf(*c).Field(f.index))
+		x.fixed(f.name, f.in(reflect.ValueOf(*running)), f.in(reflect.ValueOf(*c)))
 	}
 	if err := errorsOf(files); err != nil || reflect.DeepEqual(running.Pipeline, c.Pipeline) {
 		return err
@@ -52,7 +52,10 @@ func (x *checker) fixed(path string, old, new reflect.Value) {
 	switch new.Kind() {
 	case reflect.Struct:
 		for _, f := range shape(new.Type()) {
-			x.fixed(join(path, f.name), old.Field(f.index), new.Field(f.index))
+			x.fixed(join(path, f.name), f.in(old), f.in(new))
+		}
+		if _, ok := settingsOf(new.Type()); ok {
+			x.fixedSettings(path, old.FieldByName("Settings"), new.FieldByName("Settings"))
 		}
 		return
 	case reflect.Map:
@@ -72,6 +75,13 @@ func (x *checker) fixed(path string, old, new reflect.Value) {
 	}
 	if !reflect.DeepEqual(old.Interface(), new.Interface()) {
 		x.unchangeable(path, "has changed")
+	}
+}
+
+// fixedSettings compares the blocks of two components; of two types, that was said.
+func (x *checker) fixedSettings(path string, old, new reflect.Value) {
+	if !old.IsNil() && !new.IsNil() && old.Elem().Type() == new.Elem().Type() {
+		x.fixed(path, old.Elem().Elem(), new.Elem().Elem())
 	}
 }
 

@@ -20,7 +20,7 @@ enrich: {crm: {type: sql, dsn: "file:hunter2.db", customer: "select 1"}}
 `
 	load := func(t *testing.T, text string) *Config {
 		t.Helper()
-		c, err := Load(filepath.Join(put(t, map[string]string{"waxwing.yaml": text}), "waxwing.yaml"))
+		c, err := Load(filepath.Join(put(t, map[string]string{"waxwing.yaml": text}), "waxwing.yaml"), Components)
 		if err != nil {
 			t.Fatal(err)
 		}

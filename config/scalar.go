@@ -17,7 +17,7 @@ import (
 func (d *decoder) scalar(at, n ast.Node, v reflect.Value, f field, path string) {
 	raw, plain, ok := text(n)
 	if !ok {
-		d.refuse(path, at, label(path)+" wants "+kind(v.Type())+", not "+found(n), wanted(v.Type(), f))
+		d.refuse(path, at, label(path)+" wants "+kind(v.Type())+", not "+found(n), d.wanted(v.Type(), f))
 		return
 	}
 	if t := n.GetToken(); t.Type == token.StringType && strings.Contains(t.Value, ": ") {
@@ -59,14 +59,14 @@ func (d *decoder) scalar(at, n ast.Node, v reflect.Value, f field, path string) 
 	switch {
 	case v.Kind() == reflect.String:
 		v.SetString(value)
-		if len(f.enum) > 0 && !slices.Contains(f.enum, value) {
-			d.fail(path, at, label(path)+": there is no "+shown, meant(value, f.enum, "Choose "+choices(f.enum)))
+		if list := d.words.choices(f); list != nil && !slices.Contains(list, value) {
+			d.fail(path, at, label(path)+": there is no "+shown, meant(value, list, "Choose "+choices(list)))
 		}
 	case v.Type() == durationType:
 		d.duration(at, v, f, path, value, shown)
 	default:
 		if err := set(v, value); err != nil {
-			d.fail(path, at, label(path)+" wants "+kind(v.Type())+", not "+shown, wanted(v.Type(), f))
+			d.fail(path, at, label(path)+" wants "+kind(v.Type())+", not "+shown, d.wanted(v.Type(), f))
 			return
 		}
 		low, _ := strconv.ParseInt(f.min, 10, 64)
@@ -123,14 +123,15 @@ func (d *decoder) duration(at ast.Node, v reflect.Value, f field, path, value, s
 }
 
 // wanted is the remedy for a value of the wrong type.
-func wanted(t reflect.Type, f field) string {
+func (d *decoder) wanted(t reflect.Type, f field) string {
+	list := d.words.choices(f)
 	switch {
 	case t == durationType:
 		return "Write a duration such as 90s, 24h or 90d"
 	case t == secretType:
 		return `Write the secret, "${VAR}" or "file:/path"`
-	case len(f.enum) > 0:
-		return "Choose " + choices(f.enum)
+	case len(list) > 0:
+		return "Choose " + choices(list)
 	case t.Kind() == reflect.String:
 		return "Write one text, in quotes if it has special characters"
 	case f.max != "":

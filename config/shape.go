@@ -10,6 +10,7 @@ import (
 // field is what the loader, the schema and the reference page know of a key.
 type field struct {
 	index    int
+	inner    int    // within an embedded struct at index; -1 if the field is no such one's
 	name     string // the key
 	typ      reflect.Type
 	required bool
@@ -17,7 +18,9 @@ type field struct {
 	def      string // as the file would write it; "" none
 	enum     []string
 	min, max string
-	belongs  string // the type of provider
+	of       string // the kind of component whose names are the choices
+	last     bool   // behind the keys of other components, where all are listed
+	want     string // what to give, where it is missing
 	asis     string
 	keys     string   // what a mapping's keys are, "" names
 	params   []string // of a query
@@ -27,6 +30,7 @@ var (
 	secretType   = reflect.TypeFor[Secret]()
 	durationType = reflect.TypeFor[Duration]()
 	stageType    = reflect.TypeFor[Stage]()
+	blockType    = reflect.TypeFor[Block]()
 	bearerType   = reflect.TypeFor[BearerKey]()
 )
 
@@ -41,12 +45,19 @@ func shape(t reflect.Type) []field {
 	var fs []field
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if f.Anonymous && f.Type.Kind() == reflect.Struct {
+			for _, x := range shape(f.Type) {
+				x.index, x.inner = i, x.index
+				fs = append(fs, x)
+			}
+			continue
+		}
 		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if name == "" {
 			continue
 		}
-		x := field{index: i, name: name, typ: f.Type, required: options != "omitempty", def: f.Tag.Get("default"),
-			min: f.Tag.Get("min"), max: f.Tag.Get("max"), belongs: f.Tag.Get("for"), asis: f.Tag.Get("asis"), keys: f.Tag.Get("keys"), unless: f.Tag.Get("unless")}
+		x := field{index: i, inner: -1, name: name, typ: f.Type, required: options != "omitempty", def: f.Tag.Get("default"),
+			min: f.Tag.Get("min"), max: f.Tag.Get("max"), of: f.Tag.Get("of"), last: f.Tag.Get("last") != "", want: f.Tag.Get("want"), asis: f.Tag.Get("asis"), keys: f.Tag.Get("keys"), unless: f.Tag.Get("unless")}
 		if e := f.Tag.Get("enum"); e != "" {
 			x.enum = strings.Split(e, ",")
 		}
@@ -57,6 +68,20 @@ func shape(t reflect.Type) []field {
 	}
 	shapes.Store(t, fs)
 	return fs
+}
+
+// in is the field's value in a struct.
+func (f field) in(v reflect.Value) reflect.Value {
+	if v = v.Field(f.index); f.inner >= 0 {
+		return v.Field(f.inner)
+	}
+	return v
+}
+
+// settingsOf says of which kind of component a struct holds the settings.
+func settingsOf(t reflect.Type) (kind string, ok bool) {
+	f, ok := t.FieldByName("Settings")
+	return f.Tag.Get("settings"), ok && f.Type == blockType
 }
 
 func names(fs []field) []string {
@@ -77,6 +102,10 @@ func holdsSecret(t reflect.Type) bool {
 	case reflect.Pointer, reflect.Slice, reflect.Map:
 		holds = holdsSecret(t.Elem())
 	case reflect.Struct:
+		if _, any := settingsOf(t); any { // it depends on the type, which may be mistyped
+			holds = true
+			break
+		}
 		holds = slices.ContainsFunc(shape(t), func(f field) bool { return holdsSecret(f.typ) })
 	}
 	secretive.Store(t, holds)

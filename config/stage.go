@@ -65,7 +65,7 @@ func (d *decoder) stageNamed(word string, key, settings ast.Node, v reflect.Valu
 		}
 		d.mark(sub, s)
 		if _, null := settings.(*ast.NullNode); settings == nil || null {
-			d.complete(key, into.Elem(), shape(f.typ.Elem()), map[string]bool{}, sub)
+			d.complete(key, into.Elem(), map[string]bool{}, sub)
 			return
 		}
 		d.value(settings, into.Elem(), field{typ: f.typ.Elem()}, sub)

@@ -2,13 +2,9 @@ package daemon
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
 	"time"
 
@@ -35,6 +31,25 @@ func Formats() map[string]waxwing.Format {
 	}
 }
 
+// providerTypes are the types of providers.
+var providerTypes = []providerType{
+	provider(smtp.Component(), (*smtp.Settings).Open),
+	provider(twilio.Component(), (*twilio.Settings).Open),
+}
+
+// Components are all that a configuration of this program may name.
+func Components() config.Registry {
+	return config.Registry{Providers: components(providerTypes)}
+}
+
+func components(types []providerType) []config.Component {
+	out := make([]config.Component, len(types))
+	for i, t := range types {
+		out[i] = t.Component
+	}
+	return out
+}
+
 // Provider is a delivery.Provider that can be closed.
 type Provider interface {
 	delivery.Provider
@@ -42,10 +57,17 @@ type Provider interface {
 	Close(ctx context.Context) error
 }
 
-// providerTypes make providers of the configuration's types.
-var providerTypes = map[string]func(string, config.Provider, *slog.Logger) (Provider, error){
-	"smtp":   newSMTP,
-	"twilio": newTwilio,
+// providerType is a component that makes providers of its settings.
+type providerType struct {
+	config.Component
+	open func(b config.Block, name string, log *slog.Logger) (Provider, error)
+}
+
+// provider lists a type whose settings S are opened as a P.
+func provider[S config.Block, P Provider](c config.Component, open func(S, string, *slog.Logger) (P, error)) providerType {
+	return providerType{c, func(b config.Block, name string, log *slog.Logger) (Provider, error) {
+		return open(b.(S), name, log)
+	}}
 }
 
 // OpenProviders makes every provider that the configuration names. The caller closes
@@ -64,11 +86,11 @@ func OpenProviders(c *config.Config, log *slog.Logger) (map[string]Provider, err
 
 // OpenProvider makes one provider, which connects when there is something to send.
 func OpenProvider(name string, p config.Provider, log *slog.Logger) (Provider, error) {
-	f, ok := providerTypes[p.Type]
-	if !ok {
+	i := slices.IndexFunc(providerTypes, func(t providerType) bool { return t.Name == p.Type })
+	if i < 0 {
 		return nil, fmt.Errorf("provider %s: there is no type %q", name, p.Type)
 	}
-	made, err := f(name, p, log)
+	made, err := providerTypes[i].open(p.Settings, name, log)
 	if err != nil {
 		return nil, fmt.Errorf("provider %s: %w", name, err)
 	}
@@ -80,35 +102,6 @@ func CloseNow(p Provider) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = p.Close(ctx) // nothing was offered
-}
-
-func newSMTP(name string, p config.Provider, log *slog.Logger) (Provider, error) {
-	c := smtp.Config{Name: name, Addr: p.Addr, TLS: smtp.TLSMode(p.TLS), Hello: p.Hello, Connections: p.Connections, Log: log,
-		Timeouts: smtp.Timeouts{Connect: p.Timeouts.Connect.D(), Banner: p.Timeouts.Banner.D(), Hello: p.Timeouts.Ehlo.D(), Auth: p.Timeouts.Auth.D(),
-			Mail: p.Timeouts.Mail.D(), Rcpt: p.Timeouts.Rcpt.D(), Data: p.Timeouts.Data.D(), Block: p.Timeouts.Body.D(), Dot: p.DotTimeout.D()}}
-	if p.Auth != nil {
-		c.User, c.Password = p.Auth.User, p.Auth.Password
-	}
-	if p.CAFile != "" {
-		pem, err := os.ReadFile(p.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("ca_file: %w", err)
-		}
-		roots, err := x509.SystemCertPool()
-		if err != nil {
-			roots = x509.NewCertPool()
-		}
-		if !roots.AppendCertsFromPEM(pem) {
-			return nil, errors.New("ca_file: no certificate in it (want PEM)")
-		}
-		c.TLSConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	}
-	return smtp.New(c), nil
-}
-
-func newTwilio(name string, p config.Provider, _ *slog.Logger) (Provider, error) {
-	return twilio.New(twilio.Config{Name: name, BaseURL: p.BaseURL, Account: p.Account, Token: p.Token, From: p.From,
-		Connections: p.Connections})
 }
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

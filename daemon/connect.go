@@ -12,7 +12,6 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/address"
 	"github.com/waxwinghq/waxwing/channel/dkim"
-	"github.com/waxwinghq/waxwing/channel/smtp"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/enrich"
 )
@@ -74,6 +73,12 @@ type prober interface {
 	Probe(ctx context.Context) waxwing.Attempt
 }
 
+// explainer is a provider's settings that know what an attempt at their server means.
+type explainer interface {
+	// Explain says what came of a Probe, and what to do where it failed; both may quote the server.
+	Explain(a waxwing.Attempt) (said, remedy string)
+}
+
 func (x Connector) tryProvider(ctx context.Context, what string, c config.Provider, p Provider) Tried {
 	t := Tried{What: what}
 	asked, ok := p.(prober)
@@ -85,15 +90,15 @@ func (x Connector) tryProvider(ctx context.Context, what string, c config.Provid
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	a := asked.Probe(ctx)
-	if a.Verdict == waxwing.Accepted {
-		t.Said = c.Addr + " answers, tls: " + cmp.Or(c.TLS, "starttls")
-		if c.Auth != nil {
-			t.Said += ", and takes the log-in"
-		}
+	t.Failed = a.Verdict != waxwing.Accepted
+	if x, ok := c.Settings.(explainer); ok {
+		t.Said, t.Remedy = x.Explain(a)
+	} else if t.Said = "answers"; t.Failed {
+		t.Said = "fails at " + string(a.Phase)
+	}
+	if !t.Failed {
 		return t
 	}
-	t.Failed = true
-	t.Said = fmt.Sprintf("%s fails at %s", c.Addr, a.Phase)
 	if why := strings.TrimSpace(a.Reply.Reveal()); ctx.Err() != nil {
 		t.Said += fmt.Sprintf(": no answer within %s", wait)
 	} else if why != "" {
@@ -101,33 +106,7 @@ func (x Connector) tryProvider(ctx context.Context, what string, c config.Provid
 	} else if a.Err != nil {
 		t.Said += ": " + a.Err.Error()
 	}
-	if t.Remedy = smtpRemedy(c, a.Phase); errors.Is(a.Err, smtp.ErrNoAuth) {
-		t.Remedy = "Take auth out if this server knows the machine by its address; else name its port for submission (587, 465), or set tls, without which many offer no log-in"
-	}
 	return t
-}
-
-func smtpRemedy(c config.Provider, p waxwing.Phase) string {
-	host, port, _ := net.SplitHostPort(c.Addr)
-	switch p {
-	case waxwing.PhaseConnect:
-		return "Mend addr, or let this machine out to " + host + ", port " + port
-	case waxwing.PhaseBanner, waxwing.PhaseEHLO:
-		if c.TLS != "implicit" && port == "465" {
-			return "Port 465 speaks TLS from the first byte: set tls: implicit"
-		}
-		return "Is it a mail server, and does it take mails from this machine?"
-	case waxwing.PhaseSTARTTLS:
-		return "Set tls: implicit if this port speaks TLS from the first byte (465); tls: none is for a relay on the same host or network only"
-	case waxwing.PhaseHandshake:
-		if c.TLS == "implicit" && port != "465" {
-			return "Set tls: starttls if this port begins without TLS (587, 25); or its certificate is not for " + host + ": name a ca_file"
-		}
-		return "Its certificate must be good for " + host + "; name a ca_file if it is signed by an authority of your own"
-	case waxwing.PhaseAuth:
-		return "Mend auth.user and auth.password: they are the mail provider's own, often an API key"
-	}
-	return "See what the server's own log says"
 }
 
 // tryDKIM holds the key against what the domain publishes.

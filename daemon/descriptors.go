@@ -50,7 +50,7 @@ func shareDescriptors(c *config.Config, limit int, twice bool) (*descriptors, er
 		each = 2
 	}
 	for name, p := range c.Providers {
-		d.providers[name] = cmp.Or(p.Connections, 32)
+		d.providers[name] = max(p.MaxConnections(), 1)
 		asked += d.providers[name]
 	}
 	if limit == 0 {
@@ -113,9 +113,7 @@ func (d *descriptors) fit(c *config.Config) *config.Config {
 	own := *c
 	own.Providers = maps.Clone(c.Providers)
 	for name, n := range d.providers {
-		p := own.Providers[name]
-		p.Connections = n
-		own.Providers[name] = p
+		own.Providers[name] = own.Providers[name].WithConnections(n)
 	}
 	return &own
 }
@@ -128,11 +126,17 @@ func (d *descriptors) tell(log *slog.Logger) {
 	log.Debug("descriptors", "limit", d.limit, "clients", d.clients)
 }
 
+// plain is a provider's settings that may go without certificates.
+type plain interface {
+	// Plain reports whether connections go without TLS.
+	Plain() bool
+}
+
 // readRoots reads the system's certificates now: they are read once, and a process that
 // is short of descriptors at that moment would trust nobody for the rest of its life.
 func readRoots(c *config.Config) {
 	for _, p := range c.Providers {
-		if p.TLS != "none" {
+		if s, ok := p.Settings.(plain); !ok || !s.Plain() {
 			_, _ = x509.SystemCertPool() // where there are none, handshakes say so
 			return
 		}

@@ -1,13 +1,41 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/web"
 )
+
+// askingFor is a configuration of so many client connections, providers of so many
+// connections each, and lookups; 0: what is the default.
+func askingFor(t *testing.T, clients int, providers []int, lookups int) *config.Config {
+	t.Helper()
+	b := strings.Builder{}
+	b.WriteString("tenants: {acme: {name: Acme, from: orders@acme.example}}\n")
+	if clients > 0 {
+		fmt.Fprintf(&b, "http: {max_connections: %d}\n", clients)
+	}
+	b.WriteString("providers:\n")
+	for i, n := range providers {
+		fmt.Fprintf(&b, "  p%d: {type: smtp, addr: \"mail.example:25\"", i)
+		if n > 0 {
+			fmt.Fprintf(&b, ", connections: %d", n)
+		}
+		b.WriteString("}\n")
+	}
+	for i := range lookups {
+		if i == 0 {
+			b.WriteString("enrich:\n")
+		}
+		fmt.Fprintf(&b, "  l%d: {type: sql, dsn: \"file:shop.db\", customer: select 1}\n", i)
+	}
+	return configtest.Load(t, Components(), b.String())
+}
 
 // What is shared out is never more than there is, everybody has something, and whoever
 // has less than was asked for is named.
@@ -16,13 +44,7 @@ func TestDescriptorsAreShared(t *testing.T) {
 		for _, lookups := range []int{0, 3} {
 			for _, twice := range []bool{false, true} {
 				for _, asked := range []int{0, 8, 5000} {
-					c := &config.Config{HTTP: config.HTTP{MaxConnections: asked}, Providers: map[string]config.Provider{}, Enrich: config.Enrich{}}
-					for i, n := range providers {
-						c.Providers[fmt.Sprint("p", i)] = config.Provider{Connections: n}
-					}
-					for i := range lookups {
-						c.Enrich[fmt.Sprint("l", i)] = config.Lookup{}
-					}
+					c := askingFor(t, asked, providers, lookups)
 					starts := false
 					for limit := 1; limit < 4096; limit += 1 + limit/16 {
 						d, err := shareDescriptors(c, limit, twice)
@@ -35,10 +57,7 @@ func TestDescriptorsAreShared(t *testing.T) {
 						starts = true
 						sum, lowered := 0, 0
 						for name, n := range d.providers {
-							want := c.Providers[name].Connections
-							if want == 0 {
-								want = 32
-							}
+							want := c.Providers[name].MaxConnections()
 							if n < 1 || n > want {
 								t.Fatalf("%d: %s has %d of %d", limit, name, n, want)
 							}
@@ -57,7 +76,7 @@ func TestDescriptorsAreShared(t *testing.T) {
 						if strings.Count(told, "providers.") != lowered || strings.Contains(told, "max_connections") != (asked > d.clients) {
 							t.Fatalf("%d: %+v", limit, d)
 						}
-						if fit := d.fit(c); fit.Providers["p0"].Connections != d.providers["p0"] || c.Providers["p0"].Connections != providers[0] {
+						if fit := d.fit(c); fit.Providers["p0"].MaxConnections() != d.providers["p0"] || c.Providers["p0"].MaxConnections() != cmp.Or(providers[0], 32) {
 							t.Fatal("the copy is not one")
 						}
 					}

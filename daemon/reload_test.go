@@ -69,7 +69,7 @@ func newTown(t *testing.T, files map[string]string) *town {
 }
 
 func (x *town) load() (*config.Config, error) {
-	return config.Load(filepath.Join(x.dir, "waxwing.yaml"))
+	return config.Load(filepath.Join(x.dir, "waxwing.yaml"), Components())
 }
 
 func (x *town) write(name, text string) {

@@ -51,7 +51,7 @@ func TestManyTenants(t *testing.T) {
 	}
 	for _, when := range []string{"first", "later"} {
 		begun := time.Now()
-		c, err := config.Load(filepath.Join(dir, "waxwing.yaml"))
+		c, err := config.Load(filepath.Join(dir, "waxwing.yaml"), Components())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -83,7 +83,7 @@ func Start(o Options) (d *Demo, err error) {
 	if o.Listen == "" {
 		env["DEMO_LISTEN"] = "127.0.0.1:8080"
 	}
-	cfg, err := config.Parse("demo/waxwing.yaml", configFile, func(k string) (string, bool) { v, ok := env[k]; return v, ok })
+	cfg, err := config.Parse("demo/waxwing.yaml", configFile, func(k string) (string, bool) { v, ok := env[k]; return v, ok }, daemon.Components())
 	if err != nil {
 		return d, err
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/enrich"
 )
 
@@ -179,7 +180,7 @@ func TestDemoCatalogue(t *testing.T) {
 	}
 	env := map[string]string{"DEMO_CATALOGUE": dsn, "DEMO_TWILIO": "http://127.0.0.1:1", "DEMO_SMTP": "127.0.0.1:25", "DEMO_LISTEN": "127.0.0.1:0",
 		"DEMO_DATA": "x", "DEMO_TOKEN": "t", "DEMO_SECRET": "demo-secret-0123", "DEMO_KEY": "demo-key-0123456"}
-	cfg, err := config.Parse("demo/waxwing.yaml", configFile, func(k string) (string, bool) { v, ok := env[k]; return v, ok })
+	cfg, err := config.Parse("demo/waxwing.yaml", configFile, func(k string) (string, bool) { v, ok := env[k]; return v, ok }, daemon.Components())
 	if err != nil {
 		t.Fatal(err)
 	}

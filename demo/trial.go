@@ -28,6 +28,8 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/address"
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/channel/smtp"
+	"github.com/waxwinghq/waxwing/channel/twilio"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/web"
@@ -66,7 +68,7 @@ func NewTrial(cfg *config.Config, log *slog.Logger) (t *Trial, err error) {
 	t.mail = sink.New(sink.Config{Hello: "mailbox.example", Keep: true, OnMail: func(m sink.Mail) {
 		t.mailbox.Take(web.Letter{Channel: waxwing.Email, ID: m.MessageID, From: m.From, To: m.To, Data: m.Data, At: m.At})
 	}})
-	smtp, err := t.mail.Listen("")
+	mail, err := t.mail.Listen("")
 	if err != nil {
 		return t, fmt.Errorf("the mailbox's mail server: %w", err)
 	}
@@ -81,7 +83,7 @@ func NewTrial(cfg *config.Config, log *slog.Logger) (t *Trial, err error) {
 		t.mailbox.Take(web.Letter{Channel: waxwing.SMS, ID: x.Key, From: x.From, To: x.To, Data: []byte(x.Body), At: x.At})
 	}}}
 	go func() { _ = t.texts.Serve(l) }() // ends by close
-	t.smtp, t.twilio, t.token = smtp, "http://"+l.Addr().String(), secret
+	t.smtp, t.twilio, t.token = mail, "http://"+l.Addr().String(), secret
 	return t, t.Fit(cfg)
 }
 
@@ -89,11 +91,15 @@ func NewTrial(cfg *config.Config, log *slog.Logger) (t *Trial, err error) {
 func (t *Trial) Fit(cfg *config.Config) error {
 	providers := maps.Clone(cfg.Providers)
 	for name, p := range providers {
-		switch p.Type {
-		case "smtp":
-			p.Addr, p.TLS, p.Auth, p.CAFile = t.smtp, "none", nil, ""
-		case "twilio":
-			p.BaseURL, p.Account, p.Token = t.twilio, "ACmailbox", t.token
+		switch s := p.Settings.(type) {
+		case *smtp.Settings:
+			own := *s
+			own.Addr, own.TLS, own.Auth, own.CAFile = t.smtp, string(smtp.NoTLS), nil, ""
+			p.Settings = &own
+		case *twilio.Settings:
+			own := *s
+			own.BaseURL, own.Account, own.Token = t.twilio, "ACmailbox", t.token
+			p.Settings = &own
 		default:
 			return fmt.Errorf("the provider %s has no stand-in: serve --mailbox knows smtp and twilio", name)
 		}

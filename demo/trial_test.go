@@ -6,7 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/channel/smtp"
+	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/locales"
 )
@@ -41,14 +42,13 @@ func TestTestOrdersAreOrders(t *testing.T) {
 
 func TestTryingOutNeedsThisMachine(t *testing.T) {
 	for listen, ok := range map[string]bool{"127.0.0.1:0": true, "localhost:0": true, "[::1]:0": true, ":8080": false, "0.0.0.0:8080": false, "10.0.0.1:80": false} {
-		c := &config.Config{Data: t.TempDir(), Providers: map[string]config.Provider{"mail": {Type: "smtp"}}}
-		c.HTTP.Listen = listen
+		c := configtest.Load(t, daemon.Components(), "providers: {mail: {type: smtp, addr: \"mail.example:25\"}}\ntenants: {acme: {name: Acme, from: a@acme.example}}\nhttp: {listen: \""+listen+"\"}\n")
 		try, err := NewTrial(c, nil)
 		if (err == nil) != ok {
 			t.Errorf("%s: %v", listen, err)
 		}
 		if err == nil {
-			if p := c.Providers["mail"]; p.Addr == "" || p.Auth != nil || p.TLS != "none" {
+			if p := c.Providers["mail"].Settings.(*smtp.Settings); p.Addr == "mail.example:25" || p.Auth != nil || p.TLS != "none" {
 				t.Errorf("%+v", p)
 			}
 			try.Close()

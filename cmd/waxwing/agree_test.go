@@ -137,7 +137,7 @@ TENANT
 // startsWith reports whether a daemon starts with a file.
 func startsWith(t *testing.T, file string) bool {
 	t.Helper()
-	c, err := config.Load(file)
+	c, err := config.Load(file, daemon.Components())
 	if err != nil {
 		return false
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
-	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 )
 
@@ -147,7 +146,7 @@ func TestTextsInDoubtHaveAnEnd(t *testing.T) {
 	lost := httptest.NewServer(&sink.Twilio{Truth: truth, Plan: func(sink.Question) sink.Answer { return sink.Answer{Lost: true} }})
 	defer lost.Close()
 	r := newRig(t, withClock(clock), withPlan(at(waxwing.PhaseRcpt, sink.Answer{Code: 550, Text: "5.1.1 no such user"})), func(r *rig, _ *daemon.Extras) {
-		r.cfg.Providers["lost"] = config.Provider{Type: "twilio", Account: "AC2", Token: "t", From: "+15005550099", BaseURL: lost.URL}
+		r.cfg.Providers["lost"] = provider(`type: twilio, account: AC2, token: t, from: "+15005550099", base_url: "` + lost.URL + `"`)
 		r.cfg.Pipeline[len(r.cfg.Pipeline)-1].Fallback.Providers = []string{"lost"}
 	})
 	id := r.accepted(shopifyOrder(47, "nobody@example.com", "paid"))

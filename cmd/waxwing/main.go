@@ -104,7 +104,7 @@ type configFlag struct {
 	Config string `short:"c" placeholder:"FILE" help:"The configuration file; waxwing.yaml in this folder by default." default:"waxwing.yaml"`
 }
 
-func (f configFlag) load() (*config.Config, error) { return config.Load(f.Config) }
+func (f configFlag) load() (*config.Config, error) { return config.Load(f.Config, daemon.Components()) }
 
 // setLevel has a log write from the configuration's level on.
 func setLevel(level *slog.LevelVar, c config.Log) {

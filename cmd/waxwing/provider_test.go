@@ -8,6 +8,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/channel/smtp"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
@@ -19,7 +20,7 @@ func TestEachProviderItsOwnNumber(t *testing.T) {
 	full := httptest.NewServer(&sink.Twilio{Plan: func(sink.Question) sink.Answer { return sink.Answer{Code: 503, Text: "20503 full"} }})
 	defer full.Close()
 	r := newRig(t, withPlan(at(waxwing.PhaseRcpt, sink.Answer{Code: 550, Text: "5.1.1 no such user"})), func(r *rig, _ *daemon.Extras) {
-		r.cfg.Providers["full"] = config.Provider{Type: "twilio", Account: "AC2", Token: "t", From: "+15005550099", BaseURL: full.URL}
+		r.cfg.Providers["full"] = provider(`type: twilio, account: AC2, token: t, from: "+15005550099", base_url: "` + full.URL + `"`)
 		for i := range r.cfg.Pipeline {
 			if f := r.cfg.Pipeline[i].Fallback; f != nil {
 				f.Providers = []string{"full", "texts"}
@@ -35,14 +36,12 @@ func TestEachProviderItsOwnNumber(t *testing.T) {
 // TestProviderTimeouts: each step waits as long as the configuration says.
 func TestProviderTimeouts(t *testing.T) {
 	short := config.Duration(150 * time.Millisecond)
-	for phase, limits := range map[waxwing.Phase]config.Timeouts{
+	for phase, limits := range map[waxwing.Phase]smtp.StepTimeouts{
 		waxwing.PhaseBanner: {Banner: short}, waxwing.PhaseMail: {Mail: short}, waxwing.PhaseRcpt: {Rcpt: short}, waxwing.PhaseData: {Data: short},
 	} {
 		t.Run(string(phase), func(t *testing.T) {
 			r := newRig(t, withPlan(at(phase, sink.Answer{Delay: time.Hour})), withoutFallback, func(r *rig, _ *daemon.Extras) {
-				mail := r.cfg.Providers["mail"]
-				mail.Timeouts = limits
-				r.cfg.Providers["mail"] = mail
+				smtpOf(r.cfg, "mail").Timeouts = limits // shorter than a file may say
 			})
 			id := r.accepted(shopifyOrder(72, "jana@example.com", "paid"))
 			r.poll("an attempt", func() bool { m := r.get(id).Messages; return len(m) > 0 && len(m[0].Attempts) > 0 })
@@ -107,10 +106,8 @@ func TestPolicyOfOneProvider(t *testing.T) {
 	}
 	defer strict.Close()
 	r := newRig(t, withoutFallback, withPlan(at(waxwing.PhaseDot, sink.Answer{Delay: 20 * time.Millisecond})), func(r *rig, _ *daemon.Extras) {
-		mail := r.cfg.Providers["mail"]
-		mail.Connections = 1
-		r.cfg.Providers["mail"] = mail
-		r.cfg.Providers["strict"] = config.Provider{Type: "smtp", TLS: "none", Addr: addr, Connections: 4}
+		smtpOf(r.cfg, "mail").Connections = 1
+		r.cfg.Providers["strict"] = mailer(addr, 4)
 		for i := range r.cfg.Pipeline {
 			if s := r.cfg.Pipeline[i].Send; s != nil {
 				s.Providers = []string{"mail", "strict"}

@@ -66,7 +66,7 @@ func withSecond(t *testing.T, name string, truth *sink.Truth, mails chan sink.Ma
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	return func(r *rig, _ *daemon.Extras) {
-		r.cfg.Providers[name] = config.Provider{Type: "smtp", TLS: "none", Addr: addr, Connections: 4}
+		r.cfg.Providers[name] = mailer(addr, 4)
 		r.sendStage().Providers = append(r.sendStage().Providers, name)
 	}
 }

@@ -16,7 +16,10 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/channel/smtp"
+	"github.com/waxwinghq/waxwing/channel/twilio"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/daemon"
 )
 
@@ -72,12 +75,8 @@ func newRig(t *testing.T, opts ...rigOption) *rig {
 		r.mu.Unlock()
 		r.arrive <- struct{}{}
 	}})
-	mail := r.cfg.Providers["mail"]
-	mail.Addr = addr
-	r.cfg.Providers["mail"] = mail
-	text := r.cfg.Providers["texts"]
-	text.BaseURL = tw.URL
-	r.cfg.Providers["texts"] = text
+	smtpOf(r.cfg, "mail").Addr = addr
+	r.cfg.Providers["texts"].Settings.(*twilio.Settings).BaseURL = tw.URL
 	t.Cleanup(func() {
 		tw.Close()
 		_ = r.sink.Close()
@@ -93,8 +92,8 @@ func testConfig(t *testing.T) *config.Config {
 	return &config.Config{
 		Data: t.TempDir(), HTTP: config.HTTP{Listen: "127.0.0.1:0"},
 		Providers: map[string]config.Provider{
-			"mail":  {Type: "smtp", TLS: "none", Connections: 16},
-			"texts": {Type: "twilio", Account: "AC1", Token: "t", From: "+15005550006"},
+			"mail":  provider(`type: smtp, addr: "127.0.0.1:25", tls: none, connections: 16`),
+			"texts": provider(`type: twilio, account: AC1, token: t, from: "+15005550006"`),
 		},
 		Tenants: map[string]config.Tenant{"acme": {
 			Name: "Acme Outfitters", From: "orders@acme.example", SupportURL: "https://acme.example/help",
@@ -111,6 +110,19 @@ func testConfig(t *testing.T) *config.Config {
 			{Fallback: &config.Fallback{Channels: []string{"sms"}, Providers: []string{"texts"}}},
 		},
 	}
+}
+
+// provider is one that the loader makes of its keys.
+func provider(keys string) config.Provider { return configtest.Provider(daemon.Components(), keys) }
+
+// mailer is a provider of type smtp without TLS.
+func mailer(addr string, connections int) config.Provider {
+	return provider(fmt.Sprintf("type: smtp, addr: %q, tls: none, connections: %d", addr, connections))
+}
+
+// smtpOf are the settings of a provider, which may be changed until the daemon starts.
+func smtpOf(c *config.Config, name string) *smtp.Settings {
+	return c.Providers[name].Settings.(*smtp.Settings)
 }
 
 func (r *rig) start(x daemon.Extras) {

@@ -188,9 +188,7 @@ func TestStopDoesNotFailOverASilentServer(t *testing.T) {
 	r := newRig(t)
 	r.stop()
 	r.cfg.Providers = maps.Clone(r.cfg.Providers)
-	p := r.cfg.Providers["mail"]
-	p.Addr = silent.Addr().String()
-	r.cfg.Providers["mail"] = p
+	r.cfg.Providers["mail"] = mailer(silent.Addr().String(), 16)
 	r.cfg.Limits.Drain = config.Duration(500 * time.Millisecond) // a fifth of it is for the verdict
 	r.start(daemon.Extras{})
 	id := r.accepted(shopifyOrder(1, "jana@example.com", "paid"))

@@ -35,9 +35,7 @@ func channelsApart(t *testing.T, dead string, mails, mayHang int) {
 	const texts = 40
 	t.Logf("%d mails: go test ./cmd/waxwing -run TestTortureChannels -torture.full", mails)
 	r := newRig(t, func(r *rig, _ *daemon.Extras) { fillOutbox(t, r.cfg.Data, mails) }, func(r *rig, _ *daemon.Extras) {
-		m := r.cfg.Providers["dead"]
-		m.Type, m.TLS, m.Connections, m.Addr = "smtp", "none", 16, dead
-		r.cfg.Providers["dead"] = m
+		r.cfg.Providers["dead"] = mailer(dead, 16)
 		r.cfg.Limits.Drain = config.Duration(time.Second)
 		for i := range r.cfg.Pipeline {
 			if s := r.cfg.Pipeline[i].Send; s != nil {

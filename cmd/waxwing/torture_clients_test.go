@@ -37,7 +37,7 @@ const rootEnv = "WAXWING_TORTURE_ROOT"
 
 // withTexts gives a child a fallback that it is quick to take.
 func withTexts(c *config.Config, at string) {
-	c.Providers["texts"] = config.Provider{Type: "twilio", BaseURL: at, Account: "AC1", Token: "t", From: "+15005550006", Connections: 4}
+	c.Providers["texts"] = provider(`type: twilio, account: AC1, token: t, from: "+15005550006", connections: 4, base_url: "` + at + `"`)
 	c.Pipeline = append(c.Pipeline, config.Stage{Fallback: &config.Fallback{Channels: []string{"sms"}, Providers: []string{"texts"},
 		Unreachable: config.Duration(time.Second)}})
 }

@@ -190,7 +190,7 @@ func sendThrough(t *testing.T, l limited, limit, connections, orders int) (time.
 	defer l.stop()
 	cfg := testConfig(t)
 	cfg.Pipeline = cfg.Pipeline[:len(cfg.Pipeline)-1]
-	cfg.Providers = map[string]config.Provider{"mail": {Type: "smtp", TLS: "none", Addr: addr, Connections: connections}}
+	cfg.Providers = map[string]config.Provider{"mail": mailer(addr, connections)}
 	var logs strings.Builder
 	d, err := daemon.Start(cfg, slog.New(slog.NewTextHandler(&lockedWriter{w: io.Writer(&logs)}, nil)), daemon.Extras{})
 	if err != nil {

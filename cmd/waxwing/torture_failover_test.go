@@ -102,7 +102,7 @@ func (c *carriers) run(kinds []string, orders int) time.Duration {
 		}
 	}
 	for _, k := range kinds {
-		cfg.Providers[k] = config.Provider{Type: "smtp", TLS: "none", Addr: c.addr[k], Connections: 8}
+		cfg.Providers[k] = mailer(c.addr[k], 8)
 	}
 	clear(c.at)
 	clear(c.n)

@@ -55,7 +55,7 @@ func TestMain(m *testing.M) {
 func tortureConfig(dir, listen, sinkAddr string) *config.Config {
 	short := func(d time.Duration) config.Duration { return config.Duration(d) }
 	return &config.Config{Data: dir, HTTP: config.HTTP{Listen: listen},
-		Providers: map[string]config.Provider{"mail": {Type: "smtp", Addr: sinkAddr, TLS: "none", Connections: 16}},
+		Providers: map[string]config.Provider{"mail": mailer(sinkAddr, 16)},
 		Tenants: map[string]config.Tenant{"acme": {Name: "Acme", From: "orders@acme.example", Locales: []string{"en"},
 			Keys: []config.BearerKey{{Key: "acme-key"}}, Shops: map[string]config.Shop{"shopify": {Secret: testShopSecret}}}},
 		Pipeline: []config.Stage{{Normalise: &config.Normalise{}}, {Render: &config.Render{}},
