@@ -3,40 +3,12 @@ package sqlite
 import (
 	"bytes"
 	"context"
-	"errors"
-	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 var _ store.Tx = (*dbTx)(nil)
-
-// errLost: a confirmation of this key was made meanwhile.
-var errLost = errors.New("the key is taken")
-
-// apply writes what a command came to, and its entries. A command that was refused comes
-// to nothing, so that whatever is returned but errLost is a fault of the database.
-func (t *tx) apply(ctx context.Context, c *machine.Changes) error {
-	if c.Empty() {
-		return nil
-	}
-	s := t.l.set
-	c.Place(s, t.batch)
-	lost, err := t.Apply(ctx, &c.Changes)
-	if err != nil {
-		return err
-	}
-	if len(lost) > 0 {
-		return errLost
-	}
-	for i := range c.Entries {
-		t.entry(&c.Entries[i])
-	}
-	s.Take(c)
-	return nil
-}
 
 // Apply writes changes, but not their entries.
 func (t *dbTx) Apply(_ context.Context, c *store.Changes) (lost []waxwing.ID, err error) {
@@ -65,6 +37,9 @@ func (t *dbTx) Apply(_ context.Context, c *store.Changes) (lost []waxwing.ID, er
 		}
 	}
 	if err := t.putRest(c); err != nil {
+		return nil, err
+	}
+	if err := t.putOwn(c); err != nil {
 		return nil, err
 	}
 	if c.Batch != nil {
@@ -174,6 +149,11 @@ func (t *dbTx) putRest(c *store.Changes) error {
 			return err
 		}
 	}
+	if len(c.Destroyed) > 0 {
+		if err := t.toScrub(true); err != nil {
+			return err
+		}
+	}
 	for i := range c.Lookups {
 		k := &c.Lookups[i]
 		if _, err := t.exec("INSERT INTO lookups (hash, confirmation) VALUES (?,?) ON CONFLICT DO NOTHING", k.Hash[:], int64(k.Confirmation)); err != nil {
@@ -225,11 +205,4 @@ func one(b bool) int {
 		return 1
 	}
 	return 0
-}
-
-func ms(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
 }

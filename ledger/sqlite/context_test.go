@@ -22,7 +22,7 @@ func TestAnEndedContextChangesNothing(t *testing.T) {
 	first := make(chan error, 1)
 	held, leave := context.WithCancel(t.Context())
 	go func() {
-		first <- l.do(held, func(_ context.Context, _ *tx) error {
+		first <- l.do(held, func(_ context.Context, _ *dbTx) error {
 			close(begun)
 			<-goOn
 			return nil
@@ -35,7 +35,7 @@ func TestAnEndedContextChangesNothing(t *testing.T) {
 		_, err := l.Accept(ctx, event("1"))
 		second <- err
 	}()
-	for len(l.ops) == 0 {
+	for l.Waiting() == 0 {
 		runtime.Gosched()
 	}
 	cancel()

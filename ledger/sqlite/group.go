@@ -31,6 +31,7 @@ type database struct {
 	// anchored is the last anchor's entry.
 	anchored   uint64
 	suppressed map[ledger.Hash]struct{}
+	scrubs     scrubber
 }
 
 // dbTx is one group commit under way.
@@ -39,13 +40,21 @@ type dbTx struct {
 	c     *conn
 	wrote *store.Batch // in this group; nil: none yet
 	after []func()     // once it is on disk
+	// marked says that the file tells of something deleted that must be in no file, traces
+	// that the time to overwrite it is right after the group.
+	marked, traces bool
 }
 
-// fault is an error of the database, after which the whole group is undone.
-type fault struct{ err error }
+// file is the database as the ledger has it: one that commits groups, and those that read.
+type file struct {
+	*database
+	*readers
+}
 
-func (f fault) Error() string { return "ledger: " + f.err.Error() }
-func (f fault) Unwrap() error { return f.err }
+// Group runs f in one transaction.
+func (f file) Group(ctx context.Context, do func(context.Context, store.Tx) error) error {
+	return f.group(ctx, func(ctx context.Context, t *dbTx) error { return do(ctx, t) })
+}
 
 // group runs f in one transaction, which is on disk when it returns nil. With an error
 // nothing of it has happened: ErrUnavailable, and with ErrStopping where it never will.
@@ -73,9 +82,13 @@ func (d *database) group(ctx context.Context, f func(context.Context, *dbTx) err
 		d.at = *t.wrote
 	}
 	d.noteWitnesses()
+	if t.traces {
+		d.scrubs.begin(d.o.Clock())
+	}
 	for _, f := range t.after {
 		f()
 	}
+	d.checkpoint()
 	return nil
 }
 
@@ -97,15 +110,27 @@ func (t *dbTx) run(ctx context.Context, f func(context.Context, *dbTx) error) er
 func (t *dbTx) exec(q string, args ...any) (int64, error) {
 	n, err := t.c.exec(q, args...)
 	if err != nil {
-		return 0, fault{err}
+		return 0, store.Fault{Err: err}
 	}
 	return n, nil
 }
 
-// ofDatabase reports whether an op's error is the database's: SQLite may have undone
-// the transaction by itself then, and what follows would be committed alone.
-func ofDatabase(err error) bool {
-	return errors.As(err, new(fault)) || faultOf(err) != noDiskFault
+// within has f change the file itself in a group. What SQLite complains of undoes the
+// group: it may have undone the transaction by itself, and what follows would be committed
+// alone.
+func within(f func(context.Context, *dbTx) error) func(context.Context, *ledger.Group) error {
+	return func(ctx context.Context, g *ledger.Group) error {
+		err := f(ctx, g.Tx.(*dbTx)) //nolint:errcheck // the groups of a file's writer are the file's
+		if faultOf(err) != noDiskFault && !errors.As(err, new(store.Fault)) {
+			err = store.Fault{Err: err}
+		}
+		return err
+	}
+}
+
+// do has the writer change the file itself.
+func (l *Ledger) do(ctx context.Context, f func(context.Context, *dbTx) error) error {
+	return l.Do(ctx, within(f))
 }
 
 // judge tells a full disk, which passes, from a broken one, after which no

@@ -99,12 +99,10 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// anchor appends the signed head of the chain to the anchors' file, if the
-// chain has moved. The writer calls it.
-func (l *Ledger) anchor() error { return l.anchorOf(&l.chain) }
-
+// anchorOf appends the signed head of a chain to the anchors' file, unless its newest
+// entry is there. The writer calls it.
 func (l *Ledger) anchorOf(c *ledger.Chain) error {
-	if c.Seq == l.anchored {
+	if c.Seq == l.anchored || l.broken.Load() != nil {
 		return nil
 	}
 	a := c.Sign(l.keys.AnchorKey(), l.o.Clock())

@@ -70,15 +70,15 @@ func (l *Ledger) settleLoss(ctx context.Context, lost *LossError) error {
 	a := l.o.AcceptLoss
 	switch {
 	case a == nil:
-		return l.transact([]*op{{f: l.notePlace}})
+		return l.Now(ctx, within(l.notePlace))
 	case a.Nothing && lost == nil:
 		l.o.Log.Warn("--accept-loss changes nothing: no loss was noticed; leave it out")
-		return l.transact([]*op{{f: l.notePlace}})
+		return l.Now(ctx, within(l.notePlace))
 	case a.Nothing:
-		return l.transact([]*op{{f: l.notePlace}, {f: func(ctx context.Context, t *tx) error {
-			t.entry(&machine.Entry{Cause: machine.CauseLoss, Detail: [][2]string{{"nothing_sent", "true"}}})
+		return l.Now(ctx, within(l.notePlace), func(_ context.Context, g *ledger.Group) error {
+			g.Entry(&machine.Entry{Cause: machine.CauseLoss, Detail: [][2]string{{"nothing_sent", "true"}}})
 			return nil
-		}}})
+		})
 	}
 	var others []loss
 	for _, x := range l.losses {
@@ -86,7 +86,7 @@ func (l *Ledger) settleLoss(ctx context.Context, lost *LossError) error {
 			others = append(others, x)
 		} else if lost == nil {
 			l.o.Log.Warn("--accept-loss changes nothing: this loss was accepted before; leave it out", "since", a.Since, "accepted", x.Accepted)
-			return l.transact([]*op{{f: l.notePlace}})
+			return l.Now(ctx, within(l.notePlace))
 		} // another loss, by a flag that was left where it stood: what may have been sent is held again
 	}
 	x := loss{Since: a.Since, Until: l.o.Clock(), Accepted: l.o.Clock()}
@@ -95,10 +95,10 @@ func (l *Ledger) settleLoss(ctx context.Context, lost *LossError) error {
 	}
 	held := 0
 	all := append(others, x)
-	err := l.transact([]*op{{f: l.notePlace}, {f: func(ctx context.Context, t *tx) (err error) {
-		held, err = t.acceptLoss(ctx, all, x)
+	err := l.Now(ctx, within(l.notePlace), func(ctx context.Context, g *ledger.Group) (err error) {
+		held, err = acceptLoss(ctx, g, all, x)
 		return err
-	}}})
+	})
 	if err == nil {
 		l.losses = all
 		l.o.Log.Warn("a loss was accepted: what may have been sent is held", "since", x.Since, "until", x.Until, "held", held)
@@ -106,35 +106,36 @@ func (l *Ledger) settleLoss(ctx context.Context, lost *LossError) error {
 	return err
 }
 
-func (t *tx) acceptLoss(ctx context.Context, all []loss, x loss) (held int, err error) {
+func acceptLoss(ctx context.Context, g *ledger.Group, all []loss, x loss) (held int, err error) {
 	b, err := json.Marshal(all)
 	if err != nil {
 		return 0, err
 	}
+	t := g.Tx.(*dbTx) //nolint:errcheck // the groups of a file's writer are the file's
 	if _, err := t.exec("INSERT INTO meta (k,v) VALUES ('"+lossesRow+"',?) ON CONFLICT (k) DO UPDATE SET v=excluded.v", b); err != nil {
 		return 0, err
 	}
-	t.entry(&machine.Entry{Cause: machine.CauseLoss, Detail: [][2]string{
+	g.Entry(&machine.Entry{Cause: machine.CauseLoss, Detail: [][2]string{
 		{"since", x.Since.UTC().Format(time.RFC3339)}, {"until", x.Until.UTC().Format(time.RFC3339)}}})
-	n, err := t.holdMessages(ctx)
+	n, err := t.holdMessages(ctx, g)
 	if err != nil {
 		return 0, err
 	}
-	m, err := t.holdConfirmations(ctx)
+	m, err := t.holdConfirmations(ctx, g)
 	return n + m, err
 }
 
 // holdMessages leaves what waits to be sent in doubt, for a person to resolve: it
 // may have gone out. At its time to live it ends, as all doubt does.
-func (t *tx) holdMessages(ctx context.Context) (int, error) {
+func (t *dbTx) holdMessages(ctx context.Context, g *ledger.Group) (int, error) {
 	ids, err := t.idsOf("SELECT id FROM messages WHERE state IN ('queued','uncertain') AND next_at IS NOT NULL")
 	for _, id := range ids {
-		s, err := t.load(ctx, &store.Keys{Messages: []waxwing.ID{id}})
+		s, err := g.Load(ctx, &store.Keys{Messages: []waxwing.ID{id}})
 		if err != nil {
 			return 0, err
 		}
 		c := s.Doubt(id)
-		if err := t.apply(ctx, &c); err != nil {
+		if err := g.Apply(ctx, &c); err != nil {
 			return 0, err
 		}
 	}
@@ -143,28 +144,28 @@ func (t *tx) holdMessages(ctx context.Context) (int, error) {
 
 // holdConfirmations keeps what was not rendered yet from being so, until a person
 // releases it: later events of the shop do not.
-func (t *tx) holdConfirmations(ctx context.Context) (int, error) {
+func (t *dbTx) holdConfirmations(ctx context.Context, g *ledger.Group) (int, error) {
 	ids, err := t.idsOf("SELECT id FROM confirmations WHERE state IN ('received','held','quarantined') AND dek IS NOT NULL")
 	for _, id := range ids {
-		s, err := t.load(ctx, &store.Keys{Confirmations: []waxwing.ID{id}})
+		s, err := g.Load(ctx, &store.Keys{Confirmations: []waxwing.ID{id}})
 		if err != nil {
 			return 0, err
 		}
 		c := s.HoldBack(id)
-		if err := t.apply(ctx, &c); err != nil {
+		if err := g.Apply(ctx, &c); err != nil {
 			return 0, err
 		}
 	}
 	return len(ids), err
 }
 
-func (t *tx) idsOf(query string) (ids []waxwing.ID, err error) {
+func (t *dbTx) idsOf(query string) (ids []waxwing.ID, err error) {
 	err = t.c.query(query, func(v []driver.Value) error {
 		ids = append(ids, waxwing.ID(num(v[0])))
 		return nil
 	})
 	if err != nil {
-		err = fault{err}
+		err = store.Fault{Err: err}
 	}
 	return ids, err
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
-	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -67,35 +66,20 @@ func (o *Options) doubt() waxwing.DoubtRule {
 // Ledger is the embedded ledger. Its methods are safe for concurrent use.
 type Ledger struct {
 	*database
+	*ledger.Ledger
 	o    Options
 	path string
 	lock *os.File
-	*ledger.Reader
-	db     *readers
-	ops    chan *op
-	stop   chan struct{}
-	done   chan struct{}
-	closed atomic.Bool
+	db   *readers
 
-	instance int64
-	lastID   waxwing.ID // writer only
-	lastRun  int64      // writer only
-	batch    int64      // writer only
-	chain    ledger.Chain
-	lines    []byte
-	before   [][2]string       // what this instance's chain begins with
-	resealed string            // why the rows had to be summed anew; empty: they had not
-	runDays  map[int64]*runDay // by tenant; writer only
-	set      *machine.Set      // writer only: of the command under way
-	losses   []loss            // that a person accepted; fixed after Open
-
+	resealed string // why the rows had to be summed anew; empty: they had not
+	losses   []loss // that a person accepted; fixed after Open
 	keys     *ledger.Keyring
 	contents *ledger.Contents
 	lookups  *ledger.Lookups
-	tracer   *ledger.Tracer
 	hot      *ledger.Cache
-	scrubs   scrubber
 	taken    int // what Open took over from a dead instance
+	closed   atomic.Bool
 }
 
 // Open opens or makes the ledger in a folder, takes its lock, and takes over
@@ -110,11 +94,11 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 	if !o.ReadOnly {
 		// The first head at once: what came before this start is fixed by it, and
 		// nobody has to wait a minute to see the trail proved.
-		if err := l.anchor(); err != nil {
+		if err := l.AnchorNow(); err != nil {
 			o.Log.Error("anchor not written", "err", err)
 		}
 		l.scrubs.ended = make(chan struct{})
-		go l.write()
+		l.Run()
 		go l.scrub(context.WithoutCancel(ctx)) // until Close
 	}
 	return l, nil
@@ -131,14 +115,27 @@ func newLedger(o Options) *Ledger {
 	if o.HotBytes == 0 {
 		o.HotBytes = 96 << 20
 	}
-	d := &database{o: &o, rows: newRowCache(), loaded: store.NewSet(), suppressed: map[ledger.Hash]struct{}{}}
-	l := &Ledger{database: d, o: o, path: filepath.Join(o.Dir, LedgerFile), ops: make(chan *op, 1024),
-		stop: make(chan struct{}), done: make(chan struct{}), db: newReaders(), contents: &ledger.Contents{},
+	d := &database{o: &o, rows: newRowCache(), loaded: store.NewSet(), suppressed: map[ledger.Hash]struct{}{}, scrubs: newScrubber()}
+	l := &Ledger{database: d, o: o, path: filepath.Join(o.Dir, LedgerFile), db: newReaders(), contents: &ledger.Contents{},
 		lookups: ledger.NewLookups(o.People, o.Address), hot: ledger.NewCache(o.HotBytes)}
-	l.guard.path, l.scrubs = l.path, newScrubber()
-	l.set = machine.NewSet(time.Time{}, 0, waxwing.DoubtRule{})
-	l.runDays = map[int64]*runDay{}
+	l.guard.path = l.path
 	return l
+}
+
+// assemble makes the ledger over the file, for an instance that goes on from what is there.
+func (l *Ledger) assemble(before ledger.Before) {
+	s := file{l.database, l.db}
+	w := ledger.NewWriter(ledger.WriterParts{Store: s, Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt(), Anchor: l.anchorOf,
+		Look: l.look, LookEvery: guardEvery, Before: before})
+	l.Ledger = ledger.New(ledger.Parts{Store: s, Keys: l.keys, Contents: l.contents, Lookups: l.lookups, Cache: l.hot, Writer: w,
+		Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt(), Quota: l.o.Quota, MaybeSent: l.maybeSent})
+}
+
+// look is what an idle writer does: it looks whether the files are still there.
+func (l *Ledger) look() {
+	if err := l.guard.look(); err != nil {
+		l.judge(err)
+	}
 }
 
 func (l *Ledger) open(ctx context.Context) error {
@@ -156,12 +153,10 @@ func (l *Ledger) open(ctx context.Context) error {
 		return err
 	}
 	l.sums = newSums(l.keys)
-	l.Reader = ledger.NewReader(ledger.ReaderParts{Rows: l.db, Keys: l.keys, Contents: l.contents, Lookups: l.lookups, Cache: l.hot, Clock: l.o.Clock})
-	l.tracer = ledger.NewTracer(l.db, l.keys, l.contents, l.lookups)
-	if !l.o.ReadOnly {
-		if err := l.openWriter(ctx); err != nil {
-			return l.damaged(err)
-		}
+	if l.o.ReadOnly {
+		l.assemble(ledger.Before{})
+	} else if err := l.openWriter(ctx); err != nil {
+		return l.damaged(err)
 	}
 	if err := l.db.open(l.path); err != nil {
 		return err
@@ -221,9 +216,6 @@ func (l *Ledger) loadSuppressions() error {
 // TakenOver says how many messages of a dead instance Open found.
 func (l *Ledger) TakenOver() int { return l.taken }
 
-// Instance is this process's number in the ledger.
-func (l *Ledger) Instance() int64 { return l.instance }
-
 // Close commits what was submitted, writes an anchor and releases the folder.
 // Operations after it return ErrStopping.
 func (l *Ledger) Close() error {
@@ -232,17 +224,11 @@ func (l *Ledger) Close() error {
 	}
 	var err error
 	if !l.o.ReadOnly {
-		close(l.stop)
-		<-l.done
+		err = l.End(bg)
 		<-l.scrubs.ended
-		if l.broken.Load() == nil {
-			err = errors.Join(l.anchor(), l.transact([]*op{{f: func(ctx context.Context, t *tx) error {
-				_, err := t.exec("UPDATE instances SET stopped=? WHERE id=?", t.now.UnixMilli(), l.instance)
-				return err
-			}}}))
+		if l.broken.Load() != nil {
+			err = nil // it was told, and nothing can be written any more
 		}
-	}
-	if !l.o.ReadOnly {
 		_ = l.guard.during(func() error { l.noteWitnesses(); return nil }) // SQLite moves the log as it closes
 	}
 	close(l.db.gone)
@@ -264,4 +250,13 @@ func (l *Ledger) release() {
 	if l.lock != nil {
 		_ = l.lock.Close()
 	}
+}
+
+func (l *Ledger) loadDictionaries(ctx context.Context) error {
+	return l.db.read(ctx, func(c *conn) error {
+		return c.query("SELECT id, body FROM dictionaries", func(r []driver.Value) error {
+			l.contents.Add(uint32(num(r[0])), append([]byte(nil), blob(r[1])...))
+			return nil
+		})
+	})
 }

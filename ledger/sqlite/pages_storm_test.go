@@ -157,7 +157,7 @@ func (x *storm) pass(deep bool, steps int) (found int) {
 			x.t.Fatal(err)
 		}
 	}
-	t := &tx{dbTx: &dbTx{c: x.c}}
+	t := &dbTx{c: x.c}
 	if deep {
 		free, err := dirtyFree(x.c)
 		check(err)

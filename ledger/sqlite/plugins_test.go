@@ -172,7 +172,7 @@ func TestRunsAreSealedApart(t *testing.T) {
 		t.Fatal(len(metas), err)
 	}
 	var n [1]int64
-	if err := l.do(t.Context(), func(ctx context.Context, t *tx) (err error) {
+	if err := l.do(t.Context(), func(ctx context.Context, t *dbTx) (err error) {
 		n[0], err = t.exec("UPDATE plugin_runs SET body=(SELECT body FROM plugin_runs WHERE plugin='a') WHERE plugin='b'")
 		return err
 	}); err != nil || n[0] != 1 {
@@ -200,21 +200,5 @@ func TestDeriveIsStableAndApart(t *testing.T) {
 	master, err := ledger.ParseKey(waxwing.Secret(kept))
 	if a == b || l.Derive("plugin cache") != a || a == [32]byte(master) || err != nil {
 		t.Fatal("keys are not apart, or not the same after a restart")
-	}
-}
-
-// TestNoRunsCostNothing: most orders are no plugin's business.
-func TestNoRunsCostNothing(t *testing.T) {
-	l := openTest(t, t.TempDir(), nil, "resend")
-	defer closeTest(t, l)
-	w, tx := &waxwing.Work{}, &tx{l: l}
-	dek := ledger.NewKey()
-	if n := testing.AllocsPerRun(100, func() {
-		runs, err := l.sealRuns(nil, w, &dek)
-		if err != nil || tx.insertRuns(nil, 1, runs) != nil {
-			t.Fatal(err)
-		}
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
 	}
 }

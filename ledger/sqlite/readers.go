@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 const (
@@ -77,7 +78,7 @@ func (p *readers) lend(ctx context.Context, pool chan *conn, f func(*conn) error
 	case <-p.gone:
 		return waxwing.ErrStopping
 	case <-ctx.Done():
-		return notBegun(ctx)
+		return store.NotBegun(ctx)
 	}
 	defer func() { pool <- c }()
 	return f(c)
@@ -99,7 +100,7 @@ func (p *readers) browse(ctx context.Context, tenant int64, f func(*conn) error)
 	case <-p.gone:
 		return waxwing.ErrStopping
 	case <-ctx.Done():
-		return notBegun(ctx)
+		return store.NotBegun(ctx)
 	}
 	defer func() { <-turn }()
 	return p.lend(ctx, p.lists, f)

@@ -14,6 +14,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // within fails where f is not done in a while.
@@ -220,7 +221,17 @@ func TestVerdictOfErased(t *testing.T) {
 		t.Fatal(e, err)
 	}
 	v := &machine.Verdict{Message: ids[0], Attempt: r.Attempt, Number: c.Attempt, To: r.To, Sealed: reply}
-	err = l.do(t.Context(), func(ctx context.Context, x *tx) error { return x.resolve(t.Context(), v) })
+	err = l.Do(t.Context(), func(ctx context.Context, g *ledger.Group) error {
+		s, err := g.Load(ctx, &store.Keys{Messages: ids, Confirmations: []waxwing.ID{rc.ID}})
+		if err != nil {
+			return err
+		}
+		ch, err := s.Resolve(v)
+		if err != nil {
+			return err
+		}
+		return g.Apply(ctx, &ch)
+	})
 	if err == nil {
 		err = l.db.read(t.Context(), func(c *conn) error {
 			var v [1]driver.Value

@@ -6,7 +6,6 @@ import (
 	"errors"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -125,17 +124,6 @@ func (r *rowCache) keep(c *store.Changes) {
 	}
 }
 
-// load has the next command decide by the rows that keys name.
-func (t *tx) load(ctx context.Context, k *store.Keys) (*machine.Set, error) {
-	rows, err := t.Load(ctx, k)
-	if err != nil {
-		return nil, fault{err}
-	}
-	s := t.l.set
-	s.Over(rows, t.now, t.l.instance, t.l.o.doubt())
-	return s, nil
-}
-
 // Load gives all rows that keys name: from memory, where only this process can have changed
 // them, and else from the file.
 func (t *dbTx) Load(ctx context.Context, k *store.Keys) (*store.Set, error) {
@@ -166,13 +154,23 @@ func (t *dbTx) Load(ctx context.Context, k *store.Keys) (*store.Set, error) {
 			return nil, err
 		}
 	}
+	if k.HeldBesides != 0 {
+		if err := t.loadClaims(); err != nil {
+			return nil, err
+		}
+		for id, c := range t.d.rows.claims {
+			if c.Instance != k.HeldBesides {
+				s.Claims[id] = c
+			}
+		}
+	}
 	for _, h := range k.People {
 		if _, ok := t.d.suppressed[h]; ok {
 			s.Suppressed[h] = true
 		}
 	}
 	r := rows{t.c}
-	return s, errors.Join(r.lookups(s, k.Lookups), r.contents(s, k), r.batches(s, k.Batches))
+	return s, errors.Join(r.lookups(s, k.Lookups), r.contents(s, k), r.batches(s, k.Batches), r.own(s, k))
 }
 
 // loadConfirmation loads a row, if it is there.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // An erasure is two things: the commit, after which nobody is shown anything of the
@@ -109,14 +110,14 @@ func (s *scrubber) await(ctx context.Context, n uint64, limit time.Duration) {
 
 // toScrub records that something was deleted that must be in no file, and has the scrub
 // begin after the commit, where the time for it is now.
-func (t *tx) toScrub(now bool) error {
-	if _, err := t.exec("INSERT INTO meta (k, v) VALUES (?,?) ON CONFLICT DO NOTHING", metaScrub, t.now.UnixMilli()); err != nil {
-		return err
+func (t *dbTx) toScrub(now bool) error {
+	t.traces = t.traces || now
+	if t.marked {
+		return nil
 	}
-	if now {
-		t.after = append(t.after, func() { t.l.scrubs.begin(t.now) })
-	}
-	return nil
+	t.marked = true
+	_, err := t.exec("INSERT INTO meta (k, v) VALUES (?,?) ON CONFLICT DO NOTHING", metaScrub, t.d.o.Clock().UnixMilli())
+	return err
 }
 
 // Scrub is how far erasures are.
@@ -137,7 +138,7 @@ func (l *Ledger) Scrub() waxwing.Scrub {
 }
 
 // resumeScrub takes up what the last start left undone, and files of older programs.
-func (l *Ledger) resumeScrub(t *tx, fresh bool) error {
+func (l *Ledger) resumeScrub(t *dbTx, fresh bool) error {
 	if _, err := t.exec("INSERT INTO meta (k, v) SELECT ?, coalesce(max(id),0) FROM confirmations WHERE true ON CONFLICT DO NOTHING", metaIndexed); err != nil {
 		return err
 	}
@@ -148,13 +149,13 @@ func (l *Ledger) resumeScrub(t *tx, fresh bool) error {
 	var v [1]driver.Value
 	left, err := t.c.row("SELECT v FROM meta WHERE k=?", v[:], metaScrub)
 	if err != nil {
-		return fault{err}
+		return store.Fault{Err: err}
 	}
 	clean, err := t.c.row("SELECT 1 FROM meta WHERE k=?", make([]driver.Value, 1), metaClean)
 	if err != nil {
-		return fault{err}
+		return store.Fault{Err: err}
 	}
-	at := t.now
+	at := l.o.Clock()
 	if left {
 		at = time.UnixMilli(num(v[0]))
 	}
@@ -170,7 +171,7 @@ func (l *Ledger) scrub(ctx context.Context) {
 	for {
 		select {
 		case <-l.scrubs.wake:
-		case <-l.stop:
+		case <-l.Stopping():
 			return
 		}
 		if !l.scrubAll(ctx) {
@@ -223,7 +224,7 @@ func (l *Ledger) rest(d time.Duration) bool {
 	select {
 	case <-t.C:
 		return true
-	case <-l.stop:
+	case <-l.Stopping():
 		return false
 	}
 }
@@ -258,7 +259,7 @@ func (l *Ledger) scrubOnce(ctx context.Context, want uint64, passed *uint64) err
 		}
 		return err
 	}
-	err = l.do(ctx, func(ctx context.Context, t *tx) error {
+	err = l.do(ctx, func(ctx context.Context, t *dbTx) error {
 		if now, _ := l.scrubs.wanted(); now != want {
 			return nil // another one came meanwhile: its mark must stay
 		}
@@ -290,7 +291,7 @@ func (l *Ledger) emptyLog(ctx context.Context, c *conn) (bool, error) {
 	}
 	busy := true
 	var failed error
-	err = l.do(ctx, func(ctx context.Context, t *tx) error {
+	err = l.do(ctx, func(ctx context.Context, t *dbTx) error {
 		t.after = append(t.after, func() { busy, failed = t.truncate() })
 		return nil
 	})
@@ -298,12 +299,12 @@ func (l *Ledger) emptyLog(ctx context.Context, c *conn) (bool, error) {
 }
 
 // truncate empties the log, unless a reader is in it for longer than ours are.
-func (t *tx) truncate() (busy bool, err error) {
+func (t *dbTx) truncate() (busy bool, err error) {
 	if _, err := t.c.exec(fmt.Sprintf("PRAGMA busy_timeout=%d", emptyWait.Milliseconds())); err != nil {
 		return true, err
 	}
-	err = t.l.guard.during(func() (err error) {
-		t.l.noteWitnesses()
+	err = t.d.guard.during(func() (err error) {
+		t.d.noteWitnesses()
 		busy, _, _, err = t.c.checkpointed("TRUNCATE")
 		return err
 	})

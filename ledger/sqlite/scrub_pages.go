@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // scrubPages overwrites what stands in places of the file that belong to no row.
@@ -42,7 +43,7 @@ func (l *Ledger) scrubPages(ctx context.Context, c *conn) error {
 			break
 		}
 	}
-	return l.do(ctx, func(ctx context.Context, t *tx) error {
+	return l.do(ctx, func(ctx context.Context, t *dbTx) error {
 		_, err := t.exec("INSERT INTO meta (k, v) VALUES (?, 1) ON CONFLICT DO NOTHING", metaClean)
 		return err
 	})
@@ -77,12 +78,12 @@ func (l *Ledger) scrubPass(ctx context.Context, c *conn, deep bool) (found int, 
 			owners, err = dirtyTails(c, owners)
 		}
 		if err == nil {
-			err = l.batched(ctx, owners, (*tx).clearTails)
+			err = l.batched(ctx, owners, (*dbTx).clearTails)
 		}
 		found += len(owners)
 		if err == nil && (len(dirty) >= scrubBatch || from > n) {
 			found += len(dirty)
-			err = l.batched(ctx, dirty, (*tx).clearPages)
+			err = l.batched(ctx, dirty, (*dbTx).clearPages)
 			dirty = dirty[:0]
 		}
 		if err != nil || from > n {
@@ -95,21 +96,21 @@ func (l *Ledger) scrubPass(ctx context.Context, c *conn, deep bool) (found int, 
 }
 
 // batched has the writer do something to pages, some a group commit.
-func (l *Ledger) batched(ctx context.Context, pages []int64, f func(*tx, []int64) error) error {
+func (l *Ledger) batched(ctx context.Context, pages []int64, f func(*dbTx, []int64) error) error {
 	for some := range slices.Chunk(pages, scrubBatch) {
-		if err := l.do(ctx, func(ctx context.Context, t *tx) error { return f(t, some) }); err != nil {
+		if err := l.do(ctx, func(ctx context.Context, t *dbTx) error { return f(t, some) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *tx) setPage(no int64, b []byte) error {
+func (t *dbTx) setPage(no int64, b []byte) error {
 	_, err := t.exec("UPDATE sqlite_dbpage SET data=? WHERE pgno=?", b, no)
 	return err
 }
 
-func (t *tx) clearPages(some []int64) error {
+func (t *dbTx) clearPages(some []int64) error {
 	for _, no := range some {
 		if err := t.clearPage(no); err != nil {
 			return err
@@ -119,10 +120,10 @@ func (t *tx) clearPages(some []int64) error {
 }
 
 // clearPage overwrites what belongs to no cell of a page, as it is now.
-func (t *tx) clearPage(no int64) error {
+func (t *dbTx) clearPage(no int64) error {
 	b, err := t.c.page(no)
 	if err != nil {
-		return fault{err}
+		return store.Fault{Err: err}
 	}
 	if !clearUnused(b, no) {
 		return nil
@@ -183,7 +184,7 @@ func dirtyTails(c *conn, owners []int64) (dirty []int64, err error) {
 	return dirty, nil
 }
 
-func (t *tx) clearTails(owners []int64) error {
+func (t *dbTx) clearTails(owners []int64) error {
 	owners, err := inUse(t.c, owners)
 	for _, owner := range owners {
 		if err != nil {
@@ -196,8 +197,8 @@ func (t *tx) clearTails(owners []int64) error {
 			return t.setPage(no, b)
 		})
 	}
-	if err != nil && !errors.As(err, new(fault)) {
-		err = fault{err}
+	if err != nil && !errors.As(err, new(store.Fault)) {
+		err = store.Fault{Err: err}
 	}
 	return err
 }
@@ -225,7 +226,7 @@ func (l *Ledger) scrubFree(ctx context.Context, c *conn) (found int, err error) 
 		return 0, err
 	}
 	for some := range slices.Chunk(dirty, 8*scrubBatch) {
-		if err := l.do(ctx, func(ctx context.Context, t *tx) error { return t.clearFree(some) }); err != nil {
+		if err := l.do(ctx, func(ctx context.Context, t *dbTx) error { return t.clearFree(some) }); err != nil {
 			return 0, err
 		}
 	}
@@ -263,10 +264,10 @@ func dirtyFree(c *conn) (dirty []int64, err error) {
 }
 
 // clearFree overwrites those of some pages that are free now.
-func (t *tx) clearFree(some []int64) error {
+func (t *dbTx) clearFree(some []int64) error {
 	trunks, leaves, err := t.c.freePages()
 	if err != nil {
-		return fault{err}
+		return store.Fault{Err: err}
 	}
 	for _, no := range some {
 		used := 0
@@ -277,7 +278,7 @@ func (t *tx) clearFree(some []int64) error {
 		}
 		b, err := t.c.page(no)
 		if err != nil {
-			return fault{err}
+			return store.Fault{Err: err}
 		}
 		if wipe(b[used:]) {
 			if err := t.setPage(no, b); err != nil {

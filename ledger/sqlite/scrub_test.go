@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -301,7 +302,7 @@ func TestErasedIsInNoFile(t *testing.T) {
 // free pages and behind long values; they go by themselves after the start.
 func TestOldFileIsScrubbed(t *testing.T) {
 	x := newCrowd(t, 10)
-	if err := x.l.do(t.Context(), func(ctx context.Context, tx *tx) error {
+	if err := x.l.do(t.Context(), func(ctx context.Context, tx *dbTx) error {
 		tx.after = append(tx.after, func() {
 			if _, err := tx.c.exec("PRAGMA secure_delete=0"); err != nil {
 				t.Error(err)
@@ -315,14 +316,23 @@ func TestOldFileIsScrubbed(t *testing.T) {
 	x.grow(900)
 	who, s := x.victims(100)
 	for _, w := range who { // as the older program did
-		err := x.l.do(t.Context(), func(ctx context.Context, tx *tx) error {
+		err := x.l.Do(t.Context(), func(ctx context.Context, g *ledger.Group) error {
 			for _, id := range x.ids(w) {
-				if _, err := tx.erase(x.t.Context(), id, waxwing.Act{}); err != nil {
+				s, err := g.Load(ctx, &store.Keys{Whole: []waxwing.ID{id}})
+				if err != nil {
 					return err
 				}
+				c, _ := s.Erase(id, waxwing.Act{})
+				if err := g.Apply(ctx, &c); err != nil {
+					return err
+				}
+				x.l.hot.Drop(id)
 				delete(x.of, id)
 			}
-			return nil
+			tx := g.Tx.(*dbTx)
+			tx.traces = false // it told nobody
+			_, err := tx.exec("DELETE FROM meta WHERE k=?", metaScrub)
+			return err
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -75,7 +75,7 @@ func (r rows) Load(_ context.Context, k *store.Keys) (*store.Set, error) {
 			s.Suppressed[h] = true
 		}
 	}
-	return s, errors.Join(r.lookups(s, k.Lookups), r.contents(s, k), r.batches(s, k.Batches))
+	return s, errors.Join(r.lookups(s, k.Lookups), r.contents(s, k), r.batches(s, k.Batches), r.own(s, k))
 }
 
 func (r rows) confirmations(s *store.Set, where string, arg any) error {
@@ -125,6 +125,13 @@ func (r rows) messages(s *store.Set, from, to int64, shown bool) error {
 		}
 	}
 	return err
+}
+
+// doubts counts the attempts at a message whose answer was lost.
+func doubts(c *conn, id waxwing.ID) (int, error) {
+	var v [1]driver.Value
+	_, err := c.row("SELECT count(*) FROM attempts WHERE message=? AND verdict='uncertain'", v[:], int64(id))
+	return int(num(v[0])), err
 }
 
 func (r rows) lookups(s *store.Set, hashes []store.Hash) error {

@@ -29,7 +29,7 @@ func TestTheLogStaysBounded(t *testing.T) {
 	}
 	wg.Wait()
 	var pages, moved int64
-	if err := l.do(t.Context(), func(ctx context.Context, x *tx) error {
+	if err := l.do(t.Context(), func(ctx context.Context, x *dbTx) error {
 		x.after = append(x.after, func() { _, pages, moved, _ = x.c.checkpointed("NOOP") })
 		return nil
 	}); err != nil {
@@ -85,7 +85,7 @@ func TestLogCutAndGrownAgain(t *testing.T) {
 	}
 	log := filepath.Join(dir, LedgerFile+"-wal")
 	var whole, cut error
-	err := l.do(t.Context(), func(context.Context, *tx) error { // where nobody else looks
+	err := l.do(t.Context(), func(context.Context, *dbTx) error { // where nobody else looks
 		st, err := os.Stat(log)
 		if err != nil {
 			return err

@@ -30,6 +30,16 @@ type Changes struct {
 	Attempts     []Attempt
 	Lookups      []Lookup
 	Suppressions []Suppression
+	// Plugins are rows of plugins and of their runs; nil: there are none.
+	Plugins *PluginChanges
+	// Tenants are new; those whose name is known stay as they are.
+	Tenants []Tenant
+	// Dictionaries are new.
+	Dictionaries []Dictionary
+	// Expired is content whose time is over; nil: none is.
+	Expired *Expired
+	// Instances have begun, or have ended.
+	Instances []Instance
 	// Destroyed are confirmations whose events, contents, replies, lookups and plugin
 	// runs go with their key.
 	Destroyed []waxwing.ID
@@ -41,5 +51,31 @@ type Changes struct {
 // Empty says that there is nothing to write.
 func (c *Changes) Empty() bool {
 	return len(c.Confirmations)+len(c.Messages)+len(c.Claims)+len(c.Freed)+len(c.Events)+len(c.Contents)+len(c.Annotations)+len(c.Attempts)+
-		len(c.Lookups)+len(c.Suppressions)+len(c.Destroyed)+len(c.Entries) == 0 && c.Batch == nil
+		len(c.Lookups)+len(c.Suppressions)+len(c.Destroyed)+len(c.Entries)+len(c.Tenants)+len(c.Dictionaries)+len(c.Instances) == 0 &&
+		c.Batch == nil && c.Plugins == nil && c.Expired == nil
+}
+
+// PluginChanges are rows of plugins and of their runs.
+type PluginChanges struct {
+	// Module is a plugin's code, packed. It is written where it is there, too: how long that
+	// takes must not tell a tenant that another has the same. Nil: none is new.
+	Module *PluginModule
+	// Versions are new, or stand in place of those of their tenant, plugin and number.
+	Versions []PluginVersion
+	// Dropped are versions that go, by tenant, plugin, number and hash. A module goes with
+	// the last version that has it, whosever that is; refused ones have none.
+	Dropped []KeptVersion
+	// Numbers are kept where they are greater than what is there.
+	Numbers []PluginNumber
+	// Runs are new, and Gone are the ids of those that go.
+	Runs []Run
+	Gone []int64
+}
+
+// Expired is content whose time is over.
+type Expired struct {
+	Contents, Events []waxwing.ID
+	// More says that further ones are to go right after them: what makes their traces
+	// vanish from the files is worth its while with the last.
+	More bool
 }

@@ -167,8 +167,19 @@ type PluginVersion struct {
 	Body       []byte // the version as JSON
 }
 
+// KeptVersion is what is kept of a plugin's version besides its body.
+type KeptVersion struct {
+	Tenant int64
+	Plugin string
+	No     int64
+	Hash   string // of its module
+	State  waxwing.PluginState
+	Bytes  int64 // of its module, as it lies in the database; 0: it has none
+}
+
 // PluginNumber is the greatest number of a plugin's signatures.
 type PluginNumber struct {
+	Tenant     int64
 	TenantName string // empty: there is no such tenant
 	Plugin     string
 	Number     int64
@@ -178,4 +189,23 @@ type PluginNumber struct {
 type PluginModule struct {
 	Hash string
 	Body []byte
+}
+
+// Tenant is one that the ledger has a key for.
+type Tenant struct {
+	No   int64 // given by the database
+	Name waxwing.TenantID
+	Key  []byte // sealed under the master key
+}
+
+// Dictionary is what contents are packed with.
+type Dictionary struct {
+	ID   uint32
+	Body []byte
+}
+
+// Instance is a daemon that writes the ledger, or did.
+type Instance struct {
+	ID               int64
+	Started, Stopped int64 // Stopped is 0 while it runs, and where it was killed
 }

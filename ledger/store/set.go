@@ -23,7 +23,38 @@ type Set struct {
 	Batches     map[int64]Batch
 	// Due are the messages of Keys.Due, those that waited longest first.
 	Due []waxwing.ID
+	// Over are those of Keys.Over.
+	Over []waxwing.ID
+	// OldContents and OldEvents are those of Keys.Old.
+	OldContents, OldEvents []waxwing.ID
+	// Tenants are all.
+	Tenants []Tenant
+	// Dictionary is the one with the body asked for; 0: there is none. LastDictionary is the
+	// greatest that there is.
+	Dictionary, LastDictionary uint32
+	// Plugins are rows of plugins and of their runs.
+	Plugins PluginSet
 }
+
+// PluginSet is rows of plugins and of their runs.
+type PluginSet struct {
+	// Kept are versions without their bodies by tenant, Versions whole ones; the oldest first.
+	Kept     map[int64][]KeptVersion
+	Versions map[int64][]PluginVersion
+	Modules  map[string]PluginModule
+	// Number is that of PluginKeys.Number; 0: there is none.
+	Number int64
+	// Runs are those of PluginKeys.Runs, the oldest first; Sum is of all that PluginKeys.Sum
+	// asks for.
+	Runs []RunSize
+	Sum  RunSum
+}
+
+// RunSize is what a run takes.
+type RunSize struct{ ID, Bytes int64 }
+
+// RunSum is what runs take together.
+type RunSum struct{ Count, Bytes int64 }
 
 // NewSet returns an empty set.
 func NewSet() *Set {
@@ -46,7 +77,8 @@ func (s *Set) Clear() {
 	clear(s.Attempts)
 	clear(s.Annotations)
 	clear(s.Batches)
-	s.Due = s.Due[:0]
+	s.Due, s.Over, s.OldContents, s.OldEvents, s.Tenants = s.Due[:0], nil, nil, nil, nil
+	s.Dictionary, s.LastDictionary, s.Plugins = 0, 0, PluginSet{}
 }
 
 // State is a message's, with what its claim says.
@@ -91,8 +123,57 @@ type Keys struct {
 	Attempts    []waxwing.ID
 	Annotations []waxwing.ID
 	Batches     []int64
+	// HeldBesides asks for all claims that other instances than this one hold; 0: for none.
+	HeldBesides int64
 	// Due asks for messages whose time has come; nil: for none.
 	Due *DueMessages
+	// Over asks for messages that no provider is needed for; nil: for none.
+	Over *OverMessages
+	// Old asks for content that is to go; nil: for none.
+	Old *OldContent
+	// Tenants asks for all tenants.
+	Tenants bool
+	// Dictionary is the body of one that may be there; nil: none is asked for.
+	Dictionary []byte
+	// Plugins asks for rows of plugins; nil: for none.
+	Plugins *PluginKeys
+}
+
+// OverMessages asks for up to Limit messages that nobody holds, that were due at At, in ms,
+// and whose time to live was over then, or, with Doubt, that are uncertain.
+type OverMessages struct {
+	At    int64
+	Doubt bool
+	Limit int
+}
+
+// OldContent asks for up to Limit of the contents, and of the events, below an id.
+type OldContent struct {
+	Below waxwing.ID
+	Limit int
+}
+
+// PluginKeys name rows of plugins and of their runs. A database that an older program made
+// may have none of them.
+type PluginKeys struct {
+	// Kept and Versions are tenants, whose versions are loaded without and with their bodies.
+	Kept, Versions []int64
+	// Modules are hashes.
+	Modules []string
+	// Number asks for the one of a tenant's plugin; nil: for none.
+	Number *PluginNumber
+	// Runs asks for what runs take, each; nil: for none.
+	Runs *RunRange
+	// Sum asks for what they take together; nil: not.
+	Sum *RunRange
+}
+
+// RunRange is a tenant's runs, or, where that is 0, all, whose ids are From or greater and
+// below Below, where that is not 0; up to Limit of them.
+type RunRange struct {
+	Tenant      int64
+	From, Below int64
+	Limit       int
 }
 
 // DueMessages asks for up to Limit messages of a channel that nobody holds, and which were

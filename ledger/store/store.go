@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -21,6 +22,30 @@ type Tx interface {
 	// these changes was written. Any error is the database's, after which the whole group
 	// is undone.
 	Apply(ctx context.Context, c *Changes) (lost []waxwing.ID, err error)
+}
+
+// Store is one database that keeps a ledger.
+type Store interface {
+	Viewer
+	// Group runs f in one transaction, which is on disk when Group returns nil. With an error
+	// nothing of it has happened: ErrUnavailable with the cause, and with ErrStopping where
+	// nothing will ever be written again. An error of f's undoes the group; ctx is f's, and
+	// what has begun is not given up where it ends. It is safe for concurrent use.
+	Group(ctx context.Context, f func(ctx context.Context, tx Tx) error) error
+}
+
+// Fault is an error of the database, after which the whole group is undone.
+type Fault struct{ Err error }
+
+// Error is the database's own, as the ledger's.
+func (f Fault) Error() string { return "ledger: " + f.Err.Error() }
+
+// Unwrap gives the database's error.
+func (f Fault) Unwrap() error { return f.Err }
+
+// NotBegun is the error of what was not done because its context had ended.
+func NotBegun(ctx context.Context) error {
+	return fmt.Errorf("ledger: not begun: %w: %w", waxwing.ErrUnavailable, context.Cause(ctx))
 }
 
 // Viewer reads a database.

@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"context"
@@ -7,29 +7,32 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
+// Intake records events.
+type Intake struct{ p *shared }
+
 // arrival is an event made ready outside the writer: keyed, packed, sealed.
 type arrival struct {
 	machine.Arrival
-	t   *ledger.Tenant
+	t   *Tenant
 	ev  *waxwing.Event
-	dek ledger.Key
+	dek Key
 }
 
 // Accept records an event and returns when it is on disk. The same order again
 // gives the same id. It never returns a receipt for what a crash could lose.
-func (l *Ledger) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt, error) {
-	t, err := l.keys.Tenant(ev.Tenant)
+func (i *Intake) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt, error) {
+	t, err := i.p.Keys.Tenant(ev.Tenant)
 	if err != nil {
 		return waxwing.Receipt{}, err
 	}
-	a := &arrival{t: t, ev: ev, dek: ledger.NewKey(), Arrival: machine.Arrival{Tenant: t.No, Kind: ledger.OwnKind(ev.Key.Kind), Part: ev.Key.Part, Shop: ev.Shop, Format: ev.Format, Source: ev.Source,
+	a := &arrival{t: t, ev: ev, dek: NewKey(), Arrival: machine.Arrival{Tenant: t.No, Kind: OwnKind(ev.Key.Kind), Part: ev.Key.Part,
+		Shop: ev.Shop, Format: ev.Format, Source: ev.Source,
 		Updated: ms(ev.Key.UpdatedAt), Rank: int64(ev.Key.Rank), Poison: ev.Poison, Ignore: ev.Key.Ignore, Stale: ev.Stale, Old: ev.Old,
-		Maybe: l.maybeSent(ev), Hashes: l.lookups.Index(t, ev.Lookup),
+		Maybe: i.p.MaybeSent != nil && i.p.MaybeSent(ev), Hashes: i.p.Lookups.Index(t, ev.Lookup),
 		Event: store.Event{Source: ev.Source, Topic: machine.Clip(ev.Topic, 64), At: ev.At.UnixMilli()}}}
 	a.Event.Updated = a.Updated
 	switch {
@@ -41,56 +44,51 @@ func (l *Ledger) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 	case ev.Key.Ignore != "":
 		a.Key = t.Key.Index("ignored", string(ev.Shop), rand.Text())
 	default:
-		a.Key = ledger.OrderKey(t, ev.Shop, &ev.Key)
+		a.Key = OrderKey(t, ev.Shop, &ev.Key)
 	}
 	if state, _, _ := a.First(); state != waxwing.Received && ev.Source != waxwing.SourcePing && !ev.Lookup.Whole {
-		a.Hashes = append(a.Hashes, l.lookups.Unreadable(t, ev.Raw)...)
+		a.Hashes = append(a.Hashes, i.p.Lookups.Unreadable(t, ev.Raw)...)
 	}
-	a.DEK = ledger.WrapDEK(t, &a.dek, a.Key)
-	a.seal(l)
+	a.DEK = WrapDEK(t, &a.dek, a.Key)
+	a.seal(i.p.Contents)
 
 	var rc waxwing.Receipt
 	var old *store.Confirmation
-	err = l.do(ctx, func(ctx context.Context, t *tx) error {
+	err = i.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
 		var err error
-		rc, old, err = t.accept(ctx, a)
+		rc, old, err = i.accept(ctx, g, a)
 		return err
 	})
 	if err == nil && old != nil {
-		rc, err = l.replace(ctx, a, old)
+		rc, err = i.replace(ctx, a, old)
 	}
 	return rc, err
 }
 
-func (a *arrival) seal(l *Ledger) { a.Event.Body = l.contents.SealEvent(&a.dek, a.Key, a.ev.Raw) }
-
-func (t *tx) newID() waxwing.ID {
-	t.l.lastID = store.NextID(t.now, t.l.lastID, t.l.instance)
-	return t.l.lastID
-}
+func (a *arrival) seal(c *Contents) { a.Event.Body = c.SealEvent(&a.dek, a.Key, a.ev.Raw) }
 
 // accept records an event, or gives the confirmation that it is a newer one of. Nearly
 // every event makes a confirmation, so that the key is looked for only where it is taken.
-func (t *tx) accept(ctx context.Context, a *arrival) (rc waxwing.Receipt, old *store.Confirmation, err error) {
-	before := t.l.lastID
-	a.ID = t.newID()
-	s, err := t.load(ctx, &store.Keys{})
+func (i *Intake) accept(ctx context.Context, g *Group, a *arrival) (rc waxwing.Receipt, old *store.Confirmation, err error) {
+	before := g.w.lastID
+	a.ID = g.newID()
+	s, err := g.Load(ctx, &store.Keys{})
 	if err != nil {
 		return rc, nil, err
 	}
 	c, rc, _ := s.Accept(&a.Arrival)
-	if err = t.apply(ctx, &c); errors.Is(err, errLost) {
-		t.l.lastID = before
-		return t.again(ctx, a)
+	if err = g.Apply(ctx, &c); errors.Is(err, errLost) {
+		g.w.lastID = before
+		return i.again(ctx, g, a)
 	}
 	if err == nil && rc.Work {
-		t.remember(a.ID, a, 0)
+		i.remember(g, a)
 	}
 	return rc, nil, err
 }
 
-func (t *tx) again(ctx context.Context, a *arrival) (waxwing.Receipt, *store.Confirmation, error) {
-	s, err := t.load(ctx, &store.Keys{Keys: []store.Hash{a.Key}})
+func (i *Intake) again(ctx context.Context, g *Group, a *arrival) (waxwing.Receipt, *store.Confirmation, error) {
+	s, err := g.Load(ctx, &store.Keys{Keys: []store.Hash{a.Key}})
 	if err != nil {
 		return waxwing.Receipt{}, nil, err
 	}
@@ -99,35 +97,36 @@ func (t *tx) again(ctx context.Context, a *arrival) (waxwing.Receipt, *store.Con
 		old := s.Confirmations[rc.ID]
 		return rc, &old, nil
 	}
-	return rc, nil, t.apply(ctx, &c)
+	return rc, nil, g.Apply(ctx, &c)
 }
 
-func (t *tx) remember(id waxwing.ID, a *arrival, version int64) {
-	created := id.Time()
-	t.after = append(t.after, func() {
-		t.l.hot.Put(id, &ledger.Entry{Tenant: a.t, DEK: a.dek, Shop: a.ev.Shop,
+// remember keeps the event of a new confirmation, which is rendered next.
+func (i *Intake) remember(g *Group, a *arrival) {
+	id := a.ID
+	g.After(func() {
+		i.p.Cache.Put(id, &Entry{Tenant: a.t, DEK: a.dek, Shop: a.ev.Shop,
 			Work: &waxwing.Work{ID: id, Tenant: a.ev.Tenant, Shop: a.ev.Shop, Format: a.ev.Format,
-				Topic: a.ev.Topic, Raw: a.ev.Raw, State: waxwing.Received, Version: version, Created: created,
+				Topic: a.ev.Topic, Raw: a.ev.Raw, State: waxwing.Received, Created: id.Time(),
 				Next: 1, Token: a.t.Key.Token(id | 1)}})
 	})
 }
 
 // replace seals a newer event with the key of its confirmation and records it.
-func (l *Ledger) replace(ctx context.Context, a *arrival, old *store.Confirmation) (waxwing.Receipt, error) {
-	dek, err := ledger.UnwrapDEK(a.t, old.DEK, a.Key)
+func (i *Intake) replace(ctx context.Context, a *arrival, old *store.Confirmation) (waxwing.Receipt, error) {
+	dek, err := UnwrapDEK(a.t, old.DEK, a.Key)
 	if err != nil {
 		return waxwing.Receipt{}, err
 	}
 	a.dek = dek
-	a.seal(l)
-	hashes, err := l.namedAnew(ctx, a, old)
+	a.seal(i.p.Contents)
+	hashes, err := i.namedAnew(ctx, a, old)
 	if err != nil {
 		return waxwing.Receipt{}, err
 	}
 	a.Hashes = append(a.Hashes, hashes...)
 	var rc waxwing.Receipt
-	err = l.do(ctx, func(ctx context.Context, t *tx) error {
-		s, err := t.load(ctx, &store.Keys{Keys: []store.Hash{a.Key}})
+	err = i.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
+		s, err := g.Load(ctx, &store.Keys{Keys: []store.Hash{a.Key}})
 		if err != nil {
 			return err
 		}
@@ -137,20 +136,20 @@ func (l *Ledger) replace(ctx context.Context, a *arrival, old *store.Confirmatio
 		}
 		rc = got
 		if !c.Empty() {
-			t.after = append(t.after, func() { t.l.hot.Drop(rc.ID) })
+			i.p.drop(g, rc.ID)
 		}
-		return t.apply(ctx, &c)
+		return g.Apply(ctx, &c)
 	})
 	return rc, err
 }
 
 // namedAnew is whom a newer event names, and whom the one that it replaces does, which
 // nobody may have read yet: a person is found in each of them.
-func (l *Ledger) namedAnew(ctx context.Context, a *arrival, old *store.Confirmation) ([]ledger.Hash, error) {
-	out := l.lookups.Whose(a.t, a.ev.Format, a.ev.Topic, a.ev.Raw)
+func (i *Intake) namedAnew(ctx context.Context, a *arrival, old *store.Confirmation) ([]Hash, error) {
+	out := i.p.Lookups.Whose(a.t, a.ev.Format, a.ev.Topic, a.ev.Raw)
 	if old.State != waxwing.Received {
 		return out, nil
 	}
-	before, err := l.tracer.Replaced(ctx, a.t, old.ID)
+	before, err := i.p.tracer.Replaced(ctx, a.t, old.ID)
 	return append(out, before...), err
 }

@@ -1,0 +1,264 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/store"
+)
+
+// Claims are messages that this instance holds, from the queue to their verdict.
+type Claims struct{ p *shared }
+
+// Claim takes one message for this instance: a compare-and-set in the group
+// commit. ErrState says that there is nothing to take: claimed already, sent,
+// not yet due, or over.
+func (c *Claims) Claim(ctx context.Context, id waxwing.ID) (*waxwing.Claim, error) {
+	var m *claimed
+	err := c.p.Writer.Do(ctx, func(ctx context.Context, g *Group) (err error) {
+		s, err := g.Load(ctx, &store.Keys{Messages: []waxwing.ID{id}})
+		if err != nil {
+			return err
+		}
+		m, err = c.take(ctx, g, s, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if m == nil {
+		return nil, fmt.Errorf("message %s: nothing to claim: %w", id, waxwing.ErrState)
+	}
+	return c.fill(context.WithoutCancel(ctx), m) // it is taken: what cannot be read goes back
+}
+
+// claimed is a message that was taken, and how often its answer was lost before.
+type claimed struct {
+	store.Message
+	doubts int
+}
+
+// take takes a message, or ends it. Nil: there is nothing to take.
+//
+// Loaded: the message.
+func (c *Claims) take(ctx context.Context, g *Group, s *machine.Set, id waxwing.ID) (*claimed, error) {
+	ch, taken := s.Claim(id)
+	m := claimed{s.Messages[id], s.Doubts[id]}
+	c.tellEnded(g, &ch)
+	if err := g.Apply(ctx, &ch); err != nil || !taken {
+		return nil, err
+	}
+	return &m, nil
+}
+
+// tellEnded logs what ended, and forgets its content, when it is on disk.
+func (c *Claims) tellEnded(g *Group, ch *machine.Changes) {
+	for _, e := range ch.Entries {
+		if !e.To.Terminal() || e.Message == 0 {
+			continue
+		}
+		g.After(func() {
+			c.p.Cache.Drop(e.Confirmation)
+			if e.Cause == machine.CauseExpired {
+				c.p.Log.Info("message failed: its time to live is over", "confirmation", e.Confirmation, "message", e.Message, "reason", e.Detail[0][1])
+			}
+		})
+	}
+}
+
+// ClaimDue takes up to limit messages of a channel whose time has come, oldest first. It
+// is the sweeper's way: it needs no hint from anyone.
+func (c *Claims) ClaimDue(ctx context.Context, ch waxwing.Channel, limit int) ([]*waxwing.Claim, error) {
+	var got []*claimed
+	err := c.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
+		got = got[:0]
+		s, err := g.Load(ctx, &store.Keys{Due: &store.DueMessages{Channel: ch, At: g.Now.Add(-sweepGrace).UnixMilli(), Limit: limit}})
+		if err != nil {
+			return err
+		}
+		for _, id := range s.Due {
+			m, err := c.take(ctx, g, s, id)
+			if err != nil {
+				return err
+			}
+			if m != nil {
+				got = append(got, m)
+			}
+		}
+		return nil
+	})
+	out, ctx := make([]*waxwing.Claim, 0, len(got)), context.WithoutCancel(ctx) // they are taken
+	for i := range got {
+		one, e := c.fill(ctx, got[i])
+		if e != nil {
+			err = errors.Join(err, e)
+			continue
+		}
+		out = append(out, one)
+	}
+	return out, err
+}
+
+// endBatch is how many messages an op of the writer ends: a few milliseconds' worth.
+const endBatch = 128
+
+// EndDue ends messages that no provider is needed for: whose time to live is over, and,
+// where the policy assumes so, uncertain ones as sent. It ends some a call, and says
+// whether there may be more. Those that are claimed end with their claim.
+func (c *Claims) EndDue(ctx context.Context) (more bool, err error) {
+	keys := &store.Keys{Over: &store.OverMessages{At: c.p.Clock().UnixMilli(), Doubt: c.p.Rule.Policy == waxwing.AssumeDoubt, Limit: endBatch}}
+	var ids []waxwing.ID
+	err = c.p.Store.View(ctx, func(r store.Rows) error {
+		s, err := r.Load(ctx, keys)
+		if err == nil {
+			ids = s.Over
+		}
+		return err
+	})
+	if err != nil || len(ids) == 0 {
+		return false, err
+	}
+	return len(ids) == endBatch, c.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
+		for _, id := range ids {
+			s, err := g.Load(ctx, &store.Keys{Messages: []waxwing.ID{id}})
+			if err != nil {
+				return err
+			}
+			ch, _ := s.End(id)
+			c.tellEnded(g, &ch)
+			if err := g.Apply(ctx, &ch); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// sweepGrace is how long the sweeper keeps off messages that somebody is about to take:
+// whoever is woken for a new one, or tried one and may go on at once elsewhere. It is
+// short: a retry that is due in a second must not come a second late for that, and what
+// the sweeper takes from a backlog must not run out while there is any.
+const sweepGrace = 100 * time.Millisecond
+
+// fill adds the content. Content that cannot be read ends the message
+// with its reason rather than going round for ever.
+func (c *Claims) fill(ctx context.Context, m *claimed) (*waxwing.Claim, error) {
+	conf := store.ConfirmationOf(m.ID)
+	k := &waxwing.Claim{Confirmation: conf, Tries: int(m.Tries), Faults: int(m.Faults), Attempt: int(m.Attempts) + 1, Doubts: m.doubts,
+		Accepted: conf.Time(), Released: time.UnixMilli(m.Released), Expires: time.UnixMilli(m.Expires), Resend: m.Resend}
+	if m.DownSince != 0 {
+		k.DownSince = time.UnixMilli(m.DownSince)
+	}
+	out, shop, err := c.p.reader.Offered(ctx, &m.Message)
+	if err != nil {
+		return nil, c.unfilled(ctx, m, k.Attempt, err)
+	}
+	k.Out, k.Shop = *out, shop
+	return k, nil
+}
+
+// readAgain is how long a message waits whose content could not be read just now.
+const readAgain = 5 * time.Second
+
+// unfilled settles a claim whose content was not read. Only what can never be read
+// again ends the message: a broken seal, content that is missing, an erasure. One
+// fault of reading (EIO, BUSY, NOMEM, no descriptors) is no verdict: the claim goes back.
+func (c *Claims) unfilled(ctx context.Context, m *claimed, attempt int, err error) error {
+	now := c.p.Clock()
+	r := &waxwing.Resolution{To: waxwing.Queued, Reason: "content not read; tried again", NextAt: now.Add(readAgain)}
+	if m.DownSince != 0 {
+		r.DownSince = time.UnixMilli(m.DownSince)
+	}
+	switch {
+	case errors.Is(err, ErrErased):
+		r.To, r.Reason, r.NextAt = waxwing.Cancelled, machine.CauseErased, time.Time{}
+	case Unreadable(err):
+		r.To, r.Reason, r.NextAt = waxwing.Failed, "content_unreadable", time.Time{}
+	}
+	e := c.Resolve(ctx, &waxwing.Claim{Out: waxwing.Outgoing{Message: m.ID}, Confirmation: store.ConfirmationOf(m.ID), Attempt: attempt}, r)
+	return errors.Join(fmt.Errorf("message %s: %w", m.ID, err), e)
+}
+
+// CommitDot is the commit point: after it the dot may be written. It succeeds
+// once for a claim of this instance that was not cancelled, erased, suppressed
+// or taken over, and only before the message expires.
+func (c *Claims) CommitDot(ctx context.Context, k *waxwing.Claim, provider string) error {
+	barred := false
+	err := c.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
+		id, keys := k.Out.Message, &store.Keys{Messages: []waxwing.ID{k.Out.Message}}
+		var person Hash
+		if t, err := c.p.Keys.Tenant(k.Out.Tenant); err == nil {
+			person = t.Key.Index("person", NormalisePerson(k.Out.To))
+			keys.People = []Hash{person}
+		}
+		s, err := g.Load(ctx, keys)
+		if err != nil {
+			return err
+		}
+		ch, over, err := s.CommitPoint(id, person, provider)
+		if err != nil {
+			return err
+		}
+		barred = over
+		c.tellEnded(g, &ch)
+		return g.Apply(ctx, &ch)
+	})
+	if err == nil && barred {
+		err = fmt.Errorf("message %s may not be sent any more: %w", k.Out.Message, waxwing.ErrState)
+	}
+	return err
+}
+
+// Resolve records what an attempt came to and what follows from it.
+func (c *Claims) Resolve(ctx context.Context, k *waxwing.Claim, r *waxwing.Resolution) error {
+	v := &machine.Verdict{Message: k.Out.Message, Attempt: r.Attempt, Number: k.Attempt, To: r.To, Reason: r.Reason, NextAt: r.NextAt,
+		Counts: r.Counts, DownSince: r.DownSince}
+	if r.Attempt.Reply != "" || r.Attempt.Ref != "" || len(r.Fallback) > 0 {
+		t, dek, err := c.p.reader.KeysFor(ctx, k.Confirmation)
+		if err == nil { // erased meanwhile: nothing of it is kept
+			v.Sealed = SealReply(&dek, k.Out.Message, &r.Attempt)
+			v.Hashes = c.p.Lookups.Index(t, r.Lookup)
+			for i := range r.Fallback {
+				s, err := c.p.Contents.SealDraft(t, &dek, k.Out.Message+waxwing.ID(1+i), &r.Fallback[i])
+				if err != nil {
+					return err
+				}
+				v.Fallback = append(v.Fallback, s)
+			}
+		} else if len(r.Fallback) > 0 && !Unreadable(err) {
+			// A fault of reading, not an erasure: without the key the fallback would be lost.
+			return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, err)
+		}
+	}
+	err := c.resolve(ctx, v)
+	if errors.Is(err, machine.ErrNoFallback) { // a person's resend came in between: it goes its own way
+		v.Fallback, v.Hashes = nil, nil
+		return c.resolve(ctx, v)
+	}
+	return err
+}
+
+func (c *Claims) resolve(ctx context.Context, v *machine.Verdict) error {
+	return c.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
+		keys := &store.Keys{Messages: []waxwing.ID{v.Message}, Confirmations: []waxwing.ID{store.ConfirmationOf(v.Message)}}
+		for i := range v.Fallback {
+			keys.People = append(keys.People, v.Fallback[i].People...)
+		}
+		s, err := g.Load(ctx, keys)
+		if err != nil {
+			return err
+		}
+		ch, err := s.Resolve(v)
+		if err != nil {
+			return err
+		}
+		if len(v.Fallback) == 0 {
+			c.tellEnded(g, &ch)
+		}
+		return g.Apply(ctx, &ch)
+	})
+}

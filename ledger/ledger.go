@@ -1,0 +1,69 @@
+package ledger
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/store"
+)
+
+// Ledger is the ledger over any store: what is read of it, and a type for each of those who
+// change it. Its methods are safe for concurrent use.
+type Ledger struct {
+	*Reader
+	*Writer
+	*Intake
+	*Orders
+	*Claims
+	*People
+	*Plugins
+	*Upkeep
+}
+
+// Parts are what a Ledger is made of.
+type Parts struct {
+	Store    store.Store
+	Keys     *Keyring
+	Contents *Contents
+	Lookups  *Lookups
+	// Cache keeps what is needed next of confirmations under way.
+	Cache  *Cache
+	Writer *Writer
+	Clock  waxwing.Clock
+	Log    *slog.Logger
+	// Rule says what becomes of attempts whose answer was lost.
+	Rule waxwing.DoubtRule
+	// Quota bounds what is kept of each tenant's plugins and their runs.
+	Quota waxwing.PluginQuota
+	// MaybeSent says that a mail of an event's may have gone out in a time that the ledger
+	// lost; nil: it lost none.
+	MaybeSent func(ev *waxwing.Event) bool
+}
+
+// New returns a ledger over a store.
+func New(p Parts) *Ledger {
+	s := &shared{Parts: p, tracer: NewTracer(p.Store, p.Keys, p.Contents, p.Lookups),
+		reader: NewReader(ReaderParts{Rows: p.Store, Keys: p.Keys, Contents: p.Contents, Lookups: p.Lookups, Cache: p.Cache, Clock: p.Clock})}
+	plugins := &Plugins{p: s, runDays: map[int64]*runDay{}}
+	p.Writer.undone = append(p.Writer.undone, func() { clear(plugins.runDays) })
+	return &Ledger{Reader: s.reader, Writer: p.Writer, Intake: &Intake{s}, Orders: &Orders{s, plugins}, Claims: &Claims{s},
+		People: &People{s, plugins}, Plugins: plugins, Upkeep: &Upkeep{s, plugins}}
+}
+
+// shared is what those who change the ledger have in common.
+type shared struct {
+	Parts
+	reader *Reader
+	tracer *Tracer
+}
+
+// drop forgets what is kept in memory of a confirmation, once the group is on disk.
+func (s *shared) drop(g *Group, id waxwing.ID) { g.After(func() { s.Cache.Drop(id) }) }
+
+func ms(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}

@@ -1,0 +1,117 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/store"
+)
+
+// Upkeep is what is done for the ledger as a whole.
+type Upkeep struct {
+	p       *shared
+	plugins *Plugins
+}
+
+// expireBatch is how many rows of each kind an op of the writer deletes.
+const expireBatch = 500
+
+// Expire deletes content older than the given age, a batch a call, and says
+// whether there is more. The trail stays.
+func (u *Upkeep) Expire(ctx context.Context, age time.Duration) (more bool, err error) {
+	before := waxwing.NewID(u.p.Clock().Add(-age), 0, 0)
+	err = u.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
+		s, err := g.Rows(ctx, &store.Keys{Old: &store.OldContent{Below: before, Limit: expireBatch}})
+		if err != nil {
+			return err
+		}
+		x := &store.Expired{Contents: s.OldContents, Events: s.OldEvents}
+		// What a plugin was given is content too.
+		runs, err := u.plugins.pruneRuns(ctx, g, age)
+		if err != nil {
+			return err
+		}
+		x.More = runs || len(x.Contents) == expireBatch || len(x.Events) == expireBatch
+		more = x.More
+		if len(x.Contents)+len(x.Events) == 0 {
+			return nil
+		}
+		return g.Write(ctx, &store.Changes{Expired: x})
+	})
+	return more, err
+}
+
+// Teach makes a dictionary of a sample mail for messages whose Draft names it.
+// The sample must come from an invented order. It is stored once: the same
+// sample at the next start is the same dictionary.
+func (u *Upkeep) Teach(ctx context.Context, name string, sample []byte) error {
+	body, err := MakeDictionary(sample)
+	if err != nil {
+		return err
+	}
+	var id uint32
+	err = u.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
+		s, err := g.Rows(ctx, &store.Keys{Dictionary: body})
+		if err != nil {
+			return err
+		}
+		if id = s.Dictionary; id != 0 {
+			return nil
+		}
+		id = s.LastDictionary + 1
+		return g.Write(ctx, &store.Changes{Dictionaries: []store.Dictionary{{ID: id, Body: body}}})
+	})
+	if err != nil {
+		return err
+	}
+	if !u.p.Contents.Add(id, body) {
+		return ErrPacked
+	}
+	u.p.Contents.Name(name, id)
+	return nil
+}
+
+// Serve has a running ledger take what is of further tenants: it makes keys for those
+// that have none yet, all in one step.
+func (u *Upkeep) Serve(ctx context.Context, names []waxwing.TenantID) error {
+	var unknown []waxwing.TenantID
+	for _, name := range names {
+		if _, err := u.p.Keys.Tenant(name); err != nil {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	err := u.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error { return u.p.Keys.Make(ctx, g, unknown) })
+	if err != nil {
+		return fmt.Errorf("keys for %d tenants: %w", len(unknown), err)
+	}
+	return u.p.Store.View(ctx, func(r store.Rows) error {
+		s, err := r.Load(ctx, &store.Keys{Tenants: true})
+		if err != nil {
+			return err
+		}
+		for i := range s.Tenants {
+			t := &s.Tenants[i]
+			if _, err := u.p.Keys.Tenant(t.Name); err == nil {
+				continue
+			}
+			if err := u.p.Keys.Add(t.No, t.Name, t.Key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Make makes keys of tenants that have none yet. They are added when they are read back.
+func (k *Keyring) Make(ctx context.Context, g *Group, names []waxwing.TenantID) error {
+	c := &store.Changes{}
+	for _, name := range names {
+		c.Tenants = append(c.Tenants, store.Tenant{Name: name, Key: k.NewTenant(name)})
+	}
+	return g.Write(ctx, c)
+}
