@@ -9,7 +9,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/mail"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -41,7 +40,7 @@ func check(d *decoder, c *Config) {
 	}
 	x.tenantFiles()
 	for _, name := range sorted(c.Enrich) {
-		x.lookup("enrich."+name, c.Enrich[name])
+		x.block("enrich."+name, c.Enrich[name].Settings)
 	}
 	x.retention()
 	if m := c.Keys.Master; m != "" && !masterKey(m.Reveal()) {
@@ -147,22 +146,6 @@ func (x *checker) bearer(path string, k Secret) {
 func (x *checker) block(path string, b Block) {
 	if b != nil { // else its type was reported
 		b.Check(&Report{x: x, path: path})
-	}
-}
-
-func (x *checker) lookup(path string, l Lookup) {
-	scheme, _, ok := strings.Cut(l.DSN.Reveal(), "://")
-	if ok && scheme != "postgres" && scheme != "postgresql" && scheme != "file" && scheme != "sqlite" {
-		x.fail(path+".dsn", path+".dsn names no database that can be asked", "Write file:shop.db?mode=ro (SQLite) or postgres://user:password@host/database")
-	}
-	v := reflect.ValueOf(l)
-	for _, f := range shape(v.Type()) {
-		if f.params != nil {
-			x.query(path+"."+f.name, f.in(v).String(), f.params)
-		}
-	}
-	if l.Type == "sql" && l.Customer+l.Product+l.Stock+l.Delivery+l.Candidates+l.Baskets+l.Lane == "" {
-		x.failKey(path, path+" asks nothing", "Give it a query: customer, product, stock, delivery, candidates, baskets or lane")
 	}
 }
 

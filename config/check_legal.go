@@ -76,7 +76,7 @@ func (x *checker) instruction(path, s string) {
 
 // localeKey checks the key of a mapping by locale.
 func (x *checker) localeKey(path, tag string) {
-	if !slices.Contains(builtInLocales, tag) {
-		x.failKey(path, fmt.Sprintf("the locale %.40q is not built in", tag), meant(tag, builtInLocales, "There are "+strings.Join(builtInLocales, ", ")))
+	if !slices.Contains(x.words.Locales, tag) {
+		x.failKey(path, fmt.Sprintf("the locale %.40q is not built in", tag), meant(tag, x.words.Locales, "There are "+strings.Join(x.words.Locales, ", ")))
 	}
 }

@@ -11,11 +11,6 @@ import (
 	"unicode/utf8"
 )
 
-// builtInLocales are the catalogues of package locales, which this one does not
-// import; a test holds the two together.
-var builtInLocales = []string{"en", "de", "fr", "es", "it", "pt-BR", "nl", "pl", "sv", "ja", "zh-Hans", "ar",
-	"en-GB", "en-AU", "en-CA", "de-AT", "de-CH", "fr-CA", "fr-CH", "es-MX", "pt-PT", "zh-Hant"}
-
 func (x *checker) tenant(path, name string) {
 	t := x.c.Tenants[name]
 	if strings.TrimSpace(t.Name) == "" {
@@ -111,8 +106,8 @@ func (x *checker) locales(path string, t Tenant) {
 		switch {
 		case slices.Contains(t.Locales[:i], l):
 			x.fail(at, fmt.Sprintf("%s.locales names %s twice", path, x.quote(at)), "Take one of them out")
-		case !slices.Contains(builtInLocales, l):
-			x.fail(at, fmt.Sprintf("the locale %s is not built in", x.quote(at)), meant(l, builtInLocales, "There are "+strings.Join(builtInLocales, ", ")))
+		case !slices.Contains(x.words.Locales, l):
+			x.fail(at, fmt.Sprintf("the locale %s is not built in", x.quote(at)), meant(l, x.words.Locales, "There are "+strings.Join(x.words.Locales, ", ")))
 		}
 	}
 }
@@ -152,7 +147,7 @@ func (x *checker) deliveryName(path, s string) {
 }
 
 func (x *checker) shop(path, name string, s Shop, locales []string) Shop {
-	formats := enumOf(s, "format")
+	formats := x.words.names(kindFormat)
 	switch {
 	case s.Format == "" && slices.Contains(formats, name):
 		s.Format = name
@@ -163,7 +158,7 @@ func (x *checker) shop(path, name string, s Shop, locales []string) Shop {
 		}
 		x.failKey(path, fmt.Sprintf("the shop %q does not say its format", name), remedy)
 	}
-	if s.Format != "generic" && s.Secret == "" && len(s.Secrets) == 0 && !x.isBad(path+".secret") && !x.isBad(path+".secrets") {
+	if !x.words.unsigned(s.Format) && s.Secret == "" && len(s.Secrets) == 0 && !x.isBad(path+".secret") && !x.isBad(path+".secrets") {
 		x.failKey(path, path+" has no secret, so that its webhooks would be refused", `Add secret: "${VAR}" with the secret that the shop signs with`)
 	}
 	x.hard(path+".secret", s.Secret, "secret")

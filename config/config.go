@@ -266,7 +266,7 @@ type DKIM struct {
 type Shop struct {
 	// Format says how its events look; the shop's name where none is given.
 	// "plugin" is a shop that one of the tenant's plugins normalises.
-	Format string `yaml:"format,omitempty" enum:"shopify,woocommerce,generic,plugin"`
+	Format string `yaml:"format,omitempty" of:"format"`
 	// Secret signs its webhooks: without one they would be refused.
 	Secret Secret `yaml:"secret,omitempty"`
 	// Secrets holds the old and the new one during a rotation.
@@ -383,27 +383,10 @@ type Enrich map[string]Lookup
 
 // Lookup is one source of further data about an order.
 type Lookup struct {
-	// Type is the kind of lookup.
-	Type string `yaml:"type" enum:"sql"`
-	// DSN names the database: file:shop.db?mode=ro (SQLite) or
-	// postgres://user:password@host/database.
-	DSN Secret `yaml:"dsn" asis:"file:"`
-	// Customer is a query for who ordered.
-	Customer string `yaml:"customer,omitempty" params:"tenant,shop,order,email,customer"`
-	// Product is a query for one article: name, picture, page.
-	Product string `yaml:"product,omitempty" params:"tenant,shop,sku"`
-	// Stock is a query for whether one article is there.
-	Stock string `yaml:"stock,omitempty" params:"tenant,shop,sku"`
-	// Delivery is a query for the delivery's days.
-	Delivery string `yaml:"delivery,omitempty" params:"tenant,shop,order,country,postal_code,placed"`
-	// Candidates is a query for the articles that may be recommended. This and
-	// the two below are asked only if a plugin of the tenant needs them.
-	Candidates string `yaml:"candidates,omitempty" params:"tenant,shop,order,customer,email,currency,country"`
-	// Baskets is a query for earlier orders that hold one article.
-	Baskets string `yaml:"baskets,omitempty" params:"tenant,shop,sku"`
-	// Lane is a query for the delays of the carrier's latest parcels to the
-	// order's country.
-	Lane string `yaml:"lane,omitempty" params:"tenant,shop,order,country,postal_code,placed"`
+	// Type is the kind of lookup, which says what keys stand beside it.
+	Type string `yaml:"type" of:"lookup"`
+	// Settings are the keys of its type.
+	Settings Block `settings:"lookup"`
 }
 
 // Plugins bound the tenants' own code.

@@ -254,7 +254,7 @@ func (g *generator) value(t *testing.T, typ reflect.Type, f field) object {
 	case reflect.Map:
 		names := object{"pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"}
 		if f.keys == "locale" {
-			names = object{"enum": builtInLocales}
+			names = object{"enum": g.Locales}
 		}
 		o := object{"type": "object", "propertyNames": names, "additionalProperties": g.value(t, typ.Elem(), f)}
 		if f.required {
@@ -322,16 +322,15 @@ func (g *generator) reference(t *testing.T) []byte {
 	types := map[string]reflect.Type{}
 	for _, typ := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[HTTP](), reflect.TypeFor[BearerKey](), reflect.TypeFor[Keys](), reflect.TypeFor[Tenant](), reflect.TypeFor[Brand](), reflect.TypeFor[Delivery](), reflect.TypeFor[DKIM](), reflect.TypeFor[Shop](),
 		reflect.TypeFor[EnrichStage](), reflect.TypeFor[Queue](), reflect.TypeFor[Send](), reflect.TypeFor[Doubt](), reflect.TypeFor[Fallback](),
-		reflect.TypeFor[Lookup](), reflect.TypeFor[Limits](), reflect.TypeFor[Retention](), reflect.TypeFor[Log](),
+		reflect.TypeFor[Limits](), reflect.TypeFor[Retention](), reflect.TypeFor[Log](),
 		reflect.TypeFor[Legal](), reflect.TypeFor[LegalText](), reflect.TypeFor[PaymentInstructions](), reflect.TypeFor[Instruction]()} {
 		types[typ.Name()] = typ
 	}
 	shown := map[string]bool{}
 	tmpl, err := template.New("reference.md.tmpl").Funcs(template.FuncMap{
 		"keys":    func(name string) string { shown[name] = true; return g.table(t, types[name]) },
-		"locales": func() string { return "`" + strings.Join(builtInLocales, "`, `") + "`" },
+		"locales": func() string { return "`" + strings.Join(g.Locales, "`, `") + "`" },
 		"types":   func(kind string) string { return g.types(t, kind) },
-		"params":  func() string { return g.params() },
 		"example": func(name string) (string, error) { b, err := os.ReadFile("examples/" + name); return string(b), err },
 	}).ParseFiles("reference.md.tmpl")
 	if err != nil {
@@ -390,6 +389,10 @@ func (g *generator) types(t *testing.T, kind string) string {
 				fmt.Fprintf(&b, "\n#### `%s` of type %s\n\n%s\n", f.name, c.Name, g.table(t, below))
 			}
 		}
+		b.WriteString(g.params(typ))
+		if c.Notes != "" {
+			b.WriteString("\n" + c.Notes)
+		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
@@ -430,12 +433,16 @@ func (g *generator) wording(f field) string {
 	return list + s
 }
 
-func (g *generator) params() string {
+// params are the queries of a block with what each may ask with, "" if it has none.
+func (g *generator) params(typ reflect.Type) string {
 	var b strings.Builder
-	for _, f := range shape(reflect.TypeFor[Lookup]()) {
+	for _, f := range shape(typ) {
 		if f.params != nil {
 			fmt.Fprintf(&b, "| `%s` | `:%s` |\n", f.name, strings.Join(f.params, "`, `:"))
 		}
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	if b.Len() == 0 {
+		return ""
+	}
+	return "\nQueries name their parameters:\n\n| query | parameters |\n|---|---|\n" + b.String()
 }

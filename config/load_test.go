@@ -18,8 +18,6 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
-
-	"github.com/waxwinghq/waxwing/locales"
 )
 
 // always has every variable.
@@ -297,14 +295,6 @@ func TestDurations(t *testing.T) {
 		if got, err := ParseDuration(in); err == nil {
 			t.Errorf("%q is %v", in, got)
 		}
-	}
-}
-
-// TestLocalesAreBuiltIn holds the list here to the catalogues.
-func TestLocalesAreBuiltIn(t *testing.T) {
-	have := slices.Sorted(slices.Values(locales.Tags()))
-	if want := slices.Sorted(slices.Values(builtInLocales)); !slices.Equal(have, want) {
-		t.Errorf("built in are %v, and this package says %v", have, want)
 	}
 }
 

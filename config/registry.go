@@ -17,6 +17,12 @@ import (
 type Registry struct {
 	// Providers are the types of providers.
 	Providers []Component
+	// Lookups are the types of lookups.
+	Lookups []Component
+	// Formats are the shops', by their names.
+	Formats []waxwing.Format
+	// Locales are the tags of the languages that mails can be in.
+	Locales []string
 }
 
 // Component is one type of provider, lookup or stage, as a configuration knows it. What
@@ -32,6 +38,8 @@ type Component struct {
 	Settings func() Block
 	// Example is a whole block as a file would have it, for the reference.
 	Example string
+	// Notes are what the reference says below the keys, in Markdown; "" if they say it all.
+	Notes string
 }
 
 // Block is the settings of one component, beside the component's code.
@@ -91,25 +99,53 @@ func (r *Report) Queries(b Block) {
 }
 
 // Kinds of components, as the tags "of" and "settings" name them.
-const kindProvider = "provider"
+const (
+	kindProvider = "provider"
+	kindLookup   = "lookup"
+	kindFormat   = "format"
+)
+
+// formatPlugin is the format of shops that a tenant's own plugin reads.
+const formatPlugin = "plugin"
 
 // of are the components of one kind.
 func (r Registry) of(kind string) []Component {
 	switch kind {
 	case kindProvider:
 		return r.Providers
+	case kindLookup:
+		return r.Lookups
 	}
 	return nil
 }
 
 // names are what a key may be that the tag "of" leaves to the registry.
 func (r Registry) names(kind string) []string {
+	if kind == kindFormat {
+		return append(r.formats(), formatPlugin)
+	}
 	list := r.of(kind)
 	out := make([]string, len(list))
 	for i, c := range list {
 		out[i] = c.Name
 	}
 	return out
+}
+
+// formats are the names of the formats of this program.
+func (r Registry) formats() []string {
+	out := make([]string, len(r.Formats), len(r.Formats)+1)
+	for i := range r.Formats {
+		out[i] = r.Formats[i].Name
+	}
+	return out
+}
+
+// unsigned reports whether the events of a format come without a signature, so that its
+// shops need no secret.
+func (r Registry) unsigned(format string) bool {
+	i := slices.Index(r.formats(), format)
+	return i >= 0 && r.Formats[i].Verify == nil
 }
 
 // carrying are the types of providers that carry a channel's messages.
@@ -125,7 +161,7 @@ func (r Registry) carrying(ch waxwing.Channel) (types []string) {
 // Valid says what is wrong with the lists: a name that stands twice or is none, a block
 // that is no pointer to a struct. A test asks.
 func (r Registry) Valid() error {
-	for _, kind := range []string{kindProvider} {
+	for _, kind := range []string{kindProvider, kindLookup} {
 		seen := map[string]bool{}
 		for _, c := range r.of(kind) {
 			switch {
@@ -138,6 +174,9 @@ func (r Registry) Valid() error {
 			}
 			seen[c.Name] = true
 		}
+	}
+	if names := r.formats(); len(slices.Compact(slices.Sorted(slices.Values(names)))) < len(names) {
+		return fmt.Errorf("a format stands twice in its list: %v", names)
 	}
 	return nil
 }

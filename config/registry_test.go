@@ -14,6 +14,14 @@ func block(example string) string { return "    " + strings.ReplaceAll(example, 
 
 // TestComponentsExamples: what the reference shows of each component loads.
 func TestComponentsExamples(t *testing.T) {
+	for _, l := range Components.Lookups {
+		t.Run("lookup "+l.Name, func(t *testing.T) {
+			c := parse(t, least+"enrich:\n  example:\n"+block(l.Example)+"\n")
+			if got := c.Enrich["example"]; got.Type != l.Name || got.Settings == nil {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
 	for _, p := range Components.Providers {
 		t.Run("provider "+p.Name, func(t *testing.T) {
 			c := parse(t, strings.Replace(least, "  mail:", "  example:\n"+block(p.Example)+"\n  mail:", 1))

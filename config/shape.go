@@ -136,13 +136,3 @@ func kind(t reflect.Type) string {
 	}
 	return "keys and values"
 }
-
-// enumOf are the choices of a struct's key.
-func enumOf(v any, key string) []string {
-	for _, f := range shape(reflect.TypeOf(v)) {
-		if f.name == key {
-			return f.enum
-		}
-	}
-	return nil
-}

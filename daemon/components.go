@@ -16,19 +16,21 @@ import (
 	"github.com/waxwinghq/waxwing/channel/twilio"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/delivery"
+	"github.com/waxwinghq/waxwing/enrich"
+	"github.com/waxwinghq/waxwing/locales"
 	"github.com/waxwinghq/waxwing/shop"
 )
 
-// The lists of components: a new format, provider or lookup is one new file or
-// package and one line here.
+// The lists of components: a new one is one file or package and one line in its list, here
+// for providers, in shop.Formats for shops, in enrich for lookups.
 
-// Formats are the kinds of shops that this program reads.
+// Formats are the kinds of shops that this program reads, by name.
 func Formats() map[string]waxwing.Format {
-	return map[string]waxwing.Format{
-		"shopify":     shop.Shopify,
-		"woocommerce": shop.WooCommerce,
-		"generic":     shop.Generic,
+	out := map[string]waxwing.Format{}
+	for _, f := range shop.Formats() {
+		out[f.Name] = f
 	}
+	return out
 }
 
 // providerTypes are the types of providers.
@@ -39,7 +41,7 @@ var providerTypes = []providerType{
 
 // Components are all that a configuration of this program may name.
 func Components() config.Registry {
-	return config.Registry{Providers: components(providerTypes)}
+	return config.Registry{Providers: components(providerTypes), Lookups: enrich.Components(), Formats: shop.Formats(), Locales: locales.Tags()}
 }
 
 func components(types []providerType) []config.Component {

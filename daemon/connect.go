@@ -62,7 +62,7 @@ func (x Connector) Connect(ctx context.Context, c *config.Config) (all []Tried, 
 	}
 	defer func() { _ = lookups.Close() }() // only asked
 	for _, name := range sortedNames(c.Enrich) {
-		all = append(all, tryDatabase(ctx, "enrich."+name, c.Enrich[name], lookups.All()[name]))
+		all = append(all, tryDatabase(ctx, "enrich."+name, lookups.All()[name]))
 	}
 	return all, nil
 }
@@ -192,11 +192,11 @@ func mustTag(record string) string {
 
 // pinger is a lookup whose database can be tried.
 type pinger interface {
-	// Ping asks the database for nothing, and says why it cannot.
+	// Ping asks the database for nothing, and says why it cannot, without a password.
 	Ping(ctx context.Context) error
 }
 
-func tryDatabase(ctx context.Context, what string, c config.Lookup, l enrich.Lookup) Tried {
+func tryDatabase(ctx context.Context, what string, l enrich.Lookup) Tried {
 	t := Tried{What: what}
 	x, ok := l.(pinger)
 	if !ok {
@@ -206,23 +206,10 @@ func tryDatabase(ctx context.Context, what string, c config.Lookup, l enrich.Loo
 	ctx, cancel := context.WithTimeout(ctx, perTry)
 	defer cancel()
 	if err := x.Ping(ctx); err != nil {
-		t.Failed, t.Said = true, "the database does not answer: "+withoutPassword(err, c.DSN)
+		t.Failed, t.Said = true, "the database does not answer: "+err.Error()
 		t.Remedy = "Mend dsn, and let the daemon's user in; until then mails go without what it knows"
 		return t
 	}
 	t.Said = "the database answers"
 	return t
-}
-
-// withoutPassword is a driver's error without what it may quote of the DSN.
-func withoutPassword(err error, dsn config.Secret) string {
-	s := strings.ReplaceAll(err.Error(), dsn.Reveal(), "(dsn)")
-	if _, rest, ok := strings.Cut(dsn.Reveal(), "://"); ok {
-		if user, _, ok := strings.Cut(rest, "@"); ok {
-			if _, password, ok := strings.Cut(user, ":"); ok && password != "" {
-				s = strings.ReplaceAll(s, password, "****")
-			}
-		}
-	}
-	return strings.Join(strings.Fields(s), " ")
 }

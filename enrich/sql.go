@@ -17,6 +17,7 @@ import (
 // by package daemon; this package knows database/sql only.
 type sqlLookup struct {
 	db                                 *sql.DB
+	dsn                                config.Secret
 	customer, product, stock, delivery *query
 	candidates, baskets, lane          *query // asked only where plugins need them
 }
@@ -24,7 +25,8 @@ type sqlLookup struct {
 // maxSKUs bounds how many lines of one order are looked up.
 const maxSKUs = 100
 
-func openSQL(c config.Lookup) (Lookup, error) {
+// open makes the lookup, which connects when it is first asked.
+func (c *SQL) open() (*sqlLookup, error) {
 	dsn := c.DSN.Reveal()
 	if dsn == "" {
 		return nil, errors.New(`dsn: name a SQLite file ("file:shop.db?mode=ro") or a database ("postgres://...")`)
@@ -33,7 +35,7 @@ func openSQL(c config.Lookup) (Lookup, error) {
 	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
 		driver = "pgx"
 	}
-	l := &sqlLookup{}
+	l := &sqlLookup{dsn: c.DSN}
 	for _, q := range []struct {
 		key, text string
 		to        **query
@@ -67,8 +69,13 @@ func openSQL(c config.Lookup) (Lookup, error) {
 	return l, nil
 }
 
-// Ping connects to the database.
-func (l *sqlLookup) Ping(ctx context.Context) error { return l.db.PingContext(ctx) }
+// Ping connects to the database. Its error holds no password.
+func (l *sqlLookup) Ping(ctx context.Context) error {
+	if err := l.db.PingContext(ctx); err != nil {
+		return errors.New(withoutPassword(err, l.dsn))
+	}
+	return nil
+}
 
 // Close closes the database.
 func (l *sqlLookup) Close() error { return l.db.Close() }

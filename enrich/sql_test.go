@@ -37,14 +37,14 @@ var fixture = []string{
 }
 
 func lookupConfig(dsn string) config.Lookup {
-	return config.Lookup{Type: "sql", DSN: config.Secret(dsn),
+	return config.Lookup{Type: "sql", Settings: &SQL{DSN: config.Secret(dsn),
 		Customer:   `SELECT first AS first_name, last AS last_name, phone, grp AS "group", bought AS orders, -3 AS points FROM people WHERE email = :email -- :not a parameter`,
 		Product:    `SELECT title AS name, picture AS image_url, page AS url FROM goods WHERE sku = :sku AND 'a:b' <> :shop`,
 		Stock:      `SELECT status, left_over AS quantity FROM goods WHERE sku = :sku`,
 		Delivery:   `SELECT lo AS min_days, hi AS max_days, name AS method FROM lanes WHERE country = :country`,
 		Candidates: `SELECT sku, title AS name, price, currency, picture AS image_url, page AS url, tags FROM offers WHERE :currency <> '' ORDER BY n`,
 		Baskets:    `SELECT basket, sku FROM sold WHERE basket IN (SELECT basket FROM sold WHERE sku = :sku) ORDER BY basket`,
-		Lane:       `SELECT carrier, origin, late AS delay_hours FROM parcels WHERE :country = 'DE' ORDER BY n`}
+		Lane:       `SELECT carrier, origin, late AS delay_hours FROM parcels WHERE :country = 'DE' ORDER BY n`}}
 }
 
 func story(t *testing.T, dsn string) {
@@ -125,8 +125,8 @@ func TestInsightIsBounded(t *testing.T) {
 	many := func(n int, columns string) string {
 		return fmt.Sprintf("WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n+1 FROM c WHERE n < %d) SELECT %s FROM c", n, columns)
 	}
-	ls, err := Open(config.Enrich{"shop": config.Lookup{Type: "sql", DSN: config.Secret(dsn), Candidates: many(500, "n AS sku"),
-		Baskets: many(30000, "n % 300 AS basket, n AS sku, :sku AS x"), Lane: many(500, "n AS delay_hours")}})
+	ls, err := Open(config.Enrich{"shop": config.Lookup{Type: "sql", Settings: &SQL{DSN: config.Secret(dsn), Candidates: many(500, "n AS sku"),
+		Baskets: many(30000, "n % 300 AS basket, n AS sku, :sku AS x"), Lane: many(500, "n AS delay_hours")}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func run(args []string, s streams) int {
 	var c cli
 	status := -1
 	p, err := kong.New(&c, kong.Name("waxwing"), kong.Description(about), kong.UsageOnError(), kong.Writers(s.out, s.err),
-		kong.Vars{"version": "waxwing " + daemon.Version()}, kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(code int) { status = code }))
+		kong.Vars{"version": "waxwing " + daemon.Version(), "formats": formatNames()}, kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(code int) { status = code }))
 	if err != nil {
 		_, _ = fmt.Fprintln(s.err, "waxwing:", err)
 		return 1

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -15,6 +16,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/locales"
+	"github.com/waxwinghq/waxwing/shop"
 	"github.com/waxwinghq/waxwing/templates"
 )
 
@@ -22,11 +24,20 @@ type previewCmd struct {
 	configFlag
 	Event    string `arg:"" help:"The event as the shop sends it, JSON; - reads standard input."`
 	Tenant   string `help:"Whose brand and templates. Without a configuration file an invented one is used." default:"acme"`
-	Shop     string `help:"The shop, or its format: shopify, woocommerce, generic." default:"shopify"`
+	Shop     string `help:"The shop, or its format: ${formats}." default:"shopify"`
 	Topic    string `help:"The webhook's topic, where the event does not show it." placeholder:"orders/paid"`
 	Locale   string `help:"Render in this language, whatever the order says." placeholder:"de"`
 	Personal bool   `help:"Add what plugins might say: a note, recommendations, a delay, invented."`
 	Format   string `enum:"html,text,eml,json,sms" default:"html" help:"What to print: html, text, eml, json (the order as read), sms."`
+}
+
+// formatNames are the shops' formats, with commas between them.
+func formatNames() string {
+	var names []string
+	for _, f := range shop.Formats() {
+		names = append(names, f.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // Run renders one event to standard output.
@@ -46,7 +57,7 @@ func (c previewCmd) Run(s streams) error {
 	format := config.FormatOf(c.Tenant, c.Shop, t.Shops[c.Shop].Format)
 	f, ok := daemon.Formats()[format]
 	if !ok {
-		return fmt.Errorf("--shop: tenant %s has no shop %q, and there is no format of that name (shopify, woocommerce, generic)", c.Tenant, c.Shop)
+		return fmt.Errorf("--shop: tenant %s has no shop %q, and there is no format of that name (%s)", c.Tenant, c.Shop, formatNames())
 	}
 	key, err := f.Key(c.Topic, raw)
 	if err != nil {
