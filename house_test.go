@@ -40,7 +40,7 @@ var folders = map[string][]string{
 	"delivery":  {"."},
 	"pipeline":  {".", "config", "delivery"},
 	"compose":   {".", "config", "locales", "templates", "channel"},
-	"daemon":    {".", "config", "locales", "channel", "shop", "enrich", "ledger", "plugins", "web", "delivery", "pipeline", "compose"},
+	"daemon":    {".", "config", "locales", "channel", "shop", "enrich", "ledger", "plugins", "web", "delivery", "pipeline", "compose", "source"},
 	"demo":      {".", "config", "channel", "enrich", "web", "daemon"},
 	"cmd":       {"*"},
 	"docs":      {},

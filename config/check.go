@@ -42,6 +42,9 @@ func check(d *decoder, c *Config) {
 	for _, name := range sorted(c.Enrich) {
 		x.block("enrich."+name, c.Enrich[name].Settings)
 	}
+	for _, name := range sorted(c.Sources) {
+		x.block("sources."+name, c.Sources[name].Settings)
+	}
 	x.retention()
 	if m := c.Keys.Master; m != "" && !masterKey(m.Reveal()) {
 		x.fail("keys.master", "keys.master is not 32 bytes in hex or base64", "Make one with: openssl rand -hex 32")

@@ -40,6 +40,8 @@ type Config struct {
 	// Left out, it is normalise, enrich, render, a queue, send by every SMTP
 	// provider in the order of their names, and a fallback by every Twilio one.
 	Pipeline []Stage `yaml:"pipeline,omitempty"`
+	// Sources bring events from elsewhere than webhooks and the API, by name.
+	Sources map[string]Source `yaml:"sources,omitempty"`
 	// Enrich holds the lookups by name.
 	Enrich Enrich `yaml:"enrich,omitempty"`
 	// Plugins bound the tenants' own code and say how new versions come to serve.
@@ -376,6 +378,14 @@ type Fallback struct {
 	After []string `yaml:"after,omitempty" enum:"rejected,unreachable" default:"[rejected, unreachable]"`
 	// Unreachable is how long every e-mail provider must have failed.
 	Unreachable Duration `yaml:"unreachable,omitempty" default:"5m" min:"1s" max:"24h"`
+}
+
+// Source is where events come from.
+type Source struct {
+	// Type is the kind of source, which says what keys stand beside it.
+	Type string `yaml:"type" of:"source"`
+	// Settings are the keys of its type.
+	Settings Block `settings:"source"`
 }
 
 // Enrich holds the lookups by name.

@@ -324,7 +324,7 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 func (d *decoder) keys(n ast.Node, v reflect.Value) *keyset {
 	kind, ok := settingsOf(v.Type())
 	if !ok {
-		return keysOf(v)
+		return d.words.keysOf(v)
 	}
 	typ := ""
 	for _, p := range pairsOf(n) {

@@ -10,7 +10,7 @@ import (
 
 // complete fills in defaults and asks for what has none.
 func (d *decoder) complete(n ast.Node, v reflect.Value, given map[string]bool, path string) {
-	d.completeKeys(n, keysOf(v), given, path)
+	d.completeKeys(n, d.words.keysOf(v), given, path)
 }
 
 func (d *decoder) completeKeys(n ast.Node, keys *keyset, given map[string]bool, path string) {

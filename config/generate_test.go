@@ -175,7 +175,7 @@ func (g *generator) object(t *testing.T, typ reflect.Type) object {
 // properties are a struct's keys, and which of them must be given.
 func (g *generator) properties(t *testing.T, typ reflect.Type) (props object, required []string) {
 	props = object{}
-	for _, f := range shape(typ) {
+	for _, f := range g.shape(typ) {
 		p := g.value(t, f.typ, f)
 		p["description"] = g.describe(t, typ, f)
 		if f.def != "" {
@@ -351,7 +351,7 @@ func (g *generator) reference(t *testing.T) []byte {
 func (g *generator) table(t *testing.T, typ reflect.Type) string {
 	var b strings.Builder
 	b.WriteString("| key | value | default | meaning |\n|---|---|---|---|\n")
-	for _, f := range shape(typ) {
+	for _, f := range g.shape(typ) {
 		def := "none"
 		switch {
 		case f.required && f.unless != "":

@@ -19,6 +19,8 @@ type Registry struct {
 	Providers []Component
 	// Lookups are the types of lookups.
 	Lookups []Component
+	// Sources are the types of sources; without one there is no section of this name.
+	Sources []Component
 	// Formats are the shops', by their names.
 	Formats []waxwing.Format
 	// Locales are the tags of the languages that mails can be in.
@@ -102,6 +104,7 @@ func (r *Report) Queries(b Block) {
 const (
 	kindProvider = "provider"
 	kindLookup   = "lookup"
+	kindSource   = "source"
 	kindFormat   = "format"
 )
 
@@ -115,6 +118,8 @@ func (r Registry) of(kind string) []Component {
 		return r.Providers
 	case kindLookup:
 		return r.Lookups
+	case kindSource:
+		return r.Sources
 	}
 	return nil
 }
@@ -161,7 +166,7 @@ func (r Registry) carrying(ch waxwing.Channel) (types []string) {
 // Valid says what is wrong with the lists: a name that stands twice or is none, a block
 // that is no pointer to a struct. A test asks.
 func (r Registry) Valid() error {
-	for _, kind := range []string{kindProvider, kindLookup} {
+	for _, kind := range []string{kindProvider, kindLookup, kindSource} {
 		seen := map[string]bool{}
 		for _, c := range r.of(kind) {
 			switch {
@@ -227,7 +232,7 @@ type lexicon struct {
 func (l *lexicon) keys() (harmless, secrets map[string]bool) {
 	l.once.Do(func() {
 		l.harmless, l.secrets = map[string]bool{}, map[string]bool{}
-		l.everyField(reflect.TypeFor[Config](), func(f field) {
+		l.everyField(configType, func(f field) {
 			if safe, seen := l.harmless[f.name]; !seen || safe {
 				l.harmless[f.name] = !holdsSecret(f.typ)
 			}
@@ -245,7 +250,7 @@ func (l *lexicon) everyField(t reflect.Type, visit func(field)) {
 	case reflect.Pointer, reflect.Slice, reflect.Map:
 		l.everyField(t.Elem(), visit)
 	case reflect.Struct:
-		for _, f := range shape(t) {
+		for _, f := range l.shape(t) {
 			visit(f)
 			l.everyField(f.typ, visit)
 		}
@@ -277,12 +282,30 @@ type keyset struct {
 }
 
 // keysOf are those of a struct.
-func keysOf(v reflect.Value) *keyset {
-	k := &keyset{fields: shape(v.Type())}
+func (l *lexicon) keysOf(v reflect.Value) *keyset {
+	k := &keyset{fields: l.shape(v.Type())}
 	for _, f := range k.fields {
 		k.values = append(k.values, f.in(v))
 	}
 	return k
+}
+
+// shape reads a struct's tags without the sections of components of which there are none.
+func (l *lexicon) shape(t reflect.Type) []field {
+	fs := shape(t)
+	if t != configType || !slices.ContainsFunc(fs, l.idle) {
+		return fs
+	}
+	return slices.DeleteFunc(slices.Clone(fs), l.idle)
+}
+
+// idle reports whether a key is a section for a kind of components that has none.
+func (l *lexicon) idle(f field) bool {
+	if f.required || f.typ.Kind() != reflect.Map || f.typ.Elem().Kind() != reflect.Struct {
+		return false
+	}
+	kind, ok := settingsOf(f.typ.Elem())
+	return ok && len(l.of(kind)) == 0
 }
 
 // foreign reports whether a key belongs to other types than the one that was chosen.
@@ -294,7 +317,7 @@ func (k *keyset) foreign(i int) bool {
 // every component of its kind, so that a key of another type is known for what it is.
 // They fill the settings of the type that is given, or something that nobody reads.
 func (d *decoder) blockKeys(v reflect.Value, kind, typ string) *keyset {
-	own := keysOf(v)
+	own := d.words.keysOf(v)
 	k := &keyset{fields: slices.Clone(own.fields), values: own.values, owners: make([][]string, len(own.fields)), kind: kind}
 	var last keyset
 	for _, c := range d.words.of(kind) {
@@ -303,7 +326,7 @@ func (d *decoder) blockKeys(v reflect.Value, kind, typ string) *keyset {
 			k.chosen = typ
 			v.FieldByName("Settings").Set(reflect.ValueOf(b))
 		}
-		block := keysOf(reflect.ValueOf(b).Elem())
+		block := d.words.keysOf(reflect.ValueOf(b).Elem())
 		for i, f := range block.fields {
 			into := k
 			if f.last {

@@ -31,6 +31,7 @@ var (
 	durationType = reflect.TypeFor[Duration]()
 	stageType    = reflect.TypeFor[Stage]()
 	blockType    = reflect.TypeFor[Block]()
+	configType   = reflect.TypeFor[Config]()
 	bearerType   = reflect.TypeFor[BearerKey]()
 )
 

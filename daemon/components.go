@@ -22,7 +22,7 @@ import (
 )
 
 // The lists of components: a new one is one file or package and one line in its list, here
-// for providers, in shop.Formats for shops, in enrich for lookups.
+// for providers and sources, in shop.Formats for shops, in enrich for lookups.
 
 // Formats are the kinds of shops that this program reads, by name.
 func Formats() map[string]waxwing.Format {
@@ -39,15 +39,20 @@ var providerTypes = []providerType{
 	provider(twilio.Component(), (*twilio.Settings).Open),
 }
 
+// sourceTypes are the types of sources beside webhooks and the API, which the listener
+// brings.
+var sourceTypes = []sourceType{}
+
 // Components are all that a configuration of this program may name.
 func Components() config.Registry {
-	return config.Registry{Providers: components(providerTypes), Lookups: enrich.Components(), Formats: shop.Formats(), Locales: locales.Tags()}
+	return config.Registry{Providers: components(providerTypes, func(t providerType) config.Component { return t.Component }),
+		Sources: components(sourceTypes, func(t sourceType) config.Component { return t.Component }), Lookups: enrich.Components(), Formats: shop.Formats(), Locales: locales.Tags()}
 }
 
-func components(types []providerType) []config.Component {
+func components[T any](types []T, of func(T) config.Component) []config.Component {
 	out := make([]config.Component, len(types))
 	for i, t := range types {
-		out[i] = t.Component
+		out[i] = of(t)
 	}
 	return out
 }

@@ -41,6 +41,7 @@ type Daemon struct {
 	ledger    *sqlite.Ledger
 	providers map[string]Provider
 	lookups   *enrich.Lookups
+	sources   *sources
 	composer  *compose.Composer // the one that is in use; guarded by reloads after the start
 	formats   map[string]waxwing.Format
 	behind    *pipeline.Settings // of the pipeline; guarded by reloads after the start
@@ -111,6 +112,9 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	if d.lookups, err = enrich.Open(c.Enrich); err != nil {
 		return nil, err
 	}
+	if d.sources, err = openSources(c, sourceTypes, log); err != nil {
+		return nil, err
+	}
 	// The port before the ledger: a daemon that cannot listen must not take over.
 	if d.listener, err = net.Listen("tcp", c.HTTP.Listen); err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
@@ -135,6 +139,7 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	go d.run(ctx)
 	<-d.pipe.Running()
 	go d.serve()
+	d.sources.run(ctx, d.pipe.Accept)
 	d.keepers.Go(func() { d.teach(ctx, d.workshop.composer.Load()) })
 	d.keepers.Go(func() { d.prune(ctx) })
 	d.keepers.Go(func() { d.expire(ctx) })
@@ -271,6 +276,7 @@ func (d *Daemon) Stop() error {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
 		err := d.server.Shutdown(ctx)
+		d.sources.stop()
 		d.reloads.Lock() // one under way ends first, and none begins
 		d.stop()
 		d.reloads.Unlock()

@@ -45,7 +45,11 @@ func (s *Server) postOrder(w http.ResponseWriter, r *http.Request, t waxwing.Ten
 // knownShop refuses a shop that the configuration does not know: a misspelt name
 // would make another order of the same number.
 func (s *Server) knownShop(t waxwing.TenantID, shop waxwing.ShopID) error {
-	shops := s.access().tenants[string(t)].Shops
+	tenant, ok := s.access().tenants[string(t)]
+	if !ok { // a reload took it away after its key was looked at
+		return fault{http.StatusUnauthorized, "unauthorized", "the configuration has no such tenant any more"}
+	}
+	shops := tenant.Shops
 	if _, ok := shops[string(shop)]; ok || shop == "" { // "": a format whose events name none
 		return nil
 	}

@@ -1,0 +1,91 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
+	"github.com/waxwinghq/waxwing/source"
+)
+
+// drip is a source of a test's: it brings an event, and fails.
+type drip struct {
+	// Text is what it brings.
+	Text string `yaml:"text"`
+
+	fails int
+}
+
+func (*drip) Check(*config.Report) {}
+
+// Run brings the text; from then on it only waits.
+func (d *drip) Run(ctx context.Context, accept source.Accept) error {
+	if d.fails--; d.fails >= 0 {
+		return errors.New("dry")
+	}
+	if _, err := accept(ctx, "acme", "till", "order", []byte(d.Text)); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func dripType(fails int) sourceType {
+	return sourceOf(config.Component{Name: "drip", Settings: func() config.Block { return &drip{} }}, func(d *drip, _ string, _ *slog.Logger) (*drip, error) {
+		if d.Text == "never" {
+			return nil, errors.New("nothing drips")
+		}
+		d.fails = fails
+		return d, nil
+	})
+}
+
+func sourceConfig(t *testing.T, text string) *config.Config {
+	t.Helper()
+	r := Components()
+	r.Sources = components([]sourceType{dripType(0)}, func(t sourceType) config.Component { return t.Component })
+	return configtest.Load(t, r, `providers: {mail: {type: smtp, addr: "mail.example:25"}}
+tenants: {acme: {name: Acme, from: orders@acme.example}}
+sources: {tap: {type: drip, text: `+text+`}}
+`)
+}
+
+// TestSourcesRun: a source that fails is run anew, each time later, and stop waits for it.
+func TestSourcesRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := openSources(sourceConfig(t, "hello"), []sourceType{dripType(3)}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		var got string
+		s.run(t.Context(), func(_ context.Context, t waxwing.TenantID, s waxwing.ShopID, source, topic string, raw []byte) (waxwing.Receipt, error) {
+			got = strings.Join([]string{string(t), string(s), source, topic, string(raw), time.Since(began).String()}, " ")
+			return waxwing.Receipt{}, nil
+		})
+		time.Sleep(8 * time.Second) // of the bubble's clock
+		synctest.Wait()
+		s.stop()
+		if got != "acme till tap order hello 7s" {
+			t.Error(got)
+		}
+	})
+}
+
+func TestSourcesOpen(t *testing.T) {
+	if _, err := openSources(sourceConfig(t, "never"), []sourceType{dripType(0)}, nil); err == nil || err.Error() != "source tap: nothing drips" {
+		t.Error(err)
+	}
+	if _, err := openSources(sourceConfig(t, "x"), nil, nil); err == nil || err.Error() != `source tap: there is no type "drip"` {
+		t.Error(err)
+	}
+	var none *sources
+	none.stop()
+}
