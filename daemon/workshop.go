@@ -15,13 +15,15 @@ import (
 	"github.com/waxwinghq/waxwing/compose"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/plugins"
+	"github.com/waxwinghq/waxwing/plugins/abi"
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 	"github.com/waxwinghq/waxwing/shop"
 )
 
 // workshop is where plugins live in the daemon: it asks them for the pipeline,
 // and takes uploads for the API.
 type workshop struct {
-	engine   *plugins.Engine
+	engine   *sandbox.Engine
 	host     *plugins.Host
 	composer atomic.Pointer[compose.Composer]
 	toPut    atomic.Int32 // rounds of the configuration's files that have yet to be put
@@ -38,7 +40,7 @@ func openWorkshop(c *config.Config, store plugins.Store, key [32]byte, x *compos
 	w := &workshop{}
 	w.composer.Store(x)
 	w.toPut.Add(1)
-	w.engine, err = plugins.NewEngine(plugins.EngineOptions{Cache: filepath.Join(c.Data, "plugins"), Key: key[:],
+	w.engine, err = sandbox.NewEngine(sandbox.EngineOptions{Cache: filepath.Join(c.Data, "plugins"), Key: key[:],
 		Child: []string{self, CompileChild}, Memory: int64(c.Plugins.Memory) << 20, TenantMemory: int64(c.Plugins.TenantMemory) << 20,
 		TenantTime: c.Plugins.TenantTime.D(), Workers: c.Plugins.Workers, Log: log, Limits: pluginLimits(c.Plugins)})
 	if err != nil {
@@ -89,8 +91,8 @@ func pluginQuota(p config.Plugins) waxwing.PluginQuota {
 		OrderRun: int64(p.RunsOrder) << 10, DayRuns: int64(p.RunsDay) << 20}
 }
 
-func pluginLimits(p config.Plugins) plugins.Limits {
-	return plugins.Limits{Fuel: p.Fuel, Wall: p.Wall.D(), Order: p.Order.D(), Start: p.Start.D(), Types: p.Types}
+func pluginLimits(p config.Plugins) abi.Limits {
+	return abi.Limits{Fuel: p.Fuel, Wall: p.Wall.D(), Order: p.Order.D(), Start: p.Start.D(), Types: p.Types}
 }
 
 // restore brings back what the ledger has, before the first order is asked
@@ -157,7 +159,7 @@ func (w *workshop) Wants(t waxwing.TenantID) (any, candidates, baskets, lane boo
 // Ask is pipeline.Plugins'. The plugins' clock shows when the event came, and
 // they are told the language that the mail will have.
 func (w *workshop) Ask(work *waxwing.Work, o *waxwing.Order, hooks []waxwing.Hook) (hold, drop string, notes []string) {
-	q := &plugins.Question{Order: o, At: work.Created, Seed: seedOf(work)}
+	q := &abi.Question{Order: o, At: work.Created, Seed: seedOf(work)}
 	if l := w.composer.Load().Locale(work.Tenant, o); l != nil {
 		q.Locale, q.Format = l.Tag(), l.Format(o.Currency)
 	}
@@ -183,7 +185,7 @@ func (w *workshop) Put(ctx context.Context, u *waxwing.PluginUpload) (waxwing.Pl
 	up := &plugins.Upload{Tenant: u.Tenant, Name: u.Name, Manifest: u.Manifest, Code: u.Code, Signature: u.Signature, Source: "upload", Now: u.Now,
 		ApproveNeeds: u.ApproveNeeds, By: u.By}
 	for _, b := range u.Fixtures {
-		f, err := plugins.ParseFixture(b)
+		f, err := abi.ParseFixture(b)
 		if err != nil {
 			return waxwing.PluginVersion{}, err
 		}
@@ -236,7 +238,7 @@ func (w *workshop) pluginFormats(c *config.Config, generic waxwing.Format) map[s
 			f := shop.Foreign(s.OrderID, s.UpdatedAt, s.Signature)
 			f.Name = config.FormatOf(name, store, "plugin")
 			read := func(topic string, raw []byte, at time.Time, seed string) (*waxwing.Order, []waxwing.Run, error) {
-				q := &plugins.Question{Shop: waxwing.ShopID(store), Topic: topic, Raw: raw, At: at, Seed: seed}
+				q := &abi.Question{Shop: waxwing.ShopID(store), Topic: topic, Raw: raw, At: at, Seed: seed}
 				b, runs, err := w.host.Normalise(waxwing.TenantID(name), s.Plugin, q)
 				switch {
 				case errors.Is(err, waxwing.ErrUnavailable): // tried again

@@ -4,11 +4,12 @@ import (
 	"slices"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins/abi"
 )
 
 // rulingOf is what becomes of the order. The answer's reason is a word of the
 // plugin's list by now; what else it said stands in its run, which can be erased.
-func rulingOf(name string, a *Answer) Ruling {
+func rulingOf(name string, a *abi.Answer) Ruling {
 	reason := "plugin " + name + ": " + a.Reason
 	if a.Reason == "" {
 		reason = "plugin " + name + ": its reason is not on its list; see its run"
@@ -24,7 +25,7 @@ func rulingOf(name string, a *Answer) Ruling {
 
 // apply adds an answer to what was said before: of two subjects the later
 // counts, of two lists of articles both.
-func apply(p *waxwing.Personal, h waxwing.Hook, a *Answer, o *waxwing.Order) bool {
+func apply(p *waxwing.Personal, h waxwing.Hook, a *abi.Answer, o *waxwing.Order) bool {
 	switch h {
 	case waxwing.HookPersonalise:
 		if a.Subject != "" {
@@ -48,7 +49,7 @@ func apply(p *waxwing.Personal, h waxwing.Hook, a *Answer, o *waxwing.Order) boo
 		return a.Subject != "" || a.Greeting != "" || len(a.Vars) > 0 || len(a.Blocks) > 0
 	case waxwing.HookRecommend:
 		for _, sku := range a.SKUs {
-			if len(p.Recommended) >= maxRecommended || slices.ContainsFunc(p.Recommended, func(c waxwing.Candidate) bool { return c.SKU == sku }) {
+			if len(p.Recommended) >= abi.MaxRecommended || slices.ContainsFunc(p.Recommended, func(c waxwing.Candidate) bool { return c.SKU == sku }) {
 				continue
 			}
 			i := slices.IndexFunc(o.Insight.Candidates, func(c waxwing.Candidate) bool { return c.SKU == sku })

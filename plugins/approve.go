@@ -7,23 +7,24 @@ import (
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins/abi"
 )
 
 // unapproved are the needs of a manifest that nobody has approved for the
 // plugin: those that neither the version that serves nor the one that is tried
 // has. Where none serves that is all of them: a name is made in a moment.
-func unapproved(m *Manifest, s *slots) (asks []string) {
-	var has needs
+func unapproved(m *abi.Manifest, s *slots) (asks []string) {
+	var has abi.NeedSet
 	if s != nil {
 		for _, v := range []*version{s.active, s.candidate} {
 			if v != nil {
-				has |= v.manifest.needs
+				has |= v.manifest.NeedSet
 			}
 		}
 	}
 	for _, name := range m.Needs {
-		var n needs
-		n.add(name)
+		var n abi.NeedSet
+		n.Add(name)
 		if n&^has != 0 {
 			asks = append(asks, name)
 		}

@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins/abi"
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
 // asking is one order on its way through its tenant's plugins.
 type asking struct {
 	h        *Host
 	shelf    *shelf
-	q        *Question
+	q        *abi.Question
 	id       waxwing.ID
 	deadline time.Time
 	refused  bool // no slot was to be had
@@ -26,13 +28,13 @@ type asking struct {
 // they say into o.Personal. It takes no longer than the limit for one order;
 // what fails is left out and noted. filter is left out where a person has
 // released the order.
-func (h *Host) Ask(t waxwing.TenantID, id waxwing.ID, q *Question, hooks []waxwing.Hook) (r Ruling, runs []waxwing.Run, notes []string) {
+func (h *Host) Ask(t waxwing.TenantID, id waxwing.ID, q *abi.Question, hooks []waxwing.Hook) (r Ruling, runs []waxwing.Run, notes []string) {
 	s := h.shelf(t)
 	if s == nil {
 		return r, nil, nil
 	}
 	a := &asking{h: h, shelf: s, q: q, id: id, share: shareOf(t, q.Order)}
-	a.deadline = time.Now().Add(h.o.Engine.o.Limits.Order)
+	a.deadline = time.Now().Add(h.o.Engine.Limits().Order)
 	personal := &waxwing.Personal{}
 	said := false
 	for _, hook := range hooks {
@@ -61,7 +63,7 @@ func (h *Host) Ask(t waxwing.TenantID, id waxwing.ID, q *Question, hooks []waxwi
 
 // askPlugin asks the version that serves this order, and the one in shadow
 // beside it. Where a canary fails, the old version answers instead.
-func (a *asking) askPlugin(p *plugin, h waxwing.Hook) *Answer {
+func (a *asking) askPlugin(p *plugin, h waxwing.Hook) *abi.Answer {
 	s := p.slots.Load()
 	if s == nil {
 		return nil
@@ -74,7 +76,7 @@ func (a *asking) askPlugin(p *plugin, h waxwing.Hook) *Answer {
 	if v == nil || !v.manifest.Fills(h) {
 		v = nil
 	}
-	var ans *Answer
+	var ans *abi.Answer
 	if v != nil {
 		ans = a.askVersion(p, v, h, role)
 		if ans == nil && role == "canary" && s.active != nil && s.active.manifest.Fills(h) {
@@ -88,79 +90,50 @@ func (a *asking) askPlugin(p *plugin, h waxwing.Hook) *Answer {
 }
 
 // askVersion makes one call and judges its output; nil: there is nothing to use.
-func (a *asking) askVersion(p *plugin, v *version, h waxwing.Hook, role string) *Answer {
+func (a *asking) askVersion(p *plugin, v *version, h waxwing.Hook, role string) *abi.Answer {
 	now := a.h.o.Clock()
 	if !v.breaker.closed(now) {
-		a.leaveOut(p, h, role, &Fault{Kind: FaultOff})
+		a.leaveOut(p, h, role, &sandbox.Fault{Kind: sandbox.FaultOff})
 		return nil
 	}
 	var input []byte
-	res, ran := a.call(v, func() *question {
-		input = appendInput(nil, h, a.q, v.manifest.needs, v.config)
-		return &question{h, input, a.q.At, a.q.Seed, min(v.code.limits.Wall, time.Until(a.deadline))}
+	res, ran := a.h.o.Engine.Ask(v.code, a.deadline, &a.refused, func() sandbox.HookCall {
+		input = abi.AppendInput(nil, h, a.q, v.manifest.NeedSet, v.config)
+		return sandbox.HookCall{Hook: h, Input: input, At: a.q.At, Seed: a.q.Seed}
 	})
-	if !ran && !blames(res.Fault.Kind) { // what failed to start is a run, without an output
+	if !ran && !sandbox.Blames(res.Fault.Kind) { // what failed to start is a run, without an output
 		v.breaker.release()
-		if res.Fault.Kind == FaultOff {
+		if res.Fault.Kind == sandbox.FaultOff {
 			a.h.compileAgain(v, now)
 		}
 		a.leaveOut(p, h, role, res.Fault)
 		return nil
 	}
 	raw := res.Output
-	var ans *Answer
+	var ans *abi.Answer
 	if res.Fault == nil {
 		var candidates []waxwing.Candidate
 		if a.q.Order != nil && a.q.Order.Insight != nil {
 			candidates = a.q.Order.Insight.Candidates
 		}
 		var err error
-		if ans, err = Decode(h, res.Output, candidates); err != nil {
-			ans, res.Fault = nil, &Fault{FaultOutput, oneLine(err.Error(), 200)}
+		if ans, err = abi.Decode(h, res.Output, candidates); err != nil {
+			ans, res.Fault = nil, &sandbox.Fault{Kind: sandbox.FaultOutput, Text: sandbox.OneLine(err.Error(), 200)}
 		} else if h == waxwing.HookFilter {
-			ans.Reason = v.manifest.reason(ans.Reason)
+			ans.Reason = v.manifest.Reason(ans.Reason)
 		}
 	}
 	a.record(v, h, role, input, raw, &res)
-	if p.use.call(&res); res.Fault != nil {
+	if p.use.Count(&res); res.Fault != nil {
 		a.note(p, h, res.Fault.Kind, role)
 	}
 	a.h.judge(p, v, &res, role, now)
 	return ans
 }
 
-// call loads the version's code, waits for a slot, and makes the call in it. Loading
-// is waited for without a slot, and no longer than leaves time for the call: who is
-// not loaded by then is loaded for the next order. ran tells whether a guest ran.
-func (a *asking) call(v *version, ask func() *question) (res Result, ran bool) {
-	e, own := a.h.o.Engine, a.shelf.account
-	if own.spent(100) {
-		own.over.Add(1)
-		return Result{Fault: errQuota}, false
-	}
-	l, err := e.loadFor(own, v.code, a.deadline.Add(-v.code.limits.Wall))
-	if err != nil {
-		return Result{Fault: loadFault(err)}, false
-	}
-	defer e.release(l)
-	if a.refused || !e.workers.enter(own, a.deadline) {
-		a.refused = true
-		return Result{Fault: errBusy}, false
-	}
-	defer func() {
-		own.charge(res.Took)
-		e.workers.leave(own, res.Took)
-	}()
-	q := ask()
-	if q.wall <= 0 {
-		return Result{Fault: errBusy}, false
-	}
-	return e.call(l, q), true
-}
-
 // leaveOut notes a version that was not asked.
-func (a *asking) leaveOut(p *plugin, h waxwing.Hook, role string, f *Fault) {
-	p.use.leftOut(f.Kind)
+func (a *asking) leaveOut(p *plugin, h waxwing.Hook, role string, f *sandbox.Fault) {
+	p.use.LeftOut(f.Kind)
 	a.note(p, h, f.Kind, role)
 }
 
@@ -183,9 +156,9 @@ func (a *asking) fewNotes() []string {
 	return a.notes
 }
 
-func (a *asking) record(v *version, h waxwing.Hook, role string, input, output []byte, res *Result) {
+func (a *asking) record(v *version, h waxwing.Hook, role string, input, output []byte, res *sandbox.Result) {
 	r := waxwing.Run{Plugin: v.rec.Plugin, Hash: v.rec.Hash, Hook: h, Role: role, Input: input, Output: output, Log: res.Log,
-		Fuel: res.Fuel, Costs: CostVersion, Micros: res.Took.Microseconds(), At: a.q.At, Seed: a.q.Seed}
+		Fuel: res.Fuel, Costs: sandbox.CostVersion, Micros: res.Took.Microseconds(), At: a.q.At, Seed: a.q.Seed}
 	if res.Fault != nil {
 		r.Fault = res.Fault.Error()
 	}
@@ -196,7 +169,7 @@ func (a *asking) record(v *version, h waxwing.Hook, role string, input, output [
 // format of ours reads. Its failure is the event's: it is quarantined until the
 // plugin is mended. Where it was not asked at all, for want of a worker or of its
 // native code or while it rests, the error is ErrUnavailable: try again.
-func (h *Host) Normalise(t waxwing.TenantID, name string, q *Question) ([]byte, []waxwing.Run, error) {
+func (h *Host) Normalise(t waxwing.TenantID, name string, q *abi.Question) ([]byte, []waxwing.Run, error) {
 	s := h.shelf(t)
 	if s == nil {
 		return nil, nil, fmt.Errorf("the plugin %s is not there", name)
@@ -206,14 +179,14 @@ func (h *Host) Normalise(t waxwing.TenantID, name string, q *Question) ([]byte, 
 		return nil, nil, fmt.Errorf("the plugin %s is not there or does not normalise", name)
 	}
 	a := &asking{h: h, shelf: s, q: q}
-	a.deadline = time.Now().Add(h.o.Engine.o.Limits.Order)
+	a.deadline = time.Now().Add(h.o.Engine.Limits().Order)
 	if ans := a.askPlugin(s.plugins[i], waxwing.HookNormalise); ans != nil {
 		return ans.Order, a.runs, nil
 	}
 	switch a.last { // not the fault's text: it may quote the event, and reasons stand in the trail
 	case "":
 		return nil, a.runs, fmt.Errorf("the plugin %s could not read the event: it serves nothing yet", name)
-	case FaultBusy, FaultOff, FaultLoad, FaultQuota, FaultHost:
+	case sandbox.FaultBusy, sandbox.FaultOff, sandbox.FaultLoad, sandbox.FaultQuota, sandbox.FaultHost:
 		return nil, a.runs, fmt.Errorf("the plugin %s could not read the event now (%s): %w", name, a.last, waxwing.ErrUnavailable)
 	}
 	return nil, a.runs, fmt.Errorf("the plugin %s could not read the event: %s", name, a.last)

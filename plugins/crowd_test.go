@@ -1,12 +1,16 @@
 package plugins
 
 import (
+	"flag"
 	"fmt"
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins/abi"
 	"github.com/waxwinghq/waxwing/plugins/attack"
 )
+
+var tenants = flag.Int("plugins.tenants", 150, "tenants with a plugin of their own (acceptance: 1000)")
 
 // TestManyTenantsTrapping: every call of all but one tenant's plugins traps. The
 // one's are answered all the same, and the others' breakers open.
@@ -29,13 +33,13 @@ func TestManyTenantsTrapping(t *testing.T) {
 	for n := range 10 {
 		for i := range *tenants {
 			o := &waxwing.Order{ID: fmt.Sprint(n), Currency: "EUR"}
-			_, runs, notes := h.Ask(waxwing.TenantID(fmt.Sprint("t", i)), 1, &Question{Order: o, At: moment}, waxwing.Hooks)
+			_, runs, notes := h.Ask(waxwing.TenantID(fmt.Sprint("t", i)), 1, &abi.Question{Order: o, At: moment}, waxwing.Hooks)
 			if asked += len(runs); o.Personal != nil || len(notes) != 1 {
 				t.Fatal(o.Personal, notes)
 			}
 		}
 		o := &waxwing.Order{ID: fmt.Sprint(n), Currency: "EUR"}
-		if h.Ask("good", 1, &Question{Order: o, At: moment}, waxwing.Hooks); o.Personal == nil || o.Personal.Subject != "good" {
+		if h.Ask("good", 1, &abi.Question{Order: o, At: moment}, waxwing.Hooks); o.Personal == nil || o.Personal.Subject != "good" {
 			t.Fatal("the good tenant got nothing")
 		}
 	}

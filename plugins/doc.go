@@ -3,8 +3,8 @@
 // what its own tenant's confirmation says; it can never delay, stop or read
 // another's.
 //
-// A Host holds the versions of each tenant's plugins and asks their hooks. Below
-// it, an Engine loads modules that were parsed, limited and instrumented by
-// plugins/wasm and compiled by a child process, and keeps instances of them,
-// which are set back to a snapshot after every call.
+// A Host holds the versions of each tenant's plugins: it checks uploads in turns, brings
+// versions to serve by shadow and canary, stops those that are worse, and asks their hooks.
+// What plugin and host say to each other is package plugins/abi; what runs a plugin's
+// code is package plugins/sandbox.
 package plugins

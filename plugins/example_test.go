@@ -3,18 +3,18 @@ package plugins_test
 import (
 	"fmt"
 
-	"github.com/waxwinghq/waxwing/plugins"
+	"github.com/waxwinghq/waxwing/plugins/abi"
 )
 
 // A manifest is read exactly: what nobody sees must not act.
 func ExampleParseManifest() {
-	m, err := plugins.ParseManifest([]byte(`{"name":"vip","version":"1","lang":"js","hooks":["personalise"],"needs":["customer.group"]}`))
+	m, err := abi.ParseManifest([]byte(`{"name":"vip","version":"1","lang":"js","hooks":["personalise"],"needs":["customer.group"]}`))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(m.Name, m.Hooks, m.Needs)
-	_, err = plugins.ParseManifest([]byte(`{"name":"vip","version":"1","lang":"js","hooks":["personalise"],"Needs":["customer.email"]}`))
+	_, err = abi.ParseManifest([]byte(`{"name":"vip","version":"1","lang":"js","hooks":["personalise"],"Needs":["customer.email"]}`))
 	fmt.Println(err)
 	// Output:
 	// vip [personalise] [customer.group]

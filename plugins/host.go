@@ -1,6 +1,7 @@
 package plugins
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins/abi"
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
 // Store keeps versions and their code. Each call is one transaction with its
@@ -27,7 +30,7 @@ type Store interface {
 
 // HostOptions say how a Host is made.
 type HostOptions struct {
-	Engine  *Engine
+	Engine  *sandbox.Engine
 	Store   Store
 	Rollout Rollout
 	Clock   waxwing.Clock
@@ -73,18 +76,17 @@ type Host struct {
 	changed map[string]*minute // how often states were changed, by tenant/plugin
 
 	uses sync.Mutex
-	used map[waxwing.TenantID]map[string]*use
+	used map[waxwing.TenantID]map[string]*sandbox.Use
 
 	compiles  sync.Mutex
-	busy      bool                // versions are being compiled
-	toCompile fairQueue[*version] // those that have no native code
+	busy      bool                        // versions are being compiled
+	toCompile sandbox.FairQueue[*version] // those that have no native code
 }
 
 // shelf is one tenant's plugins. Orders read it without a lock.
 type shelf struct {
-	account *account
 	plugins []*plugin // in the order of their names
-	needs   needs
+	needs   abi.NeedSet
 	hooks   map[waxwing.Hook]bool
 }
 
@@ -94,7 +96,7 @@ type plugin struct {
 	name   string
 	slots  atomic.Pointer[slots]
 	trial  trial
-	use    *use
+	use    *sandbox.Use
 }
 
 type slots struct {
@@ -113,8 +115,8 @@ func (s *slots) bytes() (n int64) {
 
 type version struct {
 	rec      waxwing.PluginVersion
-	manifest *Manifest
-	code     *Code
+	manifest *abi.Manifest
+	code     *sandbox.Code
 	config   map[string]string
 	breaker  breaker
 
@@ -130,14 +132,14 @@ func NewHost(o HostOptions) *Host {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	fill(&o.Changes, usualChanges)
+	o.Changes = cmp.Or(o.Changes, usualChanges)
 	if o.Rollout.Steps == nil {
 		o.Rollout = DefaultRollout()
 	}
 	o.Quota = o.Quota.OrDefault()
-	fill(&o.CheckBudget, time.Minute)
-	fill(&o.Checks, 2)
-	h := &Host{o: o, turns: newTurns(o.Checks, o.CheckBudget, o.Clock), used: map[waxwing.TenantID]map[string]*use{}, changed: map[string]*minute{}}
+	o.CheckBudget = cmp.Or(o.CheckBudget, time.Minute)
+	o.Checks = cmp.Or(o.Checks, 2)
+	h := &Host{o: o, turns: newTurns(o.Checks, o.CheckBudget, o.Clock), used: map[waxwing.TenantID]map[string]*sandbox.Use{}, changed: map[string]*minute{}}
 	h.Configure(o.Settings)
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	return h
@@ -168,7 +170,7 @@ func (h *Host) Wants(t waxwing.TenantID) (any, candidates, baskets, lane bool) {
 	if s == nil {
 		return false, false, false, false
 	}
-	return len(s.plugins) > 0, s.needs.has(needCandidates), s.needs.has(needBaskets), s.needs.has(needLane)
+	return len(s.plugins) > 0, s.needs.Has(abi.NeedCandidates), s.needs.Has(abi.NeedBaskets), s.needs.Has(abi.NeedLane)
 }
 
 // Ruling is what the plugins said of whether an order may pass.

@@ -10,8 +10,9 @@ import (
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins/abi"
 	"github.com/waxwinghq/waxwing/plugins/attack"
-	"github.com/waxwinghq/waxwing/plugins/wasm"
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
 // countingStore counts the modules that are read of it.
@@ -29,16 +30,14 @@ func (s *countingStore) PluginModule(ctx context.Context, hash string) ([]byte, 
 // that was changed is not used.
 func TestLoadsAgainFromTheInstrumentedModule(t *testing.T) {
 	s := &countingStore{shelfStore: newShelfStore()}
-	h := host(t, s, func(o *HostOptions) { o.Engine = engine(t, func(o *EngineOptions) { o.Cache = t.TempDir() }) })
+	h := host(t, s, func(o *HostOptions) { o.Engine = engine(t, func(o *sandbox.EngineOptions) { o.Cache = t.TempDir() }) })
 	e := h.o.Engine
 	putC(t, h, "acme", "p", "c", attack.Says(`{"subject":"hers"}`+strings.Repeat(" ", 32<<10-18)))
 	warmed(t, h, "acme")
 	v := h.shelf("acme").plugins[0].slots.Load().active
 	again := func() int64 {
 		t.Helper()
-		e.mu.Lock()
-		e.drop(e.loaded[v.code.key()])
-		e.mu.Unlock()
+		e.Inspect().Drop(v.code)
 		before := s.read.Load()
 		if err := e.Warm(v.code); err != nil {
 			t.Fatal(err)
@@ -51,9 +50,9 @@ func TestLoadsAgainFromTheInstrumentedModule(t *testing.T) {
 			t.Fatalf("the store was read %d times", n)
 		}
 	}
-	files, err := filepath.Glob(filepath.Join(e.cache.kept.dir, "*"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("%v %v", files, err)
+	_, files := e.Inspect().Files()
+	if len(files) != 1 {
+		t.Fatalf("%v", files)
 	}
 	b, err := os.ReadFile(files[0])
 	if err != nil {
@@ -67,48 +66,8 @@ func TestLoadsAgainFromTheInstrumentedModule(t *testing.T) {
 		t.Fatalf("the store was read %d times after the file was changed", n)
 	}
 	e.Forget(v.rec.Hash)
-	if files, _ = filepath.Glob(filepath.Join(e.cache.kept.dir, "*")); len(files) != 0 || e.cache.kept.bytes != 0 {
-		t.Errorf("%v are left of what is forgotten, %d bytes", files, e.cache.kept.bytes)
-	}
-}
-
-// Files of instrumented modules stay within their bytes, a tenant within its part,
-// and who has most of them makes room.
-func TestInstrumentedModulesAreBounded(t *testing.T) {
-	k := newInstrumented(t.TempDir())
-	const size = leastInstrumented
-	if left := k.bound(8 * 16 * size); k.most != 16*size || left != 8*16*size {
-		t.Fatal(k.most, left)
-	}
-	put := func(tenant, name string) {
-		c := &Code{Hash: name, Lang: LangC, Tenant: waxwing.TenantID(tenant), wasm: &wasm.Instrumented{Bytes: make([]byte, size), Fuel: name}}
-		k.put(instrumentedKey(c, nil), c)
-	}
-	has := func(tenant, name string) bool {
-		w, _ := k.get(instrumentedKey(&Code{Hash: name, Lang: LangC, Tenant: waxwing.TenantID(tenant)}, nil))
-		return w != nil && w.Fuel == name && len(w.Bytes) == size
-	}
-	for _, name := range []string{"1", "2", "3", "4", "5"} { // a quarter are four
-		put("greedy", name)
-	}
-	if has("greedy", "1") || !has("greedy", "2") || !has("greedy", "5") || k.of["greedy"] != 4*size {
-		t.Errorf("greedy has %d bytes", k.of["greedy"])
-	}
-	for _, tenant := range []string{"a", "b", "c", "d", "e", "f"} {
-		for _, name := range []string{"1", "2"} {
-			put(tenant, name)
-		}
-	}
-	put("late", "1")
-	if k.bytes != 16*size || !has("late", "1") || !has("f", "2") || has("greedy", "3") || !has("greedy", "5") {
-		t.Errorf("%d bytes: %v", k.bytes, k.of)
-	}
-	if left := k.bound(8 * 4 * size); k.bytes != 4*size || left != 28*size {
-		t.Errorf("%d bytes: %v, %d left", k.bytes, k.of, left)
-	}
-	files, err := filepath.Glob(filepath.Join(k.dir, "*"))
-	if err != nil || len(files) != len(k.kept) {
-		t.Errorf("%d files of %d: %v", len(files), len(k.kept), err)
+	if _, files = e.Inspect().Files(); len(files) != 0 {
+		t.Errorf("%v are left of what is forgotten", files)
 	}
 }
 
@@ -124,7 +83,7 @@ func BenchmarkLoad(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		m, err := ParseManifest(manifest)
+		m, err := abi.ParseManifest(manifest)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -144,13 +103,11 @@ func BenchmarkLoad(b *testing.B) {
 			if err := e.Warm(c); err != nil {
 				b.Fatal(err)
 			}
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			e.drop(e.loaded[c.key()])
+			e.Inspect().Drop(c)
 		}
 		b.Run(m.Lang+"/first", func(b *testing.B) {
 			for b.Loop() {
-				e.cache.kept.forget(c.Hash)
+				e.Inspect().ForgetInstrumented(c.Hash)
 				load(b)
 			}
 		})

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
 // judge counts a run, and stops, promotes or rolls back where that is due.
-func (h *Host) judge(p *plugin, v *version, res *Result, role string, now time.Time) {
-	failed := res.Fault != nil && blames(res.Fault.Kind)
+func (h *Host) judge(p *plugin, v *version, res *sandbox.Result, role string, now time.Time) {
+	failed := res.Fault != nil && sandbox.Blames(res.Fault.Kind)
 	opened, tooOften := false, false
 	if res.Fault == nil || failed {
 		opened, tooOften = v.breaker.note(failed, now)
@@ -19,7 +20,7 @@ func (h *Host) judge(p *plugin, v *version, res *Result, role string, now time.T
 		v.breaker.release()
 	}
 	if opened {
-		p.use.rests.Add(1)
+		p.use.Rests.Add(1)
 		h.o.Log.Warn("a plugin rests after failures", "tenant", p.tenant, "plugin", p.name, "version", v.rec.No, "fault", res.Fault.Kind)
 	}
 	if tooOften && role == "active" {
@@ -95,7 +96,7 @@ func (h *Host) end(p *plugin, c *version, to waxwing.PluginState, why string) {
 	}
 	c = s.candidate // it may have come a step further since
 	s.candidate = nil
-	if h.save(p, &s, h.moved(c, to, oneLine(why, 300))) != nil {
+	if h.save(p, &s, h.moved(c, to, sandbox.OneLine(why, 300))) != nil {
 		p.trial.mu.Lock()
 		p.trial.decided = false
 		p.trial.mu.Unlock()
@@ -155,7 +156,7 @@ func (h *Host) rollBack(p *plugin, why string) (waxwing.PluginVersion, error) {
 	if s.active == nil {
 		return waxwing.PluginVersion{}, fmt.Errorf("nothing of it serves: %w", waxwing.ErrState)
 	}
-	changed := []waxwing.PluginVersion{h.moved(s.active, waxwing.PluginRolled, oneLine(why, 300))}
+	changed := []waxwing.PluginVersion{h.moved(s.active, waxwing.PluginRolled, sandbox.OneLine(why, 300))}
 	if s.candidate != nil {
 		changed = append(changed, h.moved(s.candidate, waxwing.PluginStopped, "the plugin was rolled back"))
 	}

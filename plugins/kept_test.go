@@ -34,7 +34,9 @@ func TestNamesAndVersionsStayWithinTheMemory(t *testing.T) {
 	}
 	s := newShelfStore()
 	s.changed = make(chan struct{}, 1<<20)
-	h := host(t, s, func(o *HostOptions) { o.Engine.o.Memory, o.Engine.o.TenantMemory = 32<<20, 8<<20 })
+	h := host(t, s, func(o *HostOptions) {
+		o.Engine.Inspect().Options().Memory, o.Engine.Inspect().Options().TenantMemory = 32<<20, 8<<20
+	})
 	before := residentBytes(t)
 	const size = 200 << 10
 	for i := range *names {
@@ -46,19 +48,17 @@ func TestNamesAndVersionsStayWithinTheMemory(t *testing.T) {
 			clear(s.modules) // the store's are not the host's
 		}
 	}
-	e := h.o.Engine
-	e.mu.Lock()
-	a := e.accounts["acme"]
-	t.Logf("%d names: %d KiB counted, %d KiB of it kept of versions, %d loaded", *names, a.bytes>>10, a.kept>>10, a.loaded)
-	if a.bytes > max(e.o.TenantMemory, a.kept+4<<20) {
-		t.Errorf("%d KiB are held", a.bytes>>10)
+	x := h.o.Engine.Inspect()
+	held, kept, loaded := x.Held("acme")
+	t.Logf("%d names: %d KiB counted, %d KiB of it kept of versions, %d loaded", *names, held>>10, kept>>10, loaded)
+	if held > max(x.Options().TenantMemory, kept+4<<20) {
+		t.Errorf("%d KiB are held", held>>10)
 	}
 	for _, p := range h.shelf("acme").plugins {
 		if sl := p.slots.Load(); sl.active.code.Script != nil || sl.previous.code.Script != nil {
 			t.Errorf("%s holds its script", p.name)
 		}
 	}
-	e.mu.Unlock()
 	debug.FreeOSMemory()
 	t.Logf("resident: %d MiB before, %d MiB now; the scripts have %d MiB", before>>20, residentBytes(t)>>20, *names*3*size>>20)
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins/abi"
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
 func sha(b []byte) []byte { s := sha256.Sum256(b); return s[:] }
@@ -18,7 +20,7 @@ type Upload struct {
 	Name      string
 	Manifest  []byte
 	Code      []byte
-	Fixtures  []Fixture
+	Fixtures  []abi.Fixture
 	Signature string // as FormatSignature writes it, "" none
 	Source    string // "upload" or "file"
 	// Now skips shadow and canary: whoever asks for it has tried it elsewhere.
@@ -37,12 +39,12 @@ func (u *Upload) ofOperator() bool { return u.Source == "file" }
 // refused is kept with the reason, some a day, and returned as a permanent error;
 // a waxwing.LaterError says that it was not looked at.
 func (h *Host) Put(ctx context.Context, u *Upload) (waxwing.PluginVersion, error) {
-	m, err := ParseManifest(u.Manifest)
+	m, err := abi.ParseManifest(u.Manifest)
 	if err != nil {
 		return waxwing.PluginVersion{}, err
 	}
 	if m.Name != u.Name {
-		return waxwing.PluginVersion{}, manifestError("its name is %q, and it is put as %q", m.Name, u.Name)
+		return waxwing.PluginVersion{}, abi.ManifestError("its name is %q, and it is put as %q", m.Name, u.Name)
 	}
 	if h.crowded(u.Tenant, u.Name) {
 		return waxwing.PluginVersion{}, h.tooMany(u.Name)
@@ -56,7 +58,7 @@ func (h *Host) Put(ctx context.Context, u *Upload) (waxwing.PluginVersion, error
 	}
 	rec := waxwing.PluginVersion{Tenant: u.Tenant, Plugin: u.Name, Version: m.Version, Hash: hex.EncodeToString(sha(u.Code)),
 		Lang: m.Lang, Source: u.Source, Created: h.o.Clock(), Manifest: u.Manifest, Needs: m.Needs, Now: u.Now}
-	v := &version{manifest: m, config: m.with(h.set.Load().Configs[u.Tenant][u.Name])}
+	v := &version{manifest: m, config: m.With(h.set.Load().Configs[u.Tenant][u.Name])}
 	left, err := h.turns.enter(ctx, u.Tenant, u.ofOperator())
 	if err != nil {
 		return rec, err
@@ -64,7 +66,7 @@ func (h *Host) Put(ctx context.Context, u *Upload) (waxwing.PluginVersion, error
 	took, refusal := h.check(ctx, u, v, &rec, left)
 	h.turns.leave(u.Tenant, took, u.ofOperator())
 	if refusal == nil {
-		h.ready(u, v)
+		h.o.Engine.Ready(v.manifest, v.code, u.Now)
 	}
 	if refusal != nil && !waxwing.IsPermanent(refusal) {
 		return rec, refusal // ours, not the plugin's: nothing is kept
@@ -90,25 +92,6 @@ func (h *Host) Put(ctx context.Context, u *Upload) (waxwing.PluginVersion, error
 		return rec, h.tooMany(u.Name)
 	}
 	return h.begin(u, v, rec, all)
-}
-
-// mostReady is how long an upload waits until what it puts is loaded.
-const mostReady = time.Second
-
-// ready loads what is to serve at once before it does, so that no order goes without,
-// and keeps the module while it is here. Where that does not come to pass, orders wait
-// for the load as they do for any other.
-func (h *Host) ready(u *Upload, v *version) {
-	e := h.o.Engine
-	if v.code.wasm != nil {
-		e.instrumented().put(instrumentedKey(v.code, v.manifest.Hooks), v.code)
-	}
-	if !u.Now {
-		return
-	}
-	if l, err := e.load(v.code, time.Now().Add(mostReady*raceSlowdown)); err == nil {
-		e.release(l)
-	}
 }
 
 func nextNo(all []waxwing.PluginVersion, name string) int {
@@ -145,14 +128,14 @@ func (h *Host) check(ctx context.Context, u *Upload, v *version, rec *waxwing.Pl
 		err = h.newer(u, rec.Number)
 	}
 	if err == nil {
-		v.code, err = Prepare(v.manifest, u.Code, e.o.Limits)
+		v.code, err = sandbox.Prepare(v.manifest, u.Code, e.Limits())
 	}
 	if err != nil {
 		return time.Since(began), err
 	}
-	v.code.Tenant, v.code.use = u.Tenant, h.useOf(u.Tenant, u.Name)
+	v.code.Tenant, v.code.Use = u.Tenant, h.useOf(u.Tenant, u.Name)
 	if u.ofOperator() {
-		left = checkTime
+		left = sandbox.CheckTime
 	}
 	took = time.Since(began)
 	child, err := e.Check(ctx, v.manifest, u.Manifest, v.code, u.Code, u.Fixtures, left)
@@ -163,16 +146,16 @@ func (h *Host) check(ctx context.Context, u *Upload, v *version, rec *waxwing.Pl
 }
 
 // nativeFits refuses native code that is too large beside the tenant's other.
-func (h *Host) nativeFits(u *Upload, c *Code) error {
-	sizes, err := h.o.Engine.natives()
+func (h *Host) nativeFits(u *Upload, c *sandbox.Code) error {
+	sizes, err := h.o.Engine.Natives()
 	if err != nil {
 		return err
 	}
-	held := map[string]bool{c.source(): true}
+	held := map[string]bool{c.Source(): true}
 	if s := h.shelf(u.Tenant); s != nil {
 		for _, p := range s.plugins {
 			for _, v := range p.slots.Load().all() {
-				held[v.code.source()] = held[v.code.source()] || p.name != u.Name
+				held[v.code.Source()] = held[v.code.Source()] || p.name != u.Name
 			}
 		}
 	}
@@ -205,7 +188,7 @@ func (h *Host) refuse(rec waxwing.PluginVersion, why error) (waxwing.PluginVersi
 	if err != nil {
 		return rec, err
 	}
-	rec.State, rec.Why, rec.Changed = waxwing.PluginRefused, oneLine(why.Error(), maxWhy), h.o.Clock()
+	rec.State, rec.Why, rec.Changed = waxwing.PluginRefused, sandbox.OneLine(why.Error(), maxWhy), h.o.Clock()
 	if len(rec.Manifest) > maxRefusedManifest {
 		rec.Manifest = nil
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins/abi"
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
 // shelfStore is a Store in memory.
@@ -82,7 +84,7 @@ func host(t *testing.T, s Store, change func(*HostOptions)) *Host {
 	t.Helper()
 	o := HostOptions{Engine: engine(t, nil), Store: s, Rollout: Rollout{Shadow: 30, Steps: []int{10, 50, 100}, Runs: 60, Orders: 400}}
 	// A machine that does other things as well must not decide what a test sees.
-	o.Engine.o.Limits.Order, o.Engine.o.Limits.Wall, o.Engine.o.Limits.Start = 2*time.Minute, time.Minute, time.Minute
+	o.Engine.Inspect().Options().Limits.Order, o.Engine.Inspect().Options().Limits.Wall, o.Engine.Inspect().Options().Limits.Start = 2*time.Minute, time.Minute, time.Minute
 	o.CheckBudget = time.Hour
 	if change != nil {
 		change(&o)
@@ -105,7 +107,7 @@ func put(t *testing.T, h *Host, name, code string, now bool) (waxwing.PluginVers
 // sell asks the plugins about the n-th order and gives its subject.
 func sell(h *Host, n int) string {
 	o := &waxwing.Order{ID: fmt.Sprint(n), Number: fmt.Sprint(n), Shop: "main", Currency: "EUR"}
-	q := &Question{Order: o, Locale: "en", At: moment, Seed: fmt.Sprint("acme/", n)}
+	q := &abi.Question{Order: o, Locale: "en", At: moment, Seed: fmt.Sprint("acme/", n)}
 	h.Ask("acme", waxwing.ID(n), q, []waxwing.Hook{waxwing.HookPersonalise})
 	if o.Personal == nil {
 		return ""
@@ -206,7 +208,7 @@ func TestGoodVersionComesToServe(t *testing.T) {
 func TestRollBackUnderLoad(t *testing.T) {
 	s := newShelfStore()
 	h := host(t, s, func(o *HostOptions) {
-		o.Engine.o.Limits.Order, o.Engine.o.Limits.Wall, o.Changes = time.Minute, time.Minute, 1000
+		o.Engine.Inspect().Options().Limits.Order, o.Engine.Inspect().Options().Limits.Wall, o.Changes = time.Minute, time.Minute, 1000
 	})
 	for _, v := range []string{"// one", "// two"} {
 		if _, err := put(t, h, "p", oldVersion+v, true); err != nil {
@@ -237,7 +239,7 @@ func TestRollBackUnderLoad(t *testing.T) {
 func TestTrialsVerdict(t *testing.T) {
 	runs := func(n int, fuel int64, took time.Duration) (out tally) {
 		for range n {
-			out.add(&Result{Fuel: fuel, Took: took})
+			out.add(&sandbox.Result{Fuel: fuel, Took: took})
 		}
 		return out
 	}

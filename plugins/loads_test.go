@@ -2,9 +2,7 @@ package plugins
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -37,9 +35,11 @@ func TestRestartWithManyTenants(t *testing.T) {
 	first := newShelfStore()
 	v := putC(t, host(t, first, nil), "t0", "p", "c", attack.Says(`{"subject":"here"}`))
 	s := &manyStore{shelfStore: first, of: v}
-	h := host(t, s, func(o *HostOptions) { o.Engine.o.Memory, o.Engine.o.TenantMemory = 64<<20, 16<<20 })
+	h := host(t, s, func(o *HostOptions) {
+		o.Engine.Inspect().Options().Memory, o.Engine.Inspect().Options().TenantMemory = 64<<20, 16<<20
+	})
 	e := h.o.Engine
-	end := blocked(e, "other")
+	end := blocked(t, e, "other")
 	defer end()
 	const tenants = 2000
 	began := time.Now()
@@ -59,73 +59,16 @@ func TestRestartWithManyTenants(t *testing.T) {
 		}
 	}
 	t.Logf("asked after %s, when %d were read", time.Since(began), s.read.Load())
-	e.mu.Lock()
-	waiting := len(e.asked)
-	held, most := e.bytes, e.o.Memory
-	e.mu.Unlock()
+	waiting, most := e.Inspect().Waiting(), e.Inspect().Options().Memory
+	held, _, _ := e.Inspect().Loaded()
 	if held > most {
 		t.Errorf("%d KiB are held, at most %d are allowed", held>>10, most>>10)
 	}
 	t.Logf("%d wait, %d KiB held", waiting, held>>10)
-	for { // what is asked for comes to its end
-		e.mu.Lock()
-		var r *request
-		for _, r = range e.asked {
-			break
-		}
-		e.mu.Unlock()
-		if r == nil {
-			break
-		}
-		<-r.done
+	e.Inspect().Settle() // what is asked for comes to its end
+	held, loaded, _ := e.Inspect().Loaded()
+	if held > most || loaded == 0 {
+		t.Errorf("%d KiB are held of %d plugins", held>>10, loaded)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.bytes > most || len(e.loaded) == 0 {
-		t.Errorf("%d KiB are held of %d plugins", e.bytes>>10, len(e.loaded))
-	}
-	t.Logf("all after %s: %d loaded, %d KiB", time.Since(began), len(e.loaded), e.bytes>>10)
-}
-
-// One order can ask for twenty loads before the first of them is counted: what its
-// tenant has no time left for is not loaded, unless a person waits for it.
-func TestLoadsEndWithTheTenantsTime(t *testing.T) {
-	e := engine(t, func(o *EngineOptions) { o.TenantTime = 6 * time.Second })
-	end := blocked(e, "other")
-	defer end()
-	var read []string
-	code := func(name string) *Code {
-		c := newCode(LangC, name, Limits{})
-		c.Tenant, c.read = "greedy", func() (*Code, error) {
-			read = append(read, name)
-			return nil, errors.New("not there")
-		}
-		return c
-	}
-	a := e.account("greedy")
-	for _, name := range []string{"1", "2", "3"} {
-		if _, err := e.loadFor(a, code(name), time.Now()); err != errLoading {
-			t.Fatal(err)
-		}
-	}
-	e.mu.Lock()
-	asked := []*request{e.asked[code("1").key()], e.asked[code("2").key()], e.asked[code("3").key()]}
-	asked[1].must = true
-	e.mu.Unlock()
-	a.charge(time.Hour)
-	end()
-	for i, r := range asked {
-		<-r.done
-		if (r.err == errQuota) != (i != 1) {
-			t.Errorf("load %d: %v", i+1, r.err)
-		}
-	}
-	if !slices.Equal(read, []string{"2"}) || a.over.Load() != 2 {
-		t.Errorf("%v were loaded, %d left out", read, a.over.Load())
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if _, ok := e.failed[code("1").key()]; ok {
-		t.Error("what was not tried counts as failed")
-	}
+	t.Logf("all after %s: %d loaded, %d KiB", time.Since(began), loaded, held>>10)
 }

@@ -2,12 +2,14 @@ package plugins
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins/abi"
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
 // Restore brings back what the store has of a tenant. Code that does not pass
@@ -45,7 +47,7 @@ func (h *Host) Restore(t waxwing.TenantID) error {
 		*to = v
 	}
 	var serving []*version
-	for _, name := range sortedKeys(found) {
+	for _, name := range slices.Sorted(maps.Keys(found)) {
 		if s := found[name]; *s != (slots{}) {
 			h.settle(h.plugin(t, name), s, nil)
 			for _, v := range []*version{s.active, s.candidate} {
@@ -78,48 +80,21 @@ func (h *Host) reopen(r waxwing.PluginVersion) (*version, error) {
 	if _, known := h.set.Load().Signers[r.Tenant][r.Signer]; h.o.Signed && !known {
 		return nil, errors.New("it is not signed by a key that the tenant has now, and this daemon takes signed ones only")
 	}
-	m, err := ParseManifest(r.Manifest)
+	m, err := abi.ParseManifest(r.Manifest)
 	if err != nil {
 		return nil, err
 	}
-	v := &version{rec: r, manifest: m, config: m.with(h.set.Load().Configs[r.Tenant][r.Plugin])}
+	v := &version{rec: r, manifest: m, config: m.With(h.set.Load().Configs[r.Tenant][r.Plugin])}
 	v.code = h.stored(m, &r)
 	return v, nil
 }
 
-// stored is a version's code as the store has it. It is read, checked by the limits
-// of today and instrumented when it is loaded, and kept so for the next time.
-func (h *Host) stored(m *Manifest, r *waxwing.PluginVersion) *Code {
-	c := newCode(m.Lang, r.Hash, h.o.Engine.o.Limits)
-	c.Tenant, c.use = r.Tenant, h.useOf(r.Tenant, r.Plugin)
-	tenant, hash, counted := c.Tenant, c.Hash, c.use
-	checked := Manifest{Name: m.Name, Lang: m.Lang, Hooks: m.Hooks}
-	again, kept := *c, h.o.Engine.instrumented()
-	c.read = func() (*Code, error) {
-		key := instrumentedKey(&again, checked.Hooks)
-		if w, name := kept.get(key); w != nil {
-			whole := again
-			whole.wasm, whole.name = w, name
-			return &whole, nil
-		}
-		body, err := h.o.Store.PluginModule(context.Background(), hash)
-		if err != nil {
-			return nil, err
-		}
-		if hex.EncodeToString(sha(body)) != hash {
-			return nil, &Fault{FaultHost, "its code is not what was checked: the hash differs"}
-		}
-		whole, err := Prepare(&checked, body, h.o.Engine.o.Limits)
-		if err != nil {
-			return nil, err
-		}
-		whole.Tenant, whole.use = tenant, counted
-		if whole.wasm != nil {
-			kept.put(key, whole)
-		}
-		return whole, nil
-	}
-	return c
+// stored is a version's code as the store has it.
+func (h *Host) stored(m *abi.Manifest, r *waxwing.PluginVersion) *sandbox.Code {
+	hash := r.Hash
+	return h.o.Engine.Stored(m, sandbox.Facts{Tenant: r.Tenant, Hash: hash, Use: h.useOf(r.Tenant, r.Plugin)}, func() ([]byte, error) {
+		return h.o.Store.PluginModule(context.Background(), hash)
+	})
 }
 
 // warm has a version loaded before an order needs it, after compiling it where that
@@ -128,8 +103,8 @@ func (h *Host) warm(v *version) {
 	if h.ctx.Err() != nil {
 		return
 	}
-	h.o.Engine.warm(v.code, func(err error) {
-		if errors.Is(err, ErrNotCompiled) {
+	h.o.Engine.WarmLater(v.code, func(err error) {
+		if errors.Is(err, sandbox.ErrNotCompiled) {
 			h.compileAgain(v, h.o.Clock())
 		}
 	})
@@ -139,7 +114,7 @@ func (h *Host) warm(v *version) {
 // not at once again where it fails, since orders keep coming.
 func (h *Host) compileAgain(v *version, now time.Time) {
 	last := v.compiled.Load()
-	if last != 0 && now.UnixNano()-last < int64(compileWall*raceSlowdown) || !v.compiling.CompareAndSwap(false, true) {
+	if last != 0 && now.UnixNano()-last < int64(sandbox.CompileEvery) || !v.compiling.CompareAndSwap(false, true) {
 		return
 	}
 	v.compiled.Store(now.UnixNano())
@@ -148,7 +123,7 @@ func (h *Host) compileAgain(v *version, now time.Time) {
 	if h.ctx.Err() != nil {
 		return
 	}
-	h.toCompile.add(h.o.Engine.account(v.rec.Tenant), v, false)
+	h.toCompile.Add(h.o.Engine.Account(v.rec.Tenant), v, false)
 	if !h.busy {
 		h.busy = true
 		h.work.Go(h.compileAll)
@@ -160,7 +135,7 @@ func (h *Host) compileAgain(v *version, now time.Time) {
 func (h *Host) compileAll() {
 	for {
 		h.compiles.Lock()
-		v, ok := h.toCompile.next(time.Now())
+		v, ok := h.toCompile.Next(time.Now())
 		if !ok || h.ctx.Err() != nil {
 			h.busy = false
 			h.compiles.Unlock()
@@ -171,7 +146,7 @@ func (h *Host) compileAll() {
 		v.compiling.Store(false)
 		switch {
 		case err == nil:
-			h.o.Engine.warm(v.code, nil)
+			h.o.Engine.WarmLater(v.code, nil)
 		case h.ctx.Err() == nil:
 			h.o.Log.Error("a plugin cannot be compiled; it is left out", "tenant", v.rec.Tenant, "plugin", v.rec.Plugin, "err", err)
 		}

@@ -53,7 +53,7 @@ func (h *Host) settle(p *plugin, next *slots, changed []waxwing.PluginVersion) {
 }
 
 func (h *Host) reshelve(p *plugin) {
-	n := &shelf{account: h.o.Engine.account(p.tenant), hooks: map[waxwing.Hook]bool{}}
+	n := &shelf{hooks: map[waxwing.Hook]bool{}}
 	if old := h.shelf(p.tenant); old != nil {
 		n.plugins = slices.DeleteFunc(slices.Clone(old.plugins), func(o *plugin) bool { return o.name == p.name })
 	}
@@ -72,7 +72,7 @@ func (h *Host) reshelve(p *plugin) {
 		kept += s.bytes()
 		for _, v := range []*version{s.active, s.candidate} {
 			if v != nil {
-				n.needs |= v.manifest.needs
+				n.needs |= v.manifest.NeedSet
 				for _, k := range v.manifest.Hooks {
 					n.hooks[k] = true
 				}
@@ -80,5 +80,5 @@ func (h *Host) reshelve(p *plugin) {
 		}
 	}
 	h.tenants.Store(p.tenant, n)
-	h.o.Engine.keep(p.tenant, kept)
+	h.o.Engine.Keep(p.tenant, kept)
 }

@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -85,7 +87,7 @@ func (h *Host) signer(u *Upload) (who string, number int64, err error) {
 	if err != nil {
 		return "", 0, waxwing.Permanent(err)
 	}
-	for _, name := range sortedKeys(keys) {
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
 		if ed25519.Verify(keys[name], Signed(u.Tenant, u.Name, number, u.Manifest, u.Code), sig) {
 			return name, number, nil
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -14,7 +15,9 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins/abi"
 	"github.com/waxwinghq/waxwing/plugins/attack"
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
 var (
@@ -37,18 +40,18 @@ type tortured struct {
 
 func tortures(t *testing.T) (out []tortured) {
 	running, scripts := attack.Running(), attack.Scripts()
-	for _, what := range sortedKeys(running) {
-		out = append(out, tortured{what, LangC, running[what].Body})
+	for _, what := range slices.Sorted(maps.Keys(running)) {
+		out = append(out, tortured{what, abi.LangC, running[what].Body})
 	}
 	for _, c := range attack.Costs() {
-		lang := LangC
+		lang := abi.LangC
 		if c.Go {
-			lang = LangGo
+			lang = abi.LangGo
 		}
 		out = append(out, tortured{c.Name, lang, c.Body})
 	}
-	for _, what := range sortedKeys(scripts) {
-		out = append(out, tortured{"js: " + what, LangJS, scripts[what].Body})
+	for _, what := range slices.Sorted(maps.Keys(scripts)) {
+		out = append(out, tortured{"js: " + what, abi.LangJS, scripts[what].Body})
 	}
 	if *tortureCases == "" {
 		return out
@@ -57,7 +60,7 @@ func tortures(t *testing.T) (out []tortured) {
 		if err != nil {
 			return err
 		}
-		lang := map[string]string{".wasm": LangGo, ".js": LangJS}[filepath.Ext(path)] // Go's limits are the widest
+		lang := map[string]string{".wasm": abi.LangGo, ".js": abi.LangJS}[filepath.Ext(path)] // Go's limits are the widest
 		if lang == "" {
 			return nil
 		}
@@ -109,7 +112,7 @@ func TestTortureSandbox(t *testing.T) {
 		}
 	}()
 	defer func() { close(done); <-collected }()
-	e := engine(t, func(o *EngineOptions) { o.Limits = Limits{} })
+	e := engine(t, func(o *sandbox.EngineOptions) { o.Limits = abi.Limits{} })
 	script(t, e, "function personalise() { return {} }") // the JavaScript engine itself is loaded once
 	var rows []tortureRow
 	var seen []uint64
@@ -151,10 +154,10 @@ type tortureRow struct {
 }
 
 // tortureOne runs one attack.
-func tortureOne(t *testing.T, e *Engine, x tortured) (r tortureRow) {
+func tortureOne(t *testing.T, e *sandbox.Engine, x tortured) (r tortureRow) {
 	r.name, r.fate = x.name, "refused"
 	m := manifestFor(t, x.lang)
-	c, err := Prepare(m, x.body, e.o.Limits)
+	c, err := sandbox.Prepare(m, x.body, e.Limits())
 	if err == nil {
 		err = e.Compile(t.Context(), c)
 	}
@@ -178,16 +181,16 @@ func tortureOne(t *testing.T, e *Engine, x tortured) (r tortureRow) {
 	}
 	h := NewHost(HostOptions{Engine: e, Store: newShelfStore()})
 	defer h.stop() // not Close: the engine goes on
-	s := &shelf{account: e.account("acme"), hooks: map[waxwing.Hook]bool{waxwing.HookPersonalise: true}}
+	s := &shelf{hooks: map[waxwing.Hook]bool{waxwing.HookPersonalise: true}}
 	for i := range 5 {
-		p := &plugin{tenant: "acme", name: fmt.Sprint("p", i), use: &use{}}
+		p := &plugin{tenant: "acme", name: fmt.Sprint("p", i), use: &sandbox.Use{}}
 		p.slots.Store(&slots{active: &version{code: c, manifest: m}})
 		s.plugins = append(s.plugins, p)
 	}
 	h.tenants.Store(waxwing.TenantID("acme"), s)
 	for n := range 2 {
 		at := time.Now()
-		h.Ask("acme", 1, &Question{Order: &waxwing.Order{ID: fmt.Sprint(n), Currency: "EUR"}, At: moment}, waxwing.Hooks)
+		h.Ask("acme", 1, &abi.Question{Order: &waxwing.Order{ID: fmt.Sprint(n), Currency: "EUR"}, At: moment}, waxwing.Hooks)
 		r.order = max(r.order, time.Since(at))
 	}
 	return r

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
 // Rollout says how a new version comes to serve.
@@ -38,7 +40,7 @@ type tally struct {
 	took               []time.Duration // the last thousand
 }
 
-func (t *tally) add(r *Result) {
+func (t *tally) add(r *sandbox.Result) {
 	t.runs++
 	switch {
 	case r.Fault == nil:
@@ -47,9 +49,9 @@ func (t *tally) add(r *Result) {
 			t.took = t.took[1:]
 		}
 		t.took = append(t.took, r.Took)
-	case r.Fault.Kind == FaultWall:
+	case r.Fault.Kind == sandbox.FaultWall:
 		t.slow++
-	case blames(r.Fault.Kind):
+	case sandbox.Blames(r.Fault.Kind):
 		t.faults++
 	default:
 		t.runs--

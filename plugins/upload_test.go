@@ -2,7 +2,6 @@ package plugins
 
 import (
 	"bytes"
-	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
@@ -15,8 +14,10 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/plugins/abi"
 	"github.com/waxwinghq/waxwing/plugins/attack"
 	"github.com/waxwinghq/waxwing/plugins/quickjs"
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
 func manifestNeeding(name string, needs ...string) []byte {
@@ -175,7 +176,7 @@ func TestChecksTellNothingOfOthers(t *testing.T) {
 	if err := os.WriteFile(script, []byte("#!/bin/sh\nfor last; do :; done\necho $WAXWING_COMPILE_CHILD $(find $last -type f | wc -l) >> "+log+"\nexec "+os.Args[0]+" \"$@\"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	e := engine(t, func(o *EngineOptions) { o.Cache, o.Child = filepath.Join(dir, "cache"), []string{script} })
+	e := engine(t, func(o *sandbox.EngineOptions) { o.Cache, o.Child = filepath.Join(dir, "cache"), []string{script} })
 	h := host(t, newShelfStore(), func(o *HostOptions) { o.Engine = e })
 	body := attack.Says(`{"subject":"secret"}`)
 	children := func() []string {
@@ -196,7 +197,7 @@ func TestChecksTellNothingOfOthers(t *testing.T) {
 			t.Errorf("upload %d: %q", i+1, w)
 		}
 	}
-	if got := ask(e, prepared(t, e, LangC, body), waxwing.HookPersonalise, smallInput); got.Fault != nil {
+	if got := ask(e, prepared(t, e, abi.LangC, body), waxwing.HookPersonalise, smallInput); got.Fault != nil {
 		t.Error(got.Fault)
 	}
 }
@@ -206,7 +207,7 @@ func TestAttacksChecksHaveAnEnd(t *testing.T) {
 	e := engine(t, nil)
 	for what, body := range attack.Compiling(1) {
 		lang, _, _ := strings.Cut(what, ":")
-		if _, err := Prepare(manifestFor(t, lang), body, Limits{}); err != nil {
+		if _, err := sandbox.Prepare(manifestFor(t, lang), body, abi.Limits{}); err != nil {
 			t.Errorf("%s does not pass the static limits: %v", what, err)
 		}
 	}
@@ -225,20 +226,6 @@ func TestAttacksChecksHaveAnEnd(t *testing.T) {
 	good := &Upload{Tenant: "bolt", Name: "p", Manifest: manifestNeeding("p"), Code: attack.Says(`{"subject":"good"}`), Now: true, Source: "upload"}
 	if _, err := h.Put(t.Context(), good); err != nil {
 		t.Errorf("the neighbour: %v", err)
-	}
-}
-
-// TestAttacksAChildThatHangsIsStopped: by processor time where it has it, and else by the clock, which is nobody's fault.
-func TestAttacksAChildThatHangsIsStopped(t *testing.T) {
-	e := engine(t, func(o *EngineOptions) { o.Child = []string{"/bin/sh", "-c", "while :; do :; done"} })
-	_, err := e.cache.run(t.Context(), childCheck, t.TempDir(), bytes.NewReader(nil), time.Second, 2*time.Second/raceSlowdown)
-	if err == nil {
-		t.Fatal("it ended")
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := e.cache.run(ctx, childCheck, t.TempDir(), bytes.NewReader(nil), time.Second, time.Minute); waxwing.IsPermanent(err) {
-		t.Errorf("who goes away is refused for good: %v", err)
 	}
 }
 
@@ -292,10 +279,9 @@ func TestNamesHaveAnEnd(t *testing.T) {
 
 // TestCompilingHoldsNoUpload: while the engine of scripts is compiled, which takes seconds, others' uploads end.
 func TestCompilingHoldsNoUpload(t *testing.T) {
-	e := engine(t, func(o *EngineOptions) { o.Cache = t.TempDir() })
+	e := engine(t, func(o *sandbox.EngineOptions) { o.Cache = t.TempDir() })
 	h := host(t, newShelfStore(), func(o *HostOptions) { o.Engine = e })
-	e.cache.turn.Lock() // as the compilation does until its end
-	defer e.cache.turn.Unlock()
+	defer e.Inspect().HoldCompiler()() // as the compilation does until its end
 	u := &Upload{Tenant: "acme", Name: "p", Manifest: manifestNeeding("p"), Code: attack.Says(`{"subject":"a"}`), Now: true, Source: "upload"}
 	if _, err := h.Put(t.Context(), u); err != nil {
 		t.Fatal(err)
@@ -328,21 +314,9 @@ func TestScriptsThatDoNotStartAreRefused(t *testing.T) {
 	}
 }
 
-// TestTypesAreTheOperators: how many types a module may have is configurable, and the refusal says so.
-func TestTypesAreTheOperators(t *testing.T) {
-	body := attack.Types(1)
-	if _, err := Prepare(manifestFor(t, LangC), body, Limits{Types: 20}); err == nil ||
-		!strings.Contains(err.Error(), "types") || !strings.Contains(err.Error(), "at most 20") || !strings.Contains(err.Error(), "plugins.types") {
-		t.Error(err)
-	}
-	if _, err := Prepare(manifestFor(t, LangC), body, Limits{Types: 300}); err != nil {
-		t.Error(err)
-	}
-}
-
 // TestTidyRemovesWhatNobodyHolds and nothing else.
 func TestTidyRemovesWhatNobodyHolds(t *testing.T) {
-	e := engine(t, func(o *EngineOptions) { o.Cache = t.TempDir() })
+	e := engine(t, func(o *sandbox.EngineOptions) { o.Cache = t.TempDir() })
 	h := host(t, newShelfStore(), func(o *HostOptions) { o.Engine = e })
 	put := func(tenant waxwing.TenantID, name string, body []byte) {
 		t.Helper()
@@ -362,29 +336,29 @@ func TestTidyRemovesWhatNobodyHolds(t *testing.T) {
 	ours := ""
 	tidy := func(most int64, now time.Time, want int) {
 		t.Helper()
-		held := map[string]bool{LangC + " " + fmt.Sprintf("%x", sha(shared)): true}
-		if n, err := e.cache.tidy(held, ours, most, now); err != nil || n != want {
+		held := map[string]bool{abi.LangC + " " + fmt.Sprintf("%x", sha(shared)): true}
+		if n, err := e.Inspect().Tidy(held, ours, most, now); err != nil || n != want {
 			t.Errorf("%d removed, want %d: %v", n, want, err)
 		}
 	}
 	if n, err := h.Tidy(1 << 40); err != nil || n != 0 {
 		t.Error(n, err) // what is fresh may be on its way
 	}
-	tidy(1<<40, time.Now().Add(2*freshFor), 1)
-	sizes, err := e.natives()
-	if err != nil || len(sizes) != 1 || sizes[LangC+" "+fmt.Sprintf("%x", sha(shared))] == 0 {
+	tidy(1<<40, time.Now().Add(time.Hour), 1)
+	sizes, err := e.Natives()
+	if err != nil || len(sizes) != 1 || sizes[abi.LangC+" "+fmt.Sprintf("%x", sha(shared))] == 0 {
 		t.Errorf("%v %v", sizes, err)
 	}
-	ours = LangC + " " + fmt.Sprintf("%x", sha(shared))
+	ours = abi.LangC + " " + fmt.Sprintf("%x", sha(shared))
 	tidy(1, time.Now(), 0) // as if it were the engine of all scripts
 	ours = ""
 	tidy(1, time.Now(), 1) // more than all may take
-	files, _ := filepath.Glob(filepath.Join(e.cache.dir, "wazero-*", "*"))
+	files, _ := e.Inspect().Files()
 	if len(files) != 0 {
 		t.Errorf("%q are left", files)
 	}
 	// It is compiled again where it is needed.
-	if got := ask(e, prepared(t, e, LangC, shared), waxwing.HookPersonalise, smallInput); got.Fault != nil {
+	if got := ask(e, prepared(t, e, abi.LangC, shared), waxwing.HookPersonalise, smallInput); got.Fault != nil {
 		t.Error(got.Fault)
 	}
 }

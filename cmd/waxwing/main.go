@@ -14,7 +14,7 @@ import (
 
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
-	"github.com/waxwinghq/waxwing/plugins"
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
 // cli is the command line; its tags are the help.
@@ -57,8 +57,8 @@ func main() { os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 
 // run is main without the process: it returns the exit status.
 func run(args []string, s streams) int {
-	if len(args) == 2 && args[0] == daemon.CompileChild && plugins.IsCompileChild() {
-		return plugins.CompileChild(args[1], s.in, s.err)
+	if len(args) == 2 && args[0] == daemon.CompileChild && sandbox.IsCompileChild() {
+		return sandbox.CompileChild(args[1], s.in, s.err)
 	}
 	var c cli
 	status := -1

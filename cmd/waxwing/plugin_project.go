@@ -15,7 +15,8 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing/daemon"
-	"github.com/waxwinghq/waxwing/plugins"
+	"github.com/waxwinghq/waxwing/plugins/abi"
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 	"github.com/waxwinghq/waxwing/sdk"
 )
 
@@ -93,9 +94,9 @@ type project struct {
 	dir      string
 	file     string // what was built
 	raw      []byte // plugin.json
-	manifest *plugins.Manifest
+	manifest *abi.Manifest
 	body     []byte
-	code     *plugins.Code
+	code     *sandbox.Code
 }
 
 // openProject reads a project's manifest and product and checks them.
@@ -105,11 +106,11 @@ func openProject(dir string) (*project, error) {
 	if p.raw, err = os.ReadFile(filepath.Join(dir, "plugin.json")); err != nil {
 		return nil, fmt.Errorf("%s is no plugin's project: %w", relative(dir), err)
 	}
-	if p.manifest, err = plugins.ParseManifest(p.raw); err != nil {
+	if p.manifest, err = abi.ParseManifest(p.raw); err != nil {
 		return nil, err
 	}
 	ext := ".wasm"
-	if p.manifest.Lang == plugins.LangJS {
+	if p.manifest.Lang == abi.LangJS {
 		ext = ".js"
 	}
 	p.file = filepath.Join(dir, p.manifest.Name+ext)
@@ -118,7 +119,7 @@ func openProject(dir string) (*project, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	p.code, err = plugins.Prepare(p.manifest, p.body, plugins.Limits{})
+	p.code, err = sandbox.Prepare(p.manifest, p.body, abi.Limits{})
 	return p, err
 }
 
@@ -159,7 +160,7 @@ func (p *project) stale() (old error) {
 var sources = []string{".js", ".go", ".rs", ".c", ".h", ".ts"}
 
 // fixtures are the project's, by file name.
-func (p *project) fixtures() (files []string, out []plugins.Fixture, raw [][]byte, err error) {
+func (p *project) fixtures() (files []string, out []abi.Fixture, raw [][]byte, err error) {
 	files, err = filepath.Glob(filepath.Join(p.dir, "fixtures", "*.json"))
 	if err != nil {
 		return nil, nil, nil, err
@@ -169,7 +170,7 @@ func (p *project) fixtures() (files []string, out []plugins.Fixture, raw [][]byt
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		x, err := plugins.ParseFixture(b)
+		x, err := abi.ParseFixture(b)
 		if err != nil {
 			return nil, nil, nil, fmt.Errorf("%s: %w", relative(f), err)
 		}
@@ -179,7 +180,7 @@ func (p *project) fixtures() (files []string, out []plugins.Fixture, raw [][]byt
 }
 
 // benchEngine is an engine of the author's own, gone at the end.
-func benchEngine() (e *plugins.Engine, done func(), err error) {
+func benchEngine() (e *sandbox.Engine, done func(), err error) {
 	dir, err := os.MkdirTemp("", "waxwing-plugin-")
 	if err != nil {
 		return nil, nil, err
@@ -190,11 +191,11 @@ func benchEngine() (e *plugins.Engine, done func(), err error) {
 	}
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails (crypto/rand)
-	o := plugins.EngineOptions{Cache: dir, Key: key, Child: []string{self, daemon.CompileChild}}
+	o := sandbox.EngineOptions{Cache: dir, Key: key, Child: []string{self, daemon.CompileChild}}
 	if strings.HasSuffix(self, ".test") {
 		o.Child = nil // a test of the command line
 	}
-	e, err = plugins.NewEngine(o)
+	e, err = sandbox.NewEngine(o)
 	if err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, nil, err
@@ -211,7 +212,7 @@ func (c pluginCheckCmd) Run(s streams) error {
 		return err
 	}
 	p.sayStale(s)
-	if p.manifest.Lang == plugins.LangJS {
+	if p.manifest.Lang == abi.LangJS {
 		for _, w := range sdk.ScriptWarnings(relative(p.file), string(p.body)) {
 			_, _ = fmt.Fprintln(s.err, w)
 		}
@@ -228,7 +229,7 @@ func (c pluginCheckCmd) Run(s streams) error {
 	if err := e.Compile(context.Background(), p.code); err != nil {
 		return err
 	}
-	if err := plugins.Try(context.Background(), e, p.manifest, p.code, fixtures); err != nil {
+	if err := sandbox.Try(context.Background(), e, p.manifest, p.code, fixtures); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(s.out, "%s %s would be taken: %s, %d bytes, %d fixtures alike on compiler and interpreter.\n",
@@ -263,7 +264,7 @@ func (c pluginTestCmd) Run(s streams) error {
 		return err
 	}
 	bad, differ := 0, false
-	say := func(name string, res plugins.Result, err error) {
+	say := func(name string, res sandbox.Result, err error) {
 		word := "ok  "
 		if err != nil {
 			word, bad, differ = "FAIL", bad+1, differ || res.Fault == nil
@@ -281,7 +282,7 @@ func (c pluginTestCmd) Run(s streams) error {
 		if c.Update {
 			f.Output = nil
 		}
-		res, err := f.Run(e, p.code, time.Second)
+		res, err := e.Fixture(p.code, f, time.Second)
 		say(cmp.Or(f.Name, filepath.Base(files[i])), res, err)
 		if c.Update && err == nil {
 			f.Output = json.RawMessage(res.Output)
@@ -295,8 +296,8 @@ func (c pluginTestCmd) Run(s streams) error {
 		}
 	}
 	for _, h := range p.manifest.Hooks {
-		for _, f := range plugins.HostileFixtures(h, p.manifest) {
-			res, err := f.Run(e, p.code, time.Second)
+		for _, f := range abi.HostileFixtures(h, p.manifest) {
+			res, err := e.Fixture(p.code, &f, time.Second)
 			say(f.Name, res, err)
 		}
 	}
@@ -351,14 +352,14 @@ func (c pluginBenchCmd) Run(s streams) error {
 	if len(fixtures) == 0 {
 		return errors.New("there are no fixtures to measure: put one into fixtures/")
 	}
-	l := plugins.DefaultLimits()
+	l := abi.DefaultLimits()
 	_, _ = fmt.Fprintf(s.out, "%-36s %12s %7s %9s %9s %7s %8s\n", "fixture", "fuel", "of", "p50", "p99", "of", "output")
 	for i := range fixtures {
 		f := &fixtures[i]
 		var took []time.Duration
-		var res plugins.Result
+		var res sandbox.Result
 		for range max(c.Calls, 1) {
-			if res, err = f.Run(e, p.code, time.Second); err != nil {
+			if res, err = e.Fixture(p.code, f, time.Second); err != nil {
 				return err
 			}
 			took = append(took, res.Took)
@@ -371,9 +372,9 @@ func (c pluginBenchCmd) Run(s streams) error {
 	held, _ := e.Usage()
 	limit := l.Module
 	switch p.manifest.Lang {
-	case plugins.LangGo:
+	case abi.LangGo:
 		limit = l.ModuleGo
-	case plugins.LangJS:
+	case abi.LangJS:
 		limit = l.Script
 	}
 	_, err = fmt.Fprintf(s.out, "module %d bytes (%.1f%%), compiled in %s, loaded in %s, %d KiB of memory while loaded\n", len(p.body),

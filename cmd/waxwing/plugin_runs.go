@@ -12,7 +12,8 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/plugins"
+	"github.com/waxwinghq/waxwing/plugins/abi"
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
 type pluginRunsCmd struct {
@@ -105,7 +106,7 @@ func (c pluginReplayCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	code, err := plugins.Prepare(&plugins.Manifest{Name: c.Name, Version: v.Version, Lang: v.Lang, Hooks: []waxwing.Hook{r.Hook}}, body, plugins.Limits{})
+	code, err := sandbox.Prepare(&abi.Manifest{Name: c.Name, Version: v.Version, Lang: v.Lang, Hooks: []waxwing.Hook{r.Hook}}, body, abi.Limits{})
 	if err != nil {
 		return err
 	}
@@ -118,7 +119,7 @@ func (c pluginReplayCmd) Run(s streams) error {
 		return err
 	}
 	run := &waxwing.Run{Plugin: r.Plugin, Hash: r.Hash, Hook: r.Hook, Input: r.Input, At: r.At, Seed: r.Seed}
-	res, err := plugins.Replay(e, code, run)
+	res, err := sandbox.Replay(e, code, run)
 	if err != nil {
 		return err
 	}
@@ -142,13 +143,13 @@ func (c pluginReplayCmd) Run(s streams) error {
 
 // sameRun compares a replay with its run. Fuel is compared where instructions
 // cost the same then and now.
-func sameRun(r *apiRun, res *plugins.Result) (same bool, note string) {
+func sameRun(r *apiRun, res *sandbox.Result) (same bool, note string) {
 	same = r.Fault != "" || sameBytes(res.Output, r.Output)
-	if r.Costs == plugins.CostVersion {
+	if r.Costs == sandbox.CostVersion {
 		return same && res.Fuel == r.Fuel, ""
 	}
 	return same, fmt.Sprintf("The fuel is not compared: the run's was counted by version %d of what instructions cost, this program counts by version %d. "+
-		"An output that holds random numbers may differ too.", max(r.Costs, 1), plugins.CostVersion)
+		"An output that holds random numbers may differ too.", max(r.Costs, 1), sandbox.CostVersion)
 }
 
 // sameBytes compares an output with one that the API has written into its answer,

@@ -28,7 +28,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
-	"github.com/waxwinghq/waxwing/plugins"
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
 var (
@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(childEnv); dir != "" {
 		os.Exit(tortureChild(dir))
 	}
-	if plugins.IsCompileChild() {
+	if sandbox.IsCompileChild() {
 		os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 	}
 	testscript.Main(m, map[string]func(){"waxwing": main})

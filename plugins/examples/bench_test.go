@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/plugins"
+	"github.com/waxwinghq/waxwing/plugins/abi"
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
 // each runs a benchmark on every example, loaded.
-func each(b *testing.B, f func(b *testing.B, e *plugins.Engine, m *plugins.Manifest, c *plugins.Code)) {
+func each(b *testing.B, f func(b *testing.B, e *sandbox.Engine, m *abi.Manifest, c *sandbox.Code)) {
 	dirs, err := filepath.Glob("*/plugin.json")
 	if err != nil {
 		b.Fatal(err)
@@ -23,23 +24,23 @@ func each(b *testing.B, f func(b *testing.B, e *plugins.Engine, m *plugins.Manif
 			if err != nil {
 				b.Fatal(err)
 			}
-			m, err := plugins.ParseManifest(manifest)
+			m, err := abi.ParseManifest(manifest)
 			if err != nil {
 				b.Fatal(err)
 			}
 			ext := ".wasm"
-			if m.Lang == plugins.LangJS {
+			if m.Lang == abi.LangJS {
 				ext = ".js"
 			}
 			body, err := os.ReadFile(filepath.Join(dir, m.Name+ext))
 			if err != nil {
 				b.Skip("make examples builds it: ", err)
 			}
-			c, err := plugins.Prepare(m, body, plugins.Limits{})
+			c, err := sandbox.Prepare(m, body, abi.Limits{})
 			if err != nil {
 				b.Fatal(err)
 			}
-			e, err := plugins.NewEngine(plugins.EngineOptions{Cache: b.TempDir(), Key: make([]byte, 32)})
+			e, err := sandbox.NewEngine(sandbox.EngineOptions{Cache: b.TempDir(), Key: make([]byte, 32)})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -58,12 +59,12 @@ func each(b *testing.B, f func(b *testing.B, e *plugins.Engine, m *plugins.Manif
 // BenchmarkCall is one call with fuel counted, a 3 KB order in and everything
 // set back.
 func BenchmarkCall(b *testing.B) {
-	each(b, func(b *testing.B, e *plugins.Engine, m *plugins.Manifest, c *plugins.Code) {
+	each(b, func(b *testing.B, e *sandbox.Engine, m *abi.Manifest, c *sandbox.Code) {
 		h := m.Hooks[0]
 		if h == waxwing.HookNormalise {
 			b.Skip("a normaliser reads no order")
 		}
-		in := plugins.SampleInput(h, m, 3<<10)
+		in := abi.SampleInput(h, m, 3<<10)
 		b.SetBytes(int64(len(in)))
 		var fuel int64
 		for b.Loop() {
@@ -80,7 +81,7 @@ func BenchmarkCall(b *testing.B) {
 
 // BenchmarkActivate loads a module whose native code is in the cache.
 func BenchmarkActivate(b *testing.B) {
-	each(b, func(b *testing.B, e *plugins.Engine, _ *plugins.Manifest, c *plugins.Code) {
+	each(b, func(b *testing.B, e *sandbox.Engine, _ *abi.Manifest, c *sandbox.Code) {
 		for b.Loop() {
 			e.Forget(c.Hash)
 			if err := e.Warm(c); err != nil {

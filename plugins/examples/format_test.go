@@ -14,7 +14,8 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/locales"
-	"github.com/waxwinghq/waxwing/plugins"
+	"github.com/waxwinghq/waxwing/plugins/abi"
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 	"github.com/waxwinghq/waxwing/sdk"
 )
 
@@ -144,7 +145,7 @@ func holdFormat(t *testing.T, ask func([]byte) ([]byte, error), tag string, c fo
 	l, _ := cat.Locale(tag)
 	o := &waxwing.Order{Shop: "main", Currency: c.total.Currency, PlacedAt: c.placed, Total: c.total, Delivery: waxwing.Delivery{From: c.from},
 		Items: []waxwing.Item{{Quantity: 1, Total: &c.item}}}
-	in := plugins.InputOf(waxwing.HookPersonalise, &plugins.Question{Order: o, Locale: tag, Format: l.Format(o.Currency), At: c.placed},
+	in := abi.InputOf(waxwing.HookPersonalise, &abi.Question{Order: o, Locale: tag, Format: l.Format(o.Currency), At: c.placed},
 		[]string{"format", "order.placed_at", "order.total", "items.price", "delivery"})
 	validate(t, "personalise.input.json", in)
 	raw, err := ask(in)
@@ -191,11 +192,11 @@ func formatAsker(t *testing.T, dir, lang, module string, manifest []byte) func([
 	if err != nil {
 		t.Fatal(err)
 	}
-	mf, err := plugins.ParseManifest(manifest)
+	mf, err := abi.ParseManifest(manifest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, err := plugins.Prepare(mf, body, plugins.Limits{})
+	code, err := sandbox.Prepare(mf, body, abi.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,8 +207,8 @@ func formatAsker(t *testing.T, dir, lang, module string, manifest []byte) func([
 	}
 	n := 0
 	return func(in []byte) ([]byte, error) {
-		f := plugins.Fixture{Hook: waxwing.HookPersonalise, Input: in}
-		res, err := f.Run(e, code, time.Minute)
+		f := abi.Fixture{Hook: waxwing.HookPersonalise, Input: in}
+		res, err := e.Fixture(code, &f, time.Minute)
 		if err != nil {
 			return nil, err
 		}

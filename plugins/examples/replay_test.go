@@ -12,7 +12,8 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/plugins"
+	"github.com/waxwinghq/waxwing/plugins/abi"
+	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
 var replays = flag.Int("replays", 100, "recorded runs of each example that another process replays (acceptance: 1000)")
@@ -26,9 +27,9 @@ type tape struct {
 	Runs           []waxwing.Run
 }
 
-func engine(t *testing.T) *plugins.Engine {
+func engine(t *testing.T) *sandbox.Engine {
 	t.Helper()
-	e, err := plugins.NewEngine(plugins.EngineOptions{Cache: t.TempDir(), Key: make([]byte, 32)})
+	e, err := sandbox.NewEngine(sandbox.EngineOptions{Cache: t.TempDir(), Key: make([]byte, 32)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,18 +37,18 @@ func engine(t *testing.T) *plugins.Engine {
 	return e
 }
 
-func compiled(t *testing.T, e *plugins.Engine, manifest, body []byte) (*plugins.Manifest, *plugins.Code) {
+func compiled(t *testing.T, e *sandbox.Engine, manifest, body []byte) (*abi.Manifest, *sandbox.Code) {
 	t.Helper()
-	m, err := plugins.ParseManifest(manifest)
+	m, err := abi.ParseManifest(manifest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := plugins.Prepare(m, body, plugins.Limits{})
+	c, err := sandbox.Prepare(m, body, abi.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := e.Compile(t.Context(), c); err != nil {
-		if m.Lang == plugins.LangJS && os.Getenv("WAXWING_REQUIRE_SERVICES") != "1" {
+		if m.Lang == abi.LangJS && os.Getenv("WAXWING_REQUIRE_SERVICES") != "1" {
 			t.Skip(err)
 		}
 		t.Fatal(err)
@@ -78,12 +79,12 @@ func TestExamplesOnTheHost(t *testing.T) {
 			e := engine(t)
 			m, c := compiled(t, e, manifest, body)
 			fixtures := readFixtures(t, dir)
-			if err := plugins.Try(t.Context(), e, m, c, fixtures); err != nil {
+			if err := sandbox.Try(t.Context(), e, m, c, fixtures); err != nil {
 				t.Fatal(err)
 			}
 			for _, h := range m.Hooks {
-				for _, f := range plugins.HostileFixtures(h, m) {
-					if _, err := f.Run(e, c, time.Second); err != nil {
+				for _, f := range abi.HostileFixtures(h, m) {
+					if _, err := e.Fixture(c, &f, time.Second); err != nil {
 						t.Error(err)
 					}
 				}
@@ -93,7 +94,7 @@ func TestExamplesOnTheHost(t *testing.T) {
 	}
 }
 
-func readFixtures(t *testing.T, dir string) (out []plugins.Fixture) {
+func readFixtures(t *testing.T, dir string) (out []abi.Fixture) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "fixtures", "*.json"))
 	if err != nil || len(files) == 0 {
@@ -104,7 +105,7 @@ func readFixtures(t *testing.T, dir string) (out []plugins.Fixture) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x, err := plugins.ParseFixture(b)
+		x, err := abi.ParseFixture(b)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +114,7 @@ func readFixtures(t *testing.T, dir string) (out []plugins.Fixture) {
 	return out
 }
 
-func record(t *testing.T, e *plugins.Engine, c *plugins.Code, manifest, body []byte, fixtures []plugins.Fixture) *tape {
+func record(t *testing.T, e *sandbox.Engine, c *sandbox.Code, manifest, body []byte, fixtures []abi.Fixture) *tape {
 	t.Helper()
 	out := &tape{Manifest: manifest, Body: body}
 	for i := range *replays {
@@ -169,7 +170,7 @@ func TestReplayOfAnotherProcess(t *testing.T) {
 	_, c := compiled(t, e, tp.Manifest, tp.Body)
 	for i := range tp.Runs {
 		r := &tp.Runs[i]
-		res, err := plugins.Replay(e, c, r)
+		res, err := sandbox.Replay(e, c, r)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,9 +1,0 @@
-//go:build !race
-
-package plugins
-
-// raceFactor is for builds with the race detector.
-const raceFactor = 1
-
-// raceSlowdown is for builds with the race detector.
-const raceSlowdown = 1
