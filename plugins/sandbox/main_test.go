@@ -35,7 +35,7 @@ var sharedCache string
 func engine(t testing.TB, change func(*EngineOptions)) *Engine {
 	t.Helper()
 	o := EngineOptions{Cache: sharedCache, Key: []byte("a key of thirty-two bytes for us"), Child: []string{os.Args[0]},
-		Limits: abi.Limits{Wall: time.Minute, Order: time.Minute}}
+		Limits: abi.Limits{Wall: time.Minute, Order: time.Minute, Start: 10 * time.Second}}
 	if change != nil {
 		change(&o)
 	}
