@@ -112,6 +112,8 @@ type Outgoing struct {
 	IdempotencyKey string
 	// SMTPUTF8 and EightBit say what an SMTP server must offer (RFC 6531, 6152).
 	SMTPUTF8, EightBit bool
+	// Pipeline is the one that made the message; "": there was one, or an earlier program.
+	Pipeline string
 	// Patience is how long a slow provider is waited for before the commit
 	// point, where another one is healthy; zero: as long as the standard allows.
 	Patience time.Duration

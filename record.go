@@ -75,6 +75,8 @@ type Draft struct {
 	Locale             string
 	// Dictionary names what the bytes compress well with ("" none).
 	Dictionary string
+	// Pipeline is the one that made the message and sends it, where there are several; else "".
+	Pipeline string
 	// Resend marks a message that a person asked for; Act says who, and why.
 	Resend bool
 	Act    Act

@@ -34,11 +34,12 @@ func check(d *decoder, c *Config) {
 	for _, name := range sorted(c.Providers) {
 		x.block("providers."+name, c.Providers[name].Settings)
 	}
-	x.pipeline()
+	x.pipelines()
 	for _, name := range sorted(c.Tenants) {
 		x.tenant("tenants."+name, name)
 	}
 	x.tenantFiles()
+	x.unusedPipelines()
 	for _, name := range sorted(c.Enrich) {
 		x.block("enrich."+name, c.Enrich[name].Settings)
 	}

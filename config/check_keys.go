@@ -98,5 +98,10 @@ func (c *Config) Warnings() []string {
 			}
 		}
 	}
+	if c.TenantsDir != "" {
+		for _, name := range c.unusedPipelines() {
+			out = append(out, fmt.Sprintf("no tenant has chosen the pipeline %q: write pipeline: %s at one, or take it out", name, name))
+		}
+	}
 	return out
 }

@@ -53,8 +53,26 @@ func (x *checker) tenant(path, name string) {
 	for _, p := range sorted(t.Plugins) {
 		t.Plugins[p] = x.plugin(path+".plugins."+p, t.Plugins[p])
 	}
+	x.choosesPipeline(path+".pipeline", t.Pipeline)
+	x.ownProviders(path, &t)
 	x.c.Tenants[name] = t
 }
+
+// ownProviders checks a tenant's own as the platform's are.
+func (x *checker) ownProviders(path string, t *Tenant) {
+	for _, p := range sorted(t.Providers) {
+		x.block(path+".providers."+p, t.Providers[p].Settings)
+	}
+	if t.OwnProvidersOnly && len(t.Providers) == 0 && !x.given(path+".providers") {
+		x.fail(path+".own_providers_only", path+".own_providers_only stands without providers", "Define them under "+path+".providers, or take it out")
+	}
+	if n := len(t.Providers); n > mostOwnProviders {
+		x.failKey(path+".providers", fmt.Sprintf("%s.providers has %d entries", path, n), fmt.Sprintf("Keep %d at most", mostOwnProviders))
+	}
+}
+
+// mostOwnProviders is how many providers of its own a tenant has at most.
+const mostOwnProviders = 8
 
 func (x *checker) mailbox(path, s string, must bool) {
 	if s == "" && !must {

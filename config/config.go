@@ -40,6 +40,9 @@ type Config struct {
 	// Left out, it is normalise, enrich, render, a queue, send by every SMTP
 	// provider in the order of their names, and a fallback by every Twilio one.
 	Pipeline []Stage `yaml:"pipeline,omitempty"`
+	// Pipelines are further ones by name, each a list of stages as pipeline is; a tenant
+	// chooses by its pipeline. The one named default may stand here, too.
+	Pipelines map[string][]Stage `yaml:"pipelines,omitempty"`
 	// Sources bring events from elsewhere than webhooks and the API, by name.
 	Sources map[string]Source `yaml:"sources,omitempty"`
 	// Enrich holds the lookups by name.
@@ -155,6 +158,14 @@ type Tenant struct {
 	Plugins map[string]Plugin `yaml:"plugins,omitempty"`
 	// PluginKeys are the ed25519 public keys, by name, that sign the tenant's plugins.
 	PluginKeys map[string]string `yaml:"plugin_keys,omitempty"`
+	// Pipeline is the one that the tenant's orders take: default, or one of pipelines.
+	Pipeline string `yaml:"pipeline,omitempty" default:"default"`
+	// Providers are the tenant's own. In the order of their names they stand before those
+	// that the pipeline names.
+	Providers map[string]Provider `yaml:"providers,omitempty"`
+	// OwnProvidersOnly keeps the tenant's messages from going by others than its own
+	// providers, on each channel that it has one for: they wait while those are down.
+	OwnProvidersOnly bool `yaml:"own_providers_only,omitempty"`
 }
 
 // Plugin is one plugin of a tenant.

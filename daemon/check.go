@@ -26,6 +26,13 @@ func Check(c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	theirs, err := openOwn(c.Tenants, nil, nil)
+	for _, p := range theirs {
+		CloseNow(p)
+	}
+	if err != nil {
+		return err
+	}
 	lookups, err := enrich.Open(c.Enrich) // it connects to nothing
 	if err != nil {
 		return err

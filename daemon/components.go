@@ -93,15 +93,23 @@ func OpenProviders(c *config.Config, log *slog.Logger) (map[string]Provider, err
 
 // OpenProvider makes one provider, which connects when there is something to send.
 func OpenProvider(name string, p config.Provider, log *slog.Logger) (Provider, error) {
-	i := slices.IndexFunc(providerTypes, func(t providerType) bool { return t.Name == p.Type })
-	if i < 0 {
+	t := typeOf(p)
+	if t.open == nil {
 		return nil, fmt.Errorf("provider %s: there is no type %q", name, p.Type)
 	}
-	made, err := providerTypes[i].open(p.Settings, name, log)
+	made, err := t.open(p.Settings, name, log)
 	if err != nil {
 		return nil, fmt.Errorf("provider %s: %w", name, err)
 	}
 	return made, nil
+}
+
+// typeOf is a provider's type, the zero one where there is none of its name.
+func typeOf(p config.Provider) (t providerType) {
+	if i := slices.IndexFunc(providerTypes, func(t providerType) bool { return t.Name == p.Type }); i >= 0 {
+		t = providerTypes[i]
+	}
+	return t
 }
 
 // CloseNow closes a provider that was offered nothing.

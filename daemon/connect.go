@@ -14,6 +14,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/dkim"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/enrich"
+	"github.com/waxwinghq/waxwing/pipeline"
 )
 
 // TXTResolver looks up a name's texts in DNS; tests have their own.
@@ -52,6 +53,21 @@ func (x Connector) Connect(ctx context.Context, c *config.Config) (all []Tried, 
 	}
 	for _, name := range sortedNames(c.Providers) {
 		all = append(all, x.tryProvider(ctx, "providers."+name, c.Providers[name], ps[name]))
+	}
+	theirs, err := openOwn(c.Tenants, nil, nil)
+	defer func() {
+		for _, p := range theirs {
+			CloseNow(p)
+		}
+	}()
+	if err != nil {
+		return nil, err
+	}
+	for _, tenant := range sortedNames(c.Tenants) {
+		for _, name := range sortedNames(c.Tenants[tenant].Providers) {
+			p := theirs[pipeline.OwnName(tenant, name)]
+			all = append(all, x.tryProvider(ctx, "tenants."+tenant+".providers."+name, p.settings, p.Provider))
+		}
 	}
 	for _, name := range sortedNames(c.Tenants) {
 		all = append(all, x.tryDKIM(ctx, "tenants."+name, c.Tenants[name]))

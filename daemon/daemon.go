@@ -40,6 +40,7 @@ type Daemon struct {
 	log       *slog.Logger
 	ledger    *sqlite.Ledger
 	providers map[string]Provider
+	own       own // guarded by reloads after the start
 	lookups   *enrich.Lookups
 	sources   *sources
 	composer  *compose.Composer // the one that is in use; guarded by reloads after the start
@@ -109,6 +110,9 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	if d.providers, err = OpenProviders(c, log); err != nil {
 		return nil, err
 	}
+	if d.own, err = openOwn(c.Tenants, nil, log); err != nil {
+		return nil, err
+	}
 	if d.lookups, err = enrich.Open(c.Enrich); err != nil {
 		return nil, err
 	}
@@ -173,6 +177,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 		Plugins: d.workshop, Numbers: compose.Numbers, Wrap: x.Wrap, NoSweeper: x.NoSweeper}
 	maps.Copy(parts.Formats, d.workshop.pluginFormats(d.cfg, parts.Formats["generic"]))
 	d.formats = parts.Formats
+	parts.Own = d.own.of(d.cfg.Tenants)
 	d.behind = &pipeline.Settings{Tenants: d.cfg.Tenants, Formats: d.formats, Composer: d.composer}
 	for n, p := range d.providers {
 		parts.Providers[n] = p
@@ -291,11 +296,15 @@ func (d *Daemon) release() error {
 	var errs []error
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	closed := make([]error, len(d.providers))
+	all := maps.Clone(d.providers)
+	for name, p := range d.own {
+		all[name] = p.Provider
+	}
+	closed := make([]error, len(all))
 	var closing sync.WaitGroup
-	for i, name := range sortedNames(d.providers) {
+	for i, name := range sortedNames(all) {
 		closing.Go(func() {
-			err := d.providers[name].Close(ctx)
+			err := all[name].Close(ctx)
 			if errors.Is(err, context.DeadlineExceeded) {
 				// Its server does not answer. What was past its commit point is uncertain
 				// and said so; the rest was not sent. That is no failure of stopping.

@@ -56,7 +56,7 @@ func shareDescriptors(c *config.Config, limit int, twice bool) (*descriptors, er
 	if limit == 0 {
 		return d, nil
 	}
-	fixed := ownFiles + ledgerFiles + childFiles + lookupFiles*len(c.Enrich) + askFiles*len(c.Providers)
+	fixed := ownFiles + ledgerFiles + childFiles + lookupFiles*len(c.Enrich) + askFiles*len(c.Providers) + min(ownConnections(c), limit/4)
 	least := fixed + leastClients + each*len(c.Providers)
 	left := limit - fixed
 	if limit < least {

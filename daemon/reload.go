@@ -39,30 +39,54 @@ func (d *Daemon) Reload(next *config.Config) (changes config.TenantChanges, err 
 	if err != nil {
 		return changes, err
 	}
-	if err := d.ledger.Serve(d.ctx, tenantIDs(next)); err != nil {
+	composer.Keep(d.composer)
+	behind, opened, err := d.prepare(next, composer)
+	if err == nil {
+		err = d.ledger.Serve(d.ctx, tenantIDs(next))
+	}
+	if err != nil {
+		for _, p := range opened.without(d.own) {
+			CloseNow(p)
+		}
 		return changes, err
 	}
 	d.workshop.host.Configure(set)
 	d.takePlugins(next, changes)
-	d.use(next, composer)
-	d.loaded, d.composer = next, composer
+	d.use(next, composer, behind)
+	d.retire(d.own.without(opened))
+	d.loaded, d.composer, d.own = next, composer, opened
 	d.keepers.Go(func() { d.teach(d.ctx, composer) })
 	return changes, nil
 }
 
-// use switches over. Whatever lets orders in comes last, so that those behind it know
-// the tenant; tenants that are gone are kept by all but the door.
-func (d *Daemon) use(next *config.Config, composer *compose.Composer) {
-	formats := Formats()
-	maps.Copy(formats, d.workshop.pluginFormats(next, formats["generic"]))
-	composer.Keep(d.composer)
-	behind := &pipeline.Settings{Tenants: maps.Clone(d.behind.Tenants), Formats: maps.Clone(d.behind.Formats), Composer: composer}
+// prepare makes what the pipeline goes by from the switch on; it knows tenants that are gone,
+// too. Providers that are open now stay so where nothing of them has changed.
+func (d *Daemon) prepare(next *config.Config, composer *compose.Composer) (behind *pipeline.Settings, opened own, err error) {
+	formats := d.formatsOf(next)
+	behind = &pipeline.Settings{Tenants: maps.Clone(d.behind.Tenants), Formats: maps.Clone(d.behind.Formats), Composer: composer}
 	maps.Copy(behind.Tenants, next.Tenants)
 	maps.Copy(behind.Formats, formats)
+	if opened, err = openOwn(behind.Tenants, d.own, d.log); err != nil {
+		return nil, opened, err
+	}
+	behind.Own = opened.of(behind.Tenants)
+	return behind, opened, d.pipe.Prepare(behind)
+}
+
+// formatsOf are the shops' of a configuration, those of plugins among them.
+func (d *Daemon) formatsOf(next *config.Config) map[string]waxwing.Format {
+	formats := Formats()
+	maps.Copy(formats, d.workshop.pluginFormats(next, formats["generic"]))
+	return formats
+}
+
+// use switches over. Whatever lets orders in comes last, so that those behind it know
+// the tenant; tenants that are gone are kept by all but the door.
+func (d *Daemon) use(next *config.Config, composer *compose.Composer, behind *pipeline.Settings) {
 	d.behind = behind
 	d.workshop.composer.Store(composer)
 	d.pipe.Use(behind)
-	d.server.Use(next, formats)
+	d.server.Use(next, d.formatsOf(next))
 }
 
 // takePlugins brings back the plugins of tenants whose settings of them are new, and puts

@@ -14,11 +14,13 @@ import (
 // is given a message, then two, and so on. A bad provider costs one message its
 // time then, and not as many as there are connections.
 //
-// All fields but the first three are guarded by failover's mu.
+// All fields but the first five are guarded by failover's mu.
 type provider struct {
 	Provider
-	name string
-	bit  set // it alone
+	name  string
+	label string // in metrics
+	own   bool   // one tenant's
+	bit   set    // it alone
 
 	faults      int // in a row
 	score       int // what faults that are not in a row add up to

@@ -13,7 +13,7 @@ func (s *Sender) alarm(c *waxwing.Claim, r *waxwing.Resolution) {
 		return
 	}
 	a := &r.Attempt
-	s.Meter.HeldInDoubt(c.Out.Channel, a.Provider)
+	s.Meter.HeldInDoubt(c.Out.Channel, s.failover.label(a.Provider))
 	s.Log.Error("a message is held in doubt: it may have arrived, and goes out no more by itself; send it again or cancel it",
 		"confirmation", c.Confirmation, "message", c.Out.Message, "channel", c.Out.Channel, "provider", a.Provider,
 		"lost", c.Doubts+1, "until", c.Expires)

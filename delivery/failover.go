@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -25,17 +24,21 @@ type Prober interface {
 	Probe(ctx context.Context) waxwing.Attempt
 }
 
-// Named is a provider by its name in the configuration.
+// Named is a provider by its name, which is the trail's word for it.
 type Named struct {
 	Provider
 	Name string
+	// Label is what metrics call it, "" its name. Own: it is one tenant's.
+	Label string
+	Own   bool
 }
 
-// failover is the providers of one channel in their order, with their health: the first
+// failover is some providers of one channel in their order, with their health: the first
 // that is healthy is asked, whatever stands before it in the list.
 type failover struct {
-	clock waxwing.Clock
-	all   []*provider
+	clock  waxwing.Clock
+	all    []*provider
+	common *failover // of all who share providers: what is below is its; nil: nobody shares any
 
 	mu      sync.Mutex    // guards the providers' health, too
 	changed chan struct{} // closed when one may be asked that could not before
@@ -43,15 +46,15 @@ type failover struct {
 	over    context.Context // ends the probes
 }
 
-func newFailover(clock waxwing.Clock, over context.Context, all []Named) (*failover, error) {
-	if len(all) > mostProviders {
-		return nil, fmt.Errorf("a channel has at most %d providers", mostProviders)
+// lock guards the health of all that share providers; root gives what they have in common.
+func (f *failover) lock()   { f.root().mu.Lock() }
+func (f *failover) unlock() { f.root().mu.Unlock() }
+
+func (f *failover) root() *failover {
+	if f.common != nil {
+		return f.common
 	}
-	f := &failover{clock: clock, over: over}
-	for i, n := range all {
-		f.all = append(f.all, &provider{Provider: n.Provider, name: n.Name, bit: 1 << i})
-	}
-	return f, nil
+	return f
 }
 
 // pick gives the best provider that was not tried yet: one that is healthy, in their
@@ -59,8 +62,8 @@ func newFailover(clock waxwing.Clock, over context.Context, all []Named) (*failo
 // healthy have as many messages as they may have, wait tells when to ask again;
 // hurry asks for one all the same.
 func (f *failover) pick(tried set, hurry bool) (p *provider, wait <-chan struct{}) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	now := f.clock()
 	some := f.any(func(p *provider) bool { return p.healthy() && !tried.has(p) })
 	proven := f.any(func(p *provider) bool { return p.healthy() && p.worked && !tried.has(p) })
@@ -78,10 +81,11 @@ func (f *failover) pick(tried set, hurry bool) (p *provider, wait <-chan struct{
 		}
 	}
 	if full {
-		if f.changed == nil {
-			f.changed = make(chan struct{})
+		r := f.root()
+		if r.changed == nil {
+			r.changed = make(chan struct{})
 		}
-		return nil, f.changed
+		return nil, r.changed
 	}
 	for _, p := range f.all {
 		if p.slow && !tried.has(p) {
@@ -129,8 +133,8 @@ func (f *failover) choose(ctx context.Context, t *tries) *provider {
 // stays assigns a message to a provider that is as soon done with it as any other that has
 // worked.
 func (f *failover) stays(b *provider, tried set) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	own, now := b.rate.wait(b.inFlight), f.clock()
 	if !b.healthy() || f.any(func(p *provider) bool {
 		return p != b && !tried.has(p) && (p.healthy() && p.worked && p.rate.wait(p.inFlight) < own || p.worked && p.wantsTrial(now))
@@ -167,12 +171,12 @@ func (f *failover) probe(p *provider) bool {
 		return false
 	}
 	p.probing = true
-	f.probes.Go(func() {
+	f.root().probes.Go(func() {
 		ctx, cancel := context.WithTimeout(f.over, 10*time.Second)
 		defer cancel()
 		a := by.Probe(ctx)
-		f.mu.Lock()
-		defer f.mu.Unlock()
+		f.lock()
+		defer f.unlock()
 		p.probing, p.probed = false, a.Verdict == waxwing.Accepted
 		if !p.probed && p.halfOpen(f.clock()) {
 			p.backOff = min(p.backOff*2, longestAway)
@@ -186,14 +190,14 @@ func (f *failover) probe(p *provider) bool {
 // point to its answer, where it came so far. It says for how long its circuit is open
 // from now on, and whether it has just been closed.
 func (f *failover) record(p *provider, a *waxwing.Attempt, took time.Duration, now time.Time) (opened time.Duration, closed bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	p.rate.tick(p.inFlight, now)
 	p.inFlight--
 	p.trying = false
-	if f.changed != nil {
-		close(f.changed)
-		f.changed = nil
+	if r := f.root(); r.changed != nil {
+		close(r.changed)
+		r.changed = nil
 	}
 	switch {
 	case a.Fault == waxwing.OwnFault:
@@ -202,7 +206,8 @@ func (f *failover) record(p *provider, a *waxwing.Attempt, took time.Duration, n
 	case a.Fault == waxwing.LedgerFault, a.Busy, a.Verdict == "": // says nothing about the provider
 		return 0, false
 	}
-	others := f.any(func(o *provider) bool { return o != p && o.healthy() && o.worked })
+	// What one tenant has besides says nothing to those who share this one with it.
+	others := f.any(func(o *provider) bool { return o != p && o.healthy() && o.worked && (p.own || !o.own) })
 	if !bad(a) {
 		slow, closed := p.succeeded(took, others, now)
 		if slow {
@@ -234,15 +239,15 @@ func bad(a *waxwing.Attempt) bool {
 
 // healthyBut reports whether a healthy provider besides the given one is left.
 func (f *failover) healthyBut(but *provider, tried set) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	return f.any(func(p *provider) bool { return p != but && !tried.has(p) && p.healthy() })
 }
 
 // proven reports whether a healthy provider that was not tried yet has worked.
 func (f *failover) proven(tried set) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	return f.any(func(p *provider) bool { return p.healthy() && p.worked && !tried.has(p) })
 }
 
@@ -250,16 +255,16 @@ func (f *failover) proven(tried set) bool {
 // healthy, or may be so again: then a message need not wait for a connection of this one. Those
 // that all wait for a slow one would else never find out that a better one is back.
 func (f *failover) hopeBeside(but *provider) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	now := f.clock()
 	return f.any(func(p *provider) bool { return p != but && (p.worked && (p.healthy() || p.wantsTrial(now))) })
 }
 
 // anyUsable reports whether a provider that was not tried yet may be tried now.
 func (f *failover) anyUsable(tried set) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	now := f.clock()
 	return f.any(func(p *provider) bool { return !tried.has(p) && (p.usable() || p.halfOpen(now)) })
 }
@@ -267,8 +272,8 @@ func (f *failover) anyUsable(tried set) bool {
 // mayTake reports whether a provider that has not refused may still take a message, and
 // when: it works, or it did so a few minutes ago.
 func (f *failover) mayTake(refused set, now time.Time) (at time.Time, ok bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	for _, p := range f.all {
 		if refused.has(p) || !p.usable() && (!p.worked || !p.failedSince.IsZero() && now.Sub(p.failedSince) >= hopeFor) {
 			continue
@@ -286,15 +291,15 @@ func (f *failover) mayTake(refused set, now time.Time) (at time.Time, ok bool) {
 
 // healthy reports whether any provider works.
 func (f *failover) healthy() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	return f.any((*provider).usable)
 }
 
 // nextTry is when the first provider may be tried; zero: one works.
 func (f *failover) nextTry() time.Time {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	var at time.Time
 	for i, p := range f.all {
 		from := p.openUntil
@@ -310,8 +315,8 @@ func (f *failover) nextTry() time.Time {
 
 // downSince is since when no provider has worked; zero: one does.
 func (f *failover) downSince() time.Time {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	var at time.Time
 	for _, p := range f.all {
 		if p.failedSince.IsZero() {
@@ -326,8 +331,8 @@ func (f *failover) downSince() time.Time {
 
 // worked reports whether any provider has worked in this process.
 func (f *failover) worked() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	return f.any(func(p *provider) bool { return p.worked })
 }
 
@@ -343,12 +348,20 @@ func (f *failover) named(name string) *provider {
 
 // hold counts a message that is held in doubt. An answer that comes begins the count anew.
 func (f *failover) hold(name string) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.lock()
+	defer f.unlock()
 	p := f.named(name)
 	if p == nil {
 		return 0
 	}
 	p.held++
 	return p.held
+}
+
+// label is what metrics call a provider.
+func (f *failover) label(name string) string {
+	if p := f.named(name); p != nil && p.label != "" {
+		return p.label
+	}
+	return name
 }

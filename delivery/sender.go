@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -47,10 +48,16 @@ type Journal interface {
 	Debug() bool
 }
 
-// Config is what a Sender is put together from. All but Fallback and Queued is required.
+// Config is what a Sender is put together from. All but Fallback, Queued, Health and Most is
+// required.
 type Config struct {
 	Channel   waxwing.Channel
 	Providers []Named // the first that is healthy is asked
+	// Health is what is known of them, where others send by some of them, too; nil: nobody does.
+	Health *Health
+	// Most is how many messages are offered at once, where it is not all workers that may: a
+	// tenant's own providers must not keep all of them. 0: no bound.
+	Most int
 	// Retry are the waits after what the recipient's side deferred, the last for as long
 	// as the message lives. None: a minute.
 	Retry    []time.Duration
@@ -71,11 +78,16 @@ type Sender struct {
 	Config
 	failover *failover
 	shortage shortage
+	spread   spread
+	offering atomic.Int32 // messages
 }
 
 // New makes a Sender.
 func New(c Config) (*Sender, error) {
-	f, err := newFailover(c.Clock, c.Stop.offers, c.Providers)
+	if c.Health == nil {
+		c.Health = NewHealth(c.Clock, c.Stop)
+	}
+	f, err := c.Health.route(c.Providers)
 	if err != nil {
 		return nil, err
 	}
@@ -102,31 +114,44 @@ func (s *Sender) Limit(all int) int {
 	return 0
 }
 
-// Wait waits for what the Sender does in the background, after the second step of its Stop.
-func (s *Sender) Wait() { s.failover.probes.Wait() }
-
 // Wake claims a message that somebody has queued, and sends it. While no provider works it
 // does nothing: the sweeper tries one message at a time, and nobody else piles up claims.
 func (s *Sender) Wake(id waxwing.ID) {
 	if !s.Healthy() {
 		return
 	}
+	if c := s.Claim(id); c != nil {
+		s.Send(c)
+	}
+}
+
+// Claim claims a message that somebody has queued; nil: somebody else has it, or it is not to
+// be had now.
+func (s *Sender) Claim(id waxwing.ID) *waxwing.Claim {
 	c, err := s.Outbox.Claim(s.Stop.all, id)
 	if err != nil {
 		if !errors.Is(err, waxwing.ErrState) && !errors.Is(err, waxwing.ErrStopping) {
 			s.Log.Error("message not claimed; the sweeper tries again", "message", id, "err", err)
 		}
-		return
+		return nil
 	}
 	if s.Journal.Debug() {
 		s.Journal.Step("claimed", c.Confirmation, "message", c.Out.Message)
 	}
-	s.Send(c)
+	return c
 }
 
 // Send offers a claimed message until an attempt settles it: a provider that
 // is down is left at once for the next one.
 func (s *Sender) Send(c *waxwing.Claim) {
+	if s.Most > 0 {
+		if int(s.offering.Add(1)) > s.Most {
+			s.offering.Add(-1)
+			s.putOff(c)
+			return
+		}
+		defer s.offering.Add(-1)
+	}
 	t := &tries{}
 	for {
 		r, again := s.attempt(c, t)
@@ -167,7 +192,7 @@ func (s *Sender) attempt(c *waxwing.Claim, t *tries) (*waxwing.Resolution, bool)
 	if p == nil {
 		// Nobody to ask: back to the queue, without an attempt.
 		return &waxwing.Resolution{To: waxwing.Queued, Reason: "providers are resting", DownSince: c.DownSince,
-			NextAt: later(s.Clock(), f.nextTry())}, false
+			NextAt: s.spread.at(s.Clock(), f.nextTry())}, false
 	}
 	out := c.Out
 	if f.healthyBut(p, t.refused) {
@@ -246,7 +271,7 @@ func (s *Sender) recordHealth(p *provider, a *waxwing.Attempt, took time.Duratio
 func (s *Sender) measure(c *waxwing.Claim, r *waxwing.Resolution) {
 	a := &r.Attempt
 	if a.Verdict != "" {
-		s.Meter.Attempted(c.Out.Channel, a.Provider, a.Verdict, a.Phase)
+		s.Meter.Attempted(c.Out.Channel, s.failover.label(a.Provider), a.Verdict, a.Phase)
 	}
 	switch r.To {
 	case waxwing.Sent:
@@ -271,6 +296,14 @@ func (s *Sender) tell(c *waxwing.Claim, r *waxwing.Resolution) {
 			s.Journal.Step("verdict", c.Confirmation, "message", c.Out.Message, "provider", a.Provider, "verdict", a.Verdict, "phase", a.Phase,
 				"code", a.Code, "to", r.To, "reason", r.Reason)
 		}
+	}
+}
+
+// putOff gives a message back that there is no room for among those that are offered.
+func (s *Sender) putOff(c *waxwing.Claim) {
+	r := &waxwing.Resolution{To: waxwing.Queued, Reason: "its providers are busy", DownSince: c.DownSince, NextAt: s.spread.at(s.Clock(), s.Clock().Add(time.Second))}
+	if err := s.resolve(c, r); err != nil && !errors.Is(err, waxwing.ErrState) {
+		s.Log.Error("a message was not put off", "message", c.Out.Message, "err", err)
 	}
 }
 

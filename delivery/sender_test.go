@@ -144,7 +144,7 @@ func newBench(t *testing.T, change func(*Config), providers ...Provider) *bench 
 		Queued: func(ch waxwing.Channel, id waxwing.ID) { b.queued = append(b.queued, fmt.Sprint(ch, " ", int64(id))) },
 		Outbox: b.out, Meter: b.meter, Journal: b.told, Stop: NewStop(), Clock: time.Now, Log: slog.New(slog.DiscardHandler)}
 	for i, p := range providers {
-		c.Providers = append(c.Providers, Named{p, string(rune('a' + i))})
+		c.Providers = append(c.Providers, Named{Provider: p, Name: string(rune('a' + i))})
 	}
 	if change != nil {
 		change(&c)

@@ -58,10 +58,11 @@ type envelope struct {
 	MessageID string `json:"mid,omitempty"`
 	UTF8      bool   `json:"utf8,omitempty"`
 	EightBit  bool   `json:"8bit,omitempty"`
+	Pipeline  string `json:"pipe,omitempty"`
 }
 
 func envelopeOf(d *waxwing.Draft) envelope {
-	return envelope{d.From, d.To, d.MessageID, d.SMTPUTF8, d.EightBit}
+	return envelope{d.From, d.To, d.MessageID, d.SMTPUTF8, d.EightBit, d.Pipeline}
 }
 
 // SealDraft makes a draft ready to be recorded, under the number that it will have.
@@ -110,7 +111,7 @@ func OutgoingOf(id waxwing.ID, t *Tenant, d *waxwing.Draft) *waxwing.Outgoing {
 
 func outgoing(id waxwing.ID, t *Tenant, ch waxwing.Channel, e *envelope, data []byte) *waxwing.Outgoing {
 	return &waxwing.Outgoing{Message: id, Tenant: t.Name, Channel: ch, From: e.From, To: e.To, Data: data,
-		IdempotencyKey: t.Key.Token(id), SMTPUTF8: e.UTF8, EightBit: e.EightBit}
+		IdempotencyKey: t.Key.Token(id), SMTPUTF8: e.UTF8, EightBit: e.EightBit, Pipeline: e.Pipeline}
 }
 
 type replyJSON struct {

@@ -22,16 +22,18 @@ type book struct {
 	works  map[waxwing.ID]*waxwing.Work
 	drafts map[waxwing.ID]waxwing.Draft // queued, by message
 	taken  map[waxwing.ID]bool
+	done   map[waxwing.ID]bool // orders that are ready
 	found  waxwing.Lookup
 	until  time.Time
 	sent   *waxwing.Outgoing // what Bytes gives
 	rework error
 	bytes  error
-	hear   chan string // hears what is said, if there is one
+	grace  time.Duration // for which no sweep finds a new order: its wake is about to come
+	hear   chan string   // hears what is said, if there is one
 }
 
 func newBook() *book {
-	return &book{works: map[waxwing.ID]*waxwing.Work{}, drafts: map[waxwing.ID]waxwing.Draft{}, taken: map[waxwing.ID]bool{}}
+	return &book{works: map[waxwing.ID]*waxwing.Work{}, drafts: map[waxwing.ID]waxwing.Draft{}, taken: map[waxwing.ID]bool{}, done: map[waxwing.ID]bool{}}
 }
 
 func (b *book) say(f string, args ...any) {
@@ -47,7 +49,7 @@ func (b *book) Accept(_ context.Context, ev *waxwing.Event) (waxwing.Receipt, er
 	defer b.mu.Unlock()
 	b.events = append(b.events, ev)
 	id := waxwing.ID(64 * len(b.events))
-	b.works[id] = &waxwing.Work{ID: id, Tenant: ev.Tenant, Shop: ev.Shop, Format: ev.Format, Topic: ev.Topic, Raw: ev.Raw, State: waxwing.Received, Next: 1}
+	b.works[id] = &waxwing.Work{ID: id, Tenant: ev.Tenant, Shop: ev.Shop, Format: ev.Format, Topic: ev.Topic, Raw: ev.Raw, State: waxwing.Received, Created: ev.At, Next: 1}
 	return waxwing.Receipt{ID: id, State: waxwing.Received, New: true, Work: true}, nil
 }
 
@@ -63,8 +65,8 @@ func (b *book) Work(_ context.Context, id waxwing.ID) (*waxwing.Work, error) {
 func (b *book) DueWork(_ context.Context, _ time.Time, limit int) (ids []waxwing.ID, _ time.Time, _ error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for id := range b.works {
-		if len(ids) < limit {
+	for id, w := range b.works {
+		if len(ids) < limit && time.Since(w.Created) > b.grace {
 			ids = append(ids, id)
 		}
 	}
@@ -77,8 +79,11 @@ func (b *book) EndDue(context.Context) (bool, error)                { return fal
 func (b *book) Ready(_ context.Context, w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Lookup, ttl time.Duration) (ids []waxwing.ID, _ error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.done[w.ID] {
+		return nil, waxwing.ErrState
+	}
 	delete(b.works, w.ID)
-	b.found = lk
+	b.done[w.ID], b.found = true, lk
 	for i, d := range drafts {
 		ids = append(ids, w.ID+waxwing.ID(1+i))
 		b.say("ready %s %s for %s", d.Channel, d.State, ttl)
@@ -235,6 +240,15 @@ func newPipeline(t *testing.T, p Parts) *Pipeline {
 		t.Fatal(err)
 	}
 	return x
+}
+
+// use has other settings used.
+func use(t *testing.T, x *Pipeline, s *Settings) {
+	t.Helper()
+	if err := x.Prepare(s); err != nil {
+		t.Fatal(err)
+	}
+	x.Use(s)
 }
 
 // paid is an order that may be confirmed by mail and by text.

@@ -10,23 +10,28 @@ import (
 // errNotNow: an order could not be read for its fallback, now or ever.
 var errNotNow = errors.New("the order cannot be read")
 
-// instead renders what is sent instead of a message, by the first channel that its
-// order has an address for: the event runs through normalise again, and is rendered anew.
-func (x *Pipeline) instead(c *waxwing.Claim) (waxwing.Draft, error) {
+// instead renders what is sent instead of a message of a pipeline, by the first channel that
+// its order has an address for: the event runs through the stages again, and is rendered anew.
+func (x *Pipeline) instead(f *flow, c *waxwing.Claim) (waxwing.Draft, error) {
 	w, err := x.p.Ledger.ReworkOf(x.stop.Context(), c.Out.Tenant, c.Confirmation)
 	if err != nil {
-		return waxwing.Draft{}, errors.Join(errNotNow, errors.New(err.Error())) // not ErrNotFound: that says that there is no address
+		return waxwing.Draft{}, notNow(err)
 	}
-	j := &Job{Work: w, Settings: x.now()}
-	if said, err := x.normalise.Run(x.stop.Context(), j); err != nil || said.To != "" {
-		return waxwing.Draft{}, errNotNow
+	set := x.now()
+	j := &Job{Work: w, Settings: set, For: Instead, flow: f}
+	switch err := x.whole(j, set.members[w.Tenant]); {
+	case errors.Is(err, waxwing.ErrNotFound):
+		return waxwing.Draft{}, waxwing.ErrNotFound
+	case err != nil:
+		return waxwing.Draft{}, notNow(err)
 	}
-	d, ok := x.render.instead(j.Settings.Composer, w, j.Order)
-	if !ok {
-		return d, waxwing.ErrNotFound
-	}
+	d := j.Drafts[0]
+	d.Pipeline = f.label
 	return d, nil
 }
+
+// notNow hides what an error is: ErrNotFound would say that there is no address.
+func notNow(err error) error { return errors.Join(errNotNow, errors.New(err.Error())) }
 
 func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))

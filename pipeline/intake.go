@@ -15,10 +15,11 @@ import (
 // or shop is ErrNotFound.
 func (x *Pipeline) Accept(ctx context.Context, tenant waxwing.TenantID, shop waxwing.ShopID, source, topic string, raw []byte) (waxwing.Receipt, error) {
 	set := x.now()
-	t, ok := set.Tenants[string(tenant)]
-	if !ok {
+	m := set.members[tenant]
+	if m == nil {
 		return waxwing.Receipt{}, waxwing.ErrNotFound
 	}
+	t := m.config
 	name := config.FormatOf(string(tenant), string(shop), t.Shops[string(shop)].Format)
 	if source == "api" {
 		name = "generic"
@@ -39,7 +40,7 @@ func (x *Pipeline) Accept(ctx context.Context, tenant waxwing.TenantID, shop wax
 	if source == "api" && key.Shop != "" {
 		ev.Shop = key.Shop
 	}
-	ev.Stale, ev.Old = stale(maxAge(&t), key, ev.At), old(maxAge(&t), key, ev.At)
+	ev.Stale, ev.Old = stale(maxAge(t), key, ev.At), old(maxAge(t), key, ev.At)
 	if source != waxwing.SourcePing && (ev.Poison != "" || key.Ignore != "" || ev.Stale || ev.Old) {
 		ev.Lookup = x.foundBy(f, ev)
 	}

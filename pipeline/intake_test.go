@@ -39,8 +39,8 @@ func TestAcceptSheds(t *testing.T) {
 	key := func(string, []byte) (waxwing.EventKey, error) { return waxwing.EventKey{OrderID: "7"}, nil }
 	x := &Pipeline{p: Parts{Ledger: l, Meter: m, Clock: func() time.Time { return now },
 		Config:  &config.Config{Tenants: map[string]config.Tenant{"acme": {Shops: map[string]config.Shop{"shopify": {}}}}},
-		Formats: map[string]waxwing.Format{"shopify": {Name: "shopify", Key: key}}}, orders: newPool(1, "test", "", nil), wakes: &wakes{}, journal: newJournal(nobody)}
-	x.Use(&Settings{Tenants: x.p.Config.Tenants, Formats: x.p.Formats})
+		Formats: map[string]waxwing.Format{"shopify": {Name: "shopify", Key: key}}}, flows: map[string]*flow{"default": {}}, orders: newPool(1, "test", "", nil), wakes: &wakes{}, journal: newJournal(nobody)}
+	use(t, x, &Settings{Tenants: x.p.Config.Tenants, Formats: x.p.Formats})
 	x.orders.behind = true // nobody is woken
 	accept := func() error {
 		_, err := x.Accept(t.Context(), "acme", "shopify", "webhook", "", []byte(`{}`))

@@ -28,7 +28,28 @@ type Job struct {
 	Drafts []waxwing.Draft
 	// Said are names and values for the log of a step, of whichever stage runs.
 	Said []any
+	// For is what the stages are run for, To a corrected address, "" none: the runner sets them.
+	For Purpose
+	To  string
+
+	flow  *flow
+	began time.Time
 }
+
+// Purpose is what an order is taken through its stages for. It is the same sequence each time;
+// what a stage decides counts for the confirmation alone.
+type Purpose uint8
+
+const (
+	// Confirm is the usual: the order's first message.
+	Confirm Purpose = iota
+	// Again is a person's resend, rendered anew: neither the gate nor a filter holds it.
+	Again
+	// Instead is the message of another channel, where the first one cannot deliver.
+	Instead
+	// Preview shows what would be said: nobody outside is asked, and nothing is kept.
+	Preview
+)
 
 // Decision is what a stage says of an order; the zero value: go on.
 type Decision struct {
@@ -49,39 +70,4 @@ type Stage interface {
 	// gives it, and soon after ctx ends. An error leaves the order as it is: it is tried
 	// again, and nothing of the job is kept.
 	Run(ctx context.Context, j *Job) (Decision, error)
-}
-
-// stagesOf puts the stages before the queue together, in the order of the configuration.
-// The gate stands behind normalise.
-func (x *Pipeline) stagesOf() []Stage {
-	p := &x.p
-	render := &renderer{channel: x.plan.channel, others: x.plan.instead, clock: p.Clock, log: p.Log}
-	x.render = render
-	x.normalise = &normaliser{numbers: p.Numbers}
-	var out []Stage
-	asks := len(x.plan.hooks) > 0
-	for _, s := range p.Config.Pipeline {
-		switch {
-		case s.Normalise != nil:
-			out = append(out, x.normalise, gate{})
-		case s.Enrich != nil:
-			e := &enricher{lookups: p.Enrichers, from: s.Enrich.From, deadline: orDuration(s.Enrich.Deadline.D(), 300*time.Millisecond), log: p.Log}
-			if asks {
-				e.plugins = p.Plugins
-			}
-			if len(e.from) == 0 {
-				e.from = sortedKeys(p.Enrichers)
-			}
-			out = append(out, e)
-		case s.Plugins != nil:
-			a := &asker{plugins: p.Plugins, log: p.Log}
-			for _, h := range s.Plugins.Hooks {
-				a.hooks = append(a.hooks, waxwing.Hook(h))
-			}
-			out = append(out, a)
-		case s.Render != nil:
-			out = append(out, render)
-		}
-	}
-	return out
 }

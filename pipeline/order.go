@@ -8,13 +8,17 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 )
 
-// work takes one confirmation from its event to the queue: normalise, gate,
-// enrich and render as function calls, then one commit.
+// work takes one confirmation from its event to the first queue, as function calls.
 func (x *Pipeline) work(id waxwing.ID) {
 	w, err := x.p.Ledger.Work(x.stop.Context(), id)
 	if err == nil {
 		err = x.advance(w)
 	}
+	x.report(id, err)
+}
+
+// report tells what kept an order from going on.
+func (x *Pipeline) report(id waxwing.ID, err error) {
 	switch {
 	case err == nil, errors.Is(err, waxwing.ErrState), errors.Is(err, waxwing.ErrStopping):
 		// Done, or somebody else was faster: that is how it should be.
@@ -28,50 +32,77 @@ func (x *Pipeline) work(id waxwing.ID) {
 // aheadAtMost is how long rendering waits for the senders, so that nothing can hang on it.
 const aheadAtMost = 500 * time.Millisecond
 
-// workInTurn lets the senders go first while all of them are busy: rendering
-// ahead of them would only take their processor time, and make the first customers
-// wait for the last ones' mails.
+// workInTurn is work after the senders' turn.
 func (x *Pipeline) workInTurn(id waxwing.ID) {
-	if ch := x.channels[x.plan.channel]; ch.sender.Healthy() {
-		if calm := ch.pool.crowded(); calm != nil {
-			x.pause(aheadAtMost, calm)
-		}
-	}
+	x.letSend()
 	if !x.stop.HasBegun() {
 		x.work(id)
 	}
 }
 
-// advance takes an order through its stages, and records what became of it.
+// letSend lets the senders go first while all of them are busy: rendering
+// ahead of them would only take their processor time, and make the first customers
+// wait for the last ones' mails.
+func (x *Pipeline) letSend() {
+	if ch := x.channels[x.first]; healthy(ch.senders()) {
+		if calm := ch.pool.crowded(); calm != nil {
+			x.pause(aheadAtMost, calm)
+		}
+	}
+}
+
+// advance takes an order through its stages as far as the first queue, and records what
+// became of it.
 func (x *Pipeline) advance(w *waxwing.Work) error {
-	start := x.p.Clock()
 	set := x.now()
-	t, ok := set.Tenants[string(w.Tenant)]
-	if !ok {
+	m := set.members[w.Tenant]
+	if m == nil {
 		return x.quarantine(w, "the tenant is not in the configuration any more")
 	}
 	if w.State == waxwing.Held {
-		return x.expireHold(w, &t)
+		return x.expireHold(w, m.config)
 	}
 	if has(x.p.Plugins, w.Tenant) {
 		own := *w // the ledger's is shared, and plugins write into it
 		w = &own
 	}
-	j := &Job{Work: w, Tenant: &t, Settings: set}
-	for _, s := range x.stages {
+	return x.advanceFrom(&Job{Work: w, Tenant: m.config, Settings: set, flow: m.flow, began: x.p.Clock()}, 0)
+}
+
+// advanceFrom takes a job through one run of its stages: to the next queue, or, behind the
+// last run, to that of its messages.
+func (x *Pipeline) advanceFrom(j *Job, run int) error {
+	all := j.flow.runs
+	ended, err := x.through(j, all[run].stages, x.settle)
+	switch {
+	case err != nil, ended:
+		return err
+	case run+1 < len(all):
+		x.handOver(j, run+1)
+		return nil
+	}
+	return x.ready(j)
+}
+
+// through calls stages one after the other. decide is asked about what each has decided, and
+// says whether that is the end.
+func (x *Pipeline) through(j *Job, stages []Stage, decide func(*Job, Decision) (ended bool, err error)) (ended bool, err error) {
+	for _, s := range stages {
 		j.Said = j.Said[:0]
 		d, err := s.Run(x.stop.Context(), j)
 		if err != nil {
-			return err
+			return false, err
 		}
-		if ended, err := x.settle(j, d); ended {
-			return err
+		if d.To != "" {
+			if ended, err := decide(j, d); ended || err != nil {
+				return true, err
+			}
 		}
 		if x.journal.debug && len(j.Said) > 0 {
-			x.journal.Step(s.Name(), w.ID, j.Said...)
+			x.journal.Step(s.Name(), j.Work.ID, j.Said...)
 		}
 	}
-	return x.ready(j, start)
+	return false, nil
 }
 
 // settle records a stage's decision, and says whether that is the end of the job. What a
@@ -79,8 +110,6 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 func (x *Pipeline) settle(j *Job, d Decision) (ended bool, err error) {
 	w := j.Work
 	switch {
-	case d.To == "":
-		return false, nil
 	case d.To == waxwing.Quarantined:
 		return true, x.quarantine(w, d.Reason)
 	case d.To == waxwing.Cancelled:
@@ -95,18 +124,21 @@ func (x *Pipeline) settle(j *Job, d Decision) (ended bool, err error) {
 }
 
 // ready records the drafts and wakes those who send them.
-func (x *Pipeline) ready(j *Job, start time.Time) error {
+func (x *Pipeline) ready(j *Job) error {
 	w := j.Work
 	if x.journal.debug {
 		for _, d := range j.Drafts {
 			x.journal.Step("rendered", w.ID, "channel", d.Channel, "locale", d.Locale, "bytes", len(d.Data), "state", d.State)
 		}
 	}
+	for i := range j.Drafts {
+		j.Drafts[i].Pipeline = j.flow.label
+	}
 	ids, err := x.p.Ledger.Ready(x.stop.Context(), w, j.Drafts, j.Found, ttl(j.Tenant))
 	if err != nil {
 		return err
 	}
-	x.p.Meter.Rendered(x.p.Clock().Sub(start))
+	x.p.Meter.Rendered(x.p.Clock().Sub(j.began))
 	for i, id := range ids {
 		if d := &j.Drafts[i]; d.State != waxwing.Queued {
 			x.journal.tell(w.ID, w.Tenant, d.State, d.Reason, "message", id)
@@ -114,7 +146,7 @@ func (x *Pipeline) ready(j *Job, start time.Time) error {
 			if x.journal.debug {
 				x.journal.Step("queued", w.ID, "message", id)
 			}
-			x.wake(d.Channel, id)
+			x.wake(j.flow, d.Channel, id)
 		}
 	}
 	return nil

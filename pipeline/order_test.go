@@ -53,7 +53,7 @@ func TestAdvance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBook()
 			x := newPipeline(t, partsOf(b, paid, &taker{}, &taker{}))
-			x.stages = c.stages
+			x.flows["default"].runs = []run{{stages: c.stages}}
 			w := &waxwing.Work{ID: 64, Tenant: "acme", Format: "f", Raw: []byte("{}"), State: waxwing.Received, Created: time.Now(), Next: 1}
 			if c.change != nil {
 				c.change(w)
@@ -126,7 +126,7 @@ func TestInstead(t *testing.T) {
 		b := newBook()
 		b.rework = c.rework
 		x := newPipeline(t, partsOf(b, c.order, &taker{}, &taker{}))
-		d, err := x.instead(claim)
+		d, err := x.instead(x.flows["default"], claim)
 		if (err == nil) != (c.to != "") || d.To != c.to || errors.Is(err, waxwing.ErrNotFound) != c.none {
 			t.Errorf("%s: to %q, %v", name, d.To, err)
 		}

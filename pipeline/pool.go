@@ -91,6 +91,20 @@ func (p *pool) refuses() bool {
 	return p.behind
 }
 
+// turnNext turns the next newcomer away, since there is no room for it further on.
+func (p *pool) turnNext() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.turnAway()
+}
+
+// knows reports whether an id is worked on or in the queue.
+func (p *pool) knows(id waxwing.ID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ids[id] != nowhere
+}
+
 func (p *pool) turnAway() {
 	if p.turned++; !p.behind {
 		p.behind = true

@@ -20,30 +20,33 @@ func (x *Pipeline) Resend(ctx context.Context, tenant waxwing.TenantID, id waxwi
 	}
 	var d waxwing.Draft
 	set := x.now()
+	m := set.members[tenant]
+	if m == nil {
+		return 0, false, waxwing.ErrNotFound
+	}
 	if !ask.Render {
-		d, err = x.again(ctx, set, w, ask.To)
+		d, err = x.again(ctx, set, m, w, ask.To)
 	}
 	if ask.Render || errors.Is(err, waxwing.ErrNotFound) {
 		rendered = true
-		d, w, err = x.anew(set, w, ask.To)
+		d, w, err = x.anew(set, m, w, ask.To)
 	}
 	if err != nil {
 		return 0, false, err
 	}
-	t := set.Tenants[string(tenant)]
-	d.State, d.Resend, d.Act = waxwing.Queued, true, ask.Act
-	if msg, err = x.p.Ledger.Add(ctx, w, &d, ttl(&t)); err != nil {
+	d.State, d.Resend, d.Act, d.Pipeline = waxwing.Queued, true, ask.Act, m.flow.label
+	if msg, err = x.p.Ledger.Add(ctx, w, &d, ttl(m.config)); err != nil {
 		return 0, false, err
 	}
 	if x.journal.debug {
 		x.journal.Step("queued", id, "message", msg, "by", ask.Act.By, "rendered", rendered)
 	}
-	x.wake(d.Channel, msg)
+	x.wake(m.flow, d.Channel, msg)
 	return msg, rendered, nil
 }
 
 // again takes the newest e-mail as it is.
-func (x *Pipeline) again(ctx context.Context, set *Settings, w *waxwing.Work, to string) (waxwing.Draft, error) {
+func (x *Pipeline) again(ctx context.Context, set *Settings, m *member, w *waxwing.Work, to string) (waxwing.Draft, error) {
 	sent, err := x.p.Ledger.Bytes(ctx, w.Tenant, w.ID, 0)
 	if err != nil {
 		return waxwing.Draft{}, err
@@ -51,7 +54,7 @@ func (x *Pipeline) again(ctx context.Context, set *Settings, w *waxwing.Work, to
 	if len(sent.Data) == 0 {
 		return waxwing.Draft{}, waxwing.ErrNotFound
 	}
-	d, err := x.render.guarded(w.ID, func() (waxwing.Draft, error) {
+	d, err := m.flow.render.guarded(w.ID, func() (waxwing.Draft, error) {
 		return set.Composer.Again(w, sent, strings.TrimSpace(to), x.p.Clock())
 	})
 	if err != nil && !errors.Is(err, waxwing.ErrNotFound) {
@@ -60,35 +63,39 @@ func (x *Pipeline) again(ctx context.Context, set *Settings, w *waxwing.Work, to
 	return d, err
 }
 
-// anew runs the order through its stages up to the render. A person has decided that it
-// goes out: neither the gate nor a filter is asked, and nothing holds it.
-func (x *Pipeline) anew(set *Settings, w *waxwing.Work, to string) (waxwing.Draft, *waxwing.Work, error) {
+// anew runs the order through its stages. A person has decided that it goes out: neither the
+// gate nor a filter is asked, and nothing holds it.
+func (x *Pipeline) anew(set *Settings, m *member, w *waxwing.Work, to string) (waxwing.Draft, *waxwing.Work, error) {
 	own := *w
 	own.Asked = true
-	t := set.Tenants[string(w.Tenant)]
-	j := &Job{Work: &own, Tenant: &t, Settings: set}
-	for _, s := range x.stages {
-		if s == Stage(gate{}) || s == Stage(x.render) {
-			continue
-		}
-		d, err := s.Run(x.stop.Context(), j)
-		if d.To == waxwing.Quarantined {
-			err = waxwing.Permanent(errors.New(d.Reason))
-		}
-		if err != nil {
-			return waxwing.Draft{}, w, err
-		}
-		if s == Stage(x.normalise) && to != "" {
-			j.Order.Customer.Email = to
+	j := &Job{Work: &own, Settings: set, For: Again, To: to}
+	if err := x.whole(j, m); err != nil {
+		return waxwing.Draft{}, w, err
+	}
+	return j.Drafts[0], j.Work, nil
+}
+
+// whole takes a job through all stages of its pipeline, as if no queue stood between them.
+// Nothing holds it; an order that cannot be read is a permanent error.
+func (x *Pipeline) whole(j *Job, m *member) error {
+	if m == nil {
+		return waxwing.Permanent(errors.New("the tenant is not in the configuration any more"))
+	}
+	if j.Tenant = m.config; j.flow == nil {
+		j.flow = m.flow
+	}
+	for _, r := range j.flow.runs {
+		if _, err := x.through(j, r.stages, unreadable); err != nil {
+			return err
 		}
 	}
-	d, err := x.render.compose(set.Composer, x.plan.channel, j.Work, j.Order)
-	if errors.Is(err, waxwing.ErrNotFound) {
-		err = errors.New("the order has no e-mail address: say where to send it with \"to\"")
+	return nil
+}
+
+// unreadable says that nothing but an order that cannot be read is the end.
+func unreadable(_ *Job, d Decision) (bool, error) {
+	if d.To == waxwing.Quarantined {
+		return true, waxwing.Permanent(errors.New(d.Reason))
 	}
-	if err != nil {
-		return d, w, waxwing.Permanent(err)
-	}
-	d.Notes = append(append(d.Notes, j.Notes...), j.Order.Notices...)
-	return d, j.Work, nil
+	return false, nil
 }

@@ -13,17 +13,17 @@ import (
 	"github.com/waxwinghq/waxwing/delivery"
 )
 
-// Pipeline is one configured flow: what runs before the queue (orders) and
-// behind it (each channel's messages).
+// Pipeline is all that is configured: what runs before a message is queued (orders, by
+// their tenants' flows) and behind it (each channel's messages).
 type Pipeline struct {
-	p      Parts
-	plan   plan
-	stages []Stage // before the queue
+	p       Parts
+	flows   map[string]*flow // by name
+	hops    map[string]*hop  // by the queue's name
+	queues  []*hop           // the same, as orders come along
+	first   waxwing.Channel  // what rendering waits for
+	senders map[way]*delivery.Sender
 
 	settings atomic.Pointer[Settings]
-	// Those of the stages that others ask for, too.
-	normalise *normaliser
-	render    *renderer
 
 	shed     shedder
 	wakes    *wakes
@@ -34,14 +34,6 @@ type Pipeline struct {
 	swept    time.Time // sweepOrders': up to when what is due was found; zero: it begins anew
 	still    int       // sweepOrders': sweeps since swept has moved
 	journal  *journal
-}
-
-// channel is who sends a channel's messages. Each has workers of its own, and is swept by
-// its own providers' health: none waits for another's.
-type channel struct {
-	name   waxwing.Channel
-	pool   *pool
-	sender *delivery.Sender
 }
 
 // topic is the part of all topics' names that is the same.
@@ -58,63 +50,29 @@ func New(p Parts) (*Pipeline, error) {
 	if p.Meter == nil {
 		p.Meter = noMeter{}
 	}
-	plan, err := planOf(p.Config)
-	if err != nil {
-		return nil, err
-	}
-	x := &Pipeline{p: p, plan: plan, stop: delivery.NewStop(), channels: map[waxwing.Channel]*channel{}, journal: newJournal(p.Log)}
+	x := &Pipeline{p: p, stop: delivery.NewStop(), channels: map[waxwing.Channel]*channel{}, hops: map[string]*hop{}, first: waxwing.Channels[0],
+		senders: map[way]*delivery.Sender{}, journal: newJournal(p.Log)}
+	var err error
 	if x.wakes, err = newWakes(p.Log, p.NoSweeper, p.Wrap); err != nil {
 		return nil, err
 	}
-	x.Use(&Settings{p.Config.Tenants, p.Formats, p.Composer})
-	x.stages = x.stagesOf()
 	x.orders = newPool(orDefault(p.Config.Limits.Render, 64), "render", topic+"orders", x.workInTurn)
-	x.wakes.to("normalise..render", x.orders)
+	x.wakes.to("orders", x.orders)
+	if err := x.flowsOf(p.Config); err != nil {
+		return nil, err
+	}
 	for _, name := range waxwing.Channels {
 		if err := x.open(name); err != nil {
 			return nil, err
 		}
 	}
+	s := &Settings{Tenants: p.Config.Tenants, Formats: p.Formats, Composer: p.Composer, Own: p.Own}
+	if err := x.Prepare(s); err != nil {
+		return nil, err
+	}
+	x.Use(s)
 	return x, nil
 }
-
-// open makes a channel as it is configured: by a send stage, as a fallback, or not at all.
-// What an older configuration left behind of the latter fails.
-func (x *Pipeline) open(name waxwing.Channel) error {
-	c := delivery.Config{Channel: name, Doubt: x.plan.send.Uncertain.Rule(), Outbox: x.p.Ledger, Meter: x.p.Meter, Journal: x.journal,
-		Stop: x.stop, Clock: x.p.Clock, Log: x.p.Log, Queued: x.wake}
-	for _, d := range x.plan.send.Retry {
-		c.Retry = append(c.Retry, d.D())
-	}
-	for _, n := range x.plan.providers[name] {
-		p := x.p.Providers[n]
-		if p == nil {
-			return fmt.Errorf("pipeline: provider %q is not defined", n)
-		}
-		c.Providers = append(c.Providers, delivery.Named{Provider: p, Name: n})
-	}
-	if f := x.plan.fallback; f != nil && name == x.plan.channel {
-		c.Fallback = &delivery.Fallback{After: f.After, Unreachable: orDuration(f.Unreachable.D(), 5*time.Minute), Make: x.instead}
-	}
-	s, err := delivery.New(c)
-	if err != nil {
-		return fmt.Errorf("pipeline: %s: %w", name, err)
-	}
-	n := orDefault(x.p.Config.Limits.Send, 256)
-	if len(c.Providers) == 0 {
-		n = unconfigured
-	}
-	ch := &channel{name: name, sender: s, pool: newPool(n, "send", topic+x.plan.queue.Name+"."+string(name), s.Wake)}
-	x.channels[name] = ch
-	x.wakes.to("send "+string(name), ch.pool)
-	return nil
-}
-
-// unconfigured is how many workers a channel has that nothing is sent by.
-const unconfigured = 4
-
-// wake has a message sent, which is in the queue of its channel.
-func (x *Pipeline) wake(ch waxwing.Channel, id waxwing.ID) { x.wakes.wake(x.channels[ch].pool, id) }
 
 func orDefault(n, d int) int {
 	if n <= 0 {
@@ -153,6 +111,10 @@ func (x *Pipeline) Running() <-chan struct{} { return x.wakes.router.Running() }
 func (x *Pipeline) drain() error {
 	x.stop.Begin()
 	pools := []*pool{x.orders}
+	for _, h := range x.queues {
+		pools = append(pools, h.pool)
+	}
+	before := len(pools)
 	for _, ch := range x.channels {
 		pools = append(pools, ch.pool)
 	}
@@ -170,15 +132,17 @@ func (x *Pipeline) drain() error {
 	defer time.AfterFunc(limit*4/5, x.stop.Cut).Stop()
 	defer x.stop.Cut()
 	end, busy := time.Now().Add(limit), 0
-	for _, p := range pools[1:] {
+	for _, p := range pools[before:] {
 		busy += p.wait(time.Until(end))
 	}
-	if busy == 0 {
-		_ = x.orders.wait(time.Second) // what it renders is rendered at the next start
+	for _, p := range pools[:before] {
+		if busy == 0 {
+			_ = p.wait(time.Second) // what it renders is rendered at the next start
+		}
 	}
 	x.stop.Withdraw()
 	for _, ch := range x.channels {
-		ch.sender.Wait()
+		ch.health.Wait()
 	}
 	err := x.wakes.close()
 	for _, p := range pools {

@@ -114,6 +114,8 @@ type Parts struct {
 	Formats   map[string]waxwing.Format
 	Composer  Composer
 	Providers map[string]delivery.Provider
+	// Own are the tenants' own providers; see Settings.
+	Own       map[string][]OwnProvider
 	Enrichers map[string]Enricher
 	Plugins   Plugins // nil: there are none
 	// Numbers gives further spellings of an order's phone numbers, which it is then

@@ -32,6 +32,9 @@ func (s *normaliser) Run(_ context.Context, j *Job) (Decision, error) {
 		return quarantine(err.Error()), nil
 	}
 	j.Order, j.Found = o, lookupOf(o, s.numbers)
+	if j.To != "" {
+		o.Customer.Email = j.To
+	}
 	j.Said = append(j.Said, "format", j.Work.Format, "items", len(o.Items))
 	return Decision{}, nil
 }

@@ -18,10 +18,12 @@ type asker struct {
 func (*asker) Name() string { return "plugins" }
 
 // Run asks the hooks in their order. What plugins did is in Work.Runs, what they said in
-// Order.Personal. A fault of ours among them is the plugins' loss, not the order's.
+// Order.Personal. A fault of ours among them is the plugins' loss, not the order's. They are
+// not asked about a message that only takes another's place: it has no record of runs, and
+// says less.
 func (s *asker) Run(_ context.Context, j *Job) (d Decision, err error) {
 	var notes []string
-	if has(s.plugins, j.Work.Tenant) {
+	if j.For != Instead && has(s.plugins, j.Work.Tenant) {
 		d, notes = s.ask(j)
 	}
 	j.Notes = append(j.Notes, notes...)

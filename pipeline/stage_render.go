@@ -20,13 +20,29 @@ type renderer struct {
 
 func (*renderer) Name() string { return "rendered" }
 
+// Run makes what the job is for: see Purpose. But for a confirmation, which then fails with
+// its reason, an error says that it cannot be made.
 func (s *renderer) Run(_ context.Context, j *Job) (Decision, error) {
 	notes := append(j.Notes, j.Order.Notices...)
+	if j.For == Instead {
+		d, ok := s.instead(j.Settings.Composer, j.Work, j.Order)
+		if !ok {
+			return Decision{}, waxwing.ErrNotFound
+		}
+		d.Notes = append(d.Notes, notes...)
+		j.Drafts = []waxwing.Draft{d}
+		return Decision{}, nil
+	}
 	d, err := s.compose(j.Settings.Composer, s.channel, j.Work, j.Order)
-	if err == nil {
+	switch {
+	case err == nil:
 		d.State, d.Notes = waxwing.Queued, append(d.Notes, notes...)
 		j.Drafts = []waxwing.Draft{d}
-	} else {
+	case j.For == Again && errors.Is(err, waxwing.ErrNotFound):
+		return Decision{}, waxwing.Permanent(errors.New("the order has no e-mail address: say where to send it with \"to\""))
+	case j.For == Again, j.For == Preview:
+		return Decision{}, waxwing.Permanent(err)
+	default:
 		j.Drafts = []waxwing.Draft{{Channel: s.channel, State: waxwing.Failed, Reason: reasonOf(err), Notes: notes}}
 		next := *j.Work
 		next.Next++

@@ -16,7 +16,7 @@ import (
 // complete the work. Orders, each channel, and what only has to end are swept
 // apart, so that none of them waits for another.
 func (x *Pipeline) sweep() {
-	x.sweeper.Go(func() { x.each(x.orders, x.orders.low, x.sweepOrders) })
+	x.sweeper.Go(func() { x.each(x.orders, x.roomForOrders, x.sweepOrders) })
 	for _, ch := range x.channels {
 		x.sweeper.Go(func() { x.each(ch.pool, ch.pool.roomy, func() bool { return x.sweepMessages(ch) }) })
 	}
@@ -114,7 +114,10 @@ const stillAtMost = 1000
 // there were more than there was room for. Then it goes on behind them: those that cannot be
 // worked on now, since a plugin rests perhaps, stay due, and must not keep all others waiting.
 func (x *Pipeline) sweepOrders() bool {
-	room := x.orders.look()
+	for _, h := range x.queues {
+		h.forget(x.p.Clock())
+	}
+	room := min(x.orders.look(), x.roomBehind())
 	if room == 0 {
 		return x.orders.looked(true)
 	}
@@ -123,7 +126,7 @@ func (x *Pipeline) sweepOrders() bool {
 		x.complain("sweep orders", err)
 		return false
 	}
-	taken := x.orders.feed(ids)
+	taken := x.feed(ids)
 	switch {
 	case taken < len(ids): // others came in between: these are met again
 	case taken == room && last.After(x.swept):
@@ -143,21 +146,49 @@ func (x *Pipeline) sweepOrders() bool {
 	return x.orders.looked(true)
 }
 
+// feed hands orders to the workers, but for those that are past their first queue: they are
+// under way. It says for how many something happens now.
+func (x *Pipeline) feed(ids []waxwing.ID) (taken int) {
+	if len(x.queues) == 0 {
+		return x.orders.feed(ids)
+	}
+	fresh := false
+	for i := range ids {
+		if x.underWay(ids[i]) {
+			continue
+		}
+		if x.orders.feed(ids[i:i+1]) == 0 {
+			return i
+		}
+		fresh = true
+	}
+	if !fresh && len(ids) > 0 {
+		x.pause(20*time.Millisecond, nil) // for them to come further
+	}
+	return len(ids)
+}
+
+// roomForOrders reports whether a good part of the orders' queue is empty, and there is room
+// behind it.
+func (x *Pipeline) roomForOrders() bool {
+	return x.orders.low() && (len(x.queues) == 0 || x.roomBehind() > x.orders.most*queuePerWorker/2)
+}
+
 // sweepMessages claims due messages of a channel, as many as it has free workers and can do
 // something with, and says whether there were more.
 func (x *Pipeline) sweepMessages(ch *channel) (more bool) {
 	p := ch.pool
-	limit := ch.sender.Limit(p.most)
-	if limit == 0 {
+	most := ch.limit()
+	if most == 0 {
 		return false
 	}
 	p.look()
-	n := p.reserve(limit)
+	n := p.reserve(most)
 	found := 0
 	if n > 0 {
 		found = x.claimDue(ch, n)
 	}
-	if limit < p.most {
+	if most < p.most {
 		return false // some try whether a provider works again; the others are not looked for
 	}
 	return p.looked(found == n)
@@ -171,12 +202,13 @@ func (x *Pipeline) claimDue(ch *channel, reserved int) (found int) {
 		x.complain("sweep messages", err)
 	}
 	for _, c := range claims {
-		if ch.pool.start(c.Out.Message, func(waxwing.ID) { ch.sender.Send(c) }) {
+		by := ch.sender(c)
+		if ch.pool.start(c.Out.Message, func(waxwing.ID) { by.Send(c) }) {
 			reserved--
 			continue
 		}
 		// Stopping, or its last worker is about to leave: back to the queue.
-		if err := ch.sender.GiveBack(c); err != nil {
+		if err := by.GiveBack(c); err != nil {
 			x.complain("give a claim back", err)
 		}
 	}

@@ -89,7 +89,8 @@ func channelOf(t *testing.T, name waxwing.Channel, d *due, p delivery.Provider, 
 		s.Send(&waxwing.Claim{Out: waxwing.Outgoing{Channel: name}, Faults: 9})
 	}
 	d.asked = nil
-	return &channel{name: name, sender: s, pool: newPool(8, "send", "", s.Wake)}
+	return &channel{name: name, pool: newPool(8, "send", "", s.Wake), senders: func() []*delivery.Sender { return []*delivery.Sender{s} },
+		sender: func(*waxwing.Claim) *delivery.Sender { return s }}
 }
 
 // TestRestingMailKeepsNoTextWaiting: each channel is swept by its own health.

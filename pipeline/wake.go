@@ -38,29 +38,43 @@ func newWakes(log *slog.Logger, always bool, wrap func(message.Publisher) messag
 	return w, err
 }
 
-// to has a pool's topic handled by the pool. The handler never waits, and acks at once: an
-// ack says that an id was handed on or turned away, the ledger says what became of it.
+// to has a pool's topic handled by the pool.
 func (w *wakes) to(name string, p *pool) {
-	w.router.AddConsumerHandler(name, p.topic, w.pubsub, func(m *message.Message) error {
+	w.handle(name, p.topic, func(id waxwing.ID) { p.offer(id) })
+}
+
+// handle has a topic's ids handed on. take never waits, and the handler acks at once: an
+// ack says that an id was handed on or turned away, the ledger says what became of it.
+func (w *wakes) handle(name, topic string, take func(waxwing.ID)) {
+	w.router.AddConsumerHandler(name, topic, w.pubsub, func(m *message.Message) error {
 		var id waxwing.ID
 		if err := id.UnmarshalText(m.Payload); err != nil {
 			w.log.Error("a message that is no id was dropped; the ledger knows better", "err", err)
 			return nil
 		}
-		p.offer(id)
+		take(id)
 		return nil
 	})
 }
 
 // wake publishes an id for a pool, unless that has a backlog.
-func (w *wakes) wake(p *pool, id waxwing.ID) {
-	if !w.always && p.refuses() {
-		return
+func (w *wakes) wake(p *pool, id waxwing.ID) { w.wakeBy(p.topic, p, id) }
+
+// wakeBy is wake by one of several topics that the pool handles.
+func (w *wakes) wakeBy(topic string, p *pool, id waxwing.ID) {
+	if w.always || !p.refuses() {
+		w.publish(topic, id)
 	}
+}
+
+// publish says whether it went well. Where it did not, the sweeper takes the id.
+func (w *wakes) publish(topic string, id waxwing.ID) bool {
 	b, _ := id.MarshalText() // never fails
-	if err := w.pub.Publish(p.topic, message.NewMessage(string(b), b)); err != nil {
-		w.log.Debug("wake not published; the sweeper takes it", "topic", p.topic, "err", err)
+	err := w.pub.Publish(topic, message.NewMessage(string(b), b))
+	if err != nil {
+		w.log.Debug("wake not published; the sweeper takes it", "topic", topic, "err", err)
 	}
+	return err == nil
 }
 
 // run takes messages until close.

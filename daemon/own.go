@@ -1,0 +1,90 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/pipeline"
+)
+
+// own are the tenants' own providers that are open, by the name that the trail knows.
+type own map[string]ownProvider
+
+type ownProvider struct {
+	settings config.Provider
+	Provider
+}
+
+// openOwn makes the tenants' own providers, or takes those of before that nothing has changed
+// of. The caller closes what it does not have from there, also where one fails.
+func openOwn(tenants map[string]config.Tenant, before own, log *slog.Logger) (own, error) {
+	all := own{}
+	for _, tenant := range sortedNames(tenants) {
+		for name, p := range tenants[tenant].Providers {
+			full := pipeline.OwnName(tenant, name)
+			if old, ok := before[full]; ok && reflect.DeepEqual(old.settings, p) {
+				all[full] = old
+				continue
+			}
+			made, err := OpenProvider(full, p, log)
+			if err != nil {
+				return all, fmt.Errorf("tenants.%s.providers: %w", tenant, err)
+			}
+			all[full] = ownProvider{p, made}
+		}
+	}
+	return all, nil
+}
+
+// of are the tenants' own as the pipeline takes them: in the order of their names.
+func (o own) of(tenants map[string]config.Tenant) map[string][]pipeline.OwnProvider {
+	out := map[string][]pipeline.OwnProvider{}
+	for tenant, t := range tenants {
+		for _, name := range sortedNames(t.Providers) {
+			p := o[pipeline.OwnName(tenant, name)]
+			out[tenant] = append(out[tenant], pipeline.OwnProvider{Name: name, Type: p.settings.Type, Carries: typeOf(p.settings).Carries, Provider: p.Provider})
+		}
+	}
+	return out
+}
+
+// without are those that another set does not have.
+func (o own) without(other own) own {
+	left := own{}
+	for name, p := range o {
+		if other[name].Provider != p.Provider {
+			left[name] = p
+		}
+	}
+	return left
+}
+
+// connections are how many they may have open together, as far as so many can be in use.
+func ownConnections(c *config.Config) (n int) {
+	for _, t := range c.Tenants {
+		for _, p := range t.Providers {
+			n += max(p.MaxConnections(), 1)
+		}
+	}
+	return min(n, c.Limits.Send)
+}
+
+// retire closes providers that nothing is offered to any more. What they have taken gets its
+// verdict first; what they have not begun with goes another way.
+func (d *Daemon) retire(old own) {
+	for _, name := range slices.Sorted(maps.Keys(old)) {
+		d.keepers.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			if err := old[name].Close(ctx); err != nil {
+				d.log.Warn("a tenant's provider was cut off: its server did not answer", "provider", name, "err", err)
+			}
+		})
+	}
+}
