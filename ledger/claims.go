@@ -154,6 +154,9 @@ func (c *Claims) fill(ctx context.Context, m *claimed) (*waxwing.Claim, error) {
 		k.DownSince = time.UnixMilli(m.DownSince)
 	}
 	out, shop, err := c.p.reader.Offered(ctx, &m.Message)
+	if errors.Is(err, errDictionary) && c.p.learn(ctx) == nil {
+		out, shop, err = c.p.reader.Offered(ctx, &m.Message)
+	}
 	if err != nil {
 		return nil, c.unfilled(ctx, m, k.Attempt, err)
 	}
@@ -237,9 +240,28 @@ func (c *Claims) Resolve(ctx context.Context, k *waxwing.Claim, r *waxwing.Resol
 	err := c.resolve(ctx, v)
 	if errors.Is(err, machine.ErrNoFallback) { // a person's resend came in between: it goes its own way
 		v.Fallback, v.Hashes = nil, nil
-		return c.resolve(ctx, v)
+		err = c.resolve(ctx, v)
+	}
+	if errors.Is(err, machine.ErrNotHeld) {
+		err = errors.Join(err, c.late(ctx, v))
 	}
 	return err
+}
+
+// late records a verdict that came after its message was taken over from this instance.
+func (c *Claims) late(ctx context.Context, v *machine.Verdict) error {
+	return c.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
+		s, err := g.Load(ctx, &store.Keys{Messages: []waxwing.ID{v.Message}, Attempts: []waxwing.ID{v.Message}})
+		if err != nil {
+			return err
+		}
+		ch, noted := s.Late(v)
+		if !noted {
+			return nil
+		}
+		c.tellEnded(g, &ch)
+		return g.Apply(ctx, &ch)
+	})
 }
 
 func (c *Claims) resolve(ctx context.Context, v *machine.Verdict) error {

@@ -82,6 +82,10 @@ func (g *Group) After(f func()) { g.after = append(g.after, f) }
 // Rows gives rows that no command decides about.
 func (g *Group) Rows(ctx context.Context, k *store.Keys) (*store.Set, error) {
 	g.w.keys = *k // so that each caller's need no memory of their own
+	if g.w.keys.Instances == nil {
+		g.w.own[0] = g.w.self.ID // whether it was taken for dead
+		g.w.keys.Instances = g.w.own[:]
+	}
 	rows, err := g.Tx.Load(ctx, &g.w.keys)
 	if err != nil {
 		return nil, fault(err)
@@ -97,6 +101,7 @@ func (g *Group) Load(ctx context.Context, k *store.Keys) (*machine.Set, error) {
 	}
 	s := g.w.set
 	s.Over(rows, g.Now, g.w.chain.Instance, g.w.p.Rule)
+	s.Epoch = g.w.self.Epoch
 	return s, nil
 }
 
@@ -147,11 +152,21 @@ func (g *Group) newID() waxwing.ID {
 	return g.w.lastID
 }
 
+// A run's id has, below the milliseconds, 6 bits that count those of one of them, and 4 that
+// tell the instance: of two that go on beside each other, whose numbers are apart by a
+// multiple of 16, one commit may be undone and done again.
+const runSlots = 16
+
 // runIDBits are those of a run's id below the milliseconds. All of it stays
 // within what a float64 holds: others read it from JSON.
 const runIDBits = 10
 
 func (g *Group) newRunID() int64 {
-	g.w.lastRun = max(g.w.lastRun+1, g.Now.UnixMilli()<<runIDBits)
-	return g.w.lastRun
+	own := g.w.self.ID % runSlots
+	id := g.Now.UnixMilli()<<runIDBits | own
+	if id <= g.w.lastRun {
+		id = g.w.lastRun&^(runSlots-1) + runSlots | own
+	}
+	g.w.lastRun = id
+	return id
 }

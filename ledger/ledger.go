@@ -16,6 +16,7 @@ type Ledger struct {
 	*Intake
 	*Orders
 	*Claims
+	*Leases
 	*People
 	*Plugins
 	*Upkeep
@@ -47,7 +48,10 @@ func New(p Parts) *Ledger {
 		reader: NewReader(ReaderParts{Rows: p.Store, Keys: p.Keys, Contents: p.Contents, Lookups: p.Lookups, Cache: p.Cache, Clock: p.Clock})}
 	plugins := &Plugins{p: s, runDays: map[int64]*runDay{}}
 	p.Writer.undone = append(p.Writer.undone, func() { clear(plugins.runDays) })
-	return &Ledger{Reader: s.reader, Writer: p.Writer, Intake: &Intake{s}, Orders: &Orders{s, plugins}, Claims: &Claims{s},
+	claims := &Claims{s}
+	leases := &Leases{s, claims}
+	p.Writer.beat = leases.beat
+	return &Ledger{Reader: s.reader, Writer: p.Writer, Intake: &Intake{s}, Orders: &Orders{s, plugins}, Claims: claims, Leases: leases,
 		People: &People{s, plugins}, Plugins: plugins, Upkeep: &Upkeep{s, plugins}}
 }
 

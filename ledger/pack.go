@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -32,6 +33,9 @@ const (
 
 // ErrPacked says that packed content cannot be read.
 var ErrPacked = errors.New("stored content is damaged")
+
+// errDictionary: another instance may have made the dictionary meanwhile.
+var errDictionary = fmt.Errorf("%w: its dictionary is not there", ErrPacked)
 
 // Pack appends b, compressed, to dst.
 func (p *Packer) Pack(dst, b []byte, dict string) []byte {
@@ -82,7 +86,7 @@ func (p *Packer) Unpack(b []byte) ([]byte, error) {
 		d = p.byID[binary.BigEndian.Uint32(b)]
 		p.mu.RUnlock()
 		if d == nil {
-			return nil, ErrPacked
+			return nil, errDictionary
 		}
 		b = b[4:]
 	}

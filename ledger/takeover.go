@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -15,18 +16,18 @@ func (c *Claims) TakeOver(ctx context.Context, g *Group, dead func(instance int6
 	if err != nil {
 		return 0, err
 	}
-	var held []waxwing.ID
-	for id, k := range s.Claims {
+	var held []store.Claim
+	for _, k := range s.Claims {
 		if dead(k.Instance) {
-			held = append(held, id)
+			held = append(held, k)
 		}
 	}
-	slices.Sort(held)
-	for _, id := range held {
-		if s, err = g.Load(ctx, &store.Keys{Messages: []waxwing.ID{id}}); err != nil {
+	slices.SortFunc(held, func(a, b store.Claim) int { return cmp.Compare(a.Message, b.Message) })
+	for _, k := range held {
+		id := k.Message
+		if s, err = g.Load(ctx, &store.Keys{Messages: []waxwing.ID{id}, Instances: []int64{k.Instance}}); err != nil {
 			return taken, err
 		}
-		k := s.Claims[id]
 		ch, doubt := s.TakeOver(id)
 		if doubt {
 			c.p.Log.Error("a message is held in doubt: the answer to it was lost too often; send it again or cancel it",

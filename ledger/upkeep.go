@@ -73,6 +73,20 @@ func (u *Upkeep) Teach(ctx context.Context, name string, sample []byte) error {
 	return nil
 }
 
+// learn makes the dictionaries known that another instance has made meanwhile.
+func (s *shared) learn(ctx context.Context) error {
+	return s.Store.View(ctx, func(r store.Rows) error {
+		all, err := r.Load(ctx, &store.Keys{Dictionaries: true})
+		if err != nil {
+			return err
+		}
+		for i := range all.Dictionaries {
+			s.Contents.Add(all.Dictionaries[i].ID, all.Dictionaries[i].Body)
+		}
+		return nil
+	})
+}
+
 // Serve has a running ledger take what is of further tenants: it makes keys for those
 // that have none yet, all in one step.
 func (u *Upkeep) Serve(ctx context.Context, names []waxwing.TenantID) error {

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
@@ -35,7 +37,7 @@ type VerifyParts struct {
 func Verify(ctx context.Context, p VerifyParts) error {
 	v := &verifier{r: p.Report, anchors: p.Anchors, rows: p.Rows, contents: p.Contents, state: map[waxwing.ID]waxwing.State{},
 		digest: map[waxwing.ID]string{}, places: map[waxwing.ID]place{}, erased: map[waxwing.ID]bool{}, barred: map[string]bool{},
-		tries: map[waxwing.ID]tried{}, names: map[string]string{}, plugins: map[string]pluginEntry{}, numbers: map[string]int64{}}
+		tries: map[waxwing.ID]tried{}, names: map[string]string{}, plugins: map[string]pluginEntry{}, numbers: map[string]int64{}, breaks: breaks{of: map[waxwing.ID][]gap{}}}
 	steps := []func(context.Context) error{v.trail, v.confirmations, v.messages, v.bodies, v.attempts, v.pluginRows, v.suppressions}
 	for _, own := range p.Own {
 		steps = append(steps, func(context.Context) error { return own(v.sealed) })
@@ -58,6 +60,8 @@ type verifier struct {
 	contents *Contents
 	chain    Chain
 	started  bool
+	failed   error // of the database, while the trail was walked
+	breaks   breaks
 	anchors  map[int64]map[uint64]string
 	state    map[waxwing.ID]waxwing.State // of confirmations and messages
 	digest   map[waxwing.ID]string
@@ -91,9 +95,9 @@ type place struct{ last, sum int64 }
 
 func (v *verifier) trail(ctx context.Context) error {
 	var batch int64
-	return v.rows.Walk(ctx, 0, func(b *store.Batch) error {
+	err := v.rows.Walk(ctx, 0, func(b *store.Batch) error {
 		v.r.Batches++
-		if b.N != batch+1 {
+		if b.N != batch+1 && b.N != FirstBatch(b.Instance) {
 			v.r.Problem("trail: batch %d follows batch %d: something is missing", b.N, batch)
 		}
 		batch = b.N
@@ -105,9 +109,11 @@ func (v *verifier) trail(ctx context.Context) error {
 			v.r.Problem("trail: batch %d begins with entry %d of chain %d, after entry %d", batch, b.First, v.chain.Instance, v.chain.Seq)
 		}
 		err := v.chain.Walk(b.Entries, func(e waxwing.TrailEntry, h Head) error {
-			v.entry(&e, h, batch, &prev)
-			return nil
+			return v.entry(ctx, &e, h, batch, &prev)
 		})
+		if v.failed != nil {
+			return v.failed
+		}
 		if err != nil {
 			v.r.Problem("trail: batch %d: %v", batch, err)
 		}
@@ -119,9 +125,11 @@ func (v *verifier) trail(ctx context.Context) error {
 		}
 		return nil
 	})
+	v.fit()
+	return err
 }
 
-func (v *verifier) entry(e *waxwing.TrailEntry, h Head, batch int64, prev *Chain) {
+func (v *verifier) entry(ctx context.Context, e *waxwing.TrailEntry, h Head, batch int64, prev *Chain) error {
 	v.r.Entries++
 	if want, ok := v.anchors[v.chain.Instance][e.Seq]; ok {
 		if want != hex.EncodeToString(h[:]) {
@@ -129,25 +137,19 @@ func (v *verifier) entry(e *waxwing.TrailEntry, h Head, batch int64, prev *Chain
 		}
 		delete(v.anchors[v.chain.Instance], e.Seq)
 	}
-	if e.Cause == machine.CauseChain {
-		if v.started && (e.Seq != 1 || e.Detail["head"] != hex.EncodeToString(prev.Head[:]) ||
-			e.Detail["after"] != strconv.FormatInt(prev.Instance, 10)) {
-			v.r.Problem("trail: chain %d does not begin where chain %d ends", v.chain.Instance, prev.Instance)
-		}
-		v.started = true
-		v.sealed = v.sealed || e.Detail["rows"] == "sealed" && e.Detail["after"] == ""
-		return
-	}
-	if e.Cause == machine.CauseResealed {
+	switch e.Cause {
+	case machine.CauseChain:
+		return v.begins(ctx, e, prev)
+	case machine.CauseResealed:
 		v.resealed(e)
-		return
+		return nil
 	}
 	if e.Detail["act"] == "suppress" && e.Confirmation == 0 {
 		v.bar(e)
 	}
 	if e.Cause == machine.CausePlugin {
 		v.plugin(e)
-		return
+		return nil
 	}
 	owner := e.Confirmation
 	if e.Message != 0 {
@@ -164,14 +166,34 @@ func (v *verifier) entry(e *waxwing.TrailEntry, h Head, batch int64, prev *Chain
 		v.erased[e.Confirmation] = true
 	}
 	if e.To == "" {
-		return
+		return nil
 	}
-	if have := v.state[owner]; have != e.From {
-		v.r.Problem("trail: entry %d of chain %d takes %s from %q, but it was %q", e.Seq, v.chain.Instance, owner, e.From, have)
-	} else if !machine.Allowed(e.From, e.To) {
-		v.r.Problem("trail: entry %d of chain %d: %q may not follow %q", e.Seq, v.chain.Instance, e.To, e.From)
+	v.step(owner, e)
+	return nil
+}
+
+// begins holds a chain's first entry against what it says that it follows: the end of the
+// chain before it or, of an instance that began beside others, an entry of one of these.
+func (v *verifier) begins(ctx context.Context, e *waxwing.TrailEntry, prev *Chain) error {
+	v.breaks.beside = v.breaks.beside || e.Detail["beside"] != ""
+	linked := !v.started || e.Seq == 1 && e.Detail["head"] == hex.EncodeToString(prev.Head[:]) && e.Detail["after"] == strconv.FormatInt(prev.Instance, 10)
+	if !linked && e.Seq == 1 && slices.Contains(strings.Fields(strings.Trim(e.Detail["beside"], "[]")), e.Detail["after"]) {
+		n, _ := strconv.ParseInt(e.Detail["batch"], 10, 64) // none is 0, which no batch has
+		s, err := v.rows.Load(ctx, &store.Keys{Batches: []int64{n}})
+		if err != nil {
+			v.failed = err
+			return err
+		}
+		b := s.Batches[n]
+		linked = hex.EncodeToString(b.Head) == e.Detail["head"] && strconv.FormatInt(b.Last, 10) == e.Detail["entry"] &&
+			strconv.FormatInt(b.Instance, 10) == e.Detail["after"]
 	}
-	v.state[owner] = e.To
+	if !linked {
+		v.r.Problem("trail: chain %d does not begin where chain %d ends", v.chain.Instance, prev.Instance)
+	}
+	v.started = true
+	v.sealed = v.sealed || e.Detail["rows"] == "sealed" && e.Detail["after"] == ""
+	return nil
 }
 
 // attempt follows what the trail says of a message's attempts. One that a
@@ -195,7 +217,12 @@ func (v *verifier) attempt(e *waxwing.TrailEntry) {
 		t.sum += attemptSum(n, e.Detail["provider"], e.Detail["verdict"], e.Detail["phase"], e.Detail["fault"], code)
 	case e.Cause == machine.CauseTakeover && e.From == waxwing.Dot:
 		t.n++
-		t.sum += attemptSum(int64(t.n), t.provider, string(waxwing.UncertainVerdict), string(waxwing.PhaseDot), "", 0)
+		n := int64(t.n)
+		if d := e.Detail["attempt"]; d != "" { // the chain that tells of its commit point may be read later
+			n, _ = strconv.ParseInt(d, 10, 64)
+			t.provider = e.Detail["provider"]
+		}
+		t.sum += attemptSum(n, t.provider, string(waxwing.UncertainVerdict), string(waxwing.PhaseDot), "", 0)
 	default:
 		return
 	}

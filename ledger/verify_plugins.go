@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"strconv"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/store"
@@ -31,7 +32,11 @@ func BodyDigest(b []byte) string {
 }
 
 // pluginEntry is what the trail says last of a version.
-type pluginEntry struct{ state, hash, percent, digest string }
+type pluginEntry struct {
+	state, hash, percent, digest string
+	instance                     int64
+	at                           time.Time
+}
 
 func pluginName(tenant, plugin, no string) string { return tenant + "/" + plugin + "/" + no }
 
@@ -39,18 +44,21 @@ func pluginName(tenant, plugin, no string) string { return tenant + "/" + plugin
 func (v *verifier) plugin(e *waxwing.TrailEntry) {
 	d := e.Detail
 	id := pluginName(d["tenant"], d["plugin"], d["version"])
-	if have := v.plugins[id].state; have != d["from"] {
-		v.r.Problem("trail: entry %d of chain %d takes plugin version %s from %q, but it was %q", e.Seq, v.chain.Instance, id, d["from"], have)
+	have := v.plugins[id]
+	if have.state != d["from"] {
+		v.breaks.complain("trail: entry %d of chain %d takes plugin version %s from %q, but it was %q", e.Seq, v.chain.Instance, id, d["from"], have.state)
 	}
 	if n, err := strconv.ParseInt(d["number"], 10, 64); err == nil {
 		name := d["tenant"] + "/" + d["plugin"]
 		v.numbers[name] = max(v.numbers[name], n)
 	}
-	if d["to"] == Dropped {
+	switch {
+	case have.instance > 0 && have.instance != v.chain.Instance && e.At.Before(have.at): // it wrote beside another, and before it
+	case d["to"] == Dropped:
 		delete(v.plugins, id)
-		return
+	default:
+		v.plugins[id] = pluginEntry{d["to"], d["hash"], d["percent"], d["digest"], v.chain.Instance, e.At}
 	}
-	v.plugins[id] = pluginEntry{d["to"], d["hash"], d["percent"], d["digest"]}
 }
 
 // pluginRows compares versions and their code with the trail.

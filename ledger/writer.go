@@ -2,10 +2,12 @@ package ledger
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/pprof"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +28,7 @@ type Writer struct {
 	running atomic.Bool
 
 	// What follows is of the goroutine alone.
+	self     store.Instance
 	chain    Chain
 	anchored uint64 // the chain's newest entry that an anchor names
 	lastID   waxwing.ID
@@ -34,7 +37,9 @@ type Writer struct {
 	lines    []byte
 	set      *machine.Set // of the command under way
 	undone   []func()     // called after a group that was undone
-	keys     store.Keys   // of the rows being loaded
+	beat     func(context.Context, *Group) error
+	keys     store.Keys // of the rows being loaded
+	own      [1]int64
 	changes  store.Changes
 }
 
@@ -48,6 +53,10 @@ type WriterParts struct {
 	// Anchor keeps a signed head of a chain elsewhere. The writer's goroutine calls it, once
 	// a minute, where the chain has moved.
 	Anchor func(c *Chain) error
+	// Lease is how long nobody may take this instance for dead after it was last heard of, and
+	// Beat how often it is heard of; Beat 0: when Leases.Beat is called. Lease 0: the store
+	// makes certain that there is no other.
+	Lease, Beat time.Duration
 	// Look is called each LookEvery, by the writer's goroutine, where nothing else is to do;
 	// nil: nothing is.
 	Look      func()
@@ -56,6 +65,13 @@ type WriterParts struct {
 	Before Before
 }
 
+// How long an instance may be silent before others take it for dead, and how often it is
+// heard of. Three beats may fail.
+const (
+	LeaseFor  = 15 * time.Second
+	BeatEvery = 5 * time.Second
+)
+
 // Before is what stands in a database that an instance goes on from.
 type Before struct {
 	// Instance is the number of the one that begins: no other had it.
@@ -63,15 +79,53 @@ type Before struct {
 	// ID and Run are the greatest of confirmations and plugin runs.
 	ID  waxwing.ID
 	Run int64
-	// Batch is the newest of the trail.
-	Batch int64
+	// Last is the newest batch of the trail; N is 0 where there is none.
+	Last store.Batch
+	// Rows says how the rows are proved; empty: they are not.
+	Rows string
+	// Beside are instances that go on meanwhile: the last batch of theirs is no end of a chain,
+	// and this instance numbers its batches apart from theirs.
+	Beside []int64
+}
+
+// batch is the number before the instance's first one.
+func (b *Before) batch() int64 {
+	if len(b.Beside) == 0 {
+		return b.Last.N
+	}
+	return FirstBatch(b.Instance) - 1
+}
+
+// batchBits are those of a batch's number below its instance, of an instance that began
+// beside others. The numbers of those that were alone follow each other from 1 on.
+const batchBits = 32
+
+// FirstBatch is the number of the first batch of an instance that began beside others.
+func FirstBatch(instance int64) int64 { return instance<<batchBits + 1 }
+
+// follows says in the first entry of a chain what it follows.
+func (b *Before) follows() [][2]string {
+	d := [][2]string{{"instance", strconv.FormatInt(b.Instance, 10)}}
+	if b.Rows != "" {
+		d = append(d, [2]string{"rows", b.Rows})
+	}
+	if b.Last.N == 0 {
+		return d
+	}
+	d = append(d, [2]string{"after", strconv.FormatInt(b.Last.Instance, 10)}, [2]string{"entry", strconv.FormatInt(b.Last.Last, 10)},
+		[2]string{"head", hex.EncodeToString(b.Last.Head)})
+	if len(b.Beside) > 0 {
+		d = append(d, [2]string{"batch", strconv.FormatInt(b.Last.N, 10)}, [2]string{"beside", fmt.Sprint(b.Beside)})
+	}
+	return d
 }
 
 // NewWriter returns a writer, whose groups are committed by whoever calls Now until Run
 // begins.
 func NewWriter(p WriterParts) *Writer {
 	return &Writer{p: p, ops: make(chan *op, 1024), stop: make(chan struct{}), done: make(chan struct{}),
-		chain: Chain{Instance: p.Before.Instance}, lastID: p.Before.ID, lastRun: p.Before.Run, batch: p.Before.Batch,
+		self:  store.Instance{ID: p.Before.Instance, Epoch: 1},
+		chain: Chain{Instance: p.Before.Instance}, lastID: p.Before.ID, lastRun: p.Before.Run, batch: p.Before.batch(),
 		set: machine.NewSet(time.Time{}, 0, waxwing.DoubtRule{})}
 }
 
@@ -165,6 +219,12 @@ func (w *Writer) write() {
 		defer t.Stop()
 		look = t.C
 	}
+	var beat <-chan time.Time
+	if w.p.Beat > 0 {
+		t := time.NewTicker(w.p.Beat)
+		defer t.Stop()
+		beat = t.C
+	}
 	group := make([]*op, 0, maxGroup)
 	busy := false
 	for {
@@ -175,6 +235,11 @@ func (w *Writer) write() {
 		case <-tick.C:
 			if err := w.anchor(); err != nil {
 				w.p.Log.Error("anchor not written", "err", err)
+			}
+			continue
+		case <-beat:
+			if err := w.Now(ctx, w.beat); err != nil {
+				w.p.Log.Error("the lease is not prolonged", "err", err)
 			}
 			continue
 		case <-look:
@@ -287,9 +352,13 @@ func (w *Writer) Stopped() bool { return w.closed.Load() }
 
 // Begin makes this instance known, and writes the first entry of its chain, which says what
 // it follows.
-func (w *Writer) Begin(ctx context.Context, g *Group, follows [][2]string) error {
-	g.Entry(&machine.Entry{Cause: machine.CauseChain, Detail: follows})
-	return g.Write(ctx, &store.Changes{Instances: []store.Instance{{ID: w.chain.Instance, Started: g.Now.UnixMilli()}}})
+func (w *Writer) Begin(ctx context.Context, g *Group) error {
+	g.Entry(&machine.Entry{Cause: machine.CauseChain, Detail: w.p.Before.follows()})
+	w.self.Started = g.Now.UnixMilli()
+	if w.p.Lease > 0 {
+		w.self.Lease = g.Now.Add(w.p.Lease).UnixMilli()
+	}
+	return g.Write(ctx, &store.Changes{Instances: []store.Instance{w.self}})
 }
 
 // Chain is the instance's as it stands; before Run.
@@ -304,6 +373,12 @@ func (w *Writer) End(ctx context.Context) error {
 		<-w.done
 	}
 	return errors.Join(w.anchor(), w.Now(ctx, func(ctx context.Context, g *Group) error {
-		return g.Write(ctx, &store.Changes{Instances: []store.Instance{{ID: w.chain.Instance, Stopped: g.Now.UnixMilli()}}})
+		s, err := g.Load(ctx, &store.Keys{})
+		if err != nil {
+			return err
+		}
+		self := s.Instances[w.self.ID]
+		self.ID, self.Stopped = w.self.ID, g.Now.UnixMilli()
+		return g.Write(ctx, &store.Changes{Instances: []store.Instance{self}})
 	}))
 }

@@ -67,6 +67,7 @@ var tellings = map[string][3]string{
 	"possible_duplicate": {"doubt", "Sent again, marked as a possible duplicate", "The same bytes and Message-ID: the recipient's side can tell."},
 	"assumed_sent":       {"doubt", "Counted as sent, by the tenant's policy", ""},
 	"takeover":           {"wait", "Taken over from an instance that is dead", ""},
+	"late_verdict":       {"plain", "A late answer, to an instance that was taken for dead", "Recorded; where the mail was still in doubt, it is not any more."},
 	"expired":            {"bad", "Its time to live is over", ""},
 	"unreachable":        {"bad", "Every mail provider failed for too long", ""},
 	"fallback":           {"good", "A text message takes over", "Queued in the same transaction that ended the e-mail."},

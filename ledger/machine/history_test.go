@@ -97,6 +97,7 @@ func (w *world) commit(c Changes) {
 		w.content[store.ConfirmationOf(x.ID)] = true
 	}
 	for _, a := range c.Attempts {
+		w.s.Attempts[a.Message] = append(w.s.Attempts[a.Message], a)
 		if len(a.Sealed) > 0 {
 			w.sealed[a.Message]++
 		}
@@ -384,7 +385,23 @@ func (w *world) verdict() {
 		w.fail("a verdict was refused and changed something: %v", err)
 	}
 	w.commit(c)
+	if errors.Is(err, ErrNotHeld) {
+		w.late(v)
+	}
 	w.claims = slices.Delete(w.claims, i, i+1)
+}
+
+// late is the answer to an instance that was taken for dead.
+func (w *world) late(v *Verdict) {
+	before := w.state[v.Message]
+	c, noted := w.s.Late(v)
+	if !noted && !c.Empty() {
+		w.fail("a late verdict is not noted and changed something")
+	}
+	w.commit(c)
+	if after := w.state[v.Message]; after != before && (before != waxwing.Uncertain || after != waxwing.Sent || w.taken[v.Message] == 0) {
+		w.fail("a late verdict %q takes %s from %q to %q; the provider took it %d times", v.Attempt.Verdict, v.Message, before, after, w.taken[v.Message])
+	}
 }
 
 // crash ends an instance, or has it taken for dead, and the other one takes over what it

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -19,11 +20,13 @@ func (s *Set) due(m *store.Message) bool {
 // Claim takes a message for the set's instance, if it is due and nobody holds it. One
 // whose time is over ends instead, and so does one in doubt that is to be taken for sent.
 //
-// Loaded: the message, its claim, its doubts.
+// An instance that was taken for dead takes nothing.
+//
+// Loaded: the message, its claim, its doubts, the instance.
 func (s *Set) Claim(id waxwing.ID) (c Changes, taken bool) {
 	c = s.none()
 	m, ok := s.Messages[id]
-	if !ok || !s.due(&m) {
+	if !ok || !s.due(&m) || !s.alive() {
 		return c, false
 	}
 	if c, ended := s.End(id); ended {
@@ -85,14 +88,15 @@ func errOver(id waxwing.ID) error {
 
 // CommitPoint lets a claimed message pass its commit point: from then on it may have been
 // sent. It refuses with ErrState where the claim is not this instance's any more, the
-// message was cancelled, or its time is over. One to an address that is suppressed ends
+// instance was taken for dead, the message was cancelled, or its time is over. One to an address that is suppressed ends
 // here, with barred true: it could not be stopped before, or would go again.
 //
-// Loaded: the message, its claim, its doubts, and whether its person is suppressed.
+// Loaded: the message, its claim, its doubts, the instance, and whether its person is
+// suppressed.
 func (s *Set) CommitPoint(id waxwing.ID, person store.Hash, provider string) (c Changes, barred bool, err error) {
 	c = s.none()
 	k, held := s.Claims[id]
-	if !held || k.Instance != s.Instance || k.Dot {
+	if !held || k.Instance != s.Instance || k.Dot || !s.alive() {
 		return c, false, errOver(id)
 	}
 	if s.Suppressed[person] {
@@ -134,6 +138,17 @@ type Verdict struct {
 // fallback cannot have the number that it was sealed under.
 var ErrNoFallback = fmt.Errorf("no fallback: %w", waxwing.ErrState)
 
+// ErrNotHeld: the message is not this instance's any more. It comes as ErrState, too.
+var ErrNotHeld = errors.New("not held any more")
+
+type notHeld struct{ id waxwing.ID }
+
+func (e notHeld) Error() string {
+	return fmt.Sprintf("message %s is %v: %v", e.id, ErrNotHeld, waxwing.ErrState)
+}
+
+func (e notHeld) Unwrap() []error { return []error{ErrNotHeld, waxwing.ErrState} }
+
 // Resolve records a verdict. Where the person was erased while the message was at its
 // commit point there is nothing left to offer, and it ends. It refuses with ErrState
 // where this instance does not hold the message any more.
@@ -145,7 +160,7 @@ func (s *Set) Resolve(v *Verdict) (c Changes, err error) {
 	m, ok := s.Messages[v.Message]
 	k, held := s.Claims[v.Message]
 	if !ok || !held || k.Instance != s.Instance {
-		return c, fmt.Errorf("message %s is not held any more: %w", v.Message, waxwing.ErrState)
+		return c, notHeld{v.Message}
 	}
 	conf, err := s.confirmation(v.Message)
 	if err != nil {
@@ -186,7 +201,9 @@ func (s *Set) Resolve(v *Verdict) (c Changes, err error) {
 		c.Attempts = append(c.Attempts, attempt(v, conf.Erased()))
 	}
 	c.Messages = append(c.Messages, m)
-	c.lookups(conf.ID, v.Hashes)
+	if !conf.Erased() {
+		c.lookups(conf.ID, v.Hashes)
+	}
 	for i := range v.Fallback {
 		s.draft(&c, &conf, v.Message+waxwing.ID(1+i), &v.Fallback[i], m.Released, m.Expires, CauseFallback)
 	}
@@ -235,7 +252,7 @@ func ms(t time.Time) int64 {
 // was sent, and it is queued again; after it the answer is lost. held says that it was
 // lost too often and waits for a person.
 //
-// Loaded: the message, its claim, its doubts.
+// Loaded: the message, its claim, its doubts, the instance that holds it.
 func (s *Set) TakeOver(id waxwing.ID) (c Changes, held bool) {
 	c = s.none()
 	k, ok := s.Claims[id]
@@ -255,6 +272,9 @@ func (s *Set) TakeOver(id waxwing.ID) (c Changes, held bool) {
 			e.Detail = append(e.Detail, [2]string{"reason", m.Reason})
 		}
 		m.Attempts++
+		if s.Instances[k.Instance].Lease != 0 { // its chain goes on beside others: this entry must say all by itself
+			e.Detail = append(e.Detail, [2]string{"attempt", strconv.FormatInt(m.Attempts, 10)}, [2]string{"provider", k.Provider})
+		}
 		c.Attempts = append(c.Attempts, store.Attempt{Message: id, N: m.Attempts, Provider: k.Provider, Verdict: waxwing.UncertainVerdict,
 			Phase: waxwing.PhaseDot, Began: k.At, Ended: s.ms()})
 	}

@@ -17,8 +17,10 @@ type Set struct {
 	*store.Set
 	// Now is the transaction's time.
 	Now time.Time
-	// Instance is the one that acts.
+	// Instance is the one that acts, and Epoch the one of its row by which it knows that
+	// nobody has taken it for dead; 0: nobody can.
 	Instance int64
+	Epoch    int64
 	// Rule says what becomes of a message whose answer was lost.
 	Rule waxwing.DoubtRule
 
@@ -40,7 +42,7 @@ func (s *Set) none() Changes {
 	s.spare = Changes{}
 	return Changes{store.Changes{Confirmations: c.Confirmations[:0], Messages: c.Messages[:0], Claims: c.Claims[:0],
 		Freed: c.Freed[:0], Events: c.Events[:0], Contents: c.Contents[:0], Annotations: c.Annotations[:0], Attempts: c.Attempts[:0], Lookups: c.Lookups[:0],
-		Suppressions: c.Suppressions[:0], Destroyed: c.Destroyed[:0], Entries: c.Entries[:0]}}
+		Suppressions: c.Suppressions[:0], Destroyed: c.Destroyed[:0], Entries: c.Entries[:0], Instances: c.Instances[:0]}}
 }
 
 // Over has the next command decide by rows that were loaded, as an instance at a time.
@@ -69,6 +71,9 @@ func (s *Set) Take(c *Changes) {
 	}
 	for _, x := range c.Suppressions {
 		s.Suppressed[x.Hash] = true
+	}
+	for _, in := range c.Instances {
+		s.Instances[in.ID] = in
 	}
 	for _, a := range c.Annotations {
 		s.Annotations[a.Message] = append(s.Annotations[a.Message], a)

@@ -25,6 +25,7 @@ const (
 	CauseClaimed     = "claimed"            // an instance took the message
 	CauseCommit      = "commit_point"       // the dot may be written now
 	CauseVerdict     = "verdict"            // the provider's answer
+	CauseLateVerdict = "late_verdict"       // the provider's answer to an instance that was taken for dead
 	CausePossible    = "possible_duplicate" // an uncertain message goes out again
 	CauseAssumed     = "assumed_sent"       // uncertain, by policy counted as sent
 	CauseTakeover    = "takeover"           // the instance that held it is dead

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 	"sync/atomic"
 
 	"github.com/waxwinghq/waxwing"
@@ -16,20 +17,22 @@ import (
 // database is the file as its one writer sees it: what it wrote last, what proves its rows,
 // and whether it may still be written. The writer alone uses it, but for broken and full.
 type database struct {
-	o       *Options
-	w       *conn
-	broken  atomic.Pointer[error]
-	full    atomic.Bool
-	rows    rowCache
-	loaded  *store.Set  // by the last Load
-	at      store.Batch // the newest that is on disk, without its entries
-	sums    *sums
-	guard   guard
-	commits int    // since Open
-	name    string // the ledger's own, from its first start on
-	witness []*witness
-	// anchored is the last anchor's entry.
-	anchored   uint64
+	mu     sync.Mutex // held by the group under way, and by whoever looks at what groups use
+	o      *Options
+	w      *conn
+	broken atomic.Pointer[error]
+	full   atomic.Bool
+	rows   rowCache
+	// instances are rows as they were last written or read.
+	instances  map[int64]store.Instance
+	loaded     *store.Set  // by the last Load
+	at         store.Batch // the newest that is on disk, without its entries
+	sums       *sums
+	guard      guard
+	commits    int    // since Open
+	name       string // the ledger's own, from its first start on
+	witness    []*witness
+	anchored   trailPlace // the newest anchor's entry
 	suppressed map[ledger.Hash]struct{}
 	scrubs     scrubber
 }
@@ -63,6 +66,8 @@ func (d *database) group(ctx context.Context, f func(context.Context, *dbTx) err
 		// For good: whoever would try again need not.
 		return fmt.Errorf("%w: %w: %w", waxwing.ErrUnavailable, waxwing.ErrStopping, *e)
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	tables := maps.Clone(d.sums.tables)
 	d.sums.moved, d.sums.err = false, nil
 	t := &dbTx{d: d, c: d.w}
@@ -73,14 +78,13 @@ func (d *database) group(ctx context.Context, f func(context.Context, *dbTx) err
 	if err != nil {
 		d.sums.tables = tables
 		d.rows.forget()
+		clear(d.instances)
 		_, _ = d.w.exec("ROLLBACK") // fails where BEGIN did, or SQLite undid it itself
 		d.judge(err)
 		return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, err)
 	}
 	d.full.Store(false)
-	if t.wrote != nil {
-		d.at = *t.wrote
-	}
+	d.at = *t.newest()
 	d.noteWitnesses()
 	if t.traces {
 		d.scrubs.begin(d.o.Clock())
@@ -169,15 +173,20 @@ func (t *dbTx) keepSums() error {
 	if !s.moved && t.wrote == nil {
 		return nil
 	}
-	at := &t.d.at
-	if t.wrote != nil {
-		at = t.wrote
-	}
+	at := t.newest()
 	var head ledger.Head
 	copy(head[:], at.Head)
 	_, err := t.c.exec("INSERT INTO meta (k,v) VALUES ('"+sumsRow+"',?) ON CONFLICT (k) DO UPDATE SET v=excluded.v",
 		s.sealed(at.N, head))
 	return err
+}
+
+// newest is the batch of the greatest number, which the sums are sealed at.
+func (t *dbTx) newest() *store.Batch {
+	if t.wrote != nil && t.wrote.N > t.d.at.N {
+		return t.wrote
+	}
+	return &t.d.at
 }
 
 // checkpoint follows a commit. The writer calls it.
@@ -201,7 +210,10 @@ func (d *database) noteWitnesses() {
 	if len(d.witness) == 0 {
 		return
 	}
-	m := mark{Ledger: d.name, Instance: d.at.Instance, Seq: uint64(d.at.Last), Head: hex.EncodeToString(d.at.Head), At: d.o.Clock(), file: d.guard.stand(), anchored: d.anchored}
+	m := mark{Ledger: d.name, Instance: d.at.Instance, Seq: uint64(d.at.Last), Head: hex.EncodeToString(d.at.Head), At: d.o.Clock(), file: d.guard.stand()}
+	if d.anchored.instance == m.Instance {
+		m.anchored = uint64(d.anchored.seq)
+	}
 	for _, w := range d.witness {
 		if err := w.note(&m); err != nil && !w.failed {
 			w.failed = true

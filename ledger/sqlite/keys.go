@@ -102,7 +102,10 @@ func syncDir(dir string) error {
 // anchorOf appends the signed head of a chain to the anchors' file, unless its newest
 // entry is there. The writer calls it.
 func (l *Ledger) anchorOf(c *ledger.Chain) error {
-	if c.Seq == l.anchored || l.broken.Load() != nil {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	place := trailPlace{c.Instance, int64(c.Seq)}
+	if place == l.anchored || l.broken.Load() != nil {
 		return nil
 	}
 	a := c.Sign(l.keys.AnchorKey(), l.o.Clock())
@@ -119,7 +122,7 @@ func (l *Ledger) anchorOf(c *ledger.Chain) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("anchor: %w", err)
 	}
-	l.anchored = a.Seq
+	l.anchored = place
 	l.noteWitnesses()
 	if err := l.syncWitnesses(); err != nil {
 		return fmt.Errorf("witness: %w", err)

@@ -55,6 +55,9 @@ type Options struct {
 	Witness string
 	// AcceptLoss lets the ledger start though it is not the newest that there was.
 	AcceptLoss *Acceptance
+	// lease is this instance's, where a test opens another beside it; 0: the folder's lock
+	// keeps all others away.
+	lease time.Duration
 	// ReadOnly opens for the command line: no lock, no instance, no recovery.
 	ReadOnly bool
 }
@@ -115,7 +118,7 @@ func newLedger(o Options) *Ledger {
 	if o.HotBytes == 0 {
 		o.HotBytes = 96 << 20
 	}
-	d := &database{o: &o, rows: newRowCache(), loaded: store.NewSet(), suppressed: map[ledger.Hash]struct{}{}, scrubs: newScrubber()}
+	d := &database{o: &o, rows: newRowCache(), instances: map[int64]store.Instance{}, loaded: store.NewSet(), suppressed: map[ledger.Hash]struct{}{}, scrubs: newScrubber()}
 	l := &Ledger{database: d, o: o, path: filepath.Join(o.Dir, LedgerFile), db: newReaders(), contents: &ledger.Contents{},
 		lookups: ledger.NewLookups(o.People, o.Address), hot: ledger.NewCache(o.HotBytes)}
 	l.guard.path = l.path
@@ -125,7 +128,7 @@ func newLedger(o Options) *Ledger {
 // assemble makes the ledger over the file, for an instance that goes on from what is there.
 func (l *Ledger) assemble(before ledger.Before) {
 	s := file{l.database, l.db}
-	w := ledger.NewWriter(ledger.WriterParts{Store: s, Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt(), Anchor: l.anchorOf,
+	w := ledger.NewWriter(ledger.WriterParts{Store: s, Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt(), Anchor: l.anchorOf, Lease: l.o.lease,
 		Look: l.look, LookEvery: guardEvery, Before: before})
 	l.Ledger = ledger.New(ledger.Parts{Store: s, Keys: l.keys, Contents: l.contents, Lookups: l.lookups, Cache: l.hot, Writer: w,
 		Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt(), Quota: l.o.Quota, MaybeSent: l.maybeSent})
@@ -133,6 +136,8 @@ func (l *Ledger) assemble(before ledger.Before) {
 
 // look is what an idle writer does: it looks whether the files are still there.
 func (l *Ledger) look() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if err := l.guard.look(); err != nil {
 		l.judge(err)
 	}

@@ -1,10 +1,8 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"database/sql/driver"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -12,7 +10,6 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
-	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 func (l *Ledger) openWriter(ctx context.Context) error {
@@ -48,21 +45,26 @@ func (l *Ledger) openWriter(ctx context.Context) error {
 // goOn begins this instance's part of the ledger: behind the newest entry, with
 // what a dead instance left behind taken over, and a loss, if a person accepts one, settled.
 func (l *Ledger) goOn(ctx context.Context, fresh bool, lost *LossError) error {
-	var before ledger.Before
-	var follows [][2]string
-	if err := l.atOnce(func() (err error) { before, follows, err = l.resumeChain(); return err }); err != nil {
+	var from ledger.Before
+	err := l.atOnce(func() (err error) {
+		if err = l.loadSums(); err == nil {
+			from, err = before(l.w)
+		}
+		return err
+	})
+	if err != nil {
 		return err
 	}
+	l.at = from.Last
 	if lost != nil {
 		// No chain has the number of one that is lost: their anchors would contradict.
-		before.Instance = max(before.Instance, lost.last+1)
+		from.Instance = max(from.Instance, lost.last+1)
 	}
-	follows[0][1] = fmt.Sprint(before.Instance)
 	if err := l.guard.open(); err != nil {
 		return err
 	}
-	l.assemble(before)
-	if err := l.Now(ctx, func(ctx context.Context, g *ledger.Group) error { return l.Begin(ctx, g, follows) }, within(l.noteName)); err != nil {
+	l.assemble(from)
+	if err := l.Now(ctx, l.Begin, within(l.noteName)); err != nil {
 		return err
 	}
 	first := l.Chain()
@@ -109,30 +111,16 @@ func (l *Ledger) atOnce(f func() error) error {
 	return errors.Join(err, e)
 }
 
-// resumeChain finds where this instance's chain begins: behind the newest entry
-// of the last one. follows is what its first entry says of that.
-func (l *Ledger) resumeChain() (before ledger.Before, follows [][2]string, err error) {
+// before is what a further instance goes on from.
+func before(c *conn) (b ledger.Before, err error) {
 	var v [4]driver.Value
-	if _, err := l.w.row("SELECT (SELECT coalesce(max(id),0) FROM confirmations), (SELECT coalesce(max(id),0) FROM plugin_runs), "+
+	if _, err := c.row("SELECT (SELECT coalesce(max(id),0) FROM confirmations), (SELECT coalesce(max(id),0) FROM plugin_runs), "+
 		"(SELECT coalesce(max(id),0) FROM instances)", v[:]); err != nil {
-		return before, nil, err
+		return b, err
 	}
-	before.ID, before.Run, before.Instance = waxwing.ID(num(v[0])), num(v[1]), num(v[2])+1
-	if err := l.loadSums(); err != nil {
-		return before, nil, err
-	}
-	found, err := l.w.row("SELECT batch, instance, last, head FROM trail ORDER BY batch DESC LIMIT 1", v[:])
-	if err != nil {
-		return before, nil, err
-	}
-	follows = [][2]string{{"instance", ""}, {"rows", rowsSealed}}
-	if found {
-		before.Batch = num(v[0])
-		l.at = store.Batch{N: num(v[0]), Instance: num(v[1]), Last: num(v[2]), Head: bytes.Clone(blob(v[3]))}
-		follows = append(follows, [2]string{"after", fmt.Sprint(num(v[1]))},
-			[2]string{"entry", fmt.Sprint(num(v[2]))}, [2]string{"head", hex.EncodeToString(blob(v[3]))})
-	}
-	return before, follows, nil
+	b = ledger.Before{ID: waxwing.ID(num(v[0])), Run: num(v[1]), Instance: num(v[2]) + 1, Rows: rowsSealed}
+	b.Last, err = rows{c}.Last(bg)
+	return b, err
 }
 
 // rowsSealed says in the trail that this program sums the rows. A test takes it away, to

@@ -154,6 +154,11 @@ func (t *dbTx) Load(ctx context.Context, k *store.Keys) (*store.Set, error) {
 			return nil, err
 		}
 	}
+	for _, id := range k.Instances {
+		if err := t.loadInstance(s, id); err != nil {
+			return nil, err
+		}
+	}
 	if k.HeldBesides != 0 {
 		if err := t.loadClaims(); err != nil {
 			return nil, err
@@ -171,6 +176,19 @@ func (t *dbTx) Load(ctx context.Context, k *store.Keys) (*store.Set, error) {
 	}
 	r := rows{t.c}
 	return s, errors.Join(r.lookups(s, k.Lookups), r.contents(s, k), r.batches(s, k.Batches), r.own(s, k))
+}
+
+// loadInstance loads an instance's row, if it is there.
+func (t *dbTx) loadInstance(s *store.Set, id int64) error {
+	if in, ok := t.d.instances[id]; ok {
+		s.Instances[id] = in
+		return nil
+	}
+	err := rows{t.c}.instances(s, "id=?", id)
+	if in, ok := s.Instances[id]; ok && err == nil {
+		t.d.instances[id] = in
+	}
+	return err
 }
 
 // loadConfirmation loads a row, if it is there.

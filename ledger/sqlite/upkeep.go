@@ -38,10 +38,31 @@ func (r rows) own(s *store.Set, k *store.Keys) error {
 		}
 		s.Dictionary, s.LastDictionary = uint32(num(v[0])), uint32(num(v[1]))
 	}
+	if k.Dictionaries {
+		err := r.c.query("SELECT id, body FROM dictionaries", func(v []driver.Value) error {
+			s.Dictionaries = append(s.Dictionaries, store.Dictionary{ID: uint32(num(v[0])), Body: bytes.Clone(blob(v[1]))})
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if k.Running {
+		if err := r.instances(s, "stopped IS NULL"); err != nil {
+			return err
+		}
+	}
 	if k.Plugins != nil {
 		return r.plugins(&s.Plugins, k.Plugins)
 	}
 	return nil
+}
+
+func (r rows) instances(s *store.Set, where string, args ...any) error {
+	return r.c.query("SELECT id, coalesce(epoch,0)+1, started, coalesce(stopped,0), coalesce(lease,0) FROM instances WHERE "+where, func(v []driver.Value) error {
+		s.Instances[num(v[0])] = store.Instance{ID: num(v[0]), Epoch: num(v[1]), Started: num(v[2]), Stopped: num(v[3]), Lease: num(v[4])}
+		return nil
+	}, args...)
 }
 
 // over finds messages that no provider is needed for.
@@ -213,11 +234,11 @@ func (t *dbTx) putOwn(c *store.Changes) error {
 }
 
 func (t *dbTx) putInstance(x *store.Instance) error {
-	if x.Stopped != 0 {
-		_, err := t.exec("UPDATE instances SET stopped=? WHERE id=?", x.Stopped, x.ID)
-		return err
-	}
-	_, err := t.exec("INSERT INTO instances (id, started) VALUES (?,?)", x.ID, x.Started)
+	t.d.instances[x.ID] = *x
+	// The first epoch is NULL, as it is in rows of older programs.
+	_, err := t.exec(`INSERT INTO instances (id, epoch, started, stopped, lease) VALUES (?,?,?,?,?)
+		ON CONFLICT (id) DO UPDATE SET epoch=excluded.epoch, stopped=excluded.stopped, lease=excluded.lease`,
+		x.ID, nullable(x.Epoch-1), x.Started, nullable(x.Stopped), nullable(x.Lease))
 	return err
 }
 

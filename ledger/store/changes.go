@@ -38,7 +38,7 @@ type Changes struct {
 	Dictionaries []Dictionary
 	// Expired is content whose time is over; nil: none is.
 	Expired *Expired
-	// Instances have begun, or have ended.
+	// Instances have begun, go on, or have ended.
 	Instances []Instance
 	// Destroyed are confirmations whose events, contents, replies, lookups and plugin
 	// runs go with their key.

@@ -206,6 +206,14 @@ type Dictionary struct {
 
 // Instance is a daemon that writes the ledger, or did.
 type Instance struct {
-	ID               int64
-	Started, Stopped int64 // Stopped is 0 while it runs, and where it was killed
+	ID int64
+	// Epoch is raised by whoever takes the instance for dead: it is known by that that what
+	// it held is not its own any more.
+	Epoch   int64
+	Started int64
+	// Stopped is when it ended, or was taken for dead; 0 while it runs, and where it was killed.
+	Stopped int64
+	// Lease is until when nobody may take it for dead; 0: it is alone, which the store makes
+	// certain by itself.
+	Lease int64
 }

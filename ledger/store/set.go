@@ -32,6 +32,10 @@ type Set struct {
 	// Dictionary is the one with the body asked for; 0: there is none. LastDictionary is the
 	// greatest that there is.
 	Dictionary, LastDictionary uint32
+	// Dictionaries are all.
+	Dictionaries []Dictionary
+	// Instances are those asked for.
+	Instances map[int64]Instance
 	// Plugins are rows of plugins and of their runs.
 	Plugins PluginSet
 }
@@ -58,7 +62,7 @@ type RunSum struct{ Count, Bytes int64 }
 
 // NewSet returns an empty set.
 func NewSet() *Set {
-	return &Set{Confirmations: map[waxwing.ID]Confirmation{}, Keys: map[Hash]waxwing.ID{}, Messages: map[waxwing.ID]Message{},
+	return &Set{Instances: map[int64]Instance{}, Confirmations: map[waxwing.ID]Confirmation{}, Keys: map[Hash]waxwing.ID{}, Messages: map[waxwing.ID]Message{},
 		Claims: map[waxwing.ID]Claim{}, Doubts: map[waxwing.ID]int{}, Suppressed: map[Hash]bool{}, Found: map[Hash][]waxwing.ID{},
 		Events: map[waxwing.ID]Event{}, Contents: map[waxwing.ID]Content{}, Attempts: map[waxwing.ID][]Attempt{}, Annotations: map[waxwing.ID][]Annotation{}, Batches: map[int64]Batch{}}
 }
@@ -78,7 +82,8 @@ func (s *Set) Clear() {
 	clear(s.Annotations)
 	clear(s.Batches)
 	s.Due, s.Over, s.OldContents, s.OldEvents, s.Tenants = s.Due[:0], nil, nil, nil, nil
-	s.Dictionary, s.LastDictionary, s.Plugins = 0, 0, PluginSet{}
+	s.Dictionary, s.LastDictionary, s.Dictionaries, s.Plugins = 0, 0, nil, PluginSet{}
+	clear(s.Instances)
 }
 
 // State is a message's, with what its claim says.
@@ -135,6 +140,11 @@ type Keys struct {
 	Tenants bool
 	// Dictionary is the body of one that may be there; nil: none is asked for.
 	Dictionary []byte
+	// Dictionaries asks for all of them.
+	Dictionaries bool
+	// Instances are asked for by their numbers; Running asks for all that have not stopped.
+	Instances []int64
+	Running   bool
 	// Plugins asks for rows of plugins; nil: for none.
 	Plugins *PluginKeys
 }

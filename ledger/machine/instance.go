@@ -1,0 +1,85 @@
+package machine
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/store"
+)
+
+// alive says that nobody has taken the set's instance for dead.
+func (s *Set) alive() bool { return s.Epoch == 0 || s.Instances[s.Instance].Epoch == s.Epoch }
+
+// Dead says that an instance has ended, or that its lease is over. One without a lease is
+// alone, and nobody else can know.
+//
+// Loaded: the instance.
+func (s *Set) Dead(instance int64) bool {
+	in, ok := s.Instances[instance]
+	return !ok || in.Stopped != 0 || in.Lease != 0 && in.Lease <= s.ms()
+}
+
+// Beat prolongs the instance's lease. epoch is what it goes on with, and is greater than
+// its own where somebody has taken it for dead: what it held is not its own any more.
+//
+// Loaded: the instance.
+func (s *Set) Beat(lease time.Duration) (c Changes, epoch int64) {
+	c = s.none()
+	in := s.Instances[s.Instance]
+	in.ID, in.Stopped, in.Lease = s.Instance, 0, s.Now.Add(lease).UnixMilli()
+	c.Instances = append(c.Instances, in)
+	return c, in.Epoch
+}
+
+// Bury takes an instance for dead. What it holds is taken over in the same group.
+//
+// Loaded: the instance.
+func (s *Set) Bury(instance int64) (c Changes) {
+	c = s.none()
+	in, ok := s.Instances[instance]
+	if !ok {
+		return c
+	}
+	in.Epoch++
+	in.Stopped = s.ms()
+	c.Instances = append(c.Instances, in)
+	return c
+}
+
+// Late records the answer to an attempt of this instance's after the message was taken over
+// from it: the lost answer. A message that is still in doubt, and was taken for sent by its
+// provider, is sent; what goes on otherwise goes on. noted is false where no answer to the
+// attempt was lost.
+//
+// Loaded: the message, its claim, its attempts.
+func (s *Set) Late(v *Verdict) (c Changes, noted bool) {
+	c = s.none()
+	m, ok := s.Messages[v.Message]
+	if !ok || v.Attempt.Verdict == "" || !s.lost(v) {
+		return c, false
+	}
+	a := &v.Attempt
+	e := Entry{Confirmation: store.ConfirmationOf(m.ID), Message: m.ID, Cause: CauseLateVerdict, Detail: [][2]string{
+		{"attempt", strconv.Itoa(v.Number)}, {"provider", a.Provider}, {"verdict", string(a.Verdict)}}}
+	if a.Code != 0 {
+		e.Detail = append(e.Detail, [2]string{"code", strconv.Itoa(a.Code)})
+	}
+	if _, held := s.Claims[m.ID]; !held && m.State == waxwing.Uncertain && v.To == waxwing.Sent {
+		e.From, e.To = waxwing.Uncertain, waxwing.Sent
+		m.State, m.Reason, m.NextAt = waxwing.Sent, "", 0
+		c.Messages = append(c.Messages, m)
+	}
+	c.note(e)
+	return c, true
+}
+
+// lost says that the answer to a verdict's attempt is one of those that were lost.
+func (s *Set) lost(v *Verdict) bool {
+	for i := range s.Attempts[v.Message] {
+		if a := &s.Attempts[v.Message][i]; a.N == int64(v.Number) {
+			return a.Verdict == waxwing.UncertainVerdict && a.Provider == v.Attempt.Provider
+		}
+	}
+	return false
+}

@@ -1,0 +1,136 @@
+package machine
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/store"
+)
+
+func TestDead(t *testing.T) {
+	now := noon.UnixMilli()
+	for name, x := range map[string]struct {
+		row  *store.Instance
+		want bool
+	}{
+		"nobody knows it":          {nil, true},
+		"alone":                    {&store.Instance{ID: 1, Epoch: 1}, false},
+		"its lease goes on":        {&store.Instance{ID: 1, Epoch: 1, Lease: now + 1}, false},
+		"its lease is over":        {&store.Instance{ID: 1, Epoch: 1, Lease: now}, true},
+		"it has ended":             {&store.Instance{ID: 1, Epoch: 1, Stopped: now - 5, Lease: now + 9000}, true},
+		"it was alone, and ended":  {&store.Instance{ID: 1, Epoch: 1, Stopped: now - 5}, true},
+		"taken for dead, and back": {&store.Instance{ID: 1, Epoch: 2, Lease: now + 9000}, false},
+	} {
+		s := NewSet(noon, mine, waxwing.DoubtRule{})
+		if x.row != nil {
+			s.Instances[1] = *x.row
+		}
+		if got := s.Dead(1); got != x.want {
+			t.Errorf("%s: dead %t, want %t", name, got, x.want)
+		}
+	}
+}
+
+// leased is begun with this instance's row.
+func leased(state string) *Set {
+	s := begun(state)
+	s.Epoch = 1
+	s.Instances[mine] = store.Instance{ID: mine, Epoch: 1, Lease: noon.Add(time.Second).UnixMilli()}
+	return s
+}
+
+// TestWhoIsTakenForDeadDoesNothing until it has heard of it: no claim, no commit point.
+func TestWhoIsTakenForDeadDoesNothing(t *testing.T) {
+	s, at := leased("queued"), leased("claimed")
+	for name, set := range map[string]*Set{"queued": s, "claimed": at} {
+		c := set.Bury(mine)
+		set.Take(&c)
+		if in := set.Instances[mine]; in.Epoch != 2 || in.Stopped != noon.UnixMilli() {
+			t.Fatalf("%s: buried it is %+v", name, in)
+		}
+	}
+	if c, taken := s.Claim(msg); taken || !c.Empty() {
+		t.Error("it takes a message")
+	}
+	if c, _, err := at.CommitPoint(msg, store.Hash{}, "mail"); !errors.Is(err, waxwing.ErrState) || !c.Empty() {
+		t.Errorf("it passes a commit point: %v", err)
+	}
+	c, epoch := s.Beat(15 * time.Second)
+	s.Take(&c)
+	if in := s.Instances[mine]; epoch != 2 || in.Stopped != 0 || in.Lease != noon.Add(15*time.Second).UnixMilli() {
+		t.Fatalf("epoch %d, %+v", epoch, in)
+	}
+	if s.Epoch = epoch; !s.alive() {
+		t.Error("it is dead for ever")
+	}
+	if _, taken := s.Claim(msg); !taken {
+		t.Error("it takes nothing though it has heard of it")
+	}
+	if c := s.Bury(99); !c.Empty() {
+		t.Error("an instance that nobody knows is buried")
+	}
+}
+
+// TestItsRowMustBeLoaded: who has an epoch and no row passes nothing.
+func TestItsRowMustBeLoaded(t *testing.T) {
+	s := begun("claimed")
+	s.Epoch = 1
+	if _, _, err := s.CommitPoint(msg, store.Hash{}, "mail"); !errors.Is(err, waxwing.ErrState) {
+		t.Errorf("a commit point without the instance's row: %v", err)
+	}
+}
+
+// TestTakeOverTellsAllByItself: where instances write beside each other, the entry of a
+// take-over names the attempt, whose commit point another chain tells of.
+func TestTakeOverTellsAllByItself(t *testing.T) {
+	for _, lease := range []int64{0, 1} {
+		s := begun("dot theirs")
+		k := s.Claims[msg]
+		k.Provider = "mail"
+		s.Claims[msg] = k
+		s.Instances[mine+1] = store.Instance{ID: mine + 1, Epoch: 1, Lease: lease}
+		c, _ := s.TakeOver(msg)
+		told := map[string]string{}
+		for _, d := range c.Entries[0].Detail {
+			told[d[0]] = d[1]
+		}
+		if lease == 0 && len(told) != 1 || lease > 0 && (told["attempt"] != "1" || told["provider"] != "mail") {
+			t.Errorf("lease %d: %v", lease, told)
+		}
+	}
+}
+
+func TestLate(t *testing.T) {
+	lostOne := []store.Attempt{{Message: msg, N: 1, Provider: "mail", Verdict: waxwing.UncertainVerdict}}
+	for name, x := range map[string]struct {
+		state    string
+		attempts []store.Attempt
+		verdict  Verdict
+		noted    bool
+		to       waxwing.State
+	}{
+		"taken, and still in doubt":      {"uncertain", lostOne, Verdict{To: waxwing.Sent, Attempt: waxwing.Attempt{Verdict: waxwing.Accepted}}, true, waxwing.Sent},
+		"deferred, and still in doubt":   {"uncertain", lostOne, Verdict{To: waxwing.Queued, Attempt: waxwing.Attempt{Verdict: waxwing.Deferred}}, true, ""},
+		"taken, and under way again":     {"claimed theirs", lostOne, Verdict{To: waxwing.Sent, Attempt: waxwing.Attempt{Verdict: waxwing.Accepted}}, true, ""},
+		"taken, and sent again":          {"sent", lostOne, Verdict{To: waxwing.Sent, Attempt: waxwing.Attempt{Verdict: waxwing.Accepted}}, true, ""},
+		"no answer to it was lost":       {"queued", nil, Verdict{To: waxwing.Sent, Attempt: waxwing.Attempt{Verdict: waxwing.Accepted}}, false, ""},
+		"it was before its commit point": {"queued", lostOne, Verdict{To: waxwing.Queued}, false, ""},
+		"another provider's attempt":     {"uncertain", []store.Attempt{{Message: msg, N: 1, Provider: "x", Verdict: waxwing.UncertainVerdict}}, Verdict{To: waxwing.Sent, Attempt: waxwing.Attempt{Verdict: waxwing.Accepted}}, false, ""},
+		"that attempt had its answer":    {"queued", []store.Attempt{{Message: msg, N: 1, Provider: "mail", Verdict: waxwing.Deferred}}, Verdict{To: waxwing.Sent, Attempt: waxwing.Attempt{Verdict: waxwing.Accepted}}, false, ""},
+	} {
+		s := begun(x.state)
+		s.Attempts[msg] = x.attempts
+		v := x.verdict
+		v.Message, v.Number, v.Attempt.Provider, v.Attempt.Code = msg, 1, "mail", 250
+		c, noted := s.Late(&v)
+		if noted != x.noted || noted != (len(c.Entries) == 1) {
+			t.Errorf("%s: noted %t with %d entries", name, noted, len(c.Entries))
+			continue
+		}
+		if noted && (c.Entries[0].To != x.to || c.Entries[0].Cause != CauseLateVerdict || (len(c.Messages) == 1) != (x.to != "")) {
+			t.Errorf("%s: %+v, %d rows", name, c.Entries[0], len(c.Messages))
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package sqlite
+
+import (
+	"testing"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/ledgertest"
+)
+
+// beside is a further instance on a ledger's database: a Writer with a chain, ids, contents
+// and memory of its own, over the groups of the one file.
+type beside struct{ *ledger.Ledger }
+
+// Close ends it as an instance ends.
+func (b beside) Close() error { return b.End(bg) }
+
+// openBeside begins an instance beside one that goes on.
+func openBeside(t *testing.T, l *Ledger) beside {
+	t.Helper()
+	var from ledger.Before
+	err := l.db.read(t.Context(), func(c *conn) (err error) { from, err = before(c); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	from.Beside = []int64{l.Instance()}
+	s := file{l.database, l.db}
+	w := ledger.NewWriter(ledger.WriterParts{Store: s, Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt(), Anchor: l.anchorOf, Lease: ledger.LeaseFor, Before: from})
+	b := beside{ledger.New(ledger.Parts{Store: s, Keys: l.keys, Contents: &ledger.Contents{}, Lookups: l.lookups, Cache: ledger.NewCache(1 << 20),
+		Writer: w, Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt()})}
+	if err := w.Now(t.Context(), w.Begin); err != nil {
+		t.Fatal(err)
+	}
+	w.Run()
+	return b
+}
+
+// audited wants a ledger to verify.
+func audited(t *testing.T, l *Ledger) {
+	t.Helper()
+	for _, p := range verified(t, l) {
+		t.Error(p)
+	}
+}
+
+// TestTwoInstances runs the stories of two instances on one database.
+func TestTwoInstances(t *testing.T) {
+	ledgertest.Two(t,
+		func(t *testing.T, dir string, clock waxwing.Clock) (first, other ledgertest.Member) {
+			l, err := Open(t.Context(), Options{Dir: dir, Tenants: ledgertest.Tenants, Policy: "resend", After: time.Minute, Clock: clock, lease: ledger.LeaseFor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return l, openBeside(t, l)
+		},
+		func(t *testing.T, first, other ledgertest.Member) {
+			l := first.(*Ledger)
+			for _, anchor := range []func() error{func() error { return l.Anchor(t.Context()) }, func() error { return other.(beside).Anchor(t.Context()) }} {
+				if err := anchor(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			audited(t, l)
+		},
+		func(t *testing.T, dir string, clock waxwing.Clock) {
+			l := openTest(t, dir, clock, "resend")
+			audited(t, l)
+			closeTest(t, l)
+		})
+}
+
+// TestKilled kills a process with two instances of one database in the middle of what they
+// do, and looks at what is left.
+func TestKilled(t *testing.T) {
+	ledgertest.Killed(t, "TestKilled", ledgertest.Killer{
+		Members: func(t *testing.T, dir string) []ledgertest.Store {
+			l, err := Open(t.Context(), Options{Dir: dir, Tenants: ledgertest.Tenants, Policy: "resend", After: time.Minute, lease: ledger.LeaseFor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return []ledgertest.Store{l, openBeside(t, l)}
+		},
+		Alone: func(t *testing.T, dir string, clock waxwing.Clock) ledgertest.Store {
+			return openTest(t, dir, clock, "resend")
+		},
+		Audit: func(t *testing.T, s ledgertest.Store) { audited(t, s.(*Ledger)) },
+	})
+}
