@@ -82,6 +82,9 @@ func (x *Pipeline) hopOf(name string) *hop {
 	h := &hop{name: name, jobs: map[waxwing.ID]carried{}}
 	h.pool = newPool(orDefault(x.p.Config.Limits.Render, 64), "render", topic+name+".orders", func(id waxwing.ID) { x.goOn(h, id) })
 	x.hops[name], x.queues = h, append(x.queues, h)
+	if x.wakes == nil { // a preview
+		return h
+	}
 	x.wakes.handle("queue "+name, h.pool.topic, func(id waxwing.ID) {
 		if h.pool.feed([]waxwing.ID{id}) == 0 { // no place
 			h.take(id)

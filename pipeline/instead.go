@@ -19,7 +19,7 @@ func (x *Pipeline) instead(f *flow, c *waxwing.Claim) (waxwing.Draft, error) {
 	}
 	set := x.now()
 	j := &Job{Work: w, Settings: set, For: Instead, flow: f}
-	switch err := x.whole(j, set.members[w.Tenant]); {
+	switch err := x.whole(j, set.members[w.Tenant], unreadable); {
 	case errors.Is(err, waxwing.ErrNotFound):
 		return waxwing.Draft{}, waxwing.ErrNotFound
 	case err != nil:

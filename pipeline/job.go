@@ -47,8 +47,8 @@ const (
 	Again
 	// Instead is the message of another channel, where the first one cannot deliver.
 	Instead
-	// Preview shows what would be said: nobody outside is asked, and nothing is kept.
-	Preview
+	// Show is a preview: nobody outside is asked, and nothing is kept.
+	Show
 )
 
 // Decision is what a stage says of an order; the zero value: go on.

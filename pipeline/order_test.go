@@ -132,3 +132,25 @@ func TestInstead(t *testing.T) {
 		}
 	}
 }
+
+// phoneBook is a lookup that knows a number.
+type phoneBook struct{}
+
+func (phoneBook) Find(context.Context, *waxwing.Inquiry) (*waxwing.Finding, error) {
+	return &waxwing.Finding{Customer: &waxwing.Customer{Phone: "+4915199999999"}}, nil
+}
+
+// TestInsteadWalksTheStages: what only a lookup knows reaches the fallback's message, too, and
+// what would hold the order does not hold that.
+func TestInsteadWalksTheStages(t *testing.T) {
+	order := func() (*waxwing.Order, error) {
+		return &waxwing.Order{Payment: waxwing.Payment{Status: waxwing.PaymentPending}}, nil
+	}
+	p := partsOf(newBook(), order, &taker{}, &taker{})
+	p.Config.Pipeline, p.Enrichers = stagesFrom("normalise enrich :a render :mail send fallback"), map[string]Enricher{"crm": phoneBook{}}
+	x := newPipeline(t, p)
+	d, err := x.instead(x.flows["default"], &waxwing.Claim{Confirmation: 64, Out: waxwing.Outgoing{Message: 65, Tenant: "acme", Channel: waxwing.Email}})
+	if err != nil || d.To != "+4915199999999" {
+		t.Errorf("%+v, %v", d, err)
+	}
+}

@@ -69,15 +69,15 @@ func (x *Pipeline) anew(set *Settings, m *member, w *waxwing.Work, to string) (w
 	own := *w
 	own.Asked = true
 	j := &Job{Work: &own, Settings: set, For: Again, To: to}
-	if err := x.whole(j, m); err != nil {
+	if err := x.whole(j, m, unreadable); err != nil {
 		return waxwing.Draft{}, w, err
 	}
 	return j.Drafts[0], j.Work, nil
 }
 
 // whole takes a job through all stages of its pipeline, as if no queue stood between them.
-// Nothing holds it; an order that cannot be read is a permanent error.
-func (x *Pipeline) whole(j *Job, m *member) error {
+// decide is asked as through asks it.
+func (x *Pipeline) whole(j *Job, m *member, decide func(*Job, Decision) (ended bool, err error)) error {
 	if m == nil {
 		return waxwing.Permanent(errors.New("the tenant is not in the configuration any more"))
 	}
@@ -85,14 +85,14 @@ func (x *Pipeline) whole(j *Job, m *member) error {
 		j.flow = m.flow
 	}
 	for _, r := range j.flow.runs {
-		if _, err := x.through(j, r.stages, unreadable); err != nil {
+		if ended, err := x.through(j, r.stages, decide); ended || err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// unreadable says that nothing but an order that cannot be read is the end.
+// unreadable holds nothing: but an order that cannot be read is a permanent error.
 func unreadable(_ *Job, d Decision) (bool, error) {
 	if d.To == waxwing.Quarantined {
 		return true, waxwing.Permanent(errors.New(d.Reason))

@@ -24,7 +24,7 @@ func (*enricher) Name() string { return "enriched" }
 // answer is left out and noted. What was found may say that the stock is not there yet.
 func (s *enricher) Run(ctx context.Context, j *Job) (Decision, error) {
 	before := len(j.Notes)
-	if len(s.from) > 0 && j.For != Preview {
+	if len(s.from) > 0 && j.For != Show {
 		s.find(ctx, j)
 	}
 	j.Said = append(j.Said, "notes", len(j.Notes)-before)

@@ -40,7 +40,7 @@ func (s *renderer) Run(_ context.Context, j *Job) (Decision, error) {
 		j.Drafts = []waxwing.Draft{d}
 	case j.For == Again && errors.Is(err, waxwing.ErrNotFound):
 		return Decision{}, waxwing.Permanent(errors.New("the order has no e-mail address: say where to send it with \"to\""))
-	case j.For == Again, j.For == Preview:
+	case j.For == Again, j.For == Show:
 		return Decision{}, waxwing.Permanent(err)
 	default:
 		j.Drafts = []waxwing.Draft{{Channel: s.channel, State: waxwing.Failed, Reason: reasonOf(err), Notes: notes}}

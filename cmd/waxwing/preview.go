@@ -16,6 +16,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/locales"
+	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/shop"
 	"github.com/waxwinghq/waxwing/templates"
 )
@@ -66,12 +67,48 @@ func (c previewCmd) Run(s streams) error {
 	if key.Ignore != "" {
 		return fmt.Errorf("%s: would be ignored: %s", c.Event, key.Ignore)
 	}
-	o, err := f.Normalise(c.Topic, raw)
+	x, err := compose.New(cfg, slog.New(slog.NewTextHandler(s.err, nil)))
 	if err != nil {
-		return fmt.Errorf("%s: would be quarantined: %w", c.Event, err)
+		return err
 	}
-	o.Shop = waxwing.ShopID(c.Shop)
-	return c.render(cfg, o, s)
+	w := &waxwing.Work{Tenant: waxwing.TenantID(c.Tenant), Shop: waxwing.ShopID(c.Shop), Format: format, Topic: c.Topic, Raw: raw, State: waxwing.Received, Token: "preview"}
+	said, err := pipeline.Preview(cfg, daemon.Formats(), printer{c, x, s}, w)
+	if said.To != "" {
+		return fmt.Errorf("%s: would be %s: %s", c.Event, said.To, said.Reason)
+	}
+	return err
+}
+
+// printer composes an order onto standard output.
+type printer struct {
+	previewCmd
+	*compose.Composer
+	s streams
+}
+
+// Compose is pipeline.Composer's.
+func (p printer) Compose(_ waxwing.Channel, _ *waxwing.Work, o *waxwing.Order, _ time.Time) (waxwing.Draft, error) {
+	return waxwing.Draft{}, p.print(p.Composer, o, p.s)
+}
+
+// invented is a configuration of one tenant, for an order that is only looked at.
+func (c previewCmd) invented() (*config.Config, error) {
+	cfg, err := config.Parse("invented.yaml", []byte(`
+providers: {mail: {type: smtp, addr: "localhost:25"}}
+tenants:
+  acme:
+    name: Acme Outfitters
+    from: orders@acme.example
+    support_url: https://acme.example/help
+    tracking_url: https://acme.example/track/{order}
+    locales: [`+strings.Join(locales.Tags(), ", ")+`]
+    deliveries: [{name: Pick up in our shop, url: "https://acme.example/pickup/{order}"}]
+`), os.LookupEnv, daemon.Components())
+	if err != nil {
+		return nil, err
+	}
+	cfg.Tenants = map[string]config.Tenant{c.Tenant: cfg.Tenants["acme"]}
+	return cfg, nil
 }
 
 // noMail says why an order cannot be mailed.
@@ -93,20 +130,15 @@ func readEvent(path string, in io.Reader) ([]byte, error) {
 // tenant, so that a template can be tried with nothing set up.
 func (c previewCmd) config() (*config.Config, error) {
 	if _, err := os.Stat(c.Config); errors.Is(err, fs.ErrNotExist) && c.Config == "waxwing.yaml" {
-		return &config.Config{Tenants: map[string]config.Tenant{c.Tenant: {Name: "Acme Outfitters", From: "orders@acme.example",
-			SupportURL: "https://acme.example/help", TrackingURL: "https://acme.example/track/{order}", Locales: locales.Tags(),
-			Deliveries: []config.Delivery{{Name: "Pick up in our shop", URL: "https://acme.example/pickup/{order}"}}}}}, nil
+		return c.invented()
 	}
 	return c.load()
 }
 
-func (c previewCmd) render(cfg *config.Config, o *waxwing.Order, s streams) error {
+// print writes what is asked for of an order.
+func (c previewCmd) print(x *compose.Composer, o *waxwing.Order, s streams) error {
 	if c.Personal {
 		o.Personal = compose.InventedPersonal(o)
-	}
-	x, err := compose.New(cfg, slog.New(slog.NewTextHandler(s.err, nil)))
-	if err != nil {
-		return err
 	}
 	v, err := x.Preview(waxwing.TenantID(c.Tenant), o, c.Locale)
 	if err != nil {
