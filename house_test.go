@@ -44,6 +44,7 @@ var folders = map[string][]string{
 	"demo":      {".", "config", "channel", "enrich", "web", "daemon"},
 	"cmd":       {"*"},
 	"docs":      {},
+	"testdata":  {},
 	".ci":       {},
 	".github":   {},
 }

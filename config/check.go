@@ -43,6 +43,9 @@ func check(d *decoder, c *Config) {
 	for _, name := range sorted(c.Enrich) {
 		x.block("enrich."+name, c.Enrich[name].Settings)
 	}
+	if c.Ledger != nil {
+		x.block("ledger", c.Ledger.Settings)
+	}
 	for _, name := range sorted(c.Sources) {
 		x.block("sources."+name, c.Sources[name].Settings)
 	}

@@ -25,6 +25,9 @@ type Config struct {
 	// the one in the data folder. Put it where no restored backup brings an older
 	// one back with the ledger: on another disk.
 	Witness string `yaml:"witness,omitempty"`
+	// Ledger names another store than the embedded one. The data folder still holds the
+	// keys.
+	Ledger *Store `yaml:"ledger,omitempty"`
 	// HTTP is the listener of webhooks, API and pages.
 	HTTP HTTP `yaml:"http,omitempty"`
 	// Keys says where the master key comes from that wraps all others.
@@ -389,6 +392,14 @@ type Fallback struct {
 	After []string `yaml:"after,omitempty" enum:"rejected,unreachable" default:"[rejected, unreachable]"`
 	// Unreachable is how long every e-mail provider must have failed.
 	Unreachable Duration `yaml:"unreachable,omitempty" default:"5m" min:"1s" max:"24h"`
+}
+
+// Store is a database that keeps the ledger.
+type Store struct {
+	// Type is the kind of database, which says what keys stand beside it.
+	Type string `yaml:"type" of:"store"`
+	// Settings are the keys of its type.
+	Settings Block `settings:"store"`
 }
 
 // Source is where events come from.

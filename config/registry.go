@@ -21,6 +21,9 @@ type Registry struct {
 	Lookups []Component
 	// Sources are the types of sources; without one there is no section of this name.
 	Sources []Component
+	// Stores are the databases for a ledger beside the embedded one; without one there is no
+	// section ledger.
+	Stores []Component
 	// Formats are the shops', by their names.
 	Formats []waxwing.Format
 	// Locales are the tags of the languages that mails can be in.
@@ -105,6 +108,7 @@ const (
 	kindProvider = "provider"
 	kindLookup   = "lookup"
 	kindSource   = "source"
+	kindStore    = "store"
 	kindFormat   = "format"
 )
 
@@ -120,6 +124,8 @@ func (r Registry) of(kind string) []Component {
 		return r.Lookups
 	case kindSource:
 		return r.Sources
+	case kindStore:
+		return r.Stores
 	}
 	return nil
 }
@@ -166,7 +172,7 @@ func (r Registry) carrying(ch waxwing.Channel) (types []string) {
 // Valid says what is wrong with the lists: a name that stands twice or is none, a block
 // that is no pointer to a struct. A test asks.
 func (r Registry) Valid() error {
-	for _, kind := range []string{kindProvider, kindLookup, kindSource} {
+	for _, kind := range []string{kindProvider, kindLookup, kindSource, kindStore} {
 		seen := map[string]bool{}
 		for _, c := range r.of(kind) {
 			switch {
@@ -301,7 +307,7 @@ func (l *lexicon) shape(t reflect.Type) []field {
 
 // idle reports whether a key is a section for a kind of components that has none.
 func (l *lexicon) idle(f field) bool {
-	if f.required || f.typ.Kind() != reflect.Map || f.typ.Elem().Kind() != reflect.Struct {
+	if k := f.typ.Kind(); f.required || k != reflect.Map && k != reflect.Pointer || f.typ.Elem().Kind() != reflect.Struct {
 		return false
 	}
 	kind, ok := settingsOf(f.typ.Elem())

@@ -41,12 +41,14 @@ var providerTypes = []providerType{
 
 // sourceTypes are the types of sources beside webhooks and the API, which the listener
 // brings.
-var sourceTypes = []sourceType{}
+var sourceTypes = []sourceType{
+	// sourceOf(postgres.Component(), (*postgres.Settings).Open),
+}
 
 // Components are all that a configuration of this program may name.
 func Components() config.Registry {
 	return config.Registry{Providers: components(providerTypes, func(t providerType) config.Component { return t.Component }),
-		Sources: components(sourceTypes, func(t sourceType) config.Component { return t.Component }), Lookups: enrich.Components(), Formats: shop.Formats(), Locales: locales.Tags()}
+		Sources: components(sourceTypes, func(t sourceType) config.Component { return t.Component }), Stores: components(storeTypes, func(t storeType) config.Component { return t.Component }), Lookups: enrich.Components(), Formats: shop.Formats(), Locales: locales.Tags()}
 }
 
 func components[T any](types []T, of func(T) config.Component) []config.Component {

@@ -38,7 +38,7 @@ type Daemon struct {
 	reloads   sync.Mutex
 	ctx       context.Context
 	log       *slog.Logger
-	ledger    *sqlite.Ledger
+	ledger    Ledger
 	providers map[string]Provider
 	own       own // guarded by reloads after the start
 	lookups   *enrich.Lookups
@@ -150,7 +150,7 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	return d, nil
 }
 
-func openLedger(ctx context.Context, c *config.Config, log *slog.Logger, mem *memory, x Extras, fatal func(error)) (*sqlite.Ledger, error) {
+func openLedger(ctx context.Context, c *config.Config, log *slog.Logger, mem *memory, x Extras, fatal func(error)) (Ledger, error) {
 	known := Formats()
 	o := sqlite.Options{Dir: c.Data, Master: c.Keys.Master, Clock: x.Clock, Log: log, Fatal: fatal, Witness: c.Witness, AcceptLoss: x.AcceptLoss,
 		Quota: pluginQuota(c.Plugins), HotBytes: mem.hot, CacheBytes: mem.cache,
@@ -168,7 +168,7 @@ func openLedger(ctx context.Context, c *config.Config, log *slog.Logger, mem *me
 			o.Policy, o.After, o.Copies = r.Policy, r.After, r.Copies
 		}
 	}
-	return sqlite.Open(ctx, o)
+	return openStore(ctx, c, storeTypes, o)
 }
 
 func (d *Daemon) assemble(x Extras) (err error) {
@@ -257,7 +257,7 @@ func (d *Daemon) Announce() {
 func (d *Daemon) Addr() string { return d.listener.Addr().String() }
 
 // Ledger is the daemon's; it is closed by Stop.
-func (d *Daemon) Ledger() *sqlite.Ledger { return d.ledger }
+func (d *Daemon) Ledger() Ledger { return d.ledger }
 
 // Plugins is the host of the tenants' plugins; it is closed by Stop.
 func (d *Daemon) Plugins() *plugins.Host { return d.workshop.host }

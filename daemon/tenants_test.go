@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
 var tenants = flag.Int("tenants", 500, "how many tenants TestManyTenants starts with; 10000 is the promise's size")
@@ -66,7 +67,7 @@ func TestManyTenants(t *testing.T) {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		t.Logf("%s start with %d tenants: %s, of it %s to load; the heap holds %d MiB, the process %s", when, len(c.Tenants), took.Round(time.Millisecond), loaded.Round(time.Millisecond), m.HeapAlloc>>20, resident())
-		if got := len(d.Ledger().Tenants()); got != *tenants {
+		if got := len(d.Ledger().(*sqlite.Ledger).Tenants()); got != *tenants {
 			t.Errorf("the ledger knows %d tenants", got)
 		}
 		if err := d.Stop(); err != nil {

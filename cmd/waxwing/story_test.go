@@ -18,6 +18,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
 // stops says how often the story that repeats itself is told.
@@ -179,7 +180,7 @@ func (r *rig) allTexts() []sink.Text {
 // verified wants the trail whole.
 func (r *rig) verified() {
 	r.t.Helper()
-	rep, err := r.d.Ledger().Verify(context.Background(), "")
+	rep, err := r.d.Ledger().(*sqlite.Ledger).Verify(context.Background(), "")
 	if err != nil {
 		r.t.Fatal(err)
 	}

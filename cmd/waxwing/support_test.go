@@ -13,6 +13,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
 // said runs a command line against the rig's daemon and gives what it printed.
@@ -149,7 +150,7 @@ func TestSupportActs(t *testing.T) {
 		t.Errorf("%d %s", status, errs)
 	}
 	var trail bytes.Buffer
-	if err := r.d.Ledger().Export(t.Context(), &trail, nil); err != nil || strings.Contains(trail.String(), "example.com") || strings.Count(trail.String(), `"by":"anna"`) < 5 {
+	if err := r.d.Ledger().(*sqlite.Ledger).Export(t.Context(), &trail, nil); err != nil || strings.Contains(trail.String(), "example.com") || strings.Count(trail.String(), `"by":"anna"`) < 5 {
 		t.Errorf("%v: %s", err, trail.String())
 	}
 	r.verified()

@@ -210,7 +210,7 @@ func TestTorturePluginDisk(t *testing.T) {
 	} else if code, err := r.d.Ledger().PluginModule(t.Context(), vs[0].Hash); err != nil || !bytes.Equal(code, shared) {
 		t.Errorf("the neighbour's module: %v", err)
 	}
-	if err := r.d.Ledger().Sync(t.Context()); err != nil {
+	if err := r.d.Ledger().(*sqlite.Ledger).Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	l, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, ReadOnly: true})

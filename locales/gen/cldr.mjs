@@ -7,9 +7,32 @@ import path from 'node:path';
 import { execFileSync } from 'node:child_process';
 
 const here = path.dirname(new URL(import.meta.url).pathname);
-// The locales with a catalogue of their own, then the variants of them.
-export const tags = ['en', 'de', 'fr', 'es', 'it', 'pt-BR', 'nl', 'pl', 'sv', 'ja', 'zh-Hans', 'ar',
-  'en-GB', 'en-AU', 'en-CA', 'de-AT', 'de-CH', 'fr-CA', 'fr-CH', 'es-MX', 'pt-PT', 'zh-Hant'];
+// The locales, in the order in which they are offered: a new one is a catalogue and a line here.
+export const tags = [
+  'en',
+  'de',
+  'fr',
+  'es',
+  'it',
+  'pt-BR',
+  'nl',
+  'pl',
+  'sv',
+  'ja',
+  'zh-Hans',
+  'ar',
+  // Variants of them, which have a catalogue of what differs, if anything does.
+  'en-GB',
+  'en-AU',
+  'en-CA',
+  'de-AT',
+  'de-CH',
+  'fr-CA',
+  'fr-CH',
+  'es-MX',
+  'pt-PT',
+  'zh-Hant',
+];
 const currencies = Intl.supportedValuesOf('currency');
 const q = s => '"' + [...s].map(c => {
   const n = c.codePointAt(0);

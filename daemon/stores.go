@@ -1,0 +1,97 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/ledger/sqlite"
+	"github.com/waxwinghq/waxwing/ledger/store"
+	"github.com/waxwinghq/waxwing/pipeline"
+	"github.com/waxwinghq/waxwing/plugins"
+	"github.com/waxwinghq/waxwing/web"
+)
+
+// storeTypes are the databases that can keep a ledger beside the embedded one, which has
+// no keys but data and witness: a configuration names one of these as its ledger.type.
+var storeTypes = []storeType{
+	// storeOf(postgres.Component(), (*postgres.Settings).Open),
+}
+
+// Ledger is the record that a daemon keeps, in whichever store: what the pipeline, the
+// pages and the plugins ask of it, and what the daemon itself does. It is safe for
+// concurrent use.
+type Ledger interface {
+	pipeline.Ledger
+	web.Books
+	web.Shelves
+	plugins.Store
+	keeping
+	teaching
+
+	// Instance is the number of this start of a daemon, from 1.
+	Instance() int64
+	// TakenOver is how many attempts of an instance that died Open took over.
+	TakenOver() int
+	// Close ends it; whatever is called later fails with ErrStopping.
+	Close() error
+}
+
+// keeping is what becomes of a ledger with time.
+type keeping interface {
+	// Healthy is nil while the ledger can write.
+	Healthy() error
+	// Depth counts what waits.
+	Depth(ctx context.Context) (store.Depth, error)
+	// Expire deletes some content that is older than an age; more says that there is more.
+	Expire(ctx context.Context, age time.Duration) (more bool, err error)
+	// PrunePluginRuns likewise deletes recorded runs of plugins.
+	PrunePluginRuns(ctx context.Context, age time.Duration) (more bool, err error)
+}
+
+// teaching is what a ledger learns of a configuration.
+type teaching interface {
+	// Serve makes the keys of tenants that are new.
+	Serve(ctx context.Context, tenants []waxwing.TenantID) error
+	// Teach keeps a dictionary of this name, made of a sample, for the contents to come.
+	Teach(ctx context.Context, name string, sample []byte) error
+	// Derive makes a key for a purpose from the master key.
+	Derive(purpose string) [32]byte
+}
+
+// storeType is a component that opens ledgers of its settings.
+type storeType struct {
+	config.Component
+	open func(ctx context.Context, b config.Block, o sqlite.Options) (Ledger, error)
+}
+
+// storeOf lists a type whose settings S open a ledger L. The options are those of the
+// embedded store; another one takes of them what is no matter of files.
+func storeOf[S config.Block, L Ledger](c config.Component, open func(S, context.Context, sqlite.Options) (L, error)) storeType {
+	return storeType{c, func(ctx context.Context, b config.Block, o sqlite.Options) (Ledger, error) {
+		l, err := open(b.(S), ctx, o)
+		if err != nil {
+			return nil, err // and no Ledger that holds a nil
+		}
+		return l, nil
+	}}
+}
+
+// openStore opens the ledger in the store that a configuration names.
+func openStore(ctx context.Context, c *config.Config, types []storeType, o sqlite.Options) (Ledger, error) {
+	if c.Ledger == nil {
+		l, err := sqlite.Open(ctx, o)
+		if err != nil {
+			return nil, err // and no Ledger that holds a nil
+		}
+		return l, nil
+	}
+	i := slices.IndexFunc(types, func(t storeType) bool { return t.Name == c.Ledger.Type })
+	if i < 0 {
+		return nil, fmt.Errorf("ledger: there is no type %q", c.Ledger.Type)
+	}
+	return types[i].open(ctx, c.Ledger.Settings, o)
+}
