@@ -2,19 +2,28 @@ package ledger
 
 import (
 	"sync"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
 )
 
 // Cache keeps what is needed next of confirmations under way, so that the
 // usual path reads nothing back. It is a cache: whatever is not in it is read
-// from the file. Its bytes are bounded; when it is full, newcomers stay out.
+// from the database, and what another instance may have changed is decided by rows alone:
+// a message's bytes, its sender's key and the event that a state was seen with never change.
+// Its bytes are bounded; when it is full, newcomers stay out, and what has been there for
+// long goes: another instance may have sent it.
 type Cache struct {
 	mu   sync.Mutex
 	m    map[waxwing.ID]*Entry
 	size int64
 	max  int64
+	// swept is when old entries were last looked for, by the ids' clock.
+	swept time.Time
 }
+
+// oldAfter is how long an entry is needed, where it is: what waits longer is read again.
+const oldAfter = 10 * time.Minute
 
 // NewCache returns a cache of so many bytes.
 func NewCache(bytes int64) *Cache { return &Cache{m: map[waxwing.ID]*Entry{}, max: bytes} }
@@ -56,10 +65,27 @@ func (c *Cache) Put(id waxwing.ID, o *Entry) {
 		limit /= 2
 	}
 	if c.size+o.size > limit {
+		c.sweep(id.Time())
+	}
+	if c.size+o.size > limit {
 		return
 	}
 	c.m[id] = o
 	c.size += o.size
+}
+
+// sweep drops what is old, once a minute of those that come.
+func (c *Cache) sweep(now time.Time) {
+	if now.Sub(c.swept) < time.Minute {
+		return
+	}
+	c.swept = now
+	for id, o := range c.m {
+		if now.Sub(id.Time()) > oldAfter {
+			c.size -= o.size
+			delete(c.m, id)
+		}
+	}
 }
 
 // Get gives the entry of a confirmation; nil: there is none.

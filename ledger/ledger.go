@@ -17,6 +17,7 @@ type Ledger struct {
 	*Orders
 	*Claims
 	*Leases
+	*Feedback
 	*People
 	*Plugins
 	*Upkeep
@@ -51,7 +52,7 @@ func New(p Parts) *Ledger {
 	claims := &Claims{s}
 	leases := &Leases{s, claims}
 	p.Writer.beat = leases.beat
-	return &Ledger{Reader: s.reader, Writer: p.Writer, Intake: &Intake{s}, Orders: &Orders{s, plugins}, Claims: claims, Leases: leases,
+	return &Ledger{Reader: s.reader, Writer: p.Writer, Intake: &Intake{s}, Orders: &Orders{s, plugins}, Claims: claims, Leases: leases, Feedback: &Feedback{s},
 		People: &People{s, plugins}, Plugins: plugins, Upkeep: &Upkeep{s, plugins}}
 }
 

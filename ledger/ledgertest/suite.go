@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 )
 
 // Store is what a ledger's store can do, as the suite sees it.
@@ -39,6 +40,8 @@ type Store interface {
 	CommitDot(ctx context.Context, c *waxwing.Claim, provider string) error
 	// Resolve records what an attempt came to.
 	Resolve(ctx context.Context, c *waxwing.Claim, r *waxwing.Resolution) error
+	// Annotate records what became known of a message, once of a kind.
+	Annotate(ctx context.Context, a *ledger.Annotation) error
 	// DueWork lists what waits for its render, from what became due at since on, and says
 	// when the last of that did.
 	DueWork(ctx context.Context, since time.Time, limit int) (ids []waxwing.ID, last time.Time, err error)
@@ -123,6 +126,7 @@ func Suite(t *testing.T, open func(*testing.T, string, waxwing.Clock, string) St
 		"suppressed is never offered":        suppressed,
 		"expired":                            expired,
 		"erased":                             erased,
+		"what became known of it":            annotated,
 		"a person's resend":                  resend,
 		"another tenant sees nothing":        tenants,
 		"two workers, one claim":             race,

@@ -1,0 +1,72 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/store"
+)
+
+// Feedback is what becomes known of messages after they were sent.
+type Feedback struct{ p *shared }
+
+// Annotation is what somebody tells of a message.
+type Annotation struct {
+	Tenant   waxwing.TenantID
+	Message  waxwing.ID
+	Kind     waxwing.AnnotationKind
+	Provider string // who tells it
+	// Evidence is how it was told. It is sealed with the message's bytes, and goes with them.
+	Evidence []byte
+}
+
+// Annotate records what became known of a message, once of a kind: the same again changes
+// nothing. ErrNotFound: the tenant has no such message; ErrState: it was never offered.
+// What is told of a person who was erased is recorded without its evidence.
+func (f *Feedback) Annotate(ctx context.Context, a *Annotation) error {
+	t, err := f.p.Keys.Tenant(a.Tenant)
+	if err != nil {
+		return err
+	}
+	conf := store.ConfirmationOf(a.Message)
+	n := &machine.Note{Message: a.Message, Kind: a.Kind, Provider: a.Provider}
+	if len(a.Evidence) > 0 {
+		owner, dek, err := f.p.reader.KeysFor(ctx, conf)
+		switch {
+		case err == nil && owner.No == t.No:
+			n.Sealed = SealEvidence(&dek, a)
+		case err != nil && !Unreadable(err): // a fault of reading, not an erasure: told again, it is not lost
+			return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, err)
+		}
+	}
+	return f.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
+		s, err := g.Load(ctx, &store.Keys{Confirmations: []waxwing.ID{conf}, Messages: []waxwing.ID{a.Message}, Annotations: []waxwing.ID{a.Message}})
+		if err != nil {
+			return err
+		}
+		if s.Confirmations[conf].Tenant != t.No {
+			return fmt.Errorf("message: %w", waxwing.ErrNotFound)
+		}
+		c, err := s.Annotate(n)
+		if err != nil {
+			return err
+		}
+		return g.Apply(ctx, &c)
+	})
+}
+
+// SealEvidence seals how something was told of a message, tied to the message and the kind.
+func SealEvidence(dek *Key, a *Annotation) []byte {
+	return dek.Sealer().Seal(nil, a.Evidence, evidenceAAD(a.Message, a.Kind))
+}
+
+// OpenEvidence opens what SealEvidence sealed.
+func OpenEvidence(dek *Key, row *store.Annotation) ([]byte, error) {
+	return dek.Sealer().Open(nil, row.Sealed, evidenceAAD(row.Message, row.Kind))
+}
+
+func evidenceAAD(id waxwing.ID, kind waxwing.AnnotationKind) string {
+	return "annotation|" + id.String() + "|" + string(kind)
+}
