@@ -25,10 +25,19 @@ const (
 	AnchorsFile = "anchors.jsonl"
 )
 
-func (l *Ledger) loadKeys() (err error) {
-	secret := l.o.Master
+// folder is the data folder around the database: its keys, its lock, and what stands in it,
+// and elsewhere, of how far the trail had come. It is looked at before SQLite opens anything.
+type folder struct {
+	o    *Options
+	path string // of the database
+	keys *ledger.Keyring
+	lock *os.File
+}
+
+func (dir *folder) loadKeys() (err error) {
+	secret := dir.o.Master
 	if secret == "" {
-		s, err := l.keyFile(masterFile, func() string { k := ledger.NewKey(); return hex.EncodeToString(k[:]) })
+		s, err := dir.keyFile(masterFile, func() string { k := ledger.NewKey(); return hex.EncodeToString(k[:]) })
 		if err != nil {
 			return err
 		}
@@ -38,7 +47,7 @@ func (l *Ledger) loadKeys() (err error) {
 	if err != nil {
 		return err
 	}
-	seed, err := l.keyFile(anchorFile, func() string {
+	seed, err := dir.keyFile(anchorFile, func() string {
 		_, k, _ := ed25519.GenerateKey(rand.Reader) // never fails (crypto/rand)
 		return hex.EncodeToString(k.Seed())
 	})
@@ -49,14 +58,14 @@ func (l *Ledger) loadKeys() (err error) {
 	if err != nil || len(b) != ed25519.SeedSize {
 		return fmt.Errorf("%s: want %d bytes in hex", anchorFile, ed25519.SeedSize)
 	}
-	l.keys = ledger.NewKeyring(master, ed25519.NewKeyFromSeed(b))
+	dir.keys = ledger.NewKeyring(master, ed25519.NewKeyFromSeed(b))
 	return nil
 }
 
 // keyFile reads a key, or makes it at the first start (durably: the ledger is
 // worthless without it).
-func (l *Ledger) keyFile(name string, make func() string) (string, error) {
-	p := filepath.Join(l.o.Dir, name)
+func (dir *folder) keyFile(name string, make func() string) (string, error) {
+	p := filepath.Join(dir.o.Dir, name)
 	b, err := os.ReadFile(p)
 	if err == nil {
 		return strings.TrimSpace(string(b)), nil
@@ -64,14 +73,14 @@ func (l *Ledger) keyFile(name string, make func() string) (string, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	if _, err := os.Stat(l.path); err == nil {
+	if _, err := os.Stat(dir.path); err == nil {
 		return "", fmt.Errorf("%s is missing though the ledger exists: restore it from your backup", p)
 	}
-	if l.o.ReadOnly {
+	if dir.o.ReadOnly {
 		return "", fmt.Errorf("%s is missing", p)
 	}
 	s := make()
-	l.o.Log.Warn("made a key: back it up apart from the ledger", "file", p)
+	dir.o.Log.Warn("made a key: back it up apart from the ledger", "file", p)
 	return s, writeDurable(p, []byte(s+"\n"))
 }
 

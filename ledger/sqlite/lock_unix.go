@@ -12,11 +12,11 @@ import (
 // takeLock holds the folder for this process alone. The system lets go of it
 // with the process, however it ends, so a restart knows that its predecessor
 // is dead.
-func (l *Ledger) takeLock() error {
-	if err := os.MkdirAll(l.o.Dir, 0o700); err != nil {
+func (dir *folder) takeLock() error {
+	if err := os.MkdirAll(dir.o.Dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(l.o.Dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir.o.Dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
@@ -24,6 +24,6 @@ func (l *Ledger) takeLock() error {
 		_ = f.Close()
 		return fmt.Errorf("another waxwing holds this folder (%w): stop it, or set another data folder", err)
 	}
-	l.lock, l.guard.lock = f, f
+	dir.lock = f
 	return nil
 }

@@ -58,7 +58,7 @@ const lossesRow = "losses"
 
 // settleLoss lets the ledger go on from what is there: whatever may have been sent
 // in the lost time is held for a person.
-func (l *Ledger) settleLoss(ctx context.Context, lost *LossError) error {
+func (l opening) settleLoss(ctx context.Context, lost *LossError) error {
 	var v [1]driver.Value
 	if ok, err := l.w.row("SELECT v FROM meta WHERE k='"+lossesRow+"'", v[:]); err != nil {
 		return err
@@ -117,18 +117,18 @@ func acceptLoss(ctx context.Context, g *ledger.Group, all []loss, x loss) (held 
 	}
 	g.Entry(&machine.Entry{Cause: machine.CauseLoss, Detail: [][2]string{
 		{"since", x.Since.UTC().Format(time.RFC3339)}, {"until", x.Until.UTC().Format(time.RFC3339)}}})
-	n, err := t.holdMessages(ctx, g)
+	n, err := holdMessages(ctx, g, t)
 	if err != nil {
 		return 0, err
 	}
-	m, err := t.holdConfirmations(ctx, g)
+	m, err := holdConfirmations(ctx, g, t)
 	return n + m, err
 }
 
 // holdMessages leaves what waits to be sent in doubt, for a person to resolve: it
 // may have gone out. At its time to live it ends, as all doubt does.
-func (t *dbTx) holdMessages(ctx context.Context, g *ledger.Group) (int, error) {
-	ids, err := t.idsOf("SELECT id FROM messages WHERE state IN ('queued','uncertain') AND next_at IS NOT NULL")
+func holdMessages(ctx context.Context, g *ledger.Group, t *dbTx) (int, error) {
+	ids, err := idsOf(t, "SELECT id FROM messages WHERE state IN ('queued','uncertain') AND next_at IS NOT NULL")
 	for _, id := range ids {
 		s, err := g.Load(ctx, &store.Keys{Messages: []waxwing.ID{id}})
 		if err != nil {
@@ -144,8 +144,8 @@ func (t *dbTx) holdMessages(ctx context.Context, g *ledger.Group) (int, error) {
 
 // holdConfirmations keeps what was not rendered yet from being so, until a person
 // releases it: later events of the shop do not.
-func (t *dbTx) holdConfirmations(ctx context.Context, g *ledger.Group) (int, error) {
-	ids, err := t.idsOf("SELECT id FROM confirmations WHERE state IN ('received','held','quarantined') AND dek IS NOT NULL")
+func holdConfirmations(ctx context.Context, g *ledger.Group, t *dbTx) (int, error) {
+	ids, err := idsOf(t, "SELECT id FROM confirmations WHERE state IN ('received','held','quarantined') AND dek IS NOT NULL")
 	for _, id := range ids {
 		s, err := g.Load(ctx, &store.Keys{Confirmations: []waxwing.ID{id}})
 		if err != nil {
@@ -159,7 +159,7 @@ func (t *dbTx) holdConfirmations(ctx context.Context, g *ledger.Group) (int, err
 	return len(ids), err
 }
 
-func (t *dbTx) idsOf(query string) (ids []waxwing.ID, err error) {
+func idsOf(t *dbTx, query string) (ids []waxwing.ID, err error) {
 	err = t.c.query(query, func(v []driver.Value) error {
 		ids = append(ids, waxwing.ID(num(v[0])))
 		return nil
@@ -172,7 +172,7 @@ func (t *dbTx) idsOf(query string) (ids []waxwing.ID, err error) {
 
 // setAnchorsAside begins the anchors' file anew with those that the trail still has.
 // The others tell of entries that are lost: they are kept beside it, as evidence.
-func (l *Ledger) setAnchorsAside() error {
+func (l opening) setAnchorsAside() error {
 	path := filepath.Join(l.o.Dir, AnchorsFile)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) || len(b) == 0 {

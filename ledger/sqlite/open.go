@@ -68,16 +68,14 @@ func (o *Options) doubt() waxwing.DoubtRule {
 
 // Ledger is the embedded ledger. Its methods are safe for concurrent use.
 type Ledger struct {
+	*folder
 	*database
 	*ledger.Ledger
-	o    Options
-	path string
-	lock *os.File
-	db   *readers
+	o  Options
+	db *readers
 
 	resealed string // why the rows had to be summed anew; empty: they had not
 	losses   []loss // that a person accepted; fixed after Open
-	keys     *ledger.Keyring
 	contents *ledger.Contents
 	lookups  *ledger.Lookups
 	hot      *ledger.Cache
@@ -102,7 +100,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 		}
 		l.scrubs.ended = make(chan struct{})
 		l.Run()
-		go l.scrub(context.WithoutCancel(ctx)) // until Close
+		go scrubbing{l}.scrub(context.WithoutCancel(ctx)) // until Close
 	}
 	return l, nil
 }
@@ -119,7 +117,7 @@ func newLedger(o Options) *Ledger {
 		o.HotBytes = 96 << 20
 	}
 	d := &database{o: &o, rows: newRowCache(), instances: map[int64]store.Instance{}, loaded: store.NewSet(), suppressed: map[ledger.Hash]struct{}{}, scrubs: newScrubber()}
-	l := &Ledger{database: d, o: o, path: filepath.Join(o.Dir, LedgerFile), db: newReaders(), contents: &ledger.Contents{},
+	l := &Ledger{folder: &folder{o: &o, path: filepath.Join(o.Dir, LedgerFile)}, database: d, o: o, db: newReaders(), contents: &ledger.Contents{},
 		lookups: ledger.NewLookups(o.People, o.Address), hot: ledger.NewCache(o.HotBytes)}
 	l.guard.path = l.path
 	return l
@@ -154,13 +152,14 @@ func (l *Ledger) open(ctx context.Context) error {
 	} else if err := l.takeLock(); err != nil {
 		return err
 	}
+	l.guard.lock = l.lock
 	if err := l.loadKeys(); err != nil {
 		return err
 	}
 	l.sums = newSums(l.keys)
 	if l.o.ReadOnly {
 		l.assemble(ledger.Before{})
-	} else if err := l.openWriter(ctx); err != nil {
+	} else if err := (opening{l}).openWriter(ctx); err != nil {
 		return l.damaged(err)
 	}
 	if err := l.db.open(l.path); err != nil {
@@ -209,7 +208,7 @@ func (l *Ledger) loadTenants(c *conn) error {
 	})
 }
 
-func (l *Ledger) loadSuppressions() error {
+func (l opening) loadSuppressions() error {
 	return l.w.query("SELECT hash FROM suppressions", func(r []driver.Value) error {
 		if b := blob(r[0]); len(b) == len(ledger.Hash{}) {
 			l.suppressed[ledger.Hash(b)] = struct{}{}

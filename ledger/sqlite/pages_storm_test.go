@@ -157,7 +157,7 @@ func (x *storm) pass(deep bool, steps int) (found int) {
 			x.t.Fatal(err)
 		}
 	}
-	t := &dbTx{c: x.c}
+	t := overwriting{&dbTx{c: x.c}}
 	if deep {
 		free, err := dirtyFree(x.c)
 		check(err)
@@ -245,8 +245,7 @@ func TestScrubLeavesStrangeFilesAlone(t *testing.T) {
 	if err := plainFile(x.c); err == nil {
 		t.Error("a file with auto_vacuum is taken for a plain one")
 	}
-	l := &Ledger{}
-	if err := l.scrubPages(t.Context(), x.c); err == nil {
+	if err := (scrubbing{&Ledger{}}).scrubPages(t.Context(), x.c); err == nil {
 		t.Error("it would be scrubbed")
 	}
 	x.whole()

@@ -72,27 +72,27 @@ func ParseAcceptance(s string) (*Acceptance, error) {
 
 // marks reads what stands outside the database about how far it had come, and
 // what of that contradicts itself.
-func (l *Ledger) marks() (out []mark, found []string) {
-	for _, p := range l.witnessPaths() {
-		m, _, err := readWitness(p, witnessKey(l.keys))
+func (dir *folder) marks() (out []mark, found []string) {
+	for _, p := range dir.witnessPaths() {
+		m, _, err := readWitness(p, witnessKey(dir.keys))
 		switch {
 		case err == nil:
 			out = append(out, *m)
 		case !errors.Is(err, fs.ErrNotExist):
-			l.o.Log.Error("the witness cannot be read; the anchors alone tell whether the ledger is the newest", "file", p, "err", err)
+			dir.o.Log.Error("the witness cannot be read; the anchors alone tell whether the ledger is the newest", "file", p, "err", err)
 		}
 	}
-	path := filepath.Join(l.o.Dir, AnchorsFile)
+	path := filepath.Join(dir.o.Dir, AnchorsFile)
 	anchors, err := newestAnchors(path)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			l.o.Log.Error("the anchors cannot be read", "file", path, "err", err)
+			dir.o.Log.Error("the anchors cannot be read", "file", path, "err", err)
 		}
 		return out, nil
 	}
-	good := l.goodAnchors(anchors)
+	good := dir.goodAnchors(anchors)
 	if len(anchors) > 0 && len(good) == 0 {
-		l.o.Log.Error("no anchor is signed with this ledger's key: is anchor.key the right one?", "file", path)
+		dir.o.Log.Error("no anchor is signed with this ledger's key: is anchor.key the right one?", "file", path)
 	}
 	if n := len(good); n > 0 {
 		a := &good[n-1] // it says all that the older ones do
@@ -121,8 +121,8 @@ func forkedAnchor(good []ledger.Anchor) *ledger.Anchor {
 	return nil
 }
 
-func (l *Ledger) goodAnchors(all []ledger.Anchor) (good []ledger.Anchor) {
-	pub := l.keys.AnchorPublic()
+func (dir *folder) goodAnchors(all []ledger.Anchor) (good []ledger.Anchor) {
+	pub := dir.keys.AnchorPublic()
 	for i := range all {
 		if all[i].Verify(pub) == nil {
 			good = append(good, all[i])
@@ -164,24 +164,24 @@ func newestAnchors(path string) (out []ledger.Anchor, err error) {
 
 // witnessPaths are where witnesses stand: in the data folder, and where the
 // configuration wants another.
-func (l *Ledger) witnessPaths() []string {
-	paths := []string{filepath.Join(l.o.Dir, WitnessFile)}
-	if l.o.Witness != "" {
-		paths = append(paths, l.o.Witness)
+func (dir *folder) witnessPaths() []string {
+	paths := []string{filepath.Join(dir.o.Dir, WitnessFile)}
+	if dir.o.Witness != "" {
+		paths = append(paths, dir.o.Witness)
 	}
 	return paths
 }
 
 // missing looks before the database is opened, which would make a new one.
-func (l *Ledger) missing(marks []mark) error {
-	if st, err := os.Stat(l.path); err == nil && st.Size() > 0 {
+func (dir *folder) missing(marks []mark) error {
+	if st, err := os.Stat(dir.path); err == nil && st.Size() > 0 {
 		return nil
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	what := fmt.Sprintf("there is no ledger at %s", l.path)
-	if st, err := os.Stat(realPath(l.path) + "-wal"); err == nil && st.Size() > 0 {
-		return &LossError{last: highest(marks), proven: true, Found: []string{what + ", but its write-ahead log is there"}, Until: l.o.Clock()}
+	what := fmt.Sprintf("there is no ledger at %s", dir.path)
+	if st, err := os.Stat(realPath(dir.path) + "-wal"); err == nil && st.Size() > 0 {
+		return &LossError{last: highest(marks), proven: true, Found: []string{what + ", but its write-ahead log is there"}, Until: dir.o.Clock()}
 	}
 	if len(marks) == 0 {
 		return nil
@@ -193,12 +193,12 @@ func (l *Ledger) missing(marks []mark) error {
 // mixture finds a database that was put beside the log of another: SQLite lays the
 // log's pages over it, and what comes out is neither. Where the file is not as the witness
 // left it, all pages and rows are looked at, by a connection that only reads.
-func (l *Ledger) mixture(marks []mark, short bool) error {
-	wal, err := os.Stat(realPath(l.path) + "-wal")
+func (dir *folder) mixture(marks []mark, short bool) error {
+	wal, err := os.Stat(realPath(dir.path) + "-wal")
 	if err != nil || wal.Size() == 0 {
 		return nil // there is no log that could be laid over it
 	}
-	db, err := os.Stat(l.path)
+	db, err := os.Stat(dir.path)
 	if err != nil || db.Size() == 0 {
 		return nil // missing says so
 	}
@@ -210,13 +210,13 @@ func (l *Ledger) mixture(marks []mark, short bool) error {
 		if (m.file == (stand{}) || m.file == standOf(db)) && (!short || i < len(marks)-1) {
 			continue
 		}
-		l.o.Log.Warn("the ledger's file was written by others, or copied, while its log was not: looking at all of it first", "file", l.path)
+		dir.o.Log.Warn("the ledger's file was written by others, or copied, while its log was not: looking at all of it first", "file", dir.path)
 		r := &ledger.Report{}
-		c, err := openConn(dsn(l.path, true))
+		c, err := openConn(dsn(dir.path, true))
 		if err != nil {
 			return err
 		}
-		for _, err := range []error{structure(c, r), l.verifyRows(c, r, false)} {
+		for _, err := range []error{structure(c, r), dir.verifyRows(c, r, false)} {
 			if err != nil {
 				r.Problem("%v", err)
 			}
@@ -227,7 +227,7 @@ func (l *Ledger) mixture(marks []mark, short bool) error {
 		}
 		return &LossError{Until: m.At.Add(markGrace), remedy: "Put both back. If they are lost, move the log out of the folder and start again, which then says what is lacking and what to do",
 			Found: []string{fmt.Sprintf("%s was written since %s, and not by this program, while its log %s-wal was left: a database beside the log of another makes a mixture (%s)",
-				l.path, stamp(m.At), filepath.Base(l.path), r.Problems[0])}}
+				dir.path, stamp(m.At), filepath.Base(dir.path), r.Problems[0])}}
 	}
 	return nil
 }
@@ -258,11 +258,11 @@ func stamp(t time.Time) string { return t.Local().Format(time.DateTime) }
 
 // beforeOpening looks back by a connection that only reads: what is refused stays
 // as it is, log and all, so that it can still be mended.
-func (l *Ledger) beforeOpening(marks []mark, found []string) error {
-	if st, err := os.Stat(l.path); err != nil || st.Size() == 0 {
+func (dir *folder) beforeOpening(marks []mark, found []string) error {
+	if st, err := os.Stat(dir.path); err != nil || st.Size() == 0 {
 		return nil // a new ledger
 	}
-	c, err := openConn(dsn(l.path, true))
+	c, err := openConn(dsn(dir.path, true))
 	if err != nil {
 		return err
 	}
@@ -270,19 +270,19 @@ func (l *Ledger) beforeOpening(marks []mark, found []string) error {
 	if _, err := layoutOf(c); isRollback(err) {
 		// Killed in its very first start, when the file became one with a log: who only reads
 		// cannot undo that half.
-		w, err := openConn(dsn(l.path, false))
+		w, err := openConn(dsn(dir.path, false))
 		if err != nil {
 			return err
 		}
 		defer func() { _ = w.close() }() // undone
 	}
-	return l.lookBack(c, marks, found)
+	return dir.lookBack(c, marks, found)
 }
 
 // lookBack holds the file against what stands outside it, before anything is
 // written.
-func (l *Ledger) lookBack(c *conn, marks []mark, found []string) error {
-	lost := &LossError{last: highest(marks), proven: len(found) > 0, Found: found, Until: l.o.Clock()}
+func (dir *folder) lookBack(c *conn, marks []mark, found []string) error {
+	lost := &LossError{last: highest(marks), proven: len(found) > 0, Found: found, Until: dir.o.Clock()}
 	has, err := layoutOf(c)
 	if err != nil {
 		return err
@@ -293,7 +293,7 @@ func (l *Ledger) lookBack(c *conn, marks []mark, found []string) error {
 		}
 		m := newestMark(marks)
 		lost.proven = true
-		lost.Found, lost.Until = []string{fmt.Sprintf("the ledger at %s is empty, though one was written until %s, as %s says", l.path, stamp(m.At), m.By)}, m.At.Add(markGrace)
+		lost.Found, lost.Until = []string{fmt.Sprintf("the ledger at %s is empty, though one was written until %s, as %s says", dir.path, stamp(m.At), m.By)}, m.At.Add(markGrace)
 		return lost
 	}
 	if lost.Newest, err = newestEntry(c); err != nil {
@@ -315,9 +315,9 @@ func (l *Ledger) lookBack(c *conn, marks []mark, found []string) error {
 	if len(lost.Found) > len(found) {
 		lost.proven, lost.Until = true, newestMark(marks).At.Add(markGrace)
 	}
-	if now := placeOf(l.path); place != "" && now != "" && now != place {
-		lost.Found = append(lost.Found, fmt.Sprintf("%s is a copy of another file (it is %s, and was %s): the original, or another copy, may have gone on", l.path, now, place))
-		lost.Until = l.o.Clock() // whoever has the original may still send
+	if now := placeOf(dir.path); place != "" && now != "" && now != place {
+		lost.Found = append(lost.Found, fmt.Sprintf("%s is a copy of another file (it is %s, and was %s): the original, or another copy, may have gone on", dir.path, now, place))
+		lost.Until = dir.o.Clock() // whoever has the original may still send
 	}
 	if len(lost.Found) == 0 {
 		return nil

@@ -12,7 +12,10 @@ import (
 	"github.com/waxwinghq/waxwing/ledger/machine"
 )
 
-func (l *Ledger) openWriter(ctx context.Context) error {
+// opening is a ledger that is being opened to be written, before its writer runs.
+type opening struct{ *Ledger }
+
+func (l opening) openWriter(ctx context.Context) error {
 	lost, err := l.past()
 	if err != nil {
 		return err
@@ -44,7 +47,7 @@ func (l *Ledger) openWriter(ctx context.Context) error {
 
 // goOn begins this instance's part of the ledger: behind the newest entry, with
 // what a dead instance left behind taken over, and a loss, if a person accepts one, settled.
-func (l *Ledger) goOn(ctx context.Context, fresh bool, lost *LossError) error {
+func (l opening) goOn(ctx context.Context, fresh bool, lost *LossError) error {
 	var from ledger.Before
 	err := l.atOnce(func() (err error) {
 		if err = l.loadSums(); err == nil {
@@ -102,7 +105,7 @@ func (l *Ledger) goOn(ctx context.Context, fresh bool, lost *LossError) error {
 }
 
 // atOnce reads with the writer's lock held: one state of the file, whatever comes between.
-func (l *Ledger) atOnce(f func() error) error {
+func (l opening) atOnce(f func() error) error {
 	if _, err := l.w.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -128,10 +131,10 @@ func before(c *conn) (b ledger.Before, err error) {
 var rowsSealed = "sealed"
 
 // noteName says which ledger this is.
-func (l *Ledger) noteName(_ context.Context, t *dbTx) error { return t.setMeta("ledger", l.name) }
+func (l opening) noteName(_ context.Context, t *dbTx) error { return t.setMeta("ledger", l.name) }
 
 // notePlace says which file this is; from then on it is no copy.
-func (l *Ledger) notePlace(_ context.Context, t *dbTx) error {
+func (l opening) notePlace(_ context.Context, t *dbTx) error {
 	return t.setMeta("place", placeOf(l.path))
 }
 
@@ -140,7 +143,7 @@ func (t *dbTx) setMeta(k, v string) error {
 	return err
 }
 
-func (l *Ledger) sayResealed(_ context.Context, g *ledger.Group) error {
+func (l opening) sayResealed(_ context.Context, g *ledger.Group) error {
 	if l.resealed != "" {
 		g.Entry(&machine.Entry{Cause: machine.CauseResealed, Detail: [][2]string{{"reason", l.resealed}}})
 	}

@@ -138,7 +138,7 @@ func (l *Ledger) Scrub() waxwing.Scrub {
 }
 
 // resumeScrub takes up what the last start left undone, and files of older programs.
-func (l *Ledger) resumeScrub(t *dbTx, fresh bool) error {
+func (l opening) resumeScrub(t *dbTx, fresh bool) error {
 	if _, err := t.exec("INSERT INTO meta (k, v) SELECT ?, coalesce(max(id),0) FROM confirmations WHERE true ON CONFLICT DO NOTHING", metaIndexed); err != nil {
 		return err
 	}
@@ -165,8 +165,11 @@ func (l *Ledger) resumeScrub(t *dbTx, fresh bool) error {
 	return nil
 }
 
+// scrubbing is the ledger as what overwrites traces has it, in a goroutine of its own.
+type scrubbing struct{ *Ledger }
+
 // scrub runs beside the writer until Close.
-func (l *Ledger) scrub(ctx context.Context) {
+func (l scrubbing) scrub(ctx context.Context) {
 	defer close(l.scrubs.ended)
 	for {
 		select {
@@ -181,7 +184,7 @@ func (l *Ledger) scrub(ctx context.Context) {
 }
 
 // scrubAll tries until nothing is left to do. It says no where the ledger is being closed.
-func (l *Ledger) scrubAll(ctx context.Context) bool {
+func (l scrubbing) scrubAll(ctx context.Context) bool {
 	pause, passed, told := firstPause, uint64(0), time.Time{}
 	for {
 		want, done := l.scrubs.wanted()
@@ -218,7 +221,7 @@ func (l *Ledger) scrubAll(ctx context.Context) bool {
 }
 
 // rest waits, and says no where the ledger is being closed.
-func (l *Ledger) rest(d time.Duration) bool {
+func (l scrubbing) rest(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
@@ -231,7 +234,7 @@ func (l *Ledger) rest(d time.Duration) bool {
 
 // scrubOnce overwrites what is left in pages, unless that is done for all erasures up
 // to want, and tries to empty the log.
-func (l *Ledger) scrubOnce(ctx context.Context, want uint64, passed *uint64) error {
+func (l scrubbing) scrubOnce(ctx context.Context, want uint64, passed *uint64) error {
 	c, err := openConn(dsn(l.path, false))
 	if err != nil {
 		return err
@@ -277,7 +280,7 @@ func (l *Ledger) scrubOnce(ctx context.Context, want uint64, passed *uint64) err
 
 // emptyLog moves the log's pages to the file and cuts the log to nothing. It says no
 // where a reader keeps it.
-func (l *Ledger) emptyLog(ctx context.Context, c *conn) (bool, error) {
+func (l scrubbing) emptyLog(ctx context.Context, c *conn) (bool, error) {
 	// Most of it beside the writer, so that little is left to do within.
 	var pages, moved int64
 	err := l.guard.during(func() (err error) {

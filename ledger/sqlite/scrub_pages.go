@@ -12,7 +12,7 @@ import (
 )
 
 // scrubPages overwrites what stands in places of the file that belong to no row.
-func (l *Ledger) scrubPages(ctx context.Context, c *conn) error {
+func (l scrubbing) scrubPages(ctx context.Context, c *conn) error {
 	n, err := c.pageCount()
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (l *Ledger) scrubPages(ctx context.Context, c *conn) error {
 
 // scrubPass looks at each page once, a piece a read transaction, and has the writer
 // overwrite what it found. deep looks at free pages and behind long values, too.
-func (l *Ledger) scrubPass(ctx context.Context, c *conn, deep bool) (found int, err error) {
+func (l scrubbing) scrubPass(ctx context.Context, c *conn, deep bool) (found int, err error) {
 	if deep {
 		if found, err = l.scrubFree(ctx, c); err != nil {
 			return found, err
@@ -78,12 +78,12 @@ func (l *Ledger) scrubPass(ctx context.Context, c *conn, deep bool) (found int, 
 			owners, err = dirtyTails(c, owners)
 		}
 		if err == nil {
-			err = l.batched(ctx, owners, (*dbTx).clearTails)
+			err = l.batched(ctx, owners, overwriting.clearTails)
 		}
 		found += len(owners)
 		if err == nil && (len(dirty) >= scrubBatch || from > n) {
 			found += len(dirty)
-			err = l.batched(ctx, dirty, (*dbTx).clearPages)
+			err = l.batched(ctx, dirty, overwriting.clearPages)
 			dirty = dirty[:0]
 		}
 		if err != nil || from > n {
@@ -96,21 +96,24 @@ func (l *Ledger) scrubPass(ctx context.Context, c *conn, deep bool) (found int, 
 }
 
 // batched has the writer do something to pages, some a group commit.
-func (l *Ledger) batched(ctx context.Context, pages []int64, f func(*dbTx, []int64) error) error {
+func (l scrubbing) batched(ctx context.Context, pages []int64, f func(overwriting, []int64) error) error {
 	for some := range slices.Chunk(pages, scrubBatch) {
-		if err := l.do(ctx, func(ctx context.Context, t *dbTx) error { return f(t, some) }); err != nil {
+		if err := l.do(ctx, func(ctx context.Context, t *dbTx) error { return f(overwriting{t}, some) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *dbTx) setPage(no int64, b []byte) error {
+// overwriting is a group as what wipes pages has it.
+type overwriting struct{ *dbTx }
+
+func (t overwriting) setPage(no int64, b []byte) error {
 	_, err := t.exec("UPDATE sqlite_dbpage SET data=? WHERE pgno=?", b, no)
 	return err
 }
 
-func (t *dbTx) clearPages(some []int64) error {
+func (t overwriting) clearPages(some []int64) error {
 	for _, no := range some {
 		if err := t.clearPage(no); err != nil {
 			return err
@@ -120,7 +123,7 @@ func (t *dbTx) clearPages(some []int64) error {
 }
 
 // clearPage overwrites what belongs to no cell of a page, as it is now.
-func (t *dbTx) clearPage(no int64) error {
+func (t overwriting) clearPage(no int64) error {
 	b, err := t.c.page(no)
 	if err != nil {
 		return store.Fault{Err: err}
@@ -184,7 +187,7 @@ func dirtyTails(c *conn, owners []int64) (dirty []int64, err error) {
 	return dirty, nil
 }
 
-func (t *dbTx) clearTails(owners []int64) error {
+func (t overwriting) clearTails(owners []int64) error {
 	owners, err := inUse(t.c, owners)
 	for _, owner := range owners {
 		if err != nil {
@@ -220,13 +223,13 @@ func inUse(c *conn, pages []int64) (used []int64, err error) {
 }
 
 // scrubFree overwrites the free pages.
-func (l *Ledger) scrubFree(ctx context.Context, c *conn) (found int, err error) {
+func (l scrubbing) scrubFree(ctx context.Context, c *conn) (found int, err error) {
 	dirty, err := dirtyFree(c)
 	if err != nil {
 		return 0, err
 	}
 	for some := range slices.Chunk(dirty, 8*scrubBatch) {
-		if err := l.do(ctx, func(ctx context.Context, t *dbTx) error { return t.clearFree(some) }); err != nil {
+		if err := l.do(ctx, func(ctx context.Context, t *dbTx) error { return overwriting{t}.clearFree(some) }); err != nil {
 			return 0, err
 		}
 	}
@@ -264,7 +267,7 @@ func dirtyFree(c *conn) (dirty []int64, err error) {
 }
 
 // clearFree overwrites those of some pages that are free now.
-func (t *dbTx) clearFree(some []int64) error {
+func (t overwriting) clearFree(some []int64) error {
 	trunks, leaves, err := t.c.freePages()
 	if err != nil {
 		return store.Fault{Err: err}

@@ -278,7 +278,7 @@ func (s *sums) stored(c *conn) (map[string]sum, error) {
 
 // loadSums reads the sums that go on, or counts them: once where an older program
 // wrote the ledger, and where they do not fit the trail, which is then said in it.
-func (l *Ledger) loadSums() error {
+func (l opening) loadSums() error {
 	name, _, err := identity(l.w)
 	if err != nil {
 		return err

@@ -13,20 +13,20 @@ import (
 
 // past looks back before anything is written: at what is lost, if a person has
 // accepted that, or at why there is no start.
-func (l *Ledger) past() (lost *LossError, err error) {
-	marks, found := l.marks()
-	short, err := l.torn()
+func (dir *folder) past() (lost *LossError, err error) {
+	marks, found := dir.marks()
+	short, err := dir.torn()
 	if err != nil {
 		return nil, err
 	}
-	if err := l.mixture(marks, short); err != nil {
+	if err := dir.mixture(marks, short); err != nil {
 		return nil, err // nobody's word makes it whole
 	}
-	if err = l.missing(marks); err == nil {
-		err = l.beforeOpening(marks, found)
+	if err = dir.missing(marks); err == nil {
+		err = dir.beforeOpening(marks, found)
 	}
-	a := l.o.AcceptLoss
-	if a != nil && !a.Nothing && a.Since.After(l.o.Clock().Add(time.Minute)) {
+	a := dir.o.AcceptLoss
+	if a != nil && !a.Nothing && a.Since.After(dir.o.Clock().Add(time.Minute)) {
 		return nil, fmt.Errorf("--accept-loss %s lies in the future: name the time since when orders may be lacking", a.Since.Format(time.RFC3339))
 	}
 	switch {
@@ -42,8 +42,8 @@ var errTorn = errors.New("it is shorter than it says itself")
 
 // torn finds a database that was cut, within a page too, which SQLite would fill with zeros.
 // A log may make up for that, and then it is short only: a disk that is full cuts what is moved from it.
-func (l *Ledger) torn() (short bool, err error) {
-	f, err := os.Open(l.path)
+func (dir *folder) torn() (short bool, err error) {
+	f, err := os.Open(dir.path)
 	if err != nil {
 		return false, nil // missing tells
 	}
@@ -65,18 +65,18 @@ func (l *Ledger) torn() (short bool, err error) {
 	if st.Size() >= page*pages || !bytes.Equal(h[24:28], h[92:96]) { // else SQLite does not believe the number, either
 		return false, nil
 	}
-	if wal, err := os.Stat(realPath(l.path) + "-wal"); err == nil && wal.Size() > 0 {
+	if wal, err := os.Stat(realPath(dir.path) + "-wal"); err == nil && wal.Size() > 0 {
 		return true, nil
 	}
 	return false, errTorn
 }
 
 // damaged adds the remedy to an error of a file that is no whole database.
-func (l *Ledger) damaged(err error) error {
+func (dir *folder) damaged(err error) error {
 	if faultOf(err) != diskBroken && !errors.Is(err, errTorn) {
 		return err
 	}
-	name := filepath.Base(l.path)
+	name := filepath.Base(dir.path)
 	return fmt.Errorf("%s is damaged or was cut (%w). Where the next start says so, too, put the newest whole ledger back, or a backup. If there is none, move %s and %s-wal out of the folder, "+
-		"and start once with --accept-loss SINCE, since when orders may be lacking: what may have been sent is then held for a person", l.path, err, name, name)
+		"and start once with --accept-loss SINCE, since when orders may be lacking: what may have been sent is then held for a person", dir.path, err, name, name)
 }

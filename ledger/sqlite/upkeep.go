@@ -109,7 +109,7 @@ func (r rows) plugins(s *store.PluginSet, k *store.PluginKeys) error {
 	if err != nil || layout < 2 {
 		return err
 	}
-	if err := r.versions(s, k); err != nil {
+	if err := versions(r.c, s, k); err != nil {
 		return err
 	}
 	for _, hash := range k.Modules {
@@ -160,13 +160,13 @@ func runsWhere(x *store.RunRange) (where string, args []any) {
 }
 
 // versions loads plugins' versions, the oldest first.
-func (r rows) versions(s *store.PluginSet, k *store.PluginKeys) error {
+func versions(c *conn, s *store.PluginSet, k *store.PluginKeys) error {
 	for _, tenant := range k.Kept {
 		if s.Kept == nil {
 			s.Kept = map[int64][]store.KeptVersion{}
 		}
 		var all []store.KeptVersion
-		err := r.c.query(`SELECT p.plugin, p.hash, p.no, p.state, coalesce(length(m.body),0) FROM plugin_versions p
+		err := c.query(`SELECT p.plugin, p.hash, p.no, p.state, coalesce(length(m.body),0) FROM plugin_versions p
 			LEFT JOIN plugin_modules m ON m.hash=p.hash WHERE p.tenant=? ORDER BY p.rowid`, func(v []driver.Value) error {
 			all = append(all, store.KeptVersion{Tenant: tenant, Plugin: str(v[0]), Hash: str(v[1]), No: num(v[2]), State: waxwing.PluginState(str(v[3])),
 				Bytes: num(v[4])})
@@ -181,7 +181,7 @@ func (r rows) versions(s *store.PluginSet, k *store.PluginKeys) error {
 		if s.Versions == nil {
 			s.Versions = map[int64][]store.PluginVersion{}
 		}
-		err := r.c.query("SELECT plugin, no, hash, state, percent, why, body FROM plugin_versions WHERE tenant=? ORDER BY rowid", func(v []driver.Value) error {
+		err := c.query("SELECT plugin, no, hash, state, percent, why, body FROM plugin_versions WHERE tenant=? ORDER BY rowid", func(v []driver.Value) error {
 			s.Versions[tenant] = append(s.Versions[tenant], store.PluginVersion{Tenant: tenant, Plugin: str(v[0]), No: num(v[1]), Hash: str(v[2]),
 				State: str(v[3]), Percent: num(v[4]), Why: str(v[5]), Body: bytes.Clone(blob(v[6]))})
 			return nil

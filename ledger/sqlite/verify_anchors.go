@@ -19,21 +19,21 @@ type anchored struct {
 
 // readAnchors reads those of the files named, or of the data folder's file, whose newest
 // the witness knows.
-func (l *Ledger) readAnchors(v *anchored, m *mark, paths []string) error {
+func (dir *folder) readAnchors(v *anchored, m *mark, paths []string) error {
 	named := false
 	for _, p := range paths {
 		if p == "" {
 			continue
 		}
 		named = true
-		if err := l.readAnchorsOf(v, p, true); err != nil {
+		if err := dir.readAnchorsOf(v, p, true); err != nil {
 			return err
 		}
 	}
-	own := filepath.Join(l.o.Dir, AnchorsFile)
+	own := filepath.Join(dir.o.Dir, AnchorsFile)
 	if !named {
 		paths = []string{own}
-		if err := l.readAnchorsOf(v, own, false); err != nil {
+		if err := dir.readAnchorsOf(v, own, false); err != nil {
 			return err
 		}
 	}
@@ -54,7 +54,7 @@ func (l *Ledger) readAnchors(v *anchored, m *mark, paths []string) error {
 	return nil
 }
 
-func (l *Ledger) readAnchorsOf(v *anchored, path string, named bool) error {
+func (dir *folder) readAnchorsOf(v *anchored, path string, named bool) error {
 	b, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
 		return nil
@@ -69,7 +69,7 @@ func (l *Ledger) readAnchorsOf(v *anchored, path string, named bool) error {
 	if err != nil {
 		v.r.Problem("%v", err)
 	}
-	pub := l.keys.AnchorPublic()
+	pub := dir.keys.AnchorPublic()
 	for i := range list {
 		a := &list[i]
 		v.r.Anchors++

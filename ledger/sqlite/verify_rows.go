@@ -13,7 +13,7 @@ import (
 
 // verifyRows sums all rows anew, and holds them against the sealed sums. It tells the
 // table: which row, the steps before it tell where the trail speaks of it.
-func (l *Ledger) verifyRows(c *conn, r *ledger.Report, sealed bool) error {
+func (dir *folder) verifyRows(c *conn, r *ledger.Report, sealed bool) error {
 	has, err := layoutOf(c)
 	if err != nil {
 		return err
@@ -36,7 +36,7 @@ func (l *Ledger) verifyRows(c *conn, r *ledger.Report, sealed bool) error {
 			"lookups, tenants) cannot be seen. This version seals them at its first start.")
 		return nil
 	}
-	s := newSums(l.keys)
+	s := newSums(dir.keys)
 	want, err := s.stored(c)
 	if errors.Is(err, errSums) {
 		r.Problem("rows: %v", err)
@@ -135,11 +135,11 @@ func schemaSQL(c *conn) (map[string]string, error) {
 }
 
 // readWitnessFor reads the witness in the data folder; nil: there is none.
-func (l *Ledger) readWitnessFor(r *ledger.Report) (*mark, error) {
-	m, _, err := readWitness(filepath.Join(l.o.Dir, WitnessFile), witnessKey(l.keys))
+func (dir *folder) readWitnessFor(r *ledger.Report) (*mark, error) {
+	m, _, err := readWitness(filepath.Join(dir.o.Dir, WitnessFile), witnessKey(dir.keys))
 	switch {
 	case errors.Is(err, errWitness):
-		r.Problem("%s: %v", filepath.Join(l.o.Dir, WitnessFile), err)
+		r.Problem("%s: %v", filepath.Join(dir.o.Dir, WitnessFile), err)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("witness: %w", err)
 	}

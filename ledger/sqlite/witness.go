@@ -145,7 +145,7 @@ func (w *witness) slot(b []byte) (*mark, uint64) {
 
 // openWitnesses begins to write them. One that cannot be written is complained
 // of, and keeps nobody from being mailed.
-func (l *Ledger) openWitnesses() error {
+func (l opening) openWitnesses() error {
 	for _, p := range l.witnessPaths() {
 		w, err := openWitness(p, witnessKey(l.keys))
 		if err != nil {
@@ -159,9 +159,9 @@ func (l *Ledger) openWitnesses() error {
 }
 
 // syncWitnesses makes them outlive the machine.
-func (l *Ledger) syncWitnesses() error {
+func (d *database) syncWitnesses() error {
 	var errs []error
-	for _, w := range l.witness {
+	for _, w := range d.witness {
 		errs = append(errs, w.sync())
 	}
 	return errors.Join(errs...)
