@@ -1,5 +1,32 @@
-// Package ledger holds the truth: which state may follow which, how the trail
-// is chained and proved, how content is sealed, and what is shown of it (Reader, over any
-// database that fills store.Viewer). The sqlite package below it
-// stores all that; ledgertest is the suite that every store passes.
+// Package ledger holds the truth: what came in, what became of it, and the trail that
+// proves it.
+//
+// A Ledger is made over a store.Store, which is one database. It reads by a Reader, and is
+// changed by small types, each for one of those who do: Intake records events, Orders takes
+// them to their messages, Claims from the queue to the verdict, Feedback tells what came
+// after, People is what staff and recipients ask for, Plugins keeps versions and runs, Upkeep
+// what is done for all. All of them go through the one Writer of the instance:
+//
+//	w.Do(ctx, func(ctx context.Context, g *ledger.Group) error {
+//		s, err := g.Load(ctx, &store.Keys{Messages: []waxwing.ID{id}}) // rows
+//		if err != nil {
+//			return err
+//		}
+//		c, err := s.CommitPoint(id, person, provider) // machine decides, or refuses
+//		if err != nil {
+//			return err
+//		}
+//		return g.Apply(ctx, &c) // rows and entries, in one transaction
+//	})
+//
+// Whoever waits for Do waits for the disk: many share one commit. An instance has a chain of
+// the trail of its own (Chain), whose heads are signed (Anchor); Verify replays all chains
+// and holds them against every row. Where several instances write one database, Leases tell
+// which of them live.
+//
+// What people wrote and were written is sealed under a key of its confirmation (Contents), so
+// that an erasure destroys keys, and the trail stays.
+//
+// The sqlite package below it is the store that there is; ledgertest is the suite that every
+// store passes.
 package ledger
