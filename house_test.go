@@ -41,7 +41,7 @@ var folders = map[string][]string{
 	"pipeline":  {".", "config", "delivery"},
 	"compose":   {".", "config", "locales", "templates", "channel"},
 	"daemon":    {".", "config", "locales", "channel", "shop", "enrich", "ledger", "plugins", "web", "delivery", "pipeline", "compose", "source"},
-	"demo":      {".", "config", "channel", "enrich", "web", "daemon"},
+	"demo":      {".", "config", "channel", "enrich", "web", "daemon", "pipeline"},
 	"cmd":       {"*"},
 	"docs":      {},
 	"testdata":  {},

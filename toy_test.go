@@ -34,6 +34,7 @@ var toys = []toy{
 	{"shop", []string{"shop/toy.go"}, "shop/list.go", "\t\tGeneric,", "\t\tToy,"},
 	{"lookup", []string{"enrich/toy.go"}, "enrich/lookup.go", "\tlookup(sqlComponent(), (*SQL).open),", "\tlookup(toyComponent(), (*Toy).open),"},
 	{"source", []string{"source/toytap/toytap.go"}, "daemon/components.go", "var sourceTypes = []sourceType{", "\tsourceOf(toytap.Component(), (*toytap.Settings).Open),"},
+	{"stage", []string{"pipeline/stage_toy.go"}, "pipeline/kinds.go", "\tpluginsStage(),", "\ttoyStage(),"},
 	{"provider", []string{"channel/toypost/toypost.go"}, "daemon/components.go", "\tprovider(twilio.Component(), (*twilio.Settings).Open),", "\tprovider(toypost.Component(), (*toypost.Settings).Open),"},
 	{"store", []string{"ledger/toystore/toystore.go"}, "daemon/stores.go", "var storeTypes = []storeType{", "\tstoreOf(toystore.Component(), (*toystore.Settings).Open),"},
 	{"locale", []string{"locales/catalogue/fi.json"}, "locales/gen/cldr.mjs", "  'ar',", "  'fi',"},
@@ -50,6 +51,8 @@ tenants:
 pipeline:
   - normalise
   - enrich: {from: [names], deadline: 5s}
+  - queue: {name: stamps}
+  - toy: {stamp: STAMP-7}
   - render
   - queue: {name: mail}
   - send: {providers: [post]}
@@ -88,6 +91,9 @@ func TestToys(t *testing.T) {
 	}
 	if !strings.Contains(e.HTML, "https://toy.example/BEAR.png") { // of the lookup
 		t.Errorf("the mail has not what the lookup found:\n%s", e.Text)
+	}
+	if !strings.Contains(e.Text, "STAMP-7") { // of the stage
+		t.Errorf("the mail is not as the stage made it:\n%s", e.Text)
 	}
 	for name, want := range map[string]bool{"toys.d/ledger.db": true, "data/ledger.db": false} { // of the store
 		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {

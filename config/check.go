@@ -21,6 +21,8 @@ type checker struct {
 	c *Config
 	// bearers are the API's keys by their value, to find one that opens two doors.
 	bearers map[string]string
+	// alike are the values that all pipelines have in common, by key.
+	alike map[string]any
 }
 
 // check adds a fault for each rule that the configuration breaks, and fills in

@@ -17,19 +17,19 @@ func (x *checker) pipelines() {
 	if len(x.c.Pipelines) == 0 && x.given("pipelines") && !x.isBad("pipelines") {
 		x.fail("pipelines", "pipelines is empty", "Name one, or leave the key out")
 	}
-	for _, name := range sorted(x.c.Pipelines) {
-		x.pipeline("pipelines."+name, x.c.Pipelines[name])
-	}
 	switch stages, named := x.c.Pipelines[DefaultPipeline]; {
 	case x.given("pipeline"):
 		x.pipeline("pipeline", x.c.Pipeline)
 	case named:
 		x.c.Pipeline = stages
+		x.pipeline("pipelines."+DefaultPipeline, stages)
 	default:
 		x.c.Pipeline = x.usual()
 	}
 	delete(x.c.Pipelines, DefaultPipeline)
-	x.oneRule()
+	for _, name := range sorted(x.c.Pipelines) {
+		x.pipeline("pipelines."+name, x.c.Pipelines[name])
+	}
 }
 
 // pipeline checks the stages of one, whose path is given.
@@ -45,22 +45,52 @@ func (x *checker) pipeline(path string, all []Stage) {
 		}
 		return
 	}
-	p := order{checker: x, path: path, all: all, words: names(shape(stageType)), seen: map[string]string{}, queues: map[string]string{}, last: -1}
+	p := order{checker: x, path: path, all: all, seen: map[string]string{}, at: map[Place]string{}, queues: map[string]string{}}
 	whole := true
 	for i := range all {
 		at := fmt.Sprintf("%s[%d]", path, i)
-		name := all[i].name()
-		if name == "" {
-			whole, p.queued, p.before = false, true, "" // unknown, and reported
+		if all[i].Name == "" {
+			whole, p.queued, p.before = false, true, Between // unknown, and reported
 			continue
 		}
 		whole = whole && !x.isBad(at)
-		p.next(at, name, i)
-		x.stage(at+"."+name, &all[i])
+		p.next(at, i)
+		x.block(at+"."+all[i].Name, all[i].Settings)
 	}
 	if whole {
 		p.end()
 	}
+}
+
+// Place is where a stage may stand in a pipeline.
+type Place uint8
+
+// The places: in their order each stands once, but for the stages between the first one and
+// the rendering, which stand as often as one likes, and queues.
+const (
+	// Between is between the first one and the rendering, in any order, any number of times.
+	Between Place = iota
+	// First is where an event becomes an order.
+	First
+	// Rendering is where the order becomes messages.
+	Rendering
+	// Queueing is between any two stages up to the sending, and once right in front of that.
+	Queueing
+	// Sending is where messages are offered.
+	Sending
+	// Last is behind the sending, and may be left out.
+	Last
+)
+
+// rank is the order of the places.
+func (p Place) rank() int {
+	return [...]int{Between: 1, First: 0, Rendering: 2, Queueing: 3, Sending: 4, Last: 5}[p]
+}
+
+// Waits is the block of a queue.
+type Waits interface {
+	// QueueName names the queue: no two of a pipeline have one name.
+	QueueName() string
 }
 
 // order is how far the order of a pipeline's stages has been checked.
@@ -68,40 +98,59 @@ type order struct {
 	*checker
 	path   string
 	all    []Stage
-	words  []string          // all stages, in the usual order
 	seen   map[string]string // where each stands first
+	at     map[Place]string  // the stage that stands in each place
 	queues map[string]string // where each queue stands, by its name
-	last   int               // the rank that has been reached
-	before string            // the stage in front, "" if it is not known
-	queued bool              // a queue stands behind render, or that none does has been said
+	last   Stage             // the one that stands furthest on
+	before Place             // that of the stage in front
+	queued bool              // a queue stands behind the rendering, or that none does has been said
 }
 
-// next checks where a stage stands. enrich and plugins stand in any order, as often as one
-// likes, and queues between any two stages up to send.
-func (p *order) next(at, name string, i int) {
-	rank := slices.Index(p.words, name)
-	if name == "plugins" {
-		rank = slices.Index(p.words, "enrich")
+// standsIn is a stage's place.
+func (x *checker) standsIn(s Stage) Place {
+	for _, c := range x.words.Stages {
+		if c.Name == s.Name {
+			return c.Place
+		}
 	}
-	first, again := p.seen[name]
+	return Between
+}
+
+// named are the stages of some places, as a file names them.
+func (x *checker) named(in ...Place) (out []string) {
+	for _, c := range x.words.Stages {
+		if slices.Contains(in, c.Place) {
+			out = append(out, c.Name)
+		}
+	}
+	return out
+}
+
+// next checks where a stage stands.
+func (p *order) next(at string, i int) {
+	s := p.all[i]
+	place, usual := p.standsIn(s), "Put the stages in this order: "+strings.Join(p.words.names(kindStage), ", ")
+	first, again := p.seen[s.Name]
 	switch {
-	case name == "queue":
+	case place == Queueing:
 		p.queue(at, i)
-		rank = p.last
-	case again && name != "enrich" && name != "plugins":
-		p.failKey(at, fmt.Sprintf("the stage %q stands %s twice", name, p.here()), fmt.Sprintf("Keep one of them; the first is on line %d", p.spots[first].key.line))
-	case rank < p.last:
-		p.failKey(at, fmt.Sprintf("the stage %q stands after %q", name, p.words[p.last]), "Put the stages in this order: "+strings.Join(p.words, ", "))
-	case name == "render" && p.before == "queue" && !slices.ContainsFunc(p.all[i:], func(s Stage) bool { return s.Queue != nil }):
-		p.failKey(at, `the stage "render" stands after "queue"`, "Put the stages in this order: "+strings.Join(p.words, ", "))
+	case again && place != Between:
+		p.failKey(at, fmt.Sprintf("the stage %q stands %s twice", s.Name, p.here()), fmt.Sprintf("Keep one of them; the first is on line %d", p.spots[first].key.line))
+	case p.last.Name != "" && place.rank() < p.standsIn(p.last).rank():
+		p.failKey(at, fmt.Sprintf("the stage %q stands after %q", s.Name, p.last.Name), usual)
+	case place == Rendering && p.before == Queueing && !slices.ContainsFunc(p.all[i:], func(s Stage) bool { return p.standsIn(s) == Queueing }):
+		p.failKey(at, fmt.Sprintf("the stage %q stands after %q", s.Name, p.at[Queueing]), usual)
 		p.queued = true
-	case name == "send" && p.seen["render"] != "" && p.seen["queue"] != "" && !p.queued:
-		p.failKey(at, `no queue stands between "render" and "send"`, "Put one there, - queue: {name: mail}: what is rendered is queued in the ledger")
+	case place == Sending && p.at[Rendering] != "" && p.at[Queueing] != "" && !p.queued:
+		p.failKey(at, fmt.Sprintf("no queue stands between %q and %q", p.at[Rendering], s.Name), "Put one there, - "+p.at[Queueing]+": {name: mail}: what is rendered is queued in the ledger")
 	}
 	if !again {
-		p.seen[name] = at
+		p.seen[s.Name] = at
 	}
-	p.last, p.before = max(p.last, rank), name
+	if place != Queueing && (p.last.Name == "" || place.rank() > p.standsIn(p.last).rank()) {
+		p.last = s
+	}
+	p.at[place], p.before = s.Name, place
 }
 
 // here says where the stages stand, if not in the usual place.
@@ -114,60 +163,73 @@ func (p *order) here() string {
 
 // queue checks where a queue stands, and that none has another's name.
 func (p *order) queue(at string, i int) {
-	name := p.all[i].Queue.Name
+	name := ""
+	if q, ok := p.all[i].Settings.(Waits); ok {
+		name = q.QueueName()
+	}
 	first, twice := p.queues[name]
-	sent := p.seen["send"] != "" || p.seen["fallback"] != ""
 	switch {
 	case i == 0:
-		p.failKey(at, "a queue stands first", "Begin with normalise: what has been accepted waits in the ledger already")
-	case sent:
-		p.failKey(at, "a queue stands behind send", "Take it out: what is put off, and a fallback's message, wait in the ledger already")
-	case p.before == "queue":
+		p.failKey(at, "a queue stands first", "Begin with "+choices(p.named(First))+": what has been accepted waits in the ledger already")
+	case p.at[Sending] != "", p.at[Last] != "":
+		p.failKey(at, "a queue stands behind "+choices(p.named(Sending)), "Take it out: what is put off, and a fallback's message, wait in the ledger already")
+	case p.before == Queueing:
 		p.failKey(at, "two queues stand in a row", "Keep one of them: nothing happens between them")
 	case twice && name != "":
-		p.fail(at+".queue.name", fmt.Sprintf("the queue %q stands %s twice", name, p.here()), fmt.Sprintf("Give it a name of its own; the first is on line %d", p.spots[first].key.line))
+		p.fail(at+"."+p.all[i].Name+".name", fmt.Sprintf("the queue %q stands %s twice", name, p.here()), fmt.Sprintf("Give it a name of its own; the first is on line %d", p.spots[first].key.line))
 	}
 	if !twice {
 		p.queues[name] = at
 	}
-	p.queued = p.queued || p.seen["render"] != ""
+	p.queued = p.queued || p.at[Rendering] != ""
 }
 
 // end checks that nothing is missing.
 func (p *order) end() {
-	for _, must := range []string{"normalise", "render", "queue", "send"} {
-		if _, ok := p.seen[must]; !ok {
-			what := "the pipeline"
-			if p.path != "pipeline" {
-				what = p.path
-			}
-			p.failKey(p.path, fmt.Sprintf("%s has no stage %q", what, must), "The stages are "+strings.Join(p.words, ", ")+"; only enrich, plugins and fallback may be left out")
-			return
+	for _, must := range []Place{First, Rendering, Queueing, Sending} {
+		if _, ok := p.at[must]; ok {
+			continue
 		}
+		what := "the pipeline"
+		if p.path != "pipeline" {
+			what = p.path
+		}
+		free := choices(p.named(Between, Last))
+		p.failKey(p.path, fmt.Sprintf("%s has no stage %q", what, choices(p.named(must))), "The stages are "+strings.Join(p.words.names(kindStage), ", ")+
+			"; only "+strings.Replace(free, " or ", " and ", 1)+" may be left out")
+		return
 	}
 }
 
-// oneRule holds the rules for lost answers of all pipelines against the default's: what a crash
-// leaves in doubt is for the ledger to resolve, which knows one rule.
-func (x *checker) oneRule() {
-	rule := doubtOf(x.c.Pipeline)
-	for _, name := range sorted(x.c.Pipelines) {
-		for i, s := range x.c.Pipelines[name] {
-			if s.Send != nil && rule != nil && s.Send.Uncertain != *rule {
-				x.failKey(fmt.Sprintf("pipelines.%s[%d].send.uncertain", name, i), "uncertain is not as in the default pipeline",
-					"Write it there as here: what a crash leaves in doubt is resolved by one rule")
-			}
-		}
+// Lookups checks a list of names of lookups.
+func (r *Report) Lookups(key string, list []string) {
+	r.x.refers(r.Path(key), list, sorted(r.x.c.Enrich), "enrich", "lookup")
+}
+
+// Carriers checks a list of names of providers, each of which must carry what is sent by a
+// channel: "an e-mail".
+func (r *Report) Carriers(key string, list []string, ch waxwing.Channel, message string) {
+	r.x.carriers(r.Path(key), list, ch, message)
+}
+
+// Name checks a name of the file's author.
+func (r *Report) Name(key, name string) {
+	if !validName(name) {
+		r.Fail(key, fmt.Sprintf("%s %s is no name", r.Path(key), r.Quote(key)), "Use a-z, 0-9, - and _, up to 64")
 	}
 }
 
-func doubtOf(all []Stage) *Doubt {
-	for _, s := range all {
-		if s.Send != nil {
-			return &s.Send.Uncertain
-		}
+// Alike checks that a key has one value in all pipelines; why ends the remedy.
+func (r *Report) Alike(key string, value any, why string) {
+	first, ok := r.x.alike[key]
+	switch {
+	case !ok && r.x.alike == nil:
+		r.x.alike = map[string]any{key: value}
+	case !ok:
+		r.x.alike[key] = value
+	case !reflect.DeepEqual(first, value):
+		r.FailKey(key, key+" is not as in the "+DefaultPipeline+" pipeline", "Write it there as here: "+why)
 	}
-	return nil
 }
 
 // choosesPipeline checks a tenant's choice.
@@ -207,49 +269,6 @@ func (c *Config) unusedPipelines() (out []string) {
 		}
 	}
 	return out
-}
-
-// name is the stage's word, "" if it has none.
-func (s Stage) name() string {
-	v := reflect.ValueOf(s)
-	for _, f := range shape(stageType) {
-		if !v.Field(f.index).IsNil() {
-			return f.name
-		}
-	}
-	return ""
-}
-
-func (x *checker) stage(path string, s *Stage) {
-	switch {
-	case s.Enrich != nil:
-		x.refers(path+".from", s.Enrich.From, sorted(x.c.Enrich), "enrich", "lookup")
-	case s.Plugins != nil:
-		for i, h := range s.Plugins.Hooks {
-			if at := fmt.Sprintf("%s.hooks[%d]", path, i); slices.Contains(s.Plugins.Hooks[:i], h) {
-				x.fail(at, fmt.Sprintf("%s.hooks names %s twice", path, x.quote(at)), "Take one of them out")
-			}
-		}
-	case s.Queue != nil:
-		if !validName(s.Queue.Name) {
-			x.fail(path+".name", fmt.Sprintf("%s.name %s is no name", path, x.quote(path+".name")), "Use a-z, 0-9, - and _, up to 64")
-		}
-	case s.Send != nil:
-		x.carriers(path+".providers", s.Send.Providers, waxwing.Email, "an e-mail")
-		if len(s.Send.Retry) == 0 {
-			x.fail(path+".retry", path+".retry is empty", "List how long to wait after each try, such as [1m, 5m, 15m], or leave it out")
-		}
-	case s.Fallback != nil:
-		x.carriers(path+".providers", s.Fallback.Providers, waxwing.SMS, "a text")
-		for _, l := range []struct {
-			key  string
-			list []string
-		}{{"channels", s.Fallback.Channels}, {"after", s.Fallback.After}} {
-			if len(l.list) == 0 {
-				x.fail(path+"."+l.key, path+"."+l.key+" is empty", "Leave it out for the usual, or take the fallback out")
-			}
-		}
-	}
 }
 
 // refers checks that a list names what another section defines, each once.
@@ -303,27 +322,29 @@ func (x *checker) carrying(types []string) []string {
 // usual is the pipeline of a file that has none.
 func (x *checker) usual() []Stage {
 	types := x.words.carrying(waxwing.Email)
-	mails, texts := x.carrying(types), x.carrying(x.words.carrying(waxwing.SMS))
-	if len(mails) == 0 {
+	if len(x.carrying(types)) == 0 {
 		x.failKey("providers", "no provider can carry an e-mail", "Define one of type "+choices(types))
 		return nil
 	}
-	s := []Stage{{Normalise: &Normalise{}}, {Enrich: &EnrichStage{}}, {Plugins: &PluginsStage{}}, {Render: &Render{}}, {Queue: &Queue{Name: "mail"}},
-		{Send: &Send{Providers: mails}}}
-	if len(texts) > 0 {
-		s = append(s, Stage{Fallback: &Fallback{Providers: texts}})
-	}
-	for i := range s {
-		v := reflect.ValueOf(&s[i]).Elem()
-		for _, f := range shape(stageType) {
-			if p := v.Field(f.index); !p.IsNil() {
-				for _, g := range shape(p.Type().Elem()) {
-					x.fill(p.Elem().Field(g.index), g)
-				}
+	var out []Stage
+	for _, c := range x.words.Stages {
+		if c.Usual == nil {
+			continue
+		}
+		b := c.Usual(func(ch waxwing.Channel) []string { return x.carrying(x.words.carrying(ch)) })
+		if b == nil {
+			continue
+		}
+		v := reflect.ValueOf(b).Elem()
+		for _, f := range shape(v.Type()) {
+			if in := f.in(v); in.IsZero() {
+				x.fill(in, f)
 			}
 		}
+		x.block("pipeline."+c.Name, b)
+		out = append(out, Stage{c.Name, b})
 	}
-	return s
+	return out
 }
 
 // DefaultPipeline is the name of the pipeline that is not named.

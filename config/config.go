@@ -304,94 +304,12 @@ type Shop struct {
 	Signature string `yaml:"signature,omitempty" default:"X-Signature"`
 }
 
-// Stage is one entry of the pipeline: exactly one of its fields is set.
+// Stage is one entry of a pipeline: a stage's name, and its settings below it.
 type Stage struct {
-	// Normalise comes first.
-	Normalise *Normalise `yaml:"normalise,omitempty"`
-	// Enrich may be left out, or stand several times with other lookups, before plugins or behind them.
-	Enrich *EnrichStage `yaml:"enrich,omitempty"`
-	// Plugins asks the tenants' own code. It may be left out, or stand several times with other hooks.
-	Plugins *PluginsStage `yaml:"plugins,omitempty"`
-	// Render makes the message.
-	Render *Render `yaml:"render,omitempty"`
-	// Queue stands between render and send.
-	Queue *Queue `yaml:"queue,omitempty"`
-	// Send offers the e-mail.
-	Send *Send `yaml:"send,omitempty"`
-	// Fallback comes last and may be left out.
-	Fallback *Fallback `yaml:"fallback,omitempty"`
-}
-
-// Normalise turns the shop's event into an order; the gate stands behind it.
-type Normalise struct{}
-
-// EnrichStage asks the lookups for more about the order.
-type EnrichStage struct {
-	// From names the lookups of the top-level enrich section, in order; all by default.
-	From []string `yaml:"from,omitempty"`
-	// Deadline is for all lookups of one order together; what has not answered
-	// by then is left out and noted in the trail.
-	Deadline Duration `yaml:"deadline,omitempty" default:"300ms" min:"1ms" max:"10s"`
-}
-
-// PluginsStage asks the tenants' plugins about an order.
-type PluginsStage struct {
-	// Hooks are asked in this order.
-	Hooks []string `yaml:"hooks,omitempty" enum:"filter,recommend,predict_delay,personalise" default:"[filter, recommend, predict_delay, personalise]"`
-}
-
-// Render makes the exact bytes of the message.
-type Render struct{}
-
-// Queue is a durable hop between stages.
-type Queue struct {
-	// Name is the queue's, in topics and metrics.
-	Name string `yaml:"name"`
-	// On is the Pub/Sub that carries it.
-	On string `yaml:"on,omitempty" enum:"gochannel" default:"gochannel"`
-}
-
-// Send offers the message to providers.
-type Send struct {
-	// Channel is what the message is.
-	Channel string `yaml:"channel,omitempty" enum:"email" default:"email"`
-	// Providers are asked in this order: the next one where one is down.
-	Providers []string `yaml:"providers"`
-	// Retry is how long to wait after each try that the recipient's side put
-	// off; the last one repeats until the tenant's ttl.
-	Retry []Duration `yaml:"retry,omitempty" default:"[1m, 5m, 15m, 30m, 1h, 2h, 4h]" min:"1s" max:"24h"`
-	// Uncertain says what becomes of an attempt whose answer was lost.
-	Uncertain Doubt `yaml:"uncertain,omitempty"`
-}
-
-// Doubt says what becomes of an attempt whose answer was lost.
-type Doubt struct {
-	// Policy is resend (a marked, possible duplicate), assume_sent (a possible
-	// loss) or hold (a person decides).
-	Policy string `yaml:"policy,omitempty" enum:"resend,assume_sent,hold" default:"resend"`
-	// After is how long a late answer is waited for before the first copy. The
-	// next copies wait 5, 15 and 60 times as long.
-	After Duration `yaml:"after,omitempty" default:"1m" min:"1s" max:"15m"`
-	// Copies is how often the policy resend sends a message again at most. When
-	// the answer to the last copy is lost, too, it is held with an alarm.
-	Copies int `yaml:"copies,omitempty" default:"3" min:"1" max:"20"`
-}
-
-// Rule is the same for those who send.
-func (d Doubt) Rule() waxwing.DoubtRule {
-	return waxwing.DoubtRule{Policy: d.Policy, After: d.After.D(), Copies: d.Copies}
-}
-
-// Fallback goes another way when e-mail does not.
-type Fallback struct {
-	// Channels are tried in this order.
-	Channels []string `yaml:"channels,omitempty" enum:"sms" default:"[sms]"`
-	// Providers are asked in this order.
-	Providers []string `yaml:"providers"`
-	// After says which failures of the e-mail start it.
-	After []string `yaml:"after,omitempty" enum:"rejected,unreachable" default:"[rejected, unreachable]"`
-	// Unreachable is how long every e-mail provider must have failed.
-	Unreachable Duration `yaml:"unreachable,omitempty" default:"5m" min:"1s" max:"24h"`
+	// Name is the stage's.
+	Name string
+	// Settings are the keys of that stage.
+	Settings Block `settings:"stage"`
 }
 
 // Store is a database that keeps the ledger.
@@ -493,7 +411,8 @@ type Rollout struct {
 
 // Limits bound what one daemon does at once.
 type Limits struct {
-	// Render is how many orders are rendered at once.
+	// Render is how many orders are worked on at once before they are sent: at the start, and
+	// behind each queue between stages.
 	Render int `yaml:"render,omitempty" default:"64" min:"1" max:"10000"`
 	// Send is how many messages of each channel are claimed at once.
 	Send int `yaml:"send,omitempty" default:"256" min:"1" max:"10000"`

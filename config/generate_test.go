@@ -291,17 +291,18 @@ func defName(typ reflect.Type) string {
 // stages are words, or one key with its settings.
 func (g *generator) stages(t *testing.T) object {
 	words, props := []string{}, object{}
-	for _, f := range shape(stageType) {
-		p := g.value(t, f.typ, f)
+	for _, c := range g.of(kindStage) {
+		typ := reflect.TypeOf(c.Settings()).Elem()
+		p := g.value(t, typ, field{typ: typ})
 		bare := true
-		for _, x := range shape(f.typ.Elem()) {
+		for _, x := range shape(typ) {
 			bare = bare && !x.required
 		}
 		if bare {
-			words = append(words, f.name)
+			words = append(words, c.Name)
 			p = object{"anyOf": []any{p, object{"type": "null"}}}
 		}
-		props[f.name] = p
+		props[c.Name] = p
 	}
 	return object{"anyOf": []any{object{"enum": words}, object{"type": "object", "properties": props,
 		"additionalProperties": false, "minProperties": 1, "maxProperties": 1}}}
@@ -321,7 +322,6 @@ func defaultOf(f field) any {
 func (g *generator) reference(t *testing.T) []byte {
 	types := map[string]reflect.Type{}
 	for _, typ := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[HTTP](), reflect.TypeFor[BearerKey](), reflect.TypeFor[Keys](), reflect.TypeFor[Tenant](), reflect.TypeFor[Brand](), reflect.TypeFor[Delivery](), reflect.TypeFor[DKIM](), reflect.TypeFor[Shop](),
-		reflect.TypeFor[EnrichStage](), reflect.TypeFor[Queue](), reflect.TypeFor[Send](), reflect.TypeFor[Doubt](), reflect.TypeFor[Fallback](),
 		reflect.TypeFor[Limits](), reflect.TypeFor[Retention](), reflect.TypeFor[Log](),
 		reflect.TypeFor[Legal](), reflect.TypeFor[LegalText](), reflect.TypeFor[PaymentInstructions](), reflect.TypeFor[Instruction]()} {
 		types[typ.Name()] = typ
@@ -331,6 +331,7 @@ func (g *generator) reference(t *testing.T) []byte {
 		"keys":    func(name string) string { shown[name] = true; return g.table(t, types[name]) },
 		"locales": func() string { return "`" + strings.Join(g.Locales, "`, `") + "`" },
 		"types":   func(kind string) string { return g.types(t, kind) },
+		"stages":  func() string { return g.stageTables(t) },
 		"example": func(name string) (string, error) { b, err := os.ReadFile("examples/" + name); return string(b), err },
 	}).ParseFiles("reference.md.tmpl")
 	if err != nil {
@@ -367,6 +368,26 @@ func (g *generator) table(t *testing.T, typ reflect.Type) string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.name, g.wording(f), def, strings.ReplaceAll(meaning, "|", "\\|"))
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// stageTables are the stages, each with its keys and those below.
+func (g *generator) stageTables(t *testing.T) string {
+	var b strings.Builder
+	for _, c := range g.of(kindStage) {
+		typ := reflect.TypeOf(c.Settings()).Elem()
+		about := "`" + c.Name + "`" + strings.TrimPrefix(g.comment(t, typ, ""), typ.Name())
+		if len(shape(typ)) == 0 {
+			fmt.Fprintf(&b, "### %s\n\n%s It has no settings.\n\n", c.Name, about)
+			continue
+		}
+		fmt.Fprintf(&b, "### %s\n\n%s\n\n%s\n\n", c.Name, about, g.table(t, typ))
+		for _, f := range shape(typ) {
+			if f.typ.Kind() == reflect.Struct {
+				fmt.Fprintf(&b, "### %s.%s\n\n%s\n\n", c.Name, f.name, g.table(t, f.typ))
+			}
+		}
+	}
+	return strings.TrimSpace(b.String())
 }
 
 // types are the components of a kind, each with its example, its keys and those below.

@@ -166,8 +166,8 @@ func TestIssueExample(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	s := c.Pipeline
-	if len(s) != 6 || s[1].Enrich.Deadline.D() != 300*time.Millisecond || len(s[4].Send.Retry) != 7 || s[5].Fallback.Unreachable.D() != 5*time.Minute ||
-		!slices.Equal(s[5].Fallback.After, []string{"rejected", "unreachable"}) {
+	if len(s) != 6 || setting(s[1].Settings, "deadline") != Duration(300*time.Millisecond) || reflect.ValueOf(setting(s[4].Settings, "retry")).Len() != 7 ||
+		setting(s[5].Settings, "unreachable") != Duration(5*time.Minute) || !reflect.DeepEqual(setting(s[5].Settings, "after"), []string{"rejected", "unreachable"}) {
 		t.Errorf("%+v", s)
 	}
 }
@@ -176,15 +176,15 @@ func TestPipelineLeftOut(t *testing.T) {
 	c := parse(t, strings.Replace(least, "providers:\n", "providers:\n  b: {type: smtp, addr: b.example:25}\n  texts: {type: twilio, account: AC1, token: t, from: \"+15005550006\"}\n", 1))
 	var got []string
 	for _, s := range c.Pipeline {
-		got = append(got, s.name())
+		got = append(got, s.Name)
 	}
 	if !slices.Equal(got, []string{"normalise", "enrich", "plugins", "render", "queue", "send", "fallback"}) {
 		t.Fatal(got)
 	}
-	if s := c.Pipeline[5].Send; !slices.Equal(s.Providers, []string{"b", "mail"}) || s.Uncertain.Policy != "resend" || len(s.Retry) != 7 {
+	if s := c.Pipeline[5].Settings; !reflect.DeepEqual(setting(s, "providers"), []string{"b", "mail"}) || reflect.ValueOf(setting(s, "uncertain")).FieldByName("Policy").String() != "resend" || reflect.ValueOf(setting(s, "retry")).Len() != 7 {
 		t.Errorf("%+v", s)
 	}
-	if q := c.Pipeline[4].Queue; *q != (Queue{Name: "mail", On: "gochannel"}) {
+	if q := c.Pipeline[4].Settings; setting(q, "name") != "mail" || setting(q, "on") != "gochannel" {
 		t.Errorf("%+v", q)
 	}
 }

@@ -24,6 +24,8 @@ type Registry struct {
 	// Stores are the databases for a ledger beside the embedded one; without one there is no
 	// section ledger.
 	Stores []Component
+	// Stages are those of a pipeline, in the usual order.
+	Stages []Component
 	// Formats are the shops', by their names.
 	Formats []waxwing.Format
 	// Locales are the tags of the languages that mails can be in.
@@ -43,6 +45,11 @@ type Component struct {
 	Settings func() Block
 	// Example is a whole block as a file would have it, for the reference.
 	Example string
+	// Place is where a stage may stand, of what is one.
+	Place Place
+	// Usual makes a stage's block for the pipeline of a file that has none, without its
+	// defaults; carrying names the providers of a channel. Nil, also as its result: it does not stand there.
+	Usual func(carrying func(waxwing.Channel) []string) Block
 	// Notes are what the reference says below the keys, in Markdown; "" if they say it all.
 	Notes string
 }
@@ -109,6 +116,7 @@ const (
 	kindLookup   = "lookup"
 	kindSource   = "source"
 	kindStore    = "store"
+	kindStage    = "stage"
 	kindFormat   = "format"
 )
 
@@ -126,6 +134,8 @@ func (r Registry) of(kind string) []Component {
 		return r.Sources
 	case kindStore:
 		return r.Stores
+	case kindStage:
+		return r.Stages
 	}
 	return nil
 }
@@ -172,7 +182,7 @@ func (r Registry) carrying(ch waxwing.Channel) (types []string) {
 // Valid says what is wrong with the lists: a name that stands twice or is none, a block
 // that is no pointer to a struct. A test asks.
 func (r Registry) Valid() error {
-	for _, kind := range []string{kindProvider, kindLookup, kindSource, kindStore} {
+	for _, kind := range []string{kindProvider, kindLookup, kindSource, kindStore, kindStage} {
 		seen := map[string]bool{}
 		for _, c := range r.of(kind) {
 			switch {
@@ -262,7 +272,11 @@ func (l *lexicon) everyField(t reflect.Type, visit func(field)) {
 		}
 		if kind, ok := settingsOf(t); ok {
 			for _, c := range l.of(kind) {
-				l.everyField(reflect.TypeOf(c.Settings()), visit)
+				block := reflect.TypeOf(c.Settings())
+				if kind == kindStage { // its name is a key, too
+					visit(field{name: c.Name, typ: block})
+				}
+				l.everyField(block, visit)
 			}
 		}
 	}

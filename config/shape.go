@@ -103,8 +103,8 @@ func holdsSecret(t reflect.Type) bool {
 	case reflect.Pointer, reflect.Slice, reflect.Map:
 		holds = holdsSecret(t.Elem())
 	case reflect.Struct:
-		if _, any := settingsOf(t); any { // it depends on the type, which may be mistyped
-			holds = true
+		if kind, any := settingsOf(t); any { // it depends on the type, which may be mistyped
+			holds = kind != kindStage // that of a stage stands below it, and speaks for itself
 			break
 		}
 		holds = slices.ContainsFunc(shape(t), func(f field) bool { return holdsSecret(f.typ) })

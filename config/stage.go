@@ -11,16 +11,16 @@ import (
 // stage decodes "- normalise", "- enrich: {...}": a word, or a word with its
 // settings.
 func (d *decoder) stage(n ast.Node, v reflect.Value, path string) {
-	fs := shape(stageType)
+	known := d.words.names(kindStage)
 	if s, ok := n.(*ast.StringNode); ok {
-		d.stageNamed(s.Value, n, nil, v, fs, path)
+		d.stageNamed(s.Value, n, nil, v, path)
 		return
 	}
 	if _, ok := n.(*ast.NullNode); ok {
 		at := d.spots[path]
 		at.bad = true
 		d.spots[path] = at
-		d.add(at.key, label(path)+" is empty", "Name a stage: "+strings.Join(names(fs), ", "))
+		d.add(at.key, label(path)+" is empty", "Name a stage: "+strings.Join(known, ", "))
 		return
 	}
 	values, ok := d.pairs(n, path, "A stage is a word, or a word with its settings: \"- queue: {name: mail}\"")
@@ -29,7 +29,7 @@ func (d *decoder) stage(n ast.Node, v reflect.Value, path string) {
 	}
 	switch {
 	case len(values) == 0:
-		d.fail(path, n, label(path)+" is empty", "Name a stage: "+strings.Join(names(fs), ", "))
+		d.fail(path, n, label(path)+" is empty", "Name a stage: "+strings.Join(known, ", "))
 		return
 	case len(values) > 1:
 		s := d.spots[path]
@@ -38,7 +38,7 @@ func (d *decoder) stage(n ast.Node, v reflect.Value, path string) {
 		second := values[1].Key.GetToken()
 		word, what := second.Value, "a stage has two names"
 		remedy := "Begin each stage with a dash of its own"
-		if nearest(word, names(fs)) == "" {
+		if nearest(word, known) == "" {
 			what = fmt.Sprintf("the key %.60q stands beside its stage, not below it", word)
 			remedy = "Indent the stage's settings further than its name"
 		}
@@ -47,16 +47,17 @@ func (d *decoder) stage(n ast.Node, v reflect.Value, path string) {
 		}
 		d.add(placeOf(second), what, remedy)
 	}
-	d.stageNamed(values[0].Key.GetToken().Value, values[0].Key, values[0].Value, v, fs, path)
+	d.stageNamed(values[0].Key.GetToken().Value, values[0].Key, values[0].Value, v, path)
 }
 
-func (d *decoder) stageNamed(word string, key, settings ast.Node, v reflect.Value, fs []field, path string) {
-	for _, f := range fs {
-		if f.name != word {
+func (d *decoder) stageNamed(word string, key, settings ast.Node, v reflect.Value, path string) {
+	for _, c := range d.words.of(kindStage) {
+		if c.Name != word {
 			continue
 		}
-		into := v.Field(f.index)
-		into.Set(reflect.New(f.typ.Elem()))
+		made := Stage{word, c.Settings()}
+		v.Set(reflect.ValueOf(made))
+		into := reflect.ValueOf(made.Settings).Elem()
 		sub := join(path, word)
 		at := placeOf(key.GetToken())
 		s := spot{key: at, value: at}
@@ -65,10 +66,10 @@ func (d *decoder) stageNamed(word string, key, settings ast.Node, v reflect.Valu
 		}
 		d.mark(sub, s)
 		if _, null := settings.(*ast.NullNode); settings == nil || null {
-			d.complete(key, into.Elem(), map[string]bool{}, sub)
+			d.complete(key, into, map[string]bool{}, sub)
 			return
 		}
-		d.value(settings, into.Elem(), field{typ: f.typ.Elem()}, sub)
+		d.value(settings, into, field{typ: into.Type()}, sub)
 		return
 	}
 	if settings != nil {
@@ -77,5 +78,6 @@ func (d *decoder) stageNamed(word string, key, settings ast.Node, v reflect.Valu
 	s := d.spots[path]
 	s.bad = true
 	d.spots[path] = s
-	d.add(placeOf(key.GetToken()), fmt.Sprintf("unknown stage %.60q", word), meant(word, names(fs), "The stages are "+strings.Join(names(fs), ", ")))
+	known := d.words.names(kindStage)
+	d.add(placeOf(key.GetToken()), fmt.Sprintf("unknown stage %.60q", word), meant(word, known, "The stages are "+strings.Join(known, ", ")))
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/waxwinghq/waxwing/delivery"
 	"github.com/waxwinghq/waxwing/enrich"
 	"github.com/waxwinghq/waxwing/locales"
+	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/shop"
 )
 
@@ -48,7 +49,7 @@ var sourceTypes = []sourceType{
 // Components are all that a configuration of this program may name.
 func Components() config.Registry {
 	return config.Registry{Providers: components(providerTypes, func(t providerType) config.Component { return t.Component }),
-		Sources: components(sourceTypes, func(t sourceType) config.Component { return t.Component }), Stores: components(storeTypes, func(t storeType) config.Component { return t.Component }), Lookups: enrich.Components(), Formats: shop.Formats(), Locales: locales.Tags()}
+		Sources: components(sourceTypes, func(t sourceType) config.Component { return t.Component }), Stores: components(storeTypes, func(t storeType) config.Component { return t.Component }), Lookups: enrich.Components(), Stages: pipeline.Components(), Formats: shop.Formats(), Locales: locales.Tags()}
 }
 
 func components[T any](types []T, of func(T) config.Component) []config.Component {
@@ -112,6 +113,14 @@ func typeOf(p config.Provider) (t providerType) {
 		t = providerTypes[i]
 	}
 	return t
+}
+
+// FirstMailer is the provider that mails go by first; "" where there is none.
+func FirstMailer(c *config.Config) string {
+	if s := pipeline.SendOf(c.Pipeline); s != nil && len(s.Providers) > 0 {
+		return s.Providers[0]
+	}
+	return ""
 }
 
 // CloseNow closes a provider that was offered nothing.

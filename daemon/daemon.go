@@ -162,11 +162,9 @@ func openLedger(ctx context.Context, c *config.Config, log *slog.Logger, mem *me
 			return a.String(), err
 		}}
 	o.Tenants = tenantIDs(c)
-	for _, s := range c.Pipeline {
-		if s.Send != nil {
-			r := s.Send.Uncertain.Rule()
-			o.Policy, o.After, o.Copies = r.Policy, r.After, r.Copies
-		}
+	if s := pipeline.SendOf(c.Pipeline); s != nil { // it is the same in all pipelines
+		r := s.Uncertain.Rule()
+		o.Policy, o.After, o.Copies = r.Policy, r.After, r.Copies
 	}
 	return openStore(ctx, c, storeTypes, o)
 }

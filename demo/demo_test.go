@@ -20,6 +20,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/enrich"
+	"github.com/waxwinghq/waxwing/pipeline"
 )
 
 // feedRow is what the test reads of the mailbox's list.
@@ -93,7 +94,7 @@ func TestDemo(t *testing.T) {
 	d, err := Start(Options{Listen: "127.0.0.1:0", Rate: 600, Orders: 40, Logs: &lockedWriter{w: &logs}, brisk: true, change: func(c *config.Config) {
 		soon := config.Duration(50 * time.Millisecond)
 		for i := range c.Pipeline {
-			if s := c.Pipeline[i].Send; s != nil {
+			if s, ok := c.Pipeline[i].Settings.(*pipeline.Send); ok {
 				s.Retry, s.Uncertain.After = []config.Duration{soon}, soon
 			}
 		}

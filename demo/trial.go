@@ -317,10 +317,5 @@ func (t *Trial) release(ctx context.Context, l web.Letter, to string) error {
 }
 
 func (t *Trial) firstMailer() string {
-	for _, s := range t.cfg.Pipeline {
-		if s.Send != nil && len(s.Send.Providers) > 0 {
-			return s.Send.Providers[0]
-		}
-	}
-	return ""
+	return daemon.FirstMailer(t.cfg)
 }

@@ -23,17 +23,20 @@ type book struct {
 	drafts map[waxwing.ID]waxwing.Draft // queued, by message
 	taken  map[waxwing.ID]bool
 	done   map[waxwing.ID]bool // orders that are ready
-	found  waxwing.Lookup
-	until  time.Time
-	sent   *waxwing.Outgoing // what Bytes gives
-	rework error
-	bytes  error
-	grace  time.Duration // for which no sweep finds a new order: its wake is about to come
-	hear   chan string   // hears what is said, if there is one
+	// tenants are those of orders that were accepted.
+	tenants map[waxwing.ID]waxwing.TenantID
+	found   waxwing.Lookup
+	until   time.Time
+	sent    *waxwing.Outgoing // what Bytes gives
+	rework  error
+	bytes   error
+	grace   time.Duration // for which no sweep finds a new order: its wake is about to come
+	hear    chan string   // hears what is said, if there is one
 }
 
 func newBook() *book {
-	return &book{works: map[waxwing.ID]*waxwing.Work{}, drafts: map[waxwing.ID]waxwing.Draft{}, taken: map[waxwing.ID]bool{}, done: map[waxwing.ID]bool{}}
+	return &book{works: map[waxwing.ID]*waxwing.Work{}, drafts: map[waxwing.ID]waxwing.Draft{}, taken: map[waxwing.ID]bool{}, done: map[waxwing.ID]bool{},
+		tenants: map[waxwing.ID]waxwing.TenantID{}}
 }
 
 func (b *book) say(f string, args ...any) {
@@ -49,6 +52,7 @@ func (b *book) Accept(_ context.Context, ev *waxwing.Event) (waxwing.Receipt, er
 	defer b.mu.Unlock()
 	b.events = append(b.events, ev)
 	id := waxwing.ID(64 * len(b.events))
+	b.tenants[id] = ev.Tenant
 	b.works[id] = &waxwing.Work{ID: id, Tenant: ev.Tenant, Shop: ev.Shop, Format: ev.Format, Topic: ev.Topic, Raw: ev.Raw, State: waxwing.Received, Created: ev.At, Next: 1}
 	return waxwing.Receipt{ID: id, State: waxwing.Received, New: true, Work: true}, nil
 }
@@ -118,7 +122,11 @@ func (b *book) claim(id waxwing.ID) *waxwing.Claim {
 		return nil
 	}
 	b.taken[id] = true
-	return &waxwing.Claim{Confirmation: id &^ 63, Out: waxwing.Outgoing{Message: id, Tenant: "acme", Channel: d.Channel, To: d.To}}
+	t, ok := b.tenants[id&^63]
+	if !ok {
+		t = "acme"
+	}
+	return &waxwing.Claim{Confirmation: id &^ 63, Out: waxwing.Outgoing{Message: id, Tenant: t, Channel: d.Channel, To: d.To, Pipeline: d.Pipeline}}
 }
 
 func (b *book) Claim(_ context.Context, id waxwing.ID) (*waxwing.Claim, error) {
@@ -225,9 +233,9 @@ func partsOf(b *book, normalise func() (*waxwing.Order, error), mail, texts deli
 		Normalise: func(string, []byte) (*waxwing.Order, error) { return normalise() }}
 	c := &config.Config{
 		Tenants: map[string]config.Tenant{"acme": {Shops: map[string]config.Shop{"shop": {Format: "f"}}}},
-		Pipeline: []config.Stage{{Normalise: &config.Normalise{}}, {Render: &config.Render{}}, {Queue: &config.Queue{Name: "mail"}},
-			{Send: &config.Send{Channel: "email", Providers: []string{"mail"}}},
-			{Fallback: &config.Fallback{Channels: []string{"sms"}, Providers: []string{"texts"}}}},
+		Pipeline: []config.Stage{At(&Normalise{}), At(&Render{}), At(&Queue{Name: "mail"}),
+			At(&Send{Channel: "email", Providers: []string{"mail"}}),
+			At(&Fallback{Channels: []string{"sms"}, Providers: []string{"texts"}})},
 	}
 	return Parts{Config: c, Ledger: b, Formats: map[string]waxwing.Format{"f": f}, Composer: &letters{},
 		Providers: map[string]delivery.Provider{"mail": mail, "texts": texts}}

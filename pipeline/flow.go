@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
@@ -21,9 +20,9 @@ type flow struct {
 
 	render *renderer
 	topics map[waxwing.Channel]string // of the queue before send
-	send   config.Send
+	send   Send
 	// fallback is nil where there is none.
-	fallback *config.Fallback
+	fallback *Fallback
 	// channel is the one that is rendered first, instead those that a message falls back
 	// to, in this order.
 	channel   waxwing.Channel
@@ -42,74 +41,57 @@ type run struct {
 func (x *Pipeline) flowOf(name string, all []config.Stage) (*flow, error) {
 	f := &flow{name: name, runs: make([]run, 1), channel: waxwing.Channels[0], providers: map[waxwing.Channel][]string{}, topics: map[waxwing.Channel]string{}}
 	f.render = &renderer{clock: x.p.Clock, log: x.p.Log}
-	seen := map[string]bool{}
+	seen := map[config.Place]bool{}
 	queue := ""
 	for i, s := range all {
-		at := &f.runs[len(f.runs)-1]
-		switch {
-		case s.Queue != nil && slices.ContainsFunc(all[i:], func(s config.Stage) bool { return s.Render != nil }):
-			f.runs = append(f.runs, run{hop: x.hopOf(s.Queue.Name)})
-		case s.Queue != nil:
-			queue, seen["queue"] = s.Queue.Name, true
-		case s.Send != nil:
-			f.send, seen["send"] = *s.Send, true
-			if s.Send.Channel != "" {
-				f.channel = waxwing.Channel(s.Send.Channel)
-			}
-			f.providers[f.channel] = s.Send.Providers
-		case s.Fallback != nil:
-			f.fallback = s.Fallback
-			names := s.Fallback.Channels
-			if len(names) == 0 {
-				names = []string{string(waxwing.SMS)}
-			}
-			for _, ch := range names {
-				f.instead = append(f.instead, waxwing.Channel(ch))
-				f.providers[waxwing.Channel(ch)] = s.Fallback.Providers
-			}
-		default:
-			seen["normalise"], seen["render"] = seen["normalise"] || s.Normalise != nil, seen["render"] || s.Render != nil
-			at.stages = append(at.stages, x.stagesOf(f, all, &s)...)
+		k := kindOf(s)
+		if k == nil {
+			return f, fmt.Errorf("pipeline: there is no stage %q", s.Name)
 		}
+		at := &f.runs[len(f.runs)-1]
+		switch b := s.Settings.(type) {
+		case *Queue:
+			if slices.ContainsFunc(all[i:], func(s config.Stage) bool { _, ok := s.Settings.(*Render); return ok }) {
+				f.runs = append(f.runs, run{hop: x.hopOf(b.Name)})
+				continue
+			}
+			queue = b.Name
+		case *Send:
+			f.send = *b
+			if b.Channel != "" {
+				f.channel = waxwing.Channel(b.Channel)
+			}
+			f.providers[f.channel] = b.Providers
+		case *Fallback:
+			f.fallsBack(b)
+		default:
+			at.stages = append(at.stages, k.open(b, &site{&x.p, f, all})...)
+		}
+		seen[k.Place] = true
 	}
 	f.render.channel, f.render.others = f.channel, f.instead
 	for _, ch := range waxwing.Channels {
 		f.topics[ch] = topic + queue + "." + string(ch)
 	}
-	for _, must := range []string{"normalise", "render", "queue", "send"} {
-		if !seen[must] {
-			return f, fmt.Errorf("pipeline: the stage %q is missing", must)
+	for _, k := range kinds {
+		if !seen[k.Place] && k.Place != config.Between && k.Place != config.Last {
+			return f, fmt.Errorf("pipeline: the stage %q is missing", k.Name)
 		}
 	}
 	return f, nil
 }
 
-// stagesOf makes the stages that an entry of a pipeline stands for. The gate stands behind
-// normalise.
-func (x *Pipeline) stagesOf(f *flow, all []config.Stage, s *config.Stage) []Stage {
-	p := &x.p
-	switch {
-	case s.Normalise != nil:
-		return []Stage{&normaliser{numbers: p.Numbers}, gate{}}
-	case s.Enrich != nil:
-		e := &enricher{lookups: p.Enrichers, from: s.Enrich.From, deadline: orDuration(s.Enrich.Deadline.D(), 300*time.Millisecond), log: p.Log}
-		if slices.ContainsFunc(all, func(s config.Stage) bool { return s.Plugins != nil && len(s.Plugins.Hooks) > 0 }) {
-			e.plugins = p.Plugins
-		}
-		if len(e.from) == 0 {
-			e.from = sortedKeys(p.Enrichers)
-		}
-		return []Stage{e}
-	case s.Plugins != nil:
-		a := &asker{plugins: p.Plugins, log: p.Log}
-		for _, h := range s.Plugins.Hooks {
-			a.hooks = append(a.hooks, waxwing.Hook(h))
-		}
-		return []Stage{a}
-	case s.Render != nil:
-		return []Stage{f.render}
+// fallsBack notes where messages go that the first channel cannot deliver.
+func (f *flow) fallsBack(b *Fallback) {
+	f.fallback = b
+	names := b.Channels
+	if len(names) == 0 {
+		names = []string{string(waxwing.SMS)}
 	}
-	return nil
+	for _, ch := range names {
+		f.instead = append(f.instead, waxwing.Channel(ch))
+		f.providers[waxwing.Channel(ch)] = b.Providers
+	}
 }
 
 // words are the stages' names up to the render, with | for a queue.

@@ -49,24 +49,24 @@ func (l *lookup) times() int {
 // stagesFrom are a pipeline's stages in words; ":x" is a queue of that name.
 func stagesFrom(words string) (out []config.Stage) {
 	for _, w := range strings.Fields(words) {
-		s := config.Stage{}
+		var b config.Block
 		switch w {
 		case "normalise":
-			s.Normalise = &config.Normalise{}
+			b = &Normalise{}
 		case "enrich":
-			s.Enrich = &config.EnrichStage{}
+			b = &EnrichStage{}
 		case "plugins":
-			s.Plugins = &config.PluginsStage{Hooks: []string{"filter"}}
+			b = &PluginsStage{Hooks: []string{"filter"}}
 		case "render":
-			s.Render = &config.Render{}
+			b = &Render{}
 		case "send":
-			s.Send = &config.Send{Channel: "email", Providers: []string{"mail"}}
+			b = &Send{Channel: "email", Providers: []string{"mail"}}
 		case "fallback":
-			s.Fallback = &config.Fallback{Channels: []string{"sms"}, Providers: []string{"texts"}}
+			b = &Fallback{Channels: []string{"sms"}, Providers: []string{"texts"}}
 		default:
-			s.Queue = &config.Queue{Name: w[1:]}
+			b = &Queue{Name: w[1:]}
 		}
-		out = append(out, s)
+		out = append(out, At(b))
 	}
 	return out
 }
@@ -169,7 +169,7 @@ func TestQueueLosesNothing(t *testing.T) {
 				}
 				p := partsOf(b, paid, &taker{name: "mail", got: got}, &taker{})
 				p.Config.Pipeline, p.Enrichers = stagesFrom("normalise :a enrich render :mail send"), map[string]Enricher{"crm": l}
-				p.Config.Pipeline[2].Enrich.Deadline = config.Duration(time.Second)
+				p.Config.Pipeline[2].Settings.(*EnrichStage).Deadline = config.Duration(time.Second)
 				p.Config.Limits.Render = c.render
 				var lost atomic.Int64
 				if c.loses != nil {
@@ -210,7 +210,7 @@ func TestNewerEventInAQueue(t *testing.T) {
 		b, got, l := newBook(), make(chan string, 99), &lookup{wait: make(chan struct{})}
 		p := partsOf(b, paid, &taker{name: "mail", got: got}, &taker{})
 		p.Config.Pipeline, p.Enrichers, p.NoSweeper = stagesFrom("normalise :a enrich render :mail send"), map[string]Enricher{"crm": l}, true
-		p.Config.Pipeline[2].Enrich.Deadline = config.Duration(time.Minute)
+		p.Config.Pipeline[2].Settings.(*EnrichStage).Deadline = config.Duration(time.Minute)
 		x := newPipeline(t, p)
 		running(t, x)
 		accept(t, x, 7)

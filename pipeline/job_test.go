@@ -8,8 +8,8 @@ import (
 
 // TestStagesStandAsConfigured: the YAML's order is the order, and a stage may stand twice.
 func TestStagesStandAsConfigured(t *testing.T) {
-	enrich, plugins := config.Stage{Enrich: &config.EnrichStage{}}, config.Stage{Plugins: &config.PluginsStage{}}
-	first, last := config.Stage{Normalise: &config.Normalise{}}, config.Stage{Render: &config.Render{}}
+	enrich, plugins := At(&EnrichStage{}), At(&PluginsStage{})
+	first, last := At(&Normalise{}), At(&Render{})
 	for want, middle := range map[string][]config.Stage{
 		"normalised gate rendered":                           {},
 		"normalised gate enriched plugins rendered":          {enrich, plugins},

@@ -49,7 +49,7 @@ func TestResend(t *testing.T) {
 			}
 			p := partsOf(b, c.order, &taker{}, &taker{})
 			p.Composer = l
-			p.Config.Pipeline = append([]config.Stage{p.Config.Pipeline[0], {Enrich: &config.EnrichStage{}}, {Plugins: &config.PluginsStage{}}}, p.Config.Pipeline[1:]...)
+			p.Config.Pipeline = append([]config.Stage{p.Config.Pipeline[0], At(&EnrichStage{}), At(&PluginsStage{})}, p.Config.Pipeline[1:]...)
 			x := newPipeline(t, p)
 			msg, rendered, err := x.Resend(t.Context(), "acme", 64, c.ask)
 			if c.err != "" {

@@ -158,10 +158,10 @@ func TestPlan(t *testing.T) {
 		"no render":         {drop(1), `the stage "render" is missing`},
 		"no queue":          {drop(2), `the stage "queue" is missing`},
 		"no send":           {drop(3), `the stage "send" is missing`},
-		"unknown provider":  {func(c *config.Config) { c.Pipeline[3].Send.Providers = []string{"mule"} }, `provider "mule" is not defined`},
-		"unknown, for text": {func(c *config.Config) { c.Pipeline[4].Fallback.Providers = []string{"mule"} }, `provider "mule" is not defined`},
+		"unknown provider":  {func(c *config.Config) { c.Pipeline[3].Settings.(*Send).Providers = []string{"mule"} }, `provider "mule" is not defined`},
+		"unknown, for text": {func(c *config.Config) { c.Pipeline[4].Settings.(*Fallback).Providers = []string{"mule"} }, `provider "mule" is not defined`},
 		"too many": {func(c *config.Config) {
-			c.Pipeline[3].Send.Providers = strings.Split(strings.Repeat("mail ", 64)+"mail", " ")
+			c.Pipeline[3].Settings.(*Send).Providers = strings.Split(strings.Repeat("mail ", 64)+"mail", " ")
 		}, "at most 64"},
 	} {
 		_, err := New(parts(c.change))
@@ -170,7 +170,7 @@ func TestPlan(t *testing.T) {
 		}
 	}
 	x := newPipeline(t, parts(func(c *config.Config) {
-		c.Pipeline[3].Send.Channel, c.Pipeline[4].Fallback.Channels = "", nil // as configurations made in code leave them
+		c.Pipeline[3].Settings.(*Send).Channel, c.Pipeline[4].Settings.(*Fallback).Channels = "", nil // as configurations made in code leave them
 	}))
 	for ch, workers := range map[waxwing.Channel]int{waxwing.Email: 256, waxwing.SMS: 256, waxwing.Push: unconfigured} {
 		if p := x.channels[ch].pool; p.most != workers || p.topic != "waxwing.mail."+string(ch) {

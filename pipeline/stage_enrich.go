@@ -7,7 +7,36 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
 )
+
+func enrichStage() kind {
+	return stage(config.Component{Name: "enrich", Settings: func() config.Block { return &EnrichStage{} }, Usual: always(func() config.Block { return &EnrichStage{} })}, (*EnrichStage).stages)
+}
+
+// EnrichStage asks the lookups for more about the order. It may be left out, or stand several
+// times with other lookups.
+type EnrichStage struct {
+	// From names the lookups of the top-level enrich section, in order; all by default.
+	From []string `yaml:"from,omitempty"`
+	// Deadline is for all lookups of one order together; what has not answered
+	// by then is left out and noted in the trail.
+	Deadline config.Duration `yaml:"deadline,omitempty" default:"300ms" min:"1ms" max:"10s"`
+}
+
+// Check looks for the lookups.
+func (s *EnrichStage) Check(r *config.Report) { r.Lookups("from", s.From) }
+
+func (s *EnrichStage) stages(p *site) []Stage {
+	e := &enricher{lookups: p.Enrichers, from: s.From, deadline: orDuration(s.Deadline.D(), 300*time.Millisecond), log: p.Log}
+	if p.asks() {
+		e.plugins = p.Plugins
+	}
+	if len(e.from) == 0 {
+		e.from = sortedKeys(p.Enrichers)
+	}
+	return []Stage{e}
+}
 
 // enricher asks lookups for more about the order.
 type enricher struct {

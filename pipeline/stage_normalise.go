@@ -7,7 +7,19 @@ import (
 	"slices"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
 )
+
+func normaliseStage() kind {
+	return stage(config.Component{Name: "normalise", Place: config.First, Settings: func() config.Block { return &Normalise{} }, Usual: always(func() config.Block { return &Normalise{} })},
+		func(_ *Normalise, p *site) []Stage { return []Stage{&normaliser{numbers: p.Numbers}, gate{}} })
+}
+
+// Normalise turns the shop's event into an order, and holds it until it is paid and its stock allocated.
+type Normalise struct{}
+
+// Check finds nothing.
+func (*Normalise) Check(*config.Report) {}
 
 // normaliser makes the order of the event, by the shop's format.
 type normaliser struct {

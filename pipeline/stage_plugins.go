@@ -4,9 +4,39 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
 )
+
+func pluginsStage() kind {
+	return stage(config.Component{Name: "plugins", Settings: func() config.Block { return &PluginsStage{} }, Usual: always(func() config.Block { return &PluginsStage{} })}, (*PluginsStage).stages)
+}
+
+// PluginsStage asks the tenants' own code about the order. It may be left out, or stand
+// several times with other hooks.
+type PluginsStage struct {
+	// Hooks are asked in this order.
+	Hooks []string `yaml:"hooks,omitempty" enum:"filter,recommend,predict_delay,personalise" default:"[filter, recommend, predict_delay, personalise]"`
+}
+
+// Check finds a hook that is named twice.
+func (s *PluginsStage) Check(r *config.Report) {
+	for i, h := range s.Hooks {
+		if at := fmt.Sprintf("hooks[%d]", i); slices.Contains(s.Hooks[:i], h) {
+			r.Fail(at, fmt.Sprintf("%s names %s twice", r.Path("hooks"), r.Quote(at)), "Take one of them out")
+		}
+	}
+}
+
+func (s *PluginsStage) stages(p *site) []Stage {
+	a := &asker{plugins: p.Plugins, log: p.Log}
+	for _, h := range s.Hooks {
+		a.hooks = append(a.hooks, waxwing.Hook(h))
+	}
+	return []Stage{a}
+}
 
 // asker lets the tenant's plugins speak of an order.
 type asker struct {

@@ -7,7 +7,19 @@ import (
 	"log/slog"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
 )
+
+func renderStage() kind {
+	return stage(config.Component{Name: "render", Place: config.Rendering, Settings: func() config.Block { return &Render{} }, Usual: always(func() config.Block { return &Render{} })},
+		func(_ *Render, p *site) []Stage { return []Stage{p.flow.render} })
+}
+
+// Render makes the exact bytes of the message.
+type Render struct{}
+
+// Check finds nothing.
+func (*Render) Check(*config.Report) {}
 
 // renderer makes the drafts: the channel's message, or, where there is no way to send that,
 // its failure and the message of another channel that takes its place.

@@ -12,6 +12,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/pipeline"
 )
 
 // secretive has personal data in every place of an order that a shop writes.
@@ -34,7 +35,7 @@ func TestDebugTellsEachStepAndNobodysData(t *testing.T) {
 		return a
 	}), func(r *rig, _ *daemon.Extras) {
 		r.level = slog.LevelDebug
-		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, config.Stage{Plugins: &config.PluginsStage{}})
+		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, pipeline.At(&pipeline.PluginsStage{}))
 	})
 	sent := r.accepted(secretive(880001, "canary.ok@example.com", "paid"))
 	r.until(sent, waxwing.Sent)

@@ -10,6 +10,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/pipeline"
 )
 
 // at answers one phase.
@@ -147,7 +148,7 @@ func TestTextsInDoubtHaveAnEnd(t *testing.T) {
 	defer lost.Close()
 	r := newRig(t, withClock(clock), withPlan(at(waxwing.PhaseRcpt, sink.Answer{Code: 550, Text: "5.1.1 no such user"})), func(r *rig, _ *daemon.Extras) {
 		r.cfg.Providers["lost"] = provider(`type: twilio, account: AC2, token: t, from: "+15005550099", base_url: "` + lost.URL + `"`)
-		r.cfg.Pipeline[len(r.cfg.Pipeline)-1].Fallback.Providers = []string{"lost"}
+		r.cfg.Pipeline[len(r.cfg.Pipeline)-1].Settings.(*pipeline.Fallback).Providers = []string{"lost"}
 	})
 	id := r.accepted(shopifyOrder(47, "nobody@example.com", "paid"))
 	held := func() bool {

@@ -19,6 +19,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/plugins"
 	"github.com/waxwinghq/waxwing/plugins/attack"
 )
@@ -117,7 +118,7 @@ func TestTorturePlugins(t *testing.T) {
 			acme.Name = name
 			r.cfg.Tenants[name] = acme
 		}
-		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, config.Stage{Plugins: &config.PluginsStage{Hooks: []string{"filter", "personalise"}}})
+		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, pipeline.At(&pipeline.PluginsStage{Hooks: []string{"filter", "personalise"}}))
 	})
 	<-r.d.Restored()
 	put := func(tenant, name, lang string, body []byte) (waxwing.PluginVersion, error) {

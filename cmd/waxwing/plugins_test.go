@@ -16,6 +16,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/plugins/quickjs"
 )
 
@@ -47,13 +48,13 @@ func withPlugins(t *testing.T, scripts map[string]string, hooks ...waxwing.Hook)
 			acme.Plugins[name] = p
 		}
 		r.cfg.Tenants["acme"] = acme
-		stage := &config.PluginsStage{}
+		stage := &pipeline.PluginsStage{}
 		for _, h := range hooks {
 			stage.Hooks = append(stage.Hooks, string(h))
 		}
 		for i := range r.cfg.Pipeline {
-			if r.cfg.Pipeline[i].Render != nil {
-				r.cfg.Pipeline = append(r.cfg.Pipeline[:i:i], append([]config.Stage{{Plugins: stage}}, r.cfg.Pipeline[i:]...)...)
+			if _, ok := r.cfg.Pipeline[i].Settings.(*pipeline.Render); ok {
+				r.cfg.Pipeline = append(r.cfg.Pipeline[:i:i], append([]config.Stage{pipeline.At(stage)}, r.cfg.Pipeline[i:]...)...)
 				break
 			}
 		}

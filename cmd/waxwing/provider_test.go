@@ -12,6 +12,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
+	"github.com/waxwinghq/waxwing/pipeline"
 )
 
 // TestEachProviderItsOwnNumber: a text comes from the number of the account that
@@ -22,7 +23,7 @@ func TestEachProviderItsOwnNumber(t *testing.T) {
 	r := newRig(t, withPlan(at(waxwing.PhaseRcpt, sink.Answer{Code: 550, Text: "5.1.1 no such user"})), func(r *rig, _ *daemon.Extras) {
 		r.cfg.Providers["full"] = provider(`type: twilio, account: AC2, token: t, from: "+15005550099", base_url: "` + full.URL + `"`)
 		for i := range r.cfg.Pipeline {
-			if f := r.cfg.Pipeline[i].Fallback; f != nil {
+			if f, ok := r.cfg.Pipeline[i].Settings.(*pipeline.Fallback); ok {
 				f.Providers = []string{"full", "texts"}
 			}
 		}
@@ -109,7 +110,7 @@ func TestPolicyOfOneProvider(t *testing.T) {
 		smtpOf(r.cfg, "mail").Connections = 1
 		r.cfg.Providers["strict"] = mailer(addr, 4)
 		for i := range r.cfg.Pipeline {
-			if s := r.cfg.Pipeline[i].Send; s != nil {
+			if s, ok := r.cfg.Pipeline[i].Settings.(*pipeline.Send); ok {
 				s.Providers = []string{"mail", "strict"}
 			}
 		}

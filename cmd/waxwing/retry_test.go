@@ -9,8 +9,8 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
-	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/pipeline"
 )
 
 func TestDeferredTwiceThenTaken(t *testing.T) {
@@ -140,7 +140,7 @@ func TestLostAnswerByPolicy(t *testing.T) {
 		t.Run(policy, func(t *testing.T) {
 			clock := &testClock{}
 			r := newRig(t, withClock(clock), withPlan(at(waxwing.PhaseDot, sink.Answer{Lost: true})),
-				withSend(func(s *config.Send) { s.Uncertain.Policy = policy }))
+				withSend(func(s *pipeline.Send) { s.Uncertain.Policy = policy }))
 			id := r.accepted(shopifyOrder(53, "jana@example.com", "paid"))
 			r.until(id, waxwing.Uncertain)
 			clock.forward(time.Hour)

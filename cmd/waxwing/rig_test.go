@@ -21,6 +21,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/pipeline"
 )
 
 // rig is a daemon with a mail server and a text service around it.
@@ -103,11 +104,11 @@ func testConfig(t *testing.T) *config.Config {
 				"outlet": {Format: "shopify", Secret: testShopSecret}},
 		}},
 		Pipeline: []config.Stage{
-			{Normalise: &config.Normalise{}}, {Enrich: &config.EnrichStage{}}, {Render: &config.Render{}},
-			{Queue: &config.Queue{Name: "mail", On: "gochannel"}},
-			{Send: &config.Send{Channel: "email", Providers: []string{"mail"}, Retry: []config.Duration{config.Duration(time.Minute)},
-				Uncertain: config.Doubt{Policy: "resend", After: config.Duration(time.Minute)}}},
-			{Fallback: &config.Fallback{Channels: []string{"sms"}, Providers: []string{"texts"}}},
+			pipeline.At(&pipeline.Normalise{}), pipeline.At(&pipeline.EnrichStage{}), pipeline.At(&pipeline.Render{}),
+			pipeline.At(&pipeline.Queue{Name: "mail", On: "gochannel"}),
+			pipeline.At(&pipeline.Send{Channel: "email", Providers: []string{"mail"}, Retry: []config.Duration{config.Duration(time.Minute)},
+				Uncertain: pipeline.Doubt{Policy: "resend", After: config.Duration(time.Minute)}}),
+			pipeline.At(&pipeline.Fallback{Channels: []string{"sms"}, Providers: []string{"texts"}}),
 		},
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
+	"github.com/waxwinghq/waxwing/pipeline"
 )
 
 // stops says how often the story that repeats itself is told.
@@ -50,13 +51,13 @@ func withTenant(f func(*config.Tenant)) rigOption {
 }
 
 // withSend changes the send stage.
-func withSend(f func(*config.Send)) rigOption {
+func withSend(f func(*pipeline.Send)) rigOption {
 	return func(r *rig, _ *daemon.Extras) { f(r.sendStage()) }
 }
 
-func (r *rig) sendStage() *config.Send {
+func (r *rig) sendStage() *pipeline.Send {
 	for i := range r.cfg.Pipeline {
-		if s := r.cfg.Pipeline[i].Send; s != nil {
+		if s, ok := r.cfg.Pipeline[i].Settings.(*pipeline.Send); ok {
 			return s
 		}
 	}

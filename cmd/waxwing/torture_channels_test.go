@@ -13,6 +13,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
+	"github.com/waxwinghq/waxwing/pipeline"
 )
 
 // TestTortureChannels: e-mail rests, for nobody answers at its server, and a crowd of
@@ -38,7 +39,7 @@ func channelsApart(t *testing.T, dead string, mails, mayHang int) {
 		r.cfg.Providers["dead"] = mailer(dead, 16)
 		r.cfg.Limits.Drain = config.Duration(time.Second)
 		for i := range r.cfg.Pipeline {
-			if s := r.cfg.Pipeline[i].Send; s != nil {
+			if s, ok := r.cfg.Pipeline[i].Settings.(*pipeline.Send); ok {
 				s.Providers = []string{"dead"}
 			}
 		}

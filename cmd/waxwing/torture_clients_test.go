@@ -27,6 +27,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
+	"github.com/waxwinghq/waxwing/pipeline"
 )
 
 // textsEnv is where a child sends texts instead of mails that it gives up.
@@ -38,8 +39,8 @@ const rootEnv = "WAXWING_TORTURE_ROOT"
 // withTexts gives a child a fallback that it is quick to take.
 func withTexts(c *config.Config, at string) {
 	c.Providers["texts"] = provider(`type: twilio, account: AC1, token: t, from: "+15005550006", connections: 4, base_url: "` + at + `"`)
-	c.Pipeline = append(c.Pipeline, config.Stage{Fallback: &config.Fallback{Channels: []string{"sms"}, Providers: []string{"texts"},
-		Unreachable: config.Duration(time.Second)}})
+	c.Pipeline = append(c.Pipeline, pipeline.At(&pipeline.Fallback{Channels: []string{"sms"}, Providers: []string{"texts"},
+		Unreachable: config.Duration(time.Second)}))
 }
 
 // spawnWithin starts the child with so many file descriptors.

@@ -17,6 +17,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/pipeline"
 )
 
 // carriers is providers of all kinds, and what they took.
@@ -97,7 +98,7 @@ func (c *carriers) run(kinds []string, orders int) time.Duration {
 	cfg.Pipeline = cfg.Pipeline[:len(cfg.Pipeline)-1]
 	cfg.Providers = map[string]config.Provider{}
 	for i := range cfg.Pipeline {
-		if s := cfg.Pipeline[i].Send; s != nil {
+		if s, ok := cfg.Pipeline[i].Settings.(*pipeline.Send); ok {
 			s.Providers, s.Uncertain.After = kinds, config.Duration(time.Second)
 		}
 	}

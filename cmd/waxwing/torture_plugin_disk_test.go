@@ -19,6 +19,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
+	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/plugins"
 	"github.com/waxwinghq/waxwing/plugins/attack"
 )
@@ -102,7 +103,7 @@ func TestTorturePluginDisk(t *testing.T) {
 			acme.Name = name
 			r.cfg.Tenants[name] = acme
 		}
-		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, config.Stage{Plugins: &config.PluginsStage{Hooks: []string{"personalise"}}})
+		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, pipeline.At(&pipeline.PluginsStage{Hooks: []string{"personalise"}}))
 	})
 	<-r.d.Restored()
 	host, dir := r.d.Plugins(), r.cfg.Data

@@ -17,6 +17,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/plugins"
 	"github.com/waxwinghq/waxwing/plugins/attack"
 )
@@ -107,7 +108,7 @@ func newNeighbourhood(t *testing.T, attackers int) *neighbourhood {
 			add(fmt.Sprint("attacker", i))
 		}
 		r.cfg.Plugins.TenantTime = config.Duration(6 * time.Second)
-		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, config.Stage{Plugins: &config.PluginsStage{Hooks: []string{"filter", "personalise"}}})
+		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, pipeline.At(&pipeline.PluginsStage{Hooks: []string{"filter", "personalise"}}))
 	})
 	<-h.d.Restored()
 	for i := range nearTenants {

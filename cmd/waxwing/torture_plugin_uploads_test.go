@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/plugins/attack"
 )
 
@@ -70,7 +70,7 @@ func TestTorturePluginUploads(t *testing.T) {
 			acme.Name = name
 			r.cfg.Tenants[name] = acme
 		}
-		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, config.Stage{Plugins: &config.PluginsStage{Hooks: []string{"personalise"}}})
+		r.cfg.Pipeline = slices.Insert(r.cfg.Pipeline, 2, pipeline.At(&pipeline.PluginsStage{Hooks: []string{"personalise"}}))
 	})
 	<-r.d.Restored()
 	key := r.cfg.Tenants["acme"].Keys[0].Key.Reveal()

@@ -28,6 +28,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
+	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
@@ -58,11 +59,11 @@ func tortureConfig(dir, listen, sinkAddr string) *config.Config {
 		Providers: map[string]config.Provider{"mail": mailer(sinkAddr, 16)},
 		Tenants: map[string]config.Tenant{"acme": {Name: "Acme", From: "orders@acme.example", Locales: []string{"en"},
 			Keys: []config.BearerKey{{Key: "acme-key"}}, Shops: map[string]config.Shop{"shopify": {Secret: testShopSecret}}}},
-		Pipeline: []config.Stage{{Normalise: &config.Normalise{}}, {Render: &config.Render{}},
-			{Queue: &config.Queue{Name: "mail"}},
-			{Send: &config.Send{Providers: []string{"mail"}, Retry: []config.Duration{short(200 * time.Millisecond)},
+		Pipeline: []config.Stage{pipeline.At(&pipeline.Normalise{}), pipeline.At(&pipeline.Render{}),
+			pipeline.At(&pipeline.Queue{Name: "mail"}),
+			pipeline.At(&pipeline.Send{Providers: []string{"mail"}, Retry: []config.Duration{short(200 * time.Millisecond)},
 				// Killed each quarter of a second, a mail may be in doubt often by chance.
-				Uncertain: config.Doubt{Policy: "resend", After: short(200 * time.Millisecond), Copies: 20}}}}}
+				Uncertain: pipeline.Doubt{Policy: "resend", After: short(200 * time.Millisecond), Copies: 20}})}}
 }
 
 func tortureChild(dir string) int {
