@@ -189,6 +189,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 	if d.pipe, err = pipeline.New(parts); err != nil {
 		return err
 	}
+	meter.Queues(d.pipe.Queues)
 	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.pipe, Desk: d.pipe, Books: d.ledger, Workshop: d.workshop, Shelves: d.ledger, Uses: d.workshop.host.Uses,
 		Meter: meter, Schema: shop.GenericSchema, Ready: d.ready, Pages: x.Pages, Version: Version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
 	return nil

@@ -218,6 +218,9 @@ pipelines:
 		return true
 	})
 	t.Logf("%d orders in %d reloads: %v", orders, reloads, by)
+	if m := x.metrics(); !strings.Contains(m, `waxwing_stage_queue_orders{queue="slow"} 0`) || !strings.Contains(m, `waxwing_stage_queue_orders{queue="made"} 0`) {
+		t.Error("the queues are not shown as empty")
+	}
 	if by["alpha"] == 0 || by["beta"] == 0 {
 		t.Error("one of them was never used")
 	}

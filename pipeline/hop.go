@@ -125,6 +125,15 @@ func (x *Pipeline) goOn(h *hop, id waxwing.ID) {
 	}
 }
 
+// Queues says how many orders wait in each queue between stages.
+func (x *Pipeline) Queues() map[string]int {
+	out := make(map[string]int, len(x.queues))
+	for _, h := range x.queues {
+		out[h.name] = h.pool.most*(1+queuePerWorker) - h.room()
+	}
+	return out
+}
+
 // roomBehind is for how many more orders there is room in all queues between stages.
 func (x *Pipeline) roomBehind() int {
 	room := 1 << 30

@@ -137,8 +137,8 @@ func TestQueuesBetweenStages(t *testing.T) {
 					if n := strings.Count(words, "enrich"); l.times() != 20*n {
 						t.Errorf("%d questions of 20 orders by %d stages", l.times(), n)
 					}
-					for name, h := range x.hops {
-						if left := h.pool.most*(1+queuePerWorker) - h.room(); left != 0 {
+					for name, left := range x.Queues() {
+						if left != 0 {
 							t.Errorf("%d jobs are left in the queue %s", left, name)
 						}
 					}

@@ -143,6 +143,22 @@ func (m *Meter) Connections(open func() int) {
 		func() float64 { return float64(open()) }))
 }
 
+// Queues has shown how many orders wait in each queue between stages.
+func (m *Meter) Queues(waiting func() map[string]int) { m.reg.MustRegister(stageQueues(waiting)) }
+
+var waitingBehind = prometheus.NewDesc("waxwing_stage_queue_orders", "Orders that wait in a queue between stages.", []string{"queue"}, nil)
+
+// stageQueues looks into the queues at each scrape.
+type stageQueues func() map[string]int
+
+func (stageQueues) Describe(ch chan<- *prometheus.Desc) { ch <- waitingBehind }
+
+func (q stageQueues) Collect(ch chan<- prometheus.Metric) {
+	for name, n := range q() {
+		ch <- prometheus.MustNewConstMetric(waitingBehind, prometheus.GaugeValue, float64(n), name)
+	}
+}
+
 // Retried counts a message that goes round again.
 func (m *Meter) Retried(c waxwing.Channel) { m.retries.WithLabelValues(string(c)).Inc() }
 

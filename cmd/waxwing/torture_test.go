@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -72,6 +73,9 @@ func tortureChild(dir string) int {
 	daemon.TuneMemory(c, root)
 	if at := os.Getenv(textsEnv); at != "" {
 		withTexts(c, at)
+	}
+	if os.Getenv(queuesEnv) != "" {
+		withQueues(c)
 	}
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM)
@@ -263,8 +267,34 @@ func TestTorture(t *testing.T) {
 	}
 	t.Logf("seed %d: go test ./cmd/waxwing -run Torture -torture.seed=%d -torture.kills=%d -torture.orders=%d", seed, seed, *tortureKills, *tortureOrders)
 	rng := rand.New(rand.NewPCG(seed, 1))
-	x := newTorture(t, sink.Faults{Seed: seed, LostReply: .02, Dropped: .02, DeferRcpt: .025, DeferDot: .025})
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute+time.Duration(*tortureKills)*time.Second+time.Duration(*tortureOrders)*50*time.Millisecond)
+	newTorture(t, sink.Faults{Seed: seed, LostReply: .02, Dropped: .02, DeferRcpt: .025, DeferDot: .025}).storm(rng, *tortureKills, *tortureOrders)
+}
+
+// TestTortureQueues likewise, where queues stand between the stages: what is killed between two
+// of them is begun anew.
+func TestTortureQueues(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short")
+	}
+	t.Setenv(queuesEnv, "1")
+	seed := cmp.Or(*tortureSeed, uint64(time.Now().UnixNano()))
+	t.Logf("seed %d", seed)
+	newTorture(t, sink.Faults{Seed: seed, LostReply: .02, Dropped: .02, DeferRcpt: .025, DeferDot: .025}).storm(rand.New(rand.NewPCG(seed, 2)), max(*tortureKills/3, 3), *tortureOrders/3)
+}
+
+// queuesEnv has a child put queues between its stages.
+const queuesEnv = "WAXWING_TORTURE_QUEUES"
+
+func withQueues(c *config.Config) {
+	a, b := pipeline.At(&pipeline.Queue{Name: "a"}), pipeline.At(&pipeline.Queue{Name: "b"})
+	c.Pipeline = slices.Concat(c.Pipeline[:1], []config.Stage{a, pipeline.At(&pipeline.EnrichStage{}), b}, c.Pipeline[1:])
+}
+
+// storm kills the daemon so often while orders arrive, and judges what came of them.
+func (x *torture) storm(rng *rand.Rand, toKill, orders int) {
+	t := x.t
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute+time.Duration(toKill)*time.Second+time.Duration(orders)*50*time.Millisecond)
 	defer cancel()
 
 	posted := make(chan struct{})
@@ -279,14 +309,14 @@ func TestTorture(t *testing.T) {
 				}
 			})
 		}
-		for i := range *tortureOrders {
+		for i := range orders {
 			next <- i
 		}
 		close(next)
 		wg.Wait()
 	}()
 	kills := 0
-	for kills < *tortureKills {
+	for kills < toKill {
 		x.spawn()
 		if rng.IntN(8) > 0 { // now and then it dies while it starts
 			if !x.up(ctx) {
@@ -315,7 +345,7 @@ func TestTorture(t *testing.T) {
 	if err := x.end(syscall.SIGTERM); err != nil {
 		t.Fatalf("SIGTERM: %v: %s", err, x.stderr.String())
 	}
-	x.judge(*tortureOrders)
+	x.judge(orders)
 }
 
 // judge compares the truth with the ledger.
