@@ -2,7 +2,8 @@ package waxwing
 
 import "time"
 
-// Hook is a question that the pipeline asks a tenant's plugins.
+// Hook is a question that the pipeline asks a tenant's plugins. Package plugins/abi lists
+// them.
 type Hook string
 
 // The hooks, in the order in which the pipeline asks them by default.
@@ -13,9 +14,6 @@ const (
 	HookPredictDelay Hook = "predict_delay" // p50 and p90 of the delay
 	HookPersonalise  Hook = "personalise"   // subject, greeting, variables, blocks
 )
-
-// Hooks are all of them.
-var Hooks = []Hook{HookNormalise, HookFilter, HookRecommend, HookPredictDelay, HookPersonalise}
 
 // Insight is what enrich knows of an order for its plugins' sake. Nothing of
 // it is asked where no plugin of the tenant needs it.

@@ -2,6 +2,7 @@ package waxwing_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,8 @@ import (
 	"time"
 
 	"github.com/jhillyerd/enmime/v2"
+
+	"github.com/waxwinghq/waxwing/plugins/attack"
 )
 
 // A toy is a component that somebody adds: what is new, and the one line in the one list
@@ -37,6 +40,8 @@ var toys = []toy{
 	{"stage", []string{"pipeline/stage_toy.go"}, "pipeline/kinds.go", "\tpluginsStage(),", "\ttoyStage(),"},
 	{"provider", []string{"channel/toypost/toypost.go"}, "daemon/components.go", "\tprovider(twilio.Component(), (*twilio.Settings).Open),", "\tprovider(toypost.Component(), (*toypost.Settings).Open),"},
 	{"store", []string{"ledger/toystore/toystore.go"}, "daemon/stores.go", "var storeTypes = []storeType{", "\tstoreOf(toystore.Component(), (*toystore.Settings).Open),"},
+	{"hook", []string{"plugins/abi/hook_salutations.go", "sdk/schema/salutations.input.json", "sdk/schema/salutations.output.json"},
+		"plugins/abi/hook.go", "\t{waxwing.HookPersonalise, personalise},", "\t{\"salutations\", salutations},"},
 	{"locale", []string{"locales/catalogue/fi.json"}, "locales/gen/cldr.mjs", "  'ar',", "  'fi',"},
 }
 
@@ -47,10 +52,11 @@ enrich: {names: {type: toy}}
 sources: {tap: {type: toy, tenant: acme, shop: toys, events: ["7 aino@customer.example fi BEAR"]}}
 ledger: {type: toy}
 tenants:
-  acme: {name: Acme, from: orders@acme.example, locales: [en, fi], shops: {toys: {format: toy}}}
+  acme: {name: Acme, from: orders@acme.example, locales: [en, fi], shops: {toys: {format: toy}}, plugins: {greet: {file: greet.wasm}}}
 pipeline:
   - normalise
   - enrich: {from: [names], deadline: 5s}
+  - plugins: {hooks: [salutations]}
   - queue: {name: stamps}
   - toy: {stamp: STAMP-7}
   - render
@@ -72,7 +78,18 @@ func TestToys(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	run(t, ctx, dir, "node", "locales/gen/cldr.mjs") // what is written by it is nobody's edit
+	run(t, ctx, dir, "node", "locales/gen/cldr.mjs")        // what is written by it is nobody's edit
+	run(t, ctx, dir, "go", "run", "./sdk/gen", "-C", "sdk") // nor is this
+	for _, sdk := range []string{"go/types.go", "js/waxwing.d.ts", "rust/src/types.rs", "assemblyscript/types.ts", "c/types.h"} {
+		if b, err := os.ReadFile(filepath.Join(dir, "sdk", sdk)); err != nil || !strings.Contains(strings.ToLower(string(b)), "salutations") {
+			t.Errorf("sdk/%s does not know what salutations answers: %v", sdk, err)
+		}
+	}
+	greet := bytes.ReplaceAll(attack.Says(`{"words":"Tervehdys"}`), []byte("personalise"), []byte("salutations")) // as many letters
+	manifest := []byte(`{"name":"greet","version":"1","lang":"c","hooks":["salutations"]}`)
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "greet.wasm"), greet, 0o600), os.WriteFile(filepath.Join(dir, "plugin.json"), manifest, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	run(t, ctx, dir, "go", "build", "-o", "toys", "./cmd/waxwing")
 	if err := os.WriteFile(filepath.Join(dir, "waxwing.yaml"), []byte(toyConfig), 0o600); err != nil {
 		t.Fatal(err)
@@ -94,6 +111,9 @@ func TestToys(t *testing.T) {
 	}
 	if !strings.Contains(e.Text, "STAMP-7") { // of the stage
 		t.Errorf("the mail is not as the stage made it:\n%s", e.Text)
+	}
+	if !strings.Contains(e.Text, "Tervehdys") { // of the hook
+		t.Errorf("the mail does not greet as the plugin says:\n%s", e.Text)
 	}
 	for name, want := range map[string]bool{"toys.d/ledger.db": true, "data/ledger.db": false} { // of the store
 		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
@@ -140,7 +160,7 @@ func add(t *testing.T, dir string, x toy) {
 			t.Fatalf("%s: %s is not new", x.kind, name)
 		}
 		b, err := os.ReadFile("testdata/toys/" + name)
-		if strings.HasSuffix(name, ".json") {
+		if strings.HasPrefix(name, "locales/") {
 			b, err = finnish()
 		}
 		if err := errors.Join(err, os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, b, 0o644)); err != nil {

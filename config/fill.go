@@ -68,7 +68,8 @@ func (d *decoder) wantedKey(f field) string {
 
 // fill sets the default.
 func (d *decoder) fill(v reflect.Value, f field) {
-	if f.def == "" {
+	def := d.words.usual(f)
+	if def == "" {
 		if v.Kind() == reflect.Struct {
 			for _, g := range shape(v.Type()) {
 				d.fill(g.in(v), g)
@@ -81,10 +82,10 @@ func (d *decoder) fill(v reflect.Value, f field) {
 		v = v.Elem()
 	}
 	if v.Kind() != reflect.Slice {
-		_ = set(v, f.def) // a test fills every default
+		_ = set(v, def) // a test fills every default
 		return
 	}
-	for _, w := range strings.Split(strings.Trim(f.def, "[]"), ", ") {
+	for _, w := range strings.Split(strings.Trim(def, "[]"), ", ") {
 		e := reflect.New(v.Type().Elem()).Elem()
 		_ = set(e, w)
 		v.Set(reflect.Append(v, e))

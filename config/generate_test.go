@@ -179,6 +179,7 @@ func (g *generator) properties(t *testing.T, typ reflect.Type) (props object, re
 		p := g.value(t, f.typ, f)
 		p["description"] = g.describe(t, typ, f)
 		if f.def != "" {
+			f.def = g.usual(f)
 			p["default"] = defaultOf(f)
 		}
 		props[f.name] = p
@@ -360,7 +361,7 @@ func (g *generator) table(t *testing.T, typ reflect.Type) string {
 		case f.required:
 			def = "**required**"
 		case f.def != "":
-			def = "`" + f.def + "`"
+			def = "`" + g.usual(f) + "`"
 		case f.typ.Kind() == reflect.Struct:
 			def = "below"
 		}

@@ -28,6 +28,8 @@ type Registry struct {
 	Stages []Component
 	// Formats are the shops', by their names.
 	Formats []waxwing.Format
+	// Hooks are what the stage plugins may ask about an order, in its order.
+	Hooks []string
 	// Locales are the tags of the languages that mails can be in.
 	Locales []string
 }
@@ -118,6 +120,7 @@ const (
 	kindStore    = "store"
 	kindStage    = "stage"
 	kindFormat   = "format"
+	kindHook     = "hook"
 )
 
 // formatPlugin is the format of shops that a tenant's own plugin reads.
@@ -144,6 +147,9 @@ func (r Registry) of(kind string) []Component {
 func (r Registry) names(kind string) []string {
 	if kind == kindFormat {
 		return append(r.formats(), formatPlugin)
+	}
+	if kind == kindHook {
+		return r.Hooks
 	}
 	list := r.of(kind)
 	out := make([]string, len(list))
@@ -288,6 +294,14 @@ func (l *lexicon) choices(f field) []string {
 		return l.names(f.of)
 	}
 	return f.enum
+}
+
+// usual is a key's default as a file would write it, "" if it has none.
+func (l *lexicon) usual(f field) string {
+	if f.def == "[*]" {
+		return "[" + strings.Join(l.choices(f), ", ") + "]"
+	}
+	return f.def
 }
 
 // keyset is the keys of a mapping, with the values that they fill.

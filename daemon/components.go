@@ -19,6 +19,7 @@ import (
 	"github.com/waxwinghq/waxwing/enrich"
 	"github.com/waxwinghq/waxwing/locales"
 	"github.com/waxwinghq/waxwing/pipeline"
+	"github.com/waxwinghq/waxwing/plugins/abi"
 	"github.com/waxwinghq/waxwing/shop"
 )
 
@@ -49,7 +50,7 @@ var sourceTypes = []sourceType{
 // Components are all that a configuration of this program may name.
 func Components() config.Registry {
 	return config.Registry{Providers: components(providerTypes, func(t providerType) config.Component { return t.Component }),
-		Sources: components(sourceTypes, func(t sourceType) config.Component { return t.Component }), Stores: components(storeTypes, func(t storeType) config.Component { return t.Component }), Lookups: enrich.Components(), Stages: pipeline.Components(), Formats: shop.Formats(), Locales: locales.Tags()}
+		Sources: components(sourceTypes, func(t sourceType) config.Component { return t.Component }), Stores: components(storeTypes, func(t storeType) config.Component { return t.Component }), Lookups: enrich.Components(), Stages: pipeline.Components(), Formats: shop.Formats(), Hooks: abi.OfOrders(), Locales: locales.Tags()}
 }
 
 func components[T any](types []T, of func(T) config.Component) []config.Component {

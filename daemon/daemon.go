@@ -143,7 +143,7 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	go d.run(ctx)
 	<-d.pipe.Running()
 	go d.serve()
-	d.sources.run(ctx, d.pipe.Accept)
+	d.sources.run(ctx, d.restored, d.pipe.Accept) // an order that nobody waits for may wait for its plugins
 	d.keepers.Go(func() { d.teach(ctx, d.workshop.composer.Load()) })
 	d.keepers.Go(func() { d.prune(ctx) })
 	d.keepers.Go(func() { d.expire(ctx) })

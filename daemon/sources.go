@@ -54,11 +54,17 @@ func openSources(c *config.Config, types []sourceType, log *slog.Logger) (*sourc
 	return s, nil
 }
 
-// run starts them. They end with ctx, or by stop.
-func (s *sources) run(ctx context.Context, accept acceptFrom) {
+// run starts them, when ready is closed. They end with ctx, or by stop.
+func (s *sources) run(ctx context.Context, ready <-chan struct{}, accept acceptFrom) {
 	ctx, s.cancel = context.WithCancel(ctx)
 	for name, x := range s.open {
-		s.wg.Go(func() { s.keep(ctx, name, x, accept) })
+		s.wg.Go(func() {
+			select {
+			case <-ready:
+				s.keep(ctx, name, x, accept)
+			case <-ctx.Done():
+			}
+		})
 	}
 }
 

@@ -66,7 +66,9 @@ func TestSourcesRun(t *testing.T) {
 		}
 		began := time.Now()
 		var got string
-		s.run(t.Context(), func(_ context.Context, t waxwing.TenantID, s waxwing.ShopID, source, topic string, raw []byte) (waxwing.Receipt, error) {
+		ready := make(chan struct{})
+		close(ready)
+		s.run(t.Context(), ready, func(_ context.Context, t waxwing.TenantID, s waxwing.ShopID, source, topic string, raw []byte) (waxwing.Receipt, error) {
 			got = strings.Join([]string{string(t), string(s), source, topic, string(raw), time.Since(began).String()}, " ")
 			return waxwing.Receipt{}, nil
 		})

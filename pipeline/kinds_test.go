@@ -18,7 +18,7 @@ func (*mailer) Check(*config.Report) {}
 func load(t *testing.T, pipeline string) (*config.Config, error) {
 	t.Helper()
 	block := func() config.Block { return &mailer{} }
-	r := config.Registry{Stages: Components(), Locales: []string{"en"}, Lookups: []config.Component{{Name: "any", Settings: block}},
+	r := config.Registry{Stages: Components(), Hooks: []string{"filter", "personalise"}, Locales: []string{"en"}, Lookups: []config.Component{{Name: "any", Settings: block}},
 		Providers: []config.Component{{Name: "post", Carries: waxwing.Email, Settings: block}, {Name: "talk", Carries: waxwing.SMS, Settings: block}}}
 	return config.Parse("w.yaml", []byte("providers: {mail: {type: post}, more: {type: post}, texts: {type: talk}}\nenrich: {crm: {type: any}}\n"+
 		"tenants: {acme: {name: Acme, from: a@acme.example}}\n"+pipeline), func(string) (string, bool) { return "", false }, r)

@@ -18,7 +18,7 @@ func pluginsStage() kind {
 // several times with other hooks.
 type PluginsStage struct {
 	// Hooks are asked in this order.
-	Hooks []string `yaml:"hooks,omitempty" enum:"filter,recommend,predict_delay,personalise" default:"[filter, recommend, predict_delay, personalise]"`
+	Hooks []string `yaml:"hooks,omitempty" of:"hook" default:"[*]"`
 }
 
 // Check finds a hook that is named twice.

@@ -52,7 +52,7 @@ func (h *Host) Ask(t waxwing.TenantID, id waxwing.ID, q *abi.Question, hooks []w
 				}
 				continue
 			}
-			said = apply(personal, hook, ans, q.Order) || said
+			said = ans.Apply(personal, q.Order) || said
 		}
 	}
 	if said {

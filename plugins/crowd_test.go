@@ -33,13 +33,13 @@ func TestManyTenantsTrapping(t *testing.T) {
 	for n := range 10 {
 		for i := range *tenants {
 			o := &waxwing.Order{ID: fmt.Sprint(n), Currency: "EUR"}
-			_, runs, notes := h.Ask(waxwing.TenantID(fmt.Sprint("t", i)), 1, &abi.Question{Order: o, At: moment}, waxwing.Hooks)
+			_, runs, notes := h.Ask(waxwing.TenantID(fmt.Sprint("t", i)), 1, &abi.Question{Order: o, At: moment}, abi.Hooks())
 			if asked += len(runs); o.Personal != nil || len(notes) != 1 {
 				t.Fatal(o.Personal, notes)
 			}
 		}
 		o := &waxwing.Order{ID: fmt.Sprint(n), Currency: "EUR"}
-		if h.Ask("good", 1, &abi.Question{Order: o, At: moment}, waxwing.Hooks); o.Personal == nil || o.Personal.Subject != "good" {
+		if h.Ask("good", 1, &abi.Question{Order: o, At: moment}, abi.Hooks()); o.Personal == nil || o.Personal.Subject != "good" {
 			t.Fatal("the good tenant got nothing")
 		}
 	}

@@ -16,7 +16,7 @@ func TestNotesOfAnOrderAreFew(t *testing.T) {
 	bad := attack.Says(`{"nothing":"known"}`)
 	for i := range 12 {
 		putC(t, h, "acme", fmt.Sprintf("p%02d", i), "c", bad)
-		_, _, notes := h.Ask("acme", 1, &abi.Question{Order: &waxwing.Order{ID: "1", Shop: "main"}, At: moment, Seed: "s"}, waxwing.Hooks)
+		_, _, notes := h.Ask("acme", 1, &abi.Question{Order: &waxwing.Order{ID: "1", Shop: "main"}, At: moment, Seed: "s"}, abi.Hooks())
 		want := min(i+1, mostNotes+1)
 		if len(notes) != want || !strings.HasPrefix(notes[0], "plugin: p00.personalise was left out (") {
 			t.Fatalf("%d plugins: %q", i+1, notes)

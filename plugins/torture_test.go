@@ -190,7 +190,7 @@ func tortureOne(t *testing.T, e *sandbox.Engine, x tortured) (r tortureRow) {
 	h.tenants.Store(waxwing.TenantID("acme"), s)
 	for n := range 2 {
 		at := time.Now()
-		h.Ask("acme", 1, &abi.Question{Order: &waxwing.Order{ID: fmt.Sprint(n), Currency: "EUR"}, At: moment}, waxwing.Hooks)
+		h.Ask("acme", 1, &abi.Question{Order: &waxwing.Order{ID: fmt.Sprint(n), Currency: "EUR"}, At: moment}, abi.Hooks())
 		r.order = max(r.order, time.Since(at))
 	}
 	return r

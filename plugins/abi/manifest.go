@@ -88,7 +88,7 @@ func (m *Manifest) check() error {
 		switch {
 		case h == "send_time":
 			add("hook send_time belongs to follow-ups, which this version does not send: take it out")
-		case !slices.Contains(waxwing.Hooks, h):
+		case !slices.Contains(Hooks(), h):
 			add("there is no hook %+.60q: the hooks are %s", string(h), hookNames())
 		case slices.Contains(m.Hooks[:i], h):
 			add("hook %s stands there twice", h)
@@ -119,9 +119,9 @@ func (m *Manifest) check() error {
 }
 
 func hookNames() string {
-	out := make([]string, len(waxwing.Hooks))
-	for i, h := range waxwing.Hooks {
-		out[i] = string(h)
+	var out []string
+	for _, h := range Hooks() {
+		out = append(out, string(h))
 	}
 	return strings.Join(out, ", ")
 }

@@ -1,10 +1,7 @@
 package abi
 
 import (
-	"errors"
 	"fmt"
-	"slices"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -13,14 +10,9 @@ import (
 
 // The limits of what a hook may say.
 const (
-	maxDepth       = 16
-	maxSubject     = 200 // characters
-	maxGreeting    = 300
-	maxVariable    = 2000
-	maxReason      = 200
-	maxNames       = 32
-	MaxRecommended = 10
-	maxDelayHours  = 720
+	maxDepth  = 16
+	maxReason = 200 // characters
+	maxNames  = 32
 )
 
 // Answer is what a hook said of an order, judged. Fields of other hooks stay
@@ -34,59 +26,43 @@ type Answer struct {
 	Action            string // of filter: "", "pass", "hold" or "drop"
 	Reason            string
 	Order             []byte // of normalise: the generic order
+
+	said said
+}
+
+// Apply adds an answer to what was said before: of two subjects the later counts, of two
+// lists of articles both. It reports whether there is anything to show. o is the order that
+// the hook was asked about.
+func (a *Answer) Apply(p *waxwing.Personal, o *waxwing.Order) bool {
+	return a.said != nil && a.said.apply(p, o)
 }
 
 // Decode judges what a guest gave for a hook. candidates are the SKUs that it
 // was given. The error says what is wrong, and holds no personal data.
 func Decode(h waxwing.Hook, out []byte, candidates []waxwing.Candidate) (*Answer, error) {
 	a := &Answer{}
-	if h == waxwing.HookNormalise {
+	k, ok := kindOf(h)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("there is no hook %.60q", h)
+	case k.begin == nil: // normalise: the generic format reads it
 		if err := checkJSON(out, maxDepth); err != nil {
 			return nil, err
 		}
 		a.Order = out
 		return a, nil
 	}
+	a.said = k.begin(a, candidates)
 	r := &reader{b: out, depth: maxDepth}
-	var p50, p90 *float64
-	r.object(func(k string) {
-		switch string(h) + "." + k {
-		case "personalise.subject":
-			a.Subject = orNothing(r.line(maxSubject))
-		case "personalise.greeting":
-			a.Greeting = orNothing(r.line(maxGreeting))
-		case "personalise.vars":
-			a.Vars = map[string]string{}
-			r.named(func(name string) {
-				if s := orNothing(r.prose(maxVariable)); s != "" {
-					a.Vars[name] = s
-				}
-			})
-		case "personalise.blocks":
-			a.Blocks = map[string]bool{}
-			r.named(func(name string) { a.Blocks[name] = r.truth() })
-		case "recommend.skus":
-			r.list(func(i int) { a.SKUs = append(a.SKUs, r.sku(i, a.SKUs, candidates)) })
-		case "predict_delay.p50_hours":
-			v := r.number()
-			p50 = &v
-		case "predict_delay.p90_hours":
-			v := r.number()
-			p90 = &v
-		case "predict_delay.reason", "filter.reason":
-			a.Reason = r.line(maxReason)
-		case "filter.action":
-			if a.Action = r.text(); r.err == nil && a.Action != "pass" && a.Action != "hold" && a.Action != "drop" {
-				r.fail("action: want pass, hold or drop")
-			}
-		default:
-			r.fail("%s does not know the key %.60q", h, k)
+	r.object(func(key string) {
+		if !a.said.key(r, key) {
+			r.fail("%s does not know the key %.60q", h, key)
 		}
 	})
 	if err := r.end(); err != nil {
 		return nil, err
 	}
-	return a, a.whole(h, p50, p90)
+	return a, a.said.whole()
 }
 
 // orNothing is a text, or nothing where nobody would see anything of it: a mail
@@ -96,32 +72,6 @@ func orNothing(s string) string {
 		return ""
 	}
 	return s
-}
-
-// whole checks what belongs together.
-func (a *Answer) whole(h waxwing.Hook, p50, p90 *float64) error {
-	switch {
-	case h == waxwing.HookFilter && a.Action != "" && a.Action != "pass" && a.Reason == "":
-		return errors.New("filter: hold and drop need a reason")
-	case h != waxwing.HookPredictDelay || p50 == nil && p90 == nil && a.Reason == "":
-		return nil
-	case p50 == nil || p90 == nil:
-		return errors.New("predict_delay: give both p50_hours and p90_hours, or neither")
-	case *p50 < 0 || *p90 < *p50 || *p90 > maxDelayHours:
-		return fmt.Errorf("predict_delay: want 0 <= p50_hours <= p90_hours <= %d", maxDelayHours)
-	case a.Reason != "" && !slices.Contains(waxwing.DelayReasons, waxwing.DelayReason(a.Reason)):
-		return errors.New("predict_delay: the reason is not one of weather, volume, customs, carrier, stock, holiday, other")
-	}
-	reason := waxwing.DelayReason(a.Reason)
-	if reason == "" {
-		reason = waxwing.DelayOther
-	}
-	a.Delay = &waxwing.Delay{P50: hours(*p50), P90: hours(*p90), Reason: reason}
-	return nil
-}
-
-func hours(h float64) time.Duration {
-	return time.Duration(h * float64(time.Hour)).Round(time.Minute)
 }
 
 // line reads a text that may stand in a header: no control characters at all.
@@ -164,18 +114,4 @@ func (r *reader) named(f func(name string)) {
 		}
 		f(k)
 	})
-}
-
-func (r *reader) sku(i int, had []string, candidates []waxwing.Candidate) string {
-	s := r.text()
-	switch {
-	case r.err != nil:
-	case i >= MaxRecommended:
-		r.fail("more than %d SKUs", MaxRecommended)
-	case slices.Contains(had, s):
-		r.fail("a SKU stands there twice")
-	case !slices.ContainsFunc(candidates, func(c waxwing.Candidate) bool { return c.SKU == s }):
-		r.fail("a SKU that was not among the candidates")
-	}
-	return s
 }

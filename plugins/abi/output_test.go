@@ -75,7 +75,7 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, h := range waxwing.Hooks {
+		for _, h := range Hooks() {
 			a, err := Decode(h, b, two)
 			if err != nil {
 				continue

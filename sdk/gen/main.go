@@ -33,6 +33,9 @@ func main() {
 }
 
 func run(dir string) error {
+	if err := nameHooks(dir); err != nil {
+		return err
+	}
 	m, err := load(dir)
 	if err != nil {
 		return err

@@ -111,17 +111,49 @@ type reader struct {
 	seen   map[string]bool
 }
 
+// described is a schema of which types are made, with the prefix of the names of records
+// that have no title.
+type described struct{ file, prefix string }
+
+// order is that of the types of the hooks that were there first.
+var order = []described{
+	{"schema/input.json", ""},
+	{"schema/normalise.input.json", ""},
+	{"schema/personalise.output.json", ""},
+	{"schema/recommend.output.json", ""},
+	{"schema/predict_delay.output.json", "Delay"},
+	{"schema/filter.output.json", "Filter"},
+}
+
+// schemas are all of them: what the other hooks answer stands behind those of order.
+func schemas(dir string) ([]described, error) {
+	out := slices.Clone(order)
+	hooks, err := hooksOf(dir)
+	for _, h := range hooks {
+		file := "schema/" + h + ".output.json"
+		if h != "normalise" && !slices.ContainsFunc(order, func(d described) bool { return d.file == file }) {
+			out = append(out, described{file, strings.ToUpper(h[:1]) + h[1:]})
+		}
+	}
+	return append(out, described{"../shop/generic.schema.json", "Generic"}), err
+}
+
+// hooksOf are the hooks that have a schema of their answers.
+func hooksOf(dir string) (hooks []string, err error) {
+	files, err := filepath.Glob(filepath.Join(dir, "schema", "*.output.json"))
+	for _, f := range files {
+		hooks = append(hooks, strings.TrimSuffix(filepath.Base(f), ".output.json"))
+	}
+	return hooks, err
+}
+
 func load(dir string) (*model, error) {
+	files, err := schemas(dir)
+	if err != nil {
+		return nil, err
+	}
 	m := &model{dir: dir}
-	for _, f := range []struct{ file, prefix string }{
-		{"schema/input.json", ""},
-		{"schema/normalise.input.json", ""},
-		{"schema/personalise.output.json", ""},
-		{"schema/recommend.output.json", ""},
-		{"schema/predict_delay.output.json", "Delay"},
-		{"schema/filter.output.json", "Filter"},
-		{"../shop/generic.schema.json", "Generic"},
-	} {
+	for _, f := range files {
 		b, err := os.ReadFile(filepath.Join(dir, f.file))
 		if err != nil {
 			return nil, err
