@@ -19,7 +19,7 @@ CHECK := CGO_ENABLED=$(if $(RACE),1,0) $(GO)
 # passes on whatever else is said, and ends with the command's status.
 PROGRESS := .ci/progress env
 
-.PHONY: help run engine torture-plugins build test torture bench fuzz docs services lint check cover mutate shots phone toolchains examples
+.PHONY: help run engine torture-plugins build test torture bench fuzz docs services lint check release cover mutate shots phone toolchains examples
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ lint: ## gofmt, vet, and what .golangci.yml lists (fetched at its first use; wit
 	then bin/golangci-lint run ./...; else echo "golangci-lint is left out, since it cannot be built:"; tail -1 bin/lint.log; fi
 
 check: lint services test ## All that CI does, where Postgres runs
+
+release: ## Build a release of this commit into dist/: binaries, deb, rpm, bill of materials, checksums
+	@GO='$(GO)' .ci/release/build
 
 cover: ## How much of each package its tests run
 	$(GO) test -cover ./... | awk '/coverage:/ {print $$5, $$2}' | sort -n

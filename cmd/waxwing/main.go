@@ -38,6 +38,7 @@ type cli struct {
 	Plugin     pluginCmd     `cmd:"" help:"Write, check, test and push plugins: your own code on your own orders."`
 	Schema     schemaCmd     `cmd:"" help:"Print the JSON Schema of the configuration file, for editors."`
 	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags: bash, zsh or fish."`
+	Manual     manualCmd     `cmd:"" help:"Print the manual page, for man."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 
 	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
