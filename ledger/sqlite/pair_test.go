@@ -1,7 +1,9 @@
 package sqlite
 
 import (
+	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -16,8 +18,9 @@ type beside struct{ *ledger.Ledger }
 // Close ends it as an instance ends.
 func (b beside) Close() error { return b.End(bg) }
 
-// openBeside begins an instance beside one that goes on.
-func openBeside(t *testing.T, l *Ledger) beside {
+// openBeside begins an instance beside one that goes on. beat is how often it is heard of; 0:
+// when the test says so.
+func openBeside(t *testing.T, l *Ledger, beat time.Duration) beside {
 	t.Helper()
 	var from ledger.Before
 	err := l.db.read(t.Context(), func(c *conn) (err error) { from, err = before(c); return err })
@@ -26,7 +29,7 @@ func openBeside(t *testing.T, l *Ledger) beside {
 	}
 	from.Beside = []int64{l.Instance()}
 	s := file{l.database, l.db}
-	w := ledger.NewWriter(ledger.WriterParts{Store: s, Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt(), Anchor: l.anchorOf, Lease: ledger.LeaseFor, Before: from})
+	w := ledger.NewWriter(ledger.WriterParts{Store: s, Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt(), Anchor: l.anchorOf, Lease: ledger.LeaseFor, Beat: beat, Before: from})
 	b := beside{ledger.New(ledger.Parts{Store: s, Keys: l.keys, Contents: &ledger.Contents{}, Lookups: l.lookups, Cache: ledger.NewCache(1 << 20),
 		Writer: w, Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt()})}
 	if err := w.Now(t.Context(), w.Begin); err != nil {
@@ -52,7 +55,7 @@ func TestTwoInstances(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return l, openBeside(t, l)
+			return l, openBeside(t, l, 0)
 		},
 		func(t *testing.T, first, other ledgertest.Member) {
 			l := first.(*Ledger)
@@ -79,11 +82,64 @@ func TestKilled(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return []ledgertest.Store{l, openBeside(t, l)}
+			return []ledgertest.Store{l, openBeside(t, l, 0)}
 		},
 		Alone: func(t *testing.T, dir string, clock waxwing.Clock) ledgertest.Store {
 			return openTest(t, dir, clock, "resend")
 		},
 		Audit: func(t *testing.T, s ledgertest.Store) { audited(t, s.(*Ledger)) },
+	})
+}
+
+// TestInstancesAreHeardOfByThemselves: of two that beat, neither is taken for dead; where one
+// falls silent, what it held is the other's 15 s after its last beat, and not before.
+func TestInstancesAreHeardOfByThemselves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, err := Open(t.Context(), Options{Dir: t.TempDir(), Tenants: ledgertest.Tenants, Policy: "resend", After: time.Minute, lease: ledger.LeaseFor})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer closeTest(t, l)
+		other := openBeside(t, l, ledger.BeatEvery)
+		rc, err := l.Accept(t.Context(), event(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := l.Work(t.Context(), rc.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, err := l.Ready(t.Context(), w, []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Queued, From: "a@b.example", To: "c@d.example",
+			Data: []byte("mail"), MessageID: w.Token, Locale: "en"}}, waxwing.Lookup{}, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := l.Claim(t.Context(), ids[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		heard := time.Now()
+		for range 6 {
+			time.Sleep(ledger.BeatEvery)
+			if err := l.Beat(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			heard = time.Now()
+		}
+		time.Sleep(time.Until(heard.Add(ledger.LeaseFor - time.Second)))
+		if _, err := other.Claim(t.Context(), ids[0]); !errors.Is(err, waxwing.ErrState) {
+			t.Errorf("before its lease is over: %v", err)
+		}
+		time.Sleep(ledger.BeatEvery + 2*time.Second)
+		if err := l.CommitDot(t.Context(), c, "mail"); !errors.Is(err, waxwing.ErrState) {
+			t.Errorf("the commit point of who was silent: %v", err)
+		}
+		if _, err := other.Claim(t.Context(), ids[0]); err != nil {
+			t.Errorf("what it held is not to be had: %v", err)
+		}
+		if err := other.Close(); err != nil {
+			t.Error(err)
+		}
+		audited(t, l)
 	})
 }
