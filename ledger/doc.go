@@ -20,7 +20,7 @@
 //	})
 //
 // Whoever waits for Do waits for the disk: many share one commit. An instance has a chain of
-// the trail of its own (Chain), whose heads are signed (Anchor); Verify replays all chains
+// the trail of its own (Chain), whose heads are signed (Anchor); package verify replays all chains
 // and holds them against every row. Where several instances write one database, Leases tell
 // which of them live.
 //

@@ -16,6 +16,25 @@ import (
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
+// PluginBody is a version as its row keeps it: with its manifest, which
+// nobody outside is shown.
+type PluginBody struct {
+	waxwing.PluginVersion
+	Manifest []byte `json:"manifest"`
+}
+
+// Dropped is where the trail says that a version's row went.
+const Dropped = "dropped"
+
+// ShortHash is a module's hash as the trail names it.
+func ShortHash(h string) string { return h[:min(len(h), 12)] }
+
+// BodyDigest ties all of a version, its manifest too, to its entry.
+func BodyDigest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
+}
+
 // Plugins are the tenants' plugins and what they did.
 type Plugins struct {
 	p       *shared

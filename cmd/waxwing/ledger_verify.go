@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
+	"github.com/waxwinghq/waxwing/ledger/verify"
 )
 
 // The statuses of verify, beside 0.
@@ -71,7 +71,7 @@ func (c ledgerVerify) Run(s streams) error {
 }
 
 // whole says what a good verdict covers, and what no ledger can tell of itself.
-func whole(r *ledger.Report, beside bool) string {
+func whole(r *verify.Report, beside bool) string {
 	if r.Anchored.IsZero() {
 		return "What is there is whole: no entry was edited, reordered or removed between two others."
 	}
@@ -83,7 +83,7 @@ func whole(r *ledger.Report, beside bool) string {
 	return s
 }
 
-func (c ledgerVerify) json(s streams, r *ledger.Report, verdict, key string) error {
+func (c ledgerVerify) json(s streams, r *verify.Report, verdict, key string) error {
 	list := func(l []string) []string { return append([]string{}, l...) } // [] rather than null
 	return writeIndented(s, struct {
 		Verdict       string    `json:"verdict"` // whole, whole_as_far_as_seen, tampered

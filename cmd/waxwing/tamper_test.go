@@ -13,6 +13,7 @@ import (
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
+	"github.com/waxwinghq/waxwing/ledger/verify"
 )
 
 // P5: whatever somebody does to the file shows. Each trick is played on a copy
@@ -162,7 +163,7 @@ func tampered(t *testing.T, from string, f func(*testing.T, *sql.DB, string)) []
 	return rep.Problems
 }
 
-func verified(t *testing.T, from string, f func(*testing.T, *sql.DB, string)) (*ledger.Report, error) {
+func verified(t *testing.T, from string, f func(*testing.T, *sql.DB, string)) (*verify.Report, error) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "copy")
 	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/verify"
 )
 
 // LossError says that the ledger is not the newest that there was: it is
@@ -211,7 +212,7 @@ func (dir *folder) mixture(marks []mark, short bool) error {
 			continue
 		}
 		dir.o.Log.Warn("the ledger's file was written by others, or copied, while its log was not: looking at all of it first", "file", dir.path)
-		r := &ledger.Report{}
+		r := &verify.Report{}
 		c, err := openConn(dsn(dir.path, true))
 		if err != nil {
 			return err

@@ -3,8 +3,8 @@ package sqlite
 import (
 	"context"
 
-	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/store"
+	"github.com/waxwinghq/waxwing/ledger/verify"
 )
 
 // Verify replays the whole trail: hashes, sequence, anchors, transitions; and
@@ -12,8 +12,8 @@ import (
 // held against their sealed sums, too, pages and indexes against each other, and the
 // newest entry against the witness.
 // Anchors are read from the files named, or from the data folder where none is.
-func (l *Ledger) Verify(ctx context.Context, anchors ...string) (*ledger.Report, error) {
-	r := &ledger.Report{}
+func (l *Ledger) Verify(ctx context.Context, anchors ...string) (*verify.Report, error) {
+	r := &verify.Report{}
 	err := l.db.read(ctx, func(c *conn) error {
 		if _, err := c.exec("BEGIN"); err != nil {
 			return err
@@ -28,7 +28,7 @@ func (l *Ledger) Verify(ctx context.Context, anchors ...string) (*ledger.Report,
 		if err := l.readAnchors(v, m, anchors); err != nil {
 			return err
 		}
-		return ledger.Verify(ctx, ledger.VerifyParts{Rows: rows{c}, Contents: l.contents, Report: r, Anchors: v.anchors, Own: []func(bool) error{
+		return verify.Ledger(ctx, verify.Parts{Rows: rows{c}, Contents: l.contents, Report: r, Anchors: v.anchors, Own: []func(bool) error{
 			func(sealed bool) error { return marked(l.verifyRows(c, r, sealed)) },
 			func(bool) error { return marked(structure(c, r)) },
 			func(bool) error { return marked(verifyWitness(c, r, m)) },

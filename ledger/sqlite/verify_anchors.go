@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/verify"
 )
 
 // anchored is what anchors say, and what is wrong with them.
 type anchored struct {
-	r       *ledger.Report
+	r       *verify.Report
 	anchors map[int64]map[uint64]string
 }
 

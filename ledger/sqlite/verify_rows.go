@@ -8,12 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/verify"
 )
 
 // verifyRows sums all rows anew, and holds them against the sealed sums. It tells the
 // table: which row, the steps before it tell where the trail speaks of it.
-func (dir *folder) verifyRows(c *conn, r *ledger.Report, sealed bool) error {
+func (dir *folder) verifyRows(c *conn, r *verify.Report, sealed bool) error {
 	has, err := layoutOf(c)
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func (dir *folder) verifyRows(c *conn, r *ledger.Report, sealed bool) error {
 
 // structure checks pages, indexes, and that the tables are the program's own: a
 // trigger, a changed index or a view would act behind its back.
-func structure(c *conn, report *ledger.Report) error {
+func structure(c *conn, report *verify.Report) error {
 	n := 0
 	err := c.query("PRAGMA integrity_check(20)", func(r []driver.Value) error {
 		if s := str(r[0]); s != "ok" {
@@ -135,7 +135,7 @@ func schemaSQL(c *conn) (map[string]string, error) {
 }
 
 // readWitnessFor reads the witness in the data folder; nil: there is none.
-func (dir *folder) readWitnessFor(r *ledger.Report) (*mark, error) {
+func (dir *folder) readWitnessFor(r *verify.Report) (*mark, error) {
 	m, _, err := readWitness(filepath.Join(dir.o.Dir, WitnessFile), witnessKey(dir.keys))
 	switch {
 	case errors.Is(err, errWitness):
@@ -146,7 +146,7 @@ func (dir *folder) readWitnessFor(r *ledger.Report) (*mark, error) {
 	return m, nil
 }
 
-func verifyWitness(c *conn, r *ledger.Report, m *mark) error {
+func verifyWitness(c *conn, r *verify.Report, m *mark) error {
 	if m == nil {
 		return nil
 	}

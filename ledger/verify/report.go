@@ -1,11 +1,13 @@
-package ledger
+// Package verify proves a ledger: it replays the trail of any store, and holds every row and
+// every sealed content against what follows from it. What is wrong stands in a Report, in words.
+package verify
 
 import (
 	"fmt"
 	"time"
 )
 
-// Report is what Verify found.
+// Report is what was found.
 type Report struct {
 	Entries, Batches, Anchors, Confirmations, Messages, Contents int64
 	// Problems lists what is wrong, in words; empty: the ledger is as it was

@@ -1,4 +1,4 @@
-package ledger
+package verify
 
 import (
 	"bytes"
@@ -12,16 +12,17 @@ import (
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
-// VerifyParts are what a ledger is verified by.
-type VerifyParts struct {
+// Parts are what a ledger is verified by.
+type Parts struct {
 	// Rows are of one state of the database.
 	Rows store.Audit
 	// Contents opens what is packed.
-	Contents *Contents
+	Contents *ledger.Contents
 	// Report has what was found so far, and is added to.
 	Report *Report
 	// Anchors are the heads that good anchors name, in hex, by chain and entry.
@@ -31,10 +32,10 @@ type VerifyParts struct {
 	Own []func(sealed bool) error
 }
 
-// Verify replays the whole trail: hashes, sequence, anchors, transitions; and
+// Ledger replays the whole trail: hashes, sequence, anchors, transitions; and
 // compares what follows from it with every row and every sealed content. The error says
 // that it could not be done; what is wrong stands in the report.
-func Verify(ctx context.Context, p VerifyParts) error {
+func Ledger(ctx context.Context, p Parts) error {
 	v := &verifier{r: p.Report, anchors: p.Anchors, rows: p.Rows, contents: p.Contents, state: map[waxwing.ID]waxwing.State{},
 		digest: map[waxwing.ID]string{}, places: map[waxwing.ID]place{}, erased: map[waxwing.ID]bool{}, barred: map[string]bool{},
 		tries: map[waxwing.ID]tried{}, names: map[string]string{}, plugins: map[string]pluginEntry{}, numbers: map[string]int64{}, breaks: breaks{of: map[waxwing.ID][]gap{}}}
@@ -57,8 +58,8 @@ func Verify(ctx context.Context, p VerifyParts) error {
 type verifier struct {
 	r        *Report
 	rows     store.Audit
-	contents *Contents
-	chain    Chain
+	contents *ledger.Contents
+	chain    ledger.Chain
 	started  bool
 	failed   error // of the database, while the trail was walked
 	breaks   breaks
@@ -97,18 +98,18 @@ func (v *verifier) trail(ctx context.Context) error {
 	var batch int64
 	err := v.rows.Walk(ctx, 0, func(b *store.Batch) error {
 		v.r.Batches++
-		if b.N != batch+1 && b.N != FirstBatch(b.Instance) {
+		if b.N != batch+1 && b.N != ledger.FirstBatch(b.Instance) {
 			v.r.Problem("trail: batch %d follows batch %d: something is missing", b.N, batch)
 		}
 		batch = b.N
 		prev := v.chain
 		if b.Instance != v.chain.Instance {
-			v.chain = Chain{Instance: b.Instance}
+			v.chain = ledger.Chain{Instance: b.Instance}
 		}
 		if int64(v.chain.Seq)+1 != b.First {
 			v.r.Problem("trail: batch %d begins with entry %d of chain %d, after entry %d", batch, b.First, v.chain.Instance, v.chain.Seq)
 		}
-		err := v.chain.Walk(b.Entries, func(e waxwing.TrailEntry, h Head) error {
+		err := v.chain.Walk(b.Entries, func(e waxwing.TrailEntry, h ledger.Head) error {
 			return v.entry(ctx, &e, h, batch, &prev)
 		})
 		if v.failed != nil {
@@ -129,7 +130,7 @@ func (v *verifier) trail(ctx context.Context) error {
 	return err
 }
 
-func (v *verifier) entry(ctx context.Context, e *waxwing.TrailEntry, h Head, batch int64, prev *Chain) error {
+func (v *verifier) entry(ctx context.Context, e *waxwing.TrailEntry, h ledger.Head, batch int64, prev *ledger.Chain) error {
 	v.r.Entries++
 	if want, ok := v.anchors[v.chain.Instance][e.Seq]; ok {
 		if want != hex.EncodeToString(h[:]) {
@@ -174,7 +175,7 @@ func (v *verifier) entry(ctx context.Context, e *waxwing.TrailEntry, h Head, bat
 
 // begins holds a chain's first entry against what it says that it follows: the end of the
 // chain before it or, of an instance that began beside others, an entry of one of these.
-func (v *verifier) begins(ctx context.Context, e *waxwing.TrailEntry, prev *Chain) error {
+func (v *verifier) begins(ctx context.Context, e *waxwing.TrailEntry, prev *ledger.Chain) error {
 	v.breaks.beside = v.breaks.beside || e.Detail["beside"] != ""
 	linked := !v.started || e.Seq == 1 && e.Detail["head"] == hex.EncodeToString(prev.Head[:]) && e.Detail["after"] == strconv.FormatInt(prev.Instance, 10)
 	if !linked && e.Seq == 1 && slices.Contains(strings.Fields(strings.Trim(e.Detail["beside"], "[]")), e.Detail["after"]) {

@@ -1,4 +1,4 @@
-package ledger
+package verify
 
 import (
 	"context"
@@ -9,27 +9,9 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
-
-// PluginBody is a version as its row keeps it: with its manifest, which
-// nobody outside is shown.
-type PluginBody struct {
-	waxwing.PluginVersion
-	Manifest []byte `json:"manifest"`
-}
-
-// Dropped is where the trail says that a version's row went.
-const Dropped = "dropped"
-
-// ShortHash is a module's hash as the trail names it.
-func ShortHash(h string) string { return h[:min(len(h), 12)] }
-
-// BodyDigest ties all of a version, its manifest too, to its entry.
-func BodyDigest(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:16])
-}
 
 // pluginEntry is what the trail says last of a version.
 type pluginEntry struct {
@@ -54,7 +36,7 @@ func (v *verifier) plugin(e *waxwing.TrailEntry) {
 	}
 	switch {
 	case have.instance > 0 && have.instance != v.chain.Instance && e.At.Before(have.at): // it wrote beside another, and before it
-	case d["to"] == Dropped:
+	case d["to"] == ledger.Dropped:
 		delete(v.plugins, id)
 	default:
 		v.plugins[id] = pluginEntry{d["to"], d["hash"], d["percent"], d["digest"], v.chain.Instance, e.At}
@@ -73,13 +55,13 @@ func (v *verifier) pluginRows(ctx context.Context) error {
 		if x.Percent != 0 {
 			percent = strconv.FormatInt(x.Percent, 10)
 		}
-		var b PluginBody
+		var b ledger.PluginBody
 		switch err := json.Unmarshal(x.Body, &b); {
 		case !ok:
 			v.r.Problem("plugin version %s stands in no entry of the trail", id)
 		case x.State != want.state:
 			v.r.Problem("plugin version %s is %q, but its trail says %q", id, x.State, want.state)
-		case percent != want.percent || ShortHash(x.Hash) != want.hash || BodyDigest(x.Body) != want.digest ||
+		case percent != want.percent || ledger.ShortHash(x.Hash) != want.hash || ledger.BodyDigest(x.Body) != want.digest ||
 			err != nil || b.Hash != x.Hash || b.Why != x.Why:
 			v.r.Problem("plugin version %s is not what was recorded", id)
 		}
