@@ -47,8 +47,9 @@ func Killed(t *testing.T, test string, k Killer) {
 		return
 	}
 	for _, step := range killSteps {
+		// One after the other: between a fork and its exec a child holds what its parent has
+		// open, another story's lock as well.
 		t.Run("in the middle of "+step, func(t *testing.T) {
-			t.Parallel()
 			b := &Bench{t: t, dir: t.TempDir(), now: time.Now()}
 			said := &acknowledged{of: map[waxwing.ID]*orderSaid{}}
 			for round := range 3 {
@@ -149,16 +150,18 @@ func (a *acknowledged) read(t *testing.T, dir, test, round, step string, times i
 	child.Env = append(os.Environ(), killDir+"="+dir, killRound+"="+round)
 	out, err := child.StdoutPipe()
 	if err == nil {
+		child.Stderr = child.Stdout
 		err = child.Start()
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(out)
-	began := 0
+	began, other := 0, ""
 	for lines.Scan() {
 		line, ok := strings.CutPrefix(lines.Text(), killLine)
 		if !ok {
+			other += lines.Text() + "\n"
 			continue
 		}
 		if strings.HasPrefix(line, "failed") {
@@ -175,7 +178,7 @@ func (a *acknowledged) read(t *testing.T, dir, test, round, step string, times i
 	}
 	_ = child.Wait() // it was killed
 	if began < times {
-		t.Fatalf("the child began %q %d times, want %d", step, began, times)
+		t.Fatalf("the child began %q %d times, want %d: %s", step, began, times, other)
 	}
 }
 
