@@ -13,7 +13,7 @@ import (
 	"github.com/waxwinghq/waxwing/pipeline"
 )
 
-// own are the tenants' own providers that are open, by the name that the trail knows.
+// own are the tenants' own providers, by the name that the trail knows.
 type own map[string]ownProvider
 
 type ownProvider struct {
@@ -32,7 +32,7 @@ func openOwn(tenants map[string]config.Tenant, before own, log *slog.Logger) (ow
 				all[full] = old
 				continue
 			}
-			made, err := OpenProvider(full, p, log)
+			made, err := newOnDemand(func() (Provider, error) { return OpenProvider(full, p, log) })
 			if err != nil {
 				return all, fmt.Errorf("tenants.%s.providers: %w", tenant, err)
 			}
