@@ -12,6 +12,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/locales"
 	"github.com/waxwinghq/waxwing/templates"
 )
@@ -43,7 +44,7 @@ func sayingOrder(shop, locale string) *waxwing.Order {
 // composed renders an order as the daemon does, and reads the mail back.
 func composed(t *testing.T, o *waxwing.Order) (*enmime.Envelope, waxwing.Draft) {
 	t.Helper()
-	x, err := New(&config.Config{Tenants: map[string]config.Tenant{"acme": sayingTenant()}}, slog.New(slog.DiscardHandler))
+	x, err := New(configtest.With(map[string]config.Tenant{"acme": sayingTenant()}), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +115,7 @@ func TestNotesReachTheDraft(t *testing.T) {
 // The subject that preview prints is the one in the header, in every locale,
 // with the marks that right-to-left languages need and no isolates.
 func TestSubjectIsTheHeaders(t *testing.T) {
-	x, err := New(&config.Config{Tenants: map[string]config.Tenant{"acme": sayingTenant()}}, slog.New(slog.DiscardHandler))
+	x, err := New(configtest.With(map[string]config.Tenant{"acme": sayingTenant()}), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 )
 
 // composer makes one of a tenant that says everything, changed by f.
@@ -24,7 +25,7 @@ func composer(t *testing.T, f func(*config.Tenant)) *Composer {
 	if f != nil {
 		f(&tenant)
 	}
-	x, err := New(&config.Config{Tenants: map[string]config.Tenant{"acme": tenant}}, slog.New(slog.DiscardHandler))
+	x, err := New(configtest.With(map[string]config.Tenant{"acme": tenant}), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +100,7 @@ func TestNewRefuses(t *testing.T) {
 	} {
 		tenant := sayingTenant()
 		f(&tenant)
-		_, err := New(&config.Config{Tenants: map[string]config.Tenant{"acme": tenant}}, slog.New(slog.DiscardHandler))
+		_, err := New(configtest.With(map[string]config.Tenant{"acme": tenant}), slog.New(slog.DiscardHandler))
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
@@ -222,7 +223,7 @@ func TestPreview(t *testing.T) {
 func TestDictionaries(t *testing.T) {
 	one, two := sayingTenant(), sayingTenant()
 	one.Locales, two.Locales = []string{"en", "de"}, []string{"de", "fr"}
-	x, err := New(&config.Config{Tenants: map[string]config.Tenant{"a": one, "b": two}}, slog.New(slog.DiscardHandler))
+	x, err := New(configtest.With(map[string]config.Tenant{"a": one, "b": two}), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

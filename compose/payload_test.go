@@ -18,6 +18,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/locales"
 	"github.com/waxwinghq/waxwing/shop"
 )
@@ -40,7 +41,7 @@ func TestRealPayloadsInAllLanguages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := &config.Config{Tenants: map[string]config.Tenant{}}
+	cfg := configtest.With(map[string]config.Tenant{})
 	for _, tag := range locales.Tags() {
 		cfg.Tenants[tag] = config.Tenant{Name: "Acme", From: "orders@acme.example", Locales: []string{tag}}
 	}

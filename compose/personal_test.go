@@ -12,12 +12,13 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 )
 
 // A plugin's subject is the mail's, on one line, and nothing that it says makes
 // a header, a recipient or a part.
 func TestPersonalHeaders(t *testing.T) {
-	x, err := New(&config.Config{Tenants: map[string]config.Tenant{"acme": {Name: "Acme", From: "orders@acme.example", Locales: []string{"en"}}}}, slog.New(slog.DiscardHandler))
+	x, err := New(configtest.With(map[string]config.Tenant{"acme": {Name: "Acme", From: "orders@acme.example", Locales: []string{"en"}}}), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

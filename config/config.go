@@ -137,7 +137,7 @@ type Tenant struct {
 	HoldTTL Duration `yaml:"hold_ttl,omitempty" default:"14d" min:"1s" max:"1y"`
 	// MaxAge is the age beyond which an event is held until someone asks for
 	// its mail. 0 means no limit.
-	MaxAge *Duration `yaml:"max_age,omitempty" default:"24h" min:"0s" max:"1y"`
+	MaxAge Duration `yaml:"max_age,omitempty" default:"24h" min:"0s" max:"1y"`
 	// TTL is how long after its release a confirmation may still be sent.
 	TTL Duration `yaml:"ttl,omitempty" default:"24h" min:"1s" max:"30d"`
 	// Templates is a folder of the tenant's own template set, relative to the

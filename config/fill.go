@@ -92,6 +92,23 @@ func (d *decoder) fill(v reflect.Value, f field) {
 	}
 }
 
+// Fill gives a block that was made in code the defaults of the keys that it leaves empty.
+func Fill(b Block) {
+	d := &decoder{source: newSource("", "", &lexicon{})}
+	d.fillEmpty(reflect.ValueOf(b).Elem())
+}
+
+func (d *decoder) fillEmpty(v reflect.Value) {
+	for _, f := range shape(v.Type()) {
+		switch x := f.in(v); {
+		case x.IsZero() && f.def != "[*]": // of which only a registry knows
+			d.fill(x, f)
+		case x.Kind() == reflect.Struct:
+			d.fillEmpty(x)
+		}
+	}
+}
+
 // set parses a text into a scalar.
 func set(v reflect.Value, s string) error {
 	switch {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/delivery"
 )
 
@@ -223,6 +224,14 @@ func (p *taker) Offer(_ context.Context, out *waxwing.Outgoing, commit func() er
 	return waxwing.Attempt{Verdict: waxwing.Accepted, Phase: waxwing.PhaseDot}
 }
 
+// registryOf has the stages, some formats, and a provider of each channel and a lookup
+// without keys.
+func registryOf(formats ...waxwing.Format) config.Registry {
+	block := func() config.Block { return &mailer{} }
+	return config.Registry{Stages: Components(), Hooks: []string{"filter", "personalise"}, Locales: []string{"en"}, Lookups: []config.Component{{Name: "any", Settings: block}}, Formats: formats,
+		Providers: []config.Component{{Name: "post", Carries: waxwing.Email, Settings: block}, {Name: "talk", Carries: waxwing.SMS, Settings: block}}}
+}
+
 // partsOf is a pipeline of one tenant, whose orders the given format reads; e-mail by "mail",
 // texts by "texts".
 func partsOf(b *book, normalise func() (*waxwing.Order, error), mail, texts delivery.Provider) Parts {
@@ -231,12 +240,8 @@ func partsOf(b *book, normalise func() (*waxwing.Order, error), mail, texts deli
 			return waxwing.EventKey{OrderID: string(raw)}, nil
 		},
 		Normalise: func(string, []byte) (*waxwing.Order, error) { return normalise() }}
-	c := &config.Config{
-		Tenants: map[string]config.Tenant{"acme": {Shops: map[string]config.Shop{"shop": {Format: "f"}}}},
-		Pipeline: []config.Stage{At(&Normalise{}), At(&Render{}), At(&Queue{Name: "mail"}),
-			At(&Send{Channel: "email", Providers: []string{"mail"}}),
-			At(&Fallback{Channels: []string{"sms"}, Providers: []string{"texts"}})},
-	}
+	c := configtest.Must(registryOf(f), "providers: {mail: {type: post}, texts: {type: talk}}\ntenants: {acme: {name: Acme, from: a@acme.example, shops: {shop: {format: f}}}}\n"+
+		"pipeline: [normalise, render, {queue: {name: mail}}, {send: {providers: [mail], retry: [1m]}}, {fallback: {providers: [texts]}}]\n")
 	return Parts{Config: c, Ledger: b, Formats: map[string]waxwing.Format{"f": f}, Composer: &letters{},
 		Providers: map[string]delivery.Provider{"mail": mail, "texts": texts}}
 }

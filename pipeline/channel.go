@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
@@ -43,7 +42,7 @@ func (x *Pipeline) open(name waxwing.Channel) error {
 		}
 		x.senders[way{f, name}] = s
 		if len(f.providers[name]) > 0 {
-			n = orDefault(x.p.Config.Limits.Send, 256)
+			n = x.p.Config.Limits.Send
 		}
 		topics[f.topics[name]] = true
 	}
@@ -71,10 +70,10 @@ func (x *Pipeline) newSender(f *flow, ch waxwing.Channel, by []delivery.Named) (
 		c.Retry = append(c.Retry, d.D())
 	}
 	if len(by) > 0 && by[0].Own {
-		c.Most = max(orDefault(x.p.Config.Limits.Send, 256)/ownPart, 1)
+		c.Most = max(x.p.Config.Limits.Send/ownPart, 1)
 	}
 	if b := f.fallback; b != nil && ch == f.channel {
-		c.Fallback = &delivery.Fallback{After: b.After, Unreachable: orDuration(b.Unreachable.D(), 5*time.Minute),
+		c.Fallback = &delivery.Fallback{After: b.After, Unreachable: b.Unreachable.D(),
 			Make: func(c *waxwing.Claim) (waxwing.Draft, error) { return x.instead(f, c) }}
 	}
 	s, err := delivery.New(c)

@@ -80,7 +80,7 @@ func (x *Pipeline) hopOf(name string) *hop {
 		return h
 	}
 	h := &hop{name: name, jobs: map[waxwing.ID]carried{}}
-	h.pool = newPool(orDefault(x.p.Config.Limits.Render, 64), "render", topic+name+".orders", func(id waxwing.ID) { x.goOn(h, id) })
+	h.pool = newPool(x.p.Config.Limits.Render, "render", topic+name+".orders", func(id waxwing.ID) { x.goOn(h, id) })
 	x.hops[name], x.queues = h, append(x.queues, h)
 	if x.wakes == nil { // a preview
 		return h

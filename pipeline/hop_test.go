@@ -170,7 +170,9 @@ func TestQueueLosesNothing(t *testing.T) {
 				p := partsOf(b, paid, &taker{name: "mail", got: got}, &taker{})
 				p.Config.Pipeline, p.Enrichers = stagesFrom("normalise :a enrich render :mail send"), map[string]Enricher{"crm": l}
 				p.Config.Pipeline[2].Settings.(*EnrichStage).Deadline = config.Duration(time.Second)
-				p.Config.Limits.Render = c.render
+				if c.render > 0 {
+					p.Config.Limits.Render = c.render
+				}
 				var lost atomic.Int64
 				if c.loses != nil {
 					p.Wrap = func(m message.Publisher) message.Publisher {

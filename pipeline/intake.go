@@ -40,7 +40,7 @@ func (x *Pipeline) Accept(ctx context.Context, tenant waxwing.TenantID, shop wax
 	if source == "api" && key.Shop != "" {
 		ev.Shop = key.Shop
 	}
-	ev.Stale, ev.Old = stale(maxAge(t), key, ev.At), old(maxAge(t), key, ev.At)
+	ev.Stale, ev.Old = stale(t.MaxAge.D(), key, ev.At), old(t.MaxAge.D(), key, ev.At)
 	if source != waxwing.SourcePing && (ev.Poison != "" || key.Ignore != "" || ev.Stale || ev.Old) {
 		ev.Lookup = x.foundBy(f, ev)
 	}
@@ -93,14 +93,6 @@ func firstReason(ev *waxwing.Event) string {
 
 // Wake puts a confirmation to work that a person released.
 func (x *Pipeline) Wake(id waxwing.ID) { x.wakes.wake(x.orders, id) }
-
-// maxAge is the tenant's, or a day; 0 switches it off.
-func maxAge(t *config.Tenant) time.Duration {
-	if t.MaxAge == nil {
-		return 24 * time.Hour
-	}
-	return t.MaxAge.D()
-}
 
 // stale holds the event's own time, not the order's, against max_age: an order
 // of last week that was paid a minute ago is news.

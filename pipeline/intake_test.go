@@ -10,6 +10,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 )
 
 // recorder is a ledger that counts what it was given.
@@ -37,9 +38,10 @@ func TestAcceptSheds(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	l, m := &recorder{}, &shedMeter{}
 	key := func(string, []byte) (waxwing.EventKey, error) { return waxwing.EventKey{OrderID: "7"}, nil }
+	f := waxwing.Format{Name: "shopify", Key: key}
 	x := &Pipeline{p: Parts{Ledger: l, Meter: m, Clock: func() time.Time { return now },
-		Config:  &config.Config{Tenants: map[string]config.Tenant{"acme": {Shops: map[string]config.Shop{"shopify": {}}}}},
-		Formats: map[string]waxwing.Format{"shopify": {Name: "shopify", Key: key}}}, flows: map[string]*flow{"default": {}}, orders: newPool(1, "test", "", nil), wakes: &wakes{}, journal: newJournal(nobody)}
+		Config:  configtest.Load(t, registryOf(f), "providers: {mail: {type: post}}\ntenants: {acme: {name: Acme, from: a@acme.example, shops: {shopify: {format: shopify}}}}\n"),
+		Formats: map[string]waxwing.Format{"shopify": f}}, flows: map[string]*flow{"default": {}}, orders: newPool(1, "test", "", nil), wakes: &wakes{}, journal: newJournal(nobody)}
 	use(t, x, &Settings{Tenants: x.p.Config.Tenants, Formats: x.p.Formats})
 	x.orders.behind = true // nobody is woken
 	accept := func() error {
@@ -103,7 +105,9 @@ func TestAccept(t *testing.T) {
 		f.Key = c.key
 		p.Formats = map[string]waxwing.Format{"f": f, "generic": f}
 		tenant := p.Config.Tenants["acme"]
-		tenant.MaxAge = c.maxAge
+		if c.maxAge != nil {
+			tenant.MaxAge = *c.maxAge
+		}
 		p.Config.Tenants["acme"] = tenant
 		x := newPipeline(t, p)
 		x.orders.stop() // nobody works on it

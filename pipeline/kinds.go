@@ -65,10 +65,12 @@ func Components() []config.Component {
 	return out
 }
 
-// At is a stage of a pipeline that is made in code, of its block.
+// At is a stage of a pipeline that is made in code, of its block, which gets the defaults
+// of what it leaves empty.
 func At(b config.Block) config.Stage {
 	for _, k := range kinds {
 		if reflect.TypeOf(k.Settings()) == reflect.TypeOf(b) {
+			config.Fill(b)
 			return config.Stage{Name: k.Name, Settings: b}
 		}
 	}

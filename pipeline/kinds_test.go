@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 )
 
@@ -17,11 +16,8 @@ func (*mailer) Check(*config.Report) {}
 // load reads a pipeline as a file has it, with a provider and a lookup of each kind.
 func load(t *testing.T, pipeline string) (*config.Config, error) {
 	t.Helper()
-	block := func() config.Block { return &mailer{} }
-	r := config.Registry{Stages: Components(), Hooks: []string{"filter", "personalise"}, Locales: []string{"en"}, Lookups: []config.Component{{Name: "any", Settings: block}},
-		Providers: []config.Component{{Name: "post", Carries: waxwing.Email, Settings: block}, {Name: "talk", Carries: waxwing.SMS, Settings: block}}}
 	return config.Parse("w.yaml", []byte("providers: {mail: {type: post}, more: {type: post}, texts: {type: talk}}\nenrich: {crm: {type: any}}\n"+
-		"tenants: {acme: {name: Acme, from: a@acme.example}}\n"+pipeline), func(string) (string, bool) { return "", false }, r)
+		"tenants: {acme: {name: Acme, from: a@acme.example}}\n"+pipeline), func(string) (string, bool) { return "", false }, registryOf())
 }
 
 // TestBlocks: what each stage's own settings may be, and what they are where the file says

@@ -120,7 +120,7 @@ func (x *Pipeline) settle(j *Job, d Decision) (ended bool, err error) {
 		}
 		return false, nil
 	}
-	return true, x.told(x.p.Ledger.Hold(x.stop.Context(), w, d.Reason, w.Created.Add(holdTTL(j.Tenant)), j.Found), w, waxwing.Held, d.Reason)
+	return true, x.told(x.p.Ledger.Hold(x.stop.Context(), w, d.Reason, w.Created.Add(j.Tenant.HoldTTL.D()), j.Found), w, waxwing.Held, d.Reason)
 }
 
 // ready records the drafts and wakes those who send them.
@@ -134,7 +134,7 @@ func (x *Pipeline) ready(j *Job) error {
 	for i := range j.Drafts {
 		j.Drafts[i].Pipeline = j.flow.label
 	}
-	ids, err := x.p.Ledger.Ready(x.stop.Context(), w, j.Drafts, j.Found, ttl(j.Tenant))
+	ids, err := x.p.Ledger.Ready(x.stop.Context(), w, j.Drafts, j.Found, j.Tenant.TTL.D())
 	if err != nil {
 		return err
 	}
@@ -152,22 +152,8 @@ func (x *Pipeline) ready(j *Job) error {
 	return nil
 }
 
-func ttl(t *config.Tenant) time.Duration {
-	if d := t.TTL.D(); d > 0 {
-		return d
-	}
-	return 24 * time.Hour
-}
-
-func holdTTL(t *config.Tenant) time.Duration {
-	if d := t.HoldTTL.D(); d > 0 {
-		return d
-	}
-	return 14 * 24 * time.Hour
-}
-
 func (x *Pipeline) expireHold(w *waxwing.Work, t *config.Tenant) error {
-	until := w.Created.Add(holdTTL(t))
+	until := w.Created.Add(t.HoldTTL.D())
 	if x.p.Clock().Before(until) {
 		return x.p.Ledger.Hold(x.stop.Context(), w, "waiting", until, waxwing.Lookup{})
 	}

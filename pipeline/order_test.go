@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/config"
 )
 
 // stageFunc is a stage of a test.
@@ -68,17 +67,6 @@ func TestAdvance(t *testing.T) {
 				t.Errorf("until %s after it was made, want %s", got, c.until)
 			}
 		})
-	}
-}
-
-// TestTimes: the tenant's own, or the usual ones.
-func TestTimes(t *testing.T) {
-	own := &config.Tenant{TTL: config.Duration(time.Hour), HoldTTL: config.Duration(2 * time.Hour)}
-	if ttl(own) != time.Hour || holdTTL(own) != 2*time.Hour {
-		t.Error("its own")
-	}
-	if ttl(&config.Tenant{}) != 24*time.Hour || holdTTL(&config.Tenant{}) != 14*24*time.Hour {
-		t.Error("the usual ones")
 	}
 }
 

@@ -35,7 +35,7 @@ func (x *Pipeline) Resend(ctx context.Context, tenant waxwing.TenantID, id waxwi
 		return 0, false, err
 	}
 	d.State, d.Resend, d.Act, d.Pipeline = waxwing.Queued, true, ask.Act, m.flow.label
-	if msg, err = x.p.Ledger.Add(ctx, w, &d, ttl(m.config)); err != nil {
+	if msg, err = x.p.Ledger.Add(ctx, w, &d, m.config.TTL.D()); err != nil {
 		return 0, false, err
 	}
 	if x.journal.debug {

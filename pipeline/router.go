@@ -56,7 +56,7 @@ func New(p Parts) (*Pipeline, error) {
 	if x.wakes, err = newWakes(p.Log, p.NoSweeper, p.Wrap); err != nil {
 		return nil, err
 	}
-	x.orders = newPool(orDefault(p.Config.Limits.Render, 64), "render", topic+"orders", x.workInTurn)
+	x.orders = newPool(p.Config.Limits.Render, "render", topic+"orders", x.workInTurn)
 	x.wakes.to("orders", x.orders)
 	if err := x.flowsOf(p.Config); err != nil {
 		return nil, err
@@ -72,20 +72,6 @@ func New(p Parts) (*Pipeline, error) {
 	}
 	x.Use(s)
 	return x, nil
-}
-
-func orDefault(n, d int) int {
-	if n <= 0 {
-		return d
-	}
-	return n
-}
-
-func orDuration(d, def time.Duration) time.Duration {
-	if d > 0 {
-		return d
-	}
-	return def
 }
 
 // Run runs until the context ends, then drains: nothing new is claimed, and
@@ -123,9 +109,6 @@ func (x *Pipeline) drain() error {
 	}
 	x.sweeper.Wait()
 	limit := x.p.Config.Limits.Drain.D()
-	if limit <= 0 {
-		limit = 25 * time.Second
-	}
 	// What has not reached its commit point by then goes back to the queue;
 	// what has waits for its answer as long as the provider's own limit says.
 	defer time.AfterFunc(min(time.Second, limit/5), x.stop.Withdraw).Stop()

@@ -34,7 +34,7 @@ func twoTenants(b *book, mail, own delivery.Provider, only bool) Parts {
 	p := partsOf(b, paid, mail, &taker{})
 	acme := p.Config.Tenants["acme"]
 	acme.OwnProvidersOnly = only
-	p.Config.Tenants["acme"], p.Config.Tenants["bolt"] = acme, config.Tenant{Shops: acme.Shops}
+	p.Config.Tenants["acme"], p.Config.Tenants["bolt"] = acme, acme
 	p.Own = map[string][]OwnProvider{"acme": {{Name: "mine", Type: "smtp", Carries: waxwing.Email, Provider: own}}}
 	return p
 }

@@ -28,7 +28,7 @@ type EnrichStage struct {
 func (s *EnrichStage) Check(r *config.Report) { r.Lookups("from", s.From) }
 
 func (s *EnrichStage) stages(p *site) []Stage {
-	e := &enricher{lookups: p.Enrichers, from: s.From, deadline: orDuration(s.Deadline.D(), 300*time.Millisecond), log: p.Log}
+	e := &enricher{lookups: p.Enrichers, from: s.From, deadline: s.Deadline.D(), log: p.Log}
 	if p.asks() {
 		e.plugins = p.Plugins
 	}

@@ -15,13 +15,14 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 )
 
 // crowd is a server with few connections.
 func crowd(t *testing.T, most int) (s *Server, addr string) {
 	f := waxwing.Format{Name: "shopify", SignedIn: "X-Sign", Topic: func(http.Header) string { return "" },
 		Verify: func(h http.Header, _ []byte, _ []waxwing.Secret) bool { return h.Get("X-Sign") == "good" }}
-	s = New(Parts{Config: &config.Config{Tenants: map[string]config.Tenant{"acme": {Keys: []config.BearerKey{{Key: "k"}}, Shops: map[string]config.Shop{"web": {Format: "shopify", Secret: "s"}}}}},
+	s = New(Parts{Config: configtest.With(map[string]config.Tenant{"acme": {Keys: []config.BearerKey{{Key: "k"}}, Shops: map[string]config.Shop{"web": {Format: "shopify", Secret: "s"}}}}),
 		Formats: map[string]waxwing.Format{"shopify": f}, Intake: intake{}, Meter: NewMeter(nil), Connections: most})
 	return s, listen(t, s)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 )
 
 // hostileMail tries what a mail can try.
@@ -56,8 +57,8 @@ func testMailbox(t *testing.T, b *fakeBooks) (*Mailbox, *http.ServeMux) {
 		Normalise: func(string, []byte) (*waxwing.Order, error) {
 			return &waxwing.Order{Number: "#7", Customer: waxwing.Customer{FirstName: "<i>Zoë</i>", Email: "a@b.example"}}, nil
 		}}}})
-	m.Open(&config.Config{Tenants: map[string]config.Tenant{"acme": {Name: "Acme", From: "orders@acme.example", Brand: config.Brand{Color: "#112233"}},
-		"other": {Name: "Other"}}}, b)
+	m.Open(configtest.With(map[string]config.Tenant{"acme": {Name: "Acme", From: "orders@acme.example", Brand: config.Brand{Color: "#112233"}},
+		"other": {Name: "Other"}}), b)
 	mux := http.NewServeMux()
 	for pattern, h := range m.Pages() {
 		mux.Handle(pattern, h)

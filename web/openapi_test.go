@@ -18,6 +18,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 )
 
 // intake takes everything and fails on request.
@@ -30,7 +31,7 @@ func (i intake) Accept(context.Context, waxwing.TenantID, waxwing.ShopID, string
 func testServer(err error) *Server {
 	f := waxwing.Format{Name: "generic", Key: func(string, []byte) (waxwing.EventKey, error) { return waxwing.EventKey{OrderID: "1"}, nil },
 		Normalise: func(string, []byte) (*waxwing.Order, error) { return &waxwing.Order{}, nil }}
-	return New(Parts{Config: &config.Config{Tenants: map[string]config.Tenant{"acme": {Keys: []config.BearerKey{{Key: "k"}}}}},
+	return New(Parts{Config: configtest.With(map[string]config.Tenant{"acme": {Keys: []config.BearerKey{{Key: "k"}}}}),
 		Formats: map[string]waxwing.Format{"generic": f}, Intake: intake{err}, Schema: []byte("{}"), Meter: NewMeter(nil)})
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 )
 
 // fakeWorkshop keeps what it was given, and fails on request.
@@ -124,8 +125,9 @@ func pluginServer() (*Server, *fakeWorkshop) {
 			Hash: "bb", Input: []byte(exactInput), Output: []byte("not json"), Fuel: 7, At: at, Seed: "s", Confirmation: 64})
 	}
 	shelves.runs[1].Log, shelves.runs[3].Fault = []byte("hello\n"), "trap: unreachable"
-	s := New(Parts{Config: &config.Config{HTTP: config.HTTP{MaxBody: 1024}, Tenants: map[string]config.Tenant{
-		"acme": {Keys: []config.BearerKey{{Key: "k"}}}, "bolt": {Keys: []config.BearerKey{{Key: "b"}}}}}, Workshop: work, Shelves: shelves})
+	c := configtest.With(map[string]config.Tenant{"acme": {Keys: []config.BearerKey{{Key: "k"}}}, "bolt": {Keys: []config.BearerKey{{Key: "b"}}}})
+	c.HTTP.MaxBody = 1024
+	s := New(Parts{Config: c, Workshop: work, Shelves: shelves})
 	return s, work
 }
 

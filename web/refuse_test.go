@@ -11,6 +11,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 )
 
 // doors is a server with shops of each kind, whose clock and log the test has.
@@ -22,11 +23,11 @@ func doors() (s *Server, log *bytes.Buffer, now *time.Time) {
 		Verify: func(h http.Header, _ []byte, secrets []waxwing.Secret) bool {
 			return len(secrets) > 0 && h.Get("X-Sign") == "good"
 		}}
-	s = New(Parts{Config: &config.Config{HTTP: config.HTTP{AdminKeys: []config.BearerKey{{Name: "root", Key: "admin-canary"}}},
-		Tenants: map[string]config.Tenant{"acme": {Keys: []config.BearerKey{{Key: "canary-one"}, {Name: "anna", Key: "canary-two"}},
-			Shops: map[string]config.Shop{"web": {Format: "shopify", Secret: "s"}, "bare": {Format: "shopify"}, "own": {Format: "generic"}}},
-			"bolt": {Keys: []config.BearerKey{{Key: "b"}}}}},
-		Formats: map[string]waxwing.Format{"shopify": f}, Intake: intake{}, Meter: NewMeter(nil), Log: slog.New(slog.NewTextHandler(log, nil))})
+	c := configtest.With(map[string]config.Tenant{"acme": {Keys: []config.BearerKey{{Key: "canary-one"}, {Name: "anna", Key: "canary-two"}},
+		Shops: map[string]config.Shop{"web": {Format: "shopify", Secret: "s"}, "bare": {Format: "shopify"}, "own": {Format: "generic"}}},
+		"bolt": {Keys: []config.BearerKey{{Key: "b"}}}})
+	c.HTTP.AdminKeys = []config.BearerKey{{Name: "root", Key: "admin-canary"}}
+	s = New(Parts{Config: c, Formats: map[string]waxwing.Format{"shopify": f}, Intake: intake{}, Meter: NewMeter(nil), Log: slog.New(slog.NewTextHandler(log, nil))})
 	s.refused.now = func() time.Time { return *now }
 	return s, log, now
 }

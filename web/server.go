@@ -115,9 +115,6 @@ func New(p Parts) *Server {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{p: p, maxBody: p.Config.HTTP.MaxBody, pings: make(chan struct{}, 1)}
-	if s.maxBody <= 0 {
-		s.maxBody = 1 << 20
-	}
 	s.Use(p.Config, p.Formats)
 	s.refused = refusals{log: p.Log, meter: p.Meter, now: time.Now}
 	s.guesses.now = time.Now

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 )
 
 // The work of refusing a webhook is the same whether tenant and shop exist, whatever
@@ -23,11 +24,11 @@ func TestRefusingIsTheSameWork(t *testing.T) {
 				return false
 			}}
 	}
-	c := &config.Config{HTTP: config.HTTP{MaxBody: 8 << 20}, Tenants: map[string]config.Tenant{
+	c := configtest.With(map[string]config.Tenant{
 		"acme": {Shops: map[string]config.Shop{"a": {Format: "shopify", Secret: "s"}, "b": {Format: "woocommerce", Secret: "s"},
 			"rotating": {Format: "woocommerce", Secrets: []config.Secret{"new", "old", "older"}}, "api": {Format: "generic"},
 			"kiosk": {Format: "plugin", Secret: "s"}, "none": {Format: "shopify"}}},
-		"bolt": {}}}
+		"bolt": {}})
 	s := New(Parts{Config: c, Intake: intake{}, Formats: map[string]waxwing.Format{"shopify": format("X-Shopify"), "woocommerce": format("X-Woo"),
 		"plugin:acme/kiosk": format("X-Kiosk"), "generic": {}}})
 	for _, size := range []int{2, 5 << 10, 1<<20 - 1, 6 << 20} {

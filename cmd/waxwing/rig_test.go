@@ -21,7 +21,6 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/daemon"
-	"github.com/waxwinghq/waxwing/pipeline"
 )
 
 // rig is a daemon with a mail server and a text service around it.
@@ -88,29 +87,36 @@ func newRig(t *testing.T, opts ...rigOption) *rig {
 	return r
 }
 
+// rigConfig is the file of a rig, but for the folder and the shops' secret.
+const rigConfig = `data: %q
+http: {listen: "127.0.0.1:0", max_body: 1048576}
+providers:
+  mail: {type: smtp, addr: "127.0.0.1:25", tls: none, connections: 16}
+  texts: {type: twilio, account: AC1, token: t, from: "+15005550006"}
+tenants:
+  acme:
+    name: Acme Outfitters
+    from: orders@acme.example
+    support_url: https://acme.example/help
+    tracking_url: https://acme.example/track/{order}
+    locales: [en, de, fr, ja, ar]
+    offline: []
+    keys: [acme-key]
+    shops:
+      shopify: &signed {format: shopify, secret: %q}
+      outlet: *signed
+      woocommerce: {secret: %[2]q}
+pipeline:
+  - normalise
+  - enrich
+  - render
+  - queue: {name: mail}
+  - send: {providers: [mail], retry: [1m], uncertain: {after: 1m}}
+  - fallback: {providers: [texts]}
+`
+
 func testConfig(t *testing.T) *config.Config {
-	day := config.Duration(24 * time.Hour)
-	return &config.Config{
-		Data: t.TempDir(), HTTP: config.HTTP{Listen: "127.0.0.1:0"},
-		Providers: map[string]config.Provider{
-			"mail":  provider(`type: smtp, addr: "127.0.0.1:25", tls: none, connections: 16`),
-			"texts": provider(`type: twilio, account: AC1, token: t, from: "+15005550006"`),
-		},
-		Tenants: map[string]config.Tenant{"acme": {
-			Name: "Acme Outfitters", From: "orders@acme.example", SupportURL: "https://acme.example/help",
-			TrackingURL: "https://acme.example/track/{order}", Locales: []string{"en", "de", "fr", "ja", "ar"},
-			Keys: []config.BearerKey{{Key: "acme-key"}}, MaxAge: &day,
-			Shops: map[string]config.Shop{"shopify": {Secret: testShopSecret}, "woocommerce": {Secret: testShopSecret},
-				"outlet": {Format: "shopify", Secret: testShopSecret}},
-		}},
-		Pipeline: []config.Stage{
-			pipeline.At(&pipeline.Normalise{}), pipeline.At(&pipeline.EnrichStage{}), pipeline.At(&pipeline.Render{}),
-			pipeline.At(&pipeline.Queue{Name: "mail", On: "gochannel"}),
-			pipeline.At(&pipeline.Send{Channel: "email", Providers: []string{"mail"}, Retry: []config.Duration{config.Duration(time.Minute)},
-				Uncertain: pipeline.Doubt{Policy: "resend", After: config.Duration(time.Minute)}}),
-			pipeline.At(&pipeline.Fallback{Channels: []string{"sms"}, Providers: []string{"texts"}}),
-		},
-	}
+	return configtest.Load(t, daemon.Components(), fmt.Sprintf(rigConfig, t.TempDir(), testShopSecret))
 }
 
 // provider is one that the loader makes of its keys.

@@ -27,6 +27,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/pipeline"
@@ -55,16 +56,16 @@ func TestMain(m *testing.M) {
 }
 
 func tortureConfig(dir, listen, sinkAddr string) *config.Config {
-	short := func(d time.Duration) config.Duration { return config.Duration(d) }
-	return &config.Config{Data: dir, HTTP: config.HTTP{Listen: listen},
-		Providers: map[string]config.Provider{"mail": mailer(sinkAddr, 16)},
-		Tenants: map[string]config.Tenant{"acme": {Name: "Acme", From: "orders@acme.example", Locales: []string{"en"},
-			Keys: []config.BearerKey{{Key: "acme-key"}}, Shops: map[string]config.Shop{"shopify": {Secret: testShopSecret}}}},
-		Pipeline: []config.Stage{pipeline.At(&pipeline.Normalise{}), pipeline.At(&pipeline.Render{}),
-			pipeline.At(&pipeline.Queue{Name: "mail"}),
-			pipeline.At(&pipeline.Send{Providers: []string{"mail"}, Retry: []config.Duration{short(200 * time.Millisecond)},
-				// Killed each quarter of a second, a mail may be in doubt often by chance.
-				Uncertain: pipeline.Doubt{Policy: "resend", After: short(200 * time.Millisecond), Copies: 20}})}}
+	c := configtest.Must(daemon.Components(), fmt.Sprintf(`data: %q
+http: {listen: %q}
+providers: {mail: {type: smtp, addr: %q, tls: none, connections: 16}}
+tenants: {acme: {name: Acme, from: orders@acme.example, offline: [], keys: [acme-key], shops: {shopify: {secret: %q}}}}
+pipeline: [normalise, render, {queue: {name: mail}}, {send: {providers: [mail], uncertain: {copies: 20}}}]
+`, dir, listen, sinkAddr, testShopSecret))
+	// Killed each quarter of a second, a mail may be in doubt often by chance.
+	s, short := pipeline.SendOf(c.Pipeline), config.Duration(200*time.Millisecond) // shorter than a file may say
+	s.Retry, s.Uncertain.After = []config.Duration{short}, short
+	return c
 }
 
 func tortureChild(dir string) int {

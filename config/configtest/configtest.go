@@ -23,19 +23,38 @@ func Load(t testing.TB, r config.Registry, text string) *config.Config {
 	return c
 }
 
-// Provider makes one provider of its keys, in braces or without: "type: smtp, addr:
-// localhost:25". It needs no test, for programs that a test starts, and panics at a fault.
-func Provider(r config.Registry, keys string) config.Provider {
-	r.Providers = append(slices.Clone(r.Providers), config.Component{Name: "post", Carries: waxwing.Email, Settings: func() config.Block { return &post{} }})
-	text := "providers: {post: {type: post}, made: {" + strings.Trim(keys, "{}") + "}}\ntenants: {any: {name: Any, from: any@shop.example}}\n"
-	c, err := config.Parse("provider.yaml", []byte(text), none, r)
+// Must likewise makes one without a test, for programs that a test starts and what tests
+// share. It panics at a fault.
+func Must(r config.Registry, text string) *config.Config {
+	c, err := config.Parse("waxwing.yaml", []byte(text), none, r)
 	if err != nil {
 		panic(err)
 	}
-	return c.Providers["made"]
+	return c
+}
+
+// Provider makes one provider of its keys, in braces or without: "type: smtp, addr:
+// localhost:25". It panics at a fault.
+func Provider(r config.Registry, keys string) config.Provider {
+	r.Providers = append(slices.Clone(r.Providers), poster())
+	text := "providers: {post: {type: post}, made: {" + strings.Trim(keys, "{}") + "}}\ntenants: {any: {name: Any, from: any@shop.example}}\n"
+	return Must(r, text).Providers["made"]
 }
 
 func none(string) (string, bool) { return "", false }
+
+// With is a configuration of nothing but tenants, who may be as no file has them: with keys
+// that are too short, say. All else is what the loader makes of a file that does not say.
+func With(tenants map[string]config.Tenant) *config.Config {
+	c := Must(config.Registry{Locales: []string{"en"}, Providers: []config.Component{poster()}},
+		"providers: {mail: {type: post}}\ntenants: {any: {name: Any, from: any@shop.example}}\n")
+	c.Tenants = tenants
+	return c
+}
+
+func poster() config.Component {
+	return config.Component{Name: "post", Carries: waxwing.Email, Settings: func() config.Block { return &post{} }}
+}
 
 // post is a provider without keys, since a configuration needs one that carries e-mail.
 type post struct{}
