@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -138,9 +139,6 @@ func TestTorturePluginUploads(t *testing.T) {
 			p99(pushes).Round(time.Millisecond), mails.Round(10*time.Microsecond), rest)
 	}
 	phase("warm", 100)
-	quietPushes := phase("quiet", 1000)
-	quiet := office.pooled("plain")
-	line("quiet", quietPushes, quiet, "")
 
 	bombs := attack.Compiling(1)
 	for what, body := range attack.Webs(1, 1) {
@@ -160,6 +158,7 @@ func TestTorturePluginUploads(t *testing.T) {
 	}
 	names := slices.Sorted(maps.Keys(bombs))
 	stop, answers := make(chan struct{}), map[int]int{}
+	var on atomic.Bool // the attack
 	var worst time.Duration
 	var evil sync.WaitGroup
 	evil.Go(func() {
@@ -168,6 +167,14 @@ func TestTorturePluginUploads(t *testing.T) {
 			case <-stop:
 				return
 			default:
+			}
+			if !on.Load() {
+				runtime.Gosched()
+				select {
+				case <-stop:
+				case <-time.After(10 * time.Millisecond):
+				}
+				continue
 			}
 			what := names[i%len(names)]
 			lang, _, _ := strings.Cut(what, ":")
@@ -180,10 +187,26 @@ func TestTorturePluginUploads(t *testing.T) {
 			worst = max(worst, took)
 		}
 	})
-	pushes := phase("attack", 2000)
-	attacked := office.pooled("plain")
+	// In turns, since what else runs on the machine comes and goes: the medians count.
+	var pushes []time.Duration
+	var quiets, attackeds []time.Duration
+	for i := range 3 {
+		on.Store(false)
+		calm := phase(fmt.Sprint("quiet", i), 340)
+		quiets = append(quiets, office.pooled("plain"))
+		line("quiet", calm, quiets[i], "")
+		on.Store(true)
+		under := phase(fmt.Sprint("attack", i), 660)
+		attackeds = append(attackeds, office.pooled("plain"))
+		line("bombs in a loop", under, attackeds[i], "")
+		pushes = append(pushes, under...)
+	}
 	close(stop)
 	evil.Wait()
+	for _, d := range [][]time.Duration{pushes, quiets, attackeds} {
+		slices.Sort(d)
+	}
+	quiet, attacked := quiets[1], attackeds[1]
 	line("bombs in a loop", pushes, attacked, fmt.Sprintf("bombs by status %v, the longest %s", answers, worst.Round(time.Millisecond)))
 	if p := p50(pushes); p > time.Second {
 		t.Errorf("a neighbour's push takes %s", p)
@@ -191,7 +214,7 @@ func TestTorturePluginUploads(t *testing.T) {
 	if p := p99(pushes); p > 2*time.Second {
 		t.Errorf("the p99 of neighbours' pushes is %s", p)
 	}
-	if attacked > 2*quiet {
+	if attacked > 2*max(quiet, leastP99) {
 		t.Errorf("the p99 of mails is %s, %s when quiet", attacked, quiet)
 	}
 	if looked := answers[201] + answers[422]; looked == 0 || answers[500] > 0 {
