@@ -131,14 +131,14 @@ func before(c *conn) (b ledger.Before, err error) {
 var rowsSealed = "sealed"
 
 // noteName says which ledger this is.
-func (l opening) noteName(_ context.Context, t *dbTx) error { return t.setMeta("ledger", l.name) }
+func (l opening) noteName(_ context.Context, t *dbTx) error { return setMeta(t, "ledger", l.name) }
 
 // notePlace says which file this is; from then on it is no copy.
 func (l opening) notePlace(_ context.Context, t *dbTx) error {
-	return t.setMeta("place", placeOf(l.path))
+	return setMeta(t, "place", placeOf(l.path))
 }
 
-func (t *dbTx) setMeta(k, v string) error {
+func setMeta(t *dbTx, k, v string) error {
 	_, err := t.exec("INSERT INTO meta (k,v) VALUES (?,?) ON CONFLICT (k) DO UPDATE SET v=excluded.v", k, v)
 	return err
 }
