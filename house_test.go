@@ -188,6 +188,27 @@ func outside(t *testing.T, s source, p string) {
 	t.Errorf("%s imports %s: a dependency has one owner; see the table in house_test.go", s.path, p)
 }
 
+// TestConfigurationsAreLoaded: a test's configuration comes from the loader, with the
+// defaults that every daemon has.
+func TestConfigurationsAreLoaded(t *testing.T) {
+	set, files := sources(t)
+	for _, s := range files {
+		if !s.test || s.folder == "config" {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if c, ok := n.(*ast.CompositeLit); ok {
+				if x, ok := c.Type.(*ast.SelectorExpr); ok && x.Sel.Name == "Config" {
+					if pkg, ok := x.X.(*ast.Ident); ok && pkg.Name == "config" {
+						t.Errorf("%s makes a config.Config by hand: let config/configtest load it", set.Position(c.Pos()))
+					}
+				}
+			}
+			return true
+		})
+	}
+}
+
 func TestOwnersAreNeeded(t *testing.T) {
 	_, files := sources(t)
 	used := map[string]bool{}

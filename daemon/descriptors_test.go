@@ -87,7 +87,7 @@ func TestDescriptorsAreShared(t *testing.T) {
 			}
 		}
 	}
-	if d, err := shareDescriptors(&config.Config{}, 0, false); err != nil || d.clients != web.DefaultConnections {
+	if d, err := shareDescriptors(configtest.With(nil), 0, false); err != nil || d.clients != web.DefaultConnections {
 		t.Errorf("where nobody says how many there are: %+v, %v", d, err)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 )
 
 // machine makes a root with files of /proc and /sys.
@@ -57,7 +57,7 @@ func TestGroupLimit(t *testing.T) {
 
 // What is shared out fits into the limit, and below the least it is said.
 func TestMemoryIsShared(t *testing.T) {
-	c := &config.Config{Plugins: config.Plugins{Memory: 192}}
+	c := configtest.With(nil)
 	for _, limit := range []int64{32 << 20, 96 << 20, 128 << 20, 200 << 20, 383 << 20, 384 << 20, 8 << 30} {
 		m := shareMemory(c, machine(t, map[string]string{"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": fmt.Sprint(limit)}))
 		if limit >= LeastMemory && m.heap+m.cache >= limit {

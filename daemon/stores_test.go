@@ -55,7 +55,8 @@ func TestOpenStore(t *testing.T) {
 			t.Errorf("%q: the ledger is not in %q", section, want)
 		}
 	}
-	c := &config.Config{Ledger: &config.Store{Type: "hut"}}
+	c := configtest.With(nil)
+	c.Ledger = &config.Store{Type: "hut"}
 	if _, err := openStore(t.Context(), c, sheds, sqlite.Options{}); err == nil || err.Error() != `ledger: there is no type "hut"` {
 		t.Error(err)
 	}

@@ -10,9 +10,16 @@ import (
 // variants are the locales that share the texts of another, their base, but for
 // spelling and some words. Whoever offers the base offers its variants: the
 // customer in Leeds reads "26 November" without anybody having asked for it.
-var variants = map[string]string{
-	"en-GB": "en", "en-AU": "en", "en-CA": "en", "de-AT": "de", "de-CH": "de", "fr-CA": "fr", "fr-CH": "fr",
-	"es-MX": "es", "pt-PT": "pt-BR", "zh-Hant": "zh-Hans",
+var variants = basesOf()
+
+func basesOf() map[string]string {
+	bases := map[string]string{}
+	for i := range icuTables {
+		if t := &icuTables[i]; t.base != "" {
+			bases[t.tag] = t.base
+		}
+	}
+	return bases
 }
 
 // Choose returns the locale for the first want that one of the offered locales,

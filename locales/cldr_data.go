@@ -179,7 +179,7 @@ var icuTables = [...]icuTable{
 		weekdayRange: [3]string{"EEE، d \u2013 |EEE، d MMMM، y", "EEE، d MMMM \u2013 |EEE، d MMMM، y", "EEE، d MMMM y \u2013 |EEE، d MMMM y"},
 	},
 	{
-		tag: "en-GB", minGroup: 1, group: ",", decimal: ".",
+		tag: "en-GB", base: "en", minGroup: 1, group: ",", decimal: ".",
 		moneyGroup: ",", moneyDecimal: ".",
 		minus: "-", percent: [4]string{"", "%", "-", "%"},
 		affixes: [][4]string{{"¤\u00a0", "", "-¤\u00a0", ""}, {"¤", "", "-¤", ""}}, plain: 0,
@@ -193,7 +193,7 @@ var icuTables = [...]icuTable{
 		weekdayRange: [3]string{"EEE, d\u2009MMMM \u2013\u2009|EEE, d MMMM y", "EEE, d MMMM\u2009\u2013\u2009|EEE, d MMMM y", "EEE, d MMMM y\u2009\u2013\u2009|EEE, d MMMM y"},
 	},
 	{
-		tag: "en-AU", minGroup: 1, group: ",", decimal: ".",
+		tag: "en-AU", base: "en", minGroup: 1, group: ",", decimal: ".",
 		moneyGroup: ",", moneyDecimal: ".",
 		minus: "-", percent: [4]string{"", "%", "-", "%"},
 		affixes: [][4]string{{"¤\u00a0", "", "-¤\u00a0", ""}, {"¤", "", "-¤", ""}}, plain: 0,
@@ -207,7 +207,7 @@ var icuTables = [...]icuTable{
 		weekdayRange: [3]string{"EEE, d\u2009\u2013\u2009|EEE, d MMMM y", "EEE, d MMMM\u2009\u2013\u2009|EEE, d MMMM y", "EEE, d MMMM y\u2009\u2013\u2009|EEE, d MMMM y"},
 	},
 	{
-		tag: "en-CA", minGroup: 1, group: ",", decimal: ".",
+		tag: "en-CA", base: "en", minGroup: 1, group: ",", decimal: ".",
 		moneyGroup: ",", moneyDecimal: ".",
 		minus: "-", percent: [4]string{"", "%", "-", "%"},
 		affixes: [][4]string{{"¤\u00a0", "", "-¤\u00a0", ""}, {"¤", "", "-¤", ""}}, plain: 0,
@@ -221,7 +221,7 @@ var icuTables = [...]icuTable{
 		weekdayRange: [3]string{"EEE, MMMM d\u2013|EEE, MMMM d, y", "EEE, MMMM d\u2013|EEE, MMMM d, y", "EEE, MMMM d, y\u2013|EEE, MMMM d, y"},
 	},
 	{
-		tag: "de-AT", minGroup: 1, group: "\u00a0", decimal: ",",
+		tag: "de-AT", base: "de", minGroup: 1, group: "\u00a0", decimal: ",",
 		moneyGroup: ".", moneyDecimal: ",",
 		minus: "-", percent: [4]string{"", "\u00a0%", "-", "\u00a0%"},
 		affixes: [][4]string{{"¤\u00a0", "", "-¤\u00a0", ""}}, plain: 0,
@@ -235,7 +235,7 @@ var icuTables = [...]icuTable{
 		weekdayRange: [3]string{"EEE, d.\u2009\u2013\u2009|EEE, d. MMMM y", "EEE, d. MMMM\u2009\u2013\u2009|EEE, d. MMMM y", "EEE, d. MMMM y\u2009\u2013\u2009|EEE, d. MMMM y"},
 	},
 	{
-		tag: "de-CH", minGroup: 1, group: "'", decimal: ".",
+		tag: "de-CH", base: "de", minGroup: 1, group: "'", decimal: ".",
 		moneyGroup: "'", moneyDecimal: ".",
 		minus: "-", percent: [4]string{"", "%", "-", "%"},
 		affixes: [][4]string{{"¤\u00a0", "", "¤-", ""}}, plain: 0,
@@ -249,7 +249,7 @@ var icuTables = [...]icuTable{
 		weekdayRange: [3]string{"EEE, d.\u2009\u2013\u2009|EEE, d. MMMM y", "EEE, d. MMMM\u2009\u2013\u2009|EEE, d. MMMM y", "EEE, d. MMMM y\u2009\u2013\u2009|EEE, d. MMMM y"},
 	},
 	{
-		tag: "fr-CA", minGroup: 1, group: "\u00a0", decimal: ",",
+		tag: "fr-CA", base: "fr", minGroup: 1, group: "\u00a0", decimal: ",",
 		moneyGroup: "\u00a0", moneyDecimal: ",",
 		minus: "-", percent: [4]string{"", "\u00a0%", "-", "\u00a0%"},
 		affixes: [][4]string{{"", "\u00a0¤", "-", "\u00a0¤"}}, plain: 0,
@@ -263,7 +263,7 @@ var icuTables = [...]icuTable{
 		weekdayRange: [3]string{"EEE d\u2009MMMM \u2013\u2009|EEE d MMMM y", "EEE d MMMM\u2009\u2013\u2009|EEE d MMMM y", "EEE d MMMM y\u2009\u2013\u2009|EEE d MMMM y"},
 	},
 	{
-		tag: "fr-CH", minGroup: 1, group: "\u202f", decimal: ",",
+		tag: "fr-CH", base: "fr", minGroup: 1, group: "\u202f", decimal: ",",
 		moneyGroup: "\u202f", moneyDecimal: ".",
 		minus: "-", percent: [4]string{"", "%", "-", "%"},
 		affixes: [][4]string{{"", "\u00a0¤", "-", "\u00a0¤"}}, plain: 0,
@@ -277,7 +277,7 @@ var icuTables = [...]icuTable{
 		weekdayRange: [3]string{"EEE d\u2009\u2013\u2009|EEE d MMMM y", "EEE d MMMM\u2009\u2013\u2009|EEE d MMMM y", "EEE d MMMM y\u2009\u2013\u2009|EEE d MMMM y"},
 	},
 	{
-		tag: "es-MX", minGroup: 1, group: ",", decimal: ".",
+		tag: "es-MX", base: "es", minGroup: 1, group: ",", decimal: ".",
 		moneyGroup: ",", moneyDecimal: ".",
 		minus: "-", percent: [4]string{"", "%", "-", "%"},
 		affixes: [][4]string{{"¤\u00a0", "", "-¤\u00a0", ""}, {"¤", "", "-¤", ""}}, plain: 0,
@@ -291,7 +291,7 @@ var icuTables = [...]icuTable{
 		weekdayRange: [3]string{"EEE, d' de 'MMMM\u2009\u2013\u2009|EEE, d' de 'MMMM' de 'y", "EEE, d' de 'MMMM\u2009\u2013\u2009|EEE, d' de 'MMMM' de 'y", "EEE, d' de 'MMMM' de 'y\u2009\u2013\u2009|EEE, d' de 'MMMM' de 'y"},
 	},
 	{
-		tag: "pt-PT", minGroup: 2, group: "\u00a0", decimal: ",",
+		tag: "pt-PT", base: "pt-BR", minGroup: 2, group: "\u00a0", decimal: ",",
 		moneyGroup: "\u00a0", moneyDecimal: ",",
 		minus: "-", percent: [4]string{"", "%", "-", "%"},
 		affixes: [][4]string{{"", "\u00a0¤", "-", "\u00a0¤"}}, plain: 0,
@@ -305,7 +305,7 @@ var icuTables = [...]icuTable{
 		weekdayRange: [3]string{"EEE, d 'de' MMMM \u2013 |EEE, d 'de' MMMM 'de' y", "EEE, d 'de' MMMM \u2013 |EEE, d 'de' MMMM 'de' y", "EEE, d 'de' MMMM 'de' y \u2013 |EEE, d 'de' MMMM 'de' y"},
 	},
 	{
-		tag: "zh-Hant", minGroup: 1, group: ",", decimal: ".",
+		tag: "zh-Hant", base: "zh-Hans", minGroup: 1, group: ",", decimal: ".",
 		moneyGroup: ",", moneyDecimal: ".",
 		minus: "-", percent: [4]string{"", "%", "-", "%"},
 		affixes: [][4]string{{"¤\u00a0", "", "-¤\u00a0", ""}, {"¤", "", "-¤", ""}}, plain: 0,

@@ -37,8 +37,8 @@ func (l *Locale) Dir() string {
 
 // icuTable is what gen/cldr.mjs writes for one locale.
 type icuTable struct {
-	tag                      string
-	minGroup                 int // digits that the first group needs
+	tag, base                string // base: of a variant, whose texts it shares; "" for others
+	minGroup                 int    // digits that the first group needs
 	group, decimal, minus    string
 	moneyGroup, moneyDecimal string    // of amounts: Austria groups them by dots, other numbers by spaces
 	percent                  [4]string // prefix and suffix, then both of negatives

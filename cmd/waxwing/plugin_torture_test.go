@@ -18,6 +18,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/plugins"
@@ -108,7 +109,7 @@ func TestTorturePlugins(t *testing.T) {
 		t.Skip("run it with make torture-plugins")
 	}
 	laneIsOn(t)
-	daemon.TuneMemory(&config.Config{}, t.TempDir())
+	daemon.TuneMemory(configtest.With(nil), t.TempDir())
 	office := &postOffice{posted: map[string]time.Time{}, took: map[string][]time.Duration{}, all: map[string][]time.Duration{}}
 	r := newRig(t, func(r *rig, _ *daemon.Extras) {
 		r.watch = office.mail

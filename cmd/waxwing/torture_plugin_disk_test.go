@@ -17,6 +17,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/pipeline"
@@ -90,7 +91,7 @@ func TestTorturePluginDisk(t *testing.T) {
 	}
 	const names, versions, refusals, orders = 200, 10, 10_000, 10_000
 	const mib = 1 << 20
-	daemon.TuneMemory(&config.Config{}, t.TempDir()) // as serve does
+	daemon.TuneMemory(configtest.With(nil), t.TempDir()) // as serve does
 	r := newRig(t, func(r *rig, _ *daemon.Extras) {
 		r.watch = func(sink.Mail) { // the rig keeps them all, and they would count as the daemon's memory
 			r.mu.Lock()

@@ -16,6 +16,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/plugins"
@@ -86,7 +87,7 @@ const (
 
 func newNeighbourhood(t *testing.T, attackers int) *neighbourhood {
 	laneIsOn(t)
-	daemon.TuneMemory(&config.Config{}, t.TempDir())
+	daemon.TuneMemory(configtest.With(nil), t.TempDir())
 	h := &neighbourhood{s: &street{posted: map[string]time.Time{}, took: map[string][]time.Duration{}, answered: map[string]int{}}}
 	h.rig = newRig(t, func(r *rig, _ *daemon.Extras) {
 		r.watch = func(m sink.Mail) {

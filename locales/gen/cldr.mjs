@@ -7,8 +7,8 @@ import path from 'node:path';
 import { execFileSync } from 'node:child_process';
 
 const here = path.dirname(new URL(import.meta.url).pathname);
-// The locales, in the order in which they are offered: a new one is a catalogue and a line here.
-export const tags = [
+// The locales that have a whole catalogue, in the order in which they are offered: a new one is a line here.
+const whole = [
   'en',
   'de',
   'fr',
@@ -21,18 +21,21 @@ export const tags = [
   'ja',
   'zh-Hans',
   'ar',
-  // Variants of them, which have a catalogue of what differs, if anything does.
-  'en-GB',
-  'en-AU',
-  'en-CA',
-  'de-AT',
-  'de-CH',
-  'fr-CA',
-  'fr-CH',
-  'es-MX',
-  'pt-PT',
-  'zh-Hant',
 ];
+// The variants of them: they share the texts of their base but for those of their own catalogue, if they have one.
+const variants = {
+  'en-GB': 'en',
+  'en-AU': 'en',
+  'en-CA': 'en',
+  'de-AT': 'de',
+  'de-CH': 'de',
+  'fr-CA': 'fr',
+  'fr-CH': 'fr',
+  'es-MX': 'es',
+  'pt-PT': 'pt-BR',
+  'zh-Hant': 'zh-Hans',
+};
+export const tags = [...whole, ...Object.keys(variants)];
 const currencies = Intl.supportedValuesOf('currency');
 const q = s => '"' + [...s].map(c => {
   const n = c.codePointAt(0);
@@ -146,7 +149,7 @@ function goFile() {
     const pc = new Intl.NumberFormat(tag, { style: 'percent' });
     const d = dates(tag), m = money(tag);
     const mp = new Intl.NumberFormat(tag, { style: 'currency', currency: 'EUR' }).formatToParts(1234567.5), mpart = t => mp.find(p => p.type === t)?.value ?? '';
-    s += `\t{\n\t\ttag: "${tag}", minGroup: ${minGroup}, group: ${q(part('group'))}, decimal: ${q(part('decimal'))},\n`;
+    s += `\t{\n\t\ttag: "${tag}",${variants[tag] ? ` base: "${variants[tag]}",` : ''} minGroup: ${minGroup}, group: ${q(part('group'))}, decimal: ${q(part('decimal'))},\n`;
     s += `\t\tmoneyGroup: ${q(mpart('group'))}, moneyDecimal: ${q(mpart('decimal'))},\n`;
     s += `\t\tminus: ${q(affixes(parts)[0])}, percent: [4]string{${[...affixes(pc.formatToParts(0.07)), ...affixes(pc.formatToParts(-0.07))].map(q).join(', ')}},\n`;
     s += `\t\taffixes: [][4]string{${m.templates}}, plain: ${m.plain},\n`;
