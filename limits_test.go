@@ -26,7 +26,6 @@ var grown = map[string]int{
 	"ledger":                 32,
 	"ledger/machine.Set":     37,
 	"ledger/sqlite":          29,
-	"ledger/sqlite.dbTx":     26,
 	"pipeline":               27,
 	"pipeline.Pipeline":      55,
 	"plugins.Host":           53,
