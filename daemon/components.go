@@ -49,8 +49,12 @@ var sourceTypes = []sourceType{
 
 // Components are all that a configuration of this program may name.
 func Components() config.Registry {
-	return config.Registry{Providers: components(providerTypes, func(t providerType) config.Component { return t.Component }),
-		Sources: components(sourceTypes, func(t sourceType) config.Component { return t.Component }), Stores: components(storeTypes, func(t storeType) config.Component { return t.Component }), Lookups: enrich.Components(), Stages: pipeline.Components(), Formats: shop.Formats(), Hooks: abi.OfOrders(), Locales: locales.Tags()}
+	return config.Registry{
+		Providers: components(providerTypes, func(t providerType) config.Component { return t.Component }),
+		Sources:   components(sourceTypes, func(t sourceType) config.Component { return t.Component }),
+		Stores:    components(storeTypes, func(t storeType) config.Component { return t.Component }),
+		Lookups:   enrich.Components(), Stages: pipeline.Components(), Formats: shop.Formats(), Hooks: abi.OfOrders(), Locales: locales.Tags(),
+	}
 }
 
 func components[T any](types []T, of func(T) config.Component) []config.Component {

@@ -72,6 +72,8 @@ type Extras struct {
 	Clock     waxwing.Clock
 	// AcceptLoss lets the daemon go on from an older ledger; nil: it does not start.
 	AcceptLoss *sqlite.Acceptance
+	// Held is called when the ledger is this daemon's and nobody was answered yet; nil: nothing is.
+	Held func() error
 	// Root is where /proc and /sys are; "" is "/".
 	Root string
 }
@@ -125,6 +127,11 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	}
 	if d.ledger, err = openLedger(ctx, c, log, &mem, x, d.failed); err != nil {
 		return nil, err
+	}
+	if x.Held != nil {
+		if err = x.Held(); err != nil {
+			return nil, err
+		}
 	}
 	if d.workshop, err = openWorkshop(c, d.ledger, d.ledger.Derive("plugin cache"), d.composer, x.Clock, log); err != nil {
 		return nil, err

@@ -71,6 +71,19 @@ func (c serveCmd) Run(s streams) error {
 		defer try.Close()
 		x.Pages = try.Pages()
 	}
+	// Before anybody is answered: whoever finds the daemon up can have it reload.
+	var control *daemon.Control
+	x.Held = func() (err error) {
+		if control, err = daemon.OpenControl(cfg.Data); err != nil {
+			err = fmt.Errorf("the file that says which process runs: %w", err)
+		}
+		return err
+	}
+	defer func() {
+		if control != nil {
+			_ = control.Close() // a lock that is left says nothing
+		}
+	}()
 	d, err := daemon.Start(cfg, log, x)
 	if errors.As(err, new(*sqlite.LossError)) {
 		return statusError{statusLoss, err} // starting again changes nothing
@@ -85,24 +98,9 @@ func (c serveCmd) Run(s streams) error {
 	log.Info("ready", "listen", d.Addr(), "tenants", len(cfg.Tenants), "instance", d.Ledger().Instance(),
 		"taken_over", d.Ledger().TakenOver(), "took", time.Since(start).Round(time.Millisecond))
 	d.Announce()
-	control, err := daemon.OpenControl(cfg.Data)
-	if err != nil {
-		return errors.Join(fmt.Errorf("the file that says which process runs: %w", err), d.Stop())
-	}
-	defer func() { _ = control.Close() }() // a lock that is left says nothing
-	for running := true; running; {
-		select {
-		case sig := <-signals:
-			log.Info("stopping: waiting for verdicts", "signal", sig.String(), "limit", cfg.Limits.Drain.D())
-			running = false
-		case err := <-d.Fatal():
-			return fmt.Errorf("ended because nothing may be written any more: %w", err)
-		case <-hup:
-			said, err := c.reload(d, try, level, log)
-			if err := control.Reloaded(said, err); err != nil {
-				log.Warn("what came of the reload could not be said to waxwing reload", "err", err)
-			}
-		}
+	running := service{c, d, try, control, level, log, cfg.Limits.Drain.D()}
+	if err := running.until(signals, hup); err != nil {
+		return err
 	}
 	go endAtOnce(signals, time.Now(), log)
 	if err := d.Stop(); err != nil {
@@ -112,24 +110,54 @@ func (c serveCmd) Run(s streams) error {
 	return nil
 }
 
+// service is a daemon that runs, and what its signals need.
+type service struct {
+	serveCmd
+	d       *daemon.Daemon
+	try     *demo.Trial // nil: it sends
+	control *daemon.Control
+	level   *slog.LevelVar
+	log     *slog.Logger
+	limit   time.Duration // for verdicts, at the end
+}
+
+// until waits for a signal that ends the daemon, or for what ends it by itself, and reloads
+// when it is asked to.
+func (s service) until(signals, hup <-chan os.Signal) error {
+	for {
+		select {
+		case sig := <-signals:
+			s.log.Info("stopping: waiting for verdicts", "signal", sig.String(), "limit", s.limit)
+			return nil
+		case err := <-s.d.Fatal():
+			return fmt.Errorf("ended because nothing may be written any more: %w", err)
+		case <-hup:
+			said, err := s.reload()
+			if err := s.control.Reloaded(said, err); err != nil {
+				s.log.Warn("what came of the reload could not be said to waxwing reload", "err", err)
+			}
+		}
+	}
+}
+
 // reload loads the configuration again, and has the daemon take what changed: all or
 // nothing. What keeps it from that is logged, a line each mistake.
-func (c serveCmd) reload(d *daemon.Daemon, try *demo.Trial, level *slog.LevelVar, log *slog.Logger) (said string, err error) {
-	cfg, err := c.load()
-	if err == nil && try != nil {
-		err = try.Fit(cfg)
+func (s service) reload() (said string, err error) {
+	cfg, err := s.load()
+	if err == nil && s.try != nil {
+		err = s.try.Fit(cfg)
 	}
 	var changes config.TenantChanges
 	if err == nil {
-		changes, err = d.Reload(cfg)
+		changes, err = s.d.Reload(cfg)
 	}
 	if err != nil {
-		log.Error("the configuration was not taken; the one before goes on", "file", c.Config, "err", err)
+		s.log.Error("the configuration was not taken; the one before goes on", "file", s.Config, "err", err)
 		return "", err
 	}
-	setLevel(level, cfg.Log)
+	setLevel(s.level, cfg.Log)
 	said = fmt.Sprintf("tenants: %d added, %d changed, %d removed", len(changes.Added), len(changes.Changed), len(changes.Removed))
-	log.Info("the configuration was taken", "added", some(len(changes.Added), "tenant"), "changed", some(len(changes.Changed), "tenant"), "removed", some(len(changes.Removed), "tenant"))
+	s.log.Info("the configuration was taken", "added", some(len(changes.Added), "tenant"), "changed", some(len(changes.Changed), "tenant"), "removed", some(len(changes.Removed), "tenant"))
 	return said, nil
 }
 
