@@ -32,8 +32,12 @@ type Control struct {
 	r Running
 }
 
-// OpenControl begins to say in a data folder that this process runs.
+// OpenControl begins to say in a data folder that this process runs. It makes the folder
+// where a ledger elsewhere did not.
 func OpenControl(data string) (*Control, error) {
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, err
+	}
 	f, err := os.OpenFile(filepath.Join(data, controlFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
