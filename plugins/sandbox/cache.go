@@ -233,7 +233,11 @@ func (c *cache) run(ctx context.Context, what, work string, in io.Reader, most, 
 	var said tail
 	cmd.Stderr = &said
 	detach(cmd)
+	// The kernel ends the child with the thread that made it, and not with the process: one
+	// that background has made its own meanwhile would take a good child with it.
+	runtime.LockOSThread()
 	err = cmd.Run()
+	runtime.UnlockOSThread()
 	if s := cmd.ProcessState; s != nil {
 		took = s.UserTime() + s.SystemTime()
 	}

@@ -49,7 +49,9 @@ func giveWay(nice int) {
 	}
 }
 
-// detach has the kernel end the child with us, and keeps Ctrl-C from it.
+// detach has the kernel end the child with us, and keeps Ctrl-C from it. Us is the thread
+// that starts it (prctl(2), PR_SET_PDEATHSIG): whoever does keeps to that until the child has
+// ended.
 func detach(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }

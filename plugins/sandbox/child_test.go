@@ -3,7 +3,11 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"io"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,5 +39,48 @@ func TestTypesAreTheOperators(t *testing.T) {
 	}
 	if _, err := Prepare(manifestFor(t, abi.LangC), body, abi.Limits{Types: 300}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAChildOutlivesThreads: threads that end beside a child, as those of loads do, do not
+// take it with them.
+func TestAChildOutlivesThreads(t *testing.T) {
+	e := engine(t, func(o *EngineOptions) { o.Child = []string{"/bin/sh", "-c", "cat >/dev/null", "sh"} })
+	// While all processors are busy, whoever waits for a system call goes on in another thread
+	// than before, and the one that has made the child is free for others.
+	var busy sync.WaitGroup
+	var idle atomic.Bool
+	for range 2 * runtime.GOMAXPROCS(0) {
+		busy.Go(func() {
+			for !idle.Load() {
+				runtime.Gosched()
+			}
+		})
+	}
+	defer func() { idle.Store(true); busy.Wait() }()
+	for range 20 {
+		in, feed := io.Pipe() // the child ends when it has read all
+		ended := make(chan error, 1)
+		go func() {
+			_, err := e.cache.run(t.Context(), childCheck, t.TempDir(), in, time.Second, time.Minute)
+			ended <- err
+		}()
+		if _, err := feed.Write([]byte("it runs")); err != nil {
+			t.Fatal(err)
+		}
+		var threads sync.WaitGroup
+		for range 64 {
+			threads.Go(func() {
+				background()
+				runtime.Gosched()
+			})
+		}
+		threads.Wait()
+		if err := feed.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
 	}
 }
