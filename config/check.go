@@ -8,9 +8,13 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
+	"net"
 	"net/mail"
+	"net/netip"
+	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -248,4 +252,99 @@ func privateKey(s string) string {
 		return "is neither RSA nor Ed25519"
 	}
 	return ""
+}
+
+// BadHostPort says what is wrong with an address, "" if nothing is; a listener's may do
+// without a host and have port 0.
+func BadHostPort(s string, listen bool) string {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return "is not host:port"
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	switch {
+	case err != nil:
+		return "has no port from 1 to 65535"
+	case n == 0 && !listen:
+		return "has no port from 1 to 65535"
+	case host == "" && !listen:
+		return "has no host"
+	case host != "" && !IsHost(host):
+		return "has no valid host"
+	}
+	return ""
+}
+
+// IsHost reports whether s is an IP address or has the form of a host's name in ASCII.
+func IsHost(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	if len(s) > 253 {
+		return false
+	}
+	for l := range strings.SplitSeq(strings.TrimSuffix(s, "."), ".") {
+		if l == "" || len(l) > 63 || l[0] == '-' || l[len(l)-1] == '-' {
+			return false
+		}
+		for _, r := range l {
+			if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// IsLoopback reports whether a host is this machine.
+func IsLoopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
+}
+
+// Report takes the faults of one block. Keys are relative to it: "auth.user"; "" is the
+// block itself.
+type Report struct {
+	x    *checker
+	path string
+}
+
+// Path is a key as messages name it: "providers.mail.auth.user".
+func (r *Report) Path(key string) string {
+	switch {
+	case key == "":
+		return r.path
+	case key[0] == '[':
+		return r.path + key
+	}
+	return join(r.path, key)
+}
+
+// Fail reports a key's value: what is wrong and what to do, both without a full stop and
+// without secrets.
+func (r *Report) Fail(key, problem, remedy string) { r.x.fail(r.Path(key), problem, remedy) }
+
+// FailKey likewise reports the key itself.
+func (r *Report) FailKey(key, problem, remedy string) { r.x.failKey(r.Path(key), problem, remedy) }
+
+// Given reports whether the file has the key.
+func (r *Report) Given(key string) bool { return r.x.given(r.Path(key)) }
+
+// Bad reports whether the key, or what holds it, has been reported already.
+func (r *Report) Bad(key string) bool { return r.x.isBad(r.Path(key)) }
+
+// Quote is a key's value as the file has it, for a message. It is "" for a secret's.
+func (r *Report) Quote(key string) string { return r.x.quote(r.Path(key)) }
+
+// Beside makes a path that begins at the file which names it one for the daemon.
+func (r *Report) Beside(key, path string) string { return r.x.beside(r.Path(key), path) }
+
+// Queries checks the parameters (":order") of each text whose tag params says which there are.
+func (r *Report) Queries(b Block) {
+	v := reflect.ValueOf(b).Elem()
+	for _, f := range shape(v.Type()) {
+		if f.params != nil {
+			r.x.query(r.Path(f.name), f.in(v).String(), f.params)
+		}
+	}
 }

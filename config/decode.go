@@ -95,21 +95,6 @@ func (d *decoder) resolve(n ast.Node, path string) (ast.Node, bool) {
 	return nil, false
 }
 
-// peek likewise follows them, for whoever looks ahead: it reports nothing and keeps nothing.
-func (d *decoder) peek(n ast.Node) ast.Node {
-	for range 8 {
-		switch x := n.(type) {
-		case *ast.AnchorNode:
-			n = x.Value
-		case *ast.AliasNode:
-			n = d.anchors[x.Value.GetToken().Value]
-		default:
-			return n
-		}
-	}
-	return nil
-}
-
 // value decodes n into v. path is v's name in messages.
 func (d *decoder) value(n ast.Node, v reflect.Value, f field, path string) {
 	if d.nodes++; d.nodes > maxNodes || d.depth > maxDepth {
@@ -318,28 +303,6 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 		d.completeKeys(n, keys, given, path)
 	}
 }
-
-// keys are those that a mapping may have; with a component's settings they go by the
-// component that the mapping names.
-func (d *decoder) keys(n ast.Node, v reflect.Value) *keyset {
-	kind, ok := settingsOf(v.Type())
-	if !ok {
-		return d.words.keysOf(v)
-	}
-	typ := ""
-	for _, p := range pairsOf(n) {
-		if p.Key.GetToken().Value != typeKey {
-			continue
-		}
-		raw, _, _ := text(d.peek(p.Value))
-		typ, _, _ = expand(raw, d.env) // what is wrong with it is said where it is decoded
-		break
-	}
-	return d.blockKeys(v, kind, typ)
-}
-
-// typeKey names the component whose settings stand beside it.
-const typeKey = "type"
 
 // elsewhere reports what stands in another file already.
 func (d *decoder) elsewhere(path string, at place, value ast.Node) bool {
