@@ -95,10 +95,8 @@ func moment(s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
-			return t, nil
-		}
+	if t, ok := sqlite.ParseTime(s); ok {
+		return t, nil
 	}
 	return time.Time{}, fmt.Errorf("%q is no time: write it as 2006-01-02T15:04:05Z, \"2006-01-02 15:04\" or 2006-01-02", s)
 }

@@ -57,16 +57,25 @@ type Acceptance struct {
 	Nothing bool
 }
 
+// ParseTime reads a time as people write it: RFC 3339, or a day with or without a time of
+// this machine's zone.
+func ParseTime(s string) (t time.Time, ok bool) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t, true
+		}
+	}
+	return t, false
+}
+
 // ParseAcceptance reads "none" or a time: RFC 3339, or "2006-01-02 15:04" of
 // this machine's zone.
 func ParseAcceptance(s string) (*Acceptance, error) {
 	if s == "none" {
 		return &Acceptance{Nothing: true}, nil
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02"} {
-		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
-			return &Acceptance{Since: t}, nil
-		}
+	if t, ok := ParseTime(s); ok {
+		return &Acceptance{Since: t}, nil
 	}
 	return nil, fmt.Errorf("%q is no time: write it as 2006-01-02T15:04:05Z or \"2006-01-02 15:04\", or none where nothing was sent since", s)
 }
