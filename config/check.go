@@ -21,7 +21,7 @@ import (
 
 // checker holds the rules between values, which the tags cannot say.
 type checker struct {
-	*decoder
+	*paths
 	c *Config
 	// bearers are the API's keys by their value, to find one that opens two doors.
 	bearers map[string]string
@@ -32,7 +32,7 @@ type checker struct {
 // check adds a fault for each rule that the configuration breaks, and fills in
 // what depends on several values.
 func check(d *decoder, c *Config) {
-	x := &checker{decoder: d, c: c, bearers: map[string]string{}}
+	x := &checker{paths: d.paths, c: c, bearers: map[string]string{}}
 	if c.Data == "" {
 		x.fail("data", "data is empty", "Name a folder for the ledger, such as ./data")
 	}
@@ -44,7 +44,7 @@ func check(d *decoder, c *Config) {
 	for _, name := range sorted(c.Tenants) {
 		x.tenant("tenants."+name, name)
 	}
-	x.tenantFiles()
+	(&tenantFolder{checker: x, main: d}).read()
 	x.unusedPipelines()
 	for _, name := range sorted(c.Enrich) {
 		x.block("enrich."+name, c.Enrich[name].Settings)
@@ -60,63 +60,6 @@ func check(d *decoder, c *Config) {
 		x.fail("keys.master", "keys.master is not 32 bytes in hex or base64", "Make one with: openssl rand -hex 32")
 	}
 }
-
-// fail reports the value at a path, unless a fault there has been reported.
-func (x *checker) fail(path, problem, remedy string) { x.report(path, problem, remedy, false) }
-
-// failKey likewise points at the key.
-func (x *checker) failKey(path, problem, remedy string) { x.report(path, problem, remedy, true) }
-
-func (x *checker) report(path, problem, remedy string, key bool) {
-	if x.isBad(path) {
-		return
-	}
-	at := x.spots[path]
-	for p := path; ; p = parent(p) {
-		if s, ok := x.spots[p]; ok {
-			at = s
-			key = key || p != path
-			break
-		}
-		if p == "" {
-			break
-		}
-	}
-	where := at.value
-	if key {
-		where = at.key
-	}
-	if at.src == nil {
-		at.src = x.source
-	}
-	at.src.add(where, problem, remedy)
-}
-
-// isBad reports whether a path or what holds it was reported already.
-func (x *checker) isBad(path string) bool {
-	for p := path; ; p = parent(p) {
-		if x.spots[p].bad {
-			return true
-		}
-		if p == "" {
-			return false
-		}
-	}
-}
-
-// parent of "a.b[0].c" is "a.b[0]", then "a.b", "a" and "".
-func parent(path string) string {
-	return path[:max(strings.LastIndexAny(path, ".["), 0)]
-}
-
-// given reports whether the file has a value there.
-func (x *checker) given(path string) bool {
-	_, ok := x.spots[path]
-	return ok
-}
-
-// quote is a value as the file has it.
-func (x *checker) quote(path string) string { return fmt.Sprintf("%.100q", x.spots[path].raw) }
 
 func (x *checker) http() {
 	h := x.c.HTTP

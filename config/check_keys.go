@@ -61,7 +61,7 @@ func characters(n int) string {
 }
 
 // signers checks the public keys that sign a tenant's plugins (RFC 8032).
-func (x *checker) signers(path string, keys map[string]string) {
+func (x *tenantRules) signers(path string, keys map[string]string) {
 	for _, name := range sorted(keys) {
 		s := strings.TrimSpace(keys[name])
 		b, err := hex.DecodeString(s)

@@ -15,7 +15,7 @@ const (
 )
 
 // legal checks the links and lengths of a legal block, in each language.
-func (x *checker) legal(path string, l *Legal) {
+func (x *tenantRules) legal(path string, l *Legal) {
 	if l == nil {
 		return
 	}
@@ -27,7 +27,7 @@ func (x *checker) legal(path string, l *Legal) {
 	}
 }
 
-func (x *checker) legalText(path string, l LegalText) {
+func (x *tenantRules) legalText(path string, l LegalText) {
 	x.link(path+".terms_url", l.TermsURL, false)
 	x.link(path+".withdrawal_url", l.WithdrawalURL, false)
 	x.link(path+".privacy_url", l.PrivacyURL, false)
@@ -38,13 +38,13 @@ func (x *checker) legalText(path string, l LegalText) {
 }
 
 // fits refuses what a mail would cut.
-func (x *checker) fits(path, s string, limit int) {
+func (x *tenantRules) fits(path, s string, limit int) {
 	if n := utf8.RuneCountInString(s); n > limit {
 		x.fail(path, fmt.Sprintf("%s has %d characters", path, n), fmt.Sprintf("Keep it to %d, or let a link lead to the rest", limit))
 	}
 }
 
-func (x *checker) instructions(path string, p *PaymentInstructions) {
+func (x *tenantRules) instructions(path string, p *PaymentInstructions) {
 	for _, m := range []struct {
 		key string
 		i   *Instruction
@@ -61,7 +61,7 @@ func (x *checker) instructions(path string, p *PaymentInstructions) {
 	}
 }
 
-func (x *checker) instruction(path, s string) {
+func (x *tenantRules) instruction(path, s string) {
 	if !x.given(path) {
 		return // reported where it was read
 	}
@@ -75,7 +75,7 @@ func (x *checker) instruction(path, s string) {
 }
 
 // localeKey checks the key of a mapping by locale.
-func (x *checker) localeKey(path, tag string) {
+func (x *tenantRules) localeKey(path, tag string) {
 	if !slices.Contains(x.words.Locales, tag) {
 		x.failKey(path, fmt.Sprintf("the locale %.40q is not built in", tag), meant(tag, x.words.Locales, "There are "+strings.Join(x.words.Locales, ", ")))
 	}

@@ -338,7 +338,7 @@ func (x *checker) usual() []Stage {
 		v := reflect.ValueOf(b).Elem()
 		for _, f := range shape(v.Type()) {
 			if in := f.in(v); in.IsZero() {
-				x.fill(in, f)
+				x.words.fill(in, f)
 			}
 		}
 		x.block("pipeline."+c.Name, b)

@@ -11,8 +11,23 @@ import (
 	"unicode/utf8"
 )
 
+// tenantRules are those of one tenant.
+type tenantRules struct {
+	*paths
+	check *checker // of the whole configuration
+	path  string   // where the tenant stands
+	t     *Tenant
+}
+
+// tenant checks one, and takes what follows from its values.
 func (x *checker) tenant(path, name string) {
 	t := x.c.Tenants[name]
+	(&tenantRules{paths: x.paths, check: x, path: path, t: &t}).all()
+	x.c.Tenants[name] = t
+}
+
+func (x *tenantRules) all() {
+	t, path := x.t, x.path
 	if strings.TrimSpace(t.Name) == "" {
 		x.fail(path+".name", path+".name is empty", "Write the shop's name: it signs every mail")
 	}
@@ -26,11 +41,11 @@ func (x *checker) tenant(path, name string) {
 	if !isColor(t.Brand.Color) {
 		x.fail(path+".brand.color", fmt.Sprintf("%s.brand.color %s is no colour", path, x.quote(path+".brand.color")), `Write "#rrggbb" in quotes, such as "#1a5fb4"`)
 	}
-	x.locales(path, t)
-	x.deliveries(path+".deliveries", t)
+	x.locales()
+	x.deliveries(path+".deliveries", t.Deliveries)
 	x.legal(path+".legal", t.Legal)
 	x.instructions(path+".payment_instructions", &t.PaymentInstructions)
-	x.bearerKeys(path+".keys", t.Keys)
+	x.check.bearerKeys(path+".keys", t.Keys)
 	x.signers(path+".plugin_keys", t.PluginKeys)
 	for i, m := range t.Offline {
 		if at := fmt.Sprintf("%s.offline[%d]", path, i); slices.Contains(t.Offline[:i], m) {
@@ -38,7 +53,7 @@ func (x *checker) tenant(path, name string) {
 		}
 	}
 	for _, s := range sorted(t.Shops) {
-		t.Shops[s] = x.shop(path+".shops."+s, s, t.Shops[s], t.Locales)
+		t.Shops[s] = x.shop(s)
 		x.legal(path+".shops."+s+".legal", t.Shops[s].Legal)
 	}
 	if t.Templates != "" {
@@ -53,15 +68,15 @@ func (x *checker) tenant(path, name string) {
 	for _, p := range sorted(t.Plugins) {
 		t.Plugins[p] = x.plugin(path+".plugins."+p, t.Plugins[p])
 	}
-	x.choosesPipeline(path+".pipeline", t.Pipeline)
-	x.ownProviders(path, &t)
-	x.c.Tenants[name] = t
+	x.check.choosesPipeline(path+".pipeline", t.Pipeline)
+	x.ownProviders()
 }
 
 // ownProviders checks a tenant's own as the platform's are.
-func (x *checker) ownProviders(path string, t *Tenant) {
+func (x *tenantRules) ownProviders() {
+	t, path := x.t, x.path
 	for _, p := range sorted(t.Providers) {
-		x.block(path+".providers."+p, t.Providers[p].Settings)
+		x.check.block(path+".providers."+p, t.Providers[p].Settings)
 	}
 	if t.OwnProvidersOnly && len(t.Providers) == 0 && !x.given(path+".providers") {
 		x.fail(path+".own_providers_only", path+".own_providers_only stands without providers", "Define them under "+path+".providers, or take it out")
@@ -74,7 +89,7 @@ func (x *checker) ownProviders(path string, t *Tenant) {
 // mostOwnProviders is how many providers of its own a tenant has at most.
 const mostOwnProviders = 8
 
-func (x *checker) mailbox(path, s string, must bool) {
+func (x *tenantRules) mailbox(path, s string, must bool) {
 	if s == "" && !must {
 		return
 	}
@@ -89,7 +104,7 @@ func (x *checker) mailbox(path, s string, must bool) {
 }
 
 // link checks an address that stands in the mail.
-func (x *checker) link(path, s string, mailto bool) {
+func (x *tenantRules) link(path, s string, mailto bool) {
 	if s == "" && !x.given(path) {
 		return
 	}
@@ -115,7 +130,8 @@ func isColor(s string) bool {
 	return s == "" || len(s) == 7 && s[0] == '#' && strings.Trim(s[1:], "0123456789abcdefABCDEF") == ""
 }
 
-func (x *checker) locales(path string, t Tenant) {
+func (x *tenantRules) locales() {
+	t, path := x.t, x.path
 	if len(t.Locales) == 0 {
 		x.fail(path+".locales", path+".locales is empty", "Name one at least; the first is the default")
 	}
@@ -136,11 +152,11 @@ const (
 	maxDeliveryName = 80 // characters
 )
 
-func (x *checker) deliveries(path string, t Tenant) {
-	if n := len(t.Deliveries); n > maxDeliveries {
+func (x *tenantRules) deliveries(path string, all []Delivery) {
+	if n := len(all); n > maxDeliveries {
 		x.fail(fmt.Sprintf("%s[%d]", path, maxDeliveries), fmt.Sprintf("%s has %d entries", path, n), fmt.Sprintf("Keep %d at most: more is no choice that anybody makes in a mail", maxDeliveries))
 	}
-	for i, d := range t.Deliveries {
+	for i, d := range all {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		x.deliveryName(at+".name", d.Name)
 		for _, l := range sorted(d.Names) {
@@ -152,7 +168,7 @@ func (x *checker) deliveries(path string, t Tenant) {
 	}
 }
 
-func (x *checker) deliveryName(path, s string) {
+func (x *tenantRules) deliveryName(path, s string) {
 	if !x.given(path) {
 		return // reported where it was read
 	}
@@ -164,7 +180,8 @@ func (x *checker) deliveryName(path, s string) {
 	}
 }
 
-func (x *checker) shop(path, name string, s Shop, locales []string) Shop {
+func (x *tenantRules) shop(name string) Shop {
+	path, s, locales := x.path+".shops."+name, x.t.Shops[name], x.t.Locales
 	formats := x.words.names(kindFormat)
 	switch {
 	case s.Format == "" && slices.Contains(formats, name):
@@ -179,9 +196,9 @@ func (x *checker) shop(path, name string, s Shop, locales []string) Shop {
 	if !x.words.unsigned(s.Format) && s.Secret == "" && len(s.Secrets) == 0 && !x.isBad(path+".secret") && !x.isBad(path+".secrets") {
 		x.failKey(path, path+" has no secret, so that its webhooks would be refused", `Add secret: "${VAR}" with the secret that the shop signs with`)
 	}
-	x.hard(path+".secret", s.Secret, "secret")
+	x.check.hard(path+".secret", s.Secret, "secret")
 	for i, v := range s.Secrets {
-		x.hard(fmt.Sprintf("%s.secrets[%d]", path, i), v, "secret")
+		x.check.hard(fmt.Sprintf("%s.secrets[%d]", path, i), v, "secret")
 	}
 	if s.Format == "plugin" && s.Plugin == "" && !x.isBad(path+".plugin") {
 		x.failKey(path, path+" does not say which plugin reads its events", "Add plugin: with the name of one that fills the hook normalise")
@@ -191,13 +208,13 @@ func (x *checker) shop(path, name string, s Shop, locales []string) Shop {
 			x.fail(path+"."+p.key, fmt.Sprintf("%s.%s %s is no JSON pointer", path, p.key, x.quote(path+"."+p.key)), "Begin it with /, such as /order/id")
 		}
 	}
-	if s.Locale != "" && !slices.Contains(locales, s.Locale) && !x.isBad(parent(parent(path))+".locales") {
+	if s.Locale != "" && !slices.Contains(locales, s.Locale) && !x.isBad(x.path+".locales") {
 		x.fail(path+".locale", fmt.Sprintf("%s.locale %s is not among the tenant's locales", path, x.quote(path+".locale")), meant(s.Locale, locales, "Choose "+choices(locales)+", or add it there"))
 	}
 	return s
 }
 
-func (x *checker) dkim(path string, k *DKIM) {
+func (x *tenantRules) dkim(path string, k *DKIM) {
 	for _, n := range []struct{ key, value, such string }{{"domain", k.Domain, "example.com"}, {"selector", k.Selector, "waxwing1"}} {
 		if !IsHost(n.value) {
 			x.fail(path+"."+n.key, fmt.Sprintf("%s.%s %s is no host name", path, n.key, x.quote(path+"."+n.key)), "Write it in ASCII, such as "+n.such)
@@ -210,7 +227,7 @@ func (x *checker) dkim(path string, k *DKIM) {
 
 // plugin checks that its files are there; what they hold is checked where they
 // are loaded.
-func (x *checker) plugin(path string, p Plugin) Plugin {
+func (x *tenantRules) plugin(path string, p Plugin) Plugin {
 	if p.File == "" {
 		return p
 	}

@@ -12,30 +12,13 @@ import (
 // decoder fills the types from the tree, guided by their tags alone, and
 // remembers where each value stood for the checks that follow.
 type decoder struct {
-	*source
-	env     func(string) (string, bool)
-	dir     string
-	anchors map[string]ast.Node
-	nodes   int
-	depth   int
-	spots   map[string]spot // of all files, by path
-	given   map[string]bool // the sections that have been read, of all files
-	files   *[]*source      // all that have been read, in their order
-}
-
-// spot is where a key and its value stand.
-type spot struct {
-	src        *source
-	dir        string // where the file's relative paths begin
-	key, value place
-	bad        bool   // a fault was added: checks leave it alone
-	raw        string // what the file says, before ${VAR}; "" for secrets
-}
-
-// mark remembers where a path stands.
-func (d *decoder) mark(path string, s spot) {
-	s.src, s.dir = d.source, d.dir
-	d.spots[path] = s
+	*paths
+	env      func(string) (string, bool)
+	anchors  anchors
+	nodes    int
+	depth    int
+	sections map[string]bool // those that have been read, of all files
+	files    *[]*source      // all that have been read, in their order
 }
 
 // document decodes the main file, and what it includes.
@@ -46,7 +29,7 @@ func (d *decoder) document(root ast.Node, c *Config) {
 	d.value(root, v, field{typ: v.Type()}, "")
 	d.includes(v, c.Include)
 	if !d.spots[""].bad {
-		d.complete(root, v, d.given, "")
+		d.complete(root, v, d.sections, "")
 	}
 }
 
@@ -56,11 +39,9 @@ func start(n ast.Node) *token.Token {
 	return first
 }
 
-// fail reports a value and keeps the checks from reporting it again.
-func (d *decoder) fail(path string, n ast.Node, problem, remedy string) {
-	s := d.spots[path]
-	s.bad = true
-	d.spots[path] = s
+// failAt reports a value and keeps the checks from reporting it again.
+func (d *decoder) failAt(path string, n ast.Node, problem, remedy string) {
+	d.spoil(path)
 	d.add(placeOf(start(n)), problem, remedy)
 }
 
@@ -70,7 +51,7 @@ func (d *decoder) refuse(path string, n ast.Node, problem, remedy string) {
 	if nested(n) {
 		d.hide(n)
 	}
-	d.fail(path, n, problem, remedy)
+	d.failAt(path, n, problem, remedy)
 }
 
 // resolve follows anchors and aliases.
@@ -83,7 +64,7 @@ func (d *decoder) resolve(n ast.Node, path string) (ast.Node, bool) {
 		case *ast.AliasNode:
 			target, ok := d.anchors[x.Value.GetToken().Value]
 			if !ok { // the name may be a secret that begins with *
-				d.fail(path, n, label(path)+" is an alias of no anchor above", "Define it before it is used, or put quotes around a value that begins with *")
+				d.failAt(path, n, label(path)+" is an alias of no anchor above", "Define it before it is used, or put quotes around a value that begins with *")
 				return nil, false
 			}
 			n = target
@@ -91,15 +72,33 @@ func (d *decoder) resolve(n ast.Node, path string) (ast.Node, bool) {
 			return n, true
 		}
 	}
-	d.fail(path, n, "aliases lead to aliases", "Write the value out")
+	d.failAt(path, n, "aliases lead to aliases", "Write the value out")
 	return nil, false
+}
+
+// anchors are the values that a file has given names, so far.
+type anchors map[string]ast.Node
+
+// peek follows anchors and aliases, for whoever looks ahead: it reports nothing and keeps nothing.
+func (a anchors) peek(n ast.Node) ast.Node {
+	for range 8 {
+		switch x := n.(type) {
+		case *ast.AnchorNode:
+			n = x.Value
+		case *ast.AliasNode:
+			n = a[x.Value.GetToken().Value]
+		default:
+			return n
+		}
+	}
+	return nil
 }
 
 // value decodes n into v. path is v's name in messages.
 func (d *decoder) value(n ast.Node, v reflect.Value, f field, path string) {
 	if d.nodes++; d.nodes > maxNodes || d.depth > maxDepth {
 		if d.nodes == maxNodes+1 || d.depth > maxDepth {
-			d.fail(path, n, "the aliases unfold to too much", "Write the values out")
+			d.failAt(path, n, "the aliases unfold to too much", "Write the values out")
 		}
 		return
 	}
@@ -162,9 +161,8 @@ func nested(n ast.Node) bool {
 
 // null is a key without a value: mostly a value that # turned into a comment.
 func (d *decoder) null(n ast.Node, f field, path string) {
+	d.spoil(path)
 	s := d.spots[path]
-	s.bad = true
-	d.spots[path] = s
 	if holdsSecret(f.typ) {
 		d.hidden = append(d.hidden, region{from: place{s.key.line, s.key.column + len(keyName(path))}, to: place{s.key.line + 1, 1}})
 	}
@@ -257,7 +255,7 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 	}
 	given := map[string]bool{}
 	if path == "" {
-		given = d.given
+		given = d.sections
 	}
 	var misspelt []string
 	for _, p := range values {
@@ -346,7 +344,7 @@ func (d *decoder) mapping(n ast.Node, v reflect.Value, f field, path string) {
 		v.SetMapIndex(reflect.ValueOf(key), e)
 	}
 	if len(values) == 0 && f.required {
-		d.fail(path, n, label(path)+" is empty", "Give it one entry at least")
+		d.failAt(path, n, label(path)+" is empty", "Give it one entry at least")
 	}
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -170,4 +171,109 @@ func (s *source) excerpt(at place) string {
 	column = min(column, len(text)+1)
 	number := fmt.Sprintf("%5d", at.line)
 	return fmt.Sprintf("%s | %s\n%*s | %s^", number, string(text), len(number), "", strings.Repeat(" ", max(column-1, 0)))
+}
+
+// spot is where a key and its value stand.
+type spot struct {
+	src        *source
+	dir        string // where the file's relative paths begin
+	key, value place
+	bad        bool   // a fault was added: checks leave it alone
+	raw        string // what the file says, before ${VAR}; "" for secrets
+}
+
+// paths remembers where each path of a configuration stands, and reports faults there.
+type paths struct {
+	*source                 // the file that is read
+	dir     string          // where its relative paths begin
+	spots   map[string]spot // of all files, by path
+}
+
+// mark remembers where a path stands.
+func (p *paths) mark(path string, s spot) {
+	s.src, s.dir = p.source, p.dir
+	p.spots[path] = s
+}
+
+// spoil keeps the checks from reporting a path again.
+func (p *paths) spoil(path string) {
+	s := p.spots[path]
+	s.bad = true
+	p.spots[path] = s
+}
+
+// fail reports the value at a path, unless a fault there has been reported.
+func (p *paths) fail(path, problem, remedy string) { p.report(path, problem, remedy, false) }
+
+// failKey likewise points at the key.
+func (p *paths) failKey(path, problem, remedy string) { p.report(path, problem, remedy, true) }
+
+func (p *paths) report(path, problem, remedy string, key bool) {
+	if p.isBad(path) {
+		return
+	}
+	at := p.spots[path]
+	for up := path; ; up = parent(up) {
+		if s, ok := p.spots[up]; ok {
+			at = s
+			key = key || up != path
+			break
+		}
+		if up == "" {
+			break
+		}
+	}
+	where := at.value
+	if key {
+		where = at.key
+	}
+	if at.src == nil {
+		at.src = p.source
+	}
+	at.src.add(where, problem, remedy)
+}
+
+// isBad reports whether a path or what holds it was reported already.
+func (p *paths) isBad(path string) bool {
+	for up := path; ; up = parent(up) {
+		if p.spots[up].bad {
+			return true
+		}
+		if up == "" {
+			return false
+		}
+	}
+}
+
+// parent of "a.b[0].c" is "a.b[0]", then "a.b", "a" and "".
+func parent(path string) string {
+	return path[:max(strings.LastIndexAny(path, ".["), 0)]
+}
+
+// given reports whether the file has a value there.
+func (p *paths) given(path string) bool {
+	_, ok := p.spots[path]
+	return ok
+}
+
+// quote is a value as the file has it.
+func (p *paths) quote(path string) string { return fmt.Sprintf("%.100q", p.spots[path].raw) }
+
+// beside makes a path that is relative to the file which names it one for the daemon.
+// of is the path of the key that has it.
+func (p *paths) beside(of, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	dir := p.dir
+	for up := of; ; up = parent(up) {
+		if s, ok := p.spots[up]; ok && s.src != nil {
+			dir = s.dir
+			break
+		}
+		if up == "" {
+			break
+		}
+	}
+	return filepath.Join(dir, path)
 }

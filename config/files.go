@@ -16,25 +16,6 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// beside makes a path that is relative to the file which names it one for the daemon.
-// of is the path of the key that has it.
-func (x *checker) beside(of, path string) string {
-	if filepath.IsAbs(path) {
-		return path
-	}
-	dir := x.dir
-	for p := of; ; p = parent(p) {
-		if s, ok := x.spots[p]; ok && s.src != nil {
-			dir = s.dir
-			break
-		}
-		if p == "" {
-			break
-		}
-	}
-	return filepath.Join(dir, path)
-}
-
 // includes decodes the files that the main one names into the same configuration.
 func (d *decoder) includes(v reflect.Value, names []string) {
 	for i, name := range names {
@@ -77,7 +58,7 @@ func (d *decoder) within(name string, src []byte, begin string) fileDecoder {
 
 // of is a decoder for another file, with the same paths.
 func (d *decoder) of(s *source) *decoder {
-	return &decoder{source: s, env: d.env, dir: filepath.Dir(s.name), anchors: map[string]ast.Node{}, spots: d.spots, given: d.given, files: d.files}
+	return &decoder{paths: &paths{s, filepath.Dir(s.name), d.spots}, env: d.env, anchors: anchors{}, sections: d.sections, files: d.files}
 }
 
 // readFile reads a file of the configuration. The problem is empty where that went well.
@@ -103,10 +84,16 @@ func readFile(path string) (b []byte, problem string) {
 // tenantExt ends the names of tenants' files.
 const tenantExt = ".yaml"
 
-// tenantFiles reads the tenants that have a file each. They are decoded at once and
+// tenantFolder is the tenants that have a file each, beside those of the main file.
+type tenantFolder struct {
+	*checker
+	main *decoder
+}
+
+// read reads the tenants that have a file each. They are decoded at once and
 // checked in the order of their names; what is known of a file's text is dropped when it
 // has no mistake, since there may be thousands.
-func (x *checker) tenantFiles() {
+func (x *tenantFolder) read() {
 	if x.c.TenantsDir == "" {
 		if x.given("tenants_dir") {
 			x.fail("tenants_dir", "tenants_dir is empty", "Name a folder, or leave the key out")
@@ -114,21 +101,21 @@ func (x *checker) tenantFiles() {
 		return
 	}
 	x.c.TenantsDir = x.beside("tenants_dir", x.c.TenantsDir)
-	names := x.tenantNames(x.c.TenantsDir)
+	names := x.names(x.c.TenantsDir)
 	if x.c.Tenants == nil {
 		x.c.Tenants = make(map[string]Tenant, len(names))
 	}
 	for some := range slices.Chunk(names, 256) {
-		for _, f := range x.decodeTenants(some) {
-			x.tenantFile(f)
+		for _, f := range x.decodeAll(some) {
+			x.take(f)
 		}
 	}
 }
 
-// tenantNames lists the tenants of a folder. Files of other kinds, and those whose names
+// names lists the tenants of a folder. Files of other kinds, and those whose names
 // begin with a dot, are an editor's or a container's; but for .yml, which nobody means to
 // be passed over.
-func (x *checker) tenantNames(dir string) (names []string) {
+func (x *tenantFolder) names(dir string) (names []string) {
 	entries, err := os.ReadDir(dir) // sorted
 	if err != nil {
 		x.fail("tenants_dir", fmt.Sprintf("tenants_dir %s cannot be read", x.quote("tenants_dir")), "Mend the path, which begins at the configuration file, or let the daemon's user read it")
@@ -140,7 +127,7 @@ func (x *checker) tenantNames(dir string) (names []string) {
 			continue
 		}
 		if short, yml := strings.CutSuffix(e.Name(), ".yml"); yml {
-			x.fileFault(filepath.Join(dir, e.Name()), "a tenant's file ends in "+tenantExt, "Name it "+short+tenantExt)
+			x.fault(filepath.Join(dir, e.Name()), "a tenant's file ends in "+tenantExt, "Name it "+short+tenantExt)
 		}
 		if ok {
 			names = append(names, name)
@@ -152,11 +139,11 @@ func (x *checker) tenantNames(dir string) (names []string) {
 	return names
 }
 
-// fileFault reports a file that is not looked into.
-func (x *checker) fileFault(name, problem, remedy string) {
+// fault reports a file that is not looked into.
+func (x *tenantFolder) fault(name, problem, remedy string) {
 	s := newSource(name, "", x.words)
 	s.add(place{1, 1}, problem, remedy)
-	*x.files = append(*x.files, s)
+	*x.main.files = append(*x.main.files, s)
 }
 
 // decodedTenant is a tenant's file before the rules between its values are checked.
@@ -167,15 +154,15 @@ type decodedTenant struct {
 	ok   bool
 }
 
-// decodeTenants reads and decodes some files, on all processors.
-func (x *checker) decodeTenants(names []string) []decodedTenant {
+// decodeAll reads and decodes some files, on all processors.
+func (x *tenantFolder) decodeAll(names []string) []decodedTenant {
 	out := make([]decodedTenant, len(names))
 	var wg sync.WaitGroup
 	workers := min(runtime.GOMAXPROCS(0), len(names))
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < len(names); i += workers {
-				out[i] = x.decodeTenant(names[i])
+				out[i] = x.decode(names[i])
 			}
 		})
 	}
@@ -183,16 +170,16 @@ func (x *checker) decodeTenants(names []string) []decodedTenant {
 	return out
 }
 
-func (x *checker) decodeTenant(name string) decodedTenant {
+func (x *tenantFolder) decode(name string) decodedTenant {
 	file, path := filepath.Join(x.c.TenantsDir, name+tenantExt), "tenants."+name
 	src, problem := readFile(file)
 	if problem != "" {
 		s := newSource(file, "", x.words)
 		s.add(place{1, 1}, "the tenant's file "+problem, "Let the daemon's user read it, or take it out")
-		return decodedTenant{name: name, d: x.of(s)}
+		return decodedTenant{name: name, d: x.main.of(s)}
 	}
 	s, root := read(file, src, x.words, "Write what would stand below tenants."+name+", or take it out")
-	out := decodedTenant{name: name, d: x.of(s), ok: root != nil}
+	out := decodedTenant{name: name, d: x.main.of(s), ok: root != nil}
 	out.d.spots = map[string]spot{"": x.spots[""]}
 	if !out.ok {
 		return out
@@ -208,8 +195,8 @@ func (x *checker) decodeTenant(name string) decodedTenant {
 	return out
 }
 
-// tenantFile checks one that was decoded, and takes it.
-func (x *checker) tenantFile(f decodedTenant) {
+// take checks one that was decoded, and takes it.
+func (x *tenantFolder) take(f decodedTenant) {
 	path := "tenants." + f.name
 	if f.ok {
 		if _, twice := x.c.Tenants[f.name]; twice {
@@ -217,12 +204,12 @@ func (x *checker) tenantFile(f decodedTenant) {
 			f.d.add(place{1, 1}, fmt.Sprintf("%s stands in %s already, on line %d", path, first.src.name, first.key.line), "Keep one of them")
 		} else {
 			x.c.Tenants[f.name] = f.t
-			y := checker{decoder: f.d, c: x.c, bearers: x.bearers}
+			y := checker{paths: f.d.paths, c: x.c, bearers: x.bearers}
 			y.tenant(path, f.name)
 		}
 	}
 	if len(f.d.faults) > 0 {
-		*x.files = append(*x.files, f.d.source)
+		*x.main.files = append(*x.main.files, f.d.source)
 		x.spots[path] = spot{bad: true}
 	}
 }

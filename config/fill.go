@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -17,20 +18,19 @@ func (d *decoder) completeKeys(n ast.Node, keys *keyset, given map[string]bool, 
 	for i, f := range keys.fields {
 		switch {
 		case given[f.name] && keys.foreign(i) && keys.chosen != "":
-			s := d.spots[join(path, f.name)]
-			s.bad = true
-			d.spots[join(path, f.name)] = s
+			at := join(path, f.name)
+			d.spoil(at)
 			problem, remedy := keys.strange(i)
-			d.add(s.key, problem, remedy)
+			d.add(d.spots[at].key, problem, remedy)
 		case given[f.name] || given[f.unless] || keys.foreign(i):
 		case f.required:
 			at := d.spots[path]
 			if at.src == nil {
 				at = spot{src: d.source, dir: d.dir, key: placeOf(start(n))}
 			}
-			d.missing(at, path, f.name, d.wantedKey(f))
+			d.missing(at, path, f.name, d.words.wantedKey(f))
 		default:
-			d.fill(keys.values[i], f)
+			d.words.fill(keys.values[i], f)
 		}
 	}
 }
@@ -56,23 +56,23 @@ func (d *decoder) missing(of spot, path, key, with string) {
 }
 
 // wantedKey says what a missing key should be given.
-func (d *decoder) wantedKey(f field) string {
+func (l *lexicon) wantedKey(f field) string {
 	if f.want != "" {
 		return "with " + f.want
 	}
-	if list := d.words.choices(f); len(list) > 0 && f.typ.Kind() == reflect.String {
+	if list := l.choices(f); len(list) > 0 && f.typ.Kind() == reflect.String {
 		return choices(list)
 	}
 	return "with " + kind(f.typ)
 }
 
 // fill sets the default.
-func (d *decoder) fill(v reflect.Value, f field) {
-	def := d.words.usual(f)
+func (l *lexicon) fill(v reflect.Value, f field) {
+	def := l.usual(f)
 	if def == "" {
 		if v.Kind() == reflect.Struct {
 			for _, g := range shape(v.Type()) {
-				d.fill(g.in(v), g)
+				l.fill(g.in(v), g)
 			}
 		}
 		return
@@ -94,19 +94,36 @@ func (d *decoder) fill(v reflect.Value, f field) {
 
 // Fill gives a block that was made in code the defaults of the keys that it leaves empty.
 func Fill(b Block) {
-	d := &decoder{source: newSource("", "", &lexicon{})}
-	d.fillEmpty(reflect.ValueOf(b).Elem())
+	(&lexicon{}).fillEmpty(reflect.ValueOf(b).Elem())
 }
 
-func (d *decoder) fillEmpty(v reflect.Value) {
+func (l *lexicon) fillEmpty(v reflect.Value) {
 	for _, f := range shape(v.Type()) {
 		switch x := f.in(v); {
 		case x.IsZero() && f.def != "[*]": // of which only a registry knows
-			d.fill(x, f)
+			l.fill(x, f)
 		case x.Kind() == reflect.Struct:
-			d.fillEmpty(x)
+			l.fillEmpty(x)
 		}
 	}
+}
+
+// wanted is the remedy for a value of the wrong type.
+func (l *lexicon) wanted(t reflect.Type, f field) string {
+	list := l.choices(f)
+	switch {
+	case t == durationType:
+		return "Write a duration such as 90s, 24h or 90d"
+	case t == secretType:
+		return `Write the secret, "${VAR}" or "file:/path"`
+	case len(list) > 0:
+		return "Choose " + choices(list)
+	case t.Kind() == reflect.String:
+		return "Write one text, in quotes if it has special characters"
+	case f.max != "":
+		return fmt.Sprintf("Write a whole number from %s to %s, without quotes or units", f.min, f.max)
+	}
+	return "Write " + kind(t)
 }
 
 // set parses a text into a scalar.

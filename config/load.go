@@ -56,7 +56,7 @@ func Parse(name string, src []byte, env func(string) (string, bool), r Registry)
 	if root == nil {
 		return nil, errorsOf(files)
 	}
-	d := &decoder{source: s, env: env, dir: filepath.Dir(name), anchors: map[string]ast.Node{}, spots: map[string]spot{}, given: map[string]bool{}, files: &files}
+	d := &decoder{paths: &paths{s, filepath.Dir(name), map[string]spot{}}, env: env, anchors: anchors{}, sections: map[string]bool{}, files: &files}
 	c := &Config{}
 	d.document(root, c)
 	check(d, c)

@@ -21,7 +21,7 @@ var changeable = []string{"include", "tenants", "tenants_dir", "http.admin_keys"
 // and cannot change while a daemon runs: an ErrorList with the place of each, nil if
 // there are none.
 func (c *Config) Fixed(running *Config) error {
-	x := &checker{decoder: &decoder{source: newSource("the configuration", "", &lexicon{}), spots: map[string]spot{}}}
+	x := &comparison{&paths{source: newSource("the configuration", "", &lexicon{}), spots: map[string]spot{}}}
 	files := []*source{x.source}
 	if c.loaded != nil {
 		x.spots, files = c.loaded.spots, append(files, c.loaded.files...)
@@ -48,8 +48,11 @@ func (c *Config) Fixed(running *Config) error {
 // daemon does not.
 func (c *Config) Forget() { c.loaded = nil }
 
+// comparison reports what differs between a configuration and the running one, and may not.
+type comparison struct{ *paths }
+
 // fixed compares two values of one type, section by section and name by name.
-func (x *checker) fixed(path string, old, new reflect.Value) {
+func (x *comparison) fixed(path string, old, new reflect.Value) {
 	if slices.Contains(changeable, path) {
 		return
 	}
@@ -86,14 +89,14 @@ func (x *checker) fixed(path string, old, new reflect.Value) {
 }
 
 // fixedSettings compares the blocks of two components; of two types, that was said.
-func (x *checker) fixedSettings(path string, old, new reflect.Value) {
+func (x *comparison) fixedSettings(path string, old, new reflect.Value) {
 	if !old.IsNil() && !new.IsNil() && old.Elem().Type() == new.Elem().Type() {
 		x.fixed(path, old.Elem().Elem(), new.Elem().Elem())
 	}
 }
 
 // unchangeable points at what was changed, or where it was taken out of.
-func (x *checker) unchangeable(path, how string) {
+func (x *comparison) unchangeable(path, how string) {
 	x.failKey(path, fmt.Sprintf("%s %s, and cannot while the daemon runs", path, how),
 		"Put it back, or restart the daemon; only "+strings.Join(changeable[1:], ", ")+" change while it runs")
 }

@@ -17,12 +17,12 @@ import (
 func (d *decoder) scalar(at, n ast.Node, v reflect.Value, f field, path string) {
 	raw, plain, ok := text(n)
 	if !ok {
-		d.refuse(path, at, label(path)+" wants "+kind(v.Type())+", not "+found(n), d.wanted(v.Type(), f))
+		d.refuse(path, at, label(path)+" wants "+kind(v.Type())+", not "+found(n), d.words.wanted(v.Type(), f))
 		return
 	}
 	if t := n.GetToken(); t.Type == token.StringType && strings.Contains(t.Value, ": ") {
 		d.hide(n) // the parser lets "{user: u password: hunter2}" pass
-		d.fail(path, at, label(path)+" holds a colon and a space", "Put a comma before the next key, or quotes around the value")
+		d.failAt(path, at, label(path)+" holds a colon and a space", "Put a comma before the next key, or quotes around the value")
 		return
 	}
 	isSecret := v.Type() == secretType
@@ -31,7 +31,7 @@ func (d *decoder) scalar(at, n ast.Node, v reflect.Value, f field, path string) 
 		if !isSecret {
 			remedy += fmt.Sprintf(": %q", raw)
 		}
-		d.fail(path, at, label(path)+" wants text, not "+found(n), remedy)
+		d.failAt(path, at, label(path)+" wants text, not "+found(n), remedy)
 		return
 	}
 	value, problem, remedy := expand(raw, d.env)
@@ -42,7 +42,7 @@ func (d *decoder) scalar(at, n ast.Node, v reflect.Value, f field, path string) 
 		if isSecret { // no default for those
 			remedy, _, _ = strings.Cut(remedy, `, or write "${`)
 		}
-		d.fail(path, at, problem, remedy)
+		d.failAt(path, at, problem, remedy)
 		return
 	}
 	if !isSecret {
@@ -60,19 +60,19 @@ func (d *decoder) scalar(at, n ast.Node, v reflect.Value, f field, path string) 
 	case v.Kind() == reflect.String:
 		v.SetString(value)
 		if list := d.words.choices(f); list != nil && !slices.Contains(list, value) {
-			d.fail(path, at, label(path)+": there is no "+shown, meant(value, list, "Choose "+choices(list)))
+			d.failAt(path, at, label(path)+": there is no "+shown, meant(value, list, "Choose "+choices(list)))
 		}
 	case v.Type() == durationType:
-		d.duration(at, v, f, path, value, shown)
+		d.duration(literal{at, path, value, shown}, v, f)
 	default:
 		if err := set(v, value); err != nil {
-			d.fail(path, at, label(path)+" wants "+kind(v.Type())+", not "+shown, d.wanted(v.Type(), f))
+			d.failAt(path, at, label(path)+" wants "+kind(v.Type())+", not "+shown, d.words.wanted(v.Type(), f))
 			return
 		}
 		low, _ := strconv.ParseInt(f.min, 10, 64)
 		high, _ := strconv.ParseInt(f.max, 10, 64)
 		if f.max != "" && (v.Int() < low || v.Int() > high) {
-			d.fail(path, at, label(path)+" is out of range: "+shown, fmt.Sprintf("Choose from %s to %s", f.min, f.max))
+			d.failAt(path, at, label(path)+" is out of range: "+shown, fmt.Sprintf("Choose from %s to %s", f.min, f.max))
 		}
 	}
 }
@@ -101,41 +101,31 @@ func (d *decoder) secret(value string, f field, path string) (out, problem, reme
 	return value, "", ""
 }
 
-func (d *decoder) duration(at ast.Node, v reflect.Value, f field, path, value, shown string) {
-	x, err := ParseDuration(value)
+// literal is the text of a value.
+type literal struct {
+	at    ast.Node
+	path  string
+	value string // after ${VAR}
+	shown string // as messages quote it
+}
+
+func (d *decoder) duration(l literal, v reflect.Value, f field) {
+	x, err := ParseDuration(l.value)
 	switch {
 	case errors.Is(err, errNoUnit):
-		d.fail(path, at, fmt.Sprintf("%s: the duration %s has no unit", label(path), shown), fmt.Sprintf("Write %.20ss for seconds; the units are ms, s, m, h, d and y", value))
+		d.failAt(l.path, l.at, fmt.Sprintf("%s: the duration %s has no unit", label(l.path), l.shown), fmt.Sprintf("Write %.20ss for seconds; the units are ms, s, m, h, d and y", l.value))
 		return
 	case errors.Is(err, errTooLong):
-		d.fail(path, at, fmt.Sprintf("%s: the duration %s is too long", label(path), shown), "Choose a shorter one")
+		d.failAt(l.path, l.at, fmt.Sprintf("%s: the duration %s is too long", label(l.path), l.shown), "Choose a shorter one")
 		return
 	case err != nil:
-		d.fail(path, at, fmt.Sprintf("%s: %s is not a duration", label(path), shown), "Write whole numbers with units, such as 90s, 24h, 90d or 1h30m")
+		d.failAt(l.path, l.at, fmt.Sprintf("%s: %s is not a duration", label(l.path), l.shown), "Write whole numbers with units, such as 90s, 24h, 90d or 1h30m")
 		return
 	}
 	v.SetInt(int64(x))
 	low, _ := ParseDuration(f.min)
 	high, err := ParseDuration(f.max)
 	if err == nil && (x < low || x > high) {
-		d.fail(path, at, fmt.Sprintf("%s is out of range: %s", label(path), shown), fmt.Sprintf("Choose from %s to %s", f.min, f.max))
+		d.failAt(l.path, l.at, fmt.Sprintf("%s is out of range: %s", label(l.path), l.shown), fmt.Sprintf("Choose from %s to %s", f.min, f.max))
 	}
-}
-
-// wanted is the remedy for a value of the wrong type.
-func (d *decoder) wanted(t reflect.Type, f field) string {
-	list := d.words.choices(f)
-	switch {
-	case t == durationType:
-		return "Write a duration such as 90s, 24h or 90d"
-	case t == secretType:
-		return `Write the secret, "${VAR}" or "file:/path"`
-	case len(list) > 0:
-		return "Choose " + choices(list)
-	case t.Kind() == reflect.String:
-		return "Write one text, in quotes if it has special characters"
-	case f.max != "":
-		return fmt.Sprintf("Write a whole number from %s to %s, without quotes or units", f.min, f.max)
-	}
-	return "Write " + kind(t)
 }

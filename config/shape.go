@@ -251,17 +251,17 @@ func (k *keyset) foreign(i int) bool {
 // blockKeys are those of a struct with a component's settings: its own, then those of
 // every component of its kind, so that a key of another type is known for what it is.
 // They fill the settings of the type that is given, or something that nobody reads.
-func (d *decoder) blockKeys(v reflect.Value, kind, typ string) *keyset {
-	own := d.words.keysOf(v)
+func (l *lexicon) blockKeys(v reflect.Value, kind, typ string) *keyset {
+	own := l.keysOf(v)
 	k := &keyset{fields: slices.Clone(own.fields), values: own.values, owners: make([][]string, len(own.fields)), kind: kind}
 	var last keyset
-	for _, c := range d.words.of(kind) {
+	for _, c := range l.of(kind) {
 		b := c.Settings()
 		if c.Name == typ {
 			k.chosen = typ
 			v.FieldByName("Settings").Set(reflect.ValueOf(b))
 		}
-		block := d.words.keysOf(reflect.ValueOf(b).Elem())
+		block := l.keysOf(reflect.ValueOf(b).Elem())
 		for i, f := range block.fields {
 			into := k
 			if f.last {
@@ -305,30 +305,15 @@ func (d *decoder) keys(n ast.Node, v reflect.Value) *keyset {
 		if p.Key.GetToken().Value != typeKey {
 			continue
 		}
-		raw, _, _ := text(d.peek(p.Value))
+		raw, _, _ := text(d.anchors.peek(p.Value))
 		typ, _, _ = expand(raw, d.env) // what is wrong with it is said where it is decoded
 		break
 	}
-	return d.blockKeys(v, kind, typ)
+	return d.words.blockKeys(v, kind, typ)
 }
 
 // typeKey names the component whose settings stand beside it.
 const typeKey = "type"
-
-// peek likewise follows them, for whoever looks ahead: it reports nothing and keeps nothing.
-func (d *decoder) peek(n ast.Node) ast.Node {
-	for range 8 {
-		switch x := n.(type) {
-		case *ast.AnchorNode:
-			n = x.Value
-		case *ast.AliasNode:
-			n = d.anchors[x.Value.GetToken().Value]
-		default:
-			return n
-		}
-	}
-	return nil
-}
 
 //go:generate go test -run=TestGenerated -update .
 

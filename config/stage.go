@@ -17,10 +17,8 @@ func (d *decoder) stage(n ast.Node, v reflect.Value, path string) {
 		return
 	}
 	if _, ok := n.(*ast.NullNode); ok {
-		at := d.spots[path]
-		at.bad = true
-		d.spots[path] = at
-		d.add(at.key, label(path)+" is empty", "Name a stage: "+strings.Join(known, ", "))
+		d.spoil(path)
+		d.add(d.spots[path].key, label(path)+" is empty", "Name a stage: "+strings.Join(known, ", "))
 		return
 	}
 	values, ok := d.pairs(n, path, "A stage is a word, or a word with its settings: \"- queue: {name: mail}\"")
@@ -29,12 +27,10 @@ func (d *decoder) stage(n ast.Node, v reflect.Value, path string) {
 	}
 	switch {
 	case len(values) == 0:
-		d.fail(path, n, label(path)+" is empty", "Name a stage: "+strings.Join(known, ", "))
+		d.failAt(path, n, label(path)+" is empty", "Name a stage: "+strings.Join(known, ", "))
 		return
 	case len(values) > 1:
-		s := d.spots[path]
-		s.bad = true
-		d.spots[path] = s
+		d.spoil(path)
 		second := values[1].Key.GetToken()
 		word, what := second.Value, "a stage has two names"
 		remedy := "Begin each stage with a dash of its own"
@@ -75,9 +71,7 @@ func (d *decoder) stageNamed(word string, key, settings ast.Node, v reflect.Valu
 	if settings != nil {
 		d.hide(settings)
 	}
-	s := d.spots[path]
-	s.bad = true
-	d.spots[path] = s
+	d.spoil(path)
 	known := d.words.names(kindStage)
 	d.add(placeOf(key.GetToken()), fmt.Sprintf("unknown stage %.60q", word), meant(word, known, "The stages are "+strings.Join(known, ", ")))
 }
