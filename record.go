@@ -73,8 +73,11 @@ type Draft struct {
 	SMTPUTF8, EightBit bool
 	MessageID          string
 	Locale             string
-	// Dictionary names what the bytes compress well with ("" none).
+	// Dictionary names what the bytes compress well with ("" none), and Extents are the
+	// stretches of Data that are passages of it, in order and apart from one another. They
+	// only save room and time: what is none is kept like any other bytes.
 	Dictionary string
+	Extents    []Extent
 	// Pipeline is the one that made the message and sends it, where there are several; else "".
 	Pipeline string
 	// Resend marks a message that a person asked for; Act says who, and why.
@@ -82,6 +85,13 @@ type Draft struct {
 	Act    Act
 	// Notes are kept in the trail: what enrich left out, a template's fallback.
 	Notes []string
+}
+
+// Extent is a stretch of bytes that is a passage: a text that many mails have in common,
+// known by its number. Its length is the passage's.
+type Extent struct {
+	At      int // where it begins, in bytes
+	Passage int
 }
 
 // Resend is what a person asks of a resend.

@@ -111,7 +111,9 @@ func renderLoose(src string, data any, partials map[string]string) (string, Brea
 	if len(breaches) > 0 {
 		return "", breaches
 	}
-	return string(p.run(nil, l, 0, len(p.ops))), nil
+	var out output
+	p.print(&out, l)
+	return string(out.b), nil
 }
 
 // Each clause of the Mustache specification but lambdas, which we have not.

@@ -3,6 +3,7 @@ package templates
 import (
 	"strings"
 
+	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/locales"
 )
 
@@ -63,7 +64,8 @@ const (
 type opcode uint8
 
 const (
-	opText opcode = iota
+	opText    opcode = iota
+	opPassage        // a text with a number
 	opValue
 	opMessage
 	opWord
@@ -84,31 +86,51 @@ type op struct {
 }
 
 // program is a compiled template.
-type program struct{ ops []op }
+type program struct {
+	ops []op
+	// passages are the literals that are worth knowing again. The ops that print them
+	// have their numbers.
+	passages []string
+}
+
+// output is what a program printed, and where in it its passages stand.
+type output struct {
+	b     []byte
+	marks []waxwing.Extent
+}
+
+// print runs the whole program into out, in place of what is there.
+func (p *program) print(out *output, m model) {
+	out.b, out.marks = out.b[:0], out.marks[:0]
+	p.run(out, m, 0, len(p.ops))
+}
 
 // run appends what ops[from:to] make of m.
-func (p *program) run(b []byte, m model, from, to int) []byte {
+func (p *program) run(out *output, m model, from, to int) {
 	for i := from; i < to; i++ {
 		o := &p.ops[i]
 		switch o.code {
+		case opPassage:
+			out.marks = append(out.marks, waxwing.Extent{At: len(out.b), Passage: o.ref})
+			out.b = append(out.b, o.text...)
 		case opText:
-			b = append(b, o.text...)
+			out.b = append(out.b, o.text...)
 		case opValue:
-			b = o.esc.append(b, m.value(o.ref))
+			out.b = o.esc.append(out.b, m.value(o.ref))
 		case opMessage:
-			b = m.message(b, locales.Message(o.ref), o.esc)
+			out.b = m.message(out.b, locales.Message(o.ref), o.esc)
 		case opWord:
-			b = append(b, m.word(word(o.ref))...)
+			out.b = append(out.b, m.word(word(o.ref))...)
 		case opBlock:
-			b = m.block(b)
+			out.b = m.block(out.b)
 		case opSection:
 			n := m.count(o.ref)
 			for k := range n {
-				if len(b) > maxOutput {
-					return b
+				if len(out.b) > maxOutput {
+					return
 				}
 				m.enter(o.ref, k)
-				b = p.run(b, m, i+1, o.end)
+				p.run(out, m, i+1, o.end)
 			}
 			if n > 0 {
 				m.leave(o.ref)
@@ -116,14 +138,40 @@ func (p *program) run(b []byte, m model, from, to int) []byte {
 			i = o.end - 1
 		case opInverted:
 			if m.count(o.ref) == 0 {
-				b = p.run(b, m, i+1, o.end)
+				p.run(out, m, i+1, o.end)
 			}
 			i = o.end - 1
 		case opCall:
-			b = o.call.run(b, m, 0, len(o.call.ops))
+			o.call.run(out, m, 0, len(o.call.ops))
 		}
 	}
-	return b
+}
+
+// Limits of passages, in bytes: a shorter literal is written as quickly as it is found, and
+// what they are together must be small enough to be kept with each language.
+const (
+	minPassage = 32
+	mostBytes  = 64 << 10
+)
+
+// number makes passages of the long literals, each text once.
+func (p *program) number() {
+	known, size := map[string]int{}, 0
+	for i := range p.ops {
+		o := &p.ops[i]
+		if o.code != opText || len(o.text) < minPassage {
+			continue
+		}
+		n, is := known[o.text]
+		if !is {
+			if size+len(o.text) > mostBytes {
+				continue
+			}
+			n, size = len(p.passages), size+len(o.text)
+			known[o.text], p.passages = n, append(p.passages, o.text)
+		}
+		o.code, o.ref = opPassage, n
+	}
 }
 
 // text adds a literal, joining it to one that stands right before it.

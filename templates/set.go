@@ -60,6 +60,10 @@ type Mail struct {
 	Preheader string
 	HTML      []byte
 	Text      []byte
+	// Marks are the stretches of HTML that are passages of the set, in order: those of
+	// Set.Passages for the locale's direction. After a *FallbackError they are the built-in
+	// set's.
+	Marks []waxwing.Extent
 	// Shortened says how many lines of the order the mail does not list.
 	Shortened int
 	// Unbalanced is what the total is more than the rows that the mail shows of
@@ -230,7 +234,21 @@ func (s *Set) compileHTML(files map[string]string, catalogue *locales.Catalogue,
 			return
 		}
 		s.html[i] = check(inlined)
+		s.html[i].number()
 	}
+}
+
+// Passages are the texts that the HTML mails of a set have in common, written from right
+// to left or not, by their numbers in Mail.Marks: what is worked out for them once need
+// not be worked out for each mail. They are together at most 64 KiB, and belong to the set.
+func (s *Set) Passages(rtl bool) []string { return s.program(rtl).passages }
+
+// program is the HTML's, for a direction of writing.
+func (s *Set) program(rtl bool) *program {
+	if rtl {
+		return s.html[1]
+	}
+	return s.html[0]
 }
 
 func (s *Set) compileText(files map[string]string, catalogue *locales.Catalogue, breaches *Breaches) {
@@ -280,26 +298,26 @@ func (s *Set) render(in *Input, m *Mail, personal bool) (err error) {
 	if in.Order == nil || in.Locale == nil {
 		return errors.New("render: no order or no locale")
 	}
-	html := s.html[0]
-	if in.Locale.RTL() {
-		html = s.html[1]
-	}
+	html := s.program(in.Locale.RTL())
 	v := &m.view
 	v.names, v.personal = s.names, nil
 	if personal {
 		v.personal = in.Order.Personal
 	}
+	out := output{m.HTML, m.Marks}
 	for limit := maxItems; ; limit /= 2 {
 		v.fill(in, limit)
-		if m.HTML = html.run(m.HTML[:0], v, 0, len(html.ops)); len(m.HTML) <= maxHTML {
+		if html.print(&out, v); len(out.b) <= maxHTML {
 			break
 		}
 		if limit == 0 {
 			return errTooLarge
 		}
 	}
-	m.Text = s.text.run(m.Text[:0], v, 0, len(s.text.ops))
-	if len(m.HTML) == 0 || len(m.Text) == 0 {
+	m.HTML, m.Marks = out.b, out.marks
+	out = output{b: m.Text}
+	s.text.print(&out, v)
+	if m.Text = out.b; len(m.HTML) == 0 || len(m.Text) == 0 {
 		return errNothing
 	}
 	m.Text = squeeze(m.Text)
