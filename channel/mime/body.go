@@ -8,7 +8,7 @@ import (
 
 // literal marks the bytes that quoted-printable leaves as they are within a
 // line (RFC 2045, 6.7): visible ASCII but "=", and space and tab, which
-// AppendQuotedPrintable watches at the end of lines.
+// printable watches at the end of lines.
 var literal = func() (t [256]bool) {
 	for c := 33; c < 127; c++ {
 		t[c] = c != '='
@@ -21,15 +21,40 @@ var literal = func() (t [256]bool) {
 // all become CRLF; no line exceeds 76 characters. A dot or "From " at the start
 // of a line is encoded: no relay can then stuff or quote it.
 func AppendQuotedPrintable(dst, b []byte) []byte {
-	const width = lineWidth - 1 // room for the "=" of a soft break
-	col := 0
+	q := printable{dst: dst}
+	q.text(b)
+	return q.end()
+}
+
+// printable writes a body in quoted-printable, a piece after another.
+type printable struct {
+	dst []byte
+	col int  // length of the line so far, at most softWidth
+	cr  bool // the last piece ended in CR: an LF that follows belongs to it
+}
+
+const (
+	lineEnd   = "\r\n"
+	softBreak = "=\r\n"
+	softWidth = lineWidth - 1 // room for the "=" of a soft break
+)
+
+// text writes a piece.
+func (q *printable) text(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	if q.cr && b[0] == '\n' {
+		b = b[1:]
+	}
+	dst, col := q.dst, q.col
 	for i := 0; i < len(b); {
-		if col == 0 && (b[i] == '.' || b[i] == 'F' && len(b) > i+4 && string(b[i:i+5]) == "From ") {
+		if col == 0 && (b[i] == '.' || b[i] == 'F' && fromLine(b[i:])) {
 			dst, col, i = append(dst, '=', upperHex[b[i]>>4], upperHex[b[i]&15]), 3, i+1
 			continue
 		}
 		n := i
-		for end := min(len(b), i+width-col); n < end && literal[b[n]]; n++ {
+		for end := min(len(b), i+softWidth-col); n < end && literal[b[n]]; n++ {
 		}
 		dst, col, i = append(dst, b[i:n]...), col+n-i, n
 		if i == len(b) {
@@ -37,26 +62,37 @@ func AppendQuotedPrintable(dst, b []byte) []byte {
 		}
 		switch c := b[i]; {
 		case c == '\r' || c == '\n':
-			dst = append(guardEnd(dst, col), '\r', '\n')
+			dst = append(guardEnd(dst, col, lineWidth), lineEnd...)
 			if i++; c == '\r' && i < len(b) && b[i] == '\n' {
 				i++
 			}
 			col = 0
 		case literal[c]: // the line is full
-			dst, col = append(dst, "=\r\n"...), 0
+			dst, col = append(dst, softBreak...), 0
 		default:
-			if col+3 > width {
-				dst, col = append(dst, "=\r\n"...), 0
+			if col+3 > softWidth {
+				dst, col = append(dst, softBreak...), 0
 			}
 			dst, col, i = append(dst, '=', upperHex[c>>4], upperHex[c&15]), col+3, i+1
 		}
 	}
-	return guardEnd(dst, col)
+	q.dst, q.col, q.cr = dst, col, len(b) > 0 && b[len(b)-1] == '\r'
+}
+
+// end ends the body.
+func (q *printable) end() []byte { return guardEnd(q.dst, q.col, lineWidth) }
+
+// fromLine reports whether a line that begins with b may begin with "From ", as far as the
+// piece goes.
+func fromLine(b []byte) bool {
+	const from = "From "
+	n := min(len(b), len(from))
+	return string(b[:n]) == from[:n]
 }
 
 // guardEnd encodes a space or tab that would end the line, where relays may
-// take it off; col is the length of the line so far.
-func guardEnd(dst []byte, col int) []byte {
+// take it off; col is the length of the line so far, which may become width.
+func guardEnd(dst []byte, col, width int) []byte {
 	if col == 0 {
 		return dst
 	}
@@ -65,8 +101,8 @@ func guardEnd(dst []byte, col int) []byte {
 		return dst
 	}
 	dst = dst[:len(dst)-1]
-	if col+2 > lineWidth {
-		dst = append(dst, "=\r\n"...)
+	if col+2 > width {
+		dst = append(dst, softBreak...)
 	}
 	return append(dst, '=', upperHex[c>>4], upperHex[c&15])
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/address"
 )
 
@@ -31,6 +32,10 @@ type Mail struct {
 	Date      time.Time // with its offset
 	// Text and HTML are UTF-8 with any line ends; an empty one is left out.
 	Text, HTML []byte
+	// Marks are the stretches of HTML that are Passages, in order; nil Passages: none. What
+	// is read is the same with and without them, and the bytes but for soft line breaks.
+	Passages *Passages
+	Marks    []waxwing.Extent
 	// Language is a BCP 47 tag for Content-Language, "" none (RFC 3282).
 	Language string
 	// EntityRef keeps mail clients from folding mails of one subject into one
@@ -53,6 +58,34 @@ func (m *Mail) SMTPUTF8() bool {
 
 // Build appends the mail to dst, with CRLF line ends.
 func Build(dst []byte, m *Mail) []byte {
+	dst, _ = BuildExtents(dst, m, nil)
+	return dst
+}
+
+// BuildExtents is Build, and appends to extents where in dst the bytes of the mail's
+// passages stand.
+func BuildExtents(dst []byte, m *Mail, extents []waxwing.Extent) ([]byte, []waxwing.Extent) {
+	dst = appendHeader(dst, m)
+	text, html := part{subtype: "plain", body: m.Text}, part{"html", m.HTML, m.Passages, m.Marks}
+	switch {
+	case len(m.HTML) == 0:
+		return text.append(dst, extents)
+	case len(m.Text) == 0:
+		return html.append(dst, extents)
+	}
+	mark := boundary(m.MessageID)
+	dst = append(dst, "Content-Type: multipart/alternative;\r\n boundary=\""...)
+	dst = append(append(dst, mark[:]...), "\"\r\n\r\n--"...)
+	dst = append(append(dst, mark[:]...), "\r\n"...)
+	dst, extents = text.append(dst, extents)
+	dst = append(append(append(dst, "\r\n--"...), mark[:]...), "\r\n"...)
+	dst, extents = html.append(dst, extents)
+	dst = append(append(dst, "\r\n--"...), mark[:]...)
+	return append(dst, "--\r\n"...), extents
+}
+
+// appendHeader writes the header but for what its parts decide.
+func appendHeader(dst []byte, m *Mail) []byte {
 	dst = appendMailbox(dst, "From", m.From)
 	dst = appendMailbox(dst, "To", m.To)
 	if m.ReplyTo.Addr != "" {
@@ -67,22 +100,7 @@ func Build(dst []byte, m *Mail) []byte {
 	dst = append(dst, ">\r\nMIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\nX-Auto-Response-Suppress: All\r\n"...)
 	dst = appendToken(dst, "Content-Language", m.Language)
 	dst = appendToken(dst, "X-Entity-Ref-ID", m.EntityRef)
-	dst = appendToken(dst, "Feedback-ID", m.FeedbackID)
-	switch {
-	case len(m.HTML) == 0:
-		return appendPart(dst, "plain", m.Text)
-	case len(m.Text) == 0:
-		return appendPart(dst, "html", m.HTML)
-	}
-	mark := boundary(m.MessageID)
-	dst = append(dst, "Content-Type: multipart/alternative;\r\n boundary=\""...)
-	dst = append(append(dst, mark[:]...), "\"\r\n\r\n--"...)
-	dst = append(append(dst, mark[:]...), "\r\n"...)
-	dst = appendPart(dst, "plain", m.Text)
-	dst = append(append(append(dst, "\r\n--"...), mark[:]...), "\r\n"...)
-	dst = appendPart(dst, "html", m.HTML)
-	dst = append(append(dst, "\r\n--"...), mark[:]...)
-	return append(dst, "--\r\n"...)
+	return appendToken(dst, "Feedback-ID", m.FeedbackID)
 }
 
 // boundary begins with "=_", which neither quoted-printable nor base64 can
@@ -94,14 +112,24 @@ func boundary(id string) (b [34]byte) {
 	return b
 }
 
-// appendPart writes one part's header and body in the shorter encoding.
-func appendPart(dst []byte, subtype string, body []byte) []byte {
-	dst = append(append(dst, "Content-Type: text/"...), subtype...)
+// part is one of the two readings of a mail, of one of text's subtypes.
+type part struct {
+	subtype  string
+	body     []byte
+	passages *Passages
+	marks    []waxwing.Extent
+}
+
+// append writes the part's header and body in the shorter encoding.
+func (p *part) append(dst []byte, extents []waxwing.Extent) ([]byte, []waxwing.Extent) {
+	dst = append(append(dst, "Content-Type: text/"...), p.subtype...)
 	dst = append(dst, "; charset=utf-8\r\nContent-Transfer-Encoding: "...)
-	if high := countHigh(body); high > len(body)/6 {
-		return appendBase64(append(dst, "base64\r\n\r\n"...), body)
+	if high := countHigh(p.body); high > len(p.body)/6 {
+		return appendBase64(append(dst, "base64\r\n\r\n"...), p.body), extents
 	}
-	return AppendQuotedPrintable(append(dst, "quoted-printable\r\n\r\n"...), body)
+	q := printable{dst: append(dst, "quoted-printable\r\n\r\n"...)}
+	extents = q.marked(p.body, p.passages, p.marks, extents)
+	return q.end(), extents
 }
 
 // appendToken writes a header of visible ASCII without spaces; "" writes none.
