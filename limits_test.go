@@ -20,7 +20,7 @@ const (
 var grown = map[string]int{
 	"channel/smtp.link":      28,
 	"daemon.Daemon":          26,
-	"ledger":                 32,
+	"ledger":                 31,
 	"ledger/machine.Set":     37,
 	"ledger/sqlite":          29,
 	"pipeline":               27,

@@ -54,7 +54,7 @@ func (x *Composer) Again(w *waxwing.Work, sent *waxwing.Outgoing, to string, at 
 	if d.Data, err = p.sign(made, at); err != nil {
 		return d, err
 	}
-	d.Locale, d.Dictionary = language, p.setName+"/"+language
+	d.Locale, d.Dictionary = language, p.set.dictionary(language)
 	return d, nil
 }
 

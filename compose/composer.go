@@ -21,13 +21,15 @@ import (
 type Composer struct {
 	profiles  map[waxwing.TenantID]*profile
 	catalogue *locales.Catalogue
+	builtin   *templateSet
 	log       *slog.Logger
 	scratch   sync.Pool
 }
 
 type scratch struct {
-	mail templates.Mail
-	mime []byte
+	mail    templates.Mail
+	mime    []byte
+	extents []waxwing.Extent
 }
 
 // New loads brands, templates and keys. Its errors name the tenant.
@@ -40,15 +42,13 @@ func New(c *config.Config, log *slog.Logger) (*Composer, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &Composer{profiles: map[waxwing.TenantID]*profile{}, catalogue: cat, log: log}
+	builtin := newTemplateSet(set, "builtin")
+	x := &Composer{profiles: map[waxwing.TenantID]*profile{}, catalogue: cat, builtin: builtin, log: log}
 	x.scratch.New = func() any { return new(scratch) }
 	for name, t := range c.Tenants {
-		p, err := newProfile(&t, set, log.With("tenant", name))
+		p, err := newProfile(name, &t, builtin, log.With("tenant", name))
 		if err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", name, err)
-		}
-		if p.setName == "own" {
-			p.setName = "tenant/" + name
 		}
 		x.profiles[waxwing.TenantID(name)] = p
 	}
@@ -128,11 +128,11 @@ func (x *Composer) Dictionaries() (out []Dictionary) {
 	for _, own := range []bool{false, true} {
 		for _, t := range slices.Sorted(maps.Keys(x.profiles)) {
 			p := x.profiles[t]
-			if own != (p.setName != "builtin") {
+			if own != (p.set != x.builtin) {
 				continue
 			}
 			for _, tag := range p.t.Locales {
-				if name := p.setName + "/" + tag; !seen[name] {
+				if name := p.set.dictionary(tag); !seen[name] {
 					seen[name] = true
 					out = append(out, Dictionary{name, tag, t})
 				}

@@ -32,7 +32,7 @@ func (x *Composer) email(p *profile, w *waxwing.Work, o *waxwing.Order, at time.
 		return d, fmt.Errorf("bad_address: %w", err)
 	}
 	in := x.input(p, o)
-	sc := x.scratch.Get().(*scratch)
+	sc, set := x.scratch.Get().(*scratch), p.set
 	defer x.scratch.Put(sc)
 	if err := p.set.Render(in, &sc.mail); err != nil {
 		var fb *templates.FallbackError
@@ -41,6 +41,7 @@ func (x *Composer) email(p *profile, w *waxwing.Work, o *waxwing.Order, at time.
 		}
 		x.log.Error("a tenant's template failed; the built-in one was used", "tenant", w.Tenant, "confirmation", w.ID, "err", fb.Err)
 		d.Notes = append(d.Notes, "render: the tenant's template failed and the built-in one was used")
+		set = x.builtin
 	}
 	if sc.mail.Impersonal {
 		x.log.Error("a mail cannot be rendered with what plugins said; it goes without", "tenant", w.Tenant, "confirmation", w.ID)
@@ -52,13 +53,17 @@ func (x *Composer) email(p *profile, w *waxwing.Work, o *waxwing.Order, at time.
 	}
 	m := mime.Mail{From: p.from, To: mime.Mailbox{Name: o.Customer.FullName(), Addr: rcpt.String()}, ReplyTo: p.reply,
 		Subject: sc.mail.Subject, MessageID: w.Token + "@" + p.domain, Date: at, Text: sc.mail.Text, HTML: sc.mail.HTML,
-		Language: in.Locale.Tag(), EntityRef: w.Token}
-	sc.mime = mime.Build(sc.mime[:0], &m)
+		Passages: set.passages(in.Locale.RTL()), Marks: sc.mail.Marks, Language: in.Locale.Tag(), EntityRef: w.Token}
+	sc.mime, sc.extents = mime.BuildExtents(sc.mime[:0], &m, sc.extents[:0])
 	if d.Data, err = p.sign(sc.mime, at); err != nil {
 		return d, err
 	}
+	d.Extents = make([]waxwing.Extent, len(sc.extents))
+	for i, e := range sc.extents { // the signature stands in front
+		d.Extents[i] = waxwing.Extent{At: e.At + len(d.Data) - len(sc.mime), Passage: e.Passage}
+	}
 	d.From, d.To, d.MessageID, d.Locale = p.from.Addr, rcpt.String(), m.MessageID, in.Locale.Tag()
-	d.SMTPUTF8, d.Dictionary = m.SMTPUTF8(), p.setName+"/"+in.Locale.Tag()
+	d.SMTPUTF8, d.Dictionary = m.SMTPUTF8(), set.dictionary(in.Locale.Tag())
 	return d, nil
 }
 

@@ -19,7 +19,7 @@ import (
 )
 
 // composer makes one of a tenant that says everything, changed by f.
-func composer(t *testing.T, f func(*config.Tenant)) *Composer {
+func composer(t testing.TB, f func(*config.Tenant)) *Composer {
 	t.Helper()
 	tenant := sayingTenant()
 	if f != nil {
@@ -65,8 +65,9 @@ func TestEmailTo(t *testing.T) {
 	}
 }
 
-// TestSigned: the signature stands in front of the mail's own bytes.
-func TestSigned(t *testing.T) {
+// signingKey makes a key for signatures.
+func signingKey(t testing.TB) config.Secret {
+	t.Helper()
 	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +76,12 @@ func TestSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret := config.Secret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	return config.Secret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+// TestSigned: the signature stands in front of the mail's own bytes.
+func TestSigned(t *testing.T) {
+	secret := signingKey(t)
 	w, at := &waxwing.Work{Tenant: "acme", Token: "t"}, time.Unix(0, 0)
 	plain, err := composer(t, nil).Email(w, sayingOrder("till", "en"), at)
 	if err != nil {
@@ -230,7 +236,7 @@ func TestDictionaries(t *testing.T) {
 	var names []string
 	for _, d := range x.Dictionaries() {
 		names = append(names, d.Name)
-		if b, err := x.Sample(d.Tenant, d.Locale); err != nil || !bytes.Contains(b, []byte("Content-Language: "+d.Locale)) {
+		if _, b, err := x.Sample(d.Tenant, d.Locale); err != nil || !bytes.Contains(b, []byte("Content-Language: "+d.Locale)) {
 			t.Errorf("%+v: %v %.300s", d, err, b)
 		}
 	}

@@ -16,20 +16,19 @@ import (
 
 // profile is how one tenant speaks: brand, templates, languages, sender.
 type profile struct {
-	t       *config.Tenant
-	brand   *templates.Brand
-	brands  map[waxwing.ShopID]*templates.Brand // of shops that say something else of the seller
-	set     *templates.Set
-	setName string // of the dictionary: tenants with the built-in set share it
-	from    mime.Mailbox
-	reply   mime.Mailbox
-	domain  string
-	signer  *dkim.Signer
-	fault   error // why the tenant's own templates are not used, or not all of them
+	t      *config.Tenant
+	brand  *templates.Brand
+	brands map[waxwing.ShopID]*templates.Brand // of shops that say something else of the seller
+	set    *templateSet
+	from   mime.Mailbox
+	reply  mime.Mailbox
+	domain string
+	signer *dkim.Signer
+	fault  error // why the tenant's own templates are not used, or not all of them
 }
 
-func newProfile(t *config.Tenant, builtin *templates.Set, log *slog.Logger) (*profile, error) {
-	p := &profile{t: t, set: builtin, setName: "builtin"}
+func newProfile(name string, t *config.Tenant, builtin *templateSet, log *slog.Logger) (*profile, error) {
+	p := &profile{t: t, set: builtin}
 	var err error
 	b := templates.Brand{Name: t.Name, LogoURL: t.Brand.Logo, Color: t.Brand.Color, SupportURL: t.SupportURL,
 		TrackingURL: t.TrackingURL, ReturnsURL: t.ReturnsURL, InvoiceURL: t.InvoiceURL, Footer: t.Brand.Footer,
@@ -73,7 +72,7 @@ func newProfile(t *config.Tenant, builtin *templates.Set, log *slog.Logger) (*pr
 			log.Error("the tenant's templates do not load; the built-in ones are used", "folder", t.Templates, "err", err)
 			p.fault = fmt.Errorf("templates %s: %w", t.Templates, err)
 		} else {
-			p.set, p.setName = set, "own"
+			p.set = newTemplateSet(set, "tenant/"+name)
 			if err := set.Unused(); err != nil {
 				log.Warn("some of the tenant's templates are never used", "folder", t.Templates, "err", err)
 				p.fault = fmt.Errorf("templates %s: %w", t.Templates, err)

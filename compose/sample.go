@@ -6,14 +6,29 @@ import (
 	"github.com/waxwinghq/waxwing"
 )
 
-// Sample renders the mail of an invented order. Dictionaries are made of it,
-// so no customer's data is in them.
-func (x *Composer) Sample(t waxwing.TenantID, tag string) ([]byte, error) {
+// Sample is what dictionaries are made of: the passages of a tenant's mails in a language,
+// by the numbers that extents have, and what stands between them in the mail of an
+// invented order, so that no customer's data is in it.
+func (x *Composer) Sample(t waxwing.TenantID, tag string) (passages [][]byte, between []byte, err error) {
 	o := inventedOrder()
 	o.Locale = tag
 	w := &waxwing.Work{Tenant: t, Token: "abcdefghijklmnopqrstuvwxyz234567"}
 	d, err := x.Email(w, o, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
-	return d.Data, err
+	if err != nil {
+		return nil, nil, err
+	}
+	set := x.profiles[t].set
+	if d.Dictionary != set.dictionary(d.Locale) { // it failed at this order
+		set = x.builtin
+	}
+	l, _ := x.catalogue.Locale(d.Locale)
+	passages = set.passages(l.RTL()).Encoded()
+	done := 0
+	for _, e := range d.Extents {
+		between = append(between, d.Data[done:e.At]...)
+		done = e.At + len(passages[e.Passage])
+	}
+	return passages, append(between, d.Data[done:]...), nil
 }
 
 // inventedOrder has a bit of everything that a mail can show.

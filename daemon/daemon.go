@@ -342,9 +342,9 @@ func (d *Daemon) teach(ctx context.Context, c *compose.Composer) {
 		if i >= maxDictionaries || ctx.Err() != nil {
 			return
 		}
-		sample, err := c.Sample(x.Tenant, x.Locale)
+		passages, sample, err := c.Sample(x.Tenant, x.Locale)
 		if err == nil {
-			err = d.ledger.Teach(ctx, x.Name, sample)
+			err = d.ledger.Teach(ctx, x.Name, passages, sample)
 		}
 		if err != nil && ctx.Err() == nil && !errors.Is(err, waxwing.ErrStopping) {
 			d.log.Warn("no dictionary; contents take more room", "set", x.Name, "err", err)

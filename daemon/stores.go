@@ -56,8 +56,9 @@ type keeping interface {
 type teaching interface {
 	// Serve makes the keys of tenants that are new.
 	Serve(ctx context.Context, tenants []waxwing.TenantID) error
-	// Teach keeps a dictionary of this name, made of a sample, for the contents to come.
-	Teach(ctx context.Context, name string, sample []byte) error
+	// Teach keeps a dictionary of this name for the contents to come, made of passages that
+	// their extents name and of a sample of what stands between them.
+	Teach(ctx context.Context, name string, passages [][]byte, sample []byte) error
 	// Derive makes a key for a purpose from the master key.
 	Derive(purpose string) [32]byte
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/pack"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -154,7 +155,7 @@ func (c *Claims) fill(ctx context.Context, m *claimed) (*waxwing.Claim, error) {
 		k.DownSince = time.UnixMilli(m.DownSince)
 	}
 	out, shop, err := c.p.reader.Offered(ctx, &m.Message)
-	if errors.Is(err, errDictionary) && c.p.learn(ctx) == nil {
+	if errors.Is(err, pack.ErrDictionary) && c.p.learn(ctx) == nil {
 		out, shop, err = c.p.reader.Offered(ctx, &m.Message)
 	}
 	if err != nil {

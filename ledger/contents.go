@@ -4,16 +4,30 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"sync"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/pack"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // Contents seals and opens what the ledger keeps of people: packed first, then sealed under
 // the data key of its confirmation, and tied to its place. It is safe for concurrent use.
-type Contents struct{ Packer }
+type Contents struct{ pack.Packer }
+
+// ErrPacked says that packed content cannot be read.
+var ErrPacked = pack.ErrDamaged
+
+// scratch holds a plain text, its passages and its packed form on their way to a seal:
+// together twice a mail, which need not be garbage after each.
+type scratch struct {
+	plain, packed []byte
+	extents       []waxwing.Extent
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
 // What ties a sealed content to its place, with the key or id that follows.
 const (
@@ -38,7 +52,7 @@ func UnwrapDEK(t *Tenant, wrapped []byte, key Hash) (Key, error) {
 func (c *Contents) SealEvent(dek *Key, key Hash, raw []byte) []byte {
 	sc := scratches.Get().(*scratch)
 	defer scratches.Put(sc)
-	sc.packed = c.Pack(sc.packed[:0], raw, "")
+	sc.packed = c.Pack(sc.packed[:0], raw, "", nil)
 	return dek.Sealer().Seal(make([]byte, 0, len(sc.packed)+sealRoom), sc.packed, aadEvent+string(key[:]))
 }
 
@@ -75,7 +89,11 @@ func (c *Contents) SealDraft(t *Tenant, dek *Key, id waxwing.ID, d *waxwing.Draf
 	sc := scratches.Get().(*scratch)
 	defer scratches.Put(sc)
 	sc.plain = append(append(append(sc.plain[:0], head...), '\n'), d.Data...)
-	sc.packed = c.Pack(sc.packed[:0], sc.plain, d.Dictionary)
+	sc.extents = sc.extents[:0]
+	for _, e := range d.Extents {
+		sc.extents = append(sc.extents, waxwing.Extent{At: e.At + len(head) + 1, Passage: e.Passage})
+	}
+	sc.packed = c.Pack(sc.packed[:0], sc.plain, d.Dictionary, sc.extents)
 	s.Body = dek.Sealer().Seal(make([]byte, 0, len(sc.packed)+sealRoom), sc.packed, aadMessage+id.String())
 	sum := sha256.Sum256(s.Body)
 	s.Digest = sum[:16]
@@ -169,7 +187,7 @@ func (c *Contents) SealRun(dek *Key, confirmation waxwing.ID, r *waxwing.Run, k 
 	defer scratches.Put(sc)
 	sc.plain = append(append(sc.plain[:0], head...), '\n')
 	sc.plain = append(append(append(sc.plain, k.Input...), k.Output...), k.Log...)
-	sc.packed = c.Pack(sc.packed[:0], sc.plain, "")
+	sc.packed = c.Pack(sc.packed[:0], sc.plain, "", nil)
 	return dek.Sealer().Seal(make([]byte, 0, len(sc.packed)+sealRoom), sc.packed, runAAD(r, confirmation)), nil
 }
 

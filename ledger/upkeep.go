@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/pack"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -43,11 +44,12 @@ func (u *Upkeep) Expire(ctx context.Context, age time.Duration) (more bool, err 
 	return more, err
 }
 
-// Teach makes a dictionary of a sample mail for messages whose Draft names it.
-// The sample must come from an invented order. It is stored once: the same
-// sample at the next start is the same dictionary.
-func (u *Upkeep) Teach(ctx context.Context, name string, sample []byte) error {
-	body, err := MakeDictionary(sample)
+// Teach makes a dictionary for messages whose Draft names it: of the passages that its
+// Extents speak of, by their numbers, and of a sample of what stands between them in a
+// mail, which must be of an invented order. It is stored once: the same ones at the next
+// start are the same dictionary.
+func (u *Upkeep) Teach(ctx context.Context, name string, passages [][]byte, sample []byte) error {
+	body, err := pack.MakeDictionary(passages, sample)
 	if err != nil {
 		return err
 	}

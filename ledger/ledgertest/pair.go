@@ -19,7 +19,7 @@ type Member interface {
 	// stories.
 	Beat(ctx context.Context) error
 	// Teach makes a dictionary for what is packed under a name.
-	Teach(ctx context.Context, name string, sample []byte) error
+	Teach(ctx context.Context, name string, passages [][]byte, sample []byte) error
 }
 
 // Pair is two instances on one database, with a clock that the test moves. Those of Bench
@@ -270,14 +270,15 @@ func lateVerdictAfterCopy(p *Pair) {
 }
 
 func packedElsewhere(p *Pair) {
-	p.must(p.other.Teach(p.t.Context(), "set", draft(&waxwing.Work{}).Data))
+	passages := [][]byte{[]byte("Thank you, "), []byte("Jane.\r\nThank you, Jane.\r\n")}
+	p.must(p.other.Teach(p.t.Context(), "set", passages, draft(&waxwing.Work{}).Data))
 	var msg waxwing.ID
 	p.at(p.other, func(b *Bench) {
 		rc := b.accept(b.event("web", "1001", 0, invented(1001)))
 		w, err := b.s.Work(b.t.Context(), rc.ID)
 		b.must(err)
 		d := draft(w)
-		d.Dictionary = "set"
+		d.Dictionary, d.Extents = "set", []waxwing.Extent{{}, {At: 11, Passage: 1}, {At: 36}, {At: 40, Passage: 1}, {At: 54}}
 		ids, err := b.s.Ready(b.t.Context(), w, []waxwing.Draft{d}, lookup, time.Hour)
 		b.must(err)
 		msg = ids[0]

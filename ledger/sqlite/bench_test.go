@@ -20,7 +20,7 @@ func BenchmarkOrder(b *testing.B) {
 	defer l.Close()
 	raw := bytes.Repeat([]byte(`{"title":"IPod Nano - 8gb","price":"199.00","quantity":1},`), 95)
 	mail := bytes.Repeat([]byte("<td style=3D\"padding:8px 0\">IPod Nano - 8gb</td>\r\n"), 400)
-	if err := l.Teach(b.Context(), "x", mail); err != nil {
+	if err := l.Teach(b.Context(), "x", nil, mail); err != nil {
 		b.Fatal(err)
 	}
 	var n atomic.Int64

@@ -1,0 +1,151 @@
+// Package pack makes the ledger's contents small before they are sealed, with dictionaries
+// of what the mails of one template set and locale have in common. What it wrote once can
+// be read for ever.
+package pack
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// Packer compresses content before it is sealed. The first byte says how:
+// stored, S2, S2 with the dictionary whose number follows, or that with the
+// dictionary's passages taken out first. A dictionary is of one template set and
+// locale, made of nobody's data, and stays in the ledger as long as anything was
+// packed with it.
+type Packer struct {
+	mu   sync.RWMutex
+	name map[string]*dictionary
+	byID map[uint32]*dictionary
+}
+
+const (
+	packStored = iota
+	packS2
+	packDict
+	packPassages
+)
+
+// ErrDamaged says that packed content can never be read.
+var ErrDamaged = errors.New("stored content is damaged")
+
+// ErrDictionary says that content was packed with a dictionary that is not known, which
+// another instance may have made meanwhile. It is ErrDamaged to whoever does not ask.
+var ErrDictionary = fmt.Errorf("%w: its dictionary is not there", ErrDamaged)
+
+// Pack appends b, compressed, to dst. extents are the stretches of b that may be passages
+// of the dictionary; those that are not, since the name stands for another dictionary by
+// now, are packed like what is between them.
+func (p *Packer) Pack(dst, b []byte, dict string, extents []waxwing.Extent) []byte {
+	if s2.MaxEncodedLen(len(b)) < 0 {
+		return append(append(dst, packStored), b...)
+	}
+	p.mu.RLock()
+	d := p.name[dict]
+	p.mu.RUnlock()
+	switch {
+	case d == nil:
+		dst = append(dst, packS2)
+		dst, room := roomFor(dst, b)
+		return dst[:len(dst)+len(s2.Encode(room, b))]
+	case len(extents) > 0:
+		sc := scratches.Get().(*scratch)
+		defer scratches.Put(sc)
+		sc.left, sc.extents = d.takeOut(sc.left[:0], b, extents, sc.extents[:0])
+		dst, b = append(dst, packPassages), sc.left
+	default:
+		dst = append(dst, packDict)
+	}
+	dst, room := roomFor(binary.BigEndian.AppendUint32(dst, d.id), b)
+	return dst[:len(dst)+len(d.s2.Encode(room, b))]
+}
+
+// roomFor makes room behind dst for b's compressed form.
+func roomFor(dst, b []byte) (grown, room []byte) {
+	need := s2.MaxEncodedLen(len(b))
+	dst = slices.Grow(dst, need)
+	return dst, dst[len(dst) : len(dst)+need]
+}
+
+// scratch holds what is left of a content without its passages, and which these were, so
+// that it need not be garbage after each.
+type scratch struct {
+	left    []byte
+	extents []waxwing.Extent
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+const maxUnpacked = 32 << 20
+
+// Unpack gives what was packed; ErrDamaged says that it is damaged.
+func (p *Packer) Unpack(b []byte) ([]byte, error) {
+	if len(b) == 0 {
+		return nil, ErrDamaged
+	}
+	how, b := b[0], b[1:]
+	var d *dictionary
+	switch how {
+	case packStored:
+		return b, nil
+	case packDict, packPassages:
+		if len(b) < 4 {
+			return nil, ErrDamaged
+		}
+		p.mu.RLock()
+		d = p.byID[binary.BigEndian.Uint32(b)]
+		p.mu.RUnlock()
+		if d == nil {
+			return nil, ErrDictionary
+		}
+		b = b[4:]
+	case packS2:
+	default:
+		return nil, ErrDamaged
+	}
+	if n, err := s2.DecodedLen(b); err != nil || n > maxUnpacked {
+		return nil, ErrDamaged
+	}
+	var err error
+	if d == nil {
+		b, err = s2.Decode(nil, b)
+	} else {
+		b, err = d.s2.Decode(nil, b)
+	}
+	if err != nil {
+		return nil, ErrDamaged
+	}
+	if how == packPassages {
+		return d.putBack(b)
+	}
+	return b, nil
+}
+
+// Add makes a stored dictionary known. It says no where body is none.
+func (p *Packer) Add(id uint32, body []byte) bool {
+	d := readDictionary(id, body)
+	if d == nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.byID == nil {
+		p.byID, p.name = map[uint32]*dictionary{}, map[string]*dictionary{}
+	}
+	p.byID[id] = d
+	return true
+}
+
+// Name has a known dictionary used for what is packed under a name.
+func (p *Packer) Name(name string, id uint32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.name[name] = p.byID[id]
+}
