@@ -30,7 +30,7 @@ const block = 64 << 10
 
 // writeBody writes the message with its leading dots doubled (RFC 5321, 4.5.2)
 // and a CRLF at its end. Where no line begins with a dot nothing is copied.
-func (l *link) writeBody(j *job, b []byte) error {
+func (l *conn) writeBody(j *job, b []byte) error {
 	whole := len(b) >= 2 && b[len(b)-2] == '\r' && b[len(b)-1] == '\n'
 	if whole && j.undotted {
 		return l.writeBlocks(j, b)
@@ -58,10 +58,10 @@ func (l *link) writeBody(j *job, b []byte) error {
 	return err
 }
 
-func (l *link) writeBlocks(j *job, b []byte) error {
+func (l *conn) writeBlocks(j *job, b []byte) error {
 	for len(b) > 0 {
 		n := min(len(b), block)
-		if err := l.write(j, b[:n], l.s.cfg.Timeouts.Block); err != nil {
+		if err := l.write(j, b[:n], l.patience); err != nil {
 			return err
 		}
 		b = b[n:]

@@ -312,13 +312,6 @@ func (l *link) offerBody(j *job) *outcome {
 	return fail(waxwing.PhaseBody, err)
 }
 
-func (l *link) quietBuffer() error {
-	if l.w > l.r {
-		return errEarly
-	}
-	return nil
-}
-
 // finishAtDot commits j, writes the dot together with the envelope of the next
 // message that waits, and reads the verdict.
 func (k *carrier) finishAtDot(j *job) (*job, bool) {

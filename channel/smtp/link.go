@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"os"
 	"strconv"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/channel/wire"
 )
 
 var (
@@ -23,24 +21,15 @@ var (
 	errHungUp = errors.New("the server hung up")
 )
 
-// link is one connection, used by one carrier.
+// link is one connection and how far its conversation has come, used by one carrier.
 type link struct {
-	s   *Sender
-	nc  net.Conn // TLS or plain
-	raw net.Conn // below TLS
-
-	in       []byte // what was read: in[r:w] is not used up yet
-	r, w     int
-	out      []byte // what is to be written
-	body     []byte // a dot-stuffed body
-	kept     []byte // the last reply's text
-	deadline time.Time
+	conn
+	s *Sender
 
 	offers extensions
 	begun  int // messages begun
 	// setupBy ends the setup phases, zero: no bound but their own.
 	setupBy time.Time
-	job     *job // whose leaving ends reads; nil: nobody's
 
 	worked bool // a MAIL was taken on it
 	fresh  bool // flow's: it is not known yet what it is worth
@@ -55,39 +44,6 @@ type extensions struct {
 	pipelining, eightBit, utf8, startTLS, size bool
 	maxSize                                    int // 0: no bound
 	plain, login                               bool
-}
-
-// fill reads more, bounded by l.deadline and the job.
-func (l *link) fill() error {
-	if l.r > 0 {
-		l.w = copy(l.in, l.in[l.r:l.w])
-		l.r = 0
-	}
-	if l.w == len(l.in) {
-		l.in = append(l.in, make([]byte, max(4096, len(l.in)))...)
-	}
-	for {
-		if l.job != nil {
-			l.job.arm(l.nc.SetReadDeadline, l.deadline)
-		} else if err := l.nc.SetReadDeadline(l.deadline); err != nil {
-			return err
-		}
-		n, err := l.nc.Read(l.in[l.w:])
-		if n > 0 {
-			l.w += n
-			return nil
-		}
-		switch {
-		case l.job != nil && l.job.left():
-			return errGone
-		case err == nil:
-			return io.ErrNoProgress
-		case errors.Is(err, os.ErrDeadlineExceeded) && time.Until(l.deadline) > 0:
-			// The interruption was meant for a job that is done: go on.
-		default:
-			return err
-		}
-	}
 }
 
 // read waits for the reply to what was asked in phase p. Where it returns an
@@ -130,68 +86,6 @@ func plain(err error) error {
 		return op.Err
 	}
 	return err
-}
-
-// write writes b within d; the job's leaving ends it.
-func (l *link) write(j *job, b []byte, d time.Duration) error {
-	t := time.Now().Add(d)
-	if j != nil {
-		j.arm(l.nc.SetWriteDeadline, t)
-	} else if err := l.nc.SetWriteDeadline(t); err != nil {
-		return err
-	}
-	_, err := l.nc.Write(b)
-	if err != nil && j != nil && j.left() {
-		return errGone
-	}
-	return err
-}
-
-// flush writes what l.out holds. A reply that came before its command means
-// that the two sides do not understand each other.
-func (l *link) flush(j *job) error {
-	b := l.out
-	l.out = l.out[:0]
-	if l.w > l.r {
-		return errEarly
-	}
-	return l.write(j, b, l.s.cfg.Timeouts.Block)
-}
-
-// quiet reports whether the server has nothing to say and is still there: nil,
-// errEarly or errHungUp. It does not wait.
-func (l *link) quiet() error {
-	if l.w > l.r {
-		return errEarly
-	}
-	some, gone := wire.Pending(l.raw)
-	switch {
-	case gone:
-		return errHungUp
-	case !some:
-		return nil
-	case l.raw == l.nc:
-		l.job, l.deadline = nil, time.Now().Add(time.Second)
-	default:
-		// Under TLS it may be a session ticket, which says nothing.
-		l.job, l.deadline = nil, time.Now().Add(20*time.Millisecond)
-	}
-	switch err := l.fill(); {
-	case err == nil:
-		return errEarly
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil
-	}
-	return errHungUp
-}
-
-// cut closes the connection at once, so that nothing still in a buffer reaches
-// the server: a QUIT after half a body would deliver it.
-func (l *link) cut() {
-	if t, ok := l.raw.(interface{ SetLinger(int) error }); ok {
-		_ = t.SetLinger(0)
-	}
-	_ = l.raw.Close()
 }
 
 // quit ends the conversation politely; what comes of it changes nothing.

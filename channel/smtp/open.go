@@ -59,7 +59,7 @@ func (k *carrier) open(j *job) (*link, *outcome) {
 	s := k.s
 	t := s.cfg.Timeouts
 	j.enter(waxwing.PhaseConnect, nil)
-	l := &link{s: s, in: make([]byte, 4096)}
+	l := &link{s: s, conn: conn{in: make([]byte, 4096), patience: t.Block}}
 	if j.hurry {
 		// Another provider is healthy: this one does not get the standard's minutes.
 		l.setupBy = time.Now().Add(t.Connect)

@@ -104,7 +104,7 @@ func intern(b []byte) string {
 // Once "250-" has opened a reply, a line without a code is text of it. Lines whose
 // codes differ are one answer only if their class is the same: the last one's
 // counts. "250-" and then "550" says two things, so it says nothing.
-func (l *link) readReply(see func(text []byte, first bool)) (r reply, err error) {
+func (l *conn) readReply(see func(text []byte, first bool)) (r reply, err error) {
 	l.kept = l.kept[:0]
 	for n, size := 0, 0; ; n++ {
 		b, used, err := l.readLine(maxReply - size)
@@ -139,7 +139,7 @@ func (l *link) readReply(see func(text []byte, first bool)) (r reply, err error)
 // readLine returns the beginning of the next line without its end, CRLF or LF
 // alone, valid until the next call, and how many bytes of room the line took. A
 // server that hangs up behind "250 " has said all that counts.
-func (l *link) readLine(room int) (b []byte, size int, err error) {
+func (l *conn) readLine(room int) (b []byte, size int, err error) {
 	seen, forgotten := 0, 0
 	for {
 		if i := bytes.IndexByte(l.in[l.r+seen:l.w], '\n'); i >= 0 {

@@ -128,7 +128,7 @@ func FuzzReply(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		l := &link{in: make([]byte, 64)}
+		l := &conn{in: make([]byte, 64)}
 		l.in, l.w = append([]byte(nil), b...), len(b)
 		l.nc = dead{}
 		r, err := l.readReply(nil)
