@@ -39,6 +39,7 @@ type Daemon struct {
 	ctx       context.Context
 	log       *slog.Logger
 	ledger    Ledger
+	upkeep    *upkeep // of the ledger
 	providers map[string]Provider
 	own       own // guarded by reloads after the start
 	lookups   *enrich.Lookups
@@ -125,15 +126,16 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	if d.listener, err = net.Listen("tcp", c.HTTP.Listen); err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
-	if d.ledger, err = openLedger(ctx, c, log, &mem, x, d.failed); err != nil {
+	if d.ledger, err = d.openLedger(ctx, x); err != nil {
 		return nil, err
 	}
+	d.upkeep = &upkeep{d.ledger, log}
 	if x.Held != nil {
 		if err = x.Held(); err != nil {
 			return nil, err
 		}
 	}
-	if d.workshop, err = openWorkshop(c, d.ledger, d.ledger.Derive("plugin cache"), d.composer, x.Clock, log); err != nil {
+	if d.workshop, err = openWorkshop(c, d.ledger, d.composer, x.Clock, log); err != nil {
 		return nil, err
 	}
 	if err = d.assemble(x); err != nil {
@@ -144,23 +146,23 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 		defer close(d.restored)
 		d.workshop.putFiles(ctx, c, log)
 		d.keepers.Go(func() {
-			d.hourly(ctx, func() (bool, error) { return d.workshop.tidy(c.Plugins.NativeAll, log) })
+			d.upkeep.hourly(ctx, func() (bool, error) { return d.workshop.tidy(c.Plugins.NativeAll, log) })
 		})
 	})
 	go d.run(ctx)
 	<-d.pipe.Running()
 	go d.serve()
 	d.sources.run(ctx, d.restored, d.pipe.Accept) // an order that nobody waits for may wait for its plugins
-	d.keepers.Go(func() { d.teach(ctx, d.workshop.composer.Load()) })
-	d.keepers.Go(func() { d.prune(ctx) })
-	d.keepers.Go(func() { d.expire(ctx) })
+	d.keepers.Go(func() { d.upkeep.teach(ctx, d.workshop.composer.Load()) })
+	d.keepers.Go(func() { d.upkeep.prune(ctx, c.Plugins.Runs.D()) })
+	d.keepers.Go(func() { d.upkeep.expire(ctx, c.Retention.Content.D()) })
 	return d, nil
 }
 
-func openLedger(ctx context.Context, c *config.Config, log *slog.Logger, mem *memory, x Extras, fatal func(error)) (Ledger, error) {
-	known := Formats()
-	o := sqlite.Options{Dir: c.Data, Master: c.Keys.Master, Clock: x.Clock, Log: log, Fatal: fatal, Witness: c.Witness, AcceptLoss: x.AcceptLoss,
-		Quota: pluginQuota(c.Plugins), HotBytes: mem.hot, CacheBytes: mem.cache,
+func (d *Daemon) openLedger(ctx context.Context, x Extras) (Ledger, error) {
+	known, c := Formats(), d.cfg
+	o := sqlite.Options{Dir: c.Data, Master: c.Keys.Master, Clock: x.Clock, Log: d.log, Fatal: d.failed, Witness: c.Witness, AcceptLoss: x.AcceptLoss,
+		Quota: pluginQuota(c.Plugins), HotBytes: d.memory.hot, CacheBytes: d.memory.cache,
 		People: func(format, topic string, raw []byte) (waxwing.People, bool) {
 			return pipeline.PeopleOf(known[format], topic, raw, compose.Numbers)
 		},
@@ -276,8 +278,8 @@ func (d *Daemon) Restored() <-chan struct{} { return d.restored }
 func (d *Daemon) Formats() map[string]waxwing.Format { return d.formats }
 
 // Accept takes an event as the API does; see pipeline.Pipeline.Accept.
-func (d *Daemon) Accept(ctx context.Context, t waxwing.TenantID, s waxwing.ShopID, source, topic string, raw []byte) (waxwing.Receipt, error) {
-	return d.pipe.Accept(ctx, t, s, source, topic, raw)
+func (d *Daemon) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt, error) {
+	return d.pipe.Accept(ctx, ev)
 }
 
 // Stop drains and closes: no new orders, no new claims, then verdicts, then
@@ -333,61 +335,4 @@ func (d *Daemon) release() error {
 		_ = d.listener.Close() // Shutdown closed it already, in the usual case
 	}
 	return errors.Join(errs...)
-}
-
-// teach gives the ledger a dictionary for each template set and language, made
-// of an invented order's mail.
-func (d *Daemon) teach(ctx context.Context, c *compose.Composer) {
-	for i, x := range c.Dictionaries() {
-		if i >= maxDictionaries || ctx.Err() != nil {
-			return
-		}
-		passages, sample, err := c.Sample(x.Tenant, x.Locale)
-		if err == nil {
-			err = d.ledger.Teach(ctx, x.Name, passages, sample)
-		}
-		if err != nil && ctx.Err() == nil && !errors.Is(err, waxwing.ErrStopping) {
-			d.log.Warn("no dictionary; contents take more room", "set", x.Name, "err", err)
-		}
-	}
-}
-
-// maxDictionaries bounds the memory of dictionaries: 64 KiB and tables each.
-const maxDictionaries = 64
-
-// prune deletes recorded runs of plugins whose time is over.
-func (d *Daemon) prune(ctx context.Context) {
-	age := d.cfg.Plugins.Runs.D()
-	if age <= 0 {
-		return
-	}
-	d.hourly(ctx, func() (bool, error) { return d.ledger.PrunePluginRuns(ctx, age) })
-}
-
-// expire deletes content whose retention is over.
-func (d *Daemon) expire(ctx context.Context) {
-	age := d.cfg.Retention.Content.D()
-	if age <= 0 {
-		return
-	}
-	d.hourly(ctx, func() (bool, error) { return d.ledger.Expire(ctx, age) })
-}
-
-// hourly deletes what is old, a part at a time, and looks again each hour.
-func (d *Daemon) hourly(ctx context.Context, some func() (more bool, err error)) {
-	t := time.NewTicker(time.Hour)
-	defer t.Stop()
-	for {
-		for more := true; more && ctx.Err() == nil; {
-			var err error
-			if more, err = some(); err != nil && ctx.Err() == nil && !errors.Is(err, waxwing.ErrStopping) {
-				d.log.Error("old content not deleted; tried again in an hour", "err", err)
-			}
-		}
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			return
-		}
-	}
 }

@@ -55,7 +55,7 @@ func (d *Daemon) Reload(next *config.Config) (changes config.TenantChanges, err 
 	d.use(next, composer, behind)
 	d.retire(d.own.without(opened))
 	d.loaded, d.composer, d.own = next, composer, opened
-	d.keepers.Go(func() { d.teach(d.ctx, composer) })
+	d.keepers.Go(func() { d.upkeep.teach(d.ctx, composer) })
 	return changes, nil
 }
 

@@ -27,7 +27,7 @@ func sourceOf[S config.Block, O source.Source](c config.Component, open func(S, 
 }
 
 // acceptFrom is how the pipeline takes an event of a source.
-type acceptFrom func(ctx context.Context, t waxwing.TenantID, s waxwing.ShopID, source, topic string, raw []byte) (waxwing.Receipt, error)
+type acceptFrom func(context.Context, *waxwing.Event) (waxwing.Receipt, error)
 
 // sources are those of a configuration, running.
 type sources struct {
@@ -88,7 +88,7 @@ func (s *sources) keep(ctx context.Context, name string, x source.Source, accept
 	for {
 		took := false
 		err := x.Run(ctx, func(ctx context.Context, t waxwing.TenantID, shop waxwing.ShopID, topic string, raw []byte) (waxwing.Receipt, error) {
-			rc, err := accept(ctx, t, shop, name, topic, raw)
+			rc, err := accept(ctx, &waxwing.Event{Tenant: t, Shop: shop, Source: name, Topic: topic, Raw: raw})
 			took = took || err == nil
 			return rc, err
 		})

@@ -68,8 +68,8 @@ func TestSourcesRun(t *testing.T) {
 		var got string
 		ready := make(chan struct{})
 		close(ready)
-		s.run(t.Context(), ready, func(_ context.Context, t waxwing.TenantID, s waxwing.ShopID, source, topic string, raw []byte) (waxwing.Receipt, error) {
-			got = strings.Join([]string{string(t), string(s), source, topic, string(raw), time.Since(began).String()}, " ")
+		s.run(t.Context(), ready, func(_ context.Context, ev *waxwing.Event) (waxwing.Receipt, error) {
+			got = strings.Join([]string{string(ev.Tenant), string(ev.Shop), ev.Source, ev.Topic, string(ev.Raw), time.Since(began).String()}, " ")
 			return waxwing.Receipt{}, nil
 		})
 		time.Sleep(8 * time.Second) // of the bubble's clock

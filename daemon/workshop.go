@@ -32,12 +32,12 @@ type workshop struct {
 // CompileChild is the hidden command that compiles plugins apart from the daemon.
 const CompileChild = "plugin-compile"
 
-func openWorkshop(c *config.Config, store plugins.Store, key [32]byte, x *compose.Composer, clock waxwing.Clock, log *slog.Logger) (*workshop, error) {
+func openWorkshop(c *config.Config, l Ledger, x *compose.Composer, clock waxwing.Clock, log *slog.Logger) (*workshop, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("plugins: %w", err)
 	}
-	w := &workshop{}
+	w, key := &workshop{}, l.Derive("plugin cache")
 	w.composer.Store(x)
 	w.toPut.Add(1)
 	w.engine, err = sandbox.NewEngine(sandbox.EngineOptions{Cache: filepath.Join(c.Data, "plugins"), Key: key[:],
@@ -50,7 +50,7 @@ func openWorkshop(c *config.Config, store plugins.Store, key [32]byte, x *compos
 	if err != nil {
 		return nil, errors.Join(err, w.engine.Close())
 	}
-	o := plugins.HostOptions{Quota: pluginQuota(c.Plugins), CheckBudget: c.Plugins.CheckBudget.D(), Checks: c.Plugins.Checks, Engine: w.engine, Store: store, Clock: clock, Log: log,
+	o := plugins.HostOptions{Quota: pluginQuota(c.Plugins), CheckBudget: c.Plugins.CheckBudget.D(), Checks: c.Plugins.Checks, Engine: w.engine, Store: l, Clock: clock, Log: log,
 		Settings: set, Signed: c.Plugins.Signatures == "required"}
 	if r := c.Plugins.Rollout; len(r.Steps) > 0 {
 		o.Rollout = plugins.Rollout{Shadow: r.Shadow, Steps: r.Steps, Runs: r.Runs, Orders: r.Orders}
@@ -237,6 +237,7 @@ func (w *workshop) pluginFormats(c *config.Config, generic waxwing.Format) map[s
 			}
 			f := shop.Foreign(s.OrderID, s.UpdatedAt, s.Signature)
 			f.Name = config.FormatOf(name, store, "plugin")
+			foreign := foreignShop{settings: s, key: f.Key, generic: generic}
 			read := func(topic string, raw []byte, at time.Time, seed string) (*waxwing.Order, []waxwing.Run, error) {
 				q := &abi.Question{Shop: waxwing.ShopID(store), Topic: topic, Raw: raw, At: at, Seed: seed}
 				b, runs, err := w.host.Normalise(waxwing.TenantID(name), s.Plugin, q)
@@ -248,7 +249,7 @@ func (w *workshop) pluginFormats(c *config.Config, generic waxwing.Format) map[s
 				case err != nil:
 					return nil, runs, waxwing.Permanent(err)
 				}
-				o, err := foreignOrder(s, &f, topic, raw, b, generic)
+				o, err := foreign.order(topic, raw, b)
 				return o, runs, err
 			}
 			f.Normalise = func(topic string, raw []byte) (*waxwing.Order, error) {
@@ -270,17 +271,24 @@ func (w *workshop) pluginFormats(c *config.Config, generic waxwing.Format) map[s
 // confirmation's work.
 var someDay = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// foreignOrder judges what a plugin made of an event.
-func foreignOrder(s config.Shop, f *waxwing.Format, topic string, raw, made []byte, generic waxwing.Format) (*waxwing.Order, error) {
+// foreignShop judges what the plugin of a shop makes of its events.
+type foreignShop struct {
+	settings config.Shop
+	key      func(topic string, raw []byte) (waxwing.EventKey, error)
+	generic  waxwing.Format // which a plugin must write
+}
+
+// order reads what the plugin made of an event.
+func (s foreignShop) order(topic string, raw, made []byte) (*waxwing.Order, error) {
 	if string(bytes.TrimSpace(made)) == "{}" {
-		return nil, waxwing.Permanent(fmt.Errorf("the plugin %s says that the event is no order", s.Plugin))
+		return nil, waxwing.Permanent(fmt.Errorf("the plugin %s says that the event is no order", s.settings.Plugin))
 	}
-	o, err := generic.Normalise("", made)
+	o, err := s.generic.Normalise("", made)
 	if err != nil {
-		return nil, fmt.Errorf("what the plugin %s made is no order: %w", s.Plugin, err)
+		return nil, fmt.Errorf("what the plugin %s made is no order: %w", s.settings.Plugin, err)
 	}
-	if key, err := f.Key(topic, raw); err != nil || key.OrderID != o.ID {
-		return nil, waxwing.Permanent(fmt.Errorf("the plugin %s gave another order's id than the event has at %s", s.Plugin, s.OrderID))
+	if key, err := s.key(topic, raw); err != nil || key.OrderID != o.ID {
+		return nil, waxwing.Permanent(fmt.Errorf("the plugin %s gave another order's id than the event has at %s", s.settings.Plugin, s.settings.OrderID))
 	}
 	o.Format = "plugin"
 	return o, nil

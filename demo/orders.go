@@ -128,18 +128,21 @@ type saleLine struct {
 	unit     int64 // minor units
 }
 
+// counter is where somebody buys, and in which language.
+type counter struct{ tenant, shop, locale string }
+
 // newSale draws who buys what.
-func newSale(n int, tenant, shop, locale string, now time.Time, rng *rand.Rand) *sale {
+func newSale(n int, at counter, now time.Time, rng *rand.Rand) *sale {
 	a := assortment()
-	s := &sale{id: now.UnixMilli()*1000 + int64(n), number: 1042 + int64(n), tenant: tenant, placed: now.Add(-4 * time.Second), updated: now,
+	s := &sale{id: now.UnixMilli()*1000 + int64(n), number: 1042 + int64(n), tenant: at.tenant, placed: now.Add(-4 * time.Second), updated: now,
 		domain: "post.example"}
-	for _, f := range storefronts[tenant] {
-		if f.name == shop {
+	for _, f := range storefronts[at.tenant] {
+		if f.name == at.shop {
 			s.store = f
 		}
 	}
 	for i := range a.people {
-		if a.people[i].Locale == locale {
+		if a.people[i].Locale == at.locale {
 			s.crowd = &a.people[i]
 		}
 	}
@@ -147,7 +150,7 @@ func newSale(n int, tenant, shop, locale string, now time.Time, rng *rand.Rand) 
 	name := strings.Split(s.crowd.Names[n%len(s.crowd.Names)], "|")
 	s.given, s.family, s.mail = name[0], name[1], name[2]
 	s.phone = fmt.Sprintf("%s%04d", s.crowd.Phone, 1000+n)
-	goods := a.goods[tenant]
+	goods := a.goods[at.tenant]
 	start := rng.IntN(len(goods))
 	for i := range 1 + rng.IntN(3) {
 		g := &goods[(start+i*2)%len(goods)]
@@ -155,7 +158,7 @@ func newSale(n int, tenant, shop, locale string, now time.Time, rng *rand.Rand) 
 		if g.EUR < 4000 && !g.Gift {
 			q += rng.Int64N(3)
 		}
-		s.lines = append(s.lines, saleLine{good: g, title: localName(g, locale), quantity: q, unit: s.price(g.EUR)})
+		s.lines = append(s.lines, saleLine{good: g, title: localName(g, at.locale), quantity: q, unit: s.price(g.EUR)})
 	}
 	s.shipping = s.price(s.market.shipping)
 	return s

@@ -46,7 +46,7 @@ var cast = []struct {
 func plot(n int, now time.Time, rng *rand.Rand) *sale {
 	if n < len(cast) {
 		c := cast[n]
-		s := newSale(n, c.tenant, c.shop, c.locale, now, rng)
+		s := newSale(n, counter{c.tenant, c.shop, c.locale}, now, rng)
 		if c.turn != nil {
 			c.turn(s)
 		}
@@ -56,7 +56,7 @@ func plot(n int, now time.Time, rng *rand.Rand) *sale {
 	m := a.people[n%len(a.people)]
 	tenant := m.Tenants[rng.IntN(len(m.Tenants))]
 	shops := storefronts[tenant]
-	s := newSale(n, tenant, shops[rng.IntN(len(shops))].name, m.Locale, now, rng)
+	s := newSale(n, counter{tenant, shops[rng.IntN(len(shops))].name, m.Locale}, now, rng)
 	switch rng.IntN(24) { // the usual troubles go on, thinly
 	case 0:
 		s.domain = slowDomain

@@ -170,7 +170,7 @@ func (t *Trial) order(ctx context.Context, d *daemon.Daemon, tenant, shop, local
 	if format == "generic" {
 		body, err = withShop(body, shop)
 		if err == nil {
-			_, err = d.Accept(ctx, waxwing.TenantID(tenant), waxwing.ShopID(shop), "api", "order", body)
+			_, err = d.Accept(ctx, &waxwing.Event{Tenant: waxwing.TenantID(tenant), Shop: waxwing.ShopID(shop), Source: "api", Topic: "order", Raw: body})
 		}
 		return err
 	}
@@ -239,7 +239,7 @@ func testSale(locale string, n int64, now time.Time) *sale {
 			}
 		}
 	}
-	s := newSale(int(n), who.Tenants[0], "", who.Locale, now, mathrand.New(mathrand.NewPCG(uint64(n), 7)))
+	s := newSale(int(n), counter{tenant: who.Tenants[0], locale: who.Locale}, now, mathrand.New(mathrand.NewPCG(uint64(n), 7)))
 	crowd := *who
 	crowd.Locale = locale
 	s.crowd, s.mail, s.domain = &crowd, "test-order", "customer.example"

@@ -88,7 +88,7 @@ func running(t *testing.T, x *Pipeline) {
 
 func accept(t *testing.T, x *Pipeline, order int) {
 	t.Helper()
-	if _, err := x.Accept(t.Context(), "acme", "shop", "webhook", "", fmt.Append(nil, order)); err != nil {
+	if _, err := x.Accept(t.Context(), &waxwing.Event{Tenant: "acme", Shop: "shop", Source: "webhook", Raw: fmt.Append(nil, order)}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -11,25 +11,26 @@ import (
 )
 
 // Accept makes an event durable and wakes the workers. It is what every source
-// calls; it returns after the record is on disk. An event of an unknown tenant
-// or shop is ErrNotFound.
-func (x *Pipeline) Accept(ctx context.Context, tenant waxwing.TenantID, shop waxwing.ShopID, source, topic string, raw []byte) (waxwing.Receipt, error) {
+// calls; it returns after the record is on disk. Of the event it wants Tenant, Shop,
+// Source, Topic and Raw, and fills in the rest: nobody else may write it from then on.
+// An event of an unknown tenant or shop is ErrNotFound.
+func (x *Pipeline) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt, error) {
 	set := x.now()
-	m := set.members[tenant]
+	m := set.members[ev.Tenant]
 	if m == nil {
 		return waxwing.Receipt{}, waxwing.ErrNotFound
 	}
 	t := m.config
-	name := config.FormatOf(string(tenant), string(shop), t.Shops[string(shop)].Format)
-	if source == "api" {
+	name := config.FormatOf(string(ev.Tenant), string(ev.Shop), t.Shops[string(ev.Shop)].Format)
+	if ev.Source == "api" {
 		name = "generic"
 	}
 	f, ok := set.Formats[name]
 	if !ok {
 		return waxwing.Receipt{}, fmt.Errorf("shop: %w", waxwing.ErrNotFound)
 	}
-	ev := &waxwing.Event{Tenant: tenant, Shop: shop, Source: source, Format: name, Topic: topic, Raw: raw, At: x.p.Clock()}
-	key, err := f.Key(topic, raw)
+	ev.Format, ev.At = name, x.p.Clock()
+	key, err := f.Key(ev.Topic, ev.Raw)
 	switch {
 	case err != nil:
 		ev.Poison = err.Error()
@@ -37,11 +38,11 @@ func (x *Pipeline) Accept(ctx context.Context, tenant waxwing.TenantID, shop wax
 		ev.Poison = "the event names no order"
 	}
 	ev.Key = key
-	if source == "api" && key.Shop != "" {
+	if ev.Source == "api" && key.Shop != "" {
 		ev.Shop = key.Shop
 	}
 	ev.Stale, ev.Old = stale(t.MaxAge.D(), key, ev.At), old(t.MaxAge.D(), key, ev.At)
-	if source != waxwing.SourcePing && (ev.Poison != "" || key.Ignore != "" || ev.Stale || ev.Old) {
+	if ev.Source != waxwing.SourcePing && (ev.Poison != "" || key.Ignore != "" || ev.Stale || ev.Old) {
 		ev.Lookup = x.foundBy(f, ev)
 	}
 	rc, err := x.record(ctx, ev)
@@ -50,10 +51,10 @@ func (x *Pipeline) Accept(ctx context.Context, tenant waxwing.TenantID, shop wax
 	}
 	x.p.Meter.Received(rc.State, rc.New)
 	if x.journal.debug {
-		x.journal.Step("accepted", rc.ID, "tenant", tenant, "shop", ev.Shop, "source", source, "state", rc.State, "new", rc.New)
+		x.journal.Step("accepted", rc.ID, "tenant", ev.Tenant, "shop", ev.Shop, "source", ev.Source, "state", rc.State, "new", rc.New)
 	}
 	if rc.New && rc.State != waxwing.Received {
-		x.journal.tell(rc.ID, tenant, rc.State, firstReason(ev))
+		x.journal.tell(rc.ID, ev.Tenant, rc.State, firstReason(ev))
 	}
 	if rc.Work {
 		x.wakes.wake(x.orders, rc.ID)

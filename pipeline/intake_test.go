@@ -45,7 +45,7 @@ func TestAcceptSheds(t *testing.T) {
 	use(t, x, &Settings{Tenants: x.p.Config.Tenants, Formats: x.p.Formats})
 	x.orders.behind = true // nobody is woken
 	accept := func() error {
-		_, err := x.Accept(t.Context(), "acme", "shopify", "webhook", "", []byte(`{}`))
+		_, err := x.Accept(t.Context(), &waxwing.Event{Tenant: "acme", Shop: "shopify", Source: "webhook", Raw: []byte(`{}`)})
 		return err
 	}
 	if err := accept(); err != nil || l.accepted != 1 {
@@ -111,7 +111,7 @@ func TestAccept(t *testing.T) {
 		p.Config.Tenants["acme"] = tenant
 		x := newPipeline(t, p)
 		x.orders.stop() // nobody works on it
-		rc, err := x.Accept(t.Context(), c.tenant, c.shop, c.source, "", []byte(`{"name":"#7"}`))
+		rc, err := x.Accept(t.Context(), &waxwing.Event{Tenant: c.tenant, Shop: c.shop, Source: c.source, Raw: []byte(`{"name":"#7"}`)})
 		if c.check == nil {
 			if !errors.Is(err, waxwing.ErrNotFound) || len(b.events) > 0 {
 				t.Errorf("%s: %v", name, err)

@@ -63,7 +63,7 @@ func TestFlow(t *testing.T) {
 			ended := make(chan error, 1)
 			go func() { ended <- x.Run(ctx) }()
 			<-x.Running()
-			if _, err := x.Accept(ctx, "acme", "shop", "webhook", "", []byte("7")); err != nil {
+			if _, err := x.Accept(ctx, &waxwing.Event{Tenant: "acme", Shop: "shop", Source: "webhook", Raw: []byte("7")}); err != nil {
 				t.Fatal(err)
 			}
 			for _, want := range c.want {
@@ -116,7 +116,7 @@ func TestDrain(t *testing.T) {
 			ended := make(chan error, 1)
 			go func() { ended <- x.Run(ctx) }()
 			<-x.Running()
-			if _, err := x.Accept(ctx, "acme", "shop", "webhook", "", []byte("7")); err != nil {
+			if _, err := x.Accept(ctx, &waxwing.Event{Tenant: "acme", Shop: "shop", Source: "webhook", Raw: []byte("7")}); err != nil {
 				t.Fatal(err)
 			}
 			<-h.at

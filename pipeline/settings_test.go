@@ -41,7 +41,7 @@ func twoTenants(b *book, mail, own delivery.Provider, only bool) Parts {
 
 func acceptOf(t *testing.T, x *Pipeline, tenant waxwing.TenantID, order string) {
 	t.Helper()
-	if _, err := x.Accept(t.Context(), tenant, "shop", "webhook", "", []byte(order)); err != nil {
+	if _, err := x.Accept(t.Context(), &waxwing.Event{Tenant: tenant, Shop: "shop", Source: "webhook", Raw: []byte(order)}); err != nil {
 		t.Fatal(err)
 	}
 }

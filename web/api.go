@@ -34,7 +34,7 @@ func (s *Server) postOrder(w http.ResponseWriter, r *http.Request, t waxwing.Ten
 	if _, err := f.Normalise("", raw); err != nil {
 		return fault{http.StatusUnprocessableEntity, "not an order", err.Error()}
 	}
-	rc, err := s.p.Intake.Accept(r.Context(), t, key.Shop, "api", "order", raw)
+	rc, err := s.p.Intake.Accept(r.Context(), &waxwing.Event{Tenant: t, Shop: key.Shop, Source: "api", Topic: "order", Raw: raw})
 	if err != nil {
 		return err
 	}

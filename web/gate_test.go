@@ -116,7 +116,7 @@ func TestGateKeepsWhoWorks(t *testing.T) {
 
 type slowIntake struct{ entered, leave chan struct{} }
 
-func (i slowIntake) Accept(context.Context, waxwing.TenantID, waxwing.ShopID, string, string, []byte) (waxwing.Receipt, error) {
+func (i slowIntake) Accept(context.Context, *waxwing.Event) (waxwing.Receipt, error) {
 	i.entered <- struct{}{}
 	<-i.leave
 	return waxwing.Receipt{ID: 1, State: waxwing.Received, New: true}, nil

@@ -24,7 +24,7 @@ import (
 // intake takes everything and fails on request.
 type intake struct{ err error }
 
-func (i intake) Accept(context.Context, waxwing.TenantID, waxwing.ShopID, string, string, []byte) (waxwing.Receipt, error) {
+func (i intake) Accept(context.Context, *waxwing.Event) (waxwing.Receipt, error) {
 	return waxwing.Receipt{ID: 1, State: waxwing.Received, New: true}, i.err
 }
 

@@ -24,9 +24,10 @@ import (
 
 // Intake takes events; it answers only after they are on disk.
 type Intake interface {
-	// Accept records an event: when it returns without an error the event is on disk. raw may
-	// be kept. ErrUnavailable: the caller tells the shop to come again; a Permanent error: not.
-	Accept(ctx context.Context, tenant waxwing.TenantID, shop waxwing.ShopID, source, topic string, raw []byte) (waxwing.Receipt, error)
+	// Accept records an event, of which Tenant, Shop, Source, Topic and Raw say what came: when
+	// it returns without an error the event is on disk. The event is Accept's from then on, Raw
+	// with it. ErrUnavailable: the caller tells the shop to come again; a Permanent error: not.
+	Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt, error)
 }
 
 // Desk is what support staff may do to a confirmation.

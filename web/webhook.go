@@ -76,7 +76,7 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 	if h.format.Topic != nil {
 		topic = h.format.Topic(r.Header)
 	}
-	rc, err := s.p.Intake.Accept(r.Context(), waxwing.TenantID(tenant), waxwing.ShopID(shop), "webhook", topic, raw)
+	rc, err := s.p.Intake.Accept(r.Context(), &waxwing.Event{Tenant: waxwing.TenantID(tenant), Shop: waxwing.ShopID(shop), Source: "webhook", Topic: topic, Raw: raw})
 	if err != nil {
 		s.answer(w, r, err)
 		return
@@ -141,7 +141,7 @@ func (s *Server) ping(ctx context.Context, h *hook, tenant, shop string, raw []b
 	}
 	ctx = context.WithoutCancel(ctx) // its answer does not wait for this
 	go func() {
-		_, err := s.p.Intake.Accept(ctx, waxwing.TenantID(tenant), waxwing.ShopID(shop), waxwing.SourcePing, "", raw)
+		_, err := s.p.Intake.Accept(ctx, &waxwing.Event{Tenant: waxwing.TenantID(tenant), Shop: waxwing.ShopID(shop), Source: waxwing.SourcePing, Raw: raw})
 		if err == nil {
 			h.pinged.Store(&today)
 		}

@@ -44,12 +44,12 @@ func (c backlogCmd) Run() error {
 		return err
 	}
 	defer sink.kill()
-	empty, err := drainRate(context.Background(), bin, filepath.Join(dir, "small"), sink, c.Sent, c.Sent)
+	empty, err := drain{bin, filepath.Join(dir, "small"), sink}.of(context.Background(), c.Sent, c.Sent)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("backlog of %d: first mail %s after start, %.0f mails/s\n", c.Sent, ms(empty.first), empty.rate)
-	full, err := drainRate(context.Background(), bin, filepath.Join(dir, "big"), sink, c.N, c.Sent)
+	full, err := drain{bin, filepath.Join(dir, "big"), sink}.of(context.Background(), c.N, c.Sent)
 	if err != nil {
 		return err
 	}
@@ -64,21 +64,28 @@ type drained struct {
 	rss          int64
 }
 
-func drainRate(ctx context.Context, bin, dir string, sink *remoteSink, n, watch int) (r drained, err error) {
-	if err := fill(ctx, filepath.Join(dir, "data"), n); err != nil {
+// drain is what a backlog is sent with: the program, its folder and the provider.
+type drain struct {
+	bin, dir string
+	sink     *remoteSink
+}
+
+// of fills a ledger with n confirmations and watches the first of them being sent.
+func (b drain) of(ctx context.Context, n, watch int) (r drained, err error) {
+	if err := fill(ctx, filepath.Join(b.dir, "data"), n); err != nil {
 		return r, err
 	}
-	if _, _, err := sink.dump(); err != nil {
+	if _, _, err := b.sink.dump(); err != nil {
 		return r, err
 	}
 	begin := time.Now()
-	d, err := setup{bin: bin, dir: dir, sink: sink.addr}.start()
+	d, err := setup{bin: b.bin, dir: b.dir, sink: b.sink.addr}.start()
 	if err != nil {
 		return r, err
 	}
 	defer d.kill()
 	r.ready = d.started
-	if err := sink.wait(1, time.Minute); err != nil {
+	if err := b.sink.wait(1, time.Minute); err != nil {
 		return r, err
 	}
 	r.first = time.Since(begin)
@@ -86,7 +93,7 @@ func drainRate(ctx context.Context, bin, dir string, sink *remoteSink, n, watch 
 	for got := 0; got < watch; {
 		time.Sleep(20 * time.Millisecond)
 		r.rss = max(r.rss, d.rss())
-		if got, err = sink.ask("count"); err != nil {
+		if got, err = b.sink.ask("count"); err != nil {
 			return r, err
 		}
 		r.rate = float64(got) / time.Since(from).Seconds()
@@ -99,32 +106,31 @@ func fill(ctx context.Context, dir string, n int) error {
 	if err != nil {
 		return err
 	}
-	set, err := templates.Builtin()
-	if err != nil {
+	w := waiting{ledger: l}
+	if w.set, err = templates.Builtin(); err != nil {
 		return err
 	}
 	cat, err := locales.Builtin()
 	if err != nil {
 		return err
 	}
-	loc, _ := cat.Locale("en")
-	brand, err := templates.NewBrand(templates.Brand{Name: "Acme Outfitters"})
-	if err != nil {
+	w.locale, _ = cat.Locale("en")
+	if w.brand, err = templates.NewBrand(templates.Brand{Name: "Acme Outfitters"}); err != nil {
 		return err
 	}
 	var next, done atomic.Int64
 	var wg sync.WaitGroup
 	errs := make(chan error, 128)
 	begin := time.Now()
-	for w := range 128 {
+	for range 128 {
 		wg.Go(func() {
 			var m templates.Mail
 			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
-				if err := one(ctx, l, set, brand, loc, &m, int(i)); err != nil {
+				if err := w.add(ctx, &m, int(i)); err != nil {
 					errs <- err
 					return
 				}
-				if k := done.Add(1); k%100_000 == 0 && w >= 0 {
+				if k := done.Add(1); k%100_000 == 0 {
 					fmt.Fprintf(os.Stderr, "\r  %d confirmations in %s", k, time.Since(begin).Round(time.Second))
 				}
 			}
@@ -136,14 +142,23 @@ func fill(ctx context.Context, dir string, n int) error {
 	return errors.Join(<-errs, l.Close())
 }
 
-func one(ctx context.Context, l *sqlite.Ledger, set *templates.Set, brand *templates.Brand, loc *locales.Locale, m *templates.Mail, i int) error {
+// waiting makes confirmations that wait for a provider.
+type waiting struct {
+	ledger *sqlite.Ledger
+	set    *templates.Set
+	brand  *templates.Brand
+	locale *locales.Locale
+}
+
+// add makes the i-th; m is room for its mail.
+func (b *waiting) add(ctx context.Context, m *templates.Mail, i int) error {
 	raw := orderJSON(i, 2, time.Now())
-	rc, err := l.Accept(ctx, &waxwing.Event{Tenant: "acme", Shop: "shopify", Source: "webhook", Format: "shopify", Topic: "orders/paid", Raw: raw,
+	rc, err := b.ledger.Accept(ctx, &waxwing.Event{Tenant: "acme", Shop: "shopify", Source: "webhook", Format: "shopify", Topic: "orders/paid", Raw: raw,
 		At: time.Now(), Key: waxwing.EventKey{OrderID: fmt.Sprint(i)}})
 	if err != nil {
 		return err
 	}
-	w, err := l.Work(ctx, rc.ID)
+	w, err := b.ledger.Work(ctx, rc.ID)
 	if err != nil {
 		return err
 	}
@@ -151,12 +166,12 @@ func one(ctx context.Context, l *sqlite.Ledger, set *templates.Set, brand *templ
 	if err != nil {
 		return err
 	}
-	if err := set.Render(&templates.Input{Order: o, Brand: brand, Locale: loc}, m); err != nil {
+	if err := b.set.Render(&templates.Input{Order: o, Brand: b.brand, Locale: b.locale}, m); err != nil {
 		return err
 	}
 	data := mime.Build(nil, &mime.Mail{From: mime.Mailbox{Name: "Acme", Addr: "orders@acme.example"}, To: mime.Mailbox{Addr: o.Customer.Email},
 		Subject: m.Subject, MessageID: w.Token + "@acme.example", Date: time.Now(), Text: m.Text, HTML: m.HTML})
-	_, err = l.Ready(ctx, w, []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Queued, From: "orders@acme.example", To: o.Customer.Email, Data: data,
+	_, err = b.ledger.Ready(ctx, w, []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Queued, From: "orders@acme.example", To: o.Customer.Email, Data: data,
 		MessageID: w.Token + "@acme.example", Locale: "en"}}, waxwing.Lookup{Order: []string{o.Number}, People: []string{o.Customer.Email}}, 24*time.Hour)
 	return err
 }

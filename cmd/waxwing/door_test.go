@@ -138,10 +138,10 @@ func TestUnsignedPingsLeaveOneRow(t *testing.T) {
 	send()
 	// And straight at the ledger, as if the door did not count.
 	for i := range 20 {
-		if _, err := r.d.Accept(t.Context(), "acme", "woocommerce", waxwing.SourcePing, "", []byte(fmt.Sprintf("webhook_id=%d", i))); err != nil {
+		if _, err := r.d.Accept(t.Context(), &waxwing.Event{Tenant: "acme", Shop: "woocommerce", Source: waxwing.SourcePing, Raw: []byte(fmt.Sprintf("webhook_id=%d", i))}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.d.Accept(t.Context(), "acme", "woocommerce", waxwing.SourcePing, "", []byte(fmt.Sprintf("{broken %d", i))); err != nil {
+		if _, err := r.d.Accept(t.Context(), &waxwing.Event{Tenant: "acme", Shop: "woocommerce", Source: waxwing.SourcePing, Raw: []byte(fmt.Sprintf("{broken %d", i))}); err != nil {
 			t.Fatal(err)
 		}
 	}

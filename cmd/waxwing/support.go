@@ -257,7 +257,7 @@ type releaseCmd struct {
 
 // Run lets a held or quarantined confirmation go.
 func (c releaseCmd) Run(s streams) error {
-	return c.settle(s, c.What, "retry", c.Reason, c.JSON, "released")
+	return c.rule(s, c.What, decision{"retry", "released", c.Reason}, c.JSON)
 }
 
 type cancelCmd struct {
@@ -269,16 +269,21 @@ type cancelCmd struct {
 
 // Run cancels what has not passed its commit point.
 func (c cancelCmd) Run(s streams) error {
-	return c.settle(s, c.What, "cancel", c.Reason, c.JSON, "cancelled")
+	return c.rule(s, c.What, decision{"cancel", "cancelled", c.Reason}, c.JSON)
 }
 
-func (a apiFlags) settle(s streams, what, act, reason string, raw bool, done string) error {
+// decision is what a person decides on a confirmation: the act of the API, what the
+// confirmation is then, and why.
+type decision struct{ act, done, reason string }
+
+// rule carries a decision out on the one confirmation that is meant.
+func (a apiFlags) rule(s streams, what string, d decision, raw bool) error {
 	id, err := a.one(s, what)
 	if err != nil {
 		return err
 	}
-	return a.post(s, "/confirmations/"+id.String()+"/"+act, map[string]any{"reason": reason}, raw, func(b map[string]any) string {
-		return fmt.Sprintf("%s is %s; its state is %v.", id, done, b["state"])
+	return a.post(s, "/confirmations/"+id.String()+"/"+d.act, map[string]any{"reason": d.reason}, raw, func(b map[string]any) string {
+		return fmt.Sprintf("%s is %s; its state is %v.", id, d.done, b["state"])
 	})
 }
 
