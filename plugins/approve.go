@@ -36,8 +36,8 @@ func unapproved(m *abi.Manifest, s *slots) (asks []string) {
 // person approves of what it needs. needs are what she was shown: they must be
 // all that it asks for, or she approved of something else.
 func (h *Host) Approve(t waxwing.TenantID, name string, no int, needs []string, by waxwing.Actor) (waxwing.PluginVersion, error) {
-	h.changes.Lock()
-	defer h.changes.Unlock()
+	h.life.changes.Lock()
+	defer h.life.changes.Unlock()
 	all, err := h.o.Store.PluginVersions(context.Background(), t)
 	if err != nil {
 		return waxwing.PluginVersion{}, err
@@ -55,17 +55,18 @@ func (h *Host) Approve(t waxwing.TenantID, name string, no int, needs []string, 
 		return rec, waxwing.Permanent(fmt.Errorf("version %d of %s asks for %s, and the approval is of %s: look at it again", no, name,
 			strings.Join(asked, ", "), orNone(shown)))
 	}
-	if !h.mayChange(t, name) {
-		return rec, h.tooMany(name)
+	if !h.rates.mayChange(t, name) {
+		return rec, h.rates.tooMany(name)
 	}
 	v, err := h.reopen(rec)
 	if err != nil {
 		return rec, err
 	}
 	rec.ApprovedBy, rec.Unapproved = by, nil
-	rec, err = h.place(h.plugin(t, name), v, rec, nil, nil)
+	x := &putting{h: h, v: v, rec: rec}
+	rec, err = x.place(h.shelves.plugin(t, name), nil, nil)
 	if err == nil {
-		h.warm(v)
+		h.compile.warm(v)
 	}
 	return rec, err
 }

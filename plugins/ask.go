@@ -29,7 +29,7 @@ type asking struct {
 // what fails is left out and noted. filter is left out where a person has
 // released the order.
 func (h *Host) Ask(t waxwing.TenantID, id waxwing.ID, q *abi.Question, hooks []waxwing.Hook) (r Ruling, runs []waxwing.Run, notes []string) {
-	s := h.shelf(t)
+	s := h.shelves.of(t)
 	if s == nil {
 		return r, nil, nil
 	}
@@ -78,22 +78,31 @@ func (a *asking) askPlugin(p *plugin, h waxwing.Hook) *abi.Answer {
 	}
 	var ans *abi.Answer
 	if v != nil {
-		ans = a.askVersion(p, v, h, role)
+		ans = a.ask(call{p, v, h, role})
 		if ans == nil && role == "canary" && s.active != nil && s.active.manifest.Fills(h) {
-			ans = a.askVersion(p, s.active, h, "active")
+			ans = a.ask(call{p, s.active, h, "active"})
 		}
 	}
 	if c != nil && c.rec.State == waxwing.PluginShadow && c.manifest.Fills(h) {
-		a.askVersion(p, c, h, "shadow")
+		a.ask(call{p, c, h, "shadow"})
 	}
 	return ans
 }
 
-// askVersion makes one call and judges its output; nil: there is nothing to use.
-func (a *asking) askVersion(p *plugin, v *version, h waxwing.Hook, role string) *abi.Answer {
+// call is one question to one version of a plugin.
+type call struct {
+	p    *plugin
+	v    *version
+	hook waxwing.Hook
+	role string // "active", "canary", "shadow"
+}
+
+// ask makes one call and judges its output; nil: there is nothing to use.
+func (a *asking) ask(c call) *abi.Answer {
+	v, h := c.v, c.hook
 	now := a.h.o.Clock()
 	if !v.breaker.closed(now) {
-		a.leaveOut(p, h, role, &sandbox.Fault{Kind: sandbox.FaultOff})
+		a.leaveOut(c, &sandbox.Fault{Kind: sandbox.FaultOff})
 		return nil
 	}
 	var input []byte
@@ -104,9 +113,9 @@ func (a *asking) askVersion(p *plugin, v *version, h waxwing.Hook, role string) 
 	if !ran && !sandbox.Blames(res.Fault.Kind) { // what failed to start is a run, without an output
 		v.breaker.release()
 		if res.Fault.Kind == sandbox.FaultOff {
-			a.h.compileAgain(v, now)
+			a.h.compile.again(v, now)
 		}
-		a.leaveOut(p, h, role, res.Fault)
+		a.leaveOut(c, res.Fault)
 		return nil
 	}
 	raw := res.Output
@@ -123,24 +132,24 @@ func (a *asking) askVersion(p *plugin, v *version, h waxwing.Hook, role string) 
 			ans.Reason = v.manifest.Reason(ans.Reason)
 		}
 	}
-	a.record(v, h, role, input, raw, &res)
-	if p.use.Count(&res); res.Fault != nil {
-		a.note(p, h, res.Fault.Kind, role)
+	a.record(c, input, raw, &res)
+	if c.p.use.Count(&res); res.Fault != nil {
+		a.note(c, res.Fault.Kind)
 	}
-	a.h.judge(p, v, &res, role, now)
+	a.h.life.judge(c.p, v, &res, c.role, now)
 	return ans
 }
 
 // leaveOut notes a version that was not asked.
-func (a *asking) leaveOut(p *plugin, h waxwing.Hook, role string, f *sandbox.Fault) {
-	p.use.LeftOut(f.Kind)
-	a.note(p, h, f.Kind, role)
+func (a *asking) leaveOut(c call, f *sandbox.Fault) {
+	c.p.use.LeftOut(f.Kind)
+	a.note(c, f.Kind)
 }
 
-func (a *asking) note(p *plugin, h waxwing.Hook, kind, role string) {
-	if role != "shadow" {
+func (a *asking) note(c call, kind string) {
+	if c.role != "shadow" {
 		a.last = kind
-		a.notes = append(a.notes, fmt.Sprintf("plugin: %s.%s was left out (%s)", p.name, h, kind))
+		a.notes = append(a.notes, fmt.Sprintf("plugin: %s.%s was left out (%s)", c.p.name, c.hook, kind))
 	}
 }
 
@@ -156,8 +165,8 @@ func (a *asking) fewNotes() []string {
 	return a.notes
 }
 
-func (a *asking) record(v *version, h waxwing.Hook, role string, input, output []byte, res *sandbox.Result) {
-	r := waxwing.Run{Plugin: v.rec.Plugin, Hash: v.rec.Hash, Hook: h, Role: role, Input: input, Output: output, Log: res.Log,
+func (a *asking) record(c call, input, output []byte, res *sandbox.Result) {
+	r := waxwing.Run{Plugin: c.v.rec.Plugin, Hash: c.v.rec.Hash, Hook: c.hook, Role: c.role, Input: input, Output: output, Log: res.Log,
 		Fuel: res.Fuel, Costs: sandbox.CostVersion, Micros: res.Took.Microseconds(), At: a.q.At, Seed: a.q.Seed}
 	if res.Fault != nil {
 		r.Fault = res.Fault.Error()
@@ -170,7 +179,7 @@ func (a *asking) record(v *version, h waxwing.Hook, role string, input, output [
 // plugin is mended. Where it was not asked at all, for want of a worker or of its
 // native code or while it rests, the error is ErrUnavailable: try again.
 func (h *Host) Normalise(t waxwing.TenantID, name string, q *abi.Question) ([]byte, []waxwing.Run, error) {
-	s := h.shelf(t)
+	s := h.shelves.of(t)
 	if s == nil {
 		return nil, nil, fmt.Errorf("the plugin %s is not there", name)
 	}

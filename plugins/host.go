@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -63,65 +62,15 @@ type Settings struct {
 type Host struct {
 	o       HostOptions
 	set     atomic.Pointer[Settings]
-	tenants sync.Map // TenantID -> *shelf
-	ctx     context.Context
-	stop    context.CancelFunc
-	work    sync.WaitGroup
-	changes sync.Mutex // one change of states at a time
-	turns   *turns     // of checks
+	shelves *shelves
+	uses    *uses
+	rates   *rates
+	turns   *turns // of checks
+	life    *life
+	compile *compiling
+	work    *background
 
 	mostNative, tidied atomic.Int64 // bytes, and when, in ns
-
-	rates   sync.Mutex
-	changed map[string]*minute // how often states were changed, by tenant/plugin
-
-	uses sync.Mutex
-	used map[waxwing.TenantID]map[string]*sandbox.Use
-
-	compiles  sync.Mutex
-	busy      bool                        // versions are being compiled
-	toCompile sandbox.FairQueue[*version] // those that have no native code
-}
-
-// shelf is one tenant's plugins. Orders read it without a lock.
-type shelf struct {
-	plugins []*plugin // in the order of their names
-	needs   abi.NeedSet
-	hooks   map[waxwing.Hook]bool
-}
-
-// plugin is one name of a tenant, with the versions that matter now.
-type plugin struct {
-	tenant waxwing.TenantID
-	name   string
-	slots  atomic.Pointer[slots]
-	trial  trial
-	use    *sandbox.Use
-}
-
-type slots struct {
-	active, candidate, previous *version
-}
-
-// bytes is about what is kept of a name's versions while none is loaded.
-func (s *slots) bytes() (n int64) {
-	for _, v := range []*version{s.active, s.candidate, s.previous} {
-		if v != nil { // the manifest as bytes and as it was read, and the trial's times
-			n += 3*int64(len(v.rec.Manifest)) + 24<<10
-		}
-	}
-	return n
-}
-
-type version struct {
-	rec      waxwing.PluginVersion
-	manifest *abi.Manifest
-	code     *sandbox.Code
-	config   map[string]string
-	breaker  breaker
-
-	compiling atomic.Bool  // it waits for that, or it is under way
-	compiled  atomic.Int64 // when that was last asked for, in ns
 }
 
 // NewHost makes a host without plugins; Restore brings back what the store has.
@@ -139,9 +88,13 @@ func NewHost(o HostOptions) *Host {
 	o.Quota = o.Quota.OrDefault()
 	o.CheckBudget = cmp.Or(o.CheckBudget, time.Minute)
 	o.Checks = cmp.Or(o.Checks, 2)
-	h := &Host{o: o, turns: newTurns(o.Checks, o.CheckBudget, o.Clock), used: map[waxwing.TenantID]map[string]*sandbox.Use{}, changed: map[string]*minute{}}
+	h := &Host{o: o, turns: newTurns(o.Checks, o.CheckBudget, o.Clock), work: newBackground(),
+		uses:  &uses{engine: o.Engine, used: map[waxwing.TenantID]map[string]*sandbox.Use{}},
+		rates: &rates{now: o.Clock, most: o.Changes, changed: map[string]*minute{}}}
 	h.Configure(o.Settings)
-	h.ctx, h.stop = context.WithCancel(context.Background())
+	h.shelves = &shelves{engine: o.Engine, uses: h.uses}
+	h.compile = &compiling{engine: o.Engine, now: o.Clock, log: o.Log, work: h.work}
+	h.life = &life{store: o.Store, rollout: o.Rollout, now: o.Clock, log: o.Log, shelves: h.shelves, rates: h.rates, work: h.work}
 	return h
 }
 
@@ -151,22 +104,15 @@ func (h *Host) Configure(s Settings) { h.set.Store(&s) }
 // Close stops work in the background and guests that run. The engine is closed by
 // whoever made it.
 func (h *Host) Close() {
-	h.stop()
+	h.work.stop()
 	h.o.Engine.Stop()
 	h.work.Wait()
-}
-
-func (h *Host) shelf(t waxwing.TenantID) *shelf {
-	if v, ok := h.tenants.Load(t); ok {
-		return v.(*shelf)
-	}
-	return nil
 }
 
 // Wants says what of an order's insight the tenant's plugins need. A tenant
 // without plugins wants nothing, and asking costs one look into a table.
 func (h *Host) Wants(t waxwing.TenantID) (any, candidates, baskets, lane bool) {
-	s := h.shelf(t)
+	s := h.shelves.of(t)
 	if s == nil {
 		return false, false, false, false
 	}

@@ -34,7 +34,7 @@ func TestLoadsAgainFromTheInstrumentedModule(t *testing.T) {
 	e := h.o.Engine
 	putC(t, h, "acme", "p", "c", attack.Says(`{"subject":"hers"}`+strings.Repeat(" ", 32<<10-18)))
 	warmed(t, h, "acme")
-	v := h.shelf("acme").plugins[0].slots.Load().active
+	v := h.shelves.of("acme").plugins[0].slots.Load().active
 	again := func() int64 {
 		t.Helper()
 		e.Inspect().Drop(v.code)

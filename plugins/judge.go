@@ -4,14 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
+// life changes which versions of a plugin serve and are tried, and records each step.
+type life struct {
+	store   Store
+	rollout Rollout
+	now     waxwing.Clock
+	log     *slog.Logger
+	shelves *shelves
+	rates   *rates
+	work    *background
+	changes sync.Mutex // one change of states at a time
+}
+
 // judge counts a run, and stops, promotes or rolls back where that is due.
-func (h *Host) judge(p *plugin, v *version, res *sandbox.Result, role string, now time.Time) {
+func (l *life) judge(p *plugin, v *version, res *sandbox.Result, role string, now time.Time) {
 	failed := res.Fault != nil && sandbox.Blames(res.Fault.Kind)
 	opened, tooOften := false, false
 	if res.Fault == nil || failed {
@@ -21,11 +35,11 @@ func (h *Host) judge(p *plugin, v *version, res *sandbox.Result, role string, no
 	}
 	if opened {
 		p.use.Rests.Add(1)
-		h.o.Log.Warn("a plugin rests after failures", "tenant", p.tenant, "plugin", p.name, "version", v.rec.No, "fault", res.Fault.Kind)
+		l.log.Warn("a plugin rests after failures", "tenant", p.tenant, "plugin", p.name, "version", v.rec.No, "fault", res.Fault.Kind)
 	}
 	if tooOften && role == "active" {
 		kind := res.Fault.Kind // not the text: it may quote an order, and the trail is for ever
-		h.later(func() { h.rollBackIf(p, v, "it failed too often, last by "+kind) })
+		l.later(func() { l.rollBackIf(p, v, "it failed too often, last by "+kind) })
 	}
 	if p.slots.Load().candidate == nil {
 		return
@@ -52,41 +66,41 @@ func (h *Host) judge(p *plugin, v *version, res *sandbox.Result, role string, no
 	switch {
 	case why != "":
 		t.decided = true
-		h.later(func() { h.end(p, s.candidate, waxwing.PluginStopped, why) })
-	case t.done(h.o.Rollout) && h.mayChange(p.tenant, p.name): // else by a later run
+		l.later(func() { l.end(p, s.candidate, waxwing.PluginStopped, why) })
+	case t.done(l.rollout) && l.rates.mayChange(p.tenant, p.name): // else by a later run
 		t.decided = true
-		h.later(func() { h.promote(p, s.candidate, step) })
+		l.later(func() { l.promote(p, s.candidate, step) })
 	}
 }
 
 // later does what needs the store outside of an order's way.
-func (h *Host) later(f func()) {
-	if h.ctx.Err() != nil {
+func (l *life) later(f func()) {
+	if l.work.ctx.Err() != nil {
 		return
 	}
-	h.work.Go(func() {
-		h.changes.Lock()
-		defer h.changes.Unlock()
+	l.work.Go(func() {
+		l.changes.Lock()
+		defer l.changes.Unlock()
 		f()
 	})
 }
 
-func (h *Host) save(p *plugin, next *slots, changed ...waxwing.PluginVersion) error {
-	if err := h.o.Store.SavePlugins(context.Background(), changed, nil); err != nil {
+func (l *life) save(p *plugin, next *slots, changed ...waxwing.PluginVersion) error {
+	if err := l.store.SavePlugins(context.Background(), changed, nil); err != nil {
 		if !errors.Is(err, waxwing.ErrStopping) {
-			h.o.Log.Error("a plugin's state was not recorded; it stays as it was", "tenant", p.tenant, "plugin", p.name, "err", err)
+			l.log.Error("a plugin's state was not recorded; it stays as it was", "tenant", p.tenant, "plugin", p.name, "err", err)
 		}
 		return err
 	}
 	for _, r := range changed {
-		h.o.Log.Info("plugin", "tenant", p.tenant, "plugin", p.name, "version", r.No, "state", r.State, "percent", r.Percent, "why", r.Why)
+		l.log.Info("plugin", "tenant", p.tenant, "plugin", p.name, "version", r.No, "state", r.State, "percent", r.Percent, "why", r.Why)
 	}
-	h.settle(p, next, changed)
+	l.settle(p, next, changed)
 	return nil
 }
 
 // end takes a candidate out.
-func (h *Host) end(p *plugin, c *version, to waxwing.PluginState, why string) {
+func (l *life) end(p *plugin, c *version, to waxwing.PluginState, why string) {
 	s := *p.slots.Load()
 	if s.candidate == nil || s.candidate.rec.No != c.rec.No {
 		p.trial.mu.Lock()
@@ -96,7 +110,7 @@ func (h *Host) end(p *plugin, c *version, to waxwing.PluginState, why string) {
 	}
 	c = s.candidate // it may have come a step further since
 	s.candidate = nil
-	if h.save(p, &s, h.moved(c, to, sandbox.OneLine(why, 300))) != nil {
+	if l.save(p, &s, l.moved(c, to, sandbox.OneLine(why, 300))) != nil {
 		p.trial.mu.Lock()
 		p.trial.decided = false
 		p.trial.mu.Unlock()
@@ -104,7 +118,7 @@ func (h *Host) end(p *plugin, c *version, to waxwing.PluginState, why string) {
 }
 
 // promote takes a candidate one step on, from step (-1: shadow).
-func (h *Host) promote(p *plugin, c *version, step int) {
+func (l *life) promote(p *plugin, c *version, step int) {
 	s := *p.slots.Load()
 	t := &p.trial
 	// Only at the end, or a run in the meantime would decide by a version that
@@ -120,49 +134,49 @@ func (h *Host) promote(p *plugin, c *version, step int) {
 	if !current {
 		return
 	}
-	steps := h.o.Rollout.Steps
+	steps := l.rollout.Steps
 	if step+1 < len(steps) {
-		r := h.moved(c, waxwing.PluginCanary, "")
+		r := l.moved(c, waxwing.PluginCanary, "")
 		r.Percent = steps[step+1]
-		if h.save(p, &s, r) == nil {
+		if l.save(p, &s, r) == nil {
 			t.mu.Lock()
 			t.next()
 			t.mu.Unlock()
 		}
 		return
 	}
-	h.serve(p, &s, c)
+	l.serve(p, &s, c)
 }
 
 // serve makes a version the one that serves all.
-func (h *Host) serve(p *plugin, s *slots, v *version) {
-	changed := []waxwing.PluginVersion{h.moved(v, waxwing.PluginActive, "")}
+func (l *life) serve(p *plugin, s *slots, v *version) {
+	changed := []waxwing.PluginVersion{l.moved(v, waxwing.PluginActive, "")}
 	if s.active != nil {
-		changed = append(changed, h.moved(s.active, waxwing.PluginRetired, ""))
+		changed = append(changed, l.moved(s.active, waxwing.PluginRetired, ""))
 	}
 	s.previous, s.active, s.candidate = s.active, v, nil
-	_ = h.save(p, s, changed...)
+	_ = l.save(p, s, changed...)
 }
 
-func (h *Host) rollBackIf(p *plugin, v *version, why string) {
+func (l *life) rollBackIf(p *plugin, v *version, why string) {
 	if s := p.slots.Load(); s.active == v {
-		_, _ = h.rollBack(p, why) // save has logged it
+		_, _ = l.rollBack(p, why) // save has logged it
 	}
 }
 
 // rollBack puts the previous version back, or none where there is none.
-func (h *Host) rollBack(p *plugin, why string) (waxwing.PluginVersion, error) {
+func (l *life) rollBack(p *plugin, why string) (waxwing.PluginVersion, error) {
 	s := *p.slots.Load()
 	if s.active == nil {
 		return waxwing.PluginVersion{}, fmt.Errorf("nothing of it serves: %w", waxwing.ErrState)
 	}
-	changed := []waxwing.PluginVersion{h.moved(s.active, waxwing.PluginRolled, sandbox.OneLine(why, 300))}
+	changed := []waxwing.PluginVersion{l.moved(s.active, waxwing.PluginRolled, sandbox.OneLine(why, 300))}
 	if s.candidate != nil {
-		changed = append(changed, h.moved(s.candidate, waxwing.PluginStopped, "the plugin was rolled back"))
+		changed = append(changed, l.moved(s.candidate, waxwing.PluginStopped, "the plugin was rolled back"))
 	}
 	s.active, s.previous, s.candidate = s.previous, nil, nil
 	if s.active != nil {
-		changed = append(changed, h.moved(s.active, waxwing.PluginActive, "rolled back to"))
+		changed = append(changed, l.moved(s.active, waxwing.PluginActive, "rolled back to"))
 	}
-	return changed[len(changed)-1], h.save(p, &s, changed...)
+	return changed[len(changed)-1], l.save(p, &s, changed...)
 }

@@ -54,7 +54,7 @@ func TestNamesAndVersionsStayWithinTheMemory(t *testing.T) {
 	if held > max(x.Options().TenantMemory, kept+4<<20) {
 		t.Errorf("%d KiB are held", held>>10)
 	}
-	for _, p := range h.shelf("acme").plugins {
+	for _, p := range h.shelves.of("acme").plugins {
 		if sl := p.slots.Load(); sl.active.code.Script != nil || sl.previous.code.Script != nil {
 			t.Errorf("%s holds its script", p.name)
 		}

@@ -46,52 +46,60 @@ func (h *Host) Put(ctx context.Context, u *Upload) (waxwing.PluginVersion, error
 	if m.Name != u.Name {
 		return waxwing.PluginVersion{}, abi.ManifestError("its name is %q, and it is put as %q", m.Name, u.Name)
 	}
-	if h.crowded(u.Tenant, u.Name) {
-		return waxwing.PluginVersion{}, h.tooMany(u.Name)
+	if h.rates.crowded(u.Tenant, u.Name) {
+		return waxwing.PluginVersion{}, h.rates.tooMany(u.Name)
 	}
 	all, err := h.o.Store.PluginVersions(ctx, u.Tenant)
 	if err == nil {
-		err = h.hasRoom(u, all)
+		err = hasRoom(h.o.Quota.Names, u.Name, all)
 	}
 	if err != nil {
 		return waxwing.PluginVersion{}, err
 	}
-	rec := waxwing.PluginVersion{Tenant: u.Tenant, Plugin: u.Name, Version: m.Version, Hash: hex.EncodeToString(sha(u.Code)),
+	x := &putting{h: h, u: u, v: &version{manifest: m, config: m.With(h.set.Load().Configs[u.Tenant][u.Name])}}
+	x.rec = waxwing.PluginVersion{Tenant: u.Tenant, Plugin: u.Name, Version: m.Version, Hash: hex.EncodeToString(sha(u.Code)),
 		Lang: m.Lang, Source: u.Source, Created: h.o.Clock(), Manifest: u.Manifest, Needs: m.Needs, Now: u.Now}
-	v := &version{manifest: m, config: m.With(h.set.Load().Configs[u.Tenant][u.Name])}
 	left, err := h.turns.enter(ctx, u.Tenant, u.ofOperator())
 	if err != nil {
-		return rec, err
+		return x.rec, err
 	}
-	took, refusal := h.check(ctx, u, v, &rec, left)
+	took, refusal := x.check(ctx, left)
 	h.turns.leave(u.Tenant, took, u.ofOperator())
 	if refusal == nil {
-		h.o.Engine.Ready(v.manifest, v.code, u.Now)
+		h.o.Engine.Ready(x.v.manifest, x.v.code, u.Now)
 	}
 	if refusal != nil && !waxwing.IsPermanent(refusal) {
-		return rec, refusal // ours, not the plugin's: nothing is kept
+		return x.rec, refusal // ours, not the plugin's: nothing is kept
 	}
-	h.changes.Lock()
-	defer h.changes.Unlock()
+	h.life.changes.Lock()
+	defer h.life.changes.Unlock()
 	if all, err = h.o.Store.PluginVersions(ctx, u.Tenant); err != nil {
-		return rec, err
+		return x.rec, err
 	}
 	if refusal == nil {
-		if refusal = h.hasRoom(u, all); refusal == nil {
-			refusal = h.newer(u, rec.Number)
+		if refusal = hasRoom(h.o.Quota.Names, u.Name, all); refusal == nil {
+			refusal = x.newer()
 		}
 		if refusal != nil && !waxwing.IsPermanent(refusal) {
-			return rec, refusal
+			return x.rec, refusal
 		}
 	}
-	rec.No = nextNo(all, u.Name)
+	x.rec.No = nextNo(all, u.Name)
 	if refusal != nil {
-		return h.refuse(rec, refusal)
+		return x.refuse(refusal)
 	}
-	if !h.mayChange(u.Tenant, u.Name) {
-		return rec, h.tooMany(u.Name)
+	if !h.rates.mayChange(u.Tenant, u.Name) {
+		return x.rec, h.rates.tooMany(u.Name)
 	}
-	return h.begin(u, v, rec, all)
+	return x.begin(all)
+}
+
+// putting is a version on its way to its place: an upload, or one that was approved.
+type putting struct {
+	h   *Host
+	u   *Upload // nil: one that was approved, and is in the store
+	v   *version
+	rec waxwing.PluginVersion
 }
 
 func nextNo(all []waxwing.PluginVersion, name string) int {
@@ -104,15 +112,15 @@ func nextNo(all []waxwing.PluginVersion, name string) int {
 	return no + 1
 }
 
-// hasRoom refuses a name too many.
-func (h *Host) hasRoom(u *Upload, all []waxwing.PluginVersion) error {
+// hasRoom refuses a name too many: a tenant may have most of them.
+func hasRoom(most int, name string, all []waxwing.PluginVersion) error {
 	names := map[string]bool{}
 	for i := range all {
 		if all[i].State.Live() {
 			names[all[i].Plugin] = true
 		}
 	}
-	if most := h.o.Quota.Names; !names[u.Name] && len(names) >= most {
+	if !names[name] && len(names) >= most {
 		return waxwing.Permanent(fmt.Errorf("the tenant has %d plugins, and at most %d are allowed (plugins.names): withdraw one of them "+
 			"(waxwing plugin withdraw NAME) or ask the operator for more", len(names), most))
 	}
@@ -121,11 +129,11 @@ func (h *Host) hasRoom(u *Upload, all []waxwing.PluginVersion) error {
 
 // check is everything before a version may see an order, and how long it took of
 // what is left.
-func (h *Host) check(ctx context.Context, u *Upload, v *version, rec *waxwing.PluginVersion, left time.Duration) (took time.Duration, err error) {
+func (x *putting) check(ctx context.Context, left time.Duration) (took time.Duration, err error) {
 	began := time.Now()
-	e := h.o.Engine
-	if rec.Signer, rec.Number, err = h.signer(u); err == nil {
-		err = h.newer(u, rec.Number)
+	e, u, v := x.h.o.Engine, x.u, x.v
+	if x.rec.Signer, x.rec.Number, err = x.signer(); err == nil {
+		err = x.newer()
 	}
 	if err == nil {
 		v.code, err = sandbox.Prepare(v.manifest, u.Code, e.Limits())
@@ -133,26 +141,27 @@ func (h *Host) check(ctx context.Context, u *Upload, v *version, rec *waxwing.Pl
 	if err != nil {
 		return time.Since(began), err
 	}
-	v.code.Tenant, v.code.Use = u.Tenant, h.useOf(u.Tenant, u.Name)
+	v.code.Tenant, v.code.Use = u.Tenant, x.h.uses.of(u.Tenant, u.Name)
 	if u.ofOperator() {
 		left = sandbox.CheckTime
 	}
 	took = time.Since(began)
 	child, err := e.Check(ctx, v.manifest, u.Manifest, v.code, u.Code, u.Fixtures, left)
 	if err == nil {
-		err = h.nativeFits(u, v.code)
+		err = x.nativeFits()
 	}
 	return took + child, err
 }
 
 // nativeFits refuses native code that is too large beside the tenant's other.
-func (h *Host) nativeFits(u *Upload, c *sandbox.Code) error {
+func (x *putting) nativeFits() error {
+	h, u := x.h, x.u
 	sizes, err := h.o.Engine.Natives()
 	if err != nil {
 		return err
 	}
-	held := map[string]bool{c.Source(): true}
-	if s := h.shelf(u.Tenant); s != nil {
+	held := map[string]bool{x.v.code.Source(): true}
+	if s := h.shelves.of(u.Tenant); s != nil {
 		for _, p := range s.plugins {
 			for _, v := range p.slots.Load().all() {
 				held[v.code.Source()] = held[v.code.Source()] || p.name != u.Name
@@ -183,7 +192,8 @@ func (s *slots) all() (out []*version) {
 
 // refuse records a refused upload, so that its author finds the reason again:
 // some a day, since refusals cost their author nothing, and would fill the trail.
-func (h *Host) refuse(rec waxwing.PluginVersion, why error) (waxwing.PluginVersion, error) {
+func (x *putting) refuse(why error) (waxwing.PluginVersion, error) {
+	h, rec := x.h, x.rec
 	all, err := h.o.Store.PluginVersions(context.Background(), rec.Tenant)
 	if err != nil {
 		return rec, err
@@ -219,42 +229,32 @@ func sameDay(a, b time.Time) bool {
 }
 
 // begin records a version and gives it its place, or lets it wait for approval.
-func (h *Host) begin(u *Upload, v *version, rec waxwing.PluginVersion, all []waxwing.PluginVersion) (waxwing.PluginVersion, error) {
-	p := h.plugin(u.Tenant, u.Name)
-	if asks := unapproved(v.manifest, p.slots.Load()); len(asks) > 0 && !u.ofOperator() {
+func (x *putting) begin(all []waxwing.PluginVersion) (waxwing.PluginVersion, error) {
+	h, u := x.h, x.u
+	p := h.shelves.plugin(u.Tenant, u.Name)
+	if asks := unapproved(x.v.manifest, p.slots.Load()); len(asks) > 0 && !u.ofOperator() {
 		if !u.ApproveNeeds {
-			rec.State, rec.Unapproved, rec.Changed = waxwing.PluginWaiting, asks, h.o.Clock()
-			return h.record(rec, append(h.superseded(all, u.Name), rec), u.Code)
+			x.rec.State, x.rec.Unapproved, x.rec.Changed = waxwing.PluginWaiting, asks, h.o.Clock()
+			return x.record(append(h.life.superseded(all, u.Name), x.rec))
 		}
-		rec.ApprovedBy = u.By
+		x.rec.ApprovedBy = u.By
 	}
-	return h.place(p, v, rec, h.superseded(all, u.Name), u.Code)
+	return x.place(p, h.life.superseded(all, u.Name), u.Code)
 }
 
 // record saves versions that change nothing of what serves.
-func (h *Host) record(rec waxwing.PluginVersion, changed []waxwing.PluginVersion, code []byte) (waxwing.PluginVersion, error) {
-	err := h.o.Store.SavePlugins(context.Background(), changed, code)
+func (x *putting) record(changed []waxwing.PluginVersion) (waxwing.PluginVersion, error) {
+	err := x.h.o.Store.SavePlugins(context.Background(), changed, x.u.Code)
 	if waxwing.IsPermanent(err) { // no room for it
-		return h.refuse(rec, err)
+		return x.refuse(err)
 	}
-	return rec, err
+	return x.rec, err
 }
 
-// superseded are versions of the name that wait, as they stand when a newer one
-// takes their place.
-func (h *Host) superseded(all []waxwing.PluginVersion, name string) (out []waxwing.PluginVersion) {
-	for _, r := range all {
-		if r.Plugin == name && r.State == waxwing.PluginWaiting {
-			r.State, r.Why, r.Changed, r.Unapproved = waxwing.PluginStopped, "a newer version was put", h.o.Clock(), nil
-			out = append(out, r)
-		}
-	}
-	return out
-}
-
-// place gives a checked and approved version its place. changed are others that
+// place gives a checked and approved version its place. The caller holds changes. changed are others that
 // change with it; code is nil where the store has it.
-func (h *Host) place(p *plugin, v *version, rec waxwing.PluginVersion, changed []waxwing.PluginVersion, code []byte) (waxwing.PluginVersion, error) {
+func (x *putting) place(p *plugin, changed []waxwing.PluginVersion, code []byte) (waxwing.PluginVersion, error) {
+	h, v, rec := x.h, x.v, &x.rec
 	old := p.slots.Load()
 	if old == nil {
 		old = &slots{}
@@ -269,28 +269,28 @@ func (h *Host) place(p *plugin, v *version, rec waxwing.PluginVersion, changed [
 		rec.State, rec.Percent = waxwing.PluginCanary, h.o.Rollout.Steps[0]
 	}
 	rec.Changed = h.o.Clock()
-	v.rec = rec
+	v.rec = *rec
 	if c := old.candidate; c != nil { // a newer one takes its place
-		changed = append(changed, h.moved(c, waxwing.PluginStopped, "a newer version was put"))
+		changed = append(changed, h.life.moved(c, waxwing.PluginStopped, "a newer version was put"))
 		next.candidate = nil
 	}
 	if rec.State == waxwing.PluginActive {
 		if old.active != nil {
-			changed = append(changed, h.moved(old.active, waxwing.PluginRetired, ""))
+			changed = append(changed, h.life.moved(old.active, waxwing.PluginRetired, ""))
 			next.previous = old.active
 		}
 		next.active = v
 	} else {
 		next.candidate = v
 	}
-	if err := h.o.Store.SavePlugins(context.Background(), append(changed, rec), code); waxwing.IsPermanent(err) && code != nil {
-		return h.refuse(rec, err)
+	if err := h.o.Store.SavePlugins(context.Background(), append(changed, *rec), code); waxwing.IsPermanent(err) && code != nil {
+		return x.refuse(err)
 	} else if err != nil {
-		return rec, err
+		return *rec, err
 	}
-	v.code = h.stored(v.manifest, &rec) // the store has what the author wrote
-	h.settle(p, &next, changed)
-	h.warm(v)
+	v.code = h.stored(v.manifest, rec) // the store has what the author wrote
+	h.life.settle(p, &next, changed)
+	h.compile.warm(v)
 	h.tidyLater()
-	return rec, nil
+	return *rec, nil
 }

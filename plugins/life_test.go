@@ -118,7 +118,7 @@ func sell(h *Host, n int) string {
 // warmed waits until what serves of a tenant is loaded.
 func warmed(t *testing.T, h *Host, tenant waxwing.TenantID) {
 	t.Helper()
-	for _, p := range h.shelf(tenant).plugins {
+	for _, p := range h.shelves.of(tenant).plugins {
 		if a := p.slots.Load().active; a != nil {
 			if err := h.o.Engine.Warm(a.code); err != nil {
 				t.Fatal(err)

@@ -8,34 +8,23 @@ import (
 	"github.com/waxwinghq/waxwing"
 )
 
-func (h *Host) find(t waxwing.TenantID, name string) (*plugin, error) {
-	if s := h.shelf(t); s != nil {
-		for _, p := range s.plugins {
-			if p.name == name && p.slots.Load() != nil {
-				return p, nil
-			}
-		}
-	}
-	return nil, fmt.Errorf("plugin: %w", waxwing.ErrNotFound)
-}
-
 // RollBack puts the previous version back at once.
 func (h *Host) RollBack(t waxwing.TenantID, name string) (waxwing.PluginVersion, error) {
-	h.changes.Lock()
-	defer h.changes.Unlock()
-	p, err := h.find(t, name)
+	h.life.changes.Lock()
+	defer h.life.changes.Unlock()
+	p, err := h.shelves.find(t, name)
 	if err != nil {
 		return waxwing.PluginVersion{}, err
 	}
-	if !h.mayChange(t, name) {
-		return waxwing.PluginVersion{}, h.tooMany(name)
+	if !h.rates.mayChange(t, name) {
+		return waxwing.PluginVersion{}, h.rates.tooMany(name)
 	}
-	return h.rollBack(p, "by a person")
+	return h.life.rollBack(p, "by a person")
 }
 
 // Serves reports whether exactly this is what serves already.
 func (h *Host) Serves(t waxwing.TenantID, name string, manifest, code []byte) bool {
-	p, err := h.find(t, name)
+	p, err := h.shelves.find(t, name)
 	if err != nil {
 		return false
 	}
@@ -61,15 +50,15 @@ func (h *Host) RolledBack(t waxwing.TenantID, name string, manifest, code []byte
 
 // Active reports whether a version of the plugin serves.
 func (h *Host) Active(t waxwing.TenantID, name string) bool {
-	p, err := h.find(t, name)
+	p, err := h.shelves.find(t, name)
 	return err == nil && p.slots.Load().active != nil
 }
 
 // Promote lets the version in shadow or canary serve all orders at once.
 func (h *Host) Promote(t waxwing.TenantID, name string) (waxwing.PluginVersion, error) {
-	h.changes.Lock()
-	defer h.changes.Unlock()
-	p, err := h.find(t, name)
+	h.life.changes.Lock()
+	defer h.life.changes.Unlock()
+	p, err := h.shelves.find(t, name)
 	if err != nil {
 		return waxwing.PluginVersion{}, err
 	}
@@ -77,10 +66,10 @@ func (h *Host) Promote(t waxwing.TenantID, name string) (waxwing.PluginVersion, 
 	if s.candidate == nil {
 		return waxwing.PluginVersion{}, fmt.Errorf("no version is in shadow or canary: %w", waxwing.ErrState)
 	}
-	if !h.mayChange(t, name) {
-		return waxwing.PluginVersion{}, h.tooMany(name)
+	if !h.rates.mayChange(t, name) {
+		return waxwing.PluginVersion{}, h.rates.tooMany(name)
 	}
-	h.serve(p, &s, s.candidate)
+	h.life.serve(p, &s, s.candidate)
 	if a := p.slots.Load().active; a != nil {
 		return a.rec, nil
 	}
@@ -90,17 +79,17 @@ func (h *Host) Promote(t waxwing.TenantID, name string) (waxwing.PluginVersion, 
 // Withdraw takes a plugin out of service: one that waits for
 // approval too. Some of its versions stay on record.
 func (h *Host) Withdraw(t waxwing.TenantID, name string) error {
-	h.changes.Lock()
-	defer h.changes.Unlock()
+	h.life.changes.Lock()
+	defer h.life.changes.Unlock()
 	all, err := h.o.Store.PluginVersions(context.Background(), t)
 	if err != nil {
 		return err
 	}
-	changed := h.superseded(all, name)
+	changed := h.life.superseded(all, name)
 	for i := range changed {
 		changed[i].State, changed[i].Why = waxwing.PluginWithdraw, "by a person"
 	}
-	p, err := h.find(t, name)
+	p, err := h.shelves.find(t, name)
 	if err != nil && len(changed) == 0 {
 		return err
 	} else if err != nil {
@@ -109,14 +98,14 @@ func (h *Host) Withdraw(t waxwing.TenantID, name string) error {
 	s := p.slots.Load()
 	for _, v := range []*version{s.active, s.candidate} {
 		if v != nil {
-			changed = append(changed, h.moved(v, waxwing.PluginWithdraw, "by a person"))
+			changed = append(changed, h.life.moved(v, waxwing.PluginWithdraw, "by a person"))
 		}
 	}
 	if len(changed) == 0 {
 		return fmt.Errorf("nothing of it serves: %w", waxwing.ErrState)
 	}
-	if !h.mayChange(t, name) {
-		return h.tooMany(name)
+	if !h.rates.mayChange(t, name) {
+		return h.rates.tooMany(name)
 	}
-	return h.save(p, &slots{}, changed...)
+	return h.life.save(p, &slots{}, changed...)
 }

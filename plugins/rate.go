@@ -2,6 +2,7 @@ package plugins
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -17,49 +18,58 @@ type minute struct {
 	n     int
 }
 
+// rates count how often the states of plugins change.
+type rates struct {
+	now  waxwing.Clock
+	most int // in a minute
+
+	mu      sync.Mutex
+	changed map[string]*minute // by tenant/plugin
+}
+
 // mayChange counts a change of a plugin's state. It is false where there were
 // as many as there may be within the minute already.
-func (h *Host) mayChange(t waxwing.TenantID, name string) bool {
-	now := h.o.Clock()
-	h.rates.Lock()
-	defer h.rates.Unlock()
-	r, id := h.changesOf(t, name)
-	if r == nil || now.Sub(r.since) >= time.Minute || now.Before(r.since) {
-		if len(h.changed) > 1000 { // those of a minute ago count for nothing
-			for k, o := range h.changed {
+func (r *rates) mayChange(t waxwing.TenantID, name string) bool {
+	now := r.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, id := r.of(t, name)
+	if m == nil || now.Sub(m.since) >= time.Minute || now.Before(m.since) {
+		if len(r.changed) > 1000 { // those of a minute ago count for nothing
+			for k, o := range r.changed {
 				if now.Sub(o.since) >= time.Minute {
-					delete(h.changed, k)
+					delete(r.changed, k)
 				}
 			}
 		}
-		r = &minute{since: now}
-		h.changed[id] = r
+		m = &minute{since: now}
+		r.changed[id] = m
 	}
-	if r.n >= h.o.Changes {
+	if m.n >= r.most {
 		return false
 	}
-	r.n++
+	m.n++
 	return true
 }
 
 // crowded reports whether mayChange would say no, and counts nothing: an upload need
 // not be checked that may not change anything.
-func (h *Host) crowded(t waxwing.TenantID, name string) bool {
-	now := h.o.Clock()
-	h.rates.Lock()
-	defer h.rates.Unlock()
-	r, _ := h.changesOf(t, name)
-	return r != nil && now.Sub(r.since) < time.Minute && !now.Before(r.since) && r.n >= h.o.Changes
+func (r *rates) crowded(t waxwing.TenantID, name string) bool {
+	now := r.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, _ := r.of(t, name)
+	return m != nil && now.Sub(m.since) < time.Minute && !now.Before(m.since) && m.n >= r.most
 }
 
-// changesOf is what was counted of a plugin. The caller holds rates.
-func (h *Host) changesOf(t waxwing.TenantID, name string) (r *minute, id string) {
+// of is what was counted of a plugin. The caller holds mu.
+func (r *rates) of(t waxwing.TenantID, name string) (m *minute, id string) {
 	id = string(t) + "/" + name
-	return h.changed[id], id
+	return r.changed[id], id
 }
 
 // tooMany is the answer to a person who changes too often.
-func (h *Host) tooMany(name string) error {
+func (r *rates) tooMany(name string) error {
 	return &waxwing.LaterError{After: time.Minute, Quota: true,
-		Text: fmt.Sprintf("the state of the plugin %s was changed %d times within a minute, which is the most: wait for a minute", name, h.o.Changes)}
+		Text: fmt.Sprintf("the state of the plugin %s was changed %d times within a minute, which is the most: wait for a minute", name, r.most)}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/plugins/abi"
@@ -15,8 +14,8 @@ import (
 // Restore brings back what the store has of a tenant. Code that does not pass
 // any more (limits were lowered) is left out, and said.
 func (h *Host) Restore(t waxwing.TenantID) error {
-	h.changes.Lock()
-	defer h.changes.Unlock()
+	h.life.changes.Lock()
+	defer h.life.changes.Unlock()
 	all, err := h.o.Store.PluginVersions(context.Background(), t)
 	if err != nil {
 		return err
@@ -49,7 +48,7 @@ func (h *Host) Restore(t waxwing.TenantID) error {
 	var serving []*version
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		if s := found[name]; *s != (slots{}) {
-			h.settle(h.plugin(t, name), s, nil)
+			h.life.settle(h.shelves.plugin(t, name), s, nil)
 			for _, v := range []*version{s.active, s.candidate} {
 				if v != nil {
 					serving = append(serving, v)
@@ -69,7 +68,7 @@ func (h *Host) Restore(t waxwing.TenantID) error {
 		return b.rec.Changed.Compare(a.rec.Changed)
 	})
 	for _, v := range serving {
-		h.warm(v)
+		h.compile.warm(v)
 	}
 	return nil
 }
@@ -92,63 +91,7 @@ func (h *Host) reopen(r waxwing.PluginVersion) (*version, error) {
 // stored is a version's code as the store has it.
 func (h *Host) stored(m *abi.Manifest, r *waxwing.PluginVersion) *sandbox.Code {
 	hash := r.Hash
-	return h.o.Engine.Stored(m, sandbox.Facts{Tenant: r.Tenant, Hash: hash, Use: h.useOf(r.Tenant, r.Plugin)}, func() ([]byte, error) {
+	return h.o.Engine.Stored(m, sandbox.Facts{Tenant: r.Tenant, Hash: hash, Use: h.uses.of(r.Tenant, r.Plugin)}, func() ([]byte, error) {
 		return h.o.Store.PluginModule(context.Background(), hash)
 	})
-}
-
-// warm has a version loaded before an order needs it, after compiling it where that
-// is needed. It does not wait.
-func (h *Host) warm(v *version) {
-	if h.ctx.Err() != nil {
-		return
-	}
-	h.o.Engine.WarmLater(v.code, func(err error) {
-		if errors.Is(err, sandbox.ErrNotCompiled) {
-			h.compileAgain(v, h.o.Clock())
-		}
-	})
-}
-
-// compileAgain has a version compiled that has no native code: one at a time, and
-// not at once again where it fails, since orders keep coming.
-func (h *Host) compileAgain(v *version, now time.Time) {
-	last := v.compiled.Load()
-	if last != 0 && now.UnixNano()-last < int64(sandbox.CompileEvery) || !v.compiling.CompareAndSwap(false, true) {
-		return
-	}
-	v.compiled.Store(now.UnixNano())
-	h.compiles.Lock()
-	defer h.compiles.Unlock()
-	if h.ctx.Err() != nil {
-		return
-	}
-	h.toCompile.Add(h.o.Engine.Account(v.rec.Tenant), v, false)
-	if !h.busy {
-		h.busy = true
-		h.work.Go(h.compileAll)
-	}
-}
-
-// compileAll puts native code into the cache until nothing is left to compile,
-// tenants in turns, and has it loaded, so that no order waits for it.
-func (h *Host) compileAll() {
-	for {
-		h.compiles.Lock()
-		v, ok := h.toCompile.Next(time.Now())
-		if !ok || h.ctx.Err() != nil {
-			h.busy = false
-			h.compiles.Unlock()
-			return
-		}
-		h.compiles.Unlock()
-		err := h.o.Engine.Compile(h.ctx, v.code)
-		v.compiling.Store(false)
-		switch {
-		case err == nil:
-			h.o.Engine.WarmLater(v.code, nil)
-		case h.ctx.Err() == nil:
-			h.o.Log.Error("a plugin cannot be compiled; it is left out", "tenant", v.rec.Tenant, "plugin", v.rec.Plugin, "err", err)
-		}
-	}
 }

@@ -24,16 +24,16 @@ func TestWorseVersionsAreStoppedBetweenSteps(t *testing.T) {
 	if _, err := put(t, h, "p", oldVersion+"\n// 2", false); err != nil {
 		t.Fatal(err)
 	}
-	p, err := h.find("acme", "p")
+	p, err := h.shelves.find("acme", "p")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.changes.Lock()
-	defer h.changes.Unlock()
+	h.life.changes.Lock()
+	defer h.life.changes.Unlock()
 	judged := p.slots.Load().candidate
-	h.promote(p, judged, -1)
+	h.life.promote(p, judged, -1)
 	p.trial.decided = true
-	h.end(p, judged, waxwing.PluginStopped, "it failed")
+	h.life.end(p, judged, waxwing.PluginStopped, "it failed")
 	if v := s.state(2); v.State != waxwing.PluginStopped {
 		t.Errorf("the canary goes on: %+v, decided %v", v, p.trial.decided)
 	}
@@ -51,7 +51,7 @@ func TestAttacksOrdersStartOneCompilation(t *testing.T) {
 	release := e.Inspect().HoldCompiler()
 	before := runtime.NumGoroutine()
 	for range 100 {
-		h.compileAgain(v, moment)
+		h.compile.again(v, moment)
 	}
 	after := runtime.NumGoroutine()
 	release()
@@ -75,7 +75,7 @@ func TestStateOfAnEventThatNoWorkerWasFreeFor(t *testing.T) {
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.o.Engine.Warm(h.shelf("acme").plugins[0].slots.Load().active.code); err != nil {
+	if err := h.o.Engine.Warm(h.shelves.of("acme").plugins[0].slots.Load().active.code); err != nil {
 		t.Fatal(err)
 	}
 	q := &abi.Question{Shop: "main", Topic: "orders", Raw: []byte(`{}`), At: moment, Seed: "acme/main"}

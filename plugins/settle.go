@@ -8,25 +8,14 @@ import (
 
 // moved is a version's record in another state. The version itself changes in
 // settle, once the store has it.
-func (h *Host) moved(v *version, to waxwing.PluginState, why string) waxwing.PluginVersion {
+func (l *life) moved(v *version, to waxwing.PluginState, why string) waxwing.PluginVersion {
 	r := v.rec
-	r.State, r.Why, r.Percent, r.Changed = to, why, 0, h.o.Clock()
+	r.State, r.Why, r.Percent, r.Changed = to, why, 0, l.now()
 	return r
 }
 
-// plugin finds or makes a name's place. The caller holds changes.
-func (h *Host) plugin(t waxwing.TenantID, name string) *plugin {
-	s := h.shelf(t)
-	if s != nil {
-		if i := slices.IndexFunc(s.plugins, func(p *plugin) bool { return p.name == name }); i >= 0 {
-			return s.plugins[i]
-		}
-	}
-	return &plugin{tenant: t, name: name, use: h.useOf(t, name)}
-}
-
 // settle shows orders the new state of a plugin. The caller holds changes.
-func (h *Host) settle(p *plugin, next *slots, changed []waxwing.PluginVersion) {
+func (l *life) settle(p *plugin, next *slots, changed []waxwing.PluginVersion) {
 	renew := func(v *version) *version {
 		if v == nil {
 			return nil
@@ -44,41 +33,22 @@ func (h *Host) settle(p *plugin, next *slots, changed []waxwing.PluginVersion) {
 	if s.candidate != nil && (p.slots.Load() == nil || p.slots.Load().candidate == nil || p.slots.Load().candidate.rec.No != s.candidate.rec.No) {
 		p.trial.step, p.trial.orders, p.trial.new, p.trial.old, p.trial.decided = -1, 0, tally{}, tally{}, false
 		if s.candidate.rec.State == waxwing.PluginCanary {
-			p.trial.step = max(slices.Index(h.o.Rollout.Steps, s.candidate.rec.Percent), 0)
+			p.trial.step = max(slices.Index(l.rollout.Steps, s.candidate.rec.Percent), 0)
 		}
 	}
 	p.slots.Store(s)
 	p.trial.mu.Unlock()
-	h.reshelve(p)
+	l.shelves.put(p)
 }
 
-func (h *Host) reshelve(p *plugin) {
-	n := &shelf{hooks: map[waxwing.Hook]bool{}}
-	if old := h.shelf(p.tenant); old != nil {
-		n.plugins = slices.DeleteFunc(slices.Clone(old.plugins), func(o *plugin) bool { return o.name == p.name })
-	}
-	if *p.slots.Load() != (slots{}) { // withdrawn: its orders need not pay for it
-		n.plugins = append(n.plugins, p)
-	}
-	slices.SortFunc(n.plugins, func(a, b *plugin) int {
-		if a.name < b.name {
-			return -1
-		}
-		return 1
-	})
-	kept := int64(0)
-	for _, q := range n.plugins {
-		s := q.slots.Load()
-		kept += s.bytes()
-		for _, v := range []*version{s.active, s.candidate} {
-			if v != nil {
-				n.needs |= v.manifest.NeedSet
-				for _, k := range v.manifest.Hooks {
-					n.hooks[k] = true
-				}
-			}
+// superseded are versions of the name that wait, as they stand when a newer one
+// takes their place.
+func (l *life) superseded(all []waxwing.PluginVersion, name string) (out []waxwing.PluginVersion) {
+	for _, r := range all {
+		if r.Plugin == name && r.State == waxwing.PluginWaiting {
+			r.State, r.Why, r.Changed, r.Unapproved = waxwing.PluginStopped, "a newer version was put", l.now(), nil
+			out = append(out, r)
 		}
 	}
-	h.tenants.Store(p.tenant, n)
-	h.o.Engine.Keep(p.tenant, kept)
+	return out
 }

@@ -47,7 +47,7 @@ func TestOrderGoesWithoutWhatIsNotLoaded(t *testing.T) {
 	putC(t, h, "good", "p", "c", attack.Says(`{"subject":"good"}`))
 	warmed(t, h, "cold")
 	warmed(t, h, "good")
-	e.Forget(h.shelf("cold").plugins[0].slots.Load().active.code.Hash)
+	e.Forget(h.shelves.of("cold").plugins[0].slots.Load().active.code.Hash)
 	end := blocked(t, e, "cold")
 	defer end()
 	for n := range 20 {
@@ -166,7 +166,7 @@ func TestVersionsKeepNoCode(t *testing.T) {
 	}
 	for _, h := range []*Host{h, again} {
 		warmed(t, h, "acme")
-		sl := h.shelf("acme").plugins[0].slots.Load()
+		sl := h.shelves.of("acme").plugins[0].slots.Load()
 		for _, v := range []*version{sl.active, sl.previous} {
 			if !h.o.Engine.Inspect().Bare(v.code) {
 				t.Errorf("version %d holds its code", v.rec.No)

@@ -75,7 +75,8 @@ func parseSignature(s string) (number int64, sig []byte, err error) {
 
 // signer finds whose signature it is, and its number. None given is allowed
 // unless the policy asks for one.
-func (h *Host) signer(u *Upload) (who string, number int64, err error) {
+func (x *putting) signer() (who string, number int64, err error) {
+	h, u := x.h, x.u
 	keys := h.set.Load().Signers[u.Tenant]
 	if u.Signature == "" {
 		if h.o.Signed {
@@ -97,11 +98,12 @@ func (h *Host) signer(u *Upload) (who string, number int64, err error) {
 
 // newer refuses a signed plugin whose number does not rise: it is an old one, put
 // again. A file of the configuration is where the operator wants it.
-func (h *Host) newer(u *Upload, number int64) error {
+func (x *putting) newer() error {
+	u, number := x.u, x.rec.Number
 	if number == 0 || u.ofOperator() {
 		return nil
 	}
-	last, err := h.o.Store.PluginNumber(context.Background(), u.Tenant, u.Name)
+	last, err := x.h.o.Store.PluginNumber(context.Background(), u.Tenant, u.Name)
 	if err != nil || number > last {
 		return err
 	}

@@ -9,7 +9,7 @@ const tidyEvery = time.Minute
 // has told how much there may be.
 func (h *Host) tidyLater() {
 	most, last, now := h.mostNative.Load(), h.tidied.Load(), time.Now().UnixNano()
-	if most == 0 || now-last < int64(tidyEvery) || !h.tidied.CompareAndSwap(last, now) || h.ctx.Err() != nil {
+	if most == 0 || now-last < int64(tidyEvery) || !h.tidied.CompareAndSwap(last, now) || h.work.ctx.Err() != nil {
 		return
 	}
 	h.work.Go(func() {
@@ -25,8 +25,8 @@ func (h *Host) tidyLater() {
 func (h *Host) Tidy(most int64) (removed int, err error) {
 	h.mostNative.Store(most)
 	held := map[string]bool{}
-	h.changes.Lock()
-	h.tenants.Range(func(_, s any) bool {
+	h.life.changes.Lock()
+	h.shelves.tenants.Range(func(_, s any) bool {
 		for _, p := range s.(*shelf).plugins {
 			for _, v := range p.slots.Load().all() {
 				held[v.code.Source()] = true
@@ -34,6 +34,6 @@ func (h *Host) Tidy(most int64) (removed int, err error) {
 		}
 		return true
 	})
-	h.changes.Unlock()
+	h.life.changes.Unlock()
 	return h.o.Engine.Tidy(held, most)
 }

@@ -180,14 +180,14 @@ func tortureOne(t *testing.T, e *sandbox.Engine, x tortured) (r tortureRow) {
 		}
 	}
 	h := NewHost(HostOptions{Engine: e, Store: newShelfStore()})
-	defer h.stop() // not Close: the engine goes on
+	defer h.work.stop() // not Close: the engine goes on
 	s := &shelf{hooks: map[waxwing.Hook]bool{waxwing.HookPersonalise: true}}
 	for i := range 5 {
 		p := &plugin{tenant: "acme", name: fmt.Sprint("p", i), use: &sandbox.Use{}}
 		p.slots.Store(&slots{active: &version{code: c, manifest: m}})
 		s.plugins = append(s.plugins, p)
 	}
-	h.tenants.Store(waxwing.TenantID("acme"), s)
+	h.shelves.tenants.Store(waxwing.TenantID("acme"), s)
 	for n := range 2 {
 		at := time.Now()
 		h.Ask("acme", 1, &abi.Question{Order: &waxwing.Order{ID: fmt.Sprint(n), Currency: "EUR"}, At: moment}, abi.Hooks())

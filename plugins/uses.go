@@ -3,6 +3,7 @@ package plugins
 import (
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/plugins/sandbox"
@@ -15,50 +16,58 @@ const (
 	otherNames = "other"
 )
 
-// useOf is the counters of a tenant's plugin. They stay when it is withdrawn: a
+// uses are the counters of all tenants' plugins.
+type uses struct {
+	engine *sandbox.Engine
+
+	mu   sync.Mutex
+	used map[waxwing.TenantID]map[string]*sandbox.Use
+}
+
+// of is the counters of a tenant's plugin. They stay when it is withdrawn: a
 // counter never goes back.
-func (h *Host) useOf(t waxwing.TenantID, name string) *sandbox.Use {
-	h.uses.Lock()
-	defer h.uses.Unlock()
-	of := h.used[t]
-	if of == nil {
-		of = map[string]*sandbox.Use{}
-		h.used[t] = of
+func (u *uses) of(t waxwing.TenantID, name string) *sandbox.Use {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	names := u.used[t]
+	if names == nil {
+		names = map[string]*sandbox.Use{}
+		u.used[t] = names
 	}
-	if of[name] == nil && len(of) >= mostNames {
+	if names[name] == nil && len(names) >= mostNames {
 		name = otherNames
 	}
-	if of[name] == nil {
-		of[name] = &sandbox.Use{}
+	if names[name] == nil {
+		names[name] = &sandbox.Use{}
 	}
-	return of[name]
+	return names[name]
 }
 
 // Uses is what a tenant's plugins have taken since the start.
 func (h *Host) Uses(t waxwing.TenantID) waxwing.TenantUse {
 	held := h.o.Engine.Held()
-	h.uses.Lock()
-	defer h.uses.Unlock()
-	return h.usesOf(t, held)
+	h.uses.mu.Lock()
+	defer h.uses.mu.Unlock()
+	return h.uses.shown(t, held)
 }
 
 // TenantUses are what each tenant's plugins have taken since the start, by tenant.
 func (h *Host) TenantUses() []waxwing.TenantUse {
 	held := h.o.Engine.Held()
-	h.uses.Lock()
-	defer h.uses.Unlock()
+	h.uses.mu.Lock()
+	defer h.uses.mu.Unlock()
 	var out []waxwing.TenantUse
-	for _, t := range slices.Sorted(maps.Keys(h.used)) {
-		out = append(out, h.usesOf(t, held))
+	for _, t := range slices.Sorted(maps.Keys(h.uses.used)) {
+		out = append(out, h.uses.shown(t, held))
 	}
 	return out
 }
 
-// usesOf is Uses for whoever holds uses.
-func (h *Host) usesOf(t waxwing.TenantID, held map[*sandbox.Use]int64) waxwing.TenantUse {
-	u := h.o.Engine.Took(t)
-	u.Plugins = usesOf(t, h.used[t], held)
-	return u
+// shown is what a tenant's have taken. The caller holds mu.
+func (u *uses) shown(t waxwing.TenantID, held map[*sandbox.Use]int64) waxwing.TenantUse {
+	out := u.engine.Took(t)
+	out.Plugins = usesOf(t, u.used[t], held)
+	return out
 }
 
 func usesOf(t waxwing.TenantID, of map[string]*sandbox.Use, held map[*sandbox.Use]int64) []waxwing.PluginUse {
