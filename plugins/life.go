@@ -146,7 +146,7 @@ func (x *putting) check(ctx context.Context, left time.Duration) (took time.Dura
 		left = sandbox.CheckTime
 	}
 	took = time.Since(began)
-	child, err := e.Check(ctx, v.manifest, u.Manifest, v.code, u.Code, u.Fixtures, left)
+	child, err := e.Check(ctx, &sandbox.Submission{Manifest: v.manifest, Text: u.Manifest, Code: v.code, Body: u.Code, Fixtures: u.Fixtures}, left)
 	if err == nil {
 		err = x.nativeFits()
 	}

@@ -89,7 +89,7 @@ func prepared(t testing.TB, e *sandbox.Engine, lang string, body []byte, hooks .
 
 // ask calls with time enough for a machine that does other things as well.
 func ask(e *sandbox.Engine, c *sandbox.Code, h waxwing.Hook, input string) sandbox.Result {
-	return e.Call(c, h, []byte(input), moment, "order", time.Minute)
+	return e.Call(c, sandbox.HookCall{Hook: h, Input: []byte(input), At: moment, Seed: "order", Wall: time.Minute})
 }
 
 func script(t testing.TB, e *sandbox.Engine, code string) *sandbox.Code {

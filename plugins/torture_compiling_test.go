@@ -27,7 +27,7 @@ func TestTortureCompiling(t *testing.T) {
 			return 0
 		}
 		manifest := []byte(`{"name":"test","version":"1","lang":"` + lang + `","hooks":["personalise"]}`)
-		d, err := e.Check(t.Context(), m, manifest, c, body, nil, sandbox.CheckTime)
+		d, err := e.Check(t.Context(), &sandbox.Submission{Manifest: m, Text: manifest, Code: c, Body: body}, sandbox.CheckTime)
 		if err != nil {
 			t.Log(err)
 		}

@@ -172,7 +172,7 @@ func tortureOne(t *testing.T, e *sandbox.Engine, x tortured) (r tortureRow) {
 	r.start = time.Since(at)
 	for range 3 {
 		at, work := time.Now(), processorTime()
-		res := e.Call(c, waxwing.HookPersonalise, []byte(smallInput), moment, "order", 0)
+		res := e.Call(c, sandbox.HookCall{Hook: waxwing.HookPersonalise, Input: []byte(smallInput), At: moment, Seed: "order"})
 		r.call, r.work = max(r.call, time.Since(at)), max(r.work, processorTime()-work)
 		r.fate = "answered"
 		if res.Fault != nil {

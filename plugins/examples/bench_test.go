@@ -68,7 +68,7 @@ func BenchmarkCall(b *testing.B) {
 		b.SetBytes(int64(len(in)))
 		var fuel int64
 		for b.Loop() {
-			r := e.Call(c, h, in, time.Unix(0, 0), "seed", time.Second)
+			r := e.Call(c, sandbox.HookCall{Hook: h, Input: in, At: time.Unix(0, 0), Seed: "seed", Wall: time.Second})
 			if r.Fault != nil {
 				b.Fatal(r.Fault)
 			}

@@ -125,7 +125,7 @@ func record(t *testing.T, e *sandbox.Engine, c *sandbox.Code, manifest, body []b
 			input = f.Input
 		}
 		r := waxwing.Run{Hash: c.Hash, Hook: f.Hook, Input: input, At: at, Seed: fmt.Sprint("order ", i)}
-		res := e.Call(c, r.Hook, r.Input, r.At, r.Seed, time.Minute)
+		res := e.Call(c, sandbox.HookCall{Hook: r.Hook, Input: r.Input, At: r.At, Seed: r.Seed, Wall: time.Minute})
 		r.Output, r.Fuel, r.Log = res.Output, res.Fuel, res.Log
 		if res.Fault != nil {
 			r.Fault = res.Fault.Error()

@@ -179,11 +179,11 @@ func TestGrowthIsTakenBack(t *testing.T) {
 func TestPanicOfOurs(t *testing.T) {
 	e := engine(t, nil)
 	c := prepared(t, e, abi.LangC, attack.Running()["endless loop"].Body)
-	l, err := e.load(c, time.Time{})
+	l, err := e.loads.load(c, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.release(l)
+	defer e.memory.release(l)
 	in, err := l.get()
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ func BenchmarkScript(b *testing.B) {
 	b.SetBytes(int64(len(in)))
 	out := 0
 	for b.Loop() {
-		r := e.Call(c, waxwing.HookPersonalise, in, moment, "seed", 0)
+		r := e.Call(c, HookCall{Hook: waxwing.HookPersonalise, Input: in, At: moment, Seed: "seed"})
 		if r.Fault != nil {
 			b.Fatal(r.Fault)
 		}

@@ -13,9 +13,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -157,7 +157,7 @@ func (c *cache) compile(ctx context.Context, wasm []byte, source string) error {
 	if len(c.child) == 0 {
 		err = compileInto(ctx, work, wasm)
 	} else {
-		_, err = c.run(ctx, childCompile, work, bytes.NewReader(wasm), compileTime, compileWall)
+		_, err = c.run(ctx, task{childCompile, work, bytes.NewReader(wasm), compileTime, compileWall})
 	}
 	if err != nil {
 		return err
@@ -194,7 +194,7 @@ func (c *cache) check(ctx context.Context, x *errand, code *Code, engine []byte,
 	if err := gob.NewEncoder(&b).Encode(x); err != nil {
 		return 0, fmt.Errorf("check: %w", err)
 	}
-	took, err = c.run(ctx, childCheck, work, &b, most, checkWall)
+	took, err = c.run(ctx, task{childCheck, work, &b, most, checkWall})
 	if err != nil || engine != nil {
 		return took, err
 	}
@@ -219,45 +219,6 @@ func (c *cache) lend(wasm []byte, to string) (file string, err error) {
 		return "", err
 	}
 	return s.File, os.WriteFile(to, b, 0o600)
-}
-
-// run starts a child, waits for it and says how much processor time it took.
-func (c *cache) run(ctx context.Context, what, work string, in io.Reader, most, wall time.Duration) (took time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(ctx, wall*raceSlowdown)
-	defer cancel()
-	seconds := int((most + time.Second - 1) / time.Second)
-	cmd := exec.CommandContext(ctx, c.child[0], append(c.child[1:len(c.child):len(c.child)], work)...)
-	cmd.Env = []string{"GOMAXPROCS=1", "GOMEMLIMIT=500MiB", "GOTRACEBACK=none", childMark + "=" + what,
-		fmt.Sprintf("%s=%d", childTime, seconds*raceSlowdown)}
-	cmd.Stdin = in
-	var said tail
-	cmd.Stderr = &said
-	detach(cmd)
-	// The kernel ends the child with the thread that made it, and not with the process: one
-	// that background has made its own meanwhile would take a good child with it.
-	runtime.LockOSThread()
-	err = cmd.Run()
-	runtime.UnlockOSThread()
-	if s := cmd.ProcessState; s != nil {
-		took = s.UserTime() + s.SystemTime()
-	}
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return took, nil
-	case took >= time.Duration(seconds)*time.Second*raceSlowdown*9/10:
-		return took, waxwing.Permanent(fmt.Errorf("%s: not done after %d s of processor time. %s", what, seconds, compileAgain))
-	case ctx.Err() == context.DeadlineExceeded:
-		return took, &waxwing.LaterError{After: 30 * time.Second, Text: fmt.Sprintf(
-			"%s: the machine was too busy: it had %s of processor time in %s; try again later", what, took.Round(time.Millisecond), wall)}
-	case ctx.Err() != nil:
-		return took, ctx.Err()
-	case errors.As(err, &exit) && exit.ExitCode() == refusedStatus:
-		return took, waxwing.Permanent(errors.New(strings.TrimSpace(string(said.b))))
-	case errors.As(err, &exit) && exit.ExitCode() == 1 && what == childCheck:
-		return took, fmt.Errorf("%s: %s", what, said.line()) // a fault of ours
-	}
-	return took, waxwing.Permanent(fmt.Errorf("%s: the compiler gave up (%w): %s. %s", what, err, said.line(), compileAgain))
 }
 
 // adopt moves the one file that was written into wazero's folder.
@@ -348,15 +309,70 @@ func compileInto(ctx context.Context, dir string, wasm []byte) error {
 	return errors.Join(err, rt.Close(ctx), cc.Close(ctx))
 }
 
-// tail keeps the beginning of what a child says.
-type tail struct{ b []byte }
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.b = append(t.b, p[:min(len(p), max(0, 8192-len(t.b)))]...)
-	return len(p), nil
+// native is one file of native code.
+type native struct {
+	name string
+	seal seal
+	at   time.Time // when its seal was written
 }
 
-func (t *tail) line() string {
-	s, _, _ := strings.Cut(strings.TrimSpace(string(t.b)), "\n")
-	return s
+// list gives all that has a seal, oldest first.
+func (c *cache) list() ([]native, error) {
+	found, err := filepath.Glob(filepath.Join(c.dir, "*.seal"))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]native, 0, len(found))
+	for _, f := range found {
+		st, err := os.Stat(f)
+		if err != nil {
+			continue // it was removed meanwhile
+		}
+		name := strings.TrimSuffix(filepath.Base(f), ".seal")
+		if s, err := c.read(name); err == nil {
+			out = append(out, native{name, s, st.ModTime()})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b native) int { return a.at.Compare(b.at) })
+	return out, nil
+}
+
+// freshFor is how long native code is kept whose version is not known yet: its
+// upload may be under way.
+const freshFor = 2 * time.Minute
+
+// tidy removes native code that no version holds, then the oldest until the
+// rest fits; what is needed all the same is compiled again. What is loaded stays
+// loaded: the file is only where it came from.
+// The engine of scripts, ours, stays in any case: each upload of one would wait for it.
+func (c *cache) tidy(held map[string]bool, engine string, most int64, now time.Time) (removed int, err error) {
+	c.one.Lock()
+	defer c.one.Unlock()
+	all, err := c.list()
+	if err != nil {
+		return 0, err
+	}
+	total, files := int64(0), map[string]int{} // two seals may stand for one file
+	for _, n := range all {
+		if files[n.seal.File]++; files[n.seal.File] == 1 {
+			total += n.seal.Size
+		}
+	}
+	for _, n := range all {
+		idle := !held[n.seal.Source] && now.Sub(n.at) > freshFor
+		if !idle && total <= most || n.seal.Source == engine && engine != "" {
+			continue
+		}
+		if err := os.Remove(filepath.Join(c.dir, n.name+".seal")); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return removed, err
+		}
+		if files[n.seal.File]--; files[n.seal.File] == 0 {
+			if err := os.Remove(filepath.Join(c.dir, n.seal.File)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return removed, err
+			}
+			total -= n.seal.Size
+		}
+		removed++
+	}
+	return removed, nil
 }

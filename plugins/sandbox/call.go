@@ -27,14 +27,14 @@ type HookCall struct {
 }
 
 // Call asks a hook, and loads the code first where that is needed, however long that
-// takes: it is for fixtures, replays and measurements. wall 0 is the limit's own.
-func (e *Engine) Call(c *Code, h waxwing.Hook, input []byte, at time.Time, seed string, wall time.Duration) Result {
-	l, err := e.load(c, time.Time{})
+// takes: it is for fixtures, replays and measurements.
+func (e *Engine) Call(c *Code, q HookCall) Result {
+	l, err := e.loads.load(c, time.Time{})
 	if err != nil {
 		return Result{Fault: loadFault(err)}
 	}
-	defer e.release(l)
-	return e.call(l, &HookCall{h, input, at, seed, wall})
+	defer e.memory.release(l)
+	return l.call(&q)
 }
 
 // loadFault is why code could not be loaded, as a call's fault.
@@ -61,11 +61,11 @@ func (e *Engine) Ask(c *Code, deadline time.Time, refused *bool, call func() Hoo
 		own.over.Add(1)
 		return Result{Fault: errQuota}, false
 	}
-	l, err := e.loadFor(own, c, deadline.Add(-c.limits.Wall))
+	l, err := e.loads.loadFor(own, c, deadline.Add(-c.limits.Wall))
 	if err != nil {
 		return Result{Fault: loadFault(err)}, false
 	}
-	defer e.release(l)
+	defer e.memory.release(l)
 	if *refused || !e.workers.enter(own, deadline) {
 		*refused = true
 		return Result{Fault: errBusy}, false
@@ -78,12 +78,12 @@ func (e *Engine) Ask(c *Code, deadline time.Time, refused *bool, call func() Hoo
 	if q.Wall = min(c.limits.Wall, time.Until(deadline)); q.Wall <= 0 {
 		return Result{Fault: errBusy}, false
 	}
-	return e.call(l, &q), true
+	return l.call(&q), true
 }
 
-// call asks loaded code. Everything that it takes counts as the call's, by the clock
+// call asks a hook of it. Everything that it takes counts as the call's, by the clock
 // too: an instance where none lies idle, the snapshot, and setting it back.
-func (e *Engine) call(l *loaded, q *HookCall) (res Result) {
+func (l *loaded) call(q *HookCall) (res Result) {
 	c := l.code
 	if len(q.Input) > c.limits.Input {
 		res.Fault = &Fault{FaultInput, fmt.Sprintf("the input has %d bytes, at most %d are allowed", len(q.Input), c.limits.Input)}
@@ -130,7 +130,7 @@ func (l *loaded) instance() (in *instance, err error) {
 		in, err = l.get()
 	case l.large():
 		if in = l.idler(); in == nil {
-			in, err = l.e.newInstance(l.js)
+			in, err = l.by.newInstance(l.js)
 		}
 	default:
 		in, err = l.js.get()
@@ -174,7 +174,7 @@ func (l *loaded) refill() {
 	if n > 0 {
 		return
 	}
-	if in, err := l.e.newInstance(l); err == nil { // else the next call finds out
+	if in, err := l.by.newInstance(l); err == nil { // else the next call finds out
 		l.put(in)
 	}
 }

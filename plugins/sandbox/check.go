@@ -61,6 +61,50 @@ func newCode(lang, hash string, l abi.Limits) *Code {
 	return &Code{Hash: hash, Lang: lang, limits: l, pages: pages}
 }
 
+// Code is a module or script that was checked: Prepare made it.
+type Code struct {
+	Hash string // SHA-256 of what the author wrote, hex
+	Lang string
+	// Tenant is whose memory and time it takes; "" on an author's own machine.
+	Tenant waxwing.TenantID
+	Script []byte // of a JavaScript plugin
+	wasm   *wasm.Instrumented
+	name   string // in the cache: the SHA-256 of wasm's bytes; "" where it was not needed yet
+	limits abi.Limits
+	pages  uint32
+	Use    *Use // what is counted of it; nil: nothing is
+	// read brings back what the author wrote, instrumented: only loading and
+	// compiling need it. nil: it is here.
+	read func() (*Code, error)
+}
+
+// key tells loaded code apart. Languages have limits of their own, and tenants
+// memory and time: what one has loaded is not another's to use or to evict.
+func (c *Code) key() string { return string(c.Tenant) + " " + c.Lang + " " + c.Hash }
+
+// Source names what it was made of: native code is the same for all tenants.
+func (c *Code) Source() string { return c.Lang + " " + c.Hash }
+
+// whole is the code with what the author wrote.
+func (c *Code) whole() (*Code, error) {
+	if c.read == nil {
+		return c, nil
+	}
+	return c.read()
+}
+
+// facts is the code without what the author wrote: what a call needs of it.
+func (c *Code) facts() *Code {
+	f := *c
+	f.Script, f.read = nil, nil
+	if c.wasm != nil {
+		w := *c.wasm
+		w.Bytes = nil
+		f.wasm = &w
+	}
+	return &f
+}
+
 // engineCode is the JavaScript engine's module as code: ours, so without the
 // static limits, but with fuel.
 func engineCode(b []byte, l abi.Limits) (*Code, error) {

@@ -19,13 +19,13 @@ import (
 // TestAttacksAChildThatHangsIsStopped: by processor time where it has it, and else by the clock, which is nobody's fault.
 func TestAttacksAChildThatHangsIsStopped(t *testing.T) {
 	e := engine(t, func(o *EngineOptions) { o.Child = []string{"/bin/sh", "-c", "while :; do :; done"} })
-	_, err := e.cache.run(t.Context(), childCheck, t.TempDir(), bytes.NewReader(nil), time.Second, 2*time.Second/raceSlowdown)
+	_, err := e.cache.run(t.Context(), task{childCheck, t.TempDir(), bytes.NewReader(nil), time.Second, 2 * time.Second / raceSlowdown})
 	if err == nil {
 		t.Fatal("it ended")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := e.cache.run(ctx, childCheck, t.TempDir(), bytes.NewReader(nil), time.Second, time.Minute); waxwing.IsPermanent(err) {
+	if _, err := e.cache.run(ctx, task{childCheck, t.TempDir(), bytes.NewReader(nil), time.Second, time.Minute}); waxwing.IsPermanent(err) {
 		t.Errorf("who goes away is refused for good: %v", err)
 	}
 }
@@ -62,7 +62,7 @@ func TestAChildOutlivesThreads(t *testing.T) {
 		in, feed := io.Pipe() // the child ends when it has read all
 		ended := make(chan error, 1)
 		go func() {
-			_, err := e.cache.run(t.Context(), childCheck, t.TempDir(), in, time.Second, time.Minute)
+			_, err := e.cache.run(t.Context(), task{childCheck, t.TempDir(), in, time.Second, time.Minute})
 			ended <- err
 		}()
 		if _, err := feed.Write([]byte("it runs")); err != nil {

@@ -26,7 +26,7 @@ func TestFuelIsExact(t *testing.T) {
 		if first.Fault != nil {
 			t.Fatal(what, first.Fault)
 		}
-		of := &e.loaded[full.key()].code.limits
+		of := &e.memory.loaded[full.key()].code.limits
 		for range 5 {
 			of.Fuel = first.Fuel
 			if res := ask(e, &full, waxwing.HookPersonalise, smallInput); res.Fault != nil || res.Fuel != first.Fuel || !bytes.Equal(res.Output, first.Output) {
@@ -51,11 +51,11 @@ func TestGuestsLetTheCollectorWorkAndStop(t *testing.T) {
 		done := make(chan Result)
 		go func() { done <- ask(e, &c, waxwing.HookPersonalise, smallInput) }()
 		for used := 0; used == 0; runtime.Gosched() {
-			e.mu.Lock()
-			for _, l := range e.loaded {
+			e.memory.mu.Lock()
+			for _, l := range e.memory.loaded {
 				used += l.uses
 			}
-			e.mu.Unlock()
+			e.memory.mu.Unlock()
 		}
 		for range 3 {
 			runtime.GC()
@@ -64,7 +64,7 @@ func TestGuestsLetTheCollectorWorkAndStop(t *testing.T) {
 		if res := <-done; res.Fault == nil || res.Fault.Kind != FaultBusy || Blames(res.Fault.Kind) {
 			t.Errorf("%s: %v", what, res.Fault)
 		}
-		e.stopping.Store(false)
+		e.opener.stopping.Store(false)
 	}
 }
 
@@ -73,7 +73,7 @@ func TestGuestsLetTheCollectorWorkAndStop(t *testing.T) {
 func TestTimeIsLookedAtAtTheEnd(t *testing.T) {
 	e := engine(t, nil)
 	c := prepared(t, e, abi.LangC, attack.Says(`{"subject":"a"}`))
-	res := e.Call(c, waxwing.HookPersonalise, []byte(smallInput), moment, "order", time.Nanosecond)
+	res := e.Call(c, HookCall{Hook: waxwing.HookPersonalise, Input: []byte(smallInput), At: moment, Seed: "order", Wall: time.Nanosecond})
 	if res.Fault == nil || res.Fault.Kind != FaultWall || !Blames(res.Fault.Kind) || res.Output != nil {
 		t.Errorf("%v %s", res.Fault, res.Output)
 	}

@@ -53,7 +53,7 @@ func realCode(b *testing.B) map[string]float64 {
 		in := abi.SampleInput(m.Hooks[0], m, 3<<10)
 		out[m.Lang+" "+m.Name] = cheapest(b, 20, func() (all Result) {
 			for range 20 { // together: the clock is coarse
-				r := e.Call(c, m.Hooks[0], in, moment, "order", time.Second)
+				r := e.Call(c, HookCall{Hook: m.Hooks[0], Input: in, At: moment, Seed: "order", Wall: time.Second})
 				if r.Fault != nil {
 					return r
 				}

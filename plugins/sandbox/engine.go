@@ -3,12 +3,12 @@ package sandbox
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -16,8 +16,6 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/plugins/abi"
-	"github.com/waxwinghq/waxwing/plugins/quickjs"
-	"github.com/waxwinghq/waxwing/plugins/wasm"
 )
 
 // EngineOptions say how an Engine is made.
@@ -52,27 +50,11 @@ type EngineOptions struct {
 // code is shared by all of them. Its methods are safe for concurrent use.
 type Engine struct {
 	o       EngineOptions
-	native  wazero.CompilationCache
-	cache   *cache
+	opener  *opener
+	memory  *memory
+	loads   *loads
+	cache   *cache // nil: it interprets
 	workers *workers
-	ctx     context.Context
-
-	stopping atomic.Bool // guests end at their next look
-	opening  sync.Mutex  // of the JavaScript engine
-	loaders  sync.WaitGroup
-
-	mu       sync.Mutex
-	accounts map[waxwing.TenantID]*Account
-	loaded   map[string]*loaded
-	failed   map[string]failedStart // by the code's key
-	asked    map[string]*request    // what is to be loaded, likewise
-	queue    FairQueue[*request]
-	loading  int // loaders at work
-	bytes    int64
-	tick     uint64
-	js       *loaded // the JavaScript engine; nil until the first script
-	jsBytes  int64   // of bytes
-	closed   bool
 }
 
 // features are those that plugins/wasm lets pass.
@@ -99,14 +81,17 @@ func NewEngine(o EngineOptions) (*Engine, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{o: o, ctx: context.Background(), workers: newWorkers(o.Workers), accounts: map[waxwing.TenantID]*Account{},
-		loaded: map[string]*loaded{}, failed: map[string]failedStart{}, asked: map[string]*request{}}
+	e := &Engine{o: o, workers: newWorkers(o.Workers)}
+	e.memory = newMemory(&e.o)
+	e.opener = &opener{o: &e.o, ctx: context.Background(), memory: e.memory}
+	e.loads = &loads{o: &e.o, opener: e.opener, memory: e.memory, failed: map[string]failedStart{}, asked: map[string]*request{}}
 	if !o.Interpret {
 		var err error
 		if e.cache, err = openCache(o.Cache, o.Key, o.Child, o.Log); err != nil {
 			return nil, err
 		}
-		if e.native, err = wazero.NewCompilationCacheWithDir(e.cache.dir); err != nil {
+		e.opener.cache = e.cache
+		if e.opener.native, err = wazero.NewCompilationCacheWithDir(e.cache.dir); err != nil {
 			return nil, fmt.Errorf("plugin cache: %w", err)
 		}
 	}
@@ -118,115 +103,35 @@ func (e *Engine) Limits() abi.Limits { return e.o.Limits }
 
 // Stop ends all calls under way within 2 ms, and those that come after: as if no
 // worker had been free for them.
-func (e *Engine) Stop() { e.stopping.Store(true) }
-
-// newRuntime is an empty Runtime.
-func (e *Engine) newRuntime() wazero.Runtime {
-	c := runtimeConfig(e.o.Interpret)
-	if e.native != nil {
-		c = c.WithCompilationCache(e.native)
-	}
-	return wazero.NewRuntimeWithConfig(e.ctx, c)
-}
+func (e *Engine) Stop() { e.opener.stopping.Store(true) }
 
 // Close frees all code and memory. Calls under way must have ended; loads under way
 // are waited for.
 func (e *Engine) Close() error {
 	e.Stop()
-	e.mu.Lock()
-	e.closed = true
-	for r, ok := e.queue.Next(time.Now()); ok; r, ok = e.queue.Next(time.Now()) {
-		e.finish(r, nil, errClosed)
-	}
-	e.mu.Unlock()
-	e.loaders.Wait()
+	e.loads.close()
 	e.instrumented().close()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, l := range e.loaded {
+	e.memory.mu.Lock()
+	defer e.memory.mu.Unlock()
+	for _, l := range e.memory.loaded {
 		l.close()
 	}
-	if e.js != nil {
-		e.js.close()
+	if e.memory.js != nil {
+		e.memory.js.close()
 	}
-	e.loaded = map[string]*loaded{}
-	if e.native != nil {
-		return e.native.Close(e.ctx)
+	e.memory.loaded = map[string]*loaded{}
+	if e.opener.native != nil {
+		return e.opener.native.Close(e.opener.ctx)
 	}
 	return nil
-}
-
-// Account is the tenant's, made where it has none yet.
-func (e *Engine) Account(t waxwing.TenantID) *Account {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.accountOf(t)
-}
-
-// accountOf is account for whoever holds mu.
-func (e *Engine) accountOf(t waxwing.TenantID) *Account {
-	a := e.accounts[t]
-	if a == nil {
-		minute := e.o.TenantTime
-		if t == "" { // an author's own machine, or what is all tenants'
-			minute = 0
-		}
-		a = newAccount(t, minute)
-		e.accounts[t] = a
-	}
-	return a
-}
-
-// Code is a module or script that was checked: Prepare made it.
-type Code struct {
-	Hash string // SHA-256 of what the author wrote, hex
-	Lang string
-	// Tenant is whose memory and time it takes; "" on an author's own machine.
-	Tenant waxwing.TenantID
-	Script []byte // of a JavaScript plugin
-	wasm   *wasm.Instrumented
-	name   string // in the cache: the SHA-256 of wasm's bytes; "" where it was not needed yet
-	limits abi.Limits
-	pages  uint32
-	Use    *Use // what is counted of it; nil: nothing is
-	// read brings back what the author wrote, instrumented: only loading and
-	// compiling need it. nil: it is here.
-	read func() (*Code, error)
-}
-
-// key tells loaded code apart. Languages have limits of their own, and tenants
-// memory and time: what one has loaded is not another's to use or to evict.
-func (c *Code) key() string { return string(c.Tenant) + " " + c.Lang + " " + c.Hash }
-
-// Source names what it was made of: native code is the same for all tenants.
-func (c *Code) Source() string { return c.Lang + " " + c.Hash }
-
-// whole is the code with what the author wrote.
-func (c *Code) whole() (*Code, error) {
-	if c.read == nil {
-		return c, nil
-	}
-	return c.read()
-}
-
-// facts is the code without what the author wrote: what a call needs of it.
-func (c *Code) facts() *Code {
-	f := *c
-	f.Script, f.read = nil, nil
-	if c.wasm != nil {
-		w := *c.wasm
-		w.Bytes = nil
-		f.wasm = &w
-	}
-	return &f
 }
 
 // Usage says how much memory loaded plugins hold, and how many there are. The
 // JavaScript engine, which all scripts share, is not among it.
 func (e *Engine) Usage() (bytes int64, modules int) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.bytes - e.jsBytes, len(e.loaded)
+	e.memory.mu.Lock()
+	defer e.memory.mu.Unlock()
+	return e.memory.bytes - e.memory.jsBytes, len(e.memory.loaded)
 }
 
 // ErrNotCompiled: the code is not in the cache; Compile puts it there. A call
@@ -240,13 +145,13 @@ func (e *Engine) Compile(ctx context.Context, c *Code) error {
 		return nil
 	}
 	if c.Lang == abi.LangJS {
-		e.mu.Lock()
-		there := e.js != nil
-		e.mu.Unlock()
+		e.memory.mu.Lock()
+		there := e.memory.js != nil
+		e.memory.mu.Unlock()
 		if there {
 			return nil
 		}
-		js, err := e.script(c)
+		js, err := e.opener.script()
 		if err != nil {
 			return err
 		}
@@ -259,11 +164,121 @@ func (e *Engine) Compile(ctx context.Context, c *Code) error {
 	return e.cache.compile(ctx, c.wasm.Bytes, c.Source())
 }
 
-// script is the JavaScript engine as code.
-func (e *Engine) script(*Code) (*Code, error) {
-	b, err := quickjs.Module()
-	if err != nil {
-		return nil, err
+// Account is the tenant's, made where it has none yet.
+func (e *Engine) Account(t waxwing.TenantID) *Account { return e.memory.account(t) }
+
+// Warm loads code before the first order needs it.
+func (e *Engine) Warm(c *Code) error {
+	l, err := e.loads.load(c, time.Time{})
+	if err == nil {
+		e.memory.release(l)
 	}
-	return engineCode(b, e.o.Limits)
+	return err
+}
+
+// WarmLater asks for code to be loaded where there is room for it, and tells what became
+// of that. It does not wait.
+func (e *Engine) WarmLater(c *Code, then func(error)) { e.loads.warmLater(c, then) }
+
+// Keep says how much the host keeps of a tenant's versions: it is memory as well,
+// and leaves less room for what is loaded.
+func (e *Engine) Keep(t waxwing.TenantID, bytes int64) { e.memory.keep(t, bytes) }
+
+// Forget closes loaded code that will not be called again.
+func (e *Engine) Forget(hash string) {
+	e.instrumented().forget(hash)
+	e.memory.mu.Lock()
+	defer e.memory.mu.Unlock()
+	for _, l := range e.memory.loaded {
+		if l.code.Hash == hash {
+			e.memory.drop(l)
+		}
+	}
+}
+
+// Facts are what is known of code that is in a store.
+type Facts struct {
+	Tenant waxwing.TenantID // whose memory and time it takes
+	Hash   string           // SHA-256 of what the author wrote, hex
+	Use    *Use             // what is counted of it; nil: nothing is
+}
+
+// Stored is code that stays in the store until it is loaded: what is kept of names that
+// nobody asks must not add up. body gives what the author wrote, by its hash. It is checked by
+// the limits of today and instrumented when it is loaded, and kept so for the next time.
+func (e *Engine) Stored(m *abi.Manifest, f Facts, body func() ([]byte, error)) *Code {
+	c := newCode(m.Lang, f.Hash, e.o.Limits)
+	c.Tenant, c.Use = f.Tenant, f.Use
+	checked := abi.Manifest{Name: m.Name, Lang: m.Lang, Hooks: m.Hooks}
+	again, kept := *c, e.instrumented()
+	c.read = func() (*Code, error) {
+		key := instrumentedKey(&again, checked.Hooks)
+		if w, name := kept.get(key); w != nil {
+			whole := again
+			whole.wasm, whole.name = w, name
+			return &whole, nil
+		}
+		b, err := body()
+		if err != nil {
+			return nil, err
+		}
+		if h := sha256.Sum256(b); hex.EncodeToString(h[:]) != again.Hash {
+			return nil, &Fault{FaultHost, "its code is not what was checked: the hash differs"}
+		}
+		whole, err := Prepare(&checked, b, e.o.Limits)
+		if err != nil {
+			return nil, err
+		}
+		whole.Tenant, whole.Use = again.Tenant, again.Use
+		if whole.wasm != nil {
+			kept.put(key, whole)
+		}
+		return whole, nil
+	}
+	return c
+}
+
+// mostReady is how long Ready waits for a load.
+const mostReady = time.Second
+
+// Ready keeps checked code while it is here, and loads it where it is to serve now, so that
+// no order goes without. Where that does not come to pass, orders wait for the load as they do
+// for any other.
+func (e *Engine) Ready(m *abi.Manifest, c *Code, now bool) {
+	if c.wasm != nil {
+		e.instrumented().put(instrumentedKey(c, m.Hooks), c)
+	}
+	if !now {
+		return
+	}
+	if l, err := e.loads.load(c, time.Now().Add(mostReady*raceSlowdown)); err == nil {
+		e.memory.release(l)
+	}
+}
+
+// Natives are the bytes of native code that lie in the cache, by the key of what
+// they were made of.
+func (e *Engine) Natives() (map[string]int64, error) {
+	out := map[string]int64{}
+	if e.cache == nil {
+		return out, nil
+	}
+	all, err := e.cache.list()
+	for _, n := range all {
+		out[n.seal.Source] += n.seal.Size
+	}
+	return out, err
+}
+
+// Tidy removes native code whose source is not among held, and the oldest beyond so many
+// bytes. What was made just now stays: its upload may be under way.
+func (e *Engine) Tidy(held map[string]bool, most int64) (removed int, err error) {
+	if e.cache == nil {
+		return 0, nil
+	}
+	engine := ""
+	if js, err := e.opener.script(); err == nil {
+		engine = js.Source()
+	}
+	return e.cache.tidy(held, engine, e.cache.kept.bound(most), time.Now()) // files have the system's times
 }

@@ -20,23 +20,23 @@ func (x Inspector) Options() *EngineOptions { return &x.e.o }
 // Held is what counts of a tenant: bytes of loaded code and of what is kept of versions, the
 // latter alone, and how many are loaded.
 func (x Inspector) Held(t waxwing.TenantID) (bytes, kept int64, loaded int) {
-	x.e.mu.Lock()
-	defer x.e.mu.Unlock()
-	a := x.e.accountOf(t)
+	x.e.memory.mu.Lock()
+	defer x.e.memory.mu.Unlock()
+	a := x.e.memory.accountOf(t)
 	return a.bytes, a.kept, a.loaded
 }
 
 // Loaded are the bytes that are held, and how many modules are loaded; whole is how many of
 // those still hold what their author wrote.
 func (x Inspector) Loaded() (bytes int64, modules, whole int) {
-	x.e.mu.Lock()
-	defer x.e.mu.Unlock()
-	for _, l := range x.e.loaded {
+	x.e.memory.mu.Lock()
+	defer x.e.memory.mu.Unlock()
+	for _, l := range x.e.memory.loaded {
 		if l.code.wasm.Bytes != nil {
 			whole++
 		}
 	}
-	return x.e.bytes, len(x.e.loaded), whole
+	return x.e.memory.bytes, len(x.e.memory.loaded), whole
 }
 
 // Bare reports whether code holds nothing of what its author wrote.
@@ -44,27 +44,27 @@ func (x Inspector) Bare(c *Code) bool { return c.Script == nil && c.wasm == nil 
 
 // Drop takes loaded code away, as an eviction does.
 func (x Inspector) Drop(c *Code) {
-	x.e.mu.Lock()
-	defer x.e.mu.Unlock()
-	x.e.drop(x.e.loaded[c.key()])
+	x.e.memory.mu.Lock()
+	defer x.e.memory.mu.Unlock()
+	x.e.memory.drop(x.e.memory.loaded[c.key()])
 }
 
 // Waiting is how many loads wait.
 func (x Inspector) Waiting() int {
-	x.e.mu.Lock()
-	defer x.e.mu.Unlock()
-	return len(x.e.asked)
+	x.e.memory.mu.Lock()
+	defer x.e.memory.mu.Unlock()
+	return len(x.e.loads.asked)
 }
 
 // Settle waits until nothing is to be loaded any more.
 func (x Inspector) Settle() {
 	for {
-		x.e.mu.Lock()
+		x.e.memory.mu.Lock()
 		var r *request
-		for _, r = range x.e.asked {
+		for _, r = range x.e.loads.asked {
 			break
 		}
-		x.e.mu.Unlock()
+		x.e.memory.mu.Unlock()
 		if r == nil {
 			return
 		}

@@ -34,7 +34,7 @@ type callerKey struct{}
 func caller(ctx context.Context) *instance { return ctx.Value(callerKey{}).(*instance) }
 
 // newInstance instantiates loaded code. Nothing of the guest runs.
-func (e *Engine) newInstance(l *loaded) (in *instance, err error) {
+func (o *opener) newInstance(l *loaded) (in *instance, err error) {
 	defer func() {
 		if r := recover(); r != nil { // the allocator's only way to fail
 			in, err = nil, &Fault{FaultHost, fmt.Sprint(r)}
@@ -42,7 +42,7 @@ func (e *Engine) newInstance(l *loaded) (in *instance, err error) {
 	}()
 	in = &instance{owner: l, fns: map[string]api.Function{}}
 	var mem experimental.LinearMemory
-	in.ctx = context.WithValue(experimental.WithMemoryAllocator(e.ctx, experimental.MemoryAllocatorFunc(func(size, limit uint64) experimental.LinearMemory {
+	in.ctx = context.WithValue(experimental.WithMemoryAllocator(o.ctx, experimental.MemoryAllocatorFunc(func(size, limit uint64) experimental.LinearMemory {
 		mem = allocate(size, limit)
 		return mem
 	})), callerKey{}, in)
@@ -136,7 +136,7 @@ func (in *instance) over(now time.Time) *Fault {
 		return &Fault{FaultFuel, fmt.Sprintf("it used all of its %d fuel: a loop without an end, or more work than one call may do", r.total/wasm.Unit)}
 	case now.After(r.deadline):
 		return &Fault{FaultWall, "it ran for longer than it may"}
-	case in.owner.e.stopping.Load():
+	case in.owner.by.stopping.Load():
 		return &Fault{FaultBusy, "the daemon stops"}
 	}
 	return nil

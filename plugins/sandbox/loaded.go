@@ -1,19 +1,22 @@
 package sandbox
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero"
+
 	"github.com/waxwinghq/waxwing/plugins/abi"
 )
 
 // loaded is code that is ready to be called: native code, a snapshot of a guest
 // that has been initialised, and instances that lie idle.
 type loaded struct {
-	e        *Engine
+	by       *opener
 	code     *Code // without what the author wrote, once it is loaded
 	rt       wazero.Runtime
 	compiled wazero.CompiledModule
@@ -24,7 +27,7 @@ type loaded struct {
 	snap     *snapshot
 	script   scriptState
 
-	// Of the engine, under its lock.
+	// Of the memory, under its lock.
 	of    *Account
 	uses  int
 	at    uint64
@@ -34,30 +37,50 @@ type loaded struct {
 	idle []*instance
 }
 
+// opener makes loaded code of code: it has native code, instances and the JavaScript engine.
+type opener struct {
+	o        *EngineOptions
+	native   wazero.CompilationCache
+	cache    *cache // nil: it interprets
+	ctx      context.Context
+	memory   *memory     // which has the JavaScript engine
+	stopping atomic.Bool // guests end at their next look
+	opening  sync.Mutex  // of the JavaScript engine
+}
+
+// newRuntime is an empty Runtime.
+func (o *opener) newRuntime() wazero.Runtime {
+	c := runtimeConfig(o.o.Interpret)
+	if o.native != nil {
+		c = c.WithCompilationCache(o.native)
+	}
+	return wazero.NewRuntimeWithConfig(o.ctx, c)
+}
+
 // open loads code and lets it initialise once. The time of a start is bounded by
 // the clock as well: what is no fuel (growing, a snapshot) takes time, too.
-func (e *Engine) open(c *Code) (*loaded, error) {
-	l := &loaded{e: e, code: c}
+func (o *opener) open(c *Code) (*loaded, error) {
+	l := &loaded{by: o, code: c}
 	if c.Lang == abi.LangJS {
 		begun := time.Now()
-		if err := e.openScript(l); err != nil {
+		if err := o.openScript(l); err != nil {
 			return nil, err
 		}
 		l.code = c.facts()
-		return l, e.inTime(begun)
+		return l, o.inTime(begun)
 	}
 	if err := l.compile(); err != nil {
 		l.close()
 		return nil, err
 	}
 	begun := time.Now()
-	in, err := e.newInstance(l)
+	in, err := o.newInstance(l)
 	if err == nil {
 		err = l.initialise(in)
 	}
 	if err == nil {
 		l.put(in)
-		err = e.inTime(begun)
+		err = o.inTime(begun)
 	}
 	if err != nil {
 		l.close()
@@ -69,15 +92,15 @@ func (e *Engine) open(c *Code) (*loaded, error) {
 
 // startClock is how long a start may take. The oracle at upload has no native code,
 // and needs thirty times as long.
-func (e *Engine) startClock() time.Duration {
-	if e.o.Interpret {
+func (o *opener) startClock() time.Duration {
+	if o.o.Interpret {
 		return time.Minute
 	}
-	return e.o.Limits.Start * raceSlowdown
+	return o.o.Limits.Start * raceSlowdown
 }
 
-func (e *Engine) inTime(begun time.Time) error {
-	if most := e.startClock(); time.Since(begun) > most {
+func (o *opener) inTime(begun time.Time) error {
+	if most := o.startClock(); time.Since(begun) > most {
 		return &Fault{FaultWall, fmt.Sprintf("its start took longer than %s", most)}
 	}
 	return nil
@@ -85,25 +108,25 @@ func (e *Engine) inTime(begun time.Time) error {
 
 // compile takes the native code from the cache.
 func (l *loaded) compile() (err error) {
-	if l.e.cache != nil {
+	if l.by.cache != nil {
 		name := l.code.name
 		if name == "" {
-			name = l.e.cache.name(l.code.wasm.Bytes)
+			name = l.by.cache.name(l.code.wasm.Bytes)
 		}
-		if l.native, err = l.e.cache.hasNamed(name); err != nil {
+		if l.native, err = l.by.cache.hasNamed(name); err != nil {
 			return err
 		}
 	}
-	l.rt, l.module = l.e.newRuntime(), int64(len(l.code.wasm.Bytes))
-	if l.compiled, err = l.rt.CompileModule(l.e.ctx, l.code.wasm.Bytes); err != nil {
+	l.rt, l.module = l.by.newRuntime(), int64(len(l.code.wasm.Bytes))
+	if l.compiled, err = l.rt.CompileModule(l.by.ctx, l.code.wasm.Bytes); err != nil {
 		return &Fault{FaultHost, OneLine("load: "+err.Error(), 200)}
 	}
-	return hostModules(l.e.ctx, l.rt, l.compiled.ImportedFunctions())
+	return hostModules(l.by.ctx, l.rt, l.compiled.ImportedFunctions())
 }
 
 func (l *loaded) initialise(in *instance) (err error) {
 	r := &run{at: abi.InitTime, seed: l.code.Hash, limits: &l.code.limits}
-	in.begin(r, l.code.limits.InitFuel, l.e.startClock())
+	in.begin(r, l.code.limits.InitFuel, l.by.startClock())
 	if in.fn(exportInit) != nil {
 		if err := in.call(exportInit, nil); err != nil {
 			in.close()
@@ -147,7 +170,7 @@ func (l *loaded) get() (*instance, error) {
 	if in := l.idler(); in != nil {
 		return in, nil
 	}
-	in, err := l.e.newInstance(l)
+	in, err := l.by.newInstance(l)
 	if err == nil && l.snap != nil && !in.restore(l.snap) {
 		in.close()
 		return nil, &Fault{FaultHost, "a new instance cannot take the snapshot"}
@@ -171,7 +194,7 @@ func (l *loaded) idler() *instance {
 func (l *loaded) put(in *instance) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.idle) >= l.e.o.Workers { // the one that was not used for longest goes
+	if len(l.idle) >= l.by.o.Workers { // the one that was not used for longest goes
 		l.idle[0].close()
 		l.idle = slices.Delete(l.idle, 0, 1)
 	}
@@ -190,10 +213,10 @@ func (l *loaded) dropInstances() {
 func (l *loaded) close() {
 	l.dropInstances()
 	if l.compiled != nil {
-		_ = l.compiled.Close(l.e.ctx) // frees the native code; nothing can be done about an error
+		_ = l.compiled.Close(l.by.ctx) // frees the native code; nothing can be done about an error
 	}
 	l.snap.free()
 	if l.rt != nil {
-		_ = l.rt.Close(l.e.ctx) // likewise what it imports, and its types
+		_ = l.rt.Close(l.by.ctx) // likewise what it imports, and its types
 	}
 }

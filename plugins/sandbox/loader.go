@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/waxwinghq/waxwing/plugins/abi"
@@ -42,23 +43,50 @@ var (
 	errSkipped = errors.New("there is no room to load it before it is needed")
 )
 
+// loads are what is to be loaded, tenants in turns, and what of that has failed.
+type loads struct {
+	o       *EngineOptions
+	opener  *opener
+	memory  *memory
+	workers sync.WaitGroup
+
+	// Under memory's lock.
+	failed  map[string]failedStart // by the code's key
+	asked   map[string]*request    // what is to be loaded, likewise
+	queue   FairQueue[*request]
+	loading int // loaders at work
+	closed  bool
+}
+
+// close ends what waits, and waits for what is under way.
+func (q *loads) close() {
+	q.memory.mu.Lock()
+	q.closed = true
+	for r, ok := q.queue.Next(time.Now()); ok; r, ok = q.queue.Next(time.Now()) {
+		q.finish(r, nil, errClosed)
+	}
+	q.memory.mu.Unlock()
+	q.workers.Wait()
+	q.memory.closing.Wait()
+}
+
 // load gives the loaded code, counting a use of it that release ends. Where it is
 // not loaded it is asked for, and waited for until then (zero: as long as it
 // takes). What is not loaded by then is loaded all the same, for the next one.
-func (e *Engine) load(c *Code, until time.Time) (*loaded, error) {
-	e.mu.Lock()
-	if l := e.take(c.key()); l != nil {
-		e.mu.Unlock()
+func (q *loads) load(c *Code, until time.Time) (*loaded, error) {
+	q.memory.mu.Lock()
+	if l := q.memory.take(c.key()); l != nil {
+		q.memory.mu.Unlock()
 		return l, nil
 	}
-	r, err := e.ask(c, false, !until.IsZero())
+	r, err := q.ask(c, false, !until.IsZero())
 	if err != nil {
-		e.mu.Unlock()
+		q.memory.mu.Unlock()
 		return nil, err
 	}
 	r.waiting++
 	r.must = r.must || until.IsZero()
-	e.mu.Unlock()
+	q.memory.mu.Unlock()
 
 	var late <-chan time.Time
 	if !until.IsZero() {
@@ -71,8 +99,8 @@ func (e *Engine) load(c *Code, until time.Time) (*loaded, error) {
 		return r.loaded, r.err
 	case <-late:
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	q.memory.mu.Lock()
+	defer q.memory.mu.Unlock()
 	select {
 	case <-r.done: // at the last moment
 		return r.loaded, r.err
@@ -84,91 +112,69 @@ func (e *Engine) load(c *Code, until time.Time) (*loaded, error) {
 
 // loadFor is load for an order: a few of a tenant's wait at once, since each keeps a
 // worker of the pipeline, and the others go without.
-func (e *Engine) loadFor(a *Account, c *Code, until time.Time) (*loaded, error) {
+func (q *loads) loadFor(a *Account, c *Code, until time.Time) (*loaded, error) {
 	if n := a.waiting.Add(1); n > mostWaiting {
 		until = time.Now()
 	}
 	defer a.waiting.Add(-1)
-	return e.load(c, until)
-}
-
-// Warm loads code before the first order needs it.
-func (e *Engine) Warm(c *Code) error {
-	l, err := e.load(c, time.Time{})
-	if err == nil {
-		e.release(l)
-	}
-	return err
-}
-
-// WarmLater asks for code to be loaded where there is room for it, and tells what became
-// of that. It does not wait.
-func (e *Engine) WarmLater(c *Code, then func(error)) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.loaded[c.key()] != nil {
-		return
-	}
-	if r, err := e.ask(c, true, false); err == nil && r.then == nil {
-		r.then = then
-	}
+	return q.load(c, until)
 }
 
 // ask puts code into the queue of what is to be loaded: before it is needed (warm), or
 // for an order, which a tenant may cause so many of. The caller holds mu.
-func (e *Engine) ask(c *Code, warm, order bool) (*request, error) {
-	if e.closed {
+func (q *loads) ask(c *Code, warm, order bool) (*request, error) {
+	if q.closed {
 		return nil, errClosed
 	}
 	key := c.key()
-	if f, ok := e.failed[key]; ok {
+	if f, ok := q.failed[key]; ok {
 		if time.Now().Before(f.until) {
 			return nil, f.err
 		}
-		delete(e.failed, key)
+		delete(q.failed, key)
 	}
-	if r := e.asked[key]; r != nil {
+	if r := q.asked[key]; r != nil {
 		if r.warm && !warm { // an order needs it now
 			r.warm = false
-			e.queue.hasten(r.of, func(o *request) bool { return o == r })
+			q.queue.hasten(r.of, func(o *request) bool { return o == r })
 		}
 		return r, nil
 	}
-	of := e.accountOf(c.Tenant)
+	of := q.memory.accountOf(c.Tenant)
 	if order && !of.mayLoad(time.Now()) {
 		return nil, errLoading
 	}
 	r := &request{code: c, of: of, warm: warm, done: make(chan struct{})}
-	e.asked[key] = r
-	e.queue.Add(r.of, r, !warm)
-	if e.loading < 1 { // one at a time: it takes a core for milliseconds, beside the orders
-		e.loading++
-		e.loaders.Go(e.runLoads)
+	q.asked[key] = r
+	q.queue.Add(r.of, r, !warm)
+	if q.loading < 1 { // one at a time: it takes a core for milliseconds, beside the orders
+		q.loading++
+		q.workers.Go(q.run)
 	}
 	return r, nil
 }
 
-// runLoads loads what is asked for until nothing is left, tenants in turns.
-func (e *Engine) runLoads() {
+// run loads what is asked for until nothing is left, tenants in turns.
+func (q *loads) run() {
 	background()
 	for {
-		e.mu.Lock()
-		r, ok := e.queue.Next(time.Now())
+		q.memory.mu.Lock()
+		r, ok := q.queue.Next(time.Now())
 		if !ok {
-			e.loading--
-			e.mu.Unlock()
+			q.loading--
+			q.memory.mu.Unlock()
 			return
 		}
-		if err := e.notNow(r); err != nil {
-			e.finish(r, nil, err)
-			e.mu.Unlock()
+		if err := q.notNow(r); err != nil {
+			q.finish(r, nil, err)
+			q.memory.mu.Unlock()
 			continue
 		}
-		e.mu.Unlock()
-		l, err := e.timed(r)
-		e.mu.Lock()
-		e.finish(r, l, err)
-		e.mu.Unlock()
+		q.memory.mu.Unlock()
+		l, err := q.timed(r)
+		q.memory.mu.Lock()
+		q.finish(r, l, err)
+		q.memory.mu.Unlock()
 		if r.then != nil {
 			r.then(err)
 		}
@@ -178,21 +184,21 @@ func (e *Engine) runLoads() {
 // notNow is why a load whose turn it is does not take place: it takes a processor from
 // others, which a tenant has no right to that has used its time. One order can ask for
 // twenty loads before the first of them is counted. The caller holds mu.
-func (e *Engine) notNow(r *request) error {
+func (q *loads) notNow(r *request) error {
 	switch {
 	case !r.must && r.of.spent(100):
 		r.of.over.Add(1)
 		return errQuota
-	case r.warm && (r.of.spent(50) || r.of.bytes >= e.o.TenantMemory || e.bytes >= e.o.Memory*9/10):
+	case r.warm && (r.of.spent(50) || r.of.bytes >= q.o.TenantMemory || q.memory.bytes >= q.o.Memory*9/10):
 		return errSkipped
 	}
 	return nil
 }
 
 // timed loads one, in its tenant's time.
-func (e *Engine) timed(r *request) (*loaded, error) {
+func (q *loads) timed(r *request) (*loaded, error) {
 	if r.code.Lang == abi.LangJS {
-		if _, err := e.openEngine(); err != nil { // all tenants', and nobody's time
+		if _, err := q.opener.openEngine(); err != nil { // all tenants', and nobody's time
 			return nil, err
 		}
 	}
@@ -202,38 +208,38 @@ func (e *Engine) timed(r *request) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u := c.Use; u != nil && !e.o.Interpret {
+	if u := c.Use; u != nil && !q.o.Interpret {
 		u.loads.Add(1)
 	}
-	return e.open(c)
+	return q.opener.open(c)
 }
 
 // finish takes what was loaded among the rest, or remembers that it failed, and
 // lets those who wait go on. The caller holds mu.
-func (e *Engine) finish(r *request, l *loaded, err error) {
+func (q *loads) finish(r *request, l *loaded, err error) {
 	key := r.code.key()
-	delete(e.asked, key)
-	if err == nil && e.closed {
+	delete(q.asked, key)
+	if err == nil && q.closed {
 		l.close()
 		err = errClosed
 	}
 	if r.err = err; err != nil {
-		e.remember(key, r, err)
+		q.remember(key, r, err)
 	} else {
 		r.loaded = l
-		e.tick++
-		l.of, l.uses, l.at = r.of, r.waiting, e.tick
-		e.loaded[key] = l
+		q.memory.tick++
+		l.of, l.uses, l.at = r.of, r.waiting, q.memory.tick
+		q.memory.loaded[key] = l
 		l.of.loaded++
-		e.count(l)
-		e.countEngine()
-		e.evict(l.of)
+		q.memory.count(l)
+		q.memory.countEngine()
+		q.memory.evict(l.of)
 	}
 	close(r.done)
 }
 
 // remember keeps that a start failed. The caller holds mu.
-func (e *Engine) remember(key string, r *request, err error) {
+func (q *loads) remember(key string, r *request, err error) {
 	if errors.Is(err, ErrNotCompiled) || errors.Is(err, errSkipped) || errors.Is(err, errQuota) || errors.Is(err, errClosed) {
 		return
 	}
@@ -241,12 +247,25 @@ func (e *Engine) remember(key string, r *request, err error) {
 	var f *Fault
 	if errors.As(err, &f) && Blames(f.Kind) {
 		again = startAgain
-		e.o.Log.Warn("a plugin's start failed", "tenant", r.of.tenant, "module", r.code.Hash[:min(12, len(r.code.Hash))], "err", err)
+		q.o.Log.Warn("a plugin's start failed", "tenant", r.of.tenant, "module", r.code.Hash[:min(12, len(r.code.Hash))], "err", err)
 	} else {
-		e.o.Log.Error("a plugin cannot be loaded; it is left out", "tenant", r.of.tenant, "module", r.code.Hash[:min(12, len(r.code.Hash))], "err", err)
+		q.o.Log.Error("a plugin cannot be loaded; it is left out", "tenant", r.of.tenant, "module", r.code.Hash[:min(12, len(r.code.Hash))], "err", err)
 	}
-	if len(e.failed) >= mostFailed {
-		clear(e.failed)
+	if len(q.failed) >= mostFailed {
+		clear(q.failed)
 	}
-	e.failed[key] = failedStart{err, time.Now().Add(again)}
+	q.failed[key] = failedStart{err, time.Now().Add(again)}
+}
+
+// warmLater asks for code to be loaded where there is room for it, and tells what became
+// of that. It does not wait.
+func (q *loads) warmLater(c *Code, then func(error)) {
+	q.memory.mu.Lock()
+	defer q.memory.mu.Unlock()
+	if q.memory.loaded[c.key()] != nil {
+		return
+	}
+	if r, err := q.ask(c, true, false); err == nil && r.then == nil {
+		r.then = then
+	}
 }

@@ -26,14 +26,14 @@ func TestLoadsEndWithTheTenantsTime(t *testing.T) {
 	}
 	a := e.Account("greedy")
 	for _, name := range []string{"1", "2", "3"} {
-		if _, err := e.loadFor(a, code(name), time.Now()); err != errLoading {
+		if _, err := e.loads.loadFor(a, code(name), time.Now()); err != errLoading {
 			t.Fatal(err)
 		}
 	}
-	e.mu.Lock()
-	asked := []*request{e.asked[code("1").key()], e.asked[code("2").key()], e.asked[code("3").key()]}
+	e.memory.mu.Lock()
+	asked := []*request{e.loads.asked[code("1").key()], e.loads.asked[code("2").key()], e.loads.asked[code("3").key()]}
 	asked[1].must = true
-	e.mu.Unlock()
+	e.memory.mu.Unlock()
 	a.charge(time.Hour)
 	end()
 	for i, r := range asked {
@@ -45,9 +45,9 @@ func TestLoadsEndWithTheTenantsTime(t *testing.T) {
 	if !slices.Equal(read, []string{"2"}) || a.over.Load() != 2 {
 		t.Errorf("%v were loaded, %d left out", read, a.over.Load())
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if _, ok := e.failed[code("1").key()]; ok {
+	e.memory.mu.Lock()
+	defer e.memory.mu.Unlock()
+	if _, ok := e.loads.failed[code("1").key()]; ok {
 		t.Error("what was not tried counts as failed")
 	}
 }

@@ -86,5 +86,5 @@ func prepared(t testing.TB, e *Engine, lang string, body []byte, hooks ...waxwin
 
 // ask calls with time enough for a machine that does other things as well.
 func ask(e *Engine, c *Code, h waxwing.Hook, input string) Result {
-	return e.Call(c, h, []byte(input), moment, "order", time.Minute)
+	return e.Call(c, HookCall{Hook: h, Input: []byte(input), At: moment, Seed: "order", Wall: time.Minute})
 }

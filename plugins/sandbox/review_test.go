@@ -24,7 +24,7 @@ func TestStateOfALargeScriptHarmsNoOther(t *testing.T) {
 function personalise() { return {subject: "large " + kept.length} }`))
 	later := prepared(t, e, abi.LangJS, []byte(`function personalise() { return {subject: "later"} }`))
 	for i, c := range []*Code{small, large, small, large, later, small} {
-		if res := e.Call(c, waxwing.HookPersonalise, []byte(smallInput), moment, "order", time.Minute); res.Fault != nil {
+		if res := e.Call(c, HookCall{Hook: waxwing.HookPersonalise, Input: []byte(smallInput), At: moment, Seed: "order", Wall: time.Minute}); res.Fault != nil {
 			t.Errorf("call %d: %v", i, res.Fault)
 		}
 	}
@@ -82,7 +82,7 @@ func TestAttacksLoadsOfOthersAreNotWaitedForBeyondTheOrdersTime(t *testing.T) {
 	c := prepared(t, e, abi.LangC, attack.Says(`{"subject":"good"}`))
 	end := blocked(e, "other")
 	defer end()
-	if l, err := e.load(c, time.Now()); l != nil || loadFault(err).Kind != FaultLoad {
+	if l, err := e.loads.load(c, time.Now()); l != nil || loadFault(err).Kind != FaultLoad {
 		t.Errorf("%v %v", l, err)
 	}
 	end()
@@ -99,7 +99,7 @@ func TestStateOfOneModuleInTwoLanguages(t *testing.T) {
 		if res := ask(e, c, waxwing.HookPersonalise, smallInput); res.Fault != nil {
 			t.Fatal(res.Fault)
 		}
-		if l := e.loaded[c.key()]; l == nil || l.code.pages != c.pages {
+		if l := e.memory.loaded[c.key()]; l == nil || l.code.pages != c.pages {
 			t.Errorf("%s runs by another's limits", lang)
 		}
 	}

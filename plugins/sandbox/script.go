@@ -34,25 +34,34 @@ const (
 	scriptArgs = 5
 )
 
+// script is the JavaScript engine as code.
+func (o *opener) script() (*Code, error) {
+	b, err := quickjs.Module()
+	if err != nil {
+		return nil, err
+	}
+	return engineCode(b, o.o.Limits)
+}
+
 // openEngine loads the JavaScript engine that all scripts share.
-func (e *Engine) openEngine() (*loaded, error) {
-	e.opening.Lock()
-	defer e.opening.Unlock()
-	e.mu.Lock()
-	js := e.js
-	e.mu.Unlock()
+func (o *opener) openEngine() (*loaded, error) {
+	o.opening.Lock()
+	defer o.opening.Unlock()
+	o.memory.mu.Lock()
+	js := o.memory.js
+	o.memory.mu.Unlock()
 	if js != nil {
 		return js, nil
 	}
-	c, err := e.script(nil)
+	c, err := o.script()
 	if err != nil {
 		return nil, &Fault{FaultOff, err.Error()}
 	}
-	l := &loaded{e: e, code: c}
+	l := &loaded{by: o, code: c}
 	if err := l.compile(); err != nil {
 		return nil, err
 	}
-	in, err := e.newInstance(l)
+	in, err := o.newInstance(l)
 	if err != nil {
 		return nil, err
 	}
@@ -68,9 +77,9 @@ func (e *Engine) openEngine() (*loaded, error) {
 	}
 	l.put(in)
 	l.code = c.facts()
-	e.mu.Lock()
-	e.js = l
-	e.mu.Unlock()
+	o.memory.mu.Lock()
+	o.memory.js = l
+	o.memory.mu.Unlock()
 	return l, nil
 }
 
@@ -202,13 +211,13 @@ func (in *instance) stringOf(s *scriptState, v uint64, most int) ([]byte, error)
 }
 
 // openScript lets a script run once on a fresh engine and keeps what it left.
-func (e *Engine) openScript(l *loaded) error {
-	js, err := e.openEngine()
+func (o *opener) openScript(l *loaded) error {
+	js, err := o.openEngine()
 	if err != nil {
 		return err
 	}
 	l.js, l.script = js, js.script
-	in, err := e.newInstance(js) // not one that lies idle: the next call would have to make another
+	in, err := o.newInstance(js) // not one that lies idle: the next call would have to make another
 	if err != nil {
 		return err
 	}
@@ -218,7 +227,7 @@ func (e *Engine) openScript(l *loaded) error {
 	}
 	in.owner = l
 	r := &run{at: abi.InitTime, seed: l.code.Hash, limits: &l.code.limits}
-	in.begin(r, l.code.limits.InitFuel, e.startClock())
+	in.begin(r, l.code.limits.InitFuel, o.startClock())
 	_, err = in.eval(&l.script, "plugin.js", string(l.code.Script))
 	if err == nil {
 		l.script.dispatch, err = in.eval(&l.script, "dispatch.js", quickjs.Dispatch)

@@ -34,7 +34,7 @@ func TestSeedIsUnreadable(t *testing.T) {
 	e := engine(t, nil)
 	c := script(t, e, spy)
 	call := func(seed string) string {
-		res := e.Call(c, waxwing.HookPersonalise, []byte(smallInput), moment, seed, time.Minute)
+		res := e.Call(c, HookCall{Hook: waxwing.HookPersonalise, Input: []byte(smallInput), At: moment, Seed: seed, Wall: time.Minute})
 		if res.Fault != nil {
 			t.Fatal(res.Fault)
 		}
@@ -61,7 +61,7 @@ func TestRandomBytesAreSeeded(t *testing.T) {
 	c := prepared(t, e, abi.LangC, attack.Dice())
 	out := map[string]bool{}
 	for _, seed := range []string{"a", "b", "a"} {
-		res := e.Call(c, waxwing.HookPersonalise, []byte(smallInput), moment, seed, time.Minute)
+		res := e.Call(c, HookCall{Hook: waxwing.HookPersonalise, Input: []byte(smallInput), At: moment, Seed: seed, Wall: time.Minute})
 		if res.Fault != nil {
 			t.Fatal(res.Fault)
 		}

@@ -93,7 +93,7 @@ func TestLoadsAreInTurns(t *testing.T) {
 		e.WarmLater(code("a", fmt.Sprint(i)), nil)
 	}
 	e.WarmLater(code("b", "1"), nil)
-	_, _ = e.load(code("a", "3"), time.Now()) // an order
+	_, _ = e.loads.load(code("a", "3"), time.Now()) // an order
 	end()
 	last := code("z", "9")
 	if err := e.Warm(last); err == nil {
@@ -130,26 +130,26 @@ func TestEvictionStaysWithinTheTenant(t *testing.T) {
 		for i := range 40 {
 			load("greedy", attack.Says(fmt.Sprintf(`{"subject":"greedy %d"}`, i)), abi.LangC)
 		}
-		e.mu.Lock()
-		if a := e.accounts["greedy"]; a.bytes > 6<<20 || a.loaded == 0 {
+		e.memory.mu.Lock()
+		if a := e.memory.accounts["greedy"]; a.bytes > 6<<20 || a.loaded == 0 {
 			t.Errorf("round %d: %d KiB of %d modules", round, a.bytes>>10, a.loaded)
 		}
-		e.mu.Unlock()
+		e.memory.mu.Unlock()
 	}
 	// One that is larger than its tenant's part has room while nobody else needs it.
 	big := load("huge", attack.Taking()["grow at each call"][0].Body, abi.LangGo)
 	for i, c := range near {
-		e.mu.Lock()
-		l := e.loaded[c.key()]
-		e.mu.Unlock()
+		e.memory.mu.Lock()
+		l := e.memory.loaded[c.key()]
+		e.memory.mu.Unlock()
 		if l == nil {
 			t.Errorf("neighbour %d was evicted", i)
 		}
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.bytes > e.o.Memory && e.loaded[big.key()] != nil {
-		t.Errorf("%d KiB are held", e.bytes>>10)
+	e.memory.mu.Lock()
+	defer e.memory.mu.Unlock()
+	if e.memory.bytes > e.o.Memory && e.memory.loaded[big.key()] != nil {
+		t.Errorf("%d KiB are held", e.memory.bytes>>10)
 	}
 }
 
@@ -166,10 +166,10 @@ func TestEvictionOfEqualsIsByTime(t *testing.T) {
 		}
 		codes = append(codes, c)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.loaded[codes[0].key()] != nil || e.loaded[codes[11].key()] == nil || e.bytes > e.o.Memory || len(e.loaded) < 3 {
-		t.Errorf("%d KiB, %d loaded", e.bytes>>10, len(e.loaded))
+	e.memory.mu.Lock()
+	defer e.memory.mu.Unlock()
+	if e.memory.loaded[codes[0].key()] != nil || e.memory.loaded[codes[11].key()] == nil || e.memory.bytes > e.o.Memory || len(e.memory.loaded) < 3 {
+		t.Errorf("%d KiB, %d loaded", e.memory.bytes>>10, len(e.memory.loaded))
 	}
 }
 

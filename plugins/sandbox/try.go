@@ -24,7 +24,7 @@ const (
 // Fixture calls the plugin with a fixture's input and judges the output. wall 0 is the
 // limit's own.
 func (e *Engine) Fixture(c *Code, f *abi.Fixture, wall time.Duration) (Result, error) {
-	res := e.Call(c, f.Hook, f.Input, f.At(), abi.SeedOfFixtures, wall)
+	res := e.Call(c, HookCall{f.Hook, f.Input, f.At(), abi.SeedOfFixtures, wall})
 	if res.Fault != nil {
 		return res, fmt.Errorf("fixture %s: %w", f.Name, res.Fault)
 	}
@@ -101,19 +101,19 @@ func Try(ctx context.Context, e *Engine, m *abi.Manifest, c *Code, fixtures []ab
 // the snapshot keeps, which all orders share. The engine of scripts is ours and the
 // same for all.
 func sameStart(e, oracle *Engine, c *Code) error {
-	a, err := e.load(c, time.Time{})
+	a, err := e.loads.load(c, time.Time{})
 	if err != nil {
 		return startRefused(c, err)
 	}
-	defer e.release(a)
+	defer e.memory.release(a)
 	if c.Lang == abi.LangJS {
 		return nil
 	}
-	b, err := oracle.load(c, time.Time{})
+	b, err := oracle.loads.load(c, time.Time{})
 	if err != nil {
 		return startRefused(c, err)
 	}
-	defer oracle.release(b)
+	defer oracle.memory.release(b)
 	switch {
 	case a.started != b.started:
 		return waxwing.Permanent(fmt.Errorf("_initialize: compiler and interpreter differ (fuel %d and %d)", a.started, b.started))
@@ -160,5 +160,5 @@ func Replay(e *Engine, c *Code, r *waxwing.Run) (Result, error) {
 	if c.Hash != r.Hash {
 		return Result{}, fmt.Errorf("the code has the hash %.12s, the run was of %.12s", c.Hash, r.Hash)
 	}
-	return e.Call(c, r.Hook, r.Input, r.At, r.Seed, time.Minute), nil
+	return e.Call(c, HookCall{r.Hook, r.Input, r.At, r.Seed, time.Minute}), nil
 }

@@ -52,24 +52,18 @@ func (u *Use) Shown(t waxwing.TenantID, name string, memory int64) waxwing.Plugi
 // of it, and the memory that they have now.
 func (e *Engine) Took(t waxwing.TenantID) waxwing.TenantUse {
 	a := e.Account(t)
-	return waxwing.TenantUse{Tenant: t, Time: time.Duration(a.total.Load()), LeftOut: a.over.Load(), Memory: e.bytesOf(a)}
+	return waxwing.TenantUse{Tenant: t, Time: time.Duration(a.total.Load()), LeftOut: a.over.Load(), Memory: e.memory.bytesOf(a)}
 }
 
 // Held is the memory of what is loaded, by whose use it counts for.
 func (e *Engine) Held() map[*Use]int64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.memory.mu.Lock()
+	defer e.memory.mu.Unlock()
 	out := map[*Use]int64{}
-	for _, l := range e.loaded {
+	for _, l := range e.memory.loaded {
 		if l.code.Use != nil {
 			out[l.code.Use] += l.bytes
 		}
 	}
 	return out
-}
-
-func (e *Engine) bytesOf(a *Account) int64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return a.bytes
 }
