@@ -18,21 +18,19 @@ const (
 // grown are packages and types that were larger when the limits came, with how large they may
 // still be. They may only shrink: a number that is higher than what is there is a fault, too.
 var grown = map[string]int{
-	"ledger":                 31,
-	"ledger/machine.Set":     37,
-	"ledger/sqlite":          29,
-	"pipeline":               27,
-	"pipeline.Pipeline":      55,
-	"plugins/wasm.parser":    36,
-	"plugins/wasm.validator": 30,
-	"shop":                   37,
-	"shop.genericReader":     39,
-	"shop.wooReader":         27,
-	"templates":              25,
-	"templates.view":         74,
-	"web":                    25,
-	"web.Mailbox":            28,
-	"web.Server":             62,
+	"ledger":             31,
+	"ledger/machine.Set": 37,
+	"ledger/sqlite":      29,
+	"pipeline":           27,
+	"pipeline.Pipeline":  55,
+	"shop":               37,
+	"shop.genericReader": 39,
+	"shop.wooReader":     27,
+	"templates":          25,
+	"templates.view":     74,
+	"web":                25,
+	"web.Mailbox":        28,
+	"web.Server":         62,
 }
 
 // TestPackagesAndTypesStaySmall counts files of packages and methods of types.

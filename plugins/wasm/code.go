@@ -47,16 +47,22 @@ func (p *parser) codeSection() {
 	}
 }
 
+// bodyReader reads one function, and notes what is wrong there: the first breach ends it.
+type bodyReader struct {
+	reader
+	file   *fileReader // which has the breaches
+	fn     int
+	halted bool // a breach was noted
+}
+
 // validator checks one function, with the algorithm of the specification's
 // appendix: a stack of operand types and a stack of frames.
 type validator struct {
-	reader
+	bodyReader
 	p        *parser
 	m        *Module
-	fn       int
 	typ      FuncType
 	code     code
-	halted   bool // a breach was noted
 	locals   []ValType
 	operands []ValType
 	frames   []frame
@@ -91,34 +97,35 @@ type frame struct {
 }
 
 func (v *validator) begin(p *parser, fn int, body reader) {
-	v.reader, v.p, v.m, v.fn = body, p, p.m, fn
+	v.bodyReader = bodyReader{reader: body, file: &p.fileReader, fn: fn}
+	v.p, v.m = p, p.m
 	v.typ = p.m.funcType(uint32(fn))
-	v.code, v.halted = code{}, false
+	v.code = code{}
 	v.locals, v.operands, v.frames = v.locals[:0], v.operands[:0], v.frames[:0]
 	v.loops, v.blocks, v.targets, v.jumps, v.looped = 0, 0, 0, 0, 0
 	v.sets, v.setsThen, v.lowest = 0, 0, 0
 }
 
 // over notes a number that is too great, and leaves the function.
-func (v *validator) over(limit string, at int, got uint64, most int) {
+func (v *bodyReader) over(limit string, at int, got uint64, most int) {
 	v.note(Breach{Limit: limit, Got: got, Max: uint64(most), Offset: at, Text: remedies[limit]})
 }
 
 // broken notes a rule that is broken, and leaves the function.
-func (v *validator) broken(rule string, at int, what string) {
+func (v *bodyReader) broken(rule string, at int, what string) {
 	v.note(Breach{Limit: rule, Offset: at, Text: what + "; " + remedies[rule]})
 }
 
-func (v *validator) invalid(at int, format string, args ...any) {
+func (v *bodyReader) invalid(at int, format string, args ...any) {
 	if v.ok() && !v.halted { // not for what was read beyond the end
 		v.broken("invalid", at, fmt.Sprintf(format, args...))
 	}
 }
 
-func (v *validator) note(b Breach) {
+func (v *bodyReader) note(b Breach) {
 	if !v.halted {
 		b.Func = v.fn
-		v.p.add(b)
+		v.file.add(b)
 	}
 	v.halted = true
 }
@@ -171,7 +178,7 @@ func (v *validator) function() {
 	}
 }
 
-func (v *validator) valType() ValType {
+func (v *bodyReader) valType() ValType {
 	at := v.pos
 	t := ValType(v.byte())
 	if v.ok() && !t.number() {

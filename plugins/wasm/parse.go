@@ -21,19 +21,24 @@ type allowances struct {
 	reserved bool // names: what the injector wrote is read back
 }
 
-// parser reads one module. Its work is linear in the bytes of the file: steps
-// counts it, for tests.
-type parser struct {
+// fileReader reads what stands outside of functions, and notes what is wrong there. Its
+// work is linear in the bytes of the file: steps counts it, for tests.
+type fileReader struct {
 	reader
-	l        Limits
-	may      allowances
-	m        *Module
 	breaches Breaches
 	steps    int
-	bodies   int // of the code section
-	datas    int // segments in the data section; -1 too many to read
 	halted   bool
-	v        validator // its stacks are used again for every function
+}
+
+// parser reads one module, section by section.
+type parser struct {
+	fileReader
+	l      Limits
+	may    allowances
+	m      *Module
+	bodies int       // of the code section
+	datas  int       // segments in the data section; -1 too many to read
+	v      validator // its stacks are used again for every function
 }
 
 // Parse decodes and validates a module within limits. Its error is Breaches. It
@@ -44,7 +49,7 @@ func Parse(b []byte, l Limits) (*Module, error) {
 }
 
 func newParser(b []byte, l Limits, may allowances) *parser {
-	return &parser{reader: reader{b: b}, l: l, may: may, m: &Module{b: b, start: -1, dataCount: -1}}
+	return &parser{fileReader: fileReader{reader: reader{b: b}}, l: l, may: may, m: &Module{b: b, start: -1, dataCount: -1}}
 }
 
 func (p *parser) parse() (*Module, error) {
@@ -64,26 +69,26 @@ func (p *parser) parse() (*Module, error) {
 }
 
 // add notes a breach; beyond the twentieth they are dropped, and full says so.
-func (p *parser) add(b Breach) {
+func (p *fileReader) add(b Breach) {
 	if len(p.breaches) < mostBreaches {
 		p.breaches = append(p.breaches, b)
 	}
 }
 
-func (p *parser) full() bool { return len(p.breaches) >= mostBreaches }
+func (p *fileReader) full() bool { return len(p.breaches) >= mostBreaches }
 
 // breach notes a rule that is broken outside of functions.
-func (p *parser) breach(rule string, at int, what string) {
+func (p *fileReader) breach(rule string, at int, what string) {
 	p.add(Breach{Limit: rule, Func: -1, Offset: at, Text: what + "; " + remedies[rule]})
 }
 
 // over notes a number that is too great, outside of functions.
-func (p *parser) over(limit string, at, got, most int) {
+func (p *fileReader) over(limit string, at, got, most int) {
 	p.add(Breach{Limit: limit, Func: -1, Got: uint64(got), Max: uint64(most), Offset: at, Text: remedies[limit]})
 }
 
 // invalid ends the reading: what follows depends on what is wrong here.
-func (p *parser) invalid(at int, format string, args ...any) {
+func (p *fileReader) invalid(at int, format string, args ...any) {
 	if p.ok() && !p.halted {
 		p.breach("invalid", at, fmt.Sprintf(format, args...))
 	}
@@ -91,12 +96,12 @@ func (p *parser) invalid(at int, format string, args ...any) {
 }
 
 // stop ends the reading without a further word; what is read after it is void.
-func (p *parser) stop() {
+func (p *fileReader) stop() {
 	p.pos = len(p.b)
 	p.halted = true
 }
 
-func (p *parser) stopped() bool { return p.halted || p.full() }
+func (p *fileReader) stopped() bool { return p.halted || p.full() }
 
 // The sections' ids, 5.5.2, in the order of the file: the data count stands
 // before the code.
@@ -217,7 +222,7 @@ func (p *parser) counts() {
 
 // count reads the length of a vector of which each item has at least one byte,
 // and refuses more than a limit. A limit below zero is none.
-func (p *parser) count(limit string, most int) int {
+func (p *fileReader) count(limit string, most int) int {
 	at := p.pos
 	n := p.u32()
 	if most >= 0 && n > uint32(most) {

@@ -29,7 +29,7 @@ func (p *parser) typeSection() {
 	}
 }
 
-func (p *parser) valTypes(limit string, most int) []ValType {
+func (p *fileReader) valTypes(limit string, most int) []ValType {
 	n := p.count(limit, most)
 	if n == 0 || !p.ok() {
 		return nil
@@ -43,7 +43,7 @@ func (p *parser) valTypes(limit string, most int) []ValType {
 }
 
 // valType reads the type of a value; what is no number stops the reading.
-func (p *parser) valType() ValType {
+func (p *fileReader) valType() ValType {
 	at := p.pos
 	v := ValType(p.byte())
 	if !p.ok() || v.number() {
@@ -203,7 +203,7 @@ func (p *parser) tableType(foreign bool) {
 }
 
 // sizes reads limits, 5.3.7, of a table or a memory.
-func (p *parser) sizes(pages bool) (least, most uint32, bounded bool) {
+func (p *fileReader) sizes(pages bool) (least, most uint32, bounded bool) {
 	at := p.pos
 	flags := p.byte()
 	switch {
@@ -264,7 +264,7 @@ func (p *parser) memoryType(foreign bool) {
 	p.m.memory = &memory{least, most, bounded, foreign}
 }
 
-func (p *parser) globalType() global {
+func (p *fileReader) globalType() global {
 	g := global{typ: p.valType()}
 	at := p.pos
 	m := p.byte()

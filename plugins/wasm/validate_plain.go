@@ -26,7 +26,7 @@ func (v *validator) needMemory(at int) {
 }
 
 // zero reads the byte where a memory's index is reserved.
-func (v *validator) zero() {
+func (v *bodyReader) zero() {
 	at := v.pos
 	if c := v.byte(); v.ok() && c != 0 {
 		v.broken("multi-memory", at, "zero byte expected where a memory is named")
