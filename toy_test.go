@@ -34,7 +34,7 @@ type toy struct {
 }
 
 var toys = []toy{
-	{"shop", []string{"shop/toy.go"}, "shop/list.go", "\t\tGeneric,", "\t\tToy,"},
+	{"shop", []string{"shop/toy/toy.go"}, "daemon/components.go", "var shopFormats = []waxwing.Format{", "\ttoy.Format,"},
 	{"lookup", []string{"enrich/toy.go"}, "enrich/lookup.go", "\tlookup(sqlComponent(), (*SQL).open),", "\tlookup(toyComponent(), (*Toy).open),"},
 	{"source", []string{"source/toytap/toytap.go"}, "daemon/components.go", "var sourceTypes = []sourceType{", "\tsourceOf(toytap.Component(), (*toytap.Settings).Open),"},
 	{"stage", []string{"pipeline/stage_toy.go"}, "pipeline/kinds.go", "\tpluginsStage(),", "\ttoyStage(),"},

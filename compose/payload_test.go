@@ -20,11 +20,12 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/locales"
-	"github.com/waxwinghq/waxwing/shop"
+	"github.com/waxwinghq/waxwing/shop/shopify"
+	"github.com/waxwinghq/waxwing/shop/woocommerce"
 )
 
-// formats are the shops whose payloads stand in shop/testdata.
-var formats = map[string]waxwing.Format{"shopify": shop.Shopify, "woocommerce": shop.WooCommerce}
+// formats are the shops whose payloads are read.
+var formats = map[string]waxwing.Format{"shopify": shopify.Format, "woocommerce": woocommerce.Format}
 
 // expectation is what a customer must find in her mail, read from the payload
 // by other code than the program's.

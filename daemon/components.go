@@ -20,16 +20,26 @@ import (
 	"github.com/waxwinghq/waxwing/locales"
 	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/plugins/abi"
-	"github.com/waxwinghq/waxwing/shop"
+	"github.com/waxwinghq/waxwing/shop/generic"
+	"github.com/waxwinghq/waxwing/shop/shopify"
+	"github.com/waxwinghq/waxwing/shop/woocommerce"
 )
 
 // The lists of components: a new one is one file or package and one line in its list, here
-// for providers and sources, in shop.Formats for shops, in enrich for lookups.
+// for shops, providers and sources, in enrich for lookups.
+
+// shopFormats are the kinds of shops that this program reads, in the order in which they are
+// named.
+var shopFormats = []waxwing.Format{
+	shopify.Format,
+	woocommerce.Format,
+	generic.Format,
+}
 
 // Formats are the kinds of shops that this program reads, by name.
 func Formats() map[string]waxwing.Format {
 	out := map[string]waxwing.Format{}
-	for _, f := range shop.Formats() {
+	for _, f := range shopFormats {
 		out[f.Name] = f
 	}
 	return out
@@ -53,7 +63,7 @@ func Components() config.Registry {
 		Providers: components(providerTypes, func(t providerType) config.Component { return t.Component }),
 		Sources:   components(sourceTypes, func(t sourceType) config.Component { return t.Component }),
 		Stores:    components(storeTypes, func(t storeType) config.Component { return t.Component }),
-		Lookups:   enrich.Components(), Stages: pipeline.Components(), Formats: shop.Formats(), Hooks: abi.OfOrders(), Locales: locales.Tags(),
+		Lookups:   enrich.Components(), Stages: pipeline.Components(), Formats: slices.Clone(shopFormats), Hooks: abi.OfOrders(), Locales: locales.Tags(),
 	}
 }
 

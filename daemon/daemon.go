@@ -26,7 +26,7 @@ import (
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/plugins"
-	"github.com/waxwinghq/waxwing/shop"
+	"github.com/waxwinghq/waxwing/shop/generic"
 	"github.com/waxwinghq/waxwing/web"
 )
 
@@ -200,7 +200,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 	}
 	meter.Queues(d.pipe.Queues)
 	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.pipe, Desk: d.pipe, Books: d.ledger, Workshop: d.workshop, Shelves: d.ledger, Uses: d.workshop.host.Uses,
-		Meter: meter, Schema: shop.GenericSchema, Ready: d.ready, Pages: x.Pages, Version: Version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
+		Meter: meter, Schema: generic.Schema, Ready: d.ready, Pages: x.Pages, Version: Version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
 	return nil
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/waxwinghq/waxwing/plugins"
 	"github.com/waxwinghq/waxwing/plugins/abi"
 	"github.com/waxwinghq/waxwing/plugins/sandbox"
-	"github.com/waxwinghq/waxwing/shop"
+	"github.com/waxwinghq/waxwing/shop/foreign"
 )
 
 // workshop is where plugins live in the daemon: it asks them for the pipeline,
@@ -235,7 +235,7 @@ func (w *workshop) pluginFormats(c *config.Config, generic waxwing.Format) map[s
 			if s.Format != "plugin" {
 				continue
 			}
-			f := shop.Foreign(s.OrderID, s.UpdatedAt, s.Signature)
+			f := foreign.Format(s.OrderID, s.UpdatedAt, s.Signature)
 			f.Name = config.FormatOf(name, store, "plugin")
 			foreign := foreignShop{settings: s, key: f.Key, generic: generic}
 			read := func(topic string, raw []byte, at time.Time, seed string) (*waxwing.Order, []waxwing.Run, error) {

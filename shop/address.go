@@ -8,10 +8,10 @@ import (
 	"github.com/waxwinghq/waxwing"
 )
 
-// personName joins the parts of a name as they are written: the family name
+// PersonName joins the parts of a name as they are written: the family name
 // first where both are in Chinese characters, kana or hangul, with a space
 // between them in Japan alone.
-func personName(first, last, country string) string {
+func PersonName(first, last, country string) string {
 	switch {
 	case first == "":
 		return last
@@ -31,8 +31,8 @@ func eastAsian(s string) bool {
 	return r >= 0x1100 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
 }
 
-// eastAsianAny reports whether one of the strings begins in such a script.
-func eastAsianAny(list ...string) bool {
+// EastAsian reports whether one of the strings begins in such a script.
+func EastAsian(list ...string) bool {
 	for _, s := range list {
 		if eastAsian(s) {
 			return true
@@ -44,8 +44,8 @@ func eastAsianAny(list ...string) bool {
 // lineBreaks are what ends a line beside \n.
 var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\v", "\n", "\f", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
 
-// streetLines splits the lines of a street address and drops empty ones.
-func streetLines(parts ...string) []string {
+// StreetLines splits the lines of a street address and drops empty ones.
+func StreetLines(parts ...string) []string {
 	n := 0
 	for _, p := range parts {
 		if p != "" {
@@ -54,13 +54,13 @@ func streetLines(parts ...string) []string {
 	}
 	lines := make([]string, 0, n)
 	for _, p := range parts {
-		if !tidy(p) {
-			p = lineBreaks.Replace(asIs(p))
+		if !Tidy(p) {
+			p = lineBreaks.Replace(AsIs(p))
 		}
 		for p != "" && len(lines) < 6 {
 			var line string
 			line, p, _ = strings.Cut(p, "\n")
-			if line = clean(line, capName); line != "" {
+			if line = Clean(line, MaxName); line != "" {
 				lines = append(lines, line)
 			}
 		}
@@ -71,16 +71,16 @@ func streetLines(parts ...string) []string {
 	return lines
 }
 
-// countryCode returns an ISO 3166-1 alpha-2 code in capitals, or "".
-func countryCode(s string) string {
+// CountryCode returns an ISO 3166-1 alpha-2 code in capitals, or "".
+func CountryCode(s string) string {
 	if len(s) != 2 || s[0]|0x20-'a' > 25 || s[1]|0x20-'a' > 25 {
 		return ""
 	}
 	return strings.ToUpper(s)
 }
 
-// settled returns nil for an address that says nothing more than a country.
-func settled(a *waxwing.Address) *waxwing.Address {
+// AddressOrNil returns nil for an address that says nothing more than a country.
+func AddressOrNil(a *waxwing.Address) *waxwing.Address {
 	if a.Name == "" && a.Company == "" && len(a.Lines) == 0 && a.City == "" && a.PostalCode == "" && a.Phone == "" {
 		return nil
 	}

@@ -1,9 +1,13 @@
-package shop
+package shop_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/waxwinghq/waxwing/payload"
+	"github.com/waxwinghq/waxwing/shop/shopify"
+	"github.com/waxwinghq/waxwing/shop/shoptest"
 )
 
 // shopifyOrderOf writes an order of n lines; with five it is 5.6 KB, the size
@@ -40,11 +44,11 @@ func shopifyOrderOf(n int) []byte {
 
 func TestBenchmarkOrder(t *testing.T) {
 	for _, n := range []int{5, 100} {
-		o, err := Shopify.Normalise("orders/paid", shopifyOrderOf(n))
+		o, err := shopify.Format.Normalise("orders/paid", shopifyOrderOf(n))
 		if err != nil {
 			t.Fatal(err)
 		}
-		addsUp(t, o)
+		shoptest.AddsUp(t, o)
 	}
 }
 
@@ -60,15 +64,15 @@ func benchmark(b *testing.B, lines int, f func(raw []byte) error) {
 }
 
 func read(raw []byte) error {
-	d, err := readDocument(string(raw))
+	d, err := payload.Read(string(raw))
 	if err == nil {
-		d.release()
+		d.Release()
 	}
 	return err
 }
 
-func key(raw []byte) error       { _, err := Shopify.Key("orders/paid", raw); return err }
-func normalise(raw []byte) error { _, err := Shopify.Normalise("orders/paid", raw); return err }
+func key(raw []byte) error       { _, err := shopify.Format.Key("orders/paid", raw); return err }
+func normalise(raw []byte) error { _, err := shopify.Format.Normalise("orders/paid", raw); return err }
 
 func BenchmarkRead(b *testing.B)                { benchmark(b, 5, read) }
 func BenchmarkShopifyKey(b *testing.B)          { benchmark(b, 5, key) }

@@ -3,45 +3,44 @@ package shop
 import (
 	"encoding/json"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/payload"
 )
 
-// maxProperties is how many choices a line shows.
-const maxProperties = 20
+// MaxProperties is how many choices a line shows.
+const MaxProperties = 20
 
 // checked stands for "true" in every language.
 const checked = "✓"
 
-// addProperty adds what the customer chose for a line. A name that begins with
+// AddProperty adds what the customer chose for a line. A name that begins with
 // an underscore is hidden from customers, in both shops.
-func addProperty(it *waxwing.Item, name, value string) {
-	if name = strings.TrimSpace(name); strings.HasPrefix(name, "_") || len(it.Properties) == maxProperties {
+func AddProperty(it *waxwing.Item, name, value string) {
+	if name = strings.TrimSpace(name); strings.HasPrefix(name, "_") || len(it.Properties) == MaxProperties {
 		return
 	}
-	p := waxwing.Property{Name: clean(name, capName), Value: cleanLines(value, capValue)}
+	p := waxwing.Property{Name: Clean(name, MaxName), Value: CleanLines(value, MaxValue)}
 	if p.Name != "" && p.Value != "" {
 		it.Properties = append(it.Properties, p)
 	}
 }
 
-// readable writes a value as a customer reads it: true is a check mark, a list
+// Readable writes a value as a customer reads it: true is a check mark, a list
 // is joined by commas, of an object each member stands behind its name. What is
 // false, empty or hidden (a name with an underscore) is left out. plain is what
 // the shop does to its texts.
-func readable(v value, plain func(string) string) string {
+func Readable(v payload.Value, plain func(string) string) string {
 	var b strings.Builder
 	appendReadable(&b, v, plain, 0)
 	return b.String()
 }
 
-func appendReadable(b *strings.Builder, v value, plain func(string) string, depth int) {
-	if depth > 4 || b.Len() > 4*capValue {
+func appendReadable(b *strings.Builder, v payload.Value, plain func(string) string, depth int) {
+	if depth > 4 || b.Len() > 4*MaxValue {
 		return
 	}
-	part := func(name string, w value) {
+	part := func(name string, w payload.Value) {
 		var inner strings.Builder
 		appendReadable(&inner, w, plain, depth+1)
 		if strings.TrimSpace(inner.String()) == "" {
@@ -55,42 +54,42 @@ func appendReadable(b *strings.Builder, v value, plain func(string) string, dept
 		}
 		b.WriteString(inner.String())
 	}
-	switch v.kind() {
-	case kindTrue:
+	switch v.Kind() {
+	case payload.True:
 		b.WriteString(checked)
-	case kindString, kindNumber:
-		if s := plain(v.text()); !serialised(s) {
+	case payload.String, payload.Number:
+		if s := plain(v.Text()); !Serialised(s) {
 			b.WriteString(s)
 		}
-	case kindArray:
-		for _, w := range v.items() {
-			if b.Len() > 4*capValue {
+	case payload.Array:
+		for _, w := range v.Items() {
+			if b.Len() > 4*MaxValue {
 				return
 			}
 			part("", w)
 		}
-	case kindObject:
-		if name := labelOf(v); name.given() && v.get("value").given() { // {"label": "Size", "value": "M"}
-			part(clean(plain(name.text()), capName), v.get("value"))
+	case payload.Object:
+		if name := labelOf(v); name.Given() && v.Get("value").Given() { // {"label": "Size", "value": "M"}
+			part(Clean(plain(name.Text()), MaxName), v.Get("value"))
 			return
 		}
-		for key, w := range v.members() {
-			if strings.HasPrefix(key, "_") || b.Len() > 4*capValue {
+		for key, w := range v.Members() {
+			if strings.HasPrefix(key, "_") || b.Len() > 4*MaxValue {
 				continue
 			}
-			if digits(key, 0) == len(key) {
+			if payload.Digits(key, 0) == len(key) {
 				key = ""
 			}
-			part(clean(plain(key), capName), w)
+			part(Clean(plain(key), MaxName), w)
 		}
 	}
 }
 
-func labelOf(v value) value { return v.either("label", "name", "title") }
+func labelOf(v payload.Value) payload.Value { return v.Either("label", "name", "title") }
 
-// serialised reports whether a text is PHP's notation of a list or an object, or
+// Serialised reports whether a text is PHP's notation of a list or an object, or
 // JSON's of objects, which say nothing to a customer.
-func serialised(s string) bool {
+func Serialised(s string) bool {
 	s = strings.TrimSpace(s)
 	switch {
 	case len(s) < 5:
@@ -98,21 +97,21 @@ func serialised(s string) bool {
 	case (s[0] == 'a' || s[0] == 'O') && s[1] == ':' && s[2]-'0' <= 9:
 		return s[len(s)-1] == '}'
 	case strings.HasPrefix(s, `{"`), strings.HasPrefix(s, `[{"`), strings.HasPrefix(s, `{\"`):
-		return json.Valid([]byte(s)) || len(s) >= maxRead || s[1] == '\\'
+		return json.Valid([]byte(s)) || len(s) >= MaxRead || s[1] == '\\'
 	}
 	return false
 }
 
-// asIs is the text of shops that keep it plain.
-func asIs(s string) string {
-	if len(s) > maxRead {
-		s = strings.ToValidUTF8(s[:maxRead], "")
+// AsIs is the text of shops that keep it plain, up to MaxRead bytes of it.
+func AsIs(s string) string {
+	if len(s) > MaxRead {
+		s = strings.ToValidUTF8(s[:MaxRead], "")
 	}
 	return s
 }
 
-// nameOf returns the line's name, or what comes closest to one.
-func nameOf(it *waxwing.Item) string {
+// ItemName returns the line's name, or what comes closest to one.
+func ItemName(it *waxwing.Item) string {
 	switch {
 	case it.Name != "":
 		return it.Name
@@ -122,19 +121,4 @@ func nameOf(it *waxwing.Item) string {
 		return "#" + it.ProductID
 	}
 	return "–"
-}
-
-// attributeName makes a label of a key such as "pa_shoe-size". A key that
-// somebody wrote as a label stays as it is.
-func attributeName(key string) string {
-	key = strings.TrimPrefix(strings.TrimPrefix(key, "attribute_"), "pa_")
-	if strings.ToLower(key) == key && !strings.Contains(strings.TrimSpace(key), " ") { // E-Mail stays
-		key = strings.NewReplacer("_", " ", "-", " ").Replace(key)
-	}
-	key = strings.TrimSpace(key)
-	r, n := utf8.DecodeRuneInString(key)
-	if key == "" {
-		return ""
-	}
-	return string(unicode.ToUpper(r)) + key[n:]
 }

@@ -1,9 +1,11 @@
-// Package shop turns what shops send into the one Order that every stage
-// reads: one file a format, with pure functions over the raw event (key,
-// signature, normaliser). The payloads are read by a JSON reader of the
-// package's own, whose time and memory grow with the bytes and no faster, and
-// which never turns a number into a float. It takes what the shops' own parsers
-// take, since no mail may be lost over what no mail shows.
+// Package shop is what the formats of shops share, each of which is a package
+// below it that turns what a shop sends into the one Order that every stage
+// reads, by pure functions over the raw event (key, signature, normaliser):
+// readers of amounts, texts, times, addresses and payments, the check of a
+// signature, and the errors that several give. The payloads are read by package
+// payload, which takes what the shops' own parsers take, since no mail may be
+// lost over what no mail shows. Whoever adds a format passes shoptest, and is
+// named in the daemon's list.
 //
 // What all formats keep to:
 //
@@ -12,7 +14,7 @@
 //     What is an order and cannot be read is an error, and is quarantined.
 //   - Amounts are those of the payload, in one currency, in minor units, read to
 //     all the places that it has and rounded once. Every normaliser ends with
-//     settleRows, after which what is shown adds up: each item's unit price times
+//     SettleRows, after which what is shown adds up: each item's unit price times
 //     its quantity (or no unit price), the items to Order.Subtotal, each list to
 //     its sum, and the rows to the total by the identity at Order.Remainder. What
 //     is left is a row with a name there; what has none is an adjustment, and an

@@ -1,4 +1,4 @@
-package shop
+package shop_test
 
 import (
 	"encoding/json"
@@ -8,6 +8,17 @@ import (
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/shop/generic"
+	"github.com/waxwinghq/waxwing/shop/shopify"
+	"github.com/waxwinghq/waxwing/shop/shoptest"
+	"github.com/waxwinghq/waxwing/shop/woocommerce"
+)
+
+// Payloads that say something of everything.
+const (
+	shopifyFull = "shopify/testdata/presentment.json"
+	wooFull     = "woocommerce/testdata/gross-with-coupon.json"
+	genericFull = "generic/testdata/full.json"
 )
 
 type obj = map[string]any
@@ -88,8 +99,8 @@ func TestOnePurchase(t *testing.T) {
 		raw    []byte
 		why    string // "" an order
 	}
-	woo := func(c obj, why string) event { return event{WooCommerce, wooOf(t, c), why} }
-	shopify := func(c obj, why string) event { return event{Shopify, shopifyOf(t, c), why} }
+	woo := func(c obj, why string) event { return event{woocommerce.Format, wooOf(t, c), why} }
+	ofShopify := func(c obj, why string) event { return event{shopify.Format, shopifyOf(t, c), why} }
 	for name, e := range map[string]event{
 		"woo":                            woo(nil, ""),
 		"woo, one vendor":                woo(obj{"created_via": "checkout", "meta_data": metas("_dokan_vendor_id", "7")}, ""),
@@ -105,31 +116,31 @@ func TestOnePurchase(t *testing.T) {
 		"woo, subscription by type":      woo(obj{"type": "shop_subscription"}, "a subscription"),
 		"woo, subscription's days":       woo(obj{"status": "active", "next_payment_date_gmt": "2026-12-01T00:00:00"}, "a subscription"),
 		"woo, subscription ending":       woo(obj{"status": "wc-pending-cancel"}, "a subscription"),
-		"woo, refund":                    {WooCommerce, []byte(`{"id":91,"parent_id":90,"amount":"10.00","reason":"","refunded_by":1,"line_items":[]}`), "a refund"},
+		"woo, refund":                    {woocommerce.Format, []byte(`{"id":91,"parent_id":90,"amount":"10.00","reason":"","refunded_by":1,"line_items":[]}`), "a refund"},
 		"woo, refund by type":            woo(obj{"type": "shop_order_refund", "total": "-30.00"}, "a refund"),
 		"woo, second payment":            woo(obj{"parent_id": 44, "created_via": "wc_deposits"}, "a later payment"),
 		"woo, partial payment":           woo(obj{"type": "wcdp_payment"}, "a payment of an order"),
 		"woo, draft":                     woo(obj{"status": "checkout-draft"}, "a draft"),
 		"woo, auto-draft":                woo(obj{"status": "wc-auto-draft"}, "a draft"),
 		"woo, quote":                     woo(obj{"status": "ywraq-new"}, "a request for a quote"),
-		"woo, cart":                      {WooCommerce, []byte(`{"cart_key":"a","items":[{"name":"x"}],"totals":{}}`), "a cart"},
-		"woo, customer":                  {WooCommerce, []byte(`{"id":1,"email":"a@b.example"}`), "not an order"},
-		"woo, nothing":                   {WooCommerce, []byte(`{}`), "not an order"},
-		"shopify":                        shopify(nil, ""),
-		"shopify, of a subscription":     shopify(obj{"source_name": "subscription_contract"}, ""),
-		"shopify, draft":                 shopify(obj{"admin_graphql_api_id": "gid://shopify/DraftOrder/1"}, "a draft"),
-		"shopify, draft by its state":    shopify(obj{"admin_graphql_api_id": nil, "status": "open", "financial_status": nil, "order_number": nil}, "a draft"),
-		"shopify, draft with an invoice": shopify(obj{"admin_graphql_api_id": nil, "invoice_sent_at": null}, "a draft"),
-		"shopify, checkout":              shopify(obj{"admin_graphql_api_id": nil, "abandoned_checkout_url": "https://a.example/c"}, "a checkout"),
-		"shopify, cart":                  {Shopify, []byte(`{"id":"eeafa272cebf","token":"eeafa272cebf","line_items":[{"quantity":1}]}`), "a cart"},
-		"shopify, refund":                {Shopify, []byte(`{"id":5,"order_id":7001,"refund_line_items":[],"transactions":[]}`), "a refund"},
-		"shopify, wrapped refund":        {Shopify, []byte(`{"refund":{"id":5}}`), "a refund"},
-		"shopify, contract":              {Shopify, []byte(`{"admin_graphql_api_id":"gid://shopify/SubscriptionContract/1","id":1,"origin_order_id":7}`), "a subscription"},
-		"shopify, fulfillment":           {Shopify, []byte(`{"id":5,"order_id":7001,"tracking_company":"UPS","line_items":[]}`), "a fulfillment"},
-		"shopify, transaction":           {Shopify, []byte(`{"id":5,"order_id":7001,"kind":"sale","gateway":"x"}`), "a part of an order"},
-		"shopify, nothing":               {Shopify, []byte(`{}`), "not an order"},
-		"generic, draft":                 {Generic, []byte(`{"type":"draft","shop":"s","id":"1"}`), "its type is draft"},
-		"generic, part":                  {Generic, []byte(`{"type":"part"}`), "its type is part"},
+		"woo, cart":                      {woocommerce.Format, []byte(`{"cart_key":"a","items":[{"name":"x"}],"totals":{}}`), "a cart"},
+		"woo, customer":                  {woocommerce.Format, []byte(`{"id":1,"email":"a@b.example"}`), "not an order"},
+		"woo, nothing":                   {woocommerce.Format, []byte(`{}`), "not an order"},
+		"shopify":                        ofShopify(nil, ""),
+		"shopify, of a subscription":     ofShopify(obj{"source_name": "subscription_contract"}, ""),
+		"shopify, draft":                 ofShopify(obj{"admin_graphql_api_id": "gid://shopify/DraftOrder/1"}, "a draft"),
+		"shopify, draft by its state":    ofShopify(obj{"admin_graphql_api_id": nil, "status": "open", "financial_status": nil, "order_number": nil}, "a draft"),
+		"shopify, draft with an invoice": ofShopify(obj{"admin_graphql_api_id": nil, "invoice_sent_at": shoptest.Null}, "a draft"),
+		"shopify, checkout":              ofShopify(obj{"admin_graphql_api_id": nil, "abandoned_checkout_url": "https://a.example/c"}, "a checkout"),
+		"shopify, cart":                  {shopify.Format, []byte(`{"id":"eeafa272cebf","token":"eeafa272cebf","line_items":[{"quantity":1}]}`), "a cart"},
+		"shopify, refund":                {shopify.Format, []byte(`{"id":5,"order_id":7001,"refund_line_items":[],"transactions":[]}`), "a refund"},
+		"shopify, wrapped refund":        {shopify.Format, []byte(`{"refund":{"id":5}}`), "a refund"},
+		"shopify, contract":              {shopify.Format, []byte(`{"admin_graphql_api_id":"gid://shopify/SubscriptionContract/1","id":1,"origin_order_id":7}`), "a subscription"},
+		"shopify, fulfillment":           {shopify.Format, []byte(`{"id":5,"order_id":7001,"tracking_company":"UPS","line_items":[]}`), "a fulfillment"},
+		"shopify, transaction":           {shopify.Format, []byte(`{"id":5,"order_id":7001,"kind":"sale","gateway":"x"}`), "a part of an order"},
+		"shopify, nothing":               {shopify.Format, []byte(`{}`), "not an order"},
+		"generic, draft":                 {generic.Format, []byte(`{"type":"draft","shop":"s","id":"1"}`), "its type is draft"},
+		"generic, part":                  {generic.Format, []byte(`{"type":"part"}`), "its type is part"},
 	} {
 		k, err := e.format.Key("", e.raw)
 		if err != nil || e.why == "" && (k.Ignore != "" || k.OrderID == "") || e.why != "" && (!strings.Contains(k.Ignore, e.why) || k.OrderID != "") {
@@ -140,8 +151,8 @@ func TestOnePurchase(t *testing.T) {
 		}
 	}
 	for name, e := range map[string]event{ // orders that cannot be read are for somebody to look at
-		"woo without an id": woo(obj{"id": nil}, ""), "woo without a total": woo(obj{"total": ""}, ""), "shopify without an id": shopify(obj{"id": nil}, ""),
-		"shopify without money": shopify(obj{"currency": nil}, ""),
+		"woo without an id": woo(obj{"id": nil}, ""), "woo without a total": woo(obj{"total": ""}, ""), "shopify without an id": ofShopify(obj{"id": nil}, ""),
+		"shopify without money": ofShopify(obj{"currency": nil}, ""),
 	} {
 		if k, err := e.format.Key("", e.raw); err == nil && k.Ignore != "" {
 			t.Errorf("%s is ignored: %s", name, k.Ignore)
@@ -162,15 +173,15 @@ func TestPickupPlaces(t *testing.T) {
 		raw  []byte
 		want string // name|lines|city; "" none
 	}{
-		"nowhere":        {WooCommerce, wooOf(t, ship("local_pickup")), ""},
-		"with instance":  {WooCommerce, wooOf(t, ship("local_pickup:3")), ""},
-		"block":          {WooCommerce, wooOf(t, ship("pickup_location", "pickup_location", "Main store", "pickup_address", "12 High St, London", "pickup_details", "ring")), "Main store|12 High St, London|"},
-		"plus":           {WooCommerce, wooOf(t, ship("local_pickup_plus", "_pickup_location_id", "3", "_pickup_location_name", "Depot", "_pickup_location_address", obj{"address_1": "Dock 4", "city": "Erie", "country": "US", "state": "PA"})), "Depot|Dock 4|Erie"},
-		"of the order":   {WooCommerce, wooOf(t, obj{"shipping_lines": ship("local_pickup")["shipping_lines"], "meta_data": metas("_pickup_location_name", "Depot &amp; Co")}), "Depot & Co||"},
-		"place as list":  {WooCommerce, wooOf(t, ship("local_pickup", "pickup_location", []any{obj{"name": "Depot", "address": obj{"address_1": "Dock 4", "city": "Erie"}}})), "Depot|Dock 4|Erie"},
-		"shopify, line":  {Shopify, shopifyOf(t, obj{"shipping_lines": []any{obj{"title": "Main store", "price": "0.00", "delivery_category": "pickup"}}}), "Main store||"},
-		"shopify, word":  {Shopify, shopifyOf(t, obj{"shipping_address": nil, "shipping_lines": []any{obj{"title": "Local pickup", "price": "0.00"}}}), ""},
-		"shopify, place": {Shopify, shopifyOf(t, obj{"shipping_lines": []any{obj{"title": "Pick up", "price": "0.00", "delivery_category": "local_pickup"}}, "line_items": []any{shopifyLine(obj{"origin_location": obj{"name": "Depot", "address1": "Dock 4", "city": "Erie", "country_code": "US", "province_code": "PA"}})}}), "Depot|Dock 4|Erie"},
+		"nowhere":        {woocommerce.Format, wooOf(t, ship("local_pickup")), ""},
+		"with instance":  {woocommerce.Format, wooOf(t, ship("local_pickup:3")), ""},
+		"block":          {woocommerce.Format, wooOf(t, ship("pickup_location", "pickup_location", "Main store", "pickup_address", "12 High St, London", "pickup_details", "ring")), "Main store|12 High St, London|"},
+		"plus":           {woocommerce.Format, wooOf(t, ship("local_pickup_plus", "_pickup_location_id", "3", "_pickup_location_name", "Depot", "_pickup_location_address", obj{"address_1": "Dock 4", "city": "Erie", "country": "US", "state": "PA"})), "Depot|Dock 4|Erie"},
+		"of the order":   {woocommerce.Format, wooOf(t, obj{"shipping_lines": ship("local_pickup")["shipping_lines"], "meta_data": metas("_pickup_location_name", "Depot &amp; Co")}), "Depot & Co||"},
+		"place as list":  {woocommerce.Format, wooOf(t, ship("local_pickup", "pickup_location", []any{obj{"name": "Depot", "address": obj{"address_1": "Dock 4", "city": "Erie"}}})), "Depot|Dock 4|Erie"},
+		"shopify, line":  {shopify.Format, shopifyOf(t, obj{"shipping_lines": []any{obj{"title": "Main store", "price": "0.00", "delivery_category": "pickup"}}}), "Main store||"},
+		"shopify, word":  {shopify.Format, shopifyOf(t, obj{"shipping_address": nil, "shipping_lines": []any{obj{"title": "Local pickup", "price": "0.00"}}}), ""},
+		"shopify, place": {shopify.Format, shopifyOf(t, obj{"shipping_lines": []any{obj{"title": "Pick up", "price": "0.00", "delivery_category": "local_pickup"}}, "line_items": []any{shopifyLine(obj{"origin_location": obj{"name": "Depot", "address1": "Dock 4", "city": "Erie", "country_code": "US", "province_code": "PA"}})}}), "Depot|Dock 4|Erie"},
 	} {
 		o := read1(t, c.f, c.raw)
 		got := ""
@@ -181,16 +192,16 @@ func TestPickupPlaces(t *testing.T) {
 			t.Errorf("%s: pickup %v at %q, want %q", name, o.Delivery.Pickup, got, c.want)
 		}
 	}
-	if o := read1(t, WooCommerce, wooOf(t, obj{"shipping_lines": []any{obj{"method_id": "flat_rate", "method_title": "Post", "total": "0"}}})); o.Delivery.Pickup || o.Shipping == nil {
+	if o := read1(t, woocommerce.Format, wooOf(t, obj{"shipping_lines": []any{obj{"method_id": "flat_rate", "method_title": "Post", "total": "0"}}})); o.Delivery.Pickup || o.Shipping == nil {
 		t.Error("a parcel is picked up")
 	}
-	full := payload(t, genericFixture)
-	with(t, full, "delivery.pickup", true)
-	if o := read1(t, Generic, with(t, full, "", nil)); o.Shipping != nil {
+	full := shoptest.Payload(t, genericFull)
+	shoptest.With(t, full, "delivery.pickup", true)
+	if o := read1(t, generic.Format, shoptest.With(t, full, "", nil)); o.Shipping != nil {
 		t.Error("generic: the home is the place")
 	}
 	full["addresses"].(obj)["pickup"] = obj{"company": "Laden", "city": "Köln"}
-	if o := read1(t, Generic, with(t, full, "", nil)); o.Shipping == nil || o.Shipping.Company != "Laden" {
+	if o := read1(t, generic.Format, shoptest.With(t, full, "", nil)); o.Shipping == nil || o.Shipping.Company != "Laden" {
 		t.Errorf("generic: %+v", o.Shipping)
 	}
 }
@@ -209,33 +220,33 @@ func TestWhatWasBought(t *testing.T) {
 		raw  []byte
 		want string
 	}{
-		"variant in a name":         {WooCommerce, variant("Sock set in S, M, L", "Sock set in S, M, L", "pa_size", "M"), "Size=M"},
-		"name ends in the variant":  {WooCommerce, variant("Hat Snapback", "Hat Snapback", "pa_style", "Snapback"), "Style=Snapback"},
-		"told behind the name":      {WooCommerce, variant("Hat - Snapback", "Hat", "pa_style", "Snapback"), ""},
-		"told, several":             {WooCommerce, variant("Hat - Red, L", "Hat", "pa_colour", "Red", "pa_size", "L", "Engraving", "Ida"), "Engraving=Ida"},
-		"told, with a comma":        {WooCommerce, variant("Hat - Red, white", "Hat", "pa_colour", "Red, white"), ""},
-		"not what is told":          {WooCommerce, variant("Hat - Red", "Hat", "pa_size", "L"), "Size=L"},
-		"a dash of the product":     {WooCommerce, variant("Tea - Green", "Tea - Green", "pa_kind", "Green"), "Kind=Green"},
-		"no parent's name":          {WooCommerce, variant("Hat - Snapback", nil, "pa_style", "Snapback"), ""},
-		"not a variation":           {WooCommerce, line(obj{"name": "Hat - Red", "meta_data": metas("Colour", "Red")}), "Colour=Red"},
-		"entities once":             {WooCommerce, line(obj{"meta_data": metas("Wrap (+&#36;2.00)", "R&amp;amp;D &lt;b&gt;")}), "Wrap (+$2.00)=R&amp;D <b>"},
-		"markup of display values":  {WooCommerce, line(obj{"meta_data": []any{obj{"key": "k", "display_key": "<b>Card</b>", "display_value": "<p>A<br />\nB</p>\n"}}}), "Card=A\nB"},
-		"woo, true and false":       {WooCommerce, line(obj{"meta_data": metas("Gift", true, "No", false, "None", nil)}), "Gift=✓"},
-		"woo, list":                 {WooCommerce, line(obj{"meta_data": metas("Colours", []any{"red", "blue", nil, ""})}), "Colours=red, blue"},
-		"woo, object":               {WooCommerce, line(obj{"meta_data": metas("Board", obj{"front": "Ida", "back": obj{"text": "Ben"}})}), "Board=back: text: Ben, front: Ida"},
-		"woo, pairs":                {WooCommerce, line(obj{"meta_data": metas("Extras", []any{obj{"label": "Lid", "value": "oak"}, obj{"name": "Feet", "value": 4}})}), "Extras=Lid: oak, Feet: 4"},
-		"woo, serialised":           {WooCommerce, line(obj{"meta_data": metas("Data", `a:1:{s:1:"a";i:1;}`)}), ""},
-		"woo, hidden":               {WooCommerce, line(obj{"meta_data": metas("_reduced_stock", 1)}), ""},
-		"woo, metas as an object":   {WooCommerce, line(obj{"meta_data": obj{"0": obj{"key": "Size", "value": "M"}, "3": obj{"key": "Cut", "value": "slim"}}}), "Size=M; Cut=slim"},
-		"shopify, true":             {Shopify, prop(true), "P=✓"},
-		"shopify, false":            {Shopify, prop(false), ""},
-		"shopify, list":             {Shopify, prop([]any{"red", "blue"}), "P=red, blue"},
-		"shopify, nested":           {Shopify, prop(obj{"a": obj{"b": []any{1, true}}}), "P=a: b: 1, ✓"},
-		"shopify, lines":            {Shopify, prop("Anna\r\nBen"), "P=Anna\nBen"},
-		"shopify, as an object":     {Shopify, shopifyOf(t, obj{"line_items": []any{shopifyLine(obj{"properties": obj{"Wrap": true, "Text": "a"}})}}), "Text=a; Wrap=✓"},
-		"shopify, one pair":         {Shopify, shopifyOf(t, obj{"line_items": []any{shopifyLine(obj{"properties": obj{"name": "Wrap", "value": "red"}})}}), "Wrap=red"},
-		"shopify, an object each":   {Shopify, shopifyOf(t, obj{"line_items": []any{shopifyLine(obj{"properties": obj{"Board": obj{"front": "Ida"}}})}}), "Board=front: Ida"},
-		"shopify, list of one list": {Shopify, prop([]any{[]any{"a", "b"}, "c"}), "P=a, b, c"},
+		"variant in a name":         {woocommerce.Format, variant("Sock set in S, M, L", "Sock set in S, M, L", "pa_size", "M"), "Size=M"},
+		"name ends in the variant":  {woocommerce.Format, variant("Hat Snapback", "Hat Snapback", "pa_style", "Snapback"), "Style=Snapback"},
+		"told behind the name":      {woocommerce.Format, variant("Hat - Snapback", "Hat", "pa_style", "Snapback"), ""},
+		"told, several":             {woocommerce.Format, variant("Hat - Red, L", "Hat", "pa_colour", "Red", "pa_size", "L", "Engraving", "Ida"), "Engraving=Ida"},
+		"told, with a comma":        {woocommerce.Format, variant("Hat - Red, white", "Hat", "pa_colour", "Red, white"), ""},
+		"not what is told":          {woocommerce.Format, variant("Hat - Red", "Hat", "pa_size", "L"), "Size=L"},
+		"a dash of the product":     {woocommerce.Format, variant("Tea - Green", "Tea - Green", "pa_kind", "Green"), "Kind=Green"},
+		"no parent's name":          {woocommerce.Format, variant("Hat - Snapback", nil, "pa_style", "Snapback"), ""},
+		"not a variation":           {woocommerce.Format, line(obj{"name": "Hat - Red", "meta_data": metas("Colour", "Red")}), "Colour=Red"},
+		"entities once":             {woocommerce.Format, line(obj{"meta_data": metas("Wrap (+&#36;2.00)", "R&amp;amp;D &lt;b&gt;")}), "Wrap (+$2.00)=R&amp;D <b>"},
+		"markup of display values":  {woocommerce.Format, line(obj{"meta_data": []any{obj{"key": "k", "display_key": "<b>Card</b>", "display_value": "<p>A<br />\nB</p>\n"}}}), "Card=A\nB"},
+		"woo, true and false":       {woocommerce.Format, line(obj{"meta_data": metas("Gift", true, "No", false, "None", nil)}), "Gift=✓"},
+		"woo, list":                 {woocommerce.Format, line(obj{"meta_data": metas("Colours", []any{"red", "blue", nil, ""})}), "Colours=red, blue"},
+		"woo, object":               {woocommerce.Format, line(obj{"meta_data": metas("Board", obj{"front": "Ida", "back": obj{"text": "Ben"}})}), "Board=back: text: Ben, front: Ida"},
+		"woo, pairs":                {woocommerce.Format, line(obj{"meta_data": metas("Extras", []any{obj{"label": "Lid", "value": "oak"}, obj{"name": "Feet", "value": 4}})}), "Extras=Lid: oak, Feet: 4"},
+		"woo, serialised":           {woocommerce.Format, line(obj{"meta_data": metas("Data", `a:1:{s:1:"a";i:1;}`)}), ""},
+		"woo, hidden":               {woocommerce.Format, line(obj{"meta_data": metas("_reduced_stock", 1)}), ""},
+		"woo, metas as an object":   {woocommerce.Format, line(obj{"meta_data": obj{"0": obj{"key": "Size", "value": "M"}, "3": obj{"key": "Cut", "value": "slim"}}}), "Size=M; Cut=slim"},
+		"shopify, true":             {shopify.Format, prop(true), "P=✓"},
+		"shopify, false":            {shopify.Format, prop(false), ""},
+		"shopify, list":             {shopify.Format, prop([]any{"red", "blue"}), "P=red, blue"},
+		"shopify, nested":           {shopify.Format, prop(obj{"a": obj{"b": []any{1, true}}}), "P=a: b: 1, ✓"},
+		"shopify, lines":            {shopify.Format, prop("Anna\r\nBen"), "P=Anna\nBen"},
+		"shopify, as an object":     {shopify.Format, shopifyOf(t, obj{"line_items": []any{shopifyLine(obj{"properties": obj{"Wrap": true, "Text": "a"}})}}), "Text=a; Wrap=✓"},
+		"shopify, one pair":         {shopify.Format, shopifyOf(t, obj{"line_items": []any{shopifyLine(obj{"properties": obj{"name": "Wrap", "value": "red"}})}}), "Wrap=red"},
+		"shopify, an object each":   {shopify.Format, shopifyOf(t, obj{"line_items": []any{shopifyLine(obj{"properties": obj{"Board": obj{"front": "Ida"}}})}}), "Board=front: Ida"},
+		"shopify, list of one list": {shopify.Format, prop([]any{[]any{"a", "b"}, "c"}), "P=a, b, c"},
 	} {
 		var got []string
 		for _, p := range read1(t, c.f, c.raw).Items[0].Properties {
@@ -257,7 +268,7 @@ func TestShopifyVariants(t *testing.T) {
 		"Bench - Red|":  {"title": nil, "name": "Bench - Red"},
 		"Sofa|":         {"title": "Sofa", "name": "Sofa - Default Title"},
 	} {
-		it := read1(t, Shopify, shopifyOf(t, obj{"line_items": []any{shopifyLine(c)}})).Items[0]
+		it := read1(t, shopify.Format, shopifyOf(t, obj{"line_items": []any{shopifyLine(c)}})).Items[0]
 		if got := it.Name + "|" + it.Variant; got != want {
 			t.Errorf("%v: %q, want %q", c, got, want)
 		}
@@ -274,15 +285,15 @@ func TestBundles(t *testing.T) {
 		f   waxwing.Format
 		raw []byte
 	}{
-		"product bundles":      {WooCommerce, part(obj{"bundled_by": 1})},
-		"product bundles, key": {WooCommerce, part(obj{"meta_data": metas("_bundled_by", "k1")})},
-		"composite":            {WooCommerce, part(obj{"composite_parent": "1"})},
-		"mix and match":        {WooCommerce, part(obj{"mnm_child_of": 1})},
-		"wpc":                  {WooCommerce, part(obj{"meta_data": metas("_woosb_parent_id", "50")})},
-		"by name":              {WooCommerce, part(obj{"meta_data": metas("_bundle_name", "Picnic set")})},
-		"shopify": {Shopify, shopifyOf(t, obj{"total_price": "96.00", "total_line_items_price": "96.00",
+		"product bundles":      {woocommerce.Format, part(obj{"bundled_by": 1})},
+		"product bundles, key": {woocommerce.Format, part(obj{"meta_data": metas("_bundled_by", "k1")})},
+		"composite":            {woocommerce.Format, part(obj{"composite_parent": "1"})},
+		"mix and match":        {woocommerce.Format, part(obj{"mnm_child_of": 1})},
+		"wpc":                  {woocommerce.Format, part(obj{"meta_data": metas("_woosb_parent_id", "50")})},
+		"by name":              {woocommerce.Format, part(obj{"meta_data": metas("_bundle_name", "Picnic set")})},
+		"shopify": {shopify.Format, shopifyOf(t, obj{"total_price": "96.00", "total_line_items_price": "96.00",
 			"line_items": []any{shopifyLine(nil), shopifyLine(obj{"line_item_group": obj{"id": 1, "title": "Picnic set"}})}})},
-		"shopify, property": {Shopify, shopifyOf(t, obj{"total_price": "96.00", "total_line_items_price": "96.00",
+		"shopify, property": {shopify.Format, shopifyOf(t, obj{"total_price": "96.00", "total_line_items_price": "96.00",
 			"line_items": []any{shopifyLine(nil), shopifyLine(obj{"properties": []any{obj{"name": "_bundle_name", "value": "Picnic set"}}})}})},
 	} {
 		o := read1(t, c.f, c.raw)
@@ -294,18 +305,18 @@ func TestBundles(t *testing.T) {
 
 func TestPurchaseOrders(t *testing.T) {
 	for name, o := range map[string]*waxwing.Order{
-		"woo":                read1(t, WooCommerce, wooOf(t, obj{"meta_data": metas("_po_number", "PO-1")})),
-		"woo, billing":       read1(t, WooCommerce, wooOf(t, obj{"meta_data": metas("_billing_po_number", "PO-1")})),
-		"woo, top":           read1(t, WooCommerce, wooOf(t, obj{"po_number": "PO-1"})),
-		"shopify":            read1(t, Shopify, shopifyOf(t, obj{"po_number": "PO-1"})),
-		"shopify, attribute": read1(t, Shopify, shopifyOf(t, obj{"note_attributes": []any{obj{"name": "PO Number", "value": "PO-1"}}})),
-		"generic":            read1(t, Generic, with(t, payload(t, genericFixture), "purchase_order", "PO-1")),
+		"woo":                read1(t, woocommerce.Format, wooOf(t, obj{"meta_data": metas("_po_number", "PO-1")})),
+		"woo, billing":       read1(t, woocommerce.Format, wooOf(t, obj{"meta_data": metas("_billing_po_number", "PO-1")})),
+		"woo, top":           read1(t, woocommerce.Format, wooOf(t, obj{"po_number": "PO-1"})),
+		"shopify":            read1(t, shopify.Format, shopifyOf(t, obj{"po_number": "PO-1"})),
+		"shopify, attribute": read1(t, shopify.Format, shopifyOf(t, obj{"note_attributes": []any{obj{"name": "PO Number", "value": "PO-1"}}})),
+		"generic":            read1(t, generic.Format, shoptest.With(t, shoptest.Payload(t, genericFull), "purchase_order", "PO-1")),
 	} {
 		if o.PurchaseOrder != "PO-1" {
 			t.Errorf("%s: %q", name, o.PurchaseOrder)
 		}
 	}
-	if o := read1(t, WooCommerce, wooOf(t, obj{"payment_method": "woocommerce_gateway_purchase_order", "status": "on-hold"})); o.Payment.Offline != waxwing.Invoice {
+	if o := read1(t, woocommerce.Format, wooOf(t, obj{"payment_method": "woocommerce_gateway_purchase_order", "status": "on-hold"})); o.Payment.Offline != waxwing.Invoice {
 		t.Errorf("%+v", o.Payment)
 	}
 }
@@ -320,23 +331,23 @@ func TestStates(t *testing.T) {
 		o    *waxwing.Order
 		want string
 	}{
-		"paid":                   {read1(t, WooCommerce, wooOf(t, obj{"payment_url": "https://a.example/pay"})), `paid refunded 0 deposit 0 due 0 "" "" `},
-		"refunded":               {read1(t, WooCommerce, wooOf(t, obj{"status": "refunded"})), `refunded refunded 3000 deposit 0 due 0 "" "" `},
-		"refunded, still paid":   {read1(t, WooCommerce, wooOf(t, obj{"refunds": []any{obj{"total": "-30.00"}}})), `refunded refunded 3000 deposit 0 due 0 "" "" `},
-		"partly refunded":        {read1(t, WooCommerce, wooOf(t, obj{"refunds": obj{"0": obj{"total": "-10.00"}, "2": obj{"total": "-5.00"}}})), `partially_refunded refunded 1500 deposit 0 due 0 "" "" `},
-		"refunded, in part":      {read1(t, WooCommerce, wooOf(t, obj{"status": "refunded", "refunds": []any{obj{"total": "-10.00"}}})), `partially_refunded refunded 1000 deposit 0 due 0 "" "" `},
-		"generic, refunded":      {read1(t, Generic, with(t, payload(t, genericFixture), "payment.status", "refunded")), `refunded refunded 3289 deposit 0 due 0 "" "" `},
-		"more than it cost":      {read1(t, WooCommerce, wooOf(t, obj{"refunds": []any{obj{"total": "-99.00"}}})), `refunded refunded 3000 deposit 0 due 0 "" "" `},
-		"pending":                {read1(t, WooCommerce, wooOf(t, obj{"status": "pending", "payment_url": "https://a.example/pay"})), `pending refunded 0 deposit 0 due 0 "" "" https://a.example/pay`},
-		"deposit":                {read1(t, WooCommerce, wooOf(t, obj{"status": "partially-paid", "meta_data": metas("_wc_deposits_deposit_amount", "10", "_wc_deposits_second_payment", "20")})), `partially_paid refunded 0 deposit 1000 due 2000 "" "" `},
-		"deposit, the rest":      {read1(t, WooCommerce, wooOf(t, obj{"status": "wc-partial-payment", "meta_data": metas("_awcdp_deposits_second_payment", 20.0)})), `partially_paid refunded 0 deposit 1000 due 2000 "" "" `},
-		"deposit, unknown":       {read1(t, WooCommerce, wooOf(t, obj{"status": "partially-paid"})), `partially_paid refunded 0 deposit 0 due 0 "" "" `},
-		"transfer":               {read1(t, WooCommerce, wooOf(t, obj{"status": "on-hold", "payment_method": "bacs", "payment_url": "https://a.example/pay", "meta_data": metas("_payment_instructions", "<p>Pay <b>soon</b><br>please</p>", "_payment_reference", "RF18", "_bacs_accounts", []any{obj{"account_name": "Acme", "bank_name": "Bank", "iban": "DE02", "bic": "X"}})})), `pending refunded 0 deposit 0 due 0 "Pay soon\nplease\n\nAcme\nBank\nIBAN: DE02\nBIC: X" "RF18" `},
-		"transfer, paid":         {read1(t, WooCommerce, wooOf(t, obj{"payment_method": "bacs", "payment_instructions": "pay"})), `paid refunded 0 deposit 0 due 0 "" "" `},
-		"shopify, deposit":       {read1(t, Shopify, shopifyOf(t, obj{"financial_status": "partially_paid", "total_outstanding": "38.00"})), `partially_paid refunded 0 deposit 1000 due 3800 "" "" `},
-		"shopify, refunds, paid": {read1(t, Shopify, shopifyOf(t, obj{"refunds": []any{obj{"transactions": []any{obj{"kind": "refund", "status": "success", "amount": "8.00"}}}}})), `partially_refunded refunded 800 deposit 0 due 0 "" "" `},
-		"shopify, manual":        {read1(t, Shopify, shopifyOf(t, obj{"financial_status": "pending", "payment_gateway_names": []any{"Bank Deposit"}, "payment_instructions": "IBAN\nDE02"})), `pending refunded 0 deposit 0 due 0 "IBAN\nDE02" "" `},
-		"generic": {read1(t, Generic, with(t, payload(t, genericFixture), "payment", obj{"status": "partially_paid", "deposit": "10.00", "instructions": "IBAN\r\nDE02", "reference": 7, "url": "https://a.example/pay"})),
+		"paid":                   {read1(t, woocommerce.Format, wooOf(t, obj{"payment_url": "https://a.example/pay"})), `paid refunded 0 deposit 0 due 0 "" "" `},
+		"refunded":               {read1(t, woocommerce.Format, wooOf(t, obj{"status": "refunded"})), `refunded refunded 3000 deposit 0 due 0 "" "" `},
+		"refunded, still paid":   {read1(t, woocommerce.Format, wooOf(t, obj{"refunds": []any{obj{"total": "-30.00"}}})), `refunded refunded 3000 deposit 0 due 0 "" "" `},
+		"partly refunded":        {read1(t, woocommerce.Format, wooOf(t, obj{"refunds": obj{"0": obj{"total": "-10.00"}, "2": obj{"total": "-5.00"}}})), `partially_refunded refunded 1500 deposit 0 due 0 "" "" `},
+		"refunded, in part":      {read1(t, woocommerce.Format, wooOf(t, obj{"status": "refunded", "refunds": []any{obj{"total": "-10.00"}}})), `partially_refunded refunded 1000 deposit 0 due 0 "" "" `},
+		"generic, refunded":      {read1(t, generic.Format, shoptest.With(t, shoptest.Payload(t, genericFull), "payment.status", "refunded")), `refunded refunded 3289 deposit 0 due 0 "" "" `},
+		"more than it cost":      {read1(t, woocommerce.Format, wooOf(t, obj{"refunds": []any{obj{"total": "-99.00"}}})), `refunded refunded 3000 deposit 0 due 0 "" "" `},
+		"pending":                {read1(t, woocommerce.Format, wooOf(t, obj{"status": "pending", "payment_url": "https://a.example/pay"})), `pending refunded 0 deposit 0 due 0 "" "" https://a.example/pay`},
+		"deposit":                {read1(t, woocommerce.Format, wooOf(t, obj{"status": "partially-paid", "meta_data": metas("_wc_deposits_deposit_amount", "10", "_wc_deposits_second_payment", "20")})), `partially_paid refunded 0 deposit 1000 due 2000 "" "" `},
+		"deposit, the rest":      {read1(t, woocommerce.Format, wooOf(t, obj{"status": "wc-partial-payment", "meta_data": metas("_awcdp_deposits_second_payment", 20.0)})), `partially_paid refunded 0 deposit 1000 due 2000 "" "" `},
+		"deposit, unknown":       {read1(t, woocommerce.Format, wooOf(t, obj{"status": "partially-paid"})), `partially_paid refunded 0 deposit 0 due 0 "" "" `},
+		"transfer":               {read1(t, woocommerce.Format, wooOf(t, obj{"status": "on-hold", "payment_method": "bacs", "payment_url": "https://a.example/pay", "meta_data": metas("_payment_instructions", "<p>Pay <b>soon</b><br>please</p>", "_payment_reference", "RF18", "_bacs_accounts", []any{obj{"account_name": "Acme", "bank_name": "Bank", "iban": "DE02", "bic": "X"}})})), `pending refunded 0 deposit 0 due 0 "Pay soon\nplease\n\nAcme\nBank\nIBAN: DE02\nBIC: X" "RF18" `},
+		"transfer, paid":         {read1(t, woocommerce.Format, wooOf(t, obj{"payment_method": "bacs", "payment_instructions": "pay"})), `paid refunded 0 deposit 0 due 0 "" "" `},
+		"shopify, deposit":       {read1(t, shopify.Format, shopifyOf(t, obj{"financial_status": "partially_paid", "total_outstanding": "38.00"})), `partially_paid refunded 0 deposit 1000 due 3800 "" "" `},
+		"shopify, refunds, paid": {read1(t, shopify.Format, shopifyOf(t, obj{"refunds": []any{obj{"transactions": []any{obj{"kind": "refund", "status": "success", "amount": "8.00"}}}}})), `partially_refunded refunded 800 deposit 0 due 0 "" "" `},
+		"shopify, manual":        {read1(t, shopify.Format, shopifyOf(t, obj{"financial_status": "pending", "payment_gateway_names": []any{"Bank Deposit"}, "payment_instructions": "IBAN\nDE02"})), `pending refunded 0 deposit 0 due 0 "IBAN\nDE02" "" `},
+		"generic": {read1(t, generic.Format, shoptest.With(t, shoptest.Payload(t, genericFull), "payment", obj{"status": "partially_paid", "deposit": "10.00", "instructions": "IBAN\r\nDE02", "reference": 7, "url": "https://a.example/pay"})),
 			`partially_paid refunded 0 deposit 1000 due 2289 "IBAN\nDE02" "7" https://a.example/pay`},
 	} {
 		if got := pay(c.o); got != c.want {
@@ -347,7 +358,7 @@ func TestStates(t *testing.T) {
 
 func TestLinesOnOrderAndDigital(t *testing.T) {
 	line := func(c obj) waxwing.Item {
-		return read1(t, WooCommerce, wooOf(t, obj{"line_items": []any{wooLine(c)}})).Items[0]
+		return read1(t, woocommerce.Format, wooOf(t, obj{"line_items": []any{wooLine(c)}})).Items[0]
 	}
 	for name, m := range map[string][]any{"core": metas("Backordered", "1"), "hidden": metas("_backordered", 2), "de": metas("Lieferrückstand", "1"), "entity": metas("Lieferr&uuml;ckstand", 1),
 		"display": {obj{"key": "backorder_x", "value": "1", "display_key": "Nabestelling"}}} {
@@ -378,29 +389,29 @@ func TestOddPayloads(t *testing.T) {
 		"lists as objects": `"billing":[],"shipping":false,"refunds":{"a":{"total":"0"}},`, "not UTF-8": "\"x\":\"\xff\xfe\",", "a huge number": `"x":1e999999,"y":` + strings.Repeat("9", 5000) + `,`,
 		"the status twice": `"status":"trash",`,
 	} {
-		o := read1(t, WooCommerce, []byte("{"+odd+raw[1:]))
+		o := read1(t, woocommerce.Format, []byte("{"+odd+raw[1:]))
 		if o.Total.Decimal() != "30.00" || o.ID != "90001" || !o.Cancelled.IsZero() {
 			t.Errorf("%s: %v %s", name, o.Total, o.ID)
 		}
-		addsUp(t, o)
+		shoptest.AddsUp(t, o)
 	}
 	for code, want := range map[string]string{"BTC": "0.00012500", "usdt": "0.00012500", "DOGE": "0.00012500", "XTS": "0.00", "JPY": "0", "KWD": "0.000"} {
-		o := read1(t, WooCommerce, wooOf(t, obj{"currency": code, "total": "0.000125", "line_items": []any{wooLine(obj{"subtotal": "0.000125", "total": "0.000125", "price": 0.000125})}}))
+		o := read1(t, woocommerce.Format, wooOf(t, obj{"currency": code, "total": "0.000125", "line_items": []any{wooLine(obj{"subtotal": "0.000125", "total": "0.000125", "price": 0.000125})}}))
 		if o.Total.Decimal() != want || o.Currency != strings.ToUpper(code) {
 			t.Errorf("%s: %v, want %s", code, o.Total, want)
 		}
 	}
 	for name, o := range map[string]*waxwing.Order{
-		"woo":     read1(t, WooCommerce, wooOf(t, obj{"line_items": []any{null, wooLine(nil), false, "", []any{}}, "fee_lines": []any{null}, "shipping_lines": []any{false}})),
-		"shopify": read1(t, Shopify, shopifyOf(t, obj{"line_items": []any{null, shopifyLine(nil)}, "shipping_lines": []any{null}, "tax_lines": []any{null}})),
+		"woo":     read1(t, woocommerce.Format, wooOf(t, obj{"line_items": []any{shoptest.Null, wooLine(nil), false, "", []any{}}, "fee_lines": []any{shoptest.Null}, "shipping_lines": []any{false}})),
+		"shopify": read1(t, shopify.Format, shopifyOf(t, obj{"line_items": []any{shoptest.Null, shopifyLine(nil)}, "shipping_lines": []any{shoptest.Null}, "tax_lines": []any{shoptest.Null}})),
 	} {
-		if addsUp(t, o); len(o.Items) != 1 || len(o.Fees)+len(o.Ship)+len(o.Taxes) != 0 {
+		if shoptest.AddsUp(t, o); len(o.Items) != 1 || len(o.Fees)+len(o.Ship)+len(o.Taxes) != 0 {
 			t.Errorf("%s: holes in lists: %+v", name, o)
 		}
 	}
-	o := read1(t, WooCommerce, wooOf(t, obj{"total": "15.00", "line_items": []any{wooLine(nil), wooLine(obj{"name": "Trade-in", "quantity": -1, "subtotal": "-15.00", "total": "-15.00"}),
+	o := read1(t, woocommerce.Format, wooOf(t, obj{"total": "15.00", "line_items": []any{wooLine(nil), wooLine(obj{"name": "Trade-in", "quantity": -1, "subtotal": "-15.00", "total": "-15.00"}),
 		wooLine(obj{"name": "Gift", "subtotal": "0.00", "total": "0.00"}), wooLine(obj{"name": "Gone", "quantity": 0, "subtotal": "0", "total": "0"})}}))
-	if addsUp(t, o); len(o.Items) != 3 || o.Items[1].Total.Decimal() != "-15.00" || o.Items[1].Quantity != 1 {
+	if shoptest.AddsUp(t, o); len(o.Items) != 3 || o.Items[1].Total.Decimal() != "-15.00" || o.Items[1].Quantity != 1 {
 		t.Errorf("%+v", o.Items)
 	}
 }
@@ -428,8 +439,8 @@ func TestRemainders(t *testing.T) {
 		"by weight":                 {obj{"total": "32.50", "line_items": []any{wooLine(obj{"total": "32.50"})}}, "surcharge 2.50, 0"},
 		"a negative discount":       {obj{"total": "32.50", "discount_total": "-2.50", "line_items": []any{wooLine(obj{"total": "32.50"})}}, "surcharge 2.50, 0"},
 	} {
-		o := read1(t, WooCommerce, wooOf(t, c.changes))
-		addsUp(t, o)
+		o := read1(t, woocommerce.Format, wooOf(t, c.changes))
+		shoptest.AddsUp(t, o)
 		var got []string
 		for _, r := range o.Remainder {
 			got = append(got, string(r.Kind)+" "+r.Amount.Decimal())
@@ -463,8 +474,8 @@ func TestLargestOrder(t *testing.T) {
 	if len(raw) > 8<<20 {
 		t.Fatalf("%d bytes are more than max_body", len(raw))
 	}
-	o := read1(t, Shopify, raw)
-	if addsUp(t, o); len(o.Items) != 499 || o.Total.Decimal() != "5489.00" || len(o.Notices) > 0 {
+	o := read1(t, shopify.Format, raw)
+	if shoptest.AddsUp(t, o); len(o.Items) != 499 || o.Total.Decimal() != "5489.00" || len(o.Notices) > 0 {
 		t.Errorf("%d items, %v, %q", len(o.Items), o.Total, o.Notices)
 	}
 	t.Logf("%d bytes", len(raw))

@@ -1,6 +1,10 @@
 package shop
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/waxwinghq/waxwing/payload"
+)
 
 // scripts are the scripts that tell variants of a language apart, and how
 // glibc's modifiers write two of them (sr_RS@latin).
@@ -9,11 +13,11 @@ var scripts = map[string]string{
 	"jpan": "Jpan", "kore": "Kore", "latn": "Latn", "mong": "Mong", "tfng": "Tfng", "latin": "Latn", "cyrillic": "Cyrl",
 }
 
-// localeTag returns a language tag as language[-Script][-REGION], or "". Shops
+// LocaleTag returns a language tag as language[-Script][-REGION], or "". Shops
 // and their plugins write it in many ways, and whatever else it holds says
 // nothing of language and region: de_CH_informal, pt_PT_ao90, sr_RS@latin,
 // en_GB.UTF-8, zh-Hans-CN-x-shop, "fr-CA,fr;q=0.8".
-func localeTag(s string) string {
+func LocaleTag(s string) string {
 	s = strings.TrimSpace(s)
 	if i := strings.IndexAny(s, ",; "); i >= 0 {
 		if s[i] == ' ' {
@@ -42,7 +46,7 @@ func localeTag(s string) string {
 			return joinTag(language, script, region)
 		case len(p) == 4 && scripts[lower] != "" && script == "":
 			script = scripts[lower]
-		case region == "" && (len(p) == 2 && letters(p) || len(p) == 3 && digits(p, 0) == 3):
+		case region == "" && (len(p) == 2 && letters(p) || len(p) == 3 && payload.Digits(p, 0) == 3):
 			region = strings.ToUpper(p)
 		}
 	}

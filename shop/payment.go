@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/payload"
 )
 
 // gateways are the names that customers know for the words that shops use. A
@@ -23,9 +24,9 @@ var gateways = map[string]string{
 	"przelewy24": "Przelewy24", "p24": "Przelewy24", "komoju": "KOMOJU", "sofort": "Sofort", "(for testing) Bogus Gateway": "",
 }
 
-// methodName returns a payment method as a customer would read it. Words of a
+// MethodName returns a payment method as a customer would read it. Words of a
 // merchant's own stay as they are.
-func methodName(s string) string {
+func MethodName(s string) string {
 	s = strings.TrimPrefix(s, "mollie_wc_gateway_")
 	if name, ok := gateways[s]; ok {
 		return name
@@ -68,18 +69,18 @@ var offlineWords = []struct{ word, method string }{
 	{"faktura", waxwing.Invoice}, {"請求書", waxwing.Invoice},
 }
 
-// ownWords returns a method's name, or "" where it says no more than that it is
+// OwnWords returns a method's name, or "" where it says no more than that it is
 // the offline method: that the mail says in the customer's language. A title of
 // the merchant's own, which the customer chose by, stays.
-func ownWords(name, offline string) string {
-	if offline != "" && offlineMethod(name) == offline {
+func OwnWords(name, offline string) string {
+	if offline != "" && OfflineMethod(name) == offline {
 		return ""
 	}
 	return name
 }
 
-// offlineMethod tells an offline method by its name, or "".
-func offlineMethod(s string) string {
+// OfflineMethod tells an offline method by its name, or "".
+func OfflineMethod(s string) string {
 	if s == "" {
 		return ""
 	}
@@ -91,6 +92,15 @@ func offlineMethod(s string) string {
 		if strings.Contains(s, w.word) {
 			return w.method
 		}
+	}
+	return ""
+}
+
+// LastFour returns the digits that a masked card number ends in.
+func LastFour(s string) string {
+	s = strings.TrimSpace(s)
+	if n := len(s) - 4; n >= 0 && payload.Digits(s, n) == len(s) {
+		return s[n:]
 	}
 	return ""
 }

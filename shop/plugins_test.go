@@ -1,4 +1,4 @@
-package shop
+package shop_test
 
 import (
 	"encoding/json"
@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/shop/generic"
+	"github.com/waxwinghq/waxwing/shop/shoptest"
 )
 
 // What shops' plugins write, and what a customer should read of it.
@@ -43,8 +45,8 @@ func readAs(t *testing.T, format string, order object) *waxwing.Order {
 	if err != nil {
 		t.Fatal(err)
 	}
-	invariants(t, o)
-	addsUp(t, o)
+	shoptest.Invariants(t, o)
+	shoptest.AddsUp(t, o)
 	return o
 }
 
@@ -368,7 +370,7 @@ func TestGenericPartsOfTheTotal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Generic.Normalise("", raw); err == nil || !strings.Contains(err.Error(), "more than the") {
+		if _, err := generic.Format.Normalise("", raw); err == nil || !strings.Contains(err.Error(), "more than the") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

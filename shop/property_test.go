@@ -1,4 +1,4 @@
-package shop
+package shop_test
 
 import (
 	"encoding/json"
@@ -7,7 +7,13 @@ import (
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/shop/generic"
+	"github.com/waxwinghq/waxwing/shop/shopify"
+	"github.com/waxwinghq/waxwing/shop/shoptest"
+	"github.com/waxwinghq/waxwing/shop/woocommerce"
 )
+
+var formats = map[string]waxwing.Format{"shopify": shopify.Format, "woocommerce": woocommerce.Format, "generic": generic.Format}
 
 var generated = flag.Int("shop.orders", 2000, "how many orders of each format are generated (acceptance: 100000)")
 
@@ -29,8 +35,8 @@ func TestGeneratedOrdersAddUp(t *testing.T) {
 				if err != nil {
 					t.Fatalf("seed %d: quarantined: %v\n%s", seed, err, raw)
 				}
-				invariants(t, o)
-				addsUp(t, o)
+				shoptest.Invariants(t, o)
+				shoptest.AddsUp(t, o)
 				want.check(t, o)
 				for _, r := range o.Remainder {
 					kinds[r.Kind]++

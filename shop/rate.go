@@ -1,16 +1,20 @@
 package shop
 
-import "strings"
+import (
+	"strings"
 
-// fraction returns a tax rate as a plain decimal fraction, with the point moved
+	"github.com/waxwinghq/waxwing/payload"
+)
+
+// Fraction returns a tax rate as a plain decimal fraction, with the point moved
 // left by places (2 where the shop gives per cent): "19.00" by 2 is "0.19". It
 // returns "" for what is no plain decimal, or nought.
-func fraction(s string, places int) string {
-	if len(s) > 20 || !nonzero(s) {
+func Fraction(s string, places int) string {
+	if len(s) > 20 || !Nonzero(s) {
 		return ""
 	}
 	whole, frac, _ := strings.Cut(s, ".")
-	if whole == "" || digits(whole, 0) != len(whole) || digits(frac, 0) != len(frac) {
+	if whole == "" || payload.Digits(whole, 0) != len(whole) || payload.Digits(frac, 0) != len(frac) {
 		return ""
 	}
 	for len(whole) <= places {

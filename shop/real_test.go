@@ -1,4 +1,4 @@
-package shop
+package shop_test
 
 import (
 	"encoding/json"
@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/shop/shopify"
+	"github.com/waxwinghq/waxwing/shop/shoptest"
+	"github.com/waxwinghq/waxwing/shop/woocommerce"
 )
 
 // realOrders reads the real payloads of a shop: each order of each file.
@@ -99,15 +102,15 @@ func TestRealShopify(t *testing.T) {
 	for name, raw := range realOrders(t, "shopify") {
 		t.Run(name, func(t *testing.T) {
 			want := fields(t, raw)
-			key, err := Shopify.Key("orders/create", raw)
+			key, err := shopify.Format.Key("orders/create", raw)
 			if err != nil {
 				t.Fatal(err)
 			}
-			o, err := Shopify.Normalise("orders/create", raw)
+			o, err := shopify.Format.Normalise("orders/create", raw)
 			if err != nil {
 				t.Fatal(err)
 			}
-			invariants(t, o)
+			shoptest.Invariants(t, o)
 			equal(t, "key", key.OrderID, str(want["id"]))
 			equal(t, "id", o.ID, str(want["id"]))
 			equal(t, "number", o.Number, str(want["name"]))
@@ -143,16 +146,16 @@ func TestRealWooCommerce(t *testing.T) {
 	for name, raw := range realOrders(t, "woocommerce") {
 		t.Run(name, func(t *testing.T) {
 			want := fields(t, raw)
-			key, err := WooCommerce.Key("order.updated", raw)
+			key, err := woocommerce.Format.Key("order.updated", raw)
 			if err != nil {
 				t.Fatal(err)
 			}
-			o, err := WooCommerce.Normalise("order.updated", raw)
+			o, err := woocommerce.Format.Normalise("order.updated", raw)
 			if err != nil {
 				t.Fatal(err)
 			}
-			invariants(t, o)
-			addsUp(t, o)
+			shoptest.Invariants(t, o)
+			shoptest.AddsUp(t, o)
 			equal(t, "key", key.OrderID, str(want["id"]))
 			equal(t, "number", o.Number, str(want["number"]))
 			equalMoney(t, "total", o.Total, want["total"])

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/waxwinghq/waxwing/payload"
 )
 
 // prefectures are Japan's, in the order of ISO 3166-2:JP, which WooCommerce
@@ -18,7 +20,9 @@ var prefectures = [...]string{
 // regionCodes are the countries in whose addresses the region stands as a code.
 const regionCodes = " US CA AU BR IT "
 
-func writesRegionCode(country string) bool {
+// WritesRegionCode reports whether a country, by its ISO 3166-1 code, writes a region as a
+// code in addresses.
+func WritesRegionCode(country string) bool {
 	return len(country) == 2 && strings.Contains(regionCodes, " "+country+" ")
 }
 
@@ -34,10 +38,10 @@ var regionTable = sync.OnceValue(func() map[string]string {
 	return t
 })
 
-// regionName returns a state or province as an address shows it: its name where
+// RegionName returns a state or province as an address shows it: its name where
 // the shop keeps a code (B in Spain, TR34), the code in the countries that write
 // it, and nothing for a code that nobody knows. A name stays as it is.
-func regionName(country, state string) string {
+func RegionName(country, state string) string {
 	code, prefixed := strings.CutPrefix(state, country)
 	prefixed = prefixed && country != "" && code != "" && (code[0] == '-' || code[0]-'0' <= 9)
 	if code = strings.TrimPrefix(code, "-"); !prefixed {
@@ -45,10 +49,10 @@ func regionName(country, state string) string {
 	}
 	switch {
 	case country == "JP":
-		if name := prefecture(code); name != "" {
+		if name := Prefecture(code); name != "" {
 			return name
 		}
-	case writesRegionCode(country) && len(code) <= 3 && letters(code):
+	case WritesRegionCode(country) && len(code) <= 3 && letters(code):
 		return strings.ToUpper(code)
 	}
 	if name := regionTable()[country+" "+strings.ToUpper(code)]; name != "" {
@@ -66,7 +70,7 @@ func regionName(country, state string) string {
 // isCode reports whether a region is written as a code: up to three capitals and
 // digits, or digits alone.
 func isCode(s string) bool {
-	if digits(s, 0) == len(s) {
+	if payload.Digits(s, 0) == len(s) {
 		return true
 	}
 	if len(s) > 3 {
@@ -89,8 +93,8 @@ func titled(s string) string {
 	return strings.Join(words, " ")
 }
 
-// prefecture returns the name behind the digits of ISO 3166-2:JP, or "".
-func prefecture(digits string) string {
+// Prefecture returns the name behind the digits of ISO 3166-2:JP, or "".
+func Prefecture(digits string) string {
 	if n, err := strconv.Atoi(digits); err == nil && n >= 1 && n <= len(prefectures) {
 		return prefectures[n-1]
 	}

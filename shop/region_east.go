@@ -39,7 +39,7 @@ func ownScript(a *waxwing.Address) {
 	if a.Region == "" || a.City == "" && len(a.Lines) == 0 {
 		return
 	}
-	east := eastAsianAny(a.City) || eastAsianAny(a.Lines...)
+	east := EastAsian(a.City) || EastAsian(a.Lines...)
 	switch {
 	case east:
 		if name := eastNames[a.Country+" "+a.Region]; name != "" {

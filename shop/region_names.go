@@ -1,5 +1,7 @@
 package shop
 
+import ()
+
 // regionNames are the names behind the codes that shops keep, by country:
 // ISO 3166-2's, and where WooCommerce or Shopify have codes of their own those
 // too (China's and Mexico's). They are written as an address has them, and

@@ -4,24 +4,26 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/waxwinghq/waxwing/payload"
 )
 
 // How many characters of a field a mail shows; what is longer ends in an ellipsis.
 const (
-	capName   = 200 // people, companies, streets, titles
-	capItem   = 300 // names of products
-	capValue  = 500 // engravings and other choices
-	capNote   = 2000
-	capPhone  = 64
-	capEmail  = 1000
-	capNumber = 100 // order numbers, article numbers
+	MaxName   = 200 // people, companies, streets, titles
+	MaxItem   = 300 // names of products
+	MaxValue  = 500 // engravings and other choices
+	MaxNote   = 2000
+	MaxPhone  = 64
+	MaxEmail  = 1000
+	MaxNumber = 100 // order numbers, article numbers
 )
 
-// clean returns s on one line, without control characters, bidirectional
+// Clean returns s on one line, without control characters, bidirectional
 // controls and invisible formatting, and with at most limit characters. ZWJ and
 // ZWNJ stay, for emoji and Persian need them.
-func clean(s string, limit int) string {
-	if tidy(s) && len(s) <= limit {
+func Clean(s string, limit int) string {
+	if Tidy(s) && len(s) <= limit {
 		return s
 	}
 	var b strings.Builder
@@ -54,11 +56,11 @@ func clean(s string, limit int) string {
 // maxLines is how many lines of a note or an engraving a mail shows.
 const maxLines = 40
 
-// cleanLines cleans like clean and keeps the line breaks: one \n each, whatever
+// CleanLines cleans like Clean and keeps the line breaks: one \n each, whatever
 // wrote them, at most one empty line between others and none at the ends.
-func cleanLines(s string, limit int) string {
+func CleanLines(s string, limit int) string {
 	if !strings.ContainsAny(s, "\n\r\v\f\u0085\u2028\u2029") {
-		return clean(s, limit)
+		return Clean(s, limit)
 	}
 	s = strings.ReplaceAll(s, "\r\n", "\n")
 	var b strings.Builder
@@ -70,7 +72,7 @@ func cleanLines(s string, limit int) string {
 			line, rest = s[:i], s[i+n:]
 		}
 		s = rest
-		if line = clean(line, limit); line == "" {
+		if line = Clean(line, limit); line == "" {
 			empty = true
 			continue
 		}
@@ -95,8 +97,8 @@ func cleanLines(s string, limit int) string {
 	return s
 }
 
-// tidy reports whether s is printable ASCII with no space around it.
-func tidy(s string) bool {
+// Tidy reports whether s is printable ASCII with no space around it.
+func Tidy(s string) bool {
 	for i := range len(s) {
 		if s[i]-' ' > '~'-' ' {
 			return false
@@ -149,19 +151,19 @@ func shorten(s string, limit int) string {
 	return strings.TrimRight(s[:cut], " ") + "…"
 }
 
-// address returns an e-mail address as it was given, without what is blank or
-// invisible at its ends. What clean would take away within becomes U+FFFD, so
+// MailAddress returns an e-mail address as it was given, without what is blank or
+// invisible at its ends. What Clean would take away within becomes U+FFFD, so
 // that a tampered address cannot turn into another one that is valid. Reading it
 // as an address, and mending it, is for channel/address.
-func address(s string) string {
+func MailAddress(s string) string {
 	s = strings.TrimFunc(s, func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
 	})
-	if tidy(s) && len(s) <= capEmail {
+	if Tidy(s) && len(s) <= MaxEmail {
 		return s
 	}
-	if len(s) > 8*capEmail {
-		s = s[:8*capEmail] // far too long to be one
+	if len(s) > 8*MaxEmail {
+		s = s[:8*MaxEmail] // far too long to be one
 	}
 	s = strings.Map(func(r rune) rune {
 		if fate(r) != r || r == 0x200C || r == 0x200D {
@@ -169,17 +171,17 @@ func address(s string) string {
 		}
 		return r
 	}, s)
-	if utf8.RuneCountInString(s) > capEmail {
-		s = shorten(s, capEmail)
+	if utf8.RuneCountInString(s) > MaxEmail {
+		s = shorten(s, MaxEmail)
 	}
 	return s
 }
 
-// link returns an absolute https URL (RFC 3986) as it may stand in a mail, or
+// Link returns an absolute https URL (RFC 3986) as it may stand in a mail, or
 // "". Whatever is not https, names a user, holds a backslash or a control
 // character, or has no plain host is dropped; stray characters behind the host
 // are percent-encoded.
-func link(s string) string {
+func Link(s string) string {
 	const scheme = "https://"
 	s = strings.TrimSpace(s)
 	if len(s) <= len(scheme) || len(s) > 2048 || !strings.EqualFold(s[:len(scheme)], scheme) {
@@ -226,7 +228,7 @@ func plainHost(h string) bool {
 	if host == "" || host[0] == '.' || host[0] == '-' || strings.Contains(host, "..") || len(host) > 253 {
 		return false
 	}
-	if colon && (port == "" || len(port) > 5 || digits(port, 0) != len(port)) {
+	if colon && (port == "" || len(port) > 5 || payload.Digits(port, 0) != len(port)) {
 		return false
 	}
 	for _, c := range []byte(host) {
@@ -250,3 +252,6 @@ func strayInURL(s string, i int) bool {
 }
 
 func isHex(c byte) bool { return c-'0' <= 9 || c|0x20-'a' < 6 }
+
+// MaxRead is how many bytes of a text are looked at: far more than a mail shows.
+const MaxRead = 64 << 10

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/waxwinghq/waxwing/payload"
 )
 
 func TestClean(t *testing.T) {
@@ -21,7 +23,7 @@ func TestClean(t *testing.T) {
 		"{{x}} <b>&amp;":              "{{x}} <b>&amp;",
 		"a\U000E0041b\uFFFEc":         "abc",
 	} {
-		if got := clean(in, 100); got != want {
+		if got := Clean(in, 100); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
@@ -37,14 +39,14 @@ func TestCleanLines(t *testing.T) {
 		"a\x00b\u202e\nc":                                  "ab\nc",
 		"\n\r\n":                                           "",
 	} {
-		if got := cleanLines(in, 100); got != want {
+		if got := CleanLines(in, 100); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
-	if got := cleanLines(strings.Repeat("x\n", 5000), capNote); strings.Count(got, "\n") != maxLines-1 || !strings.HasSuffix(got, "x…") {
+	if got := CleanLines(strings.Repeat("x\n", 5000), MaxNote); strings.Count(got, "\n") != maxLines-1 || !strings.HasSuffix(got, "x…") {
 		t.Errorf("%d lines", strings.Count(got, "\n"))
 	}
-	if got := cleanLines("12345\n7890\n23", 10); got != "12345\n789…" {
+	if got := CleanLines("12345\n7890\n23", 10); got != "12345\n789…" {
 		t.Errorf("%q", got)
 	}
 }
@@ -58,7 +60,7 @@ func TestCleanShortens(t *testing.T) {
 		"12345678e\u0301e\u0301e": "12345678…",
 		"1234567👩\u200d👩\u200d👧\u200d👦": "1234567…",
 	} {
-		if got := clean(in, 10); got != want {
+		if got := Clean(in, 10); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
@@ -89,7 +91,7 @@ func TestLink(t *testing.T) {
 		"data:text/html,x":                               "",
 		"https://a.example/" + strings.Repeat("x", 2048): "",
 	} {
-		if got := link(in); got != want {
+		if got := Link(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
@@ -104,11 +106,11 @@ func TestAddressKeepsOrSpoils(t *testing.T) {
 		"jörg@müller.example":                       "jörg@müller.example",
 		`"a b"@c.example, d@e.example`:              `"a b"@c.example, d@e.example`,
 	} {
-		if got := address(in); got != want {
+		if got := MailAddress(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
-	if got := address(strings.Repeat("a", 2000) + "@b.example"); len(got) > 1100 || !strings.HasSuffix(got, "…") {
+	if got := MailAddress(strings.Repeat("a", 2000) + "@b.example"); len(got) > 1100 || !strings.HasSuffix(got, "…") {
 		t.Error("a long address was not cut visibly")
 	}
 }
@@ -119,26 +121,26 @@ func TestSmallWords(t *testing.T) {
 		"de_formal": "de", "nl_NL_formal": "nl-NL", "DE_at": "de-AT", "ZH_HANT_hk": "zh-Hant-HK", "zh-hans": "zh-Hans", "es-419": "es-419", "ca_ES@valencia": "ca-ES",
 		"en-GB-oxendict": "en-GB", "en-u-ca-gregory-GB": "en", "fr-CA,fr;q=0.8": "fr-CA", "enGB": "en-GB", "de_DE_formal_x": "de-DE", "sl-rozaj-IT-1994": "sl-IT",
 		"en_US_POSIX": "en-US", "C": "", "english": "", "fil_PH": "fil-PH", "-de": "", "": "", "ja_JP.eucJP@euro": "ja-JP", strings.Repeat("de-", 50): ""} {
-		if got := localeTag(in); got != want {
+		if got := LocaleTag(in); got != want {
 			t.Errorf("locale %q: %q", in, got)
 		}
 	}
 	for in, want := range map[string]string{"19": "0.19", "7.7000": "0.077", "100": "1", "0": "", "x": "", "-1": "", "1e2": "", "0.5": "0.005"} {
-		if got := fraction(in, 2); got != want {
+		if got := Fraction(in, 2); got != want {
 			t.Errorf("rate %q: %q, want %q", in, got, want)
 		}
 	}
 	for in, want := range map[string]string{"paypal": "PayPal", "authorize_net": "Authorize.Net", "my_own-pay": "My Own Pay", "Kauf auf Rechnung": "Kauf auf Rechnung", "_é": "é", "": ""} {
-		if got := methodName(in); got != want {
+		if got := MethodName(in); got != want {
 			t.Errorf("method %q: %q, want %q", in, got, want)
 		}
 	}
 	for in, want := range map[string]string{"Cash on Delivery (COD)": "cash_on_delivery", "Bank Deposit": "bank_transfer", "Money Order": "cheque", "Rechnung": "invoice", "paypal": ""} {
-		if got := offlineMethod(in); got != want {
+		if got := OfflineMethod(in); got != want {
 			t.Errorf("offline %q: %q, want %q", in, got, want)
 		}
 	}
-	if personName("太郎", "山田", "JP") != "山田 太郎" || personName("伟", "王", "CN") != "王伟" || personName("Ann", "Lee", "CN") != "Ann Lee" || personName("", "Lee", "") != "Lee" {
+	if PersonName("太郎", "山田", "JP") != "山田 太郎" || PersonName("伟", "王", "CN") != "王伟" || PersonName("Ann", "Lee", "CN") != "Ann Lee" || PersonName("", "Lee", "") != "Lee" {
 		t.Error("names")
 	}
 	for in, want := range map[string]string{
@@ -150,7 +152,7 @@ func TestSmallWords(t *testing.T) {
 		"US California": "California", "CH BE": "Bern", "BG BG-22": "Sofia-Grad", "IT Milano": "Milano", "JP 東京都": "東京都",
 	} {
 		country, state, _ := strings.Cut(in, " ")
-		if got := regionName(country, state); got != want {
+		if got := RegionName(country, state); got != want {
 			t.Errorf("region %s: %q, want %q", in, got, want)
 		}
 	}
@@ -169,15 +171,15 @@ func TestMoments(t *testing.T) {
 		`1767323045`:                  "",
 		`null`:                        "",
 	} {
-		d, err := readDocument(in)
+		d, err := payload.Read(in)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := ""
-		if m := moment(d.root(), time.UTC); !m.IsZero() {
+		if m := ParseTime(d.Root(), time.UTC); !m.IsZero() {
 			got = m.Format(time.RFC3339)
 		}
-		if d.release(); got != want {
+		if d.Release(); got != want {
 			t.Errorf("%s: %s, want %s", in, got, want)
 		}
 	}

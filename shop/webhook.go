@@ -11,25 +11,26 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/payload"
 )
 
-// signedBy checks a header's base64 HMAC-SHA256 over the raw bytes with each of
+// SignedBy checks a header's base64 HMAC-SHA256 over the raw bytes with each of
 // the secrets, in constant time. No secrets means no.
-func signedBy(h http.Header, header string, raw []byte, secrets []waxwing.Secret) bool {
+func SignedBy(h http.Header, header string, raw []byte, secrets []waxwing.Secret) bool {
 	want, err := base64.StdEncoding.DecodeString(strings.TrimSpace(h.Get(header)))
 	if err != nil {
 		want = nil
 	}
-	return signedAs(want, raw, secrets)
+	return SignedAs(want, raw, secrets)
 }
 
 // newHash is replaced by tests that count what is hashed.
 var newHash = sha256.New
 
-// signedAs holds an HMAC-SHA256 over the raw bytes against each secret's. It hashes the
+// SignedAs holds an HMAC-SHA256 over the raw bytes against each secret's. It hashes the
 // bytes for each of them whatever want is: the time of an answer must not tell which
 // shop, or which format, a body was meant for.
-func signedAs(want, raw []byte, secrets []waxwing.Secret) bool {
+func SignedAs(want, raw []byte, secrets []waxwing.Secret) bool {
 	ok := false
 	for _, s := range secrets {
 		mac := hmac.New(newHash, []byte(s.Reveal()))
@@ -41,9 +42,9 @@ func signedAs(want, raw []byte, secrets []waxwing.Secret) bool {
 	return ok
 }
 
-// notOrders says why an event of another topic is ignored. The topic comes
+// OtherTopic says why an event of another topic is ignored. The topic comes
 // from outside: one that is not a plain word is not repeated.
-func notOrders(topic string) waxwing.EventKey {
+func OtherTopic(topic string) waxwing.EventKey {
 	if len(topic) > 64 {
 		topic = ""
 	}
@@ -56,9 +57,9 @@ func notOrders(topic string) waxwing.EventKey {
 	return waxwing.EventKey{Ignore: strings.TrimSpace("not a topic of completed orders " + topic)}
 }
 
-// rank orders events of one second: a cancellation over verified payment over
-// the rest.
-func rank(status waxwing.PaymentStatus, cancelled time.Time) int {
+// Rank orders events of one second: a cancellation over verified payment over
+// the rest. It is EventKey.Rank.
+func Rank(status waxwing.PaymentStatus, cancelled time.Time) int {
 	switch {
 	case !cancelled.IsZero():
 		return 2
@@ -68,40 +69,41 @@ func rank(status waxwing.PaymentStatus, cancelled time.Time) int {
 	return 0
 }
 
-// orderID reads an id that is a whole number or its digits, however large.
-func orderID(v value) (string, bool) {
-	s := v.trimmed()
-	if len(s) == 0 || len(s) > 20 || s[0] == '0' || digits(s, 0) != len(s) {
+// OrderID reads an id that is a whole number or its digits, however large, and says whether it
+// is one.
+func OrderID(v payload.Value) (string, bool) {
+	s := v.Trimmed()
+	if len(s) == 0 || len(s) > 20 || s[0] == '0' || payload.Digits(s, 0) != len(s) {
 		return "", false
 	}
 	return s, true
 }
 
-// within puts the place of an item before the error that was met in it.
-func within(list string, i int, err error) error {
+// InItem puts the place of an item before the error that was met in it.
+func InItem(list string, i int, err error) error {
 	return fmt.Errorf("%s[%d].%w", list, i, err)
 }
 
-// inField puts a field before the error that was met in it.
-func inField(field string, err error) error {
+// InField puts a field before the error that was met in it.
+func InField(field string, err error) error {
 	if err == nil {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", field, err)
 }
 
-// wrong is a permanent error of a payload, whose message begins with a place.
-func wrong(format string, err error) error {
+// PayloadError is a permanent error of a payload, whose message begins with a place.
+func PayloadError(format string, err error) error {
 	return waxwing.Permanent(fmt.Errorf("%s order: %w", format, err))
 }
 
 // Errors that several formats share. Each names what must be mended.
 var (
-	errNoID       = errors.New("id: missing or not a whole number")
-	errTwoIDs     = errors.New("id: given twice")
-	errNoCurrency = errors.New("currency: missing or no code of three to eight letters and digits")
-	errNoTotal    = errors.New("total: missing")
-	errNegative   = errors.New("total: negative")
-	errNoItems    = errors.New("line_items: none is left to confirm")
-	errMixed      = errors.New("amounts in more than one currency")
+	ErrNoID       = errors.New("id: missing or not a whole number")
+	ErrTwoIDs     = errors.New("id: given twice")
+	ErrNoCurrency = errors.New("currency: missing or no code of three to eight letters and digits")
+	ErrNoTotal    = errors.New("total: missing")
+	ErrNegative   = errors.New("total: negative")
+	ErrNoItems    = errors.New("line_items: none is left to confirm")
+	ErrMixed      = errors.New("amounts in more than one currency")
 )

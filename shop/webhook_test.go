@@ -1,4 +1,4 @@
-package shop
+package shop_test
 
 import (
 	"crypto/hmac"
@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/shop/generic"
+	"github.com/waxwinghq/waxwing/shop/shopify"
+	"github.com/waxwinghq/waxwing/shop/woocommerce"
 )
 
 func signature(raw, secret string) string {
@@ -21,7 +24,7 @@ func TestVerify(t *testing.T) {
 	for name, f := range map[string]struct {
 		format waxwing.Format
 		header string
-	}{"shopify": {Shopify, "X-Shopify-Hmac-Sha256"}, "woocommerce": {WooCommerce, "X-WC-Webhook-Signature"}} {
+	}{"shopify": {shopify.Format, "X-Shopify-Hmac-Sha256"}, "woocommerce": {woocommerce.Format, "X-WC-Webhook-Signature"}} {
 		for what, c := range map[string]struct {
 			sig     string
 			body    string
@@ -45,7 +48,7 @@ func TestVerify(t *testing.T) {
 			}
 		}
 	}
-	if Generic.Verify != nil || Generic.Topic != nil {
+	if generic.Format.Verify != nil || generic.Format.Topic != nil {
 		t.Error("the generic format has webhooks")
 	}
 }
@@ -54,7 +57,7 @@ func TestTopics(t *testing.T) {
 	h := http.Header{}
 	h.Set("X-Shopify-Topic", "orders/paid")
 	h.Set("X-WC-Webhook-Topic", "order.created")
-	if Shopify.Topic(h) != "orders/paid" || WooCommerce.Topic(h) != "order.created" {
+	if shopify.Format.Topic(h) != "orders/paid" || woocommerce.Format.Topic(h) != "order.created" {
 		t.Error("topic")
 	}
 	for topic, want := range map[string]string{
@@ -64,18 +67,18 @@ func TestTopics(t *testing.T) {
 		"x\r\ny":             "not a topic of completed orders",
 		"customers/redact\t": "not a topic of completed orders",
 	} {
-		if key, err := Shopify.Key(topic, []byte("not even JSON")); err != nil || key.Ignore != want {
+		if key, err := shopify.Format.Key(topic, []byte("not even JSON")); err != nil || key.Ignore != want {
 			t.Errorf("%q: %v %v", topic, key, err)
 		}
 	}
 	for raw, topic := range map[string]string{"webhook_id=12": "", "webhook_id=7\n": "order.created", `{"id":1}`: "order.deleted",
 		`{"id":7,"total":"1","status":"checkout-draft"}`: "order.created"} {
-		if key, err := WooCommerce.Key(topic, []byte(raw)); err != nil || key.Ignore == "" || key.OrderID != "" {
+		if key, err := woocommerce.Format.Key(topic, []byte(raw)); err != nil || key.Ignore == "" || key.OrderID != "" {
 			t.Errorf("%q: %v %v", raw, key, err)
 		}
 	}
 	for _, raw := range []string{"webhook_id=", "webhook_id=x", "webhook_id=1&a=b", "id=1", "{}"} {
-		if WooCommercePing([]byte(raw)) {
+		if woocommerce.Ping([]byte(raw)) {
 			t.Errorf("%q is a ping", raw)
 		}
 	}

@@ -1,4 +1,4 @@
-package shop
+package shop_test
 
 import (
 	"crypto/sha256"
@@ -8,6 +8,10 @@ import (
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/shop"
+	"github.com/waxwinghq/waxwing/shop/foreign"
+	"github.com/waxwinghq/waxwing/shop/shopify"
+	"github.com/waxwinghq/waxwing/shop/woocommerce"
 )
 
 // counting is a hash that counts.
@@ -24,14 +28,14 @@ func (c counting) Write(b []byte) (int, error) {
 // Each format hashes the whole body once a secret, whatever its header holds.
 func TestVerifyDoesTheSameWork(t *testing.T) {
 	n := 0
-	newHash = func() hash.Hash { return counting{sha256.New(), &n} }
-	defer func() { newHash = sha256.New }()
+	shop.SetHash(func() hash.Hash { return counting{sha256.New(), &n} })
+	defer shop.SetHash(sha256.New)
 	raw := make([]byte, 1<<20)
 	first := -1
 	for name, f := range map[string]struct {
 		format waxwing.Format
 		header string
-	}{"shopify": {Shopify, "X-Shopify-Hmac-Sha256"}, "woocommerce": {WooCommerce, "X-WC-Webhook-Signature"}, "plugin": {Foreign("/id", "/updated_at", "X-Signature"), "X-Signature"}} {
+	}{"shopify": {shopify.Format, "X-Shopify-Hmac-Sha256"}, "woocommerce": {woocommerce.Format, "X-WC-Webhook-Signature"}, "plugin": {foreign.Format("/id", "/updated_at", "X-Signature"), "X-Signature"}} {
 		for _, sig := range []string{"", "%%%", "YQ==", base64.StdEncoding.EncodeToString(make([]byte, 32)), "sha256=00"} {
 			for _, other := range []bool{false, true} {
 				h := http.Header{}

@@ -14,7 +14,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/mime"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/locales"
-	"github.com/waxwinghq/waxwing/shop"
+	"github.com/waxwinghq/waxwing/shop/shopify"
 	"github.com/waxwinghq/waxwing/templates"
 )
 
@@ -162,7 +162,7 @@ func (b *waiting) add(ctx context.Context, m *templates.Mail, i int) error {
 	if err != nil {
 		return err
 	}
-	o, err := shop.Shopify.Normalise("orders/paid", raw)
+	o, err := shopify.Format.Normalise("orders/paid", raw)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/mime"
 	"github.com/waxwinghq/waxwing/channel/smtp"
 	"github.com/waxwinghq/waxwing/locales"
-	"github.com/waxwinghq/waxwing/shop"
+	"github.com/waxwinghq/waxwing/shop/shopify"
 	"github.com/waxwinghq/waxwing/templates"
 )
 
@@ -115,7 +115,7 @@ func (c ceilingCmd) Run() error {
 			var buf []byte
 			for i := range next {
 				log.append(bodies[i])
-				o, err := shop.Shopify.Normalise("orders/paid", bodies[i])
+				o, err := shopify.Format.Normalise("orders/paid", bodies[i])
 				if err != nil {
 					errs <- err
 					return

@@ -73,7 +73,7 @@ func model(t *testing.T, shop string) map[string]any {
 		b = shopifyOrder(1, "jana@example.com", "paid")
 	} else {
 		var err error
-		if b, err = os.ReadFile(filepath.Join("..", "..", "shop", "testdata", "woocommerce", "gross-with-coupon.json")); err != nil {
+		if b, err = os.ReadFile(filepath.Join("..", "..", "shop", "woocommerce", "testdata", "gross-with-coupon.json")); err != nil {
 			t.Fatal(err)
 		}
 	}

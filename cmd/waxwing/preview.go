@@ -17,7 +17,6 @@ import (
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/locales"
 	"github.com/waxwinghq/waxwing/pipeline"
-	"github.com/waxwinghq/waxwing/shop"
 	"github.com/waxwinghq/waxwing/templates"
 )
 
@@ -35,7 +34,7 @@ type previewCmd struct {
 // formatNames are the shops' formats, with commas between them.
 func formatNames() string {
 	var names []string
-	for _, f := range shop.Formats() {
+	for _, f := range daemon.Components().Formats {
 		names = append(names, f.Name)
 	}
 	return strings.Join(names, ", ")

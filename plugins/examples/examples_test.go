@@ -21,7 +21,7 @@ import (
 	"github.com/tetratelabs/wazero"
 
 	"github.com/waxwinghq/waxwing/sdk"
-	"github.com/waxwinghq/waxwing/shop"
+	"github.com/waxwinghq/waxwing/shop/generic"
 )
 
 var update = flag.Bool("update", false, "write what the examples answer into their fixtures")
@@ -129,7 +129,7 @@ func judge(t *testing.T, dir, home string) {
 		}
 		validate(t, f.Hook+".output.json", got)
 		if f.Hook == "normalise" && !same(got, []byte("{}")) {
-			if _, err := shop.Generic.Normalise("", got); err != nil {
+			if _, err := generic.Format.Normalise("", got); err != nil {
 				t.Errorf("%s: the generic order's reader says: %v", name, err)
 			}
 		}
@@ -291,7 +291,7 @@ func validate(t *testing.T, name string, document []byte) {
 			}
 			add("file:///sdk/schema/"+f, b)
 		}
-		add("file:///shop/generic.schema.json", shop.GenericSchema)
+		add("file:///shop/generic/schema.json", generic.Schema)
 		if s, err = c.Compile("file:///sdk/schema/" + name); err != nil {
 			t.Fatal(err)
 		}

@@ -135,7 +135,7 @@ func schemas(dir string) ([]described, error) {
 			out = append(out, described{file, strings.ToUpper(h[:1]) + h[1:]})
 		}
 	}
-	return append(out, described{"../shop/generic.schema.json", "Generic"}), err
+	return append(out, described{"../shop/generic/schema.json", "Generic"}), err
 }
 
 // hooksOf are the hooks that have a schema of their answers.
