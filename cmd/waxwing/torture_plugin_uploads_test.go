@@ -84,6 +84,7 @@ func TestTorturePluginUploads(t *testing.T) {
 	n := 0
 	// phase sends mails and pushes for a while, and gives how long pushes took.
 	phase := func(what string, rounds int) (pushes []time.Duration) {
+		office.reset()
 		office.clear()
 		var neighbours sync.WaitGroup
 		var mu sync.Mutex
@@ -130,6 +131,7 @@ func TestTorturePluginUploads(t *testing.T) {
 				t.Fatalf("%d mails did not come", office.left())
 			}
 		}
+		office.keep()
 		slices.Sort(pushes)
 		return pushes
 	}

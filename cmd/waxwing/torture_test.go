@@ -49,6 +49,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(childEnv); dir != "" {
 		os.Exit(tortureChild(dir))
 	}
+	if file := os.Getenv(witnessEnv); file != "" {
+		os.Exit(witnessChild(file))
+	}
 	if sandbox.IsCompileChild() {
 		os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 	}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// witnessEnv names the file of a witness: this binary is then one.
+const witnessEnv = "WAXWING_TORTURE_WITNESS"
+
+// A witness is another process that writes a page to the same disk each 20 ms and says
+// how long after its time that was done. It shares no code and no lock with the daemon:
+// where it too was held up, the machine stood still, and what a round says of
+// neighbours is no measure of what a plugin does to them.
+type witness struct {
+	mu    sync.Mutex
+	worst time.Duration
+}
+
+const (
+	witnessEach = 20 * time.Millisecond
+	// stoodStill is from when on a round counts as disturbed: two or three of a
+	// round's mails are late then, which is all that a p99 of 120 looks at.
+	stoodStill = 25 * time.Millisecond
+	// mostDisturbed is how many disturbed rounds are repeated before one is taken as it is:
+	// an attack that holds up the whole machine shall not hide behind this.
+	mostDisturbed = 4
+)
+
+func newWitness(t *testing.T) *witness {
+	t.Helper()
+	w := &witness{}
+	c := exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), witnessEnv+"="+t.TempDir()+"/page")
+	out, err := c.StdoutPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read sync.WaitGroup
+	read.Go(func() {
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			us, _ := strconv.Atoi(lines.Text())
+			w.mu.Lock()
+			w.worst = max(w.worst, time.Duration(us)*time.Microsecond)
+			w.mu.Unlock()
+		}
+	})
+	t.Cleanup(func() {
+		_ = c.Process.Kill()
+		read.Wait()
+		_ = c.Wait()
+	})
+	return w
+}
+
+// take is the worst since the last call.
+func (w *witness) take() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	worst := w.worst
+	w.worst = 0
+	return worst
+}
+
+// undisturbed has a round take place until the machine did not stand still in it.
+// It says how often it had to.
+func (w *witness) undisturbed(round func()) (times int) {
+	for times = 1; ; times++ {
+		w.take()
+		round()
+		if w.take() < stoodStill || times > mostDisturbed {
+			return times
+		}
+	}
+}
+
+// witnessChild writes until it is killed.
+func witnessChild(name string) int {
+	f, err := os.Create(name)
+	if err != nil {
+		return 1
+	}
+	page := make([]byte, 4096)
+	for due := time.Now(); ; {
+		due = due.Add(witnessEach)
+		time.Sleep(time.Until(due))
+		page[0]++
+		if _, err = f.WriteAt(page, 0); err == nil {
+			err = f.Sync()
+		}
+		took := time.Since(due)
+		if _, e := fmt.Println(took.Microseconds()); err != nil || e != nil {
+			return 1
+		}
+		if took > witnessEach {
+			due = time.Now()
+		}
+	}
+}
