@@ -156,11 +156,52 @@ const (
 	// Under load a commit waits this long for company: a group of 64 costs a
 	// fifth of what groups of 8 do, for the sync and the pages it writes are
 	// shared. A group that came with fewer than gatherFrom is not load, and
-	// nobody waits.
+	// nobody waits for more than its turn.
 	gather       = time.Millisecond
 	gatherFrom   = 4
 	gatherEnough = 128
+
+	// Commits begin this far apart, where what comes meanwhile shares them: each writes ten
+	// pages or so, whatever is in it. A commit that waited in vain is of somebody who does one
+	// thing after the other, and for a while nobody waits.
+	pace    = 5 * time.Millisecond
+	unpaced = 16 // commits
 )
+
+// rhythm says how long a commit waits for others to share it.
+type rhythm struct {
+	began time.Time // the last commit
+	busy  bool      // it was a group
+	alone int       // so many commits do not wait
+}
+
+// wait is how long a commit that could begin now had better wait; so many more are there.
+func (r *rhythm) wait(now time.Time, more int) time.Duration {
+	var d time.Duration
+	switch {
+	case more >= gatherEnough:
+		return 0
+	case r.busy:
+		d = gather
+	}
+	if r.alone > 0 {
+		return d
+	}
+	return max(d, pace-now.Sub(r.began))
+}
+
+// begin takes the commit of a group that waited so long.
+func (r *rhythm) begin(now time.Time, waited time.Duration, size int) {
+	r.began, r.busy = now, size >= gatherFrom
+	switch {
+	case size > 1:
+		r.alone = 0
+	case waited > 0:
+		r.alone = unpaced
+	case r.alone > 0:
+		r.alone--
+	}
+}
 
 // Do submits what changes the ledger and waits until it is on disk. Where ctx ends before
 // its group begins, nothing happens and the error is the context's; from then on the answer
@@ -226,7 +267,7 @@ func (w *Writer) write() {
 		beat = t.C
 	}
 	group := make([]*op, 0, maxGroup)
-	busy := false
+	var r rhythm
 	for {
 		group = group[:0]
 		select {
@@ -251,11 +292,10 @@ func (w *Writer) write() {
 			}
 			group = append(group, <-w.ops)
 		}
-		if busy && len(w.ops) < gatherEnough {
-			time.Sleep(gather)
-		}
+		waited := r.wait(time.Now(), len(w.ops))
+		time.Sleep(waited)
 		group = w.fill(group)
-		busy = len(group) >= gatherFrom
+		r.begin(time.Now(), waited, len(group))
 		w.commit(ctx, group)
 	}
 }
