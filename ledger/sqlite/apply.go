@@ -12,12 +12,16 @@ var _ store.Tx = (*dbTx)(nil)
 
 // Apply writes changes, but not their entries.
 func (t *dbTx) Apply(_ context.Context, c *store.Changes) (lost []waxwing.ID, err error) {
+	if err := t.takeLookups(c); err != nil {
+		return nil, err
+	}
 	for i := range c.Confirmations { // first: it may be lost, and then nothing else is written
 		taken, err := t.putConfirmation(&c.Confirmations[i])
 		if err != nil {
 			return nil, err
 		}
 		if taken {
+			delete(t.d.recent.of, c.Confirmations[i].ID)
 			return []waxwing.ID{c.Confirmations[i].ID}, nil
 		}
 	}
@@ -55,11 +59,14 @@ func (t *dbTx) Apply(_ context.Context, c *store.Changes) (lost []waxwing.ID, er
 func (t *dbTx) putConfirmation(r *store.Confirmation) (taken bool, err error) {
 	old, there := t.d.loaded.Confirmations[r.ID]
 	if !there {
-		n, err := t.exec(`INSERT INTO confirmations (id, tenant, key, shop, format, state, reason, event, updated, rank, due, dek, trail)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING`, int64(r.ID), r.Tenant, r.Key[:], string(r.Shop), r.Format,
-			string(r.State), r.Reason, r.Event, r.Updated, r.Rank, nullable(r.Due), r.DEK, r.Trail)
+		n, err := t.exec(`INSERT INTO confirmations (id, tenant, key, shop, format, state, reason, event, updated, rank, due, dek, trail, named)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING`, int64(r.ID), r.Tenant, r.Key[:], string(r.Shop), r.Format,
+			string(r.State), r.Reason, r.Event, r.Updated, r.Rank, nullable(r.Due), r.DEK, r.Trail, t.named(r.ID))
 		if err == nil && n > 0 && (r.Kind != "" || r.Part != "") { // an order's own have neither
 			_, err = t.exec("UPDATE confirmations SET kind=?, part=? WHERE id=?", text(r.Kind), text(r.Part), int64(r.ID))
+		}
+		if err == nil && n > 0 {
+			err = t.d.recent.settle(t, r.ID)
 		}
 		return err == nil && n == 0, err
 	}
@@ -154,12 +161,6 @@ func (t *dbTx) putRest(c *store.Changes) error {
 			return err
 		}
 	}
-	for i := range c.Lookups {
-		k := &c.Lookups[i]
-		if _, err := t.exec("INSERT INTO lookups (hash, confirmation) VALUES (?,?) ON CONFLICT DO NOTHING", k.Hash[:], int64(k.Confirmation)); err != nil {
-			return err
-		}
-	}
 	for i := range c.Suppressions {
 		x := c.Suppressions[i]
 		if _, err := t.exec("INSERT INTO suppressions (hash, tenant, at, cause) VALUES (?,?,?,?) ON CONFLICT DO NOTHING",
@@ -184,12 +185,10 @@ func (t *dbTx) destroy(id waxwing.ID) error {
 			return err
 		}
 	}
-	for _, q := range []string{"DELETE FROM lookups WHERE confirmation=?", "DELETE FROM plugin_runs WHERE confirmation=?"} {
-		if _, err := t.exec(q, lo); err != nil {
-			return err
-		}
+	if _, err := t.exec("DELETE FROM plugin_runs WHERE confirmation=?", lo); err != nil {
+		return err
 	}
-	return nil
+	return t.unfind(id)
 }
 
 // text is a column's that most rows leave empty.

@@ -143,14 +143,33 @@ func (r rows) below(q *store.Query, statements ...string) ([]waxwing.ID, error) 
 
 // foundBy gives the confirmations that have all of some lookups.
 func (r rows) foundBy(q *store.Query) (ids []waxwing.ID, err error) {
-	where, args := "tenant=? AND id<? AND id>=?", []any{q.Tenant, int64(q.Below), int64(q.From)}
-	for i := range q.Lookups {
-		where += " AND id IN (SELECT confirmation FROM lookups WHERE hash=?)"
-		args = append(args, q.Lookups[i][:])
+	for i, h := range q.Lookups {
+		some, err := r.foundAt(h)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			ids = some
+			continue
+		}
+		ids = slices.DeleteFunc(ids, func(id waxwing.ID) bool { return !slices.Contains(some, id) })
 	}
-	err = r.c.query("SELECT id FROM confirmations WHERE "+where+" ORDER BY id DESC LIMIT ?", func(v []driver.Value) error {
-		ids = append(ids, waxwing.ID(num(v[0])))
-		return nil
-	}, append(args, findPiece)...)
-	return ids, err
+	var v [1]driver.Value
+	out := ids[:0]
+	for _, id := range ids {
+		if id >= q.Below || id < q.From {
+			continue
+		}
+		found, err := r.c.row("SELECT 1 FROM confirmations WHERE id=? AND tenant=?", v[:], int64(id), q.Tenant)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			out = append(out, id)
+		}
+		if len(out) == findPiece {
+			break
+		}
+	}
+	return out, nil
 }

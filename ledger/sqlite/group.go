@@ -23,6 +23,9 @@ type database struct {
 	broken atomic.Pointer[error]
 	full   atomic.Bool
 	rows   rowCache
+	recent recent
+	// segmentSize is the constant, but for tests.
+	segmentSize int
 	// instances are rows as they were last written or read.
 	instances  map[int64]store.Instance
 	loaded     *store.Set  // by the last Load
@@ -78,6 +81,7 @@ func (d *database) group(ctx context.Context, f func(context.Context, *dbTx) err
 	if err != nil {
 		d.sums.tables = tables
 		d.rows.forget()
+		d.recent.forget()
 		clear(d.instances)
 		_, _ = d.w.exec("ROLLBACK") // fails where BEGIN did, or SQLite undid it itself
 		d.judge(err)
@@ -101,6 +105,9 @@ func (t *dbTx) run(ctx context.Context, f func(context.Context, *dbTx) error) er
 		return err
 	}
 	if err := f(ctx, t); err != nil {
+		return err
+	}
+	if err := t.makeSegment(); err != nil {
 		return err
 	}
 	if err := t.keepSums(); err != nil {

@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
 )
 
@@ -31,12 +34,25 @@ func TestTheLayoutIsThatOfTheLastMigration(t *testing.T) {
 	}
 }
 
-// before7 takes away what layout 7 added.
-var before7 = []string{"DROP TABLE annotations", "DROP INDEX confirmations_shop", "DROP INDEX confirmations_bare",
+// before7 takes away what layout 7 and later ones added.
+var before7 = []string{"DROP TABLE lookup_pages", "DROP TABLE lookup_segments", "ALTER TABLE confirmations DROP COLUMN named", "DROP TABLE annotations", "DROP INDEX confirmations_shop", "DROP INDEX confirmations_bare",
 	"CREATE INDEX confirmations_tenant ON confirmations (tenant, id)",
 	"ALTER TABLE confirmations DROP COLUMN kind", "ALTER TABLE confirmations DROP COLUMN part",
 	"ALTER TABLE messages DROP COLUMN actor", "ALTER TABLE messages DROP COLUMN why", "ALTER TABLE messages DROP COLUMN revision",
 	"ALTER TABLE contents DROP COLUMN ingredients", "ALTER TABLE instances DROP COLUMN epoch", "ALTER TABLE instances DROP COLUMN lease"}
+
+// olden has a ledger write from now on as programs before layout 8 did: all lookups into
+// their table, and no segment.
+func olden(t *testing.T, l *Ledger) {
+	t.Helper()
+	if err := l.do(t.Context(), func(_ context.Context, t *dbTx) error {
+		_, err := t.exec("DELETE FROM lookup_segments")
+		t.d.recent = recent{known: true, mark: math.MaxInt64, older: math.MaxInt64, of: map[waxwing.ID][]ledger.Hash{}}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // olderLedger writes a ledger as a program of an older layout does: its rows are summed by
 // the columns that there were.
@@ -44,6 +60,7 @@ func olderLedger(t *testing.T, at int64) (dir string, rc waxwing.Receipt) {
 	t.Helper()
 	dir = t.TempDir()
 	l := openTest(t, dir, nil, "resend")
+	olden(t, l)
 	rc, err := l.Accept(t.Context(), event(1))
 	if err == nil {
 		_, err = l.Accept(t.Context(), event(2))

@@ -116,7 +116,7 @@ func newLedger(o Options) *Ledger {
 	if o.HotBytes == 0 {
 		o.HotBytes = 96 << 20
 	}
-	d := &database{o: &o, rows: newRowCache(), instances: map[int64]store.Instance{}, loaded: store.NewSet(), suppressed: map[ledger.Hash]struct{}{}, scrubs: newScrubber()}
+	d := &database{o: &o, rows: newRowCache(), segmentSize: segmentSize, instances: map[int64]store.Instance{}, loaded: store.NewSet(), suppressed: map[ledger.Hash]struct{}{}, scrubs: newScrubber()}
 	l := &Ledger{folder: &folder{o: &o, path: filepath.Join(o.Dir, LedgerFile)}, database: d, o: o, db: newReaders(), contents: &ledger.Contents{},
 		lookups: ledger.NewLookups(o.People, o.Address), hot: ledger.NewCache(o.HotBytes)}
 	l.guard.path = l.path

@@ -187,6 +187,7 @@ func TestPluginNumbersOutliveVersions(t *testing.T) {
 func TestMigrateFrom4(t *testing.T) {
 	dir := t.TempDir()
 	l := openTest(t, dir, nil, "resend")
+	olden(t, l)
 	if err := l.SavePlugins(t.Context(), []waxwing.PluginVersion{testVersion(1, waxwing.PluginActive)}, testCode); err != nil {
 		t.Fatal(err)
 	}

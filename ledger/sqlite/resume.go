@@ -122,7 +122,7 @@ func before(c *conn) (b ledger.Before, err error) {
 		return b, err
 	}
 	b = ledger.Before{ID: waxwing.ID(num(v[0])), Run: num(v[1]), Instance: num(v[2]) + 1, Rows: rowsSealed}
-	b.Last, err = rows{c}.Last(bg)
+	b.Last, err = rows{c, nil}.Last(bg)
 	return b, err
 }
 

@@ -126,7 +126,7 @@ func (r *rowCache) keep(c *store.Changes) {
 
 // Load gives all rows that keys name: from memory, where only this process can have changed
 // them, and else from the file.
-func (t *dbTx) Load(ctx context.Context, k *store.Keys) (*store.Set, error) {
+func (t *dbTx) Load(ctx context.Context, k *store.Keys) (_ *store.Set, err error) {
 	s := t.d.loaded
 	s.Clear()
 	for _, id := range k.Confirmations {
@@ -135,7 +135,7 @@ func (t *dbTx) Load(ctx context.Context, k *store.Keys) (*store.Set, error) {
 		}
 	}
 	for i := range k.Keys {
-		if err := (rows{t.c}).confirmations(s, "key=?", k.Keys[i][:]); err != nil {
+		if err := (rows{t.c, nil}).confirmations(s, "key=?", k.Keys[i][:]); err != nil {
 			return nil, err
 		}
 	}
@@ -174,7 +174,12 @@ func (t *dbTx) Load(ctx context.Context, k *store.Keys) (*store.Set, error) {
 			s.Suppressed[h] = true
 		}
 	}
-	r := rows{t.c}
+	r := rows{t.c, nil}
+	if len(k.Lookups) > 0 {
+		if r.recent, err = t.recently(); err != nil {
+			return nil, err
+		}
+	}
 	return s, errors.Join(r.lookups(s, k.Lookups), r.contents(s, k), r.batches(s, k.Batches), r.own(s, k))
 }
 
@@ -184,7 +189,7 @@ func (t *dbTx) loadInstance(s *store.Set, id int64) error {
 		s.Instances[id] = in
 		return nil
 	}
-	err := rows{t.c}.instances(s, "id=?", id)
+	err := rows{t.c, nil}.instances(s, "id=?", id)
 	if in, ok := s.Instances[id]; ok && err == nil {
 		t.d.instances[id] = in
 	}
@@ -198,7 +203,7 @@ func (t *dbTx) loadConfirmation(s *store.Set, id waxwing.ID) error {
 		s.Confirmations[id], s.Keys[c.Key] = c, id
 		return nil
 	}
-	return rows{t.c}.confirmations(s, "id=?", int64(id))
+	return rows{t.c, nil}.confirmations(s, "id=?", int64(id))
 }
 
 // loadMessage loads a message with its claim and doubts, if it is there.

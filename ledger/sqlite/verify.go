@@ -28,7 +28,7 @@ func (l *Ledger) Verify(ctx context.Context, anchors ...string) (*verify.Report,
 		if err := l.readAnchors(v, m, anchors); err != nil {
 			return err
 		}
-		return verify.Ledger(ctx, verify.Parts{Rows: rows{c}, Contents: l.contents, Report: r, Anchors: v.anchors, Own: []func(bool) error{
+		return verify.Ledger(ctx, verify.Parts{Rows: rows{c, nil}, Contents: l.contents, Report: r, Anchors: v.anchors, Own: []func(bool) error{
 			func(sealed bool) error { return marked(l.verifyRows(c, r, sealed)) },
 			func(bool) error { return marked(structure(c, r)) },
 			func(bool) error { return marked(verifyWitness(c, r, m)) },

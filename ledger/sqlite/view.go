@@ -20,7 +20,7 @@ func (p *readers) View(ctx context.Context, f func(store.Rows) error) error {
 // Browse lends f a connection for what may take long. A tenant has one at a time. There is
 // no transaction around it, which would keep the log from being emptied meanwhile.
 func (p *readers) Browse(ctx context.Context, tenant int64, f func(store.Rows) error) error {
-	return p.browse(ctx, tenant, func(c *conn) error { return f(rows{c}) })
+	return p.browse(ctx, tenant, func(c *conn) error { return f(rows{c, nil}) })
 }
 
 // Survey is Browse within a transaction.
@@ -33,13 +33,17 @@ func (c *conn) atOneState(f func(store.Rows) error) error {
 	if _, err := c.exec("BEGIN"); err != nil {
 		return err
 	}
-	err := f(rows{c})
+	err := f(rows{c, nil})
 	_, e := c.exec("COMMIT") // it only read
 	return errors.Join(err, e)
 }
 
 // rows reads by one connection.
-type rows struct{ c *conn }
+type rows struct {
+	c *conn
+	// recent is what the writer knows of its newest rows; nil: who only reads looks them through.
+	recent *recent
+}
 
 // Load gives all rows that keys name. The context is looked at by who lends the
 // connection: a statement here takes less than a goroutine that would watch it.
@@ -132,19 +136,6 @@ func doubts(c *conn, id waxwing.ID) (int, error) {
 	var v [1]driver.Value
 	_, err := c.row("SELECT count(*) FROM attempts WHERE message=? AND verdict='uncertain'", v[:], int64(id))
 	return int(num(v[0])), err
-}
-
-func (r rows) lookups(s *store.Set, hashes []store.Hash) error {
-	for _, h := range hashes {
-		err := r.c.query("SELECT confirmation FROM lookups WHERE hash=?", func(v []driver.Value) error {
-			s.Found[h] = append(s.Found[h], waxwing.ID(num(v[0])))
-			return nil
-		}, h[:])
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // contents loads events, messages' bytes, and attempts.
