@@ -18,7 +18,6 @@ const (
 // grown are packages and types that were larger when the limits came, with how large they may
 // still be. They may only shrink: a number that is higher than what is there is a fault, too.
 var grown = map[string]int{
-	"ledger":             31,
 	"ledger/machine.Set": 37,
 	"ledger/sqlite":      29,
 	"pipeline":           27,

@@ -9,7 +9,9 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/pack"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
+	"github.com/waxwinghq/waxwing/ledger/view"
 )
 
 // Claims are messages that this instance holds, from the queue to their verdict.
@@ -178,9 +180,9 @@ func (c *Claims) unfilled(ctx context.Context, m *claimed, attempt int, err erro
 		r.DownSince = time.UnixMilli(m.DownSince)
 	}
 	switch {
-	case errors.Is(err, ErrErased):
+	case errors.Is(err, view.ErrErased):
 		r.To, r.Reason, r.NextAt = waxwing.Cancelled, machine.CauseErased, time.Time{}
-	case Unreadable(err):
+	case view.Unreadable(err):
 		r.To, r.Reason, r.NextAt = waxwing.Failed, "content_unreadable", time.Time{}
 	}
 	e := c.Resolve(ctx, &waxwing.Claim{Out: waxwing.Outgoing{Message: m.ID}, Confirmation: store.ConfirmationOf(m.ID), Attempt: attempt}, r)
@@ -194,10 +196,10 @@ func (c *Claims) CommitDot(ctx context.Context, k *waxwing.Claim, provider strin
 	barred := false
 	err := c.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
 		id, keys := k.Out.Message, &store.Keys{Messages: []waxwing.ID{k.Out.Message}}
-		var person Hash
+		var person seal.Hash
 		if t, err := c.p.Keys.Tenant(k.Out.Tenant); err == nil {
-			person = t.Key.Index("person", NormalisePerson(k.Out.To))
-			keys.People = []Hash{person}
+			person = t.Key.Index("person", seal.NormalisePerson(k.Out.To))
+			keys.People = []seal.Hash{person}
 		}
 		s, err := g.Load(ctx, keys)
 		if err != nil {
@@ -224,7 +226,7 @@ func (c *Claims) Resolve(ctx context.Context, k *waxwing.Claim, r *waxwing.Resol
 	if r.Attempt.Reply != "" || r.Attempt.Ref != "" || len(r.Fallback) > 0 {
 		t, dek, err := c.p.reader.KeysFor(ctx, k.Confirmation)
 		if err == nil { // erased meanwhile: nothing of it is kept
-			v.Sealed = SealReply(&dek, k.Out.Message, &r.Attempt)
+			v.Sealed = seal.SealReply(&dek, k.Out.Message, &r.Attempt)
 			v.Hashes = c.p.Lookups.Index(t, r.Lookup)
 			for i := range r.Fallback {
 				s, err := c.p.Contents.SealDraft(t, &dek, k.Out.Message+waxwing.ID(1+i), &r.Fallback[i])
@@ -233,7 +235,7 @@ func (c *Claims) Resolve(ctx context.Context, k *waxwing.Claim, r *waxwing.Resol
 				}
 				v.Fallback = append(v.Fallback, s)
 			}
-		} else if len(r.Fallback) > 0 && !Unreadable(err) {
+		} else if len(r.Fallback) > 0 && !view.Unreadable(err) {
 			// A fault of reading, not an erasure: without the key the fallback would be lost.
 			return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, err)
 		}

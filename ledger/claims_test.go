@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/ledgertest"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
@@ -57,7 +57,7 @@ func TestOneFaultOfReadingIsNoVerdict(t *testing.T) {
 		}
 		now.Add(time.Minute.Milliseconds()) // until it is tried again
 	}
-	if err := l.Unfilled(t.Context(), ids[0], ledger.ErrSeal); !errors.Is(err, ledger.ErrSeal) {
+	if err := l.Unfilled(t.Context(), ids[0], seal.ErrSeal); !errors.Is(err, seal.ErrSeal) {
 		t.Fatal(err)
 	}
 	if s, _ := state(); s != waxwing.Failed {

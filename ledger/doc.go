@@ -1,7 +1,7 @@
 // Package ledger holds the truth: what came in, what became of it, and the trail that
 // proves it.
 //
-// A Ledger is made over a store.Store, which is one database. It reads by a Reader, and is
+// A Ledger is made over a store.Store, which is one database. It reads by a view.Reader, and is
 // changed by small types, each for one of those who do: Intake records events, Orders takes
 // them to their messages, Claims from the queue to the verdict, Feedback tells what came
 // after, People is what staff and recipients ask for, Plugins keeps versions and runs, Upkeep
@@ -20,11 +20,11 @@
 //	})
 //
 // Whoever waits for Do waits for the disk: many share one commit. An instance has a chain of
-// the trail of its own (Chain), whose heads are signed (Anchor); package verify replays all chains
+// the trail of its own (package trail), whose heads are signed as anchors; package verify replays all chains
 // and holds them against every row. Where several instances write one database, Leases tell
 // which of them live.
 //
-// What people wrote and were written is sealed under a key of its confirmation (Contents), so
+// What people wrote and were written is sealed under a key of its confirmation (package seal), so
 // that an erasure destroys keys, and the trail stays.
 //
 // The sqlite package below it is the store that there is; ledgertest is the suite that every

@@ -6,7 +6,9 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
+	"github.com/waxwinghq/waxwing/ledger/view"
 )
 
 // Feedback is what becomes known of messages after they were sent.
@@ -37,7 +39,7 @@ func (f *Feedback) Annotate(ctx context.Context, a *Annotation) error {
 		switch {
 		case err == nil && owner.No == t.No:
 			n.Sealed = SealEvidence(&dek, a)
-		case err != nil && !Unreadable(err): // a fault of reading, not an erasure: told again, it is not lost
+		case err != nil && !view.Unreadable(err): // a fault of reading, not an erasure: told again, it is not lost
 			return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, err)
 		}
 	}
@@ -58,12 +60,12 @@ func (f *Feedback) Annotate(ctx context.Context, a *Annotation) error {
 }
 
 // SealEvidence seals how something was told of a message, tied to the message and the kind.
-func SealEvidence(dek *Key, a *Annotation) []byte {
+func SealEvidence(dek *seal.Key, a *Annotation) []byte {
 	return dek.Sealer().Seal(nil, a.Evidence, evidenceAAD(a.Message, a.Kind))
 }
 
 // OpenEvidence opens what SealEvidence sealed.
-func OpenEvidence(dek *Key, row *store.Annotation) ([]byte, error) {
+func OpenEvidence(dek *seal.Key, row *store.Annotation) ([]byte, error) {
 	return dek.Sealer().Open(nil, row.Sealed, evidenceAAD(row.Message, row.Kind))
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -17,9 +18,9 @@ type Intake struct{ p *shared }
 // arrival is an event made ready outside the writer: keyed, packed, sealed.
 type arrival struct {
 	machine.Arrival
-	t   *Tenant
+	t   *seal.Tenant
 	ev  *waxwing.Event
-	dek Key
+	dek seal.Key
 }
 
 // Accept records an event and returns when it is on disk. The same order again
@@ -29,7 +30,7 @@ func (i *Intake) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 	if err != nil {
 		return waxwing.Receipt{}, err
 	}
-	a := &arrival{t: t, ev: ev, dek: NewKey(), Arrival: machine.Arrival{Tenant: t.No, Kind: OwnKind(ev.Key.Kind), Part: ev.Key.Part,
+	a := &arrival{t: t, ev: ev, dek: seal.NewKey(), Arrival: machine.Arrival{Tenant: t.No, Kind: seal.OwnKind(ev.Key.Kind), Part: ev.Key.Part,
 		Shop: ev.Shop, Format: ev.Format, Source: ev.Source,
 		Updated: ms(ev.Key.UpdatedAt), Rank: int64(ev.Key.Rank), Poison: ev.Poison, Ignore: ev.Key.Ignore, Stale: ev.Stale, Old: ev.Old,
 		Maybe: i.p.MaybeSent != nil && i.p.MaybeSent(ev), Hashes: i.p.Lookups.Index(t, ev.Lookup),
@@ -44,12 +45,12 @@ func (i *Intake) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 	case ev.Key.Ignore != "":
 		a.Key = t.Key.Index("ignored", string(ev.Shop), rand.Text())
 	default:
-		a.Key = OrderKey(t, ev.Shop, &ev.Key)
+		a.Key = seal.OrderKey(t, ev.Shop, &ev.Key)
 	}
 	if state, _, _ := a.First(); state != waxwing.Received && ev.Source != waxwing.SourcePing && !ev.Lookup.Whole {
 		a.Hashes = append(a.Hashes, i.p.Lookups.Unreadable(t, ev.Raw)...)
 	}
-	a.DEK = WrapDEK(t, &a.dek, a.Key)
+	a.DEK = seal.WrapDEK(t, &a.dek, a.Key)
 	a.seal(i.p.Contents)
 
 	var rc waxwing.Receipt
@@ -65,7 +66,7 @@ func (i *Intake) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 	return rc, err
 }
 
-func (a *arrival) seal(c *Contents) { a.Event.Body = c.SealEvent(&a.dek, a.Key, a.ev.Raw) }
+func (a *arrival) seal(c *seal.Contents) { a.Event.Body = c.SealEvent(&a.dek, a.Key, a.ev.Raw) }
 
 // accept records an event, or gives the confirmation that it is a newer one of. Nearly
 // every event makes a confirmation, so that the key is looked for only where it is taken.
@@ -104,7 +105,7 @@ func (i *Intake) again(ctx context.Context, g *Group, a *arrival) (waxwing.Recei
 func (i *Intake) remember(g *Group, a *arrival) {
 	id := a.ID
 	g.After(func() {
-		i.p.Cache.Put(id, &Entry{Tenant: a.t, DEK: a.dek, Shop: a.ev.Shop,
+		i.p.Cache.Put(id, &seal.Entry{Tenant: a.t, DEK: a.dek, Shop: a.ev.Shop,
 			Work: &waxwing.Work{ID: id, Tenant: a.ev.Tenant, Shop: a.ev.Shop, Format: a.ev.Format,
 				Topic: a.ev.Topic, Raw: a.ev.Raw, State: waxwing.Received, Created: id.Time(),
 				Next: 1, Token: a.t.Key.Token(id | 1)}})
@@ -113,7 +114,7 @@ func (i *Intake) remember(g *Group, a *arrival) {
 
 // replace seals a newer event with the key of its confirmation and records it.
 func (i *Intake) replace(ctx context.Context, a *arrival, old *store.Confirmation) (waxwing.Receipt, error) {
-	dek, err := UnwrapDEK(a.t, old.DEK, a.Key)
+	dek, err := seal.UnwrapDEK(a.t, old.DEK, a.Key)
 	if err != nil {
 		return waxwing.Receipt{}, err
 	}
@@ -145,7 +146,7 @@ func (i *Intake) replace(ctx context.Context, a *arrival, old *store.Confirmatio
 
 // namedAnew is whom a newer event names, and whom the one that it replaces does, which
 // nobody may have read yet: a person is found in each of them.
-func (i *Intake) namedAnew(ctx context.Context, a *arrival, old *store.Confirmation) ([]Hash, error) {
+func (i *Intake) namedAnew(ctx context.Context, a *arrival, old *store.Confirmation) ([]seal.Hash, error) {
 	out := i.p.Lookups.Whose(a.t, a.ev.Format, a.ev.Topic, a.ev.Raw)
 	if old.State != waxwing.Received {
 		return out, nil

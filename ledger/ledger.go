@@ -5,13 +5,15 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
+	"github.com/waxwinghq/waxwing/ledger/view"
 )
 
 // Ledger is the ledger over any store: what is read of it, and a type for each of those who
 // change it. Its methods are safe for concurrent use.
 type Ledger struct {
-	*Reader
+	*view.Reader
 	*Writer
 	*Intake
 	*Orders
@@ -26,11 +28,11 @@ type Ledger struct {
 // Parts are what a Ledger is made of.
 type Parts struct {
 	Store    store.Store
-	Keys     *Keyring
-	Contents *Contents
-	Lookups  *Lookups
+	Keys     *seal.Keyring
+	Contents *seal.Contents
+	Lookups  *view.Lookups
 	// Cache keeps what is needed next of confirmations under way.
-	Cache  *Cache
+	Cache  *seal.Cache
 	Writer *Writer
 	Clock  waxwing.Clock
 	Log    *slog.Logger
@@ -45,8 +47,8 @@ type Parts struct {
 
 // New returns a ledger over a store.
 func New(p Parts) *Ledger {
-	s := &shared{Parts: p, tracer: NewTracer(p.Store, p.Keys, p.Contents, p.Lookups),
-		reader: NewReader(ReaderParts{Rows: p.Store, Keys: p.Keys, Contents: p.Contents, Lookups: p.Lookups, Cache: p.Cache, Clock: p.Clock})}
+	s := &shared{Parts: p, tracer: view.NewTracer(p.Store, p.Keys, p.Contents, p.Lookups),
+		reader: view.NewReader(view.ReaderParts{Rows: p.Store, Keys: p.Keys, Contents: p.Contents, Lookups: p.Lookups, Cache: p.Cache, Clock: p.Clock})}
 	plugins := &Plugins{p: s, runDays: map[int64]*runDay{}}
 	p.Writer.undone = append(p.Writer.undone, func() { clear(plugins.runDays) })
 	claims := &Claims{s}
@@ -59,8 +61,8 @@ func New(p Parts) *Ledger {
 // shared is what those who change the ledger have in common.
 type shared struct {
 	Parts
-	reader *Reader
-	tracer *Tracer
+	reader *view.Reader
+	tracer *view.Tracer
 }
 
 // drop forgets what is kept in memory of a confirmation, once the group is on disk.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -104,12 +105,12 @@ func (o *Orders) late(g *Group, id waxwing.ID, err error) error {
 
 // rememberOne keeps the bytes of the first message that is to be sent; where there is
 // none the confirmation is not needed any more.
-func (o *Orders) rememberOne(g *Group, t *Tenant, dek Key, shop waxwing.ShopID, drafts []waxwing.Draft, c *machine.Changes) {
+func (o *Orders) rememberOne(g *Group, t *seal.Tenant, dek seal.Key, shop waxwing.ShopID, drafts []waxwing.Draft, c *machine.Changes) {
 	for i := range c.Messages {
 		if c.Messages[i].State == waxwing.Queued {
-			out := OutgoingOf(c.Messages[i].ID, t, &drafts[i])
+			out := seal.OutgoingOf(c.Messages[i].ID, t, &drafts[i])
 			g.After(func() {
-				o.p.Cache.Put(store.ConfirmationOf(out.Message), &Entry{Tenant: t, DEK: dek, Shop: shop, Out: out})
+				o.p.Cache.Put(store.ConfirmationOf(out.Message), &seal.Entry{Tenant: t, DEK: dek, Shop: shop, Out: out})
 			})
 			return
 		}

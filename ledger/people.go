@@ -7,7 +7,9 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
+	"github.com/waxwinghq/waxwing/ledger/view"
 )
 
 // People are those who ask for something: a shop's staff, and whom its mails go to.
@@ -53,19 +55,19 @@ func (x *People) Add(ctx context.Context, w *waxwing.Work, d *waxwing.Draft, ttl
 // Release puts a held or quarantined confirmation back to work because a
 // person asked for it: its age no longer counts.
 func (x *People) Release(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) error {
-	return x.whole(ctx, tid, id, func(s *machine.Set, t *Tenant) (machine.Changes, error) { return s.Release(t.No, id, act) })
+	return x.whole(ctx, tid, id, func(s *machine.Set, t *seal.Tenant) (machine.Changes, error) { return s.Release(t.No, id, act) })
 }
 
 // Stop cancels what has not passed its commit point. ErrState says that
 // nothing could be cancelled: sent, being handed over at this moment, or over.
 func (x *People) Stop(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) error {
-	return x.whole(ctx, tid, id, func(s *machine.Set, t *Tenant) (machine.Changes, error) {
-		return s.Stop(t.No, id, t.Key.Index(Unread), act)
+	return x.whole(ctx, tid, id, func(s *machine.Set, t *seal.Tenant) (machine.Changes, error) {
+		return s.Stop(t.No, id, t.Key.Index(view.Unread), act)
 	})
 }
 
 // whole decides over a confirmation with all of its messages.
-func (x *People) whole(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, decide func(*machine.Set, *Tenant) (machine.Changes, error)) error {
+func (x *People) whole(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, decide func(*machine.Set, *seal.Tenant) (machine.Changes, error)) error {
 	t, err := x.p.Keys.Tenant(tid)
 	if err != nil {
 		return err
@@ -90,14 +92,14 @@ func (x *People) Suppress(ctx context.Context, tid waxwing.TenantID, address str
 	if err != nil {
 		return err
 	}
-	h := t.Key.Index("person", NormalisePerson(address))
+	h := t.Key.Index("person", seal.NormalisePerson(address))
 	return x.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
-		s, err := g.Load(ctx, &store.Keys{Lookups: []Hash{h}})
+		s, err := g.Load(ctx, &store.Keys{Lookups: []seal.Hash{h}})
 		if err != nil {
 			return err
 		}
 		ids := s.Found[h]
-		if s, err = g.Load(ctx, &store.Keys{Whole: ids, People: []Hash{h}}); err != nil {
+		if s, err = g.Load(ctx, &store.Keys{Whole: ids, People: []seal.Hash{h}}); err != nil {
 			return err
 		}
 		for _, id := range ids {
@@ -138,7 +140,7 @@ func (x *People) Erase(ctx context.Context, tid waxwing.TenantID, ask waxwing.Er
 }
 
 // erase erases confirmations, some a group commit.
-func (x *People) erase(ctx context.Context, t *Tenant, ids []waxwing.ID, act waxwing.Act, count *int) error {
+func (x *People) erase(ctx context.Context, t *seal.Tenant, ids []waxwing.ID, act waxwing.Act, count *int) error {
 	for said := false; !said || len(ids) > 0; said = true {
 		some := ids[:min(len(ids), eraseBatch)]
 		ids = ids[len(some):]

@@ -13,6 +13,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -45,7 +46,7 @@ type Plugins struct {
 // trail, and the code of a new one (nil: none is new). All of it happens, or
 // nothing.
 func (x *Plugins) SavePlugins(ctx context.Context, versions []waxwing.PluginVersion, module []byte) error {
-	owners := make([]*Tenant, len(versions))
+	owners := make([]*seal.Tenant, len(versions))
 	bodies := make([][]byte, len(versions))
 	sum := sha256.Sum256(module)
 	hash := hex.EncodeToString(sum[:])
@@ -100,7 +101,7 @@ func (x *Plugins) SavePlugins(ctx context.Context, versions []waxwing.PluginVers
 
 // saved is a version that is to be kept.
 type saved struct {
-	t    *Tenant
+	t    *seal.Tenant
 	v    *waxwing.PluginVersion
 	body []byte
 }

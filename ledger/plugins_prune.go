@@ -7,6 +7,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -129,7 +130,7 @@ func toDrop(all []store.KeptVersion, q waxwing.PluginQuota) (drop []int) {
 }
 
 // prune drops what is beyond a tenant's quota of all that is kept of it.
-func (x *Plugins) prune(g *Group, c *store.PluginChanges, t *Tenant, all []store.KeptVersion, q waxwing.PluginQuota) {
+func (x *Plugins) prune(g *Group, c *store.PluginChanges, t *seal.Tenant, all []store.KeptVersion, q waxwing.PluginQuota) {
 	drop := toDrop(all, q)
 	for _, i := range drop[:min(len(drop), dropBatch)] {
 		v := &all[i]

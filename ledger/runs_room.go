@@ -8,6 +8,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -19,7 +20,7 @@ type sealedRun struct {
 
 // sealRuns makes a work's runs ready outside the writer, as far as there is room
 // for them: what a guest says must not fill the disk of all.
-func (x *Plugins) sealRuns(t *Tenant, w *waxwing.Work, dek *Key) ([]sealedRun, error) {
+func (x *Plugins) sealRuns(t *seal.Tenant, w *waxwing.Work, dek *seal.Key) ([]sealedRun, error) {
 	if len(w.Runs) == 0 {
 		return nil, nil
 	}
@@ -40,7 +41,7 @@ func (x *Plugins) sealRuns(t *Tenant, w *waxwing.Work, dek *Key) ([]sealedRun, e
 
 // insertRuns records runs, and deletes the tenant's oldest of the day where they are more
 // than it may keep.
-func (x *Plugins) insertRuns(ctx context.Context, g *Group, t *Tenant, id waxwing.ID, runs []sealedRun) error {
+func (x *Plugins) insertRuns(ctx context.Context, g *Group, t *seal.Tenant, id waxwing.ID, runs []sealedRun) error {
 	if len(runs) == 0 {
 		return nil
 	}
@@ -76,7 +77,7 @@ type runRoom struct {
 	none       string // why nothing is kept of any
 }
 
-func (x *Plugins) roomForRuns(t *Tenant) runRoom {
+func (x *Plugins) roomForRuns(t *seal.Tenant) runRoom {
 	most := x.p.Quota.OrDefault().OrderRun
 	r := runRoom{most: most, rest: most}
 	if t != nil && t.QuietDay.Load() == dayOf(x.p.Clock()) {
@@ -87,8 +88,8 @@ func (x *Plugins) roomForRuns(t *Tenant) runRoom {
 
 // fit takes from the room what a run takes. A run is whole, or it is without what
 // does not fit, the largest first to go: half an input is none.
-func (x *runRoom) fit(r *waxwing.Run) Kept {
-	k := Kept{Input: r.Input, Output: r.Output, Log: r.Log}
+func (x *runRoom) fit(r *waxwing.Run) seal.Kept {
+	k := seal.Kept{Input: r.Input, Output: r.Output, Log: r.Log}
 	size := func() int64 { return int64(len(k.Input) + len(k.Output) + len(k.Log)) }
 	most, why := x.rest, fmt.Sprintf("the runs of one order keep at most %d bytes (plugins.runs_order)", x.most)
 	if x.none != "" {
@@ -122,7 +123,7 @@ func dayOf(t time.Time) int64 { return t.Unix() / (24 * 60 * 60) }
 func firstRunOf(day int64) int64 { return day * 24 * 60 * 60 * 1000 << runIDBits }
 
 // runDay finds a tenant's, counted from the rows where it is not known yet.
-func (x *Plugins) runDay(ctx context.Context, g *Group, t *Tenant) (*runDay, error) {
+func (x *Plugins) runDay(ctx context.Context, g *Group, t *seal.Tenant) (*runDay, error) {
 	day := dayOf(g.Now)
 	d := x.runDays[t.No]
 	if d != nil && d.day == day {
@@ -139,7 +140,7 @@ func (x *Plugins) runDay(ctx context.Context, g *Group, t *Tenant) (*runDay, err
 }
 
 // boundRuns deletes the tenant's oldest runs of the day where they are more than it may keep.
-func (x *Plugins) boundRuns(ctx context.Context, g *Group, t *Tenant, d *runDay) error {
+func (x *Plugins) boundRuns(ctx context.Context, g *Group, t *seal.Tenant, d *runDay) error {
 	most := x.p.Quota.OrDefault().DayRuns
 	if d.written > writtenFactor*most {
 		t.QuietDay.Store(d.day)
@@ -159,7 +160,7 @@ func (x *Plugins) boundRuns(ctx context.Context, g *Group, t *Tenant, d *runDay)
 }
 
 // dropOldestRuns deletes a part of the day's oldest runs, until there is room for more than one.
-func (x *Plugins) dropOldestRuns(ctx context.Context, g *Group, t *Tenant, d *runDay) (n int, err error) {
+func (x *Plugins) dropOldestRuns(ctx context.Context, g *Group, t *seal.Tenant, d *runDay) (n int, err error) {
 	const part = 128
 	most := x.p.Quota.OrDefault().DayRuns
 	bytes := d.kept - most + most/64

@@ -7,6 +7,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/pack"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -69,7 +70,7 @@ func (u *Upkeep) Teach(ctx context.Context, name string, passages [][]byte, samp
 		return err
 	}
 	if !u.p.Contents.Add(id, body) {
-		return ErrPacked
+		return seal.ErrPacked
 	}
 	u.p.Contents.Name(name, id)
 	return nil
@@ -101,7 +102,7 @@ func (u *Upkeep) Serve(ctx context.Context, names []waxwing.TenantID) error {
 	if len(unknown) == 0 {
 		return nil
 	}
-	err := u.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error { return u.p.Keys.Make(ctx, g, unknown) })
+	err := u.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error { return MakeKeys(ctx, g, u.p.Keys, unknown) })
 	if err != nil {
 		return fmt.Errorf("keys for %d tenants: %w", len(unknown), err)
 	}
@@ -123,8 +124,8 @@ func (u *Upkeep) Serve(ctx context.Context, names []waxwing.TenantID) error {
 	})
 }
 
-// Make makes keys of tenants that have none yet. They are added when they are read back.
-func (k *Keyring) Make(ctx context.Context, g *Group, names []waxwing.TenantID) error {
+// MakeKeys makes keys of tenants that have none yet. They are added when they are read back.
+func MakeKeys(ctx context.Context, g *Group, k *seal.Keyring, names []waxwing.TenantID) error {
 	c := &store.Changes{}
 	for _, name := range names {
 		c.Tenants = append(c.Tenants, store.Tenant{Name: name, Key: k.NewTenant(name)})

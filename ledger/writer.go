@@ -14,6 +14,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/store"
+	"github.com/waxwinghq/waxwing/ledger/trail"
 )
 
 // Writer is the one goroutine of an instance that changes a database: it commits what
@@ -29,7 +30,7 @@ type Writer struct {
 
 	// What follows is of the goroutine alone.
 	self     store.Instance
-	chain    Chain
+	chain    trail.Chain
 	anchored uint64 // the chain's newest entry that an anchor names
 	lastID   waxwing.ID
 	lastRun  int64
@@ -52,7 +53,7 @@ type WriterParts struct {
 	Rule waxwing.DoubtRule
 	// Anchor keeps a signed head of a chain elsewhere. The writer's goroutine calls it, once
 	// a minute, where the chain has moved.
-	Anchor func(c *Chain) error
+	Anchor func(c *trail.Chain) error
 	// Lease is how long nobody may take this instance for dead after it was last heard of, and
 	// Beat how often it is heard of; Beat 0: when Leases.Beat is called. Lease 0: the store
 	// makes certain that there is no other.
@@ -125,7 +126,7 @@ func (b *Before) follows() [][2]string {
 func NewWriter(p WriterParts) *Writer {
 	return &Writer{p: p, ops: make(chan *op, 1024), stop: make(chan struct{}), done: make(chan struct{}),
 		self:  store.Instance{ID: p.Before.Instance, Epoch: 1},
-		chain: Chain{Instance: p.Before.Instance}, lastID: p.Before.ID, lastRun: p.Before.Run, batch: p.Before.batch(),
+		chain: trail.Chain{Instance: p.Before.Instance}, lastID: p.Before.ID, lastRun: p.Before.Run, batch: p.Before.batch(),
 		set: machine.NewSet(time.Time{}, 0, waxwing.DoubtRule{})}
 }
 
@@ -402,7 +403,7 @@ func (w *Writer) Begin(ctx context.Context, g *Group) error {
 }
 
 // Chain is the instance's as it stands; before Run.
-func (w *Writer) Chain() Chain { return w.chain }
+func (w *Writer) Chain() trail.Chain { return w.chain }
 
 // End commits what was submitted, ends the goroutine, and writes the last anchor and that
 // the instance has stopped. Operations after it return ErrStopping. It is called once.

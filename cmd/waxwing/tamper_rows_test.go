@@ -13,7 +13,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/daemon"
-	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
@@ -166,13 +166,13 @@ func TestTamperedRowsShow(t *testing.T) {
 		},
 		"another anchor key": func(t *testing.T, dir string) {
 			rewrite(t, filepath.Join(dir, "anchor.key"), func(b []byte) []byte {
-				k := ledger.NewKey()
+				k := seal.NewKey()
 				return fmt.Appendf(nil, "%x\n", k[:])
 			})
 		},
 		"another master key": func(t *testing.T, dir string) {
 			rewrite(t, filepath.Join(dir, "master.key"), func(b []byte) []byte {
-				k := ledger.NewKey()
+				k := seal.NewKey()
 				return fmt.Appendf(nil, "%x\n", k[:])
 			})
 		},

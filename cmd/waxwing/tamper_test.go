@@ -11,8 +11,8 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/daemon"
-	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
+	"github.com/waxwinghq/waxwing/ledger/trail"
 	"github.com/waxwinghq/waxwing/ledger/verify"
 )
 
@@ -130,7 +130,7 @@ func forge(t *testing.T, db *sql.DB) {
 		head []byte
 	}
 	var all []batch
-	chain := ledger.Chain{Instance: 1}
+	chain := trail.Chain{Instance: 1}
 	done := false
 	for rows.Next() {
 		var x batch
@@ -140,7 +140,7 @@ func forge(t *testing.T, db *sql.DB) {
 		if !done && bytes.Contains(x.b, []byte(`"provider":"mail"`)) {
 			x.b, done = bytes.Replace(x.b, []byte(`"provider":"mail"`), []byte(`"provider":"fail"`), 1), true
 		}
-		if err := chain.Walk(x.b, func(waxwing.TrailEntry, ledger.Head) error { return nil }); err != nil {
+		if err := chain.Walk(x.b, func(waxwing.TrailEntry, trail.Head) error { return nil }); err != nil {
 			t.Fatal(err)
 		}
 		x.head = bytes.Clone(chain.Head[:])

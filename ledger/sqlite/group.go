@@ -11,7 +11,9 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
+	"github.com/waxwinghq/waxwing/ledger/trail"
 )
 
 // database is the file as its one writer sees it: what it wrote last, what proves its rows,
@@ -36,7 +38,7 @@ type database struct {
 	name       string // the ledger's own, from its first start on
 	witness    []*witness
 	anchored   trailPlace // the newest anchor's entry
-	suppressed map[ledger.Hash]struct{}
+	suppressed map[seal.Hash]struct{}
 	scrubs     scrubber
 }
 
@@ -181,7 +183,7 @@ func (t *dbTx) keepSums() error {
 		return nil
 	}
 	at := t.newest()
-	var head ledger.Head
+	var head trail.Head
 	copy(head[:], at.Head)
 	_, err := t.c.exec("INSERT INTO meta (k,v) VALUES ('"+sumsRow+"',?) ON CONFLICT (k) DO UPDATE SET v=excluded.v",
 		s.sealed(at.N, head))

@@ -13,7 +13,8 @@ import (
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/seal"
+	"github.com/waxwinghq/waxwing/ledger/trail"
 )
 
 const (
@@ -30,20 +31,20 @@ const (
 type folder struct {
 	o    *Options
 	path string // of the database
-	keys *ledger.Keyring
+	keys *seal.Keyring
 	lock *os.File
 }
 
 func (dir *folder) loadKeys() (err error) {
 	secret := dir.o.Master
 	if secret == "" {
-		s, err := dir.keyFile(masterFile, func() string { k := ledger.NewKey(); return hex.EncodeToString(k[:]) })
+		s, err := dir.keyFile(masterFile, func() string { k := seal.NewKey(); return hex.EncodeToString(k[:]) })
 		if err != nil {
 			return err
 		}
 		secret = waxwing.Secret(s)
 	}
-	master, err := ledger.ParseKey(secret)
+	master, err := seal.ParseKey(secret)
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (dir *folder) loadKeys() (err error) {
 	if err != nil || len(b) != ed25519.SeedSize {
 		return fmt.Errorf("%s: want %d bytes in hex", anchorFile, ed25519.SeedSize)
 	}
-	dir.keys = ledger.NewKeyring(master, ed25519.NewKeyFromSeed(b))
+	dir.keys = seal.NewKeyring(master, ed25519.NewKeyFromSeed(b))
 	return nil
 }
 
@@ -110,7 +111,7 @@ func syncDir(dir string) error {
 
 // anchorOf appends the signed head of a chain to the anchors' file, unless its newest
 // entry is there. The writer calls it.
-func (l *Ledger) anchorOf(c *ledger.Chain) error {
+func (l *Ledger) anchorOf(c *trail.Chain) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	place := trailPlace{c.Instance, int64(c.Seq)}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -175,7 +176,7 @@ func TestErasedLookupsAreGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone := []ledger.Hash{tn.Key.Index("number", "2"), tn.Key.Index("number", "38"), tn.Key.Index("person", "also@example.com"), tn.Key.Index("person", "p2@example.com")}
+	gone := []seal.Hash{tn.Key.Index("number", "2"), tn.Key.Index("number", "38"), tn.Key.Index("person", "also@example.com"), tn.Key.Index("person", "p2@example.com")}
 	if p := verified(t, l); len(p) != 0 {
 		t.Error(p)
 	}

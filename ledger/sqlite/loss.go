@@ -17,6 +17,7 @@ import (
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/store"
+	"github.com/waxwinghq/waxwing/ledger/trail"
 )
 
 // loss is a time of which the ledger knows nothing, and which a person accepted.
@@ -187,7 +188,7 @@ func (l opening) setAnchorsAside() error {
 		return err
 	}
 	for line := range bytes.Lines(b) {
-		got, err := ledger.ReadAnchors(bytes.NewReader(line))
+		got, err := trail.ReadAnchors(bytes.NewReader(line))
 		if err == nil && len(got) == 1 && good[trailPlace{got[0].Instance, int64(got[0].Seq)}] == got[0].Head {
 			keep = append(keep, line...)
 		}
@@ -211,16 +212,16 @@ type trailPlace struct{ instance, seq int64 }
 func goodHeads(c *conn, anchors []byte) (map[trailPlace]string, error) {
 	heads := map[trailPlace]string{}
 	for line := range bytes.Lines(anchors) {
-		if got, err := ledger.ReadAnchors(bytes.NewReader(line)); err == nil && len(got) == 1 {
+		if got, err := trail.ReadAnchors(bytes.NewReader(line)); err == nil && len(got) == 1 {
 			heads[trailPlace{got[0].Instance, int64(got[0].Seq)}] = ""
 		}
 	}
-	var chain ledger.Chain
+	var chain trail.Chain
 	err := c.query("SELECT instance, first, entries, head FROM trail ORDER BY batch", func(v []driver.Value) error {
 		if num(v[0]) != chain.Instance {
-			chain = ledger.Chain{Instance: num(v[0])}
+			chain = trail.Chain{Instance: num(v[0])}
 		}
-		_ = chain.Walk(blob(v[2]), func(e waxwing.TrailEntry, h ledger.Head) error { // verify tells what is wrong with it
+		_ = chain.Walk(blob(v[2]), func(e waxwing.TrailEntry, h trail.Head) error { // verify tells what is wrong with it
 			at := trailPlace{chain.Instance, int64(e.Seq)}
 			if _, wanted := heads[at]; wanted {
 				heads[at] = hex.EncodeToString(h[:])

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 )
 
 // TestTheLayoutIsThatOfTheLastMigration: a file with the next number is a new layout.
@@ -47,7 +47,7 @@ func olden(t *testing.T, l *Ledger) {
 	t.Helper()
 	if err := l.do(t.Context(), func(_ context.Context, t *dbTx) error {
 		_, err := t.exec("DELETE FROM lookup_segments")
-		t.d.recent = recent{known: true, mark: math.MaxInt64, older: math.MaxInt64, of: map[waxwing.ID][]ledger.Hash{}}
+		t.d.recent = recent{known: true, mark: math.MaxInt64, older: math.MaxInt64, of: map[waxwing.ID][]seal.Hash{}}
 		return err
 	}); err != nil {
 		t.Fatal(err)

@@ -14,7 +14,9 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
+	"github.com/waxwinghq/waxwing/ledger/view"
 )
 
 // Options say where the ledger is and how it treats doubt.
@@ -76,9 +78,9 @@ type Ledger struct {
 
 	resealed string // why the rows had to be summed anew; empty: they had not
 	losses   []loss // that a person accepted; fixed after Open
-	contents *ledger.Contents
-	lookups  *ledger.Lookups
-	hot      *ledger.Cache
+	contents *seal.Contents
+	lookups  *view.Lookups
+	hot      *seal.Cache
 	taken    int // what Open took over from a dead instance
 	closed   atomic.Bool
 }
@@ -116,9 +118,9 @@ func newLedger(o Options) *Ledger {
 	if o.HotBytes == 0 {
 		o.HotBytes = 96 << 20
 	}
-	d := &database{o: &o, rows: newRowCache(), segmentSize: segmentSize, instances: map[int64]store.Instance{}, loaded: store.NewSet(), suppressed: map[ledger.Hash]struct{}{}, scrubs: newScrubber()}
-	l := &Ledger{folder: &folder{o: &o, path: filepath.Join(o.Dir, LedgerFile)}, database: d, o: o, db: newReaders(), contents: &ledger.Contents{},
-		lookups: ledger.NewLookups(o.People, o.Address), hot: ledger.NewCache(o.HotBytes)}
+	d := &database{o: &o, rows: newRowCache(), segmentSize: segmentSize, instances: map[int64]store.Instance{}, loaded: store.NewSet(), suppressed: map[seal.Hash]struct{}{}, scrubs: newScrubber()}
+	l := &Ledger{folder: &folder{o: &o, path: filepath.Join(o.Dir, LedgerFile)}, database: d, o: o, db: newReaders(), contents: &seal.Contents{},
+		lookups: view.NewLookups(o.People, o.Address), hot: seal.NewCache(o.HotBytes)}
 	l.guard.path = l.path
 	return l
 }
@@ -210,8 +212,8 @@ func (l *Ledger) loadTenants(c *conn) error {
 
 func (l opening) loadSuppressions() error {
 	return l.w.query("SELECT hash FROM suppressions", func(r []driver.Value) error {
-		if b := blob(r[0]); len(b) == len(ledger.Hash{}) {
-			l.suppressed[ledger.Hash(b)] = struct{}{}
+		if b := blob(r[0]); len(b) == len(seal.Hash{}) {
+			l.suppressed[seal.Hash(b)] = struct{}{}
 		}
 		return nil
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/ledgertest"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 )
 
 // beside is a further instance on a ledger's database: a Writer with a chain, ids, contents
@@ -30,7 +31,7 @@ func openBeside(t *testing.T, l *Ledger, beat time.Duration) beside {
 	from.Beside = []int64{l.Instance()}
 	s := file{l.database, l.db}
 	w := ledger.NewWriter(ledger.WriterParts{Store: s, Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt(), Anchor: l.anchorOf, Lease: ledger.LeaseFor, Beat: beat, Before: from})
-	b := beside{ledger.New(ledger.Parts{Store: s, Keys: l.keys, Contents: &ledger.Contents{}, Lookups: l.lookups, Cache: ledger.NewCache(1 << 20),
+	b := beside{ledger.New(ledger.Parts{Store: s, Keys: l.keys, Contents: &seal.Contents{}, Lookups: l.lookups, Cache: seal.NewCache(1 << 20),
 		Writer: w, Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt()})}
 	if err := w.Now(t.Context(), w.Begin); err != nil {
 		t.Fatal(err)

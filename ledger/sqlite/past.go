@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/trail"
 	"github.com/waxwinghq/waxwing/ledger/verify"
 )
 
@@ -115,7 +115,7 @@ func (dir *folder) marks() (out []mark, found []string) {
 }
 
 // forkedAnchor finds two anchors of one entry with different heads; nil: there are none.
-func forkedAnchor(good []ledger.Anchor) *ledger.Anchor {
+func forkedAnchor(good []trail.Anchor) *trail.Anchor {
 	type entry struct {
 		instance int64
 		seq      uint64
@@ -131,7 +131,7 @@ func forkedAnchor(good []ledger.Anchor) *ledger.Anchor {
 	return nil
 }
 
-func (dir *folder) goodAnchors(all []ledger.Anchor) (good []ledger.Anchor) {
+func (dir *folder) goodAnchors(all []trail.Anchor) (good []trail.Anchor) {
 	pub := dir.keys.AnchorPublic()
 	for i := range all {
 		if all[i].Verify(pub) == nil {
@@ -146,7 +146,7 @@ const anchorsTail = 64 << 10
 
 // newestAnchors reads the end of the file. Lines that are no anchors are passed over:
 // here it matters what is told, and verify tells of the rest.
-func newestAnchors(path string) (out []ledger.Anchor, err error) {
+func newestAnchors(path string) (out []trail.Anchor, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -165,7 +165,7 @@ func newestAnchors(path string) (out []ledger.Anchor, err error) {
 		b = b[i+1:]
 	}
 	for line := range bytes.Lines(b) {
-		if got, err := ledger.ReadAnchors(bytes.NewReader(line)); err == nil {
+		if got, err := trail.ReadAnchors(bytes.NewReader(line)); err == nil {
 			out = append(out, got...)
 		}
 	}
@@ -355,7 +355,7 @@ func newestEntry(c *conn) (at time.Time, err error) {
 		return at, err
 	}
 	lines := bytes.Split(bytes.TrimSuffix(blob(v[1]), []byte{'\n'}), []byte{'\n'})
-	e, err := ledger.ParseLine(lines[len(lines)-1])
+	e, err := trail.ParseLine(lines[len(lines)-1])
 	if err != nil {
 		return at, nil // verify tells of it
 	}
@@ -369,7 +369,7 @@ func differs(c *conn, m *mark, name string) (string, error) {
 		return fmt.Sprintf("%s is of another ledger, which was written until %s", m.By, stamp(m.At)), nil
 	}
 	what := ""
-	prev := ledger.Head{}
+	prev := trail.Head{}
 	var found *struct {
 		first   int64
 		entries []byte
@@ -411,9 +411,9 @@ func differs(c *conn, m *mark, name string) (string, error) {
 }
 
 // headAt is the chain's head after an entry of a batch, in hex.
-func headAt(instance, first int64, prev ledger.Head, entries []byte, seq uint64) (head string) {
-	c := ledger.Chain{Instance: instance, Seq: uint64(first) - 1, Head: prev}
-	_ = c.Walk(entries, func(e waxwing.TrailEntry, h ledger.Head) error { // what does not parse has no head
+func headAt(instance, first int64, prev trail.Head, entries []byte, seq uint64) (head string) {
+	c := trail.Chain{Instance: instance, Seq: uint64(first) - 1, Head: prev}
+	_ = c.Walk(entries, func(e waxwing.TrailEntry, h trail.Head) error { // what does not parse has no head
 		if e.Seq == seq {
 			head = hex.EncodeToString(h[:])
 		}

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 )
 
 var testCode = []byte("\x00asm of a test")
@@ -197,7 +197,7 @@ func TestDeriveIsStableAndApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	master, err := ledger.ParseKey(waxwing.Secret(kept))
+	master, err := seal.ParseKey(waxwing.Secret(kept))
 	if a == b || l.Derive("plugin cache") != a || a == [32]byte(master) || err != nil {
 		t.Fatal("keys are not apart, or not the same after a restart")
 	}

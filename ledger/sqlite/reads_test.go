@@ -14,6 +14,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -86,7 +87,7 @@ func TestReadsAfterClose(t *testing.T) {
 						case when == "after":
 							t.Errorf("%s after Close: %v", name, err)
 							return
-						case err != nil && !errors.Is(err, waxwing.ErrState) && !errors.Is(err, waxwing.ErrNotFound) && !errors.Is(err, ledger.ErrSeal):
+						case err != nil && !errors.Is(err, waxwing.ErrState) && !errors.Is(err, waxwing.ErrNotFound) && !errors.Is(err, seal.ErrSeal):
 							t.Errorf("%s while it closes: %v", name, err)
 							return
 						}
@@ -216,7 +217,7 @@ func TestVerdictOfErased(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &waxwing.Resolution{To: waxwing.Sent, Attempt: waxwing.Attempt{Provider: "mail", Verdict: waxwing.Accepted, Phase: waxwing.PhaseDot, Reply: "250 ok"}}
-	reply := ledger.SealReply(&dek, ids[0], &r.Attempt)
+	reply := seal.SealReply(&dek, ids[0], &r.Attempt)
 	if e, err := l.Erase(t.Context(), "acme", waxwing.Erase{Address: "ida@mail.example"}); err != nil || e.Erased != 1 {
 		t.Fatal(e, err)
 	}

@@ -72,7 +72,7 @@ func (l opening) goOn(ctx context.Context, fresh bool, lost *LossError) error {
 	}
 	first := l.Chain()
 	resume := func(_ context.Context, t *dbTx) error { return l.resumeScrub(t, fresh) }
-	tenants := func(ctx context.Context, g *ledger.Group) error { return l.keys.Make(ctx, g, l.o.Tenants) }
+	tenants := func(ctx context.Context, g *ledger.Group) error { return ledger.MakeKeys(ctx, g, l.keys, l.o.Tenants) }
 	if err := l.Now(ctx, l.sayResealed, tenants, within(resume)); err != nil {
 		return err
 	}

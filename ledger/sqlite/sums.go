@@ -16,7 +16,8 @@ import (
 
 	"modernc.org/sqlite"
 
-	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/seal"
+	"github.com/waxwinghq/waxwing/ledger/trail"
 )
 
 // The trail proves what happened; sums prove the rows beside it. Each table has
@@ -46,7 +47,7 @@ func (s *sum) sub(o sum) {
 
 // sums are those of all tables but the trail. The writer alone uses them.
 type sums struct {
-	key    ledger.Key
+	key    seal.Key
 	tables map[string]sum
 	moved  bool            // since they were last written
 	err    error           // what kept the hook from seeing a row
@@ -61,7 +62,7 @@ const sumsRow = "sums"
 // unsummed are tables that have a proof of their own.
 func unsummed(table string) bool { return table == "trail" || len(table) > 7 && table[:7] == "sqlite_" }
 
-func newSums(keys *ledger.Keyring) *sums {
+func newSums(keys *seal.Keyring) *sums {
 	return &sums{key: keys.Derive("row sums"), tables: map[string]sum{}, nul: map[string]bool{}}
 }
 
@@ -212,7 +213,7 @@ func tablesOf(c *conn) (names []string, err error) {
 
 // sealed is how the sums are stored: a line a table, then the seal over them
 // and the place in the trail where they stand.
-func (s *sums) sealed(batch int64, head ledger.Head) []byte {
+func (s *sums) sealed(batch int64, head trail.Head) []byte {
 	b := fmt.Appendf(make([]byte, 0, 512), "batch %d\n", batch)
 	for _, name := range slices.Sorted(maps.Keys(s.tables)) {
 		if t := s.tables[name]; t != (sum{}) {
@@ -224,7 +225,7 @@ func (s *sums) sealed(batch int64, head ledger.Head) []byte {
 
 const sealSize = 16
 
-func (s *sums) seal(b []byte, batch int64, head ledger.Head) []byte {
+func (s *sums) seal(b []byte, batch int64, head trail.Head) []byte {
 	m := hmac.New(sha256.New, s.key[:])
 	var place [8]byte
 	binary.BigEndian.PutUint64(place[:], uint64(batch))
@@ -237,7 +238,7 @@ func (s *sums) seal(b []byte, batch int64, head ledger.Head) []byte {
 var errSums = errors.New("the seal over the rows is missing, or is not this ledger's at this place of its trail")
 
 // parse reads what sealed wrote.
-func (s *sums) parse(b []byte, batch int64, head ledger.Head) (map[string]sum, error) {
+func (s *sums) parse(b []byte, batch int64, head trail.Head) (map[string]sum, error) {
 	if len(b) < sealSize {
 		return nil, errSums
 	}
@@ -263,7 +264,7 @@ func (s *sums) parse(b []byte, batch int64, head ledger.Head) (map[string]sum, e
 func (s *sums) stored(c *conn) (map[string]sum, error) {
 	var v [2]driver.Value
 	var batch int64
-	var head ledger.Head
+	var head trail.Head
 	if ok, err := c.row("SELECT batch, head FROM trail ORDER BY batch DESC LIMIT 1", v[:]); err != nil {
 		return nil, err
 	} else if ok {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/trail"
 	"github.com/waxwinghq/waxwing/ledger/verify"
 )
 
@@ -63,7 +63,7 @@ func (dir *folder) readAnchorsOf(v *anchored, path string, named bool) error {
 	if err != nil {
 		return err
 	}
-	list, err := ledger.ReadAnchors(bytes.NewReader(b))
+	list, err := trail.ReadAnchors(bytes.NewReader(b))
 	if err != nil && named && len(list) == 0 { // another file was named: that accuses nobody
 		return fmt.Errorf("%s is no copy of %s: %w", path, AnchorsFile, err)
 	}

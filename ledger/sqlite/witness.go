@@ -11,7 +11,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 )
 
 // WitnessFile remembers, outside the database, how far the trail had come. It is
@@ -44,14 +44,14 @@ const slotSize = 512
 // witness is one such file, open for writing. The writer alone uses it.
 type witness struct {
 	path   string
-	key    ledger.Key
+	key    seal.Key
 	f      *os.File
 	n      uint64 // of the newest slot
 	buf    []byte
 	failed bool // and said so
 }
 
-func witnessKey(keys *ledger.Keyring) ledger.Key { return keys.Derive("witness") }
+func witnessKey(keys *seal.Keyring) seal.Key { return keys.Derive("witness") }
 
 // note writes where the trail stands now. It does not sync: what a killed
 // process wrote, the system still has.
@@ -80,7 +80,7 @@ func (w *witness) mac(b []byte) []byte {
 
 // openWitness opens or makes a witness for writing. Whatever it said before is
 // written over by turns.
-func openWitness(path string, key ledger.Key) (*witness, error) {
+func openWitness(path string, key seal.Key) (*witness, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("witness: %w", err)
@@ -96,7 +96,7 @@ var errWitness = errors.New("it was written with another master key, or damaged"
 
 // readWitness gives the newest whole slot and its number. A file that is not
 // there is fs.ErrNotExist, one without a whole slot is errWitness.
-func readWitness(path string, key ledger.Key) (*mark, uint64, error) {
+func readWitness(path string, key seal.Key) (*mark, uint64, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, 0, err

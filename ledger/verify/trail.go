@@ -14,7 +14,9 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
+	"github.com/waxwinghq/waxwing/ledger/trail"
 )
 
 // Parts are what a ledger is verified by.
@@ -22,7 +24,7 @@ type Parts struct {
 	// Rows are of one state of the database.
 	Rows store.Audit
 	// Contents opens what is packed.
-	Contents *ledger.Contents
+	Contents *seal.Contents
 	// Report has what was found so far, and is added to.
 	Report *Report
 	// Anchors are the heads that good anchors name, in hex, by chain and entry.
@@ -58,8 +60,8 @@ func Ledger(ctx context.Context, p Parts) error {
 type verifier struct {
 	r        *Report
 	rows     store.Audit
-	contents *ledger.Contents
-	chain    ledger.Chain
+	contents *seal.Contents
+	chain    trail.Chain
 	started  bool
 	failed   error // of the database, while the trail was walked
 	breaks   breaks
@@ -104,12 +106,12 @@ func (v *verifier) trail(ctx context.Context) error {
 		batch = b.N
 		prev := v.chain
 		if b.Instance != v.chain.Instance {
-			v.chain = ledger.Chain{Instance: b.Instance}
+			v.chain = trail.Chain{Instance: b.Instance}
 		}
 		if int64(v.chain.Seq)+1 != b.First {
 			v.r.Problem("trail: batch %d begins with entry %d of chain %d, after entry %d", batch, b.First, v.chain.Instance, v.chain.Seq)
 		}
-		err := v.chain.Walk(b.Entries, func(e waxwing.TrailEntry, h ledger.Head) error {
+		err := v.chain.Walk(b.Entries, func(e waxwing.TrailEntry, h trail.Head) error {
 			return v.entry(ctx, &e, h, batch, &prev)
 		})
 		if v.failed != nil {
@@ -130,7 +132,7 @@ func (v *verifier) trail(ctx context.Context) error {
 	return err
 }
 
-func (v *verifier) entry(ctx context.Context, e *waxwing.TrailEntry, h ledger.Head, batch int64, prev *ledger.Chain) error {
+func (v *verifier) entry(ctx context.Context, e *waxwing.TrailEntry, h trail.Head, batch int64, prev *trail.Chain) error {
 	v.r.Entries++
 	if want, ok := v.anchors[v.chain.Instance][e.Seq]; ok {
 		if want != hex.EncodeToString(h[:]) {
@@ -175,7 +177,7 @@ func (v *verifier) entry(ctx context.Context, e *waxwing.TrailEntry, h ledger.He
 
 // begins holds a chain's first entry against what it says that it follows: the end of the
 // chain before it or, of an instance that began beside others, an entry of one of these.
-func (v *verifier) begins(ctx context.Context, e *waxwing.TrailEntry, prev *ledger.Chain) error {
+func (v *verifier) begins(ctx context.Context, e *waxwing.TrailEntry, prev *trail.Chain) error {
 	v.breaks.beside = v.breaks.beside || e.Detail["beside"] != ""
 	linked := !v.started || e.Seq == 1 && e.Detail["head"] == hex.EncodeToString(prev.Head[:]) && e.Detail["after"] == strconv.FormatInt(prev.Instance, 10)
 	if !linked && e.Seq == 1 && slices.Contains(strings.Fields(strings.Trim(e.Detail["beside"], "[]")), e.Detail["after"]) {

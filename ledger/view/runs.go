@@ -1,4 +1,4 @@
-package ledger
+package view
 
 import (
 	"context"
@@ -86,7 +86,7 @@ func (r *Reader) PluginRunsFull(ctx context.Context, tid waxwing.TenantID, plugi
 // openRun opens a run's body with the key of its confirmation.
 func (o opener) openRun(f *opened, row *store.Run) (waxwing.Run, error) {
 	run := runOf(row)
-	if err := o.contents.openRun(&run, &f.dek, row.Body); err != nil {
+	if err := o.contents.OpenRun(&run, &f.dek, row.Body); err != nil {
 		return run, fmt.Errorf("run %d: %w", row.ID, err)
 	}
 	return run, nil

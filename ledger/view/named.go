@@ -1,4 +1,4 @@
-package ledger
+package view
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 )
 
 // person is whom an erasure looks for: an e-mail address or a phone number, in the form
@@ -35,7 +36,7 @@ func (l *Lookups) newPerson(address string) (p person, err error) {
 		if p.email, err = l.readAddress(address); err != nil {
 			return p, waxwing.Permanent(fmt.Errorf("this is no e-mail address: %w", err))
 		}
-		p.given = NormaliseEmail(address)
+		p.given = seal.NormaliseEmail(address)
 		return p, nil
 	}
 	if p.digits = phoneDigits(address); p.digits == "" {
@@ -49,13 +50,13 @@ func (l *Lookups) newPerson(address string) (p person, err error) {
 func (l *Lookups) readAddress(s string) (string, error) {
 	if l.address != nil {
 		a, err := l.address(s)
-		return NormaliseEmail(a), err
+		return seal.NormaliseEmail(a), err
 	}
 	local, domain, _ := strings.Cut(s, "@")
 	if local == "" || !strings.Contains(domain, ".") || strings.ContainsAny(s, " \t\r\n<>,;") || strings.Contains(domain, "@") {
 		return "", errors.New("it has another form than local@domain.example")
 	}
-	return NormaliseEmail(s), nil
+	return seal.NormaliseEmail(s), nil
 }
 
 // mailbox is readAddress for what a shop gave: what is none stays as it is.
@@ -63,7 +64,7 @@ func (l *Lookups) mailbox(s string) string {
 	if a, err := l.readAddress(s); err == nil {
 		return a
 	}
-	return NormaliseEmail(s)
+	return seal.NormaliseEmail(s)
 }
 
 const phoneSigns = " ()-./\u00a0\u202f\u2011"
@@ -112,7 +113,7 @@ func (p person) is(v string) bool {
 		return false
 	}
 	if p.email != "" {
-		return strings.Contains(v, "@") && (NormaliseEmail(v) == p.given || p.mailbox(v) == p.email)
+		return strings.Contains(v, "@") && (seal.NormaliseEmail(v) == p.given || p.mailbox(v) == p.email)
 	}
 	return phoneDigits(v) == p.digits
 }

@@ -1,6 +1,8 @@
-package ledger
+package view
 
-import "testing"
+import (
+	"testing"
+)
 
 // TestPersonInEvent: whoever is erased is found in events that their format cannot
 // read, by whole values, and nobody whose address or number merely contains hers: what

@@ -1,4 +1,4 @@
-package ledger
+package view
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -19,11 +20,11 @@ type Reader struct {
 // ReaderParts are what a Reader reads by.
 type ReaderParts struct {
 	Rows     store.Viewer
-	Keys     *Keyring
-	Contents *Contents
+	Keys     *seal.Keyring
+	Contents *seal.Contents
 	Lookups  *Lookups
 	// Cache is asked first for what is under way.
-	Cache *Cache
+	Cache *seal.Cache
 	Clock waxwing.Clock
 }
 
@@ -36,7 +37,7 @@ var ErrErased = fmt.Errorf("its person was erased: %w", waxwing.ErrState)
 // Unreadable reports whether an error of reading content will be the same for ever: a
 // broken seal, or content that is missing.
 func Unreadable(err error) bool {
-	return errors.Is(err, ErrSeal) || errors.Is(err, ErrPacked) || errors.Is(err, waxwing.ErrNotFound)
+	return errors.Is(err, seal.ErrSeal) || errors.Is(err, seal.ErrPacked) || errors.Is(err, waxwing.ErrNotFound)
 }
 
 // Offered reads a message as it is offered, with its shop. ErrErased: there is none.
@@ -80,7 +81,7 @@ func (r *Reader) OpenWork(ctx context.Context, id waxwing.ID) (w *waxwing.Work, 
 		if f.State != waxwing.Received && f.State != waxwing.Held {
 			return fmt.Errorf("confirmation %s is %s: %w", id, f.State, waxwing.ErrState)
 		}
-		r.p.Cache.Put(id, &Entry{Tenant: f.t, DEK: f.dek, Shop: f.Shop, Work: w})
+		r.p.Cache.Put(id, &seal.Entry{Tenant: f.t, DEK: f.dek, Shop: f.Shop, Work: w})
 		return nil
 	})
 	if err != nil {
@@ -107,7 +108,7 @@ func (r *Reader) ReworkOf(ctx context.Context, tid waxwing.TenantID, id waxwing.
 }
 
 // KeysFor gives the tenant and data key of a confirmation. ErrNotFound: it was erased.
-func (r *Reader) KeysFor(ctx context.Context, id waxwing.ID) (*Tenant, Key, error) {
+func (r *Reader) KeysFor(ctx context.Context, id waxwing.ID) (*seal.Tenant, seal.Key, error) {
 	if h := r.p.Cache.Get(id); h != nil {
 		return h.Tenant, h.DEK, nil
 	}
@@ -117,7 +118,7 @@ func (r *Reader) KeysFor(ctx context.Context, id waxwing.ID) (*Tenant, Key, erro
 		err = fmt.Errorf("content: %w", waxwing.ErrNotFound)
 	}
 	if err != nil {
-		return nil, Key{}, err
+		return nil, seal.Key{}, err
 	}
 	return f.t, f.dek, nil
 }

@@ -1,4 +1,4 @@
-package ledger
+package view
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/store"
+	"github.com/waxwinghq/waxwing/ledger/trail"
 )
 
 // exportPiece is how many batches are read at once: each has 512 entries or so at most.
@@ -25,7 +26,7 @@ func (r *Reader) Export(ctx context.Context, w io.Writer, progress func(entries 
 	if err != nil {
 		return err
 	}
-	var chain Chain
+	var chain trail.Chain
 	var n, after int64
 	for after < end.N {
 		var piece []store.Batch
@@ -45,7 +46,7 @@ func (r *Reader) Export(ctx context.Context, w io.Writer, progress func(entries 
 		for _, b := range piece {
 			after = b.N
 			if b.Instance != chain.Instance {
-				chain = Chain{Instance: b.Instance}
+				chain = trail.Chain{Instance: b.Instance}
 			}
 			if err := exportBatch(w, &chain, b.Entries, &n, progress); err != nil {
 				return err
@@ -58,10 +59,10 @@ func (r *Reader) Export(ctx context.Context, w io.Writer, progress func(entries 
 	return nil
 }
 
-func exportBatch(w io.Writer, chain *Chain, entries []byte, n *int64, progress func(int64)) error {
+func exportBatch(w io.Writer, chain *trail.Chain, entries []byte, n *int64, progress func(int64)) error {
 	lines := bytes.Split(bytes.TrimSuffix(entries, []byte{'\n'}), []byte{'\n'})
 	i := 0
-	return chain.Walk(entries, func(e waxwing.TrailEntry, h Head) error {
+	return chain.Walk(entries, func(e waxwing.TrailEntry, h trail.Head) error {
 		b, err := json.Marshal(struct {
 			Instance int64           `json:"instance"`
 			Head     string          `json:"head"`

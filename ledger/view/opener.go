@@ -1,24 +1,25 @@
-package ledger
+package view
 
 import (
 	"context"
 	"fmt"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // opener opens what is sealed in rows.
 type opener struct {
-	keys     *Keyring
-	contents *Contents
+	keys     *seal.Keyring
+	contents *seal.Contents
 }
 
 // opened is a confirmation's row with its data key, which an erased one has not.
 type opened struct {
 	store.Confirmation
-	t   *Tenant
-	dek Key
+	t   *seal.Tenant
+	dek seal.Key
 }
 
 // openRow opens the data key of a row.
@@ -31,7 +32,7 @@ func (o opener) openRow(c *store.Confirmation) (*opened, error) {
 		return f, nil
 	}
 	var err error
-	f.dek, err = UnwrapDEK(f.t, f.DEK, f.Key)
+	f.dek, err = seal.UnwrapDEK(f.t, f.DEK, f.Key)
 	return f, err
 }
 
@@ -74,7 +75,7 @@ func (o opener) openEvent(ctx context.Context, rows store.Rows, f *opened, n int
 }
 
 // openMessage reads a message's content.
-func (o opener) openMessage(ctx context.Context, rows store.Rows, f *opened, m *store.Message) (*waxwing.Outgoing, *envelope, error) {
+func (o opener) openMessage(ctx context.Context, rows store.Rows, f *opened, m *store.Message) (*waxwing.Outgoing, *seal.Envelope, error) {
 	s, err := rows.Load(ctx, &store.Keys{Contents: []waxwing.ID{m.ID}})
 	if err != nil {
 		return nil, nil, err
@@ -83,7 +84,7 @@ func (o opener) openMessage(ctx context.Context, rows store.Rows, f *opened, m *
 	if !ok || f.Erased() {
 		return nil, nil, fmt.Errorf("content: %w", waxwing.ErrNotFound)
 	}
-	return o.contents.openMessage(f.t, &f.dek, m, c.Body)
+	return o.contents.OpenMessage(f.t, &f.dek, m, c.Body)
 }
 
 func (o opener) workOf(ctx context.Context, rows store.Rows, f *opened) (*waxwing.Work, error) {

@@ -1,4 +1,4 @@
-package ledger
+package view
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -44,7 +45,7 @@ func (m *memory) Walk(context.Context, int64, func(*store.Batch) error) error { 
 // readerOf gives a reader over one confirmation of acme, whose event is raw.
 func readerOf(t *testing.T, raw string) (*Reader, *memory, waxwing.ID) {
 	t.Helper()
-	keys := NewKeyring(NewKey(), ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	keys := seal.NewKeyring(seal.NewKey(), ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
 	for no, name := range []waxwing.TenantID{"acme", "bolt"} {
 		if err := keys.Add(int64(no), name, keys.NewTenant(name)); err != nil {
 			t.Fatal(err)
@@ -54,12 +55,12 @@ func readerOf(t *testing.T, raw string) (*Reader, *memory, waxwing.ID) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	contents, dek, key := &Contents{}, NewKey(), tn.Key.Index("order", "s", "1")
+	contents, dek, key := &seal.Contents{}, seal.NewKey(), tn.Key.Index("order", "s", "1")
 	id := store.NextID(time.Now(), 0, 1)
 	m := &memory{*store.NewSet()}
-	m.set.Confirmations[id] = store.Confirmation{ID: id, Tenant: tn.No, Key: key, Shop: "s", State: waxwing.Received, DEK: WrapDEK(tn, &dek, key), Trail: "1,"}
+	m.set.Confirmations[id] = store.Confirmation{ID: id, Tenant: tn.No, Key: key, Shop: "s", State: waxwing.Received, DEK: seal.WrapDEK(tn, &dek, key), Trail: "1,"}
 	m.set.Events[id] = store.Event{ID: id, Topic: "paid", Body: contents.SealEvent(&dek, key, []byte(raw))}
-	return NewReader(ReaderParts{Rows: m, Keys: keys, Contents: contents, Lookups: NewLookups(nil, nil), Cache: NewCache(1 << 20), Clock: time.Now}), m, id
+	return NewReader(ReaderParts{Rows: m, Keys: keys, Contents: contents, Lookups: NewLookups(nil, nil), Cache: seal.NewCache(1 << 20), Clock: time.Now}), m, id
 }
 
 func TestReaderOpensWhatWasSealed(t *testing.T) {
@@ -86,7 +87,7 @@ func TestReaderTellsWhatCanNeverBeRead(t *testing.T) {
 		"its seal is broken": {func(m *memory, id waxwing.ID) {
 			e := m.set.Events[id]
 			e.Body[len(e.Body)-1] ^= 1
-		}, true, ErrSeal},
+		}, true, seal.ErrSeal},
 		"it is gone": {func(m *memory, id waxwing.ID) { delete(m.set.Events, id) }, true, waxwing.ErrNotFound},
 		"its person was erased": {func(m *memory, id waxwing.ID) {
 			row := m.set.Confirmations[id]

@@ -1,4 +1,4 @@
-package ledger
+package seal
 
 import (
 	"github.com/waxwinghq/waxwing"

@@ -1,4 +1,4 @@
-package ledger
+package seal
 
 import (
 	"crypto/aes"

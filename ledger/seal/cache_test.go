@@ -1,11 +1,10 @@
-package ledger
+package seal
 
 import (
 	"testing"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // TestAFullCacheForgetsWhatIsOld: what another instance has sent is dropped by nobody here, and
@@ -27,18 +26,5 @@ func TestAFullCacheForgetsWhatIsOld(t *testing.T) {
 		if got := c.Get(id(minute)) != nil; got != want {
 			t.Errorf("the entry of minute %d is there: %t, want %t", minute, got, want)
 		}
-	}
-}
-
-func TestEvidenceIsTiedToItsKind(t *testing.T) {
-	dek := NewKey()
-	a := &Annotation{Message: 65, Kind: waxwing.Bounced, Evidence: []byte("550 no such user")}
-	row := &store.Annotation{Message: 65, Kind: waxwing.Bounced, Sealed: SealEvidence(&dek, a)}
-	if b, err := OpenEvidence(&dek, row); err != nil || string(b) != "550 no such user" {
-		t.Errorf("%q %v", b, err)
-	}
-	row.Kind = waxwing.Complained
-	if _, err := OpenEvidence(&dek, row); err == nil {
-		t.Error("the evidence of a bounce passes as that of a complaint")
 	}
 }

@@ -1,9 +1,10 @@
-package ledger
+package view
 
 import (
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 )
 
 // Whose an event is is looked up, not searched for: whatever leaves the state received
@@ -45,7 +46,7 @@ func (l *Lookups) people(format, topic string, raw []byte) (p waxwing.People, ok
 }
 
 // Whose gives the lookups of all whom an event names.
-func (l *Lookups) Whose(t *Tenant, format, topic string, raw []byte) []Hash {
+func (l *Lookups) Whose(t *seal.Tenant, format, topic string, raw []byte) []seal.Hash {
 	who, ok := l.people(format, topic, raw)
 	out := l.Index(t, waxwing.Lookup{People: who.Named})
 	if !ok {
@@ -56,7 +57,7 @@ func (l *Lookups) Whose(t *Tenant, format, topic string, raw []byte) []Hash {
 
 // Unreadable gives the lookups of an event that its format cannot read: each value that
 // may be an address or a number, or, where there are none to be told, or too many, unread.
-func (l *Lookups) Unreadable(t *Tenant, raw []byte) []Hash {
+func (l *Lookups) Unreadable(t *seal.Tenant, raw []byte) []seal.Hash {
 	var lk waxwing.Lookup
 	read := len(raw) <= maxValues && values(raw, func(key, v string) {
 		if len(v) <= maxNamed && (strings.Contains(v, "@") || mayBePhone(key, v) && phoneDigits(v) != "") {
@@ -64,14 +65,14 @@ func (l *Lookups) Unreadable(t *Tenant, raw []byte) []Hash {
 		}
 	})
 	if !read || len(lk.People) > maxIndexed {
-		return []Hash{t.Key.Index(Unread)}
+		return []seal.Hash{t.Key.Index(Unread)}
 	}
 	return l.Index(t, lk)
 }
 
 // Index hashes what a confirmation can be found by.
-func (l *Lookups) Index(t *Tenant, lk waxwing.Lookup) []Hash {
-	var out []Hash
+func (l *Lookups) Index(t *seal.Tenant, lk waxwing.Lookup) []seal.Hash {
+	var out []seal.Hash
 	add := func(kind, v string) {
 		if v == "" {
 			return
@@ -85,10 +86,10 @@ func (l *Lookups) Index(t *Tenant, lk waxwing.Lookup) []Hash {
 		out = append(out, h)
 	}
 	for _, o := range lk.Order {
-		add("number", NormaliseOrder(o))
+		add("number", seal.NormaliseOrder(o))
 	}
 	for _, p := range lk.People {
-		add("person", NormalisePerson(p))
+		add("person", seal.NormalisePerson(p))
 		if strings.Contains(p, "@") {
 			add("person", l.mailbox(p)) // whatever name stands beside it
 		}

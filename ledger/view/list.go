@@ -1,10 +1,11 @@
-package ledger
+package view
 
 import (
 	"context"
 	"slices"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -42,7 +43,7 @@ func (r *Reader) List(ctx context.Context, q waxwing.Query) ([]waxwing.Confirmat
 }
 
 // query is a question to the ledger in the form of its rows.
-func query(t *Tenant, q *waxwing.Query) *store.Query {
+func query(t *seal.Tenant, q *waxwing.Query) *store.Query {
 	find := &store.Query{Tenant: t.No, State: q.State, Shop: q.Shop, Below: store.Newest}
 	if q.Before != 0 {
 		find.Below = q.Before
@@ -54,10 +55,10 @@ func query(t *Tenant, q *waxwing.Query) *store.Query {
 		find.From = waxwing.FirstID(q.Since)
 	}
 	if q.Order != "" {
-		find.Lookups = append(find.Lookups, t.Key.Index("number", NormaliseOrder(q.Order)))
+		find.Lookups = append(find.Lookups, t.Key.Index("number", seal.NormaliseOrder(q.Order)))
 	}
 	if q.Email != "" {
-		find.Lookups = append(find.Lookups, t.Key.Index("person", NormalisePerson(q.Email)))
+		find.Lookups = append(find.Lookups, t.Key.Index("person", seal.NormalisePerson(q.Email)))
 	}
 	return find
 }

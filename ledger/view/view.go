@@ -1,4 +1,4 @@
-package ledger
+package view
 
 import (
 	"context"
@@ -11,7 +11,9 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
+	"github.com/waxwinghq/waxwing/ledger/trail"
 )
 
 // whole reads a confirmation of a tenant with its messages.
@@ -137,7 +139,7 @@ func (r *Reader) details(ctx context.Context, rows store.Rows, f *opened, row *s
 		av := waxwing.AttemptView{N: int(a.N), Provider: a.Provider, Verdict: a.Verdict, Fault: a.Fault, Phase: a.Phase, Code: a.Code,
 			Enhanced: a.Enhanced, Began: timeOf(a.Began), Ended: timeOf(a.Ended)}
 		if len(a.Sealed) > 0 && !f.Erased() {
-			j := openReply(&f.dek, row.ID, a.Sealed)
+			j := seal.OpenReply(&f.dek, row.ID, a.Sealed)
 			av.Reply, av.Ref = j.Reply, j.Ref
 		}
 		m.Attempts = append(m.Attempts, av)
@@ -170,7 +172,7 @@ func trailOf(ctx context.Context, rows store.Rows, id waxwing.ID, pointers strin
 			if !strings.Contains(line, needle) {
 				continue
 			}
-			e, err := ParseLine([]byte(line))
+			e, err := trail.ParseLine([]byte(line))
 			if err != nil {
 				return nil, err
 			}
@@ -217,7 +219,7 @@ func (r *Reader) Bytes(ctx context.Context, tid waxwing.TenantID, id waxwing.ID,
 		}
 		return fmt.Errorf("message: %w", waxwing.ErrNotFound)
 	})
-	if errors.Is(err, ErrSeal) {
+	if errors.Is(err, seal.ErrSeal) {
 		err = fmt.Errorf("message: %w", err)
 	}
 	return out, err

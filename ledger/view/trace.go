@@ -1,4 +1,4 @@
-package ledger
+package view
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -30,13 +31,13 @@ type Tracer struct {
 }
 
 // NewTracer returns a tracer in a database.
-func NewTracer(rows store.Viewer, keys *Keyring, contents *Contents, lookups *Lookups) *Tracer {
+func NewTracer(rows store.Viewer, keys *seal.Keyring, contents *seal.Contents, lookups *Lookups) *Tracer {
 	return &Tracer{opener{keys, contents}, rows, lookups}
 }
 
 // Trace finds the confirmations of a tenant that name a person by a whole address or
 // number. An address that is none by the strict grammar is a Permanent error.
-func (x *Tracer) Trace(ctx context.Context, tn *Tenant, address string) (t Traced, err error) {
+func (x *Tracer) Trace(ctx context.Context, tn *seal.Tenant, address string) (t Traced, err error) {
 	p, err := x.lookups.newPerson(address)
 	if err != nil {
 		return t, err
@@ -50,7 +51,7 @@ func (x *Tracer) Trace(ctx context.Context, tn *Tenant, address string) (t Trace
 
 // trace finds the confirmations that name a person: those without lookups before the
 // others, so that none can be missed that has them meanwhile.
-func (x *Tracer) trace(ctx context.Context, tn *Tenant, p person) ([]waxwing.ID, error) {
+func (x *Tracer) trace(ctx context.Context, tn *seal.Tenant, p person) ([]waxwing.ID, error) {
 	ids, err := x.unindexed(ctx, tn, p)
 	if err != nil {
 		return nil, err
@@ -75,10 +76,10 @@ func (x *Tracer) trace(ctx context.Context, tn *Tenant, p person) ([]waxwing.ID,
 
 // unindexed finds the confirmations of a tenant that name a person and have no lookup
 // for it: received ones, what nobody could read, and what an older program left.
-func (x *Tracer) unindexed(ctx context.Context, tn *Tenant, p person) (found []waxwing.ID, err error) {
+func (x *Tracer) unindexed(ctx context.Context, tn *seal.Tenant, p person) (found []waxwing.ID, err error) {
 	var ids []waxwing.ID
 	err = x.rows.Browse(ctx, tn.No, func(rows store.Rows) error {
-		for _, q := range []store.Query{{State: waxwing.Received}, {Lookups: []Hash{tn.Key.Index(Unread)}}, {Unread: true}} {
+		for _, q := range []store.Query{{State: waxwing.Received}, {Lookups: []seal.Hash{tn.Key.Index(Unread)}}, {Unread: true}} {
 			q.Tenant, q.Below = tn.No, store.Newest
 			for {
 				some, err := rows.Find(ctx, &q)
@@ -141,7 +142,7 @@ func (x *Tracer) named(ctx context.Context, rows store.Rows, f *opened, p person
 
 // countPeople counts the people of confirmations: the e-mail addresses that their
 // events name, and the names of customers who gave none and have none elsewhere.
-func (x *Tracer) countPeople(ctx context.Context, tn *Tenant, p person, ids []waxwing.ID) (int, error) {
+func (x *Tracer) countPeople(ctx context.Context, tn *seal.Tenant, p person, ids []waxwing.ID) (int, error) {
 	mails, named, mailed := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	if p.email != "" && len(ids) > 0 {
 		mails[p.email] = true
@@ -194,7 +195,7 @@ func (x *Tracer) countPeople(ctx context.Context, tn *Tenant, p person, ids []wa
 
 // Replaced gives whom the event that counts of a confirmation names, before another
 // takes its place: nobody may have read it yet, and a person is found in each of them.
-func (x *Tracer) Replaced(ctx context.Context, tn *Tenant, id waxwing.ID) (out []Hash, err error) {
+func (x *Tracer) Replaced(ctx context.Context, tn *seal.Tenant, id waxwing.ID) (out []seal.Hash, err error) {
 	err = x.rows.View(ctx, func(rows store.Rows) error {
 		f, err := x.openOne(ctx, rows, id)
 		if err != nil || f.Erased() {

@@ -1,4 +1,4 @@
-package ledger
+package seal
 
 import (
 	"bytes"
@@ -65,8 +65,8 @@ func (c *Contents) OpenEvent(dek *Key, key Hash, body []byte) ([]byte, error) {
 	return c.Unpack(packed)
 }
 
-// envelope stands in front of a message's bytes.
-type envelope struct {
+// Envelope stands in front of a message's bytes.
+type Envelope struct {
 	From      string `json:"from"`
 	To        string `json:"to"`
 	MessageID string `json:"mid,omitempty"`
@@ -75,8 +75,8 @@ type envelope struct {
 	Pipeline  string `json:"pipe,omitempty"`
 }
 
-func envelopeOf(d *waxwing.Draft) envelope {
-	return envelope{d.From, d.To, d.MessageID, d.SMTPUTF8, d.EightBit, d.Pipeline}
+func envelopeOf(d *waxwing.Draft) Envelope {
+	return Envelope{d.From, d.To, d.MessageID, d.SMTPUTF8, d.EightBit, d.Pipeline}
 }
 
 // SealDraft makes a draft ready to be recorded, under the number that it will have.
@@ -103,8 +103,8 @@ func (c *Contents) SealDraft(t *Tenant, dek *Key, id waxwing.ID, d *waxwing.Draf
 	return s, nil
 }
 
-// openMessage opens what SealDraft sealed.
-func (c *Contents) openMessage(t *Tenant, dek *Key, m *store.Message, body []byte) (*waxwing.Outgoing, *envelope, error) {
+// OpenMessage opens what SealDraft sealed.
+func (c *Contents) OpenMessage(t *Tenant, dek *Key, m *store.Message, body []byte) (*waxwing.Outgoing, *Envelope, error) {
 	packed, err := dek.Sealer().Open(nil, body, aadMessage+m.ID.String())
 	if err != nil {
 		return nil, nil, err
@@ -114,7 +114,7 @@ func (c *Contents) openMessage(t *Tenant, dek *Key, m *store.Message, body []byt
 		return nil, nil, err
 	}
 	head, data, ok := bytes.Cut(plain, []byte{'\n'})
-	var e envelope
+	var e Envelope
 	if !ok || json.Unmarshal(head, &e) != nil {
 		return nil, nil, ErrPacked
 	}
@@ -127,12 +127,13 @@ func OutgoingOf(id waxwing.ID, t *Tenant, d *waxwing.Draft) *waxwing.Outgoing {
 	return outgoing(id, t, d.Channel, &e, d.Data)
 }
 
-func outgoing(id waxwing.ID, t *Tenant, ch waxwing.Channel, e *envelope, data []byte) *waxwing.Outgoing {
+func outgoing(id waxwing.ID, t *Tenant, ch waxwing.Channel, e *Envelope, data []byte) *waxwing.Outgoing {
 	return &waxwing.Outgoing{Message: id, Tenant: t.Name, Channel: ch, From: e.From, To: e.To, Data: data,
 		IdempotencyKey: t.Key.Token(id), SMTPUTF8: e.UTF8, EightBit: e.EightBit, Pipeline: e.Pipeline}
 }
 
-type replyJSON struct {
+// Reply is what a provider answered, and its id for the message.
+type Reply struct {
 	Reply string `json:"reply,omitempty"`
 	Ref   string `json:"ref,omitempty"`
 }
@@ -142,14 +143,14 @@ func SealReply(dek *Key, id waxwing.ID, a *waxwing.Attempt) []byte {
 	if a.Reply == "" && a.Ref == "" {
 		return nil
 	}
-	b, _ := json.Marshal(replyJSON{a.Reply.Reveal(), a.Ref}) // strings always marshal
+	b, _ := json.Marshal(Reply{a.Reply.Reveal(), a.Ref}) // strings always marshal
 	return dek.Sealer().Seal(nil, b, aadAttempt+id.String())
 }
 
-// openReply opens what SealReply sealed; empty: it cannot be read.
-func openReply(dek *Key, id waxwing.ID, sealed []byte) (j replyJSON) {
+// OpenReply opens what SealReply sealed; empty: it cannot be read.
+func OpenReply(dek *Key, id waxwing.ID, sealed []byte) (j Reply) {
 	if plain, err := dek.Sealer().Open(nil, sealed, aadAttempt+id.String()); err == nil && json.Unmarshal(plain, &j) != nil {
-		return replyJSON{}
+		return Reply{}
 	}
 	return j
 }
@@ -191,8 +192,8 @@ func (c *Contents) SealRun(dek *Key, confirmation waxwing.ID, r *waxwing.Run, k 
 	return dek.Sealer().Seal(make([]byte, 0, len(sc.packed)+sealRoom), sc.packed, runAAD(r, confirmation)), nil
 }
 
-// openRun puts the sealed part back into a run.
-func (c *Contents) openRun(r *waxwing.Run, dek *Key, sealed []byte) error {
+// OpenRun puts the sealed part back into a run.
+func (c *Contents) OpenRun(r *waxwing.Run, dek *Key, sealed []byte) error {
 	packed, err := dek.Sealer().Open(nil, sealed, runAAD(r, r.Confirmation))
 	if err != nil {
 		return err
