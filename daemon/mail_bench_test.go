@@ -10,8 +10,8 @@ import (
 	"github.com/waxwinghq/waxwing/compose"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/config/configtest"
-	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/pack"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 )
 
 // ordinary is an order of five lines.
@@ -47,7 +47,7 @@ func benchmarkMail(b *testing.B, tag string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var c ledger.Contents
+	var c seal.Contents
 	passages, sample, err := x.Sample("acme", tag)
 	if err != nil {
 		b.Fatal(err)
@@ -57,7 +57,7 @@ func benchmarkMail(b *testing.B, tag string) {
 		b.Fatal(err)
 	}
 	c.Name("builtin/"+tag, 1)
-	t, dek := &ledger.Tenant{Name: "acme", Key: ledger.NewTenantKey(ledger.NewKey())}, ledger.NewKey()
+	t, dek := &seal.Tenant{Name: "acme", Key: seal.NewTenantKey(seal.NewKey())}, seal.NewKey()
 	o, w := ordinary(tag), &waxwing.Work{Tenant: "acme", Token: "abcdefghijklmnopqrstuvwxyz234567"}
 	var d waxwing.Draft
 	b.Run("compose", func(b *testing.B) {

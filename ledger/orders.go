@@ -80,7 +80,7 @@ func (o *Orders) Ready(ctx context.Context, w *waxwing.Work, drafts []waxwing.Dr
 		if err != nil {
 			return o.late(g, w.ID, err)
 		}
-		o.rememberOne(g, t, dek, w.Shop, drafts, &c)
+		o.rememberOne(g, &c, &seal.Entry{Tenant: t, DEK: dek, Shop: w.Shop}, drafts)
 		if err := g.Apply(ctx, &c); err != nil {
 			return err
 		}
@@ -103,15 +103,13 @@ func (o *Orders) late(g *Group, id waxwing.ID, err error) error {
 	return err
 }
 
-// rememberOne keeps the bytes of the first message that is to be sent; where there is
-// none the confirmation is not needed any more.
-func (o *Orders) rememberOne(g *Group, t *seal.Tenant, dek seal.Key, shop waxwing.ShopID, drafts []waxwing.Draft, c *machine.Changes) {
+// rememberOne keeps the bytes of the first message that is to be sent, in an entry that has
+// the rest already; where there is none the confirmation is not needed any more.
+func (o *Orders) rememberOne(g *Group, c *machine.Changes, e *seal.Entry, drafts []waxwing.Draft) {
 	for i := range c.Messages {
 		if c.Messages[i].State == waxwing.Queued {
-			out := seal.OutgoingOf(c.Messages[i].ID, t, &drafts[i])
-			g.After(func() {
-				o.p.Cache.Put(store.ConfirmationOf(out.Message), &seal.Entry{Tenant: t, DEK: dek, Shop: shop, Out: out})
-			})
+			e.Out = seal.OutgoingOf(c.Messages[i].ID, e.Tenant, &drafts[i])
+			g.After(func() { o.p.Cache.Put(store.ConfirmationOf(e.Out.Message), e) })
 			return
 		}
 	}
@@ -120,7 +118,7 @@ func (o *Orders) rememberOne(g *Group, t *seal.Tenant, dek seal.Key, shop waxwin
 
 // settle moves a confirmation that is not ready to another waiting or final
 // state, if it is still as the work says.
-func (o *Orders) settle(ctx context.Context, w *waxwing.Work, to end, lk waxwing.Lookup) error {
+func (o *Orders) settle(ctx context.Context, w *waxwing.Work, to machine.Settled, lk waxwing.Lookup) error {
 	t, dek, err := o.p.reader.KeysFor(ctx, w.ID)
 	if err != nil {
 		return err
@@ -138,7 +136,7 @@ func (o *Orders) settle(ctx context.Context, w *waxwing.Work, to end, lk waxwing
 		if err != nil {
 			return err
 		}
-		c, err := s.Settle(seen(w), to.state, to.reason, to.cause, ms(to.due), hashes)
+		c, err := s.Settle(seen(w), to, hashes)
 		if err != nil {
 			return o.late(g, w.ID, err)
 		}
@@ -150,22 +148,15 @@ func (o *Orders) settle(ctx context.Context, w *waxwing.Work, to end, lk waxwing
 	})
 }
 
-// end is where settle leaves a confirmation: due is when it is looked at again.
-type end struct {
-	state         waxwing.State
-	reason, cause string
-	due           time.Time
-}
-
 // Hold keeps a confirmation at the gate until a later event or the given time.
 func (o *Orders) Hold(ctx context.Context, w *waxwing.Work, reason string, until time.Time, lk waxwing.Lookup) error {
-	return o.settle(ctx, w, end{waxwing.Held, reason, machine.CauseGate, until}, lk)
+	return o.settle(ctx, w, machine.Settled{State: waxwing.Held, Reason: reason, Cause: machine.CauseGate, Due: ms(until)}, lk)
 }
 
 // Quarantine keeps a confirmation that cannot be normalised, with the reason,
 // under whatever could be read of its order.
 func (o *Orders) Quarantine(ctx context.Context, w *waxwing.Work, reason string, lk waxwing.Lookup) error {
-	return o.settle(ctx, w, end{waxwing.Quarantined, reason, machine.CausePoison, time.Time{}}, lk)
+	return o.settle(ctx, w, machine.Settled{State: waxwing.Quarantined, Reason: reason, Cause: machine.CausePoison}, lk)
 }
 
 // Cancel ends a confirmation before anything was rendered.
@@ -174,5 +165,5 @@ func (o *Orders) Cancel(ctx context.Context, w *waxwing.Work, reason string, lk 
 	if reason == machine.CauseHoldExpired {
 		cause = reason
 	}
-	return o.settle(ctx, w, end{waxwing.Cancelled, reason, cause, time.Time{}}, lk)
+	return o.settle(ctx, w, machine.Settled{State: waxwing.Cancelled, Reason: reason, Cause: cause}, lk)
 }

@@ -53,7 +53,7 @@ func Killed(t *testing.T, test string, k Killer) {
 			b := &Bench{t: t, dir: t.TempDir(), now: time.Now()}
 			said := &acknowledged{of: map[waxwing.ID]*orderSaid{}}
 			for round := range 3 {
-				said.read(t, b.dir, test, fmt.Sprint(round), step, 25+17*round)
+				said.read(t, killing{b.dir, test, fmt.Sprint(round), step, 25 + 17*round})
 				b.now = time.Now()
 				b.s = k.Alone(t, b.dir, b.clock)
 				said.check(b)
@@ -140,14 +140,20 @@ type orderSaid struct{ began, ended map[string]bool }
 // acknowledged is what children said.
 type acknowledged struct{ of map[waxwing.ID]*orderSaid }
 
-// read runs a child, kills it when it has begun a step so many times, and reads to the end
-// of what it said.
-func (a *acknowledged) read(t *testing.T, dir, test, round, step string, times int) {
+// killing is a child's life: it runs a test in a folder, and ends when it has begun a step so
+// many times.
+type killing struct {
+	dir, test, round, step string
+	times                  int
+}
+
+// read runs a child, kills it when its time has come, and reads to the end of what it said.
+func (a *acknowledged) read(t *testing.T, k killing) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	child := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+test+"$", "-test.timeout=2m") //nolint:gosec // this test itself
-	child.Env = append(os.Environ(), killDir+"="+dir, killRound+"="+round)
+	child := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+k.test+"$", "-test.timeout=2m") //nolint:gosec // this test itself
+	child.Env = append(os.Environ(), killDir+"="+k.dir, killRound+"="+k.round)
 	out, err := child.StdoutPipe()
 	if err == nil {
 		child.Stderr = child.Stdout
@@ -167,8 +173,8 @@ func (a *acknowledged) read(t *testing.T, dir, test, round, step string, times i
 		if strings.HasPrefix(line, "failed") {
 			t.Errorf("the child %s", line)
 		}
-		if a.note(line); strings.HasPrefix(line, "begin "+step) {
-			if began++; began == times {
+		if a.note(line); strings.HasPrefix(line, "begin "+k.step) {
+			if began++; began == k.times {
 				_ = child.Process.Kill() // it may have ended
 			}
 		}
@@ -177,8 +183,8 @@ func (a *acknowledged) read(t *testing.T, dir, test, round, step string, times i
 		t.Fatal(err)
 	}
 	_ = child.Wait() // it was killed
-	if began < times {
-		t.Fatalf("the child began %q %d times, want %d: %s", step, began, times, other)
+	if began < k.times {
+		t.Fatalf("the child began %q %d times, want %d: %s", k.step, began, k.times, other)
 	}
 }
 

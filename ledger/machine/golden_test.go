@@ -91,7 +91,7 @@ var more = map[string]func(*Set) Changes{
 	"settle, late": func(s *Set) Changes {
 		w := asSeen(s)
 		w.Next++
-		c, _ := s.Settle(w, waxwing.Held, "x", CauseGate, 5, nil)
+		c, _ := s.Settle(w, Settled{waxwing.Held, "x", CauseGate, 5}, nil)
 		return c
 	},
 	"fallback":       fallback(1, 1),

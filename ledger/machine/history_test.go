@@ -275,11 +275,11 @@ func (w *world) work() {
 	var err error
 	switch w.rng.IntN(6) {
 	case 0:
-		c, err = w.s.Settle(seen, waxwing.Held, "gate", CauseGate, w.s.ms()+1000, nil)
+		c, err = w.s.Settle(seen, Settled{waxwing.Held, "gate", CauseGate, w.s.ms() + 1000}, nil)
 	case 1:
-		c, err = w.s.Settle(seen, waxwing.Quarantined, "poison", CausePoison, 0, nil)
+		c, err = w.s.Settle(seen, Settled{waxwing.Quarantined, "poison", CausePoison, 0}, nil)
 	case 2:
-		c, err = w.s.Settle(seen, waxwing.Cancelled, "gone", CauseOrderGone, 0, nil)
+		c, err = w.s.Settle(seen, Settled{waxwing.Cancelled, "gone", CauseOrderGone, 0}, nil)
 	case 3:
 		c = w.s.Spoil(seen)
 	default:

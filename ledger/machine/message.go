@@ -61,25 +61,32 @@ func (s *Set) End(id waxwing.ID) (c Changes, ended bool) {
 		if m.State == waxwing.Uncertain || s.Doubts[id] > 0 {
 			reason = ReasonExpiredInDoubt
 		}
-		s.finish(&c, m, waxwing.Failed, reason, CauseExpired)
+		s.finish(&c, m, ending{to: waxwing.Failed, reason: reason, cause: CauseExpired})
 		return c, true
 	case m.State == waxwing.Uncertain && s.Rule.Policy == waxwing.AssumeDoubt:
-		s.finish(&c, m, waxwing.Sent, CauseAssumed, CauseAssumed)
+		s.finish(&c, m, ending{to: waxwing.Sent, reason: CauseAssumed, cause: CauseAssumed})
 		return c, true
 	}
 	return c, false
 }
 
+// ending is the last state of a message, and why. Its details stand in the trail.
+type ending struct {
+	to            waxwing.State
+	reason, cause string
+	more          [][2]string
+}
+
 // finish ends a message; whoever calls it knows that the step is allowed.
-func (s *Set) finish(c *Changes, m store.Message, to waxwing.State, reason, cause string, more ...[2]string) {
+func (s *Set) finish(c *Changes, m store.Message, e ending) {
 	from := s.State(&m)
 	if _, held := s.Claims[m.ID]; held {
 		c.Freed = append(c.Freed, m.ID)
 	}
-	m.State, m.Reason, m.NextAt = to, reason, 0
+	m.State, m.Reason, m.NextAt = e.to, e.reason, 0
 	c.Messages = append(c.Messages, m)
-	c.note(Entry{Confirmation: store.ConfirmationOf(m.ID), Message: m.ID, From: from, To: to, Cause: cause,
-		Detail: slices.Concat([][2]string{{"reason", reason}}, more)})
+	c.note(Entry{Confirmation: store.ConfirmationOf(m.ID), Message: m.ID, From: from, To: e.to, Cause: e.cause,
+		Detail: slices.Concat([][2]string{{"reason", e.reason}}, e.more)})
 }
 
 func errOver(id waxwing.ID) error {
@@ -104,7 +111,7 @@ func (s *Set) CommitPoint(id waxwing.ID, person store.Hash, provider string) (c 
 		if s.Doubts[id] > 0 {
 			to = waxwing.Cancelled // may have been sent: never "suppressed"
 		}
-		s.finish(&c, s.Messages[id], to, CauseSuppressed, CauseSuppressed)
+		s.finish(&c, s.Messages[id], ending{to: to, reason: CauseSuppressed, cause: CauseSuppressed})
 		return c, true, nil
 	}
 	if k.Expires <= s.ms() {
@@ -205,7 +212,7 @@ func (s *Set) Resolve(v *Verdict) (c Changes, err error) {
 		c.lookups(conf.ID, v.Hashes)
 	}
 	for i := range v.Fallback {
-		s.draft(&c, &conf, v.Message+waxwing.ID(1+i), &v.Fallback[i], m.Released, m.Expires, CauseFallback)
+		s.draft(&c, v.Message+waxwing.ID(1+i), &v.Fallback[i], life{conf.Tenant, CauseFallback, m.Released, m.Expires})
 	}
 	return c, nil
 }

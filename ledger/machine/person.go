@@ -79,7 +79,7 @@ func (s *Set) stop(c *Changes, row *store.Confirmation, to waxwing.State, cause 
 		if m.State == waxwing.Uncertain || s.Doubts[m.ID] > 0 {
 			dest = waxwing.Cancelled // may have been sent: never "suppressed"
 		}
-		s.finish(c, m, dest, cause, cause, Detail(act)...)
+		s.finish(c, m, ending{dest, cause, cause, Detail(act)})
 		count++
 	}
 	return count

@@ -209,12 +209,14 @@ var onConfirmation = map[string]func(*Set) (Changes, error){
 		s.Confirmations[conf] = r
 		return s.Ready(asSeen(s), nil, nil, time.Hour)
 	},
-	"hold": func(s *Set) (Changes, error) { return s.Settle(asSeen(s), waxwing.Held, "gate", CauseGate, 5, nil) },
+	"hold": func(s *Set) (Changes, error) {
+		return s.Settle(asSeen(s), Settled{waxwing.Held, "gate", CauseGate, 5}, nil)
+	},
 	"quarantine": func(s *Set) (Changes, error) {
-		return s.Settle(asSeen(s), waxwing.Quarantined, "x", CausePoison, 0, nil)
+		return s.Settle(asSeen(s), Settled{waxwing.Quarantined, "x", CausePoison, 0}, nil)
 	},
 	"cancel": func(s *Set) (Changes, error) {
-		return s.Settle(asSeen(s), waxwing.Cancelled, "x", CauseOrderGone, 0, nil)
+		return s.Settle(asSeen(s), Settled{waxwing.Cancelled, "x", CauseOrderGone, 0}, nil)
 	},
 	"spoil":                     func(s *Set) (Changes, error) { return s.Spoil(asSeen(s)), nil },
 	"add":                       func(s *Set) (Changes, error) { return s.Add(asSeen(s), &Draft{State: waxwing.Queued}, time.Hour) },

@@ -69,28 +69,36 @@ func (s *Set) Ready(w Seen, drafts []Draft, hashes []store.Hash, ttl time.Durati
 	c.note(Entry{Confirmation: w.ID, From: w.State, To: waxwing.Ready, Cause: CauseReleased})
 	c.lookups(w.ID, hashes)
 	for i := range drafts {
-		s.draft(&c, &row, w.ID|waxwing.ID(w.Next+i), &drafts[i], row.Released, s.Now.Add(ttl).UnixMilli(), CauseRendered)
+		s.draft(&c, w.ID|waxwing.ID(w.Next+i), &drafts[i], life{row.Tenant, CauseRendered, row.Released, s.Now.Add(ttl).UnixMilli()})
 	}
 	return c, nil
 }
 
+// life is what a message has of its confirmation: whose it is, why it is made, since when it
+// may be sent, and until when; in ms since 1970.
+type life struct {
+	tenant            int64
+	cause             string
+	released, expires int64
+}
+
 // draft makes a message; one to a suppressed address is recorded as suppressed, and is
 // never offered.
-func (s *Set) draft(c *Changes, of *store.Confirmation, id waxwing.ID, d *Draft, released, expires int64, cause string) {
+func (s *Set) draft(c *Changes, id waxwing.ID, d *Draft, of life) {
 	state, reason := d.State, d.Reason
 	for _, h := range d.People {
 		if s.Suppressed[h] {
 			state, reason = waxwing.Suppressed, CauseSuppressed
 		}
 	}
-	m := store.Message{ID: id, Tenant: of.Tenant, Channel: d.Channel, State: state, Reason: reason, Locale: d.Locale, Resend: d.Resend,
-		Act: d.Act, Revision: d.Revision, Expires: expires, Released: released, Digest: d.Digest}
+	m := store.Message{ID: id, Tenant: of.tenant, Channel: d.Channel, State: state, Reason: reason, Locale: d.Locale, Resend: d.Resend,
+		Act: d.Act, Revision: d.Revision, Expires: of.expires, Released: of.released, Digest: d.Digest}
 	if state == waxwing.Queued {
 		m.NextAt = s.ms()
 	}
 	c.Messages = append(c.Messages, m)
 	c.Contents = append(c.Contents, store.Content{ID: id, Body: d.Body, Ingredients: d.Ingredients})
-	e := Entry{Confirmation: of.ID, Message: id, To: state, Cause: cause,
+	e := Entry{Confirmation: store.ConfirmationOf(id), Message: id, To: state, Cause: of.cause,
 		Detail: [][2]string{{"channel", string(d.Channel)}, {"locale", d.Locale}, {"digest", hex.EncodeToString(d.Digest)}}}
 	if reason != "" {
 		e.Detail = append(e.Detail, [2]string{"reason", reason})
@@ -100,28 +108,36 @@ func (s *Set) draft(c *Changes, of *store.Confirmation, id waxwing.ID, d *Draft,
 	}
 	c.note(e)
 	for _, note := range d.Notes {
-		c.note(Entry{Confirmation: of.ID, Message: id, Cause: CauseNote, Detail: [][2]string{{"note", Clip(note, 200)}}})
+		c.note(Entry{Confirmation: e.Confirmation, Message: id, Cause: CauseNote, Detail: [][2]string{{"note", Clip(note, 200)}}})
 	}
 }
 
-// Settle moves a confirmation that is not ready to another waiting or final state: held
-// until due (0: until a person acts), quarantined or cancelled.
+// Settled is where a confirmation that is not ready is left: held until Due, quarantined or
+// cancelled.
+type Settled struct {
+	State waxwing.State
+	// Reason is shown to people, and Cause stands in the trail.
+	Reason, Cause string
+	Due           int64 // in ms since 1970; 0: until a person acts
+}
+
+// Settle moves a confirmation that is not ready to another waiting or final state, where it
+// is found by these hashes, too.
 //
 // Loaded: the confirmation.
-func (s *Set) Settle(w Seen, to waxwing.State, reason, cause string, due int64, hashes []store.Hash) (c Changes, err error) {
+func (s *Set) Settle(w Seen, to Settled, hashes []store.Hash) (c Changes, err error) {
 	c = s.none()
 	row, err := s.meant(w)
 	if err == nil {
-		err = Check(row.State, to)
+		err = Check(row.State, to.State)
 	}
 	if err != nil {
 		return c, err
 	}
-	reason = Clip(reason, 300)
-	row.State, row.Reason, row.Due = to, reason, due
+	row.State, row.Reason, row.Due = to.State, Clip(to.Reason, 300), to.Due
 	c.Confirmations = append(c.Confirmations, row)
 	c.lookups(w.ID, hashes)
-	c.note(Entry{Confirmation: w.ID, From: w.State, To: to, Cause: cause, Detail: [][2]string{{"reason", reason}}})
+	c.note(Entry{Confirmation: w.ID, From: w.State, To: to.State, Cause: to.Cause, Detail: [][2]string{{"reason", row.Reason}}})
 	return c, nil
 }
 
@@ -156,6 +172,6 @@ func (s *Set) Add(w Seen, d *Draft, ttl time.Duration) (c Changes, err error) {
 	row.Messages++
 	c.Confirmations = append(c.Confirmations, row)
 	c.lookups(w.ID, d.People)
-	s.draft(&c, &row, w.ID|waxwing.ID(w.Next), d, s.ms(), s.Now.Add(ttl).UnixMilli(), CausePerson)
+	s.draft(&c, w.ID|waxwing.ID(w.Next), d, life{row.Tenant, CausePerson, s.ms(), s.Now.Add(ttl).UnixMilli()})
 	return c, nil
 }

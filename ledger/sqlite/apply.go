@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -61,7 +62,7 @@ func (t *dbTx) putConfirmation(r *store.Confirmation) (taken bool, err error) {
 	if !there {
 		n, err := t.exec(`INSERT INTO confirmations (id, tenant, key, shop, format, state, reason, event, updated, rank, due, dek, trail, named)
 			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING`, int64(r.ID), r.Tenant, r.Key[:], string(r.Shop), r.Format,
-			string(r.State), r.Reason, r.Event, r.Updated, r.Rank, nullable(r.Due), r.DEK, r.Trail, t.named(r.ID))
+			string(r.State), r.Reason, r.Event, r.Updated, r.Rank, db.Nullable(r.Due), r.DEK, r.Trail, t.named(r.ID))
 		if err == nil && n > 0 && (r.Kind != "" || r.Part != "") { // an order's own have neither
 			_, err = t.exec("UPDATE confirmations SET kind=?, part=? WHERE id=?", text(r.Kind), text(r.Part), int64(r.ID))
 		}
@@ -71,7 +72,7 @@ func (t *dbTx) putConfirmation(r *store.Confirmation) (taken bool, err error) {
 		return err == nil && n == 0, err
 	}
 	_, err = t.exec("UPDATE confirmations SET state=?, reason=?, due=?, released=?, messages=?, trail=? WHERE id=?",
-		string(r.State), r.Reason, nullable(r.Due), nullable(r.Released), r.Messages, r.Trail, int64(r.ID))
+		string(r.State), r.Reason, db.Nullable(r.Due), db.Nullable(r.Released), r.Messages, r.Trail, int64(r.ID))
 	// What changes seldom is written apart: each column of a statement costs.
 	if err == nil && (r.Format != old.Format || r.Event != old.Event || r.Updated != old.Updated || r.Rank != old.Rank || r.Asked != old.Asked || r.Events != old.Events) {
 		_, err = t.exec("UPDATE confirmations SET format=?, event=?, updated=?, rank=?, asked=?, events=? WHERE id=?",
@@ -94,14 +95,14 @@ func (t *dbTx) putMessage(m *store.Message) error {
 	if _, there := t.d.loaded.Messages[m.ID]; !there {
 		_, err := t.exec(`INSERT INTO messages (id, tenant, channel, state, reason, locale, resend, next_at, expires, released, digest, trail)
 			VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`, int64(m.ID), m.Tenant, string(m.Channel), string(m.State), m.Reason, m.Locale,
-			one(m.Resend), nullable(m.NextAt), m.Expires, m.Released, m.Digest, m.Trail)
+			one(m.Resend), db.Nullable(m.NextAt), m.Expires, m.Released, m.Digest, m.Trail)
 		if err == nil && (m.Act != (waxwing.Act{}) || m.Revision != "") { // few have them
 			_, err = t.exec("UPDATE messages SET actor=?, why=?, revision=? WHERE id=?", text(m.Act.By), text(m.Act.Reason), text(m.Revision), int64(m.ID))
 		}
 		return err
 	}
 	_, err := t.exec("UPDATE messages SET state=?, reason=?, next_at=?, tries=?, faults=?, down_since=?, attempts=?, trail=? WHERE id=?",
-		string(m.State), m.Reason, nullable(m.NextAt), m.Tries, m.Faults, m.DownSince, m.Attempts, m.Trail, int64(m.ID))
+		string(m.State), m.Reason, db.Nullable(m.NextAt), m.Tries, m.Faults, m.DownSince, m.Attempts, m.Trail, int64(m.ID))
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 )
 
 // PublicKeyFile is the key that anchors are checked with, in hex, beside a
@@ -73,16 +74,16 @@ func (l *Ledger) copyTo(path string) error {
 		return err
 	}
 	defer func() { _ = f.Close() }() // synced before, or an error was met
-	c, err := openConn(dsn(l.path, true))
+	c, err := db.Open(dsn(l.path, true))
 	if err != nil {
 		return err
 	}
-	defer func() { _ = c.close() }() // only read
+	defer func() { _ = c.Close() }() // only read
 	// query_only would refuse the file that is being made.
-	if _, err := c.exec("PRAGMA query_only=0"); err != nil {
+	if _, err := c.Exec("PRAGMA query_only=0"); err != nil {
 		return err
 	}
-	if _, err := c.exec("VACUUM INTO ?", path); err != nil {
+	if _, err := c.Exec("VACUUM INTO ?", path); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {

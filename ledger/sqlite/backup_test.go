@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 )
 
 func event(n int) *waxwing.Event {
@@ -160,10 +161,10 @@ func TestReadAfterClose(t *testing.T) {
 	inside, leave, closed := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	var r sync.WaitGroup
 	r.Go(func() {
-		if err := l.db.read(t.Context(), func(c *conn) error {
+		if err := l.db.read(t.Context(), func(c *db.Conn) error {
 			close(inside)
 			<-leave
-			return c.query("SELECT 1", func([]driver.Value) error { return nil })
+			return c.Query("SELECT 1", func([]driver.Value) error { return nil })
 		}); err != nil {
 			t.Error("a read under way at Close:", err)
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 )
 
 // What is not wanted any more before its group begins changes nothing; what has begun is
@@ -60,7 +61,7 @@ func TestAnEndedContextChangesNothing(t *testing.T) {
 
 // readEnded reads while no connection is free.
 func readEnded(ctx context.Context, l *Ledger) error {
-	var taken []*conn
+	var taken []*db.Conn
 	for range readerCount {
 		taken = append(taken, <-l.db.short)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/schema"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -17,8 +19,8 @@ const findPiece = 500
 // Find gives some confirmations that may be what a query asks for. Where it asks for a state
 // that few have they come from an index of those, and not from a walk over all others.
 func (r rows) Find(_ context.Context, q *store.Query) ([]waxwing.ID, error) {
-	if at := layoutOnce(r.c); at < Layout {
-		return nil, fmt.Errorf("the ledger has layout %d, and this program's lists need %d: run waxwing ledger migrate, or start the daemon once", at, Layout)
+	if at := layoutOnce(r.c); at < schema.Layout {
+		return nil, fmt.Errorf("the ledger has layout %d, and this program's lists need %d: run waxwing ledger migrate, or start the daemon once", at, schema.Layout)
 	}
 	switch s := q.State; {
 	case len(q.Lookups) > 0:
@@ -69,12 +71,12 @@ func (r rows) shops(q *store.Query) (out []string, err error) {
 	var v [1]driver.Value
 	for at, more := "", true; more; {
 		more = false
-		found, err := r.c.row("SELECT min(shop) FROM confirmations INDEXED BY confirmations_shop WHERE tenant=? AND shop>?", v[:], q.Tenant, at)
+		found, err := r.c.Row("SELECT min(shop) FROM confirmations INDEXED BY confirmations_shop WHERE tenant=? AND shop>?", v[:], q.Tenant, at)
 		if err != nil {
 			return nil, err
 		}
 		if found && v[0] != nil {
-			at, more = str(v[0]), true
+			at, more = db.Text(v[0]), true
 			out = append(out, at)
 		}
 	}
@@ -93,11 +95,11 @@ func (r rows) Count(_ context.Context, q *store.Query) (n int64, err error) {
 	}
 	var v [1]driver.Value
 	for _, shop := range shops {
-		if _, err := r.c.row("SELECT count(*) FROM confirmations INDEXED BY confirmations_shop WHERE tenant=? AND shop=? AND id>=? AND id<?", v[:],
+		if _, err := r.c.Row("SELECT count(*) FROM confirmations INDEXED BY confirmations_shop WHERE tenant=? AND shop=? AND id>=? AND id<?", v[:],
 			q.Tenant, shop, int64(q.From), int64(q.Below)); err != nil {
 			return 0, err
 		}
-		n += num(v[0])
+		n += db.Int(v[0])
 	}
 	return n, nil
 }
@@ -124,8 +126,8 @@ func (r rows) below(q *store.Query, statements ...string) ([]waxwing.ID, error) 
 	floor := waxwing.ID(0)
 	for _, s := range statements {
 		n, last := 0, waxwing.ID(0)
-		err := r.c.query(s+"AND id>=? ORDER BY id DESC LIMIT ?", func(v []driver.Value) error {
-			n, last = n+1, store.ConfirmationOf(waxwing.ID(num(v[0])))
+		err := r.c.Query(s+"AND id>=? ORDER BY id DESC LIMIT ?", func(v []driver.Value) error {
+			n, last = n+1, store.ConfirmationOf(waxwing.ID(db.Int(v[0])))
 			ids = append(ids, last)
 			return nil
 		}, q.Tenant, int64(q.Below), int64(q.From), findPiece)
@@ -160,7 +162,7 @@ func (r rows) foundBy(q *store.Query) (ids []waxwing.ID, err error) {
 		if id >= q.Below || id < q.From {
 			continue
 		}
-		found, err := r.c.row("SELECT 1 FROM confirmations WHERE id=? AND tenant=?", v[:], int64(id), q.Tenant)
+		found, err := r.c.Row("SELECT 1 FROM confirmations WHERE id=? AND tenant=?", v[:], int64(id), q.Tenant)
 		if err != nil {
 			return nil, err
 		}

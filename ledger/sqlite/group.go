@@ -12,6 +12,9 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/seal"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/guard"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/sums"
 	"github.com/waxwinghq/waxwing/ledger/store"
 	"github.com/waxwinghq/waxwing/ledger/trail"
 )
@@ -21,7 +24,7 @@ import (
 type database struct {
 	mu     sync.Mutex // held by the group under way, and by whoever looks at what groups use
 	o      *Options
-	w      *conn
+	w      *db.Conn
 	broken atomic.Pointer[error]
 	full   atomic.Bool
 	rows   rowCache
@@ -32,8 +35,8 @@ type database struct {
 	instances  map[int64]store.Instance
 	loaded     *store.Set  // by the last Load
 	at         store.Batch // the newest that is on disk, without its entries
-	sums       *sums
-	guard      guard
+	sums       *sums.Sums
+	guard      guard.Guard
 	commits    int    // since Open
 	name       string // the ledger's own, from its first start on
 	witness    []*witness
@@ -45,7 +48,7 @@ type database struct {
 // dbTx is one group commit under way.
 type dbTx struct {
 	d     *database
-	c     *conn
+	c     *db.Conn
 	wrote *store.Batch // in this group; nil: none yet
 	after []func()     // once it is on disk
 	// marked says that the file tells of something deleted that must be in no file, traces
@@ -73,19 +76,19 @@ func (d *database) group(ctx context.Context, f func(context.Context, *dbTx) err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	tables := maps.Clone(d.sums.tables)
-	d.sums.moved, d.sums.err = false, nil
+	tables := maps.Clone(d.sums.Tables)
+	d.sums.Moved, d.sums.Err = false, nil
 	t := &dbTx{d: d, c: d.w}
-	err := d.guard.check()
+	err := d.guard.Check()
 	if err == nil {
 		err = t.run(ctx, f)
 	}
 	if err != nil {
-		d.sums.tables = tables
+		d.sums.Tables = tables
 		d.rows.forget()
 		d.recent.forget()
 		clear(d.instances)
-		_, _ = d.w.exec("ROLLBACK") // fails where BEGIN did, or SQLite undid it itself
+		_, _ = d.w.Exec("ROLLBACK") // fails where BEGIN did, or SQLite undid it itself
 		d.judge(err)
 		return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, err)
 	}
@@ -103,7 +106,7 @@ func (d *database) group(ctx context.Context, f func(context.Context, *dbTx) err
 }
 
 func (t *dbTx) run(ctx context.Context, f func(context.Context, *dbTx) error) error {
-	if _, err := t.c.exec("BEGIN IMMEDIATE"); err != nil {
+	if _, err := t.c.Exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	if err := f(ctx, t); err != nil {
@@ -115,13 +118,13 @@ func (t *dbTx) run(ctx context.Context, f func(context.Context, *dbTx) error) er
 	if err := t.keepSums(); err != nil {
 		return err
 	}
-	_, err := t.c.exec("COMMIT")
+	_, err := t.c.Exec("COMMIT")
 	return err
 }
 
 // exec runs a statement within a group.
 func (t *dbTx) exec(q string, args ...any) (int64, error) {
-	n, err := t.c.exec(q, args...)
+	n, err := t.c.Exec(q, args...)
 	if err != nil {
 		return 0, store.Fault{Err: err}
 	}
@@ -134,7 +137,7 @@ func (t *dbTx) exec(q string, args ...any) (int64, error) {
 func within(f func(context.Context, *dbTx) error) func(context.Context, *ledger.Group) error {
 	return func(ctx context.Context, g *ledger.Group) error {
 		err := f(ctx, g.Tx.(*dbTx)) //nolint:errcheck // the groups of a file's writer are the file's
-		if faultOf(err) != noDiskFault && !errors.As(err, new(store.Fault)) {
+		if db.FaultOf(err) != db.NoFault && !errors.As(err, new(store.Fault)) {
 			err = store.Fault{Err: err}
 		}
 		return err
@@ -149,14 +152,14 @@ func (l *Ledger) do(ctx context.Context, f func(context.Context, *dbTx) error) e
 // judge tells a full disk, which passes, from a broken one, after which no
 // write may be trusted again.
 func (d *database) judge(err error) {
-	if errors.Is(err, errMoved) {
+	if errors.Is(err, guard.ErrMoved) {
 		d.breakOff("the ledger's file is lost: nothing is accepted or sent any more", err)
 		return
 	}
-	switch faultOf(err) {
-	case diskBroken:
+	switch db.FaultOf(err) {
+	case db.Broken:
 		d.breakOff("the ledger's disk has failed: nothing is written any more", err)
-	case diskFull:
+	case db.Full:
 		d.full.Store(true)
 		d.o.Log.Error("the ledger's disk is full: nothing is accepted or sent until there is room")
 	}
@@ -176,17 +179,17 @@ func (d *database) breakOff(what string, err error) {
 // keepSums writes the sums into the transaction, if anything moved.
 func (t *dbTx) keepSums() error {
 	s := t.d.sums
-	if s.err != nil {
-		return fmt.Errorf("a changed row could not be read: %w", s.err)
+	if s.Err != nil {
+		return fmt.Errorf("a changed row could not be read: %w", s.Err)
 	}
-	if !s.moved && t.wrote == nil {
+	if !s.Moved && t.wrote == nil {
 		return nil
 	}
 	at := t.newest()
 	var head trail.Head
 	copy(head[:], at.Head)
-	_, err := t.c.exec("INSERT INTO meta (k,v) VALUES ('"+sumsRow+"',?) ON CONFLICT (k) DO UPDATE SET v=excluded.v",
-		s.sealed(at.N, head))
+	_, err := t.c.Exec("INSERT INTO meta (k,v) VALUES ('"+sums.Row+"',?) ON CONFLICT (k) DO UPDATE SET v=excluded.v",
+		s.Sealed(at.N, head))
 	return err
 }
 
@@ -203,13 +206,13 @@ func (d *database) checkpoint() {
 	if d.commits++; d.commits%askEvery != 0 {
 		return
 	}
-	busy, pages, moved, err := d.w.checkpointed("NOOP")
+	busy, pages, moved, err := d.w.Checkpointed("NOOP")
 	if err != nil || busy || pages-moved < checkpointAt {
 		return // asked again soon
 	}
-	_ = d.guard.during(func() error { // a reader that is in the way now is not so later
+	_ = d.guard.During(func() error { // a reader that is in the way now is not so later
 		d.noteWitnesses() // that the file is being written
-		_, _, _, err := d.w.checkpointed("PASSIVE")
+		_, _, _, err := d.w.Checkpointed("PASSIVE")
 		return err
 	})
 }
@@ -219,7 +222,7 @@ func (d *database) noteWitnesses() {
 	if len(d.witness) == 0 {
 		return
 	}
-	m := mark{Ledger: d.name, Instance: d.at.Instance, Seq: uint64(d.at.Last), Head: hex.EncodeToString(d.at.Head), At: d.o.Clock(), file: d.guard.stand()}
+	m := mark{Ledger: d.name, Instance: d.at.Instance, Seq: uint64(d.at.Last), Head: hex.EncodeToString(d.at.Head), At: d.o.Clock(), file: d.guard.Stand()}
 	if d.anchored.instance == m.Instance {
 		m.anchored = uint64(d.anchored.seq)
 	}
@@ -229,4 +232,25 @@ func (d *database) noteWitnesses() {
 			d.o.Log.Error("the witness cannot be written", "file", w.path, "err", err)
 		}
 	}
+}
+
+// The log is moved to the database when it has this many pages (40 MB). How many it
+// has is asked after some commits: a checkpoint must be one that we know of.
+const (
+	checkpointAt = 10_000
+	askEvery     = 16
+)
+
+// Healthy says why the ledger cannot write; nil: it can.
+func (l *Ledger) Healthy() error {
+	if e := l.broken.Load(); e != nil {
+		return fmt.Errorf("ledger: the disk has failed: %w", *e)
+	}
+	if l.Stopped() {
+		return waxwing.ErrStopping
+	}
+	if e := l.full.Load(); e {
+		return fmt.Errorf("ledger: the disk is full: %w", waxwing.ErrUnavailable)
+	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -63,16 +64,16 @@ func (t *dbTx) recently() (*recent, error) {
 	}
 	*r = recent{of: map[waxwing.ID][]store.Hash{}}
 	var v [3]driver.Value
-	_, err := t.c.row("SELECT max(no), max(last), min(last) FROM lookup_segments", v[:])
+	_, err := t.c.Row("SELECT max(no), max(last), min(last) FROM lookup_segments", v[:])
 	if err == nil && v[0] == nil {
 		if _, err = t.exec("INSERT INTO lookup_segments (no, last) SELECT 0, coalesce(max(id),0) FROM confirmations"); err == nil {
-			_, err = t.c.row("SELECT max(no), max(last), min(last) FROM lookup_segments", v[:])
+			_, err = t.c.Row("SELECT max(no), max(last), min(last) FROM lookup_segments", v[:])
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	r.segment, r.mark, r.older = num(v[0]), waxwing.ID(num(v[1])), waxwing.ID(num(v[2]))
+	r.segment, r.mark, r.older = db.Int(v[0]), waxwing.ID(db.Int(v[1])), waxwing.ID(db.Int(v[2]))
 	err = rows{t.c, nil}.behind(r.mark, func(id waxwing.ID, named []byte) { r.of[id] = hashesOf(named) })
 	r.known = err == nil
 	return r, err
@@ -142,10 +143,10 @@ const insertLookup = "INSERT INTO lookups (hash, confirmation) VALUES (?,?) ON C
 // takeLater adds to a confirmation that is in a segment, or older than all.
 func (t *dbTx) takeLater(id waxwing.ID, add []store.Lookup) error {
 	var v [1]driver.Value
-	if _, err := t.c.row("SELECT named FROM confirmations WHERE id=?", v[:], int64(id)); err != nil {
+	if _, err := t.c.Row("SELECT named FROM confirmations WHERE id=?", v[:], int64(id)); err != nil {
 		return err
 	}
-	all := hashesOf(blob(v[0]))
+	all := hashesOf(db.Blob(v[0]))
 	n := len(all)
 	all = union(all, add)
 	for _, h := range all[n:] {
@@ -255,10 +256,10 @@ func (t *dbTx) unfind(id waxwing.ID) error {
 		return err
 	}
 	var v [1]driver.Value
-	if _, err := t.c.row("SELECT named FROM confirmations WHERE id=?", v[:], int64(id)); err != nil {
+	if _, err := t.c.Row("SELECT named FROM confirmations WHERE id=?", v[:], int64(id)); err != nil {
 		return err
 	}
-	all := hashesOf(blob(v[0]))
+	all := hashesOf(db.Blob(v[0]))
 	delete(r.of, id)
 	if id <= r.mark {
 		if err := t.unfindOld(id, all); err != nil {
@@ -280,22 +281,22 @@ func (t *dbTx) unfind(id waxwing.ID) error {
 // unfindOld takes hashes of a confirmation out of its segment, and those that came later.
 func (t *dbTx) unfindOld(id waxwing.ID, all []store.Hash) error {
 	var v [1]driver.Value
-	if _, err := t.c.row("SELECT min(no) FROM lookup_segments WHERE last>=?", v[:], int64(id)); err != nil {
+	if _, err := t.c.Row("SELECT min(no) FROM lookup_segments WHERE last>=?", v[:], int64(id)); err != nil {
 		return err
 	}
-	segment := num(v[0])
+	segment := db.Int(v[0])
 	for _, h := range all {
 		if _, err := t.exec("DELETE FROM lookups WHERE hash=? AND confirmation=?", h[:], int64(id)); err != nil {
 			return err
 		}
 		page := pageOf(segment, int(h[0]))
-		if found, err := t.c.row("SELECT body FROM lookup_pages WHERE id=?", v[:], page); err != nil || !found {
+		if found, err := t.c.Row("SELECT body FROM lookup_pages WHERE id=?", v[:], page); err != nil || !found {
 			if err != nil {
 				return err
 			}
 			continue
 		}
-		body, e := bytes.Clone(blob(v[0])), entryOf(h, id)
+		body, e := bytes.Clone(db.Blob(v[0])), entryOf(h, id)
 		at := position(body, e[:])
 		if at == len(body) || !bytes.Equal(body[at:at+entrySize], e[:]) {
 			continue
@@ -337,20 +338,20 @@ func (r rows) lookups(s *store.Set, hashes []store.Hash) error {
 
 // foundAt gives the confirmations that have a hash, the newest first.
 func (r rows) foundAt(h store.Hash) (ids []waxwing.ID, err error) {
-	err = r.c.query("SELECT confirmation FROM lookups WHERE hash=?", func(v []driver.Value) error {
-		ids = append(ids, waxwing.ID(num(v[0])))
+	err = r.c.Query("SELECT confirmation FROM lookups WHERE hash=?", func(v []driver.Value) error {
+		ids = append(ids, waxwing.ID(db.Int(v[0])))
 		return nil
 	}, h[:])
 	if err != nil || layoutOnce(r.c) < 8 {
 		return ids, err
 	}
 	var v [1]driver.Value
-	if _, err := r.c.row("SELECT coalesce(max(last),0) FROM lookup_segments", v[:]); err != nil {
+	if _, err := r.c.Row("SELECT coalesce(max(last),0) FROM lookup_segments", v[:]); err != nil {
 		return nil, err
 	}
-	mark := waxwing.ID(num(v[0]))
-	err = r.c.query("SELECT p.body FROM lookup_segments s JOIN lookup_pages p ON p.id=(s.no<<8)+? WHERE s.last<=?", func(v []driver.Value) error {
-		body := blob(v[0])
+	mark := waxwing.ID(db.Int(v[0]))
+	err = r.c.Query("SELECT p.body FROM lookup_segments s JOIN lookup_pages p ON p.id=(s.no<<8)+? WHERE s.last<=?", func(v []driver.Value) error {
+		body := db.Blob(v[0])
 		for at := position(body, h[:]); at+entrySize <= len(body) && bytes.Equal(body[at:at+hashSize], h[:]); at += entrySize {
 			ids = append(ids, waxwing.ID(binary.BigEndian.Uint64(body[at+hashSize:])))
 		}
@@ -376,8 +377,8 @@ func (r rows) foundAt(h store.Hash) (ids []waxwing.ID, err error) {
 
 // behind gives the hashes of each confirmation behind a segment's last one.
 func (r rows) behind(mark waxwing.ID, f func(id waxwing.ID, named []byte)) error {
-	return r.c.query("SELECT id, named FROM confirmations WHERE id>? AND named IS NOT NULL", func(v []driver.Value) error {
-		f(waxwing.ID(num(v[0])), blob(v[1]))
+	return r.c.Query("SELECT id, named FROM confirmations WHERE id>? AND named IS NOT NULL", func(v []driver.Value) error {
+		f(waxwing.ID(db.Int(v[0])), db.Blob(v[1]))
 		return nil
 	}, int64(mark))
 }

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"database/sql/driver"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +18,8 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/guard"
 	"github.com/waxwinghq/waxwing/ledger/store"
 	"github.com/waxwinghq/waxwing/ledger/trail"
 )
@@ -61,10 +65,10 @@ const lossesRow = "losses"
 // in the lost time is held for a person.
 func (l opening) settleLoss(ctx context.Context, lost *LossError) error {
 	var v [1]driver.Value
-	if ok, err := l.w.row("SELECT v FROM meta WHERE k='"+lossesRow+"'", v[:]); err != nil {
+	if ok, err := l.w.Row("SELECT v FROM meta WHERE k='"+lossesRow+"'", v[:]); err != nil {
 		return err
 	} else if ok {
-		if err := json.Unmarshal(blob(v[0]), &l.losses); err != nil {
+		if err := json.Unmarshal(db.Blob(v[0]), &l.losses); err != nil {
 			return fmt.Errorf("the record of accepted losses: %w", err)
 		}
 	}
@@ -161,8 +165,8 @@ func holdConfirmations(ctx context.Context, g *ledger.Group, t *dbTx) (int, erro
 }
 
 func idsOf(t *dbTx, query string) (ids []waxwing.ID, err error) {
-	err = t.c.query(query, func(v []driver.Value) error {
-		ids = append(ids, waxwing.ID(num(v[0])))
+	err = t.c.Query(query, func(v []driver.Value) error {
+		ids = append(ids, waxwing.ID(db.Int(v[0])))
 		return nil
 	})
 	if err != nil {
@@ -209,7 +213,7 @@ type trailPlace struct{ instance, seq int64 }
 
 // goodHeads walks the trail once and gives the head at each entry that a line of the
 // anchors names.
-func goodHeads(c *conn, anchors []byte) (map[trailPlace]string, error) {
+func goodHeads(c *db.Conn, anchors []byte) (map[trailPlace]string, error) {
 	heads := map[trailPlace]string{}
 	for line := range bytes.Lines(anchors) {
 		if got, err := trail.ReadAnchors(bytes.NewReader(line)); err == nil && len(got) == 1 {
@@ -217,11 +221,11 @@ func goodHeads(c *conn, anchors []byte) (map[trailPlace]string, error) {
 		}
 	}
 	var chain trail.Chain
-	err := c.query("SELECT instance, first, entries, head FROM trail ORDER BY batch", func(v []driver.Value) error {
-		if num(v[0]) != chain.Instance {
-			chain = trail.Chain{Instance: num(v[0])}
+	err := c.Query("SELECT instance, first, entries, head FROM trail ORDER BY batch", func(v []driver.Value) error {
+		if db.Int(v[0]) != chain.Instance {
+			chain = trail.Chain{Instance: db.Int(v[0])}
 		}
-		_ = chain.Walk(blob(v[2]), func(e waxwing.TrailEntry, h trail.Head) error { // verify tells what is wrong with it
+		_ = chain.Walk(db.Blob(v[2]), func(e waxwing.TrailEntry, h trail.Head) error { // verify tells what is wrong with it
 			at := trailPlace{chain.Instance, int64(e.Seq)}
 			if _, wanted := heads[at]; wanted {
 				heads[at] = hex.EncodeToString(h[:])
@@ -231,4 +235,74 @@ func goodHeads(c *conn, anchors []byte) (map[trailPlace]string, error) {
 		return nil
 	})
 	return heads, err
+}
+
+// past looks back before anything is written: at what is lost, if a person has
+// accepted that, or at why there is no start.
+func (dir *folder) past() (lost *LossError, err error) {
+	marks, found := dir.marks()
+	short, err := dir.torn()
+	if err != nil {
+		return nil, err
+	}
+	if err := dir.mixture(marks, short); err != nil {
+		return nil, err // nobody's word makes it whole
+	}
+	if err = dir.missing(marks); err == nil {
+		err = dir.beforeOpening(marks, found)
+	}
+	a := dir.o.AcceptLoss
+	if a != nil && !a.Nothing && a.Since.After(dir.o.Clock().Add(time.Minute)) {
+		return nil, fmt.Errorf("--accept-loss %s lies in the future: name the time since when orders may be lacking", a.Since.Format(time.RFC3339))
+	}
+	switch {
+	case !errors.As(err, &lost) || a == nil:
+		return nil, err
+	case a.Nothing && lost.proven:
+		return nil, fmt.Errorf("--accept-loss none would mail again what was sent, since entries are lacking: %w", err)
+	}
+	return lost, nil
+}
+
+var errTorn = errors.New("it is shorter than it says itself")
+
+// torn finds a database that was cut, within a page too, which SQLite would fill with zeros.
+// A log may make up for that, and then it is short only: a disk that is full cuts what is moved from it.
+func (dir *folder) torn() (short bool, err error) {
+	f, err := os.Open(dir.path)
+	if err != nil {
+		return false, nil // missing tells
+	}
+	defer func() { _ = f.Close() }() // only read; SQLite has not opened it yet
+	st, err := f.Stat()
+	if err != nil || st.Size() == 0 {
+		return false, err
+	}
+	var h [100]byte
+	if _, err := f.ReadAt(h[:], 0); errors.Is(err, io.EOF) {
+		return false, errTorn
+	} else if err != nil {
+		return false, err
+	}
+	page, pages := int64(binary.BigEndian.Uint16(h[16:])), int64(binary.BigEndian.Uint32(h[28:]))
+	if page == 1 {
+		page = 65536
+	}
+	if st.Size() >= page*pages || !bytes.Equal(h[24:28], h[92:96]) { // else SQLite does not believe the number, either
+		return false, nil
+	}
+	if wal, err := os.Stat(guard.RealPath(dir.path) + "-wal"); err == nil && wal.Size() > 0 {
+		return true, nil
+	}
+	return false, errTorn
+}
+
+// damaged adds the remedy to an error of a file that is no whole database.
+func (dir *folder) damaged(err error) error {
+	if db.FaultOf(err) != db.Broken && !errors.Is(err, errTorn) {
+		return err
+	}
+	name := filepath.Base(dir.path)
+	return fmt.Errorf("%s is damaged or was cut (%w). Where the next start says so, too, put the newest whole ledger back, or a backup. If there is none, move %s and %s-wal out of the folder, "+
+		"and start once with --accept-loss SINCE, since when orders may be lacking: what may have been sent is then held for a person", dir.path, err, name, name)
 }

@@ -16,11 +16,12 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/seal"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/schema"
 )
 
 // TestTheLayoutIsThatOfTheLastMigration: a file with the next number is a new layout.
 func TestTheLayoutIsThatOfTheLastMigration(t *testing.T) {
-	names, err := fs.Glob(migrations, "migrations/*.sql")
+	names, err := fs.Glob(schema.Migrations, "migrations/*.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,8 +30,8 @@ func TestTheLayoutIsThatOfTheLastMigration(t *testing.T) {
 			t.Errorf("%s is migration %d", name, i+1)
 		}
 	}
-	if int64(len(names)) != Layout {
-		t.Errorf("%d migrations and layout %d", len(names), Layout)
+	if int64(len(names)) != schema.Layout {
+		t.Errorf("%d migrations and layout %d", len(names), schema.Layout)
 	}
 }
 
@@ -96,7 +97,7 @@ func TestAnOlderLedgerGoesOn(t *testing.T) {
 	if err != nil || from != 6 {
 		t.Fatal(from, err)
 	}
-	if from, err = Migrate(Options{Dir: dir}); err != nil || from != Layout {
+	if from, err = Migrate(Options{Dir: dir}); err != nil || from != schema.Layout {
 		t.Error("again:", from, err)
 	}
 	l := openTest(t, dir, nil, "resend")
@@ -126,7 +127,7 @@ func TestMigrateRefuses(t *testing.T) {
 	if _, err := Migrate(Options{Dir: dir}); err == nil {
 		t.Error("an open ledger was taken")
 	}
-	if _, err := l.w.exec(fmt.Sprintf("PRAGMA user_version=%d", Layout+1)); err != nil {
+	if _, err := l.w.Exec(fmt.Sprintf("PRAGMA user_version=%d", schema.Layout+1)); err != nil {
 		t.Fatal(err)
 	}
 	closeTest(t, l)

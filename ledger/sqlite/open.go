@@ -15,6 +15,10 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/seal"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/guard"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/schema"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/sums"
 	"github.com/waxwinghq/waxwing/ledger/store"
 	"github.com/waxwinghq/waxwing/ledger/view"
 )
@@ -121,7 +125,7 @@ func newLedger(o Options) *Ledger {
 	d := &database{o: &o, rows: newRowCache(), segmentSize: segmentSize, instances: map[int64]store.Instance{}, loaded: store.NewSet(), suppressed: map[seal.Hash]struct{}{}, scrubs: newScrubber()}
 	l := &Ledger{folder: &folder{o: &o, path: filepath.Join(o.Dir, LedgerFile)}, database: d, o: o, db: newReaders(), contents: &seal.Contents{},
 		lookups: view.NewLookups(o.People, o.Address), hot: seal.NewCache(o.HotBytes)}
-	l.guard.path = l.path
+	l.guard.Path = l.path
 	return l
 }
 
@@ -129,7 +133,7 @@ func newLedger(o Options) *Ledger {
 func (l *Ledger) assemble(before ledger.Before) {
 	s := file{l.database, l.db}
 	w := ledger.NewWriter(ledger.WriterParts{Store: s, Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt(), Anchor: l.anchorOf, Lease: l.o.lease,
-		Look: l.look, LookEvery: guardEvery, Before: before})
+		Look: l.look, LookEvery: guard.Every, Before: before})
 	l.Ledger = ledger.New(ledger.Parts{Store: s, Keys: l.keys, Contents: l.contents, Lookups: l.lookups, Cache: l.hot, Writer: w,
 		Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt(), Quota: l.o.Quota, MaybeSent: l.maybeSent})
 }
@@ -138,7 +142,7 @@ func (l *Ledger) assemble(before ledger.Before) {
 func (l *Ledger) look() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.guard.look(); err != nil {
+	if err := l.guard.Look(); err != nil {
 		l.judge(err)
 	}
 }
@@ -154,11 +158,11 @@ func (l *Ledger) open(ctx context.Context) error {
 	} else if err := l.takeLock(); err != nil {
 		return err
 	}
-	l.guard.lock = l.lock
+	l.guard.Lock = l.lock
 	if err := l.loadKeys(); err != nil {
 		return err
 	}
-	l.sums = newSums(l.keys)
+	l.sums = sums.New(l.keys)
 	if l.o.ReadOnly {
 		l.assemble(ledger.Before{})
 	} else if err := (opening{l}).openWriter(ctx); err != nil {
@@ -172,6 +176,12 @@ func (l *Ledger) open(ctx context.Context) error {
 	}
 	return l.db.read(ctx, l.loadTenants)
 }
+
+// Layout is the tables' version that this program makes: see package schema.
+const Layout = schema.Layout
+
+// bg is the context of what must be done to its end.
+var bg = context.Background()
 
 // busyWait is how long a connection waits for a lock of another program's.
 const busyWait = 10 * time.Second
@@ -193,17 +203,17 @@ func dsn(path string, readOnly bool) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
-func (l *Ledger) loadTenants(c *conn) error {
-	return c.query("SELECT no, name, key FROM tenants", func(r []driver.Value) error {
-		name := waxwing.TenantID(str(r[1]))
+func (l *Ledger) loadTenants(c *db.Conn) error {
+	return c.Query("SELECT no, name, key FROM tenants", func(r []driver.Value) error {
+		name := waxwing.TenantID(db.Text(r[1]))
 		if _, err := l.keys.Tenant(name); err == nil {
 			return nil
 		}
-		err := l.keys.Add(num(r[0]), name, blob(r[2]))
+		err := l.keys.Add(db.Int(r[0]), name, db.Blob(r[2]))
 		if err == nil {
 			return nil
 		}
-		if _, e := newSums(l.keys).stored(c); l.o.ReadOnly && e == nil {
+		if _, e := sums.New(l.keys).Stored(c); l.o.ReadOnly && e == nil {
 			return nil // the key is the right one, and this row was changed: verify says so
 		}
 		return err
@@ -211,8 +221,8 @@ func (l *Ledger) loadTenants(c *conn) error {
 }
 
 func (l opening) loadSuppressions() error {
-	return l.w.query("SELECT hash FROM suppressions", func(r []driver.Value) error {
-		if b := blob(r[0]); len(b) == len(seal.Hash{}) {
+	return l.w.Query("SELECT hash FROM suppressions", func(r []driver.Value) error {
+		if b := db.Blob(r[0]); len(b) == len(seal.Hash{}) {
 			l.suppressed[seal.Hash(b)] = struct{}{}
 		}
 		return nil
@@ -235,7 +245,7 @@ func (l *Ledger) Close() error {
 		if l.broken.Load() != nil {
 			err = nil // it was told, and nothing can be written any more
 		}
-		_ = l.guard.during(func() error { l.noteWitnesses(); return nil }) // SQLite moves the log as it closes
+		_ = l.guard.During(func() error { l.noteWitnesses(); return nil }) // SQLite moves the log as it closes
 	}
 	close(l.db.gone)
 	l.hot.Forget()
@@ -247,9 +257,9 @@ func (l *Ledger) Close() error {
 func (l *Ledger) release() {
 	l.db.close()
 	if l.w != nil {
-		_ = l.w.close()
+		_ = l.w.Close()
 	}
-	l.guard.close()
+	l.guard.Close()
 	for _, w := range l.witness {
 		_ = w.close() // synced with the last anchor
 	}
@@ -259,9 +269,9 @@ func (l *Ledger) release() {
 }
 
 func (l *Ledger) loadDictionaries(ctx context.Context) error {
-	return l.db.read(ctx, func(c *conn) error {
-		return c.query("SELECT id, body FROM dictionaries", func(r []driver.Value) error {
-			l.contents.Add(uint32(num(r[0])), append([]byte(nil), blob(r[1])...))
+	return l.db.read(ctx, func(c *db.Conn) error {
+		return c.Query("SELECT id, body FROM dictionaries", func(r []driver.Value) error {
+			l.contents.Add(uint32(db.Int(r[0])), append([]byte(nil), db.Blob(r[1])...))
 			return nil
 		})
 	})

@@ -8,12 +8,14 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
+
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 )
 
 // storm is a file with b-trees of all kinds, and a model of what they hold.
 type storm struct {
 	t    *testing.T
-	c    *conn
+	c    *db.Conn
 	path string
 	rng  *rand.Rand
 	rows map[string]map[int64][]byte
@@ -25,10 +27,10 @@ var stormTables = []string{"narrow", "wide", "flat"}
 func newStorm(t *testing.T, seed uint64, page int, secure bool) *storm {
 	x := &storm{t: t, path: filepath.Join(t.TempDir(), "x.db"), rng: rand.New(rand.NewPCG(seed, 2)), rows: map[string]map[int64][]byte{}, gone: secrets{}}
 	var err error
-	if x.c, err = openConn("file:" + x.path); err != nil {
+	if x.c, err = db.Open("file:" + x.path); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = x.c.close() })
+	t.Cleanup(func() { _ = x.c.Close() })
 	x.do(fmt.Sprintf("PRAGMA page_size=%d", page))
 	x.do("PRAGMA journal_mode=WAL")
 	x.do("PRAGMA wal_autocheckpoint=0")
@@ -46,7 +48,7 @@ func newStorm(t *testing.T, seed uint64, page int, secure bool) *storm {
 
 func (x *storm) do(q string, args ...any) {
 	x.t.Helper()
-	if _, err := x.c.exec(q, args...); err != nil {
+	if _, err := x.c.Exec(q, args...); err != nil {
 		x.t.Fatal(q, err)
 	}
 }
@@ -93,15 +95,15 @@ func (x *storm) step() {
 func (x *storm) whole() {
 	x.t.Helper()
 	var v [1]driver.Value
-	if _, err := x.c.row("PRAGMA integrity_check", v[:]); err != nil || str(v[0]) != "ok" {
-		x.t.Fatal(str(v[0]), err)
+	if _, err := x.c.Row("PRAGMA integrity_check", v[:]); err != nil || db.Text(v[0]) != "ok" {
+		x.t.Fatal(db.Text(v[0]), err)
 	}
 	for n, rows := range x.rows {
 		got := 0
-		err := x.c.query("SELECT k, v FROM "+n, func(v []driver.Value) error {
+		err := x.c.Query("SELECT k, v FROM "+n, func(v []driver.Value) error {
 			got++
-			if !bytes.Equal(rows[num(v[0])], blob(v[1])) {
-				return fmt.Errorf("%s: row %d is another", n, num(v[0]))
+			if !bytes.Equal(rows[db.Int(v[0])], db.Blob(v[1])) {
+				return fmt.Errorf("%s: row %d is another", n, db.Int(v[0]))
 			}
 			return nil
 		})
@@ -114,7 +116,7 @@ func (x *storm) whole() {
 // left counts the pieces of rows that are gone in the file.
 func (x *storm) left(s secrets) (n int) {
 	x.t.Helper()
-	if _, _, _, err := x.c.checkpointed("TRUNCATE"); err != nil {
+	if _, _, _, err := x.c.Checkpointed("TRUNCATE"); err != nil {
 		x.t.Fatal(err)
 	}
 	for _, k := range s.in(x.t, filepath.Dir(x.path)) {
@@ -167,17 +169,17 @@ func (x *storm) pass(deep bool, steps int) (found int) {
 		found += len(free)
 	}
 	for from := int64(1); ; from += 8 {
-		n, err := x.c.pageCount()
+		n, err := x.c.PageCount()
 		check(err)
 		if from > n {
 			return found
 		}
 		var dirty, owners []int64
-		check(x.c.pages(from, min(8, n-from+1), func(no int64, b []byte) {
-			if deep && len(overflows(b, no)) > 0 {
+		check(x.c.Pages(from, min(8, n-from+1), func(no int64, b []byte) {
+			if deep && len(db.Overflows(b, no)) > 0 {
 				owners = append(owners, no)
 			}
-			if clearUnused(b, no) {
+			if db.ClearUnused(b, no) {
 				dirty = append(dirty, no)
 			}
 		}))
@@ -236,13 +238,13 @@ func TestScrubLeavesStrangeFilesAlone(t *testing.T) {
 	for range 300 {
 		x.step()
 	}
-	if err := plainFile(x.c); err != nil {
+	if err := db.Plain(x.c); err != nil {
 		t.Error(err)
 	}
 	x.do("PRAGMA auto_vacuum=1")
 	x.do("VACUUM")
 	x.whole()
-	if err := plainFile(x.c); err == nil {
+	if err := db.Plain(x.c); err == nil {
 		t.Error("a file with auto_vacuum is taken for a plain one")
 	}
 	if err := (scrubbing{&Ledger{}}).scrubPages(t.Context(), x.c); err == nil {

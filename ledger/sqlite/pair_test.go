@@ -10,6 +10,7 @@ import (
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/ledgertest"
 	"github.com/waxwinghq/waxwing/ledger/seal"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 )
 
 // beside is a further instance on a ledger's database: a Writer with a chain, ids, contents
@@ -24,7 +25,7 @@ func (b beside) Close() error { return b.End(bg) }
 func openBeside(t *testing.T, l *Ledger, beat time.Duration) beside {
 	t.Helper()
 	var from ledger.Before
-	err := l.db.read(t.Context(), func(c *conn) (err error) { from, err = before(c); return err })
+	err := l.db.read(t.Context(), func(c *db.Conn) (err error) { from, err = before(c); return err })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/guard"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/schema"
 	"github.com/waxwinghq/waxwing/ledger/trail"
 	"github.com/waxwinghq/waxwing/ledger/verify"
 )
@@ -190,7 +193,7 @@ func (dir *folder) missing(marks []mark) error {
 		return err
 	}
 	what := fmt.Sprintf("there is no ledger at %s", dir.path)
-	if st, err := os.Stat(realPath(dir.path) + "-wal"); err == nil && st.Size() > 0 {
+	if st, err := os.Stat(guard.RealPath(dir.path) + "-wal"); err == nil && st.Size() > 0 {
 		return &LossError{last: highest(marks), proven: true, Found: []string{what + ", but its write-ahead log is there"}, Until: dir.o.Clock()}
 	}
 	if len(marks) == 0 {
@@ -204,25 +207,25 @@ func (dir *folder) missing(marks []mark) error {
 // log's pages over it, and what comes out is neither. Where the file is not as the witness
 // left it, all pages and rows are looked at, by a connection that only reads.
 func (dir *folder) mixture(marks []mark, short bool) error {
-	wal, err := os.Stat(realPath(dir.path) + "-wal")
+	wal, err := os.Stat(guard.RealPath(dir.path) + "-wal")
 	if err != nil || wal.Size() == 0 {
 		return nil // there is no log that could be laid over it
 	}
-	db, err := os.Stat(dir.path)
-	if err != nil || db.Size() == 0 {
+	file, err := os.Stat(dir.path)
+	if err != nil || file.Size() == 0 {
 		return nil // missing says so
 	}
 	if short { // a full disk does that too: then the log has what is lacking
-		marks = append(marks, mark{At: db.ModTime()})
+		marks = append(marks, mark{At: file.ModTime()})
 	}
 	for i := range marks {
 		m := &marks[i]
-		if (m.file == (stand{}) || m.file == standOf(db)) && (!short || i < len(marks)-1) {
+		if (m.file == (guard.Stand{}) || m.file == guard.StandOf(file)) && (!short || i < len(marks)-1) {
 			continue
 		}
 		dir.o.Log.Warn("the ledger's file was written by others, or copied, while its log was not: looking at all of it first", "file", dir.path)
 		r := &verify.Report{}
-		c, err := openConn(dsn(dir.path, true))
+		c, err := db.Open(dsn(dir.path, true))
 		if err != nil {
 			return err
 		}
@@ -231,7 +234,7 @@ func (dir *folder) mixture(marks []mark, short bool) error {
 				r.Problem("%v", err)
 			}
 		}
-		_ = c.close() // only read
+		_ = c.Close() // only read
 		if r.Whole() {
 			return nil
 		}
@@ -272,28 +275,28 @@ func (dir *folder) beforeOpening(marks []mark, found []string) error {
 	if st, err := os.Stat(dir.path); err != nil || st.Size() == 0 {
 		return nil // a new ledger
 	}
-	c, err := openConn(dsn(dir.path, true))
+	c, err := db.Open(dsn(dir.path, true))
 	if err != nil {
 		return err
 	}
-	defer func() { _ = c.close() }() // only read
-	if _, err := layoutOf(c); isRollback(err) {
+	defer func() { _ = c.Close() }() // only read
+	if _, err := schema.Of(c); db.IsRollback(err) {
 		// Killed in its very first start, when the file became one with a log: who only reads
 		// cannot undo that half.
-		w, err := openConn(dsn(dir.path, false))
+		w, err := db.Open(dsn(dir.path, false))
 		if err != nil {
 			return err
 		}
-		defer func() { _ = w.close() }() // undone
+		defer func() { _ = w.Close() }() // undone
 	}
 	return dir.lookBack(c, marks, found)
 }
 
 // lookBack holds the file against what stands outside it, before anything is
 // written.
-func (dir *folder) lookBack(c *conn, marks []mark, found []string) error {
+func (dir *folder) lookBack(c *db.Conn, marks []mark, found []string) error {
 	lost := &LossError{last: highest(marks), proven: len(found) > 0, Found: found, Until: dir.o.Clock()}
-	has, err := layoutOf(c)
+	has, err := schema.Of(c)
 	if err != nil {
 		return err
 	}
@@ -336,25 +339,25 @@ func (dir *folder) lookBack(c *conn, marks []mark, found []string) error {
 }
 
 // identity is the ledger's own name and the file that it was last written in.
-func identity(c *conn) (name, place string, err error) {
-	err = c.query("SELECT k, v FROM meta WHERE k IN ('ledger','place')", func(v []driver.Value) error {
-		if str(v[0]) == "place" {
-			place = str(v[1])
+func identity(c *db.Conn) (name, place string, err error) {
+	err = c.Query("SELECT k, v FROM meta WHERE k IN ('ledger','place')", func(v []driver.Value) error {
+		if db.Text(v[0]) == "place" {
+			place = db.Text(v[1])
 		} else {
-			name = str(v[1])
+			name = db.Text(v[1])
 		}
 		return nil
 	})
 	return name, place, err
 }
 
-func newestEntry(c *conn) (at time.Time, err error) {
+func newestEntry(c *db.Conn) (at time.Time, err error) {
 	var v [2]driver.Value
-	ok, err := c.row("SELECT instance, entries FROM trail ORDER BY batch DESC LIMIT 1", v[:])
+	ok, err := c.Row("SELECT instance, entries FROM trail ORDER BY batch DESC LIMIT 1", v[:])
 	if err != nil || !ok {
 		return at, err
 	}
-	lines := bytes.Split(bytes.TrimSuffix(blob(v[1]), []byte{'\n'}), []byte{'\n'})
+	lines := bytes.Split(bytes.TrimSuffix(db.Blob(v[1]), []byte{'\n'}), []byte{'\n'})
 	e, err := trail.ParseLine(lines[len(lines)-1])
 	if err != nil {
 		return at, nil // verify tells of it
@@ -364,7 +367,7 @@ func newestEntry(c *conn) (at time.Time, err error) {
 
 // differs says in words what is wrong where the trail has not the entry that a mark
 // names, or another one.
-func differs(c *conn, m *mark, name string) (string, error) {
+func differs(c *db.Conn, m *mark, name string) (string, error) {
 	if m.Ledger != "" && name != "" && m.Ledger != name {
 		return fmt.Sprintf("%s is of another ledger, which was written until %s", m.By, stamp(m.At)), nil
 	}
@@ -374,28 +377,28 @@ func differs(c *conn, m *mark, name string) (string, error) {
 		first   int64
 		entries []byte
 	}
-	err := c.query("SELECT instance, first, last, entries, head FROM trail ORDER BY batch DESC", func(v []driver.Value) error {
-		inst, first, last := num(v[0]), num(v[1]), num(v[2])
+	err := c.Query("SELECT instance, first, last, entries, head FROM trail ORDER BY batch DESC", func(v []driver.Value) error {
+		inst, first, last := db.Int(v[0]), db.Int(v[1]), db.Int(v[2])
 		if found != nil { // the batch before it: where its hashes begin
 			if inst == m.Instance {
-				copy(prev[:], blob(v[4]))
+				copy(prev[:], db.Blob(v[4]))
 			}
-			return errStop
+			return db.ErrStop
 		}
 		switch {
 		case inst < m.Instance || inst == m.Instance && last < int64(m.Seq):
 			what = fmt.Sprintf("the ledger ends with entry %d of chain %d, but %s knows entry %d of chain %d (%s): its end is lacking",
 				last, inst, m.By, m.Seq, m.Instance, stamp(m.At))
-			return errStop
+			return db.ErrStop
 		case inst == m.Instance && first <= int64(m.Seq):
 			found = &struct {
 				first   int64
 				entries []byte
-			}{first, bytes.Clone(blob(v[3]))}
+			}{first, bytes.Clone(db.Blob(v[3]))}
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, errStop) {
+	if err != nil && !errors.Is(err, db.ErrStop) {
 		return "", err
 	}
 	switch {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/seal"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/schema"
 )
 
 var testCode = []byte("\x00asm of a test")
@@ -24,13 +26,13 @@ func testVersion(no int, state waxwing.PluginState) waxwing.PluginVersion {
 // change does to a ledger's file what nobody should.
 func change(t *testing.T, dir string, statements ...string) {
 	t.Helper()
-	c, err := openConn(dsn(filepath.Join(dir, "ledger.db"), false))
+	c, err := db.Open(dsn(filepath.Join(dir, "ledger.db"), false))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = c.close() }()
+	defer func() { _ = c.Close() }()
 	for _, q := range statements {
-		if _, err := c.exec(q); err != nil {
+		if _, err := c.Exec(q); err != nil {
 			t.Fatalf("%s: %v", q, err)
 		}
 	}
@@ -82,9 +84,9 @@ func TestMigrateFrom1(t *testing.T) {
 
 	l = openTest(t, dir, nil, "resend")
 	defer closeTest(t, l)
-	if err := l.db.read(t.Context(), func(c *conn) error {
-		at, err := layoutOf(c)
-		if at != Layout {
+	if err := l.db.read(t.Context(), func(c *db.Conn) error {
+		at, err := schema.Of(c)
+		if at != schema.Layout {
 			t.Errorf("schema %d", at)
 		}
 		return err

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -15,8 +16,8 @@ const (
 
 // readers are the connections that only read. They are safe for concurrent use.
 type readers struct {
-	short chan *conn
-	lists chan *conn // for what may take long: see browse
+	short chan *db.Conn
+	lists chan *db.Conn // for what may take long: see browse
 	gone  chan struct{}
 	// opened and listed are how many there are of each.
 	opened, listed int
@@ -26,13 +27,13 @@ type readers struct {
 }
 
 func newReaders() *readers {
-	return &readers{short: make(chan *conn, readerCount), lists: make(chan *conn, listCount), gone: make(chan struct{}), turns: map[int64]chan struct{}{}}
+	return &readers{short: make(chan *db.Conn, readerCount), lists: make(chan *db.Conn, listCount), gone: make(chan struct{}), turns: map[int64]chan struct{}{}}
 }
 
 // open opens them for a file.
 func (p *readers) open(path string) error {
 	for i := range readerCount + listCount {
-		r, err := openConn(dsn(path, true))
+		r, err := db.Open(dsn(path, true))
 		if err != nil {
 			return err
 		}
@@ -50,10 +51,10 @@ func (p *readers) open(path string) error {
 // close closes them all; it waits for reads that are under way.
 func (p *readers) close() {
 	for range p.opened {
-		_ = (<-p.short).close()
+		_ = (<-p.short).Close()
 	}
 	for range p.listed {
-		_ = (<-p.lists).close()
+		_ = (<-p.lists).Close()
 	}
 	p.opened, p.listed = 0, 0
 }
@@ -71,8 +72,8 @@ func (p *readers) turn(tenant int64) chan struct{} {
 }
 
 // lend lends f a connection of a pool.
-func (p *readers) lend(ctx context.Context, pool chan *conn, f func(*conn) error) error {
-	var c *conn
+func (p *readers) lend(ctx context.Context, pool chan *db.Conn, f func(*db.Conn) error) error {
+	var c *db.Conn
 	select {
 	case c = <-pool:
 	case <-p.gone:
@@ -86,14 +87,14 @@ func (p *readers) lend(ctx context.Context, pool chan *conn, f func(*conn) error
 
 // read lends f a connection, for which it waits until ctx ends. After Close there are
 // none: ErrStopping.
-func (p *readers) read(ctx context.Context, f func(*conn) error) error {
+func (p *readers) read(ctx context.Context, f func(*db.Conn) error) error {
 	return p.lend(ctx, p.short, f)
 }
 
 // browse lends f a connection for what may take long: lists, and looking for a person.
 // A tenant has one at a time, so that its own wait for it, and neither another
 // tenant's nor the work under way.
-func (p *readers) browse(ctx context.Context, tenant int64, f func(*conn) error) error {
+func (p *readers) browse(ctx context.Context, tenant int64, f func(*db.Conn) error) error {
 	turn := p.turn(tenant)
 	select {
 	case turn <- struct{}{}:

@@ -15,6 +15,7 @@ import (
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/seal"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -166,7 +167,7 @@ func TestListsOfOneTenant(t *testing.T) {
 	begun, goOn := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		_ = l.db.browse(t.Context(), acme.No, func(*conn) error { close(begun); <-goOn; return nil })
+		_ = l.db.browse(t.Context(), acme.No, func(*db.Conn) error { close(begun); <-goOn; return nil })
 	})
 	<-begun
 	for range 20 {
@@ -234,10 +235,10 @@ func TestVerdictOfErased(t *testing.T) {
 		return g.Apply(ctx, &ch)
 	})
 	if err == nil {
-		err = l.db.read(t.Context(), func(c *conn) error {
+		err = l.db.read(t.Context(), func(c *db.Conn) error {
 			var v [1]driver.Value
-			_, err := c.row("SELECT count(sealed) FROM attempts", v[:])
-			if num(v[0]) != 0 {
+			_, err := c.Row("SELECT count(sealed) FROM attempts", v[:])
+			if db.Int(v[0]) != 0 {
 				t.Error("the reply is kept")
 			}
 			return err

@@ -2,15 +2,59 @@ package sqlite
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/schema"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/sums"
 )
+
+// Migrate brings a ledger that nobody has open to this program's layout, and tells which it
+// had. It is what Open does before anything else, and nothing more: no instance begins, and
+// no entry is written. A ledger that is not the newest that there was is refused, as by Open.
+func Migrate(o Options) (from int64, err error) {
+	l := newLedger(o)
+	defer l.release()
+	wrap := func(err error) error { return fmt.Errorf("ledger %s: %w", o.Dir, err) }
+	if _, err := os.Stat(l.path); err != nil {
+		return 0, wrap(err)
+	}
+	if err := l.takeLock(); err != nil {
+		return 0, wrap(err)
+	}
+	if err := l.loadKeys(); err != nil {
+		return 0, wrap(err)
+	}
+	if _, err := l.past(); err != nil {
+		return 0, wrap(err)
+	}
+	if l.w, err = db.Open(dsn(l.path, false)); err != nil {
+		return 0, wrap(err)
+	}
+	if from, err = schema.Of(l.w); err == nil {
+		err = schema.Migrate(l.w)
+	}
+	if err != nil {
+		return from, wrap(err)
+	}
+	return from, nil
+}
+
+// Layout is the file's.
+func (l *Ledger) Layout(ctx context.Context) (at int64, err error) {
+	return at, l.db.read(ctx, func(c *db.Conn) error {
+		at, err = schema.Of(c)
+		return err
+	})
+}
 
 // opening is a ledger that is being opened to be written, before its writer runs.
 type opening struct{ *Ledger }
@@ -20,22 +64,22 @@ func (l opening) openWriter(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if l.w, err = openConn(dsn(l.path, false)); err != nil {
+	if l.w, err = db.Open(dsn(l.path, false)); err != nil {
 		return err
 	}
 	if n := l.o.CacheBytes; n > 0 {
-		if _, err := l.w.exec(fmt.Sprintf("PRAGMA cache_size=-%d", n>>10)); err != nil {
+		if _, err := l.w.Exec(fmt.Sprintf("PRAGMA cache_size=-%d", n>>10)); err != nil {
 			return err
 		}
 	}
 	if err := os.Chmod(l.path, 0o600); err != nil {
 		return err
 	}
-	was, err := layoutOf(l.w)
+	was, err := schema.Of(l.w)
 	if err != nil {
 		return err
 	}
-	if err := migrate(l.w); err != nil {
+	if err := schema.Migrate(l.w); err != nil {
 		return err
 	}
 	// The right master key before a line is written with it.
@@ -63,7 +107,7 @@ func (l opening) goOn(ctx context.Context, fresh bool, lost *LossError) error {
 		// No chain has the number of one that is lost: their anchors would contradict.
 		from.Instance = max(from.Instance, lost.last+1)
 	}
-	if err := l.guard.open(); err != nil {
+	if err := l.guard.Open(); err != nil {
 		return err
 	}
 	l.assemble(from)
@@ -106,22 +150,22 @@ func (l opening) goOn(ctx context.Context, fresh bool, lost *LossError) error {
 
 // atOnce reads with the writer's lock held: one state of the file, whatever comes between.
 func (l opening) atOnce(f func() error) error {
-	if _, err := l.w.exec("BEGIN IMMEDIATE"); err != nil {
+	if _, err := l.w.Exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	err := f()
-	_, e := l.w.exec("ROLLBACK") // it only read
+	_, e := l.w.Exec("ROLLBACK") // it only read
 	return errors.Join(err, e)
 }
 
 // before is what a further instance goes on from.
-func before(c *conn) (b ledger.Before, err error) {
+func before(c *db.Conn) (b ledger.Before, err error) {
 	var v [4]driver.Value
-	if _, err := c.row("SELECT (SELECT coalesce(max(id),0) FROM confirmations), (SELECT coalesce(max(id),0) FROM plugin_runs), "+
+	if _, err := c.Row("SELECT (SELECT coalesce(max(id),0) FROM confirmations), (SELECT coalesce(max(id),0) FROM plugin_runs), "+
 		"(SELECT coalesce(max(id),0) FROM instances)", v[:]); err != nil {
 		return b, err
 	}
-	b = ledger.Before{ID: waxwing.ID(num(v[0])), Run: num(v[1]), Instance: num(v[2]) + 1, Rows: rowsSealed}
+	b = ledger.Before{ID: waxwing.ID(db.Int(v[0])), Run: db.Int(v[1]), Instance: db.Int(v[2]) + 1, Rows: rowsSealed}
 	b.Last, err = rows{c, nil}.Last(bg)
 	return b, err
 }
@@ -148,4 +192,42 @@ func (l opening) sayResealed(_ context.Context, g *ledger.Group) error {
 		g.Entry(&machine.Entry{Cause: machine.CauseResealed, Detail: [][2]string{{"reason", l.resealed}}})
 	}
 	return nil
+}
+
+// loadSums reads the sums that go on, or counts them: once where an older program
+// wrote the ledger, and where they do not fit the trail, which is then said in it.
+func (l opening) loadSums() error {
+	name, _, err := identity(l.w)
+	if err != nil {
+		return err
+	}
+	l.name = name
+	if name != "" {
+		if l.sums.Tables, err = l.sums.Stored(l.w); err == nil {
+			return l.sums.Watch(l.w)
+		}
+		if !errors.Is(err, sums.ErrBroken) {
+			return err
+		}
+		l.o.Log.Error("the seal over the ledger's rows is broken: run waxwing ledger verify", "err", err)
+		l.resealed = "broken"
+	} else {
+		// New, or killed in its very first start, before anything was written: then there is
+		// no trail either, and nothing was left unsealed.
+		l.name = strings.ToLower(rand.Text())
+		var v [1]driver.Value
+		used, err := l.w.Row("SELECT 1 FROM trail LIMIT 1", v[:])
+		if err != nil {
+			return err
+		}
+		if used {
+			l.o.Log.Info("sealing the rows of a ledger that an older program wrote: once, some seconds for a million orders")
+			l.resealed = "upgraded"
+		}
+	}
+	whole := func(_ string, err error) error { return err }
+	if l.sums.Tables, err = l.sums.Count(l.w, whole); err != nil {
+		return err
+	}
+	return l.sums.Watch(l.w)
 }

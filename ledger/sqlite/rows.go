@@ -6,6 +6,8 @@ import (
 	"errors"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/schema"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -21,11 +23,11 @@ const (
 
 // confirmationsOf and messagesOf are the columns that a connection's file has: the command
 // line also reads what an older program writes.
-func confirmationsOf(c *conn) string { return since7(c, confirmationColumns7, confirmationColumns) }
-func messagesOf(c *conn) string      { return since7(c, messageColumns7, messageColumns) }
-func contentsOf(c *conn) string      { return since7(c, "id, body, ingredients", "id, body") }
+func confirmationsOf(c *db.Conn) string { return since7(c, confirmationColumns7, confirmationColumns) }
+func messagesOf(c *db.Conn) string      { return since7(c, messageColumns7, messageColumns) }
+func contentsOf(c *db.Conn) string      { return since7(c, "id, body, ingredients", "id, body") }
 
-func since7(c *conn, now, before string) string {
+func since7(c *db.Conn, now, before string) string {
 	if layoutOnce(c) < 7 {
 		return before
 	}
@@ -34,37 +36,37 @@ func since7(c *conn, now, before string) string {
 
 // layoutOnce is the file's layout, asked once: one that grows meanwhile still has the older
 // columns.
-func layoutOnce(c *conn) int64 {
-	if c.layout == 0 {
-		c.layout, _ = layoutOf(c) // what cannot be read here fails in the statement, too
+func layoutOnce(c *db.Conn) int64 {
+	if c.Layout == 0 {
+		c.Layout, _ = schema.Of(c) // what cannot be read here fails in the statement, too
 	}
-	return c.layout
+	return c.Layout
 }
 
 func scanConfirmation(v []driver.Value) store.Confirmation {
-	c := store.Confirmation{ID: waxwing.ID(num(v[0])), Tenant: num(v[1]), Shop: waxwing.ShopID(str(v[3])), Format: str(v[4]),
-		State: waxwing.State(str(v[5])), Reason: str(v[6]), Event: num(v[7]), Updated: num(v[8]), Rank: num(v[9]), Asked: num(v[10]) != 0,
-		Due: num(v[11]), Released: num(v[12]), Messages: num(v[13]), Events: num(v[14]), DEK: append([]byte(nil), blob(v[15])...), Trail: str(v[16])}
-	copy(c.Key[:], blob(v[2]))
+	c := store.Confirmation{ID: waxwing.ID(db.Int(v[0])), Tenant: db.Int(v[1]), Shop: waxwing.ShopID(db.Text(v[3])), Format: db.Text(v[4]),
+		State: waxwing.State(db.Text(v[5])), Reason: db.Text(v[6]), Event: db.Int(v[7]), Updated: db.Int(v[8]), Rank: db.Int(v[9]), Asked: db.Int(v[10]) != 0,
+		Due: db.Int(v[11]), Released: db.Int(v[12]), Messages: db.Int(v[13]), Events: db.Int(v[14]), DEK: append([]byte(nil), db.Blob(v[15])...), Trail: db.Text(v[16])}
+	copy(c.Key[:], db.Blob(v[2]))
 	if len(v) > 17 {
-		c.Kind, c.Part = waxwing.Kind(str(v[17])), str(v[18])
+		c.Kind, c.Part = waxwing.Kind(db.Text(v[17])), db.Text(v[18])
 	}
 	return c
 }
 
 func scanMessage(v []driver.Value) store.Message {
-	m := store.Message{ID: waxwing.ID(num(v[0])), Tenant: num(v[1]), Channel: waxwing.Channel(str(v[2])), State: waxwing.State(str(v[3])),
-		Reason: str(v[4]), Locale: str(v[5]), Resend: num(v[6]) != 0, NextAt: num(v[7]), Expires: num(v[8]), Tries: num(v[9]), Faults: num(v[10]),
-		DownSince: num(v[11]), Attempts: num(v[12]), Released: num(v[13]), Digest: append([]byte(nil), blob(v[14])...), Trail: str(v[15])}
+	m := store.Message{ID: waxwing.ID(db.Int(v[0])), Tenant: db.Int(v[1]), Channel: waxwing.Channel(db.Text(v[2])), State: waxwing.State(db.Text(v[3])),
+		Reason: db.Text(v[4]), Locale: db.Text(v[5]), Resend: db.Int(v[6]) != 0, NextAt: db.Int(v[7]), Expires: db.Int(v[8]), Tries: db.Int(v[9]), Faults: db.Int(v[10]),
+		DownSince: db.Int(v[11]), Attempts: db.Int(v[12]), Released: db.Int(v[13]), Digest: append([]byte(nil), db.Blob(v[14])...), Trail: db.Text(v[15])}
 	if len(v) > 16 {
-		m.Act, m.Revision = waxwing.Act{By: waxwing.Actor(str(v[16])), Reason: str(v[17])}, str(v[18])
+		m.Act, m.Revision = waxwing.Act{By: waxwing.Actor(db.Text(v[16])), Reason: db.Text(v[17])}, db.Text(v[18])
 	}
 	return m
 }
 
 func scanClaim(v []driver.Value) store.Claim {
-	return store.Claim{Message: waxwing.ID(num(v[0])), Instance: num(v[1]), Dot: num(v[2]) != 0, At: num(v[3]), Expires: num(v[4]),
-		Provider: str(v[5]), Trail: str(v[6])}
+	return store.Claim{Message: waxwing.ID(db.Int(v[0])), Instance: db.Int(v[1]), Dot: db.Int(v[2]) != 0, At: db.Int(v[3]), Expires: db.Int(v[4]),
+		Provider: db.Text(v[5]), Trail: db.Text(v[6])}
 }
 
 // rowCache keeps rows under way as they were last written, so that the usual path reads
@@ -224,7 +226,7 @@ func (t *dbTx) loadWhole(s *store.Set, id waxwing.ID) error {
 
 // loadDue loads messages whose time has come.
 func (t *dbTx) loadDue(s *store.Set, d *store.DueMessages) error {
-	err := t.c.query("SELECT "+messagesOf(t.c)+` FROM messages WHERE channel=? AND next_at<=? AND id NOT IN (SELECT message FROM claims)
+	err := t.c.Query("SELECT "+messagesOf(t.c)+` FROM messages WHERE channel=? AND next_at<=? AND id NOT IN (SELECT message FROM claims)
 		ORDER BY next_at LIMIT ?`, func(v []driver.Value) error {
 		m := scanMessage(v)
 		s.Messages[m.ID] = m
@@ -242,7 +244,7 @@ func (t *dbTx) loadDue(s *store.Set, d *store.DueMessages) error {
 // addMessages loads messages with what they need to be decided about.
 func (t *dbTx) addMessages(s *store.Set, where string, args ...any) error {
 	var all []store.Message
-	err := t.c.query("SELECT "+messagesOf(t.c)+" FROM messages WHERE "+where, func(v []driver.Value) error {
+	err := t.c.Query("SELECT "+messagesOf(t.c)+" FROM messages WHERE "+where, func(v []driver.Value) error {
 		all = append(all, scanMessage(v))
 		return nil
 	}, args...)
@@ -278,7 +280,7 @@ func (t *dbTx) loadClaims() error {
 	if r.whole {
 		return nil
 	}
-	err := t.c.query("SELECT "+claimColumns+" FROM claims", func(v []driver.Value) error {
+	err := t.c.Query("SELECT "+claimColumns+" FROM claims", func(v []driver.Value) error {
 		k := scanClaim(v)
 		if _, there := r.claims[k.Message]; !there {
 			r.claims[k.Message] = k

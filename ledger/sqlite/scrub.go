@@ -9,8 +9,24 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
+
+// scrubWait is how long an erasure waits for its end before it is answered.
+const scrubWait = 2 * time.Second
+
+// Erase destroys what is kept of a person: see ledger.People. Copies in free places of the
+// files go later, and for a moment it waits for that: see Scrub.
+func (l *Ledger) Erase(ctx context.Context, tid waxwing.TenantID, ask waxwing.Erase) (waxwing.Erasure, error) {
+	e, err := l.Ledger.Erase(ctx, tid, ask)
+	if err == nil && e.Erased > 0 {
+		n, _ := l.scrubs.wanted()
+		l.scrubs.await(context.WithoutCancel(ctx), n, scrubWait)
+	}
+	e.Scrub = l.Scrub()
+	return e, err
+}
 
 // An erasure is two things: the commit, after which nobody is shown anything of the
 // person, and the scrub, after which nothing of hers stands in any file: not in pages
@@ -147,17 +163,17 @@ func (l opening) resumeScrub(t *dbTx, fresh bool) error {
 		return err
 	}
 	var v [1]driver.Value
-	left, err := t.c.row("SELECT v FROM meta WHERE k=?", v[:], metaScrub)
+	left, err := t.c.Row("SELECT v FROM meta WHERE k=?", v[:], metaScrub)
 	if err != nil {
 		return store.Fault{Err: err}
 	}
-	clean, err := t.c.row("SELECT 1 FROM meta WHERE k=?", make([]driver.Value, 1), metaClean)
+	clean, err := t.c.Row("SELECT 1 FROM meta WHERE k=?", make([]driver.Value, 1), metaClean)
 	if err != nil {
 		return store.Fault{Err: err}
 	}
 	at := l.o.Clock()
 	if left {
-		at = time.UnixMilli(num(v[0]))
+		at = time.UnixMilli(db.Int(v[0]))
 	}
 	if left || !clean {
 		t.after = append(t.after, func() { l.scrubs.begin(at) })
@@ -235,12 +251,12 @@ func (l scrubbing) rest(d time.Duration) bool {
 // scrubOnce overwrites what is left in pages, unless that is done for all erasures up
 // to want, and tries to empty the log.
 func (l scrubbing) scrubOnce(ctx context.Context, want uint64, passed *uint64) error {
-	c, err := openConn(dsn(l.path, false))
+	c, err := db.Open(dsn(l.path, false))
 	if err != nil {
 		return err
 	}
-	defer func() { _ = c.close() }() // it wrote checkpoints only
-	if _, err := c.exec("PRAGMA busy_timeout=0"); err != nil {
+	defer func() { _ = c.Close() }() // it wrote checkpoints only
+	if _, err := c.Exec("PRAGMA busy_timeout=0"); err != nil {
 		return err
 	}
 	if l.Scrub().Blocked { // looking at pages is for when that is over
@@ -280,12 +296,12 @@ func (l scrubbing) scrubOnce(ctx context.Context, want uint64, passed *uint64) e
 
 // emptyLog moves the log's pages to the file and cuts the log to nothing. It says no
 // where a reader keeps it.
-func (l scrubbing) emptyLog(ctx context.Context, c *conn) (bool, error) {
+func (l scrubbing) emptyLog(ctx context.Context, c *db.Conn) (bool, error) {
 	// Most of it beside the writer, so that little is left to do within.
 	var pages, moved int64
-	err := l.guard.during(func() (err error) {
+	err := l.guard.During(func() (err error) {
 		if err = l.Sync(ctx); err == nil { // the witness knows then that the file is being written
-			_, pages, moved, err = c.checkpointed("PASSIVE")
+			_, pages, moved, err = c.Checkpointed("PASSIVE")
 		}
 		return err
 	})
@@ -303,14 +319,14 @@ func (l scrubbing) emptyLog(ctx context.Context, c *conn) (bool, error) {
 
 // truncate empties the log, unless a reader is in it for longer than ours are.
 func (t *dbTx) truncate() (busy bool, err error) {
-	if _, err := t.c.exec(fmt.Sprintf("PRAGMA busy_timeout=%d", emptyWait.Milliseconds())); err != nil {
+	if _, err := t.c.Exec(fmt.Sprintf("PRAGMA busy_timeout=%d", emptyWait.Milliseconds())); err != nil {
 		return true, err
 	}
-	err = t.d.guard.during(func() (err error) {
+	err = t.d.guard.During(func() (err error) {
 		t.d.noteWitnesses()
-		busy, _, _, err = t.c.checkpointed("TRUNCATE")
+		busy, _, _, err = t.c.Checkpointed("TRUNCATE")
 		return err
 	})
-	_, again := t.c.exec(fmt.Sprintf("PRAGMA busy_timeout=%d", busyWait.Milliseconds()))
+	_, again := t.c.Exec(fmt.Sprintf("PRAGMA busy_timeout=%d", busyWait.Milliseconds()))
 	return busy, errors.Join(err, again)
 }

@@ -8,23 +8,24 @@ import (
 	"slices"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // scrubPages overwrites what stands in places of the file that belong to no row.
-func (l scrubbing) scrubPages(ctx context.Context, c *conn) error {
-	n, err := c.pageCount()
+func (l scrubbing) scrubPages(ctx context.Context, c *db.Conn) error {
+	n, err := c.PageCount()
 	if err != nil {
 		return err
 	}
-	if n >= maxPages {
+	if n >= db.MaxPages {
 		return fmt.Errorf("the ledger has %d pages: what is left of erased rows in so large a file goes with VACUUM only", n)
 	}
-	if err := plainFile(c); err != nil {
+	if err := db.Plain(c); err != nil {
 		return err
 	}
 	var v [1]driver.Value
-	clean, err := c.row("SELECT 1 FROM meta WHERE k=?", v[:], metaClean)
+	clean, err := c.Row("SELECT 1 FROM meta WHERE k=?", v[:], metaClean)
 	if err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func (l scrubbing) scrubPages(ctx context.Context, c *conn) error {
 
 // scrubPass looks at each page once, a piece a read transaction, and has the writer
 // overwrite what it found. deep looks at free pages and behind long values, too.
-func (l scrubbing) scrubPass(ctx context.Context, c *conn, deep bool) (found int, err error) {
+func (l scrubbing) scrubPass(ctx context.Context, c *db.Conn, deep bool) (found int, err error) {
 	if deep {
 		if found, err = l.scrubFree(ctx, c); err != nil {
 			return found, err
@@ -59,17 +60,17 @@ func (l scrubbing) scrubPass(ctx context.Context, c *conn, deep bool) (found int
 	}
 	var dirty []int64
 	for from := int64(1); ; from += scrubPiece {
-		n, err := c.pageCount()
+		n, err := c.PageCount()
 		if err != nil {
 			return found, err
 		}
 		var owners []int64
 		if from <= n {
-			err = c.pages(from, min(scrubPiece, n-from+1), func(no int64, b []byte) {
-				if deep && len(overflows(b, no)) > 0 {
+			err = c.Pages(from, min(scrubPiece, n-from+1), func(no int64, b []byte) {
+				if deep && len(db.Overflows(b, no)) > 0 {
 					owners = append(owners, no)
 				}
-				if clearUnused(b, no) {
+				if db.ClearUnused(b, no) {
 					dirty = append(dirty, no)
 				}
 			})
@@ -124,11 +125,11 @@ func (t overwriting) clearPages(some []int64) error {
 
 // clearPage overwrites what belongs to no cell of a page, as it is now.
 func (t overwriting) clearPage(no int64) error {
-	b, err := t.c.page(no)
+	b, err := t.c.Page(no)
 	if err != nil {
 		return store.Fault{Err: err}
 	}
-	if !clearUnused(b, no) {
+	if !db.ClearUnused(b, no) {
 		return nil
 	}
 	return t.setPage(no, b)
@@ -136,23 +137,23 @@ func (t overwriting) clearPage(no int64) error {
 
 // tails calls f with the last page of each chain that begins in a page, and with what
 // of it is used.
-func tails(c *conn, owner int64, f func(no int64, b []byte, used int) error) error {
-	b, err := c.page(owner)
+func tails(c *db.Conn, owner int64, f func(no int64, b []byte, used int) error) error {
+	b, err := c.Page(owner)
 	if err != nil {
 		return err
 	}
-	for _, o := range overflows(b, owner) {
-		no := o.first
+	for _, o := range db.Overflows(b, owner) {
+		no := o.First
 		for i := 1; ; i++ {
-			if b, err = c.page(no); err != nil {
+			if b, err = c.Page(no); err != nil {
 				return err
 			}
-			if i >= o.pages {
+			if i >= o.Pages {
 				break
 			}
-			no = int64(be16(b))<<16 | int64(be16(b[2:]))
+			no = int64(db.Uint16(b))<<16 | int64(db.Uint16(b[2:]))
 		}
-		if err := f(no, b, 4+o.rest); err != nil {
+		if err := f(no, b, 4+o.Rest); err != nil {
 			return err
 		}
 	}
@@ -160,21 +161,21 @@ func tails(c *conn, owner int64, f func(no int64, b []byte, used int) error) err
 }
 
 // dirtyTails keeps those pages whose chains end in something that is not zeroed.
-func dirtyTails(c *conn, owners []int64) (dirty []int64, err error) {
+func dirtyTails(c *db.Conn, owners []int64) (dirty []int64, err error) {
 	if len(owners) == 0 {
 		return nil, nil
 	}
-	if _, err := c.exec("BEGIN"); err != nil {
+	if _, err := c.Exec("BEGIN"); err != nil {
 		return nil, err
 	}
-	defer func() { _, _ = c.exec("COMMIT") }() // reads only
+	defer func() { _, _ = c.Exec("COMMIT") }() // reads only
 	if owners, err = inUse(c, owners); err != nil {
 		return nil, err
 	}
 	for _, no := range owners {
 		found := false
 		err := tails(c, no, func(_ int64, b []byte, used int) error {
-			found = found || wipe(b[used:])
+			found = found || db.Wipe(b[used:])
 			return nil
 		})
 		if err != nil {
@@ -194,7 +195,7 @@ func (t overwriting) clearTails(owners []int64) error {
 			break
 		}
 		err = tails(t.c, owner, func(no int64, b []byte, used int) error {
-			if !wipe(b[used:]) {
+			if !db.Wipe(b[used:]) {
 				return nil
 			}
 			return t.setPage(no, b)
@@ -209,8 +210,8 @@ func (t overwriting) clearTails(owners []int64) error {
 // inUse leaves out the pages that are free now. A free page may look like one of a
 // b-tree, with chains that lead to pages of others by now: a statement that was undone
 // leaves what it wrote in a page that was free before it.
-func inUse(c *conn, pages []int64) (used []int64, err error) {
-	trunks, leaves, err := c.freePages()
+func inUse(c *db.Conn, pages []int64) (used []int64, err error) {
+	trunks, leaves, err := c.FreePages()
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +224,7 @@ func inUse(c *conn, pages []int64) (used []int64, err error) {
 }
 
 // scrubFree overwrites the free pages.
-func (l scrubbing) scrubFree(ctx context.Context, c *conn) (found int, err error) {
+func (l scrubbing) scrubFree(ctx context.Context, c *db.Conn) (found int, err error) {
 	dirty, err := dirtyFree(c)
 	if err != nil {
 		return 0, err
@@ -236,18 +237,18 @@ func (l scrubbing) scrubFree(ctx context.Context, c *conn) (found int, err error
 	return len(dirty), nil
 }
 
-func dirtyFree(c *conn) (dirty []int64, err error) {
-	if _, err := c.exec("BEGIN"); err != nil {
+func dirtyFree(c *db.Conn) (dirty []int64, err error) {
+	if _, err := c.Exec("BEGIN"); err != nil {
 		return nil, err
 	}
-	defer func() { _, _ = c.exec("COMMIT") }() // reads only
-	trunks, leaves, err := c.freePages()
+	defer func() { _, _ = c.Exec("COMMIT") }() // reads only
+	trunks, leaves, err := c.FreePages()
 	if err != nil {
 		return nil, err
 	}
 	look := func(no int64, used int) error {
-		b, err := c.page(no)
-		if err == nil && wipe(b[used:]) {
+		b, err := c.Page(no)
+		if err == nil && db.Wipe(b[used:]) {
 			dirty = append(dirty, no)
 		}
 		return err
@@ -268,7 +269,7 @@ func dirtyFree(c *conn) (dirty []int64, err error) {
 
 // clearFree overwrites those of some pages that are free now.
 func (t overwriting) clearFree(some []int64) error {
-	trunks, leaves, err := t.c.freePages()
+	trunks, leaves, err := t.c.FreePages()
 	if err != nil {
 		return store.Fault{Err: err}
 	}
@@ -279,11 +280,11 @@ func (t overwriting) clearFree(some []int64) error {
 		} else if !leaves[no] {
 			continue
 		}
-		b, err := t.c.page(no)
+		b, err := t.c.Page(no)
 		if err != nil {
 			return store.Fault{Err: err}
 		}
-		if wipe(b[used:]) {
+		if db.Wipe(b[used:]) {
 			if err := t.setPage(no, b); err != nil {
 				return err
 			}

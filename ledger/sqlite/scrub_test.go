@@ -15,6 +15,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -29,7 +30,7 @@ func (s secrets) add(b []byte) {
 }
 
 // of adds what the file has of a confirmation: the wrapped key and each sealed body.
-func (s secrets) of(t *testing.T, c *conn, id waxwing.ID) {
+func (s secrets) of(t *testing.T, c *db.Conn, id waxwing.ID) {
 	t.Helper()
 	lo, hi := int64(id), int64(id)+store.IDStep
 	for _, q := range []string{
@@ -37,7 +38,7 @@ func (s secrets) of(t *testing.T, c *conn, id waxwing.ID) {
 		"SELECT body FROM contents WHERE id>=? AND id<?", "SELECT sealed FROM attempts WHERE message>=? AND message<? AND sealed IS NOT NULL",
 		"SELECT body FROM plugin_runs WHERE confirmation>=? AND confirmation<?", "SELECT named FROM confirmations WHERE id>=? AND id<? AND named IS NOT NULL",
 	} {
-		err := c.query(q, func(v []driver.Value) error { s.add(bytes.Clone(blob(v[0]))); return nil }, lo, hi)
+		err := c.Query(q, func(v []driver.Value) error { s.add(bytes.Clone(db.Blob(v[0]))); return nil }, lo, hi)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +188,7 @@ func (x *crowd) victims(n int) (who []string, s secrets) {
 	x.t.Helper()
 	s = secrets{}
 	seen := map[string]bool{}
-	err := x.l.db.read(context.Background(), func(c *conn) error {
+	err := x.l.db.read(context.Background(), func(c *db.Conn) error {
 		for id := range x.of {
 			if seen[x.of[id]] || len(who) == n {
 				continue
@@ -253,10 +254,10 @@ func (x *crowd) nowhere(s secrets) {
 	if err != nil || !r.Whole() {
 		x.t.Errorf("%v %v", r.Problems, err)
 	}
-	err = x.l.db.read(context.Background(), func(c *conn) error {
-		return c.query("PRAGMA integrity_check", func(v []driver.Value) error {
-			if str(v[0]) != "ok" {
-				x.t.Error(str(v[0]))
+	err = x.l.db.read(context.Background(), func(c *db.Conn) error {
+		return c.Query("PRAGMA integrity_check", func(v []driver.Value) error {
+			if db.Text(v[0]) != "ok" {
+				x.t.Error(db.Text(v[0]))
 			}
 			return nil
 		})
@@ -278,9 +279,9 @@ func TestErasedIsInNoFile(t *testing.T) {
 	}
 	// Retention moves pages as well, and ends in the same way.
 	s := secrets{}
-	err := x.l.db.read(t.Context(), func(c *conn) error {
+	err := x.l.db.read(t.Context(), func(c *db.Conn) error {
 		for _, q := range []string{"SELECT body FROM events", "SELECT body FROM contents"} {
-			if err := c.query(q, func(v []driver.Value) error { s.add(bytes.Clone(blob(v[0]))); return nil }); err != nil {
+			if err := c.Query(q, func(v []driver.Value) error { s.add(bytes.Clone(db.Blob(v[0]))); return nil }); err != nil {
 				return err
 			}
 		}
@@ -304,7 +305,7 @@ func TestOldFileIsScrubbed(t *testing.T) {
 	x := newCrowd(t, 10)
 	if err := x.l.do(t.Context(), func(ctx context.Context, tx *dbTx) error {
 		tx.after = append(tx.after, func() {
-			if _, err := tx.c.exec("PRAGMA secure_delete=0"); err != nil {
+			if _, err := tx.c.Exec("PRAGMA secure_delete=0"); err != nil {
 				t.Error(err)
 			}
 		})
@@ -353,17 +354,17 @@ func TestOldFileIsScrubbed(t *testing.T) {
 // else; it is said, and done when the reader ends, also after a restart.
 func TestErasureWithReader(t *testing.T) {
 	x := newCrowd(t, 100)
-	reader, err := openConn(dsn(x.l.path, true))
+	reader, err := db.Open(dsn(x.l.path, true))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, q := range []string{"BEGIN", "SELECT count(*) FROM trail"} {
-		if _, err := reader.exec(q); err != nil {
+		if _, err := reader.Exec(q); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var v [1]driver.Value
-	if _, err := reader.row("SELECT count(*) FROM trail", v[:]); err != nil {
+	if _, err := reader.Row("SELECT count(*) FROM trail", v[:]); err != nil {
 		t.Fatal(err)
 	}
 	who, s := x.victims(10)
@@ -383,7 +384,7 @@ func TestErasureWithReader(t *testing.T) {
 	if v := x.l.Scrub(); v.Done {
 		t.Errorf("forgotten at a restart: %+v", v)
 	}
-	if err := reader.close(); err != nil {
+	if err := reader.Close(); err != nil {
 		t.Fatal(err)
 	}
 	x.nowhere(s)

@@ -6,6 +6,8 @@ import (
 	"math"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/schema"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -22,8 +24,8 @@ func (r rows) own(s *store.Set, k *store.Keys) error {
 		}
 	}
 	if k.Tenants {
-		err := r.c.query("SELECT no, name, key FROM tenants", func(v []driver.Value) error {
-			s.Tenants = append(s.Tenants, store.Tenant{No: num(v[0]), Name: waxwing.TenantID(str(v[1])), Key: bytes.Clone(blob(v[2]))})
+		err := r.c.Query("SELECT no, name, key FROM tenants", func(v []driver.Value) error {
+			s.Tenants = append(s.Tenants, store.Tenant{No: db.Int(v[0]), Name: waxwing.TenantID(db.Text(v[1])), Key: bytes.Clone(db.Blob(v[2]))})
 			return nil
 		})
 		if err != nil {
@@ -32,15 +34,15 @@ func (r rows) own(s *store.Set, k *store.Keys) error {
 	}
 	if k.Dictionary != nil {
 		var v [2]driver.Value
-		_, err := r.c.row("SELECT coalesce((SELECT id FROM dictionaries WHERE body=?),0), coalesce(max(id),0) FROM dictionaries", v[:], k.Dictionary)
+		_, err := r.c.Row("SELECT coalesce((SELECT id FROM dictionaries WHERE body=?),0), coalesce(max(id),0) FROM dictionaries", v[:], k.Dictionary)
 		if err != nil {
 			return err
 		}
-		s.Dictionary, s.LastDictionary = uint32(num(v[0])), uint32(num(v[1]))
+		s.Dictionary, s.LastDictionary = uint32(db.Int(v[0])), uint32(db.Int(v[1]))
 	}
 	if k.Dictionaries {
-		err := r.c.query("SELECT id, body FROM dictionaries", func(v []driver.Value) error {
-			s.Dictionaries = append(s.Dictionaries, store.Dictionary{ID: uint32(num(v[0])), Body: bytes.Clone(blob(v[1]))})
+		err := r.c.Query("SELECT id, body FROM dictionaries", func(v []driver.Value) error {
+			s.Dictionaries = append(s.Dictionaries, store.Dictionary{ID: uint32(db.Int(v[0])), Body: bytes.Clone(db.Blob(v[1]))})
 			return nil
 		})
 		if err != nil {
@@ -59,8 +61,8 @@ func (r rows) own(s *store.Set, k *store.Keys) error {
 }
 
 func (r rows) instances(s *store.Set, where string, args ...any) error {
-	return r.c.query("SELECT id, coalesce(epoch,0)+1, started, coalesce(stopped,0), coalesce(lease,0) FROM instances WHERE "+where, func(v []driver.Value) error {
-		s.Instances[num(v[0])] = store.Instance{ID: num(v[0]), Epoch: num(v[1]), Started: num(v[2]), Stopped: num(v[3]), Lease: num(v[4])}
+	return r.c.Query("SELECT id, coalesce(epoch,0)+1, started, coalesce(stopped,0), coalesce(lease,0) FROM instances WHERE "+where, func(v []driver.Value) error {
+		s.Instances[db.Int(v[0])] = store.Instance{ID: db.Int(v[0]), Epoch: db.Int(v[1]), Started: db.Int(v[2]), Stopped: db.Int(v[3]), Lease: db.Int(v[4])}
 		return nil
 	}, args...)
 }
@@ -73,9 +75,9 @@ func (r rows) over(s *store.Set, o *store.OverMessages) error {
 	}
 	for _, ch := range waxwing.Channels {
 		args[0] = string(ch)
-		err := r.c.query("SELECT id FROM messages WHERE channel=? AND next_at<=? AND "+where+" AND id NOT IN (SELECT message FROM claims) LIMIT ?",
+		err := r.c.Query("SELECT id FROM messages WHERE channel=? AND next_at<=? AND "+where+" AND id NOT IN (SELECT message FROM claims) LIMIT ?",
 			func(v []driver.Value) error {
-				s.Over = append(s.Over, waxwing.ID(num(v[0])))
+				s.Over = append(s.Over, waxwing.ID(db.Int(v[0])))
 				return nil
 			}, append(args, o.Limit-len(s.Over))...)
 		if err != nil {
@@ -91,8 +93,8 @@ func (r rows) old(s *store.Set, o *store.OldContent) error {
 		table string
 		ids   *[]waxwing.ID
 	}{{"contents", &s.OldContents}, {"events", &s.OldEvents}} {
-		err := r.c.query("SELECT id FROM "+x.table+" WHERE id<? ORDER BY id LIMIT ?", func(v []driver.Value) error {
-			*x.ids = append(*x.ids, waxwing.ID(num(v[0])))
+		err := r.c.Query("SELECT id FROM "+x.table+" WHERE id<? ORDER BY id LIMIT ?", func(v []driver.Value) error {
+			*x.ids = append(*x.ids, waxwing.ID(db.Int(v[0])))
 			return nil
 		}, int64(o.Below), o.Limit)
 		if err != nil {
@@ -105,7 +107,7 @@ func (r rows) old(s *store.Set, o *store.OldContent) error {
 // plugins loads rows of plugins. A file that an older program made, and that only the
 // command line looks at, has none of their tables.
 func (r rows) plugins(s *store.PluginSet, k *store.PluginKeys) error {
-	layout, err := layoutOf(r.c)
+	layout, err := schema.Of(r.c)
 	if err != nil || layout < 2 {
 		return err
 	}
@@ -113,11 +115,11 @@ func (r rows) plugins(s *store.PluginSet, k *store.PluginKeys) error {
 		return err
 	}
 	for _, hash := range k.Modules {
-		err := r.c.query("SELECT body FROM plugin_modules WHERE hash=?", func(v []driver.Value) error {
+		err := r.c.Query("SELECT body FROM plugin_modules WHERE hash=?", func(v []driver.Value) error {
 			if s.Modules == nil {
 				s.Modules = map[string]store.PluginModule{}
 			}
-			s.Modules[hash] = store.PluginModule{Hash: hash, Body: bytes.Clone(blob(v[0]))}
+			s.Modules[hash] = store.PluginModule{Hash: hash, Body: bytes.Clone(db.Blob(v[0]))}
 			return nil
 		}, hash)
 		if err != nil {
@@ -126,24 +128,24 @@ func (r rows) plugins(s *store.PluginSet, k *store.PluginKeys) error {
 	}
 	var v [2]driver.Value
 	if n := k.Number; n != nil && layout >= 5 {
-		if _, err := r.c.row("SELECT number FROM plugin_numbers WHERE tenant=? AND plugin=?", v[:1], n.Tenant, n.Plugin); err != nil {
+		if _, err := r.c.Row("SELECT number FROM plugin_numbers WHERE tenant=? AND plugin=?", v[:1], n.Tenant, n.Plugin); err != nil {
 			return err
 		}
-		s.Number = num(v[0])
+		s.Number = db.Int(v[0])
 	}
 	if k.Sum != nil {
 		where, args := runsWhere(k.Sum)
-		if _, err := r.c.row("SELECT count(*), coalesce(sum(length(body)),0) FROM plugin_runs WHERE "+where, v[:], args...); err != nil {
+		if _, err := r.c.Row("SELECT count(*), coalesce(sum(length(body)),0) FROM plugin_runs WHERE "+where, v[:], args...); err != nil {
 			return err
 		}
-		s.Sum = store.RunSum{Count: num(v[0]), Bytes: num(v[1])}
+		s.Sum = store.RunSum{Count: db.Int(v[0]), Bytes: db.Int(v[1])}
 	}
 	if k.Runs == nil {
 		return nil
 	}
 	where, args := runsWhere(k.Runs)
-	return r.c.query("SELECT id, length(body) FROM plugin_runs WHERE "+where+" ORDER BY id LIMIT ?", func(v []driver.Value) error {
-		s.Runs = append(s.Runs, store.RunSize{ID: num(v[0]), Bytes: num(v[1])})
+	return r.c.Query("SELECT id, length(body) FROM plugin_runs WHERE "+where+" ORDER BY id LIMIT ?", func(v []driver.Value) error {
+		s.Runs = append(s.Runs, store.RunSize{ID: db.Int(v[0]), Bytes: db.Int(v[1])})
 		return nil
 	}, append(args, k.Runs.Limit)...)
 }
@@ -160,16 +162,16 @@ func runsWhere(x *store.RunRange) (where string, args []any) {
 }
 
 // versions loads plugins' versions, the oldest first.
-func versions(c *conn, s *store.PluginSet, k *store.PluginKeys) error {
+func versions(c *db.Conn, s *store.PluginSet, k *store.PluginKeys) error {
 	for _, tenant := range k.Kept {
 		if s.Kept == nil {
 			s.Kept = map[int64][]store.KeptVersion{}
 		}
 		var all []store.KeptVersion
-		err := c.query(`SELECT p.plugin, p.hash, p.no, p.state, coalesce(length(m.body),0) FROM plugin_versions p
+		err := c.Query(`SELECT p.plugin, p.hash, p.no, p.state, coalesce(length(m.body),0) FROM plugin_versions p
 			LEFT JOIN plugin_modules m ON m.hash=p.hash WHERE p.tenant=? ORDER BY p.rowid`, func(v []driver.Value) error {
-			all = append(all, store.KeptVersion{Tenant: tenant, Plugin: str(v[0]), Hash: str(v[1]), No: num(v[2]), State: waxwing.PluginState(str(v[3])),
-				Bytes: num(v[4])})
+			all = append(all, store.KeptVersion{Tenant: tenant, Plugin: db.Text(v[0]), Hash: db.Text(v[1]), No: db.Int(v[2]), State: waxwing.PluginState(db.Text(v[3])),
+				Bytes: db.Int(v[4])})
 			return nil
 		}, tenant)
 		if err != nil {
@@ -181,9 +183,9 @@ func versions(c *conn, s *store.PluginSet, k *store.PluginKeys) error {
 		if s.Versions == nil {
 			s.Versions = map[int64][]store.PluginVersion{}
 		}
-		err := c.query("SELECT plugin, no, hash, state, percent, why, body FROM plugin_versions WHERE tenant=? ORDER BY rowid", func(v []driver.Value) error {
-			s.Versions[tenant] = append(s.Versions[tenant], store.PluginVersion{Tenant: tenant, Plugin: str(v[0]), No: num(v[1]), Hash: str(v[2]),
-				State: str(v[3]), Percent: num(v[4]), Why: str(v[5]), Body: bytes.Clone(blob(v[6]))})
+		err := c.Query("SELECT plugin, no, hash, state, percent, why, body FROM plugin_versions WHERE tenant=? ORDER BY rowid", func(v []driver.Value) error {
+			s.Versions[tenant] = append(s.Versions[tenant], store.PluginVersion{Tenant: tenant, Plugin: db.Text(v[0]), No: db.Int(v[1]), Hash: db.Text(v[2]),
+				State: db.Text(v[3]), Percent: db.Int(v[4]), Why: db.Text(v[5]), Body: bytes.Clone(db.Blob(v[6]))})
 			return nil
 		}, tenant)
 		if err != nil {
@@ -238,7 +240,7 @@ func (t *dbTx) putInstance(x *store.Instance) error {
 	// The first epoch is NULL, as it is in rows of older programs.
 	_, err := t.exec(`INSERT INTO instances (id, epoch, started, stopped, lease) VALUES (?,?,?,?,?)
 		ON CONFLICT (id) DO UPDATE SET epoch=excluded.epoch, stopped=excluded.stopped, lease=excluded.lease`,
-		x.ID, nullable(x.Epoch-1), x.Started, nullable(x.Stopped), nullable(x.Lease))
+		x.ID, db.Nullable(x.Epoch-1), x.Started, db.Nullable(x.Stopped), db.Nullable(x.Lease))
 	return err
 }
 

@@ -8,13 +8,16 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/schema"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/sums"
 	"github.com/waxwinghq/waxwing/ledger/verify"
 )
 
 // verifyRows sums all rows anew, and holds them against the sealed sums. It tells the
 // table: which row, the steps before it tell where the trail speaks of it.
-func (dir *folder) verifyRows(c *conn, r *verify.Report, sealed bool) error {
-	has, err := layoutOf(c)
+func (dir *folder) verifyRows(c *db.Conn, r *verify.Report, sealed bool) error {
+	has, err := schema.Of(c)
 	if err != nil {
 		return err
 	}
@@ -22,9 +25,9 @@ func (dir *folder) verifyRows(c *conn, r *verify.Report, sealed bool) error {
 	if err != nil {
 		return err
 	}
-	if has > Layout {
+	if has > schema.Layout {
 		r.Blind = append(r.Blind, fmt.Sprintf("The ledger calls its layout %d, and this program knows %d: whether its tables are as they should be, only the "+
-			"program that made them can tell. If there was none, somebody changed the number.", has, Layout))
+			"program that made them can tell. If there was none, somebody changed the number.", has, schema.Layout))
 	}
 	if has < 3 && (name != "" || sealed) {
 		r.Problem("the ledger calls its layout %d, though a newer program has written it", has)
@@ -36,9 +39,9 @@ func (dir *folder) verifyRows(c *conn, r *verify.Report, sealed bool) error {
 			"lookups, tenants) cannot be seen. This version seals them at its first start.")
 		return nil
 	}
-	s := newSums(dir.keys)
-	want, err := s.stored(c)
-	if errors.Is(err, errSums) {
+	s := sums.New(dir.keys)
+	want, err := s.Stored(c)
+	if errors.Is(err, sums.ErrBroken) {
 		r.Problem("rows: %v", err)
 		return nil
 	}
@@ -46,8 +49,8 @@ func (dir *folder) verifyRows(c *conn, r *verify.Report, sealed bool) error {
 		return err
 	}
 	damaged := map[string]bool{}
-	have, err := s.count(c, func(table string, err error) error {
-		if err != nil && faultOf(err) != readFault {
+	have, err := s.Count(c, func(table string, err error) error {
+		if err != nil && db.FaultOf(err) != db.ReadFault {
 			damaged[table] = true
 			r.Problem("table %s cannot be read whole: %v", table, err)
 			return nil
@@ -57,7 +60,7 @@ func (dir *folder) verifyRows(c *conn, r *verify.Report, sealed bool) error {
 	if err != nil {
 		return err
 	}
-	for name := range s.nul {
+	for name := range s.NUL {
 		r.Problem("table %s: a text goes on behind a NUL, which this program never writes", name)
 	}
 	for name := range want {
@@ -75,10 +78,10 @@ func (dir *folder) verifyRows(c *conn, r *verify.Report, sealed bool) error {
 
 // structure checks pages, indexes, and that the tables are the program's own: a
 // trigger, a changed index or a view would act behind its back.
-func structure(c *conn, report *verify.Report) error {
+func structure(c *db.Conn, report *verify.Report) error {
 	n := 0
-	err := c.query("PRAGMA integrity_check(20)", func(r []driver.Value) error {
-		if s := str(r[0]); s != "ok" {
+	err := c.Query("PRAGMA integrity_check(20)", func(r []driver.Value) error {
+		if s := db.Text(r[0]); s != "ok" {
 			n++
 			report.Problem("the file is damaged: %s", s)
 		}
@@ -87,8 +90,8 @@ func structure(c *conn, report *verify.Report) error {
 	if err != nil {
 		return err
 	}
-	has, err := layoutOf(c)
-	if err != nil || has < 3 || has > Layout {
+	has, err := schema.Of(c)
+	if err != nil || has < 3 || has > schema.Layout {
 		return err // an older layout grew by other ways, a newer one is not known
 	}
 	want, err := ownSchema(has)
@@ -114,21 +117,21 @@ func structure(c *conn, report *verify.Report) error {
 
 // ownSchema is what the tables of a new ledger of a layout are made by.
 func ownSchema(number int64) (map[string]string, error) {
-	c, err := openConn("file::memory:")
+	c, err := db.Open("file::memory:")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = c.close() }() // in memory
-	if err := migrateTo(c, number); err != nil {
+	defer func() { _ = c.Close() }() // in memory
+	if err := schema.MigrateTo(c, number); err != nil {
 		return nil, err
 	}
 	return schemaSQL(c)
 }
 
-func schemaSQL(c *conn) (map[string]string, error) {
+func schemaSQL(c *db.Conn) (map[string]string, error) {
 	out := map[string]string{}
-	err := c.query("SELECT quote(type), quote(name), quote(tbl_name)||' '||quote(sql) FROM sqlite_master", func(r []driver.Value) error {
-		out[str(r[0])+" "+str(r[1])] = str(r[2])
+	err := c.Query("SELECT quote(type), quote(name), quote(tbl_name)||' '||quote(sql) FROM sqlite_master", func(r []driver.Value) error {
+		out[db.Text(r[0])+" "+db.Text(r[1])] = db.Text(r[2])
 		return nil
 	})
 	return out, err
@@ -146,7 +149,7 @@ func (dir *folder) readWitnessFor(r *verify.Report) (*mark, error) {
 	return m, nil
 }
 
-func verifyWitness(c *conn, r *verify.Report, m *mark) error {
+func verifyWitness(c *db.Conn, r *verify.Report, m *mark) error {
 	if m == nil {
 		return nil
 	}

@@ -8,39 +8,90 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/schema"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
+
+// tables say how each table is read whole, and since which layout it is there.
+var tables = map[store.Table]struct {
+	since   int64
+	columns func(*db.Conn) string
+	from    string
+	scan    func([]driver.Value) any
+}{
+	store.Confirmations: {1, confirmationsOf, "confirmations", func(v []driver.Value) any { c := scanConfirmation(v); return &c }},
+	store.Messages:      {1, messagesOf, "messages", func(v []driver.Value) any { m := scanMessage(v); return &m }},
+	store.Claims:        {1, always(claimColumns), "claims", func(v []driver.Value) any { k := scanClaim(v); return &k }},
+	store.Contents: {1, always("id, body"), "contents", func(v []driver.Value) any {
+		return &store.Content{ID: waxwing.ID(db.Int(v[0])), Body: db.Blob(v[1])}
+	}},
+	store.Attempts: {1, always(attemptColumns), "attempts", func(v []driver.Value) any { a := scanAttempt(v); return &a }},
+	store.Suppressions: {1, always("hash, tenant, at, cause"), "suppressions", func(v []driver.Value) any {
+		x := store.Suppression{Tenant: db.Int(v[1]), At: db.Int(v[2]), Cause: db.Text(v[3])}
+		copy(x.Hash[:], db.Blob(v[0]))
+		return &x
+	}},
+	store.PluginVersions: {2, always("p.tenant, t.name, p.plugin, p.no, p.hash, p.state, p.percent, p.why, p.body"),
+		"plugin_versions p LEFT JOIN tenants t ON t.no=p.tenant", func(v []driver.Value) any {
+			return &store.PluginVersion{Tenant: db.Int(v[0]), TenantName: db.Text(v[1]), Plugin: db.Text(v[2]), No: db.Int(v[3]), Hash: db.Text(v[4]), State: db.Text(v[5]),
+				Percent: db.Int(v[6]), Why: db.Text(v[7]), Body: db.Blob(v[8])}
+		}},
+	store.PluginNumbers: {5, always("t.name, n.plugin, n.number"), "plugin_numbers n LEFT JOIN tenants t ON t.no=n.tenant", func(v []driver.Value) any {
+		return &store.PluginNumber{TenantName: db.Text(v[0]), Plugin: db.Text(v[1]), Number: db.Int(v[2])}
+	}},
+	store.PluginModules: {2, always("hash, body"), "plugin_modules", func(v []driver.Value) any {
+		return &store.PluginModule{Hash: db.Text(v[0]), Body: db.Blob(v[1])}
+	}},
+}
+
+func always(columns string) func(*db.Conn) string { return func(*db.Conn) string { return columns } }
+
+// All calls f with each row of a table. A file that an older program made, and that only
+// the command line looks at, may not have it.
+func (r rows) All(ctx context.Context, table store.Table, f func(row any) error) error {
+	t := tables[table]
+	if at, err := schema.Of(r.c); err != nil || at < t.since {
+		return marked(err)
+	}
+	return marked(r.c.Query("SELECT "+t.columns(r.c)+" FROM "+t.from, func(v []driver.Value) error {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		return f(t.scan(v))
+	}))
+}
 
 // View lends f a read connection, for which it waits until ctx ends. After Close there
 // are none: ErrStopping.
 func (p *readers) View(ctx context.Context, f func(store.Rows) error) error {
-	return p.read(ctx, func(c *conn) error { return c.atOneState(f) })
+	return p.read(ctx, func(c *db.Conn) error { return atOneState(c, f) })
 }
 
 // Browse lends f a connection for what may take long. A tenant has one at a time. There is
 // no transaction around it, which would keep the log from being emptied meanwhile.
 func (p *readers) Browse(ctx context.Context, tenant int64, f func(store.Rows) error) error {
-	return p.browse(ctx, tenant, func(c *conn) error { return f(rows{c, nil}) })
+	return p.browse(ctx, tenant, func(c *db.Conn) error { return f(rows{c, nil}) })
 }
 
 // Survey is Browse within a transaction.
 func (p *readers) Survey(ctx context.Context, tenant int64, f func(store.Rows) error) error {
-	return p.browse(ctx, tenant, func(c *conn) error { return c.atOneState(f) })
+	return p.browse(ctx, tenant, func(c *db.Conn) error { return atOneState(c, f) })
 }
 
 // atOneState runs f over one state of the file.
-func (c *conn) atOneState(f func(store.Rows) error) error {
-	if _, err := c.exec("BEGIN"); err != nil {
+func atOneState(c *db.Conn, f func(store.Rows) error) error {
+	if _, err := c.Exec("BEGIN"); err != nil {
 		return err
 	}
 	err := f(rows{c, nil})
-	_, e := c.exec("COMMIT") // it only read
+	_, e := c.Exec("COMMIT") // it only read
 	return errors.Join(err, e)
 }
 
 // rows reads by one connection.
 type rows struct {
-	c *conn
+	c *db.Conn
 	// recent is what the writer knows of its newest rows; nil: who only reads looks them through.
 	recent *recent
 }
@@ -71,7 +122,7 @@ func (r rows) Load(_ context.Context, k *store.Keys) (*store.Set, error) {
 	}
 	for i := range k.People {
 		h := k.People[i]
-		found, err := r.c.row("SELECT 1 FROM suppressions WHERE hash=?", make([]driver.Value, 1), h[:])
+		found, err := r.c.Row("SELECT 1 FROM suppressions WHERE hash=?", make([]driver.Value, 1), h[:])
 		if err != nil {
 			return nil, err
 		}
@@ -83,7 +134,7 @@ func (r rows) Load(_ context.Context, k *store.Keys) (*store.Set, error) {
 }
 
 func (r rows) confirmations(s *store.Set, where string, arg any) error {
-	return r.c.query("SELECT "+confirmationsOf(r.c)+" FROM confirmations WHERE "+where, func(v []driver.Value) error {
+	return r.c.Query("SELECT "+confirmationsOf(r.c)+" FROM confirmations WHERE "+where, func(v []driver.Value) error {
 		c := scanConfirmation(v)
 		s.Confirmations[c.ID], s.Keys[c.Key] = c, c.ID
 		return nil
@@ -104,7 +155,7 @@ func (r rows) whole(s *store.Set, id waxwing.ID, shown bool) error {
 // messages loads those from an id up to another one, with their claims and doubts.
 func (r rows) messages(s *store.Set, from, to int64, shown bool) error {
 	var tried []waxwing.ID
-	err := r.c.query("SELECT "+messagesOf(r.c)+" FROM messages WHERE id>=? AND id<=?", func(v []driver.Value) error {
+	err := r.c.Query("SELECT "+messagesOf(r.c)+" FROM messages WHERE id>=? AND id<=?", func(v []driver.Value) error {
 		m := scanMessage(v)
 		if s.Messages[m.ID] = m; m.Attempts > 0 && !shown {
 			tried = append(tried, m.ID)
@@ -114,7 +165,7 @@ func (r rows) messages(s *store.Set, from, to int64, shown bool) error {
 	if err != nil {
 		return err
 	}
-	err = r.c.query("SELECT "+claimColumns+" FROM claims WHERE message>=? AND message<=?", func(v []driver.Value) error {
+	err = r.c.Query("SELECT "+claimColumns+" FROM claims WHERE message>=? AND message<=?", func(v []driver.Value) error {
 		k := scanClaim(v)
 		s.Claims[k.Message] = k
 		return nil
@@ -132,36 +183,36 @@ func (r rows) messages(s *store.Set, from, to int64, shown bool) error {
 }
 
 // doubts counts the attempts at a message whose answer was lost.
-func doubts(c *conn, id waxwing.ID) (int, error) {
+func doubts(c *db.Conn, id waxwing.ID) (int, error) {
 	var v [1]driver.Value
-	_, err := c.row("SELECT count(*) FROM attempts WHERE message=? AND verdict='uncertain'", v[:], int64(id))
-	return int(num(v[0])), err
+	_, err := c.Row("SELECT count(*) FROM attempts WHERE message=? AND verdict='uncertain'", v[:], int64(id))
+	return int(db.Int(v[0])), err
 }
 
 // contents loads events, messages' bytes, and attempts.
 func (r rows) contents(s *store.Set, k *store.Keys) error {
 	var v [5]driver.Value
 	for _, id := range k.Events {
-		found, err := r.c.row("SELECT source, topic, at, updated, body FROM events WHERE id=?", v[:], int64(id))
+		found, err := r.c.Row("SELECT source, topic, at, updated, body FROM events WHERE id=?", v[:], int64(id))
 		if err != nil {
 			return err
 		}
 		if found {
-			s.Events[id] = store.Event{ID: id, Source: str(v[0]), Topic: str(v[1]), At: num(v[2]), Updated: num(v[3]), Body: blob(v[4])}
+			s.Events[id] = store.Event{ID: id, Source: db.Text(v[0]), Topic: db.Text(v[1]), At: db.Int(v[2]), Updated: db.Int(v[3]), Body: db.Blob(v[4])}
 		}
 	}
 	for _, id := range k.Contents {
 		clear(v[:])
-		found, err := r.c.row("SELECT "+contentsOf(r.c)+" FROM contents WHERE id=?", v[:], int64(id))
+		found, err := r.c.Row("SELECT "+contentsOf(r.c)+" FROM contents WHERE id=?", v[:], int64(id))
 		if err != nil {
 			return err
 		}
 		if found {
-			s.Contents[id] = store.Content{ID: id, Body: blob(v[1]), Ingredients: blob(v[2])}
+			s.Contents[id] = store.Content{ID: id, Body: db.Blob(v[1]), Ingredients: db.Blob(v[2])}
 		}
 	}
 	for _, id := range k.Attempts {
-		err := r.c.query("SELECT "+attemptColumns+" FROM attempts WHERE message=? ORDER BY n",
+		err := r.c.Query("SELECT "+attemptColumns+" FROM attempts WHERE message=? ORDER BY n",
 			func(v []driver.Value) error {
 				s.Attempts[id] = append(s.Attempts[id], scanAttempt(v))
 				return nil
@@ -179,7 +230,7 @@ func (r rows) annotations(s *store.Set, messages []waxwing.ID) error {
 		return nil
 	}
 	for _, id := range messages {
-		err := r.c.query("SELECT "+annotationColumns+" FROM annotations WHERE message=? ORDER BY at, kind", func(v []driver.Value) error {
+		err := r.c.Query("SELECT "+annotationColumns+" FROM annotations WHERE message=? ORDER BY at, kind", func(v []driver.Value) error {
 			s.Annotations[id] = append(s.Annotations[id], scanAnnotation(v))
 			return nil
 		}, int64(id))
@@ -193,27 +244,27 @@ func (r rows) annotations(s *store.Set, messages []waxwing.ID) error {
 const annotationColumns = "message, kind, at, provider, sealed"
 
 func scanAnnotation(v []driver.Value) store.Annotation {
-	return store.Annotation{Message: waxwing.ID(num(v[0])), Kind: waxwing.AnnotationKind(str(v[1])), At: num(v[2]), Provider: str(v[3]),
-		Sealed: bytes.Clone(blob(v[4]))}
+	return store.Annotation{Message: waxwing.ID(db.Int(v[0])), Kind: waxwing.AnnotationKind(db.Text(v[1])), At: db.Int(v[2]), Provider: db.Text(v[3]),
+		Sealed: bytes.Clone(db.Blob(v[4]))}
 }
 
 const attemptColumns = "message, n, provider, verdict, fault, phase, code, enhanced, began, ended, sealed"
 
 func scanAttempt(v []driver.Value) store.Attempt {
-	return store.Attempt{Message: waxwing.ID(num(v[0])), N: num(v[1]), Provider: str(v[2]), Verdict: waxwing.Verdict(str(v[3])),
-		Fault: waxwing.Fault(str(v[4])), Phase: waxwing.Phase(str(v[5])), Code: int(num(v[6])), Enhanced: str(v[7]),
-		Began: num(v[8]), Ended: num(v[9]), Sealed: bytes.Clone(blob(v[10]))}
+	return store.Attempt{Message: waxwing.ID(db.Int(v[0])), N: db.Int(v[1]), Provider: db.Text(v[2]), Verdict: waxwing.Verdict(db.Text(v[3])),
+		Fault: waxwing.Fault(db.Text(v[4])), Phase: waxwing.Phase(db.Text(v[5])), Code: int(db.Int(v[6])), Enhanced: db.Text(v[7]),
+		Began: db.Int(v[8]), Ended: db.Int(v[9]), Sealed: bytes.Clone(db.Blob(v[10]))}
 }
 
 const batchColumns = "batch, instance, first, last, head, entries"
 
 func scanBatch(v []driver.Value) store.Batch {
-	return store.Batch{N: num(v[0]), Instance: num(v[1]), First: num(v[2]), Last: num(v[3]), Head: blob(v[4]), Entries: blob(v[5])}
+	return store.Batch{N: db.Int(v[0]), Instance: db.Int(v[1]), First: db.Int(v[2]), Last: db.Int(v[3]), Head: db.Blob(v[4]), Entries: db.Blob(v[5])}
 }
 
 func (r rows) batches(s *store.Set, wanted []int64) error {
 	for _, n := range wanted {
-		err := r.c.query("SELECT "+batchColumns+" FROM trail WHERE batch=?", func(v []driver.Value) error {
+		err := r.c.Query("SELECT "+batchColumns+" FROM trail WHERE batch=?", func(v []driver.Value) error {
 			b := scanBatch(v)
 			b.Head, b.Entries = bytes.Clone(b.Head), bytes.Clone(b.Entries)
 			s.Batches[n] = b
@@ -228,7 +279,7 @@ func (r rows) batches(s *store.Set, wanted []int64) error {
 
 // Last is the newest batch of the trail, without its entries.
 func (r rows) Last(context.Context) (b store.Batch, err error) {
-	err = r.c.query("SELECT batch, instance, first, last, head, NULL FROM trail ORDER BY batch DESC LIMIT 1", func(v []driver.Value) error {
+	err = r.c.Query("SELECT batch, instance, first, last, head, NULL FROM trail ORDER BY batch DESC LIMIT 1", func(v []driver.Value) error {
 		b = scanBatch(v)
 		b.Head = bytes.Clone(b.Head)
 		return nil
@@ -238,7 +289,7 @@ func (r rows) Last(context.Context) (b store.Batch, err error) {
 
 // Walk calls f with each batch of the trail above a number.
 func (r rows) Walk(ctx context.Context, after int64, f func(*store.Batch) error) error {
-	err := r.c.query("SELECT "+batchColumns+" FROM trail WHERE batch>? ORDER BY batch", func(v []driver.Value) error {
+	err := r.c.Query("SELECT "+batchColumns+" FROM trail WHERE batch>? ORDER BY batch", func(v []driver.Value) error {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
@@ -253,8 +304,8 @@ func (r rows) Walk(ctx context.Context, after int64, f func(*store.Batch) error)
 
 // Due gives confirmations whose time has come.
 func (r rows) Due(_ context.Context, d *store.Due) (ids []waxwing.ID, last time.Time, err error) {
-	err = r.c.query("SELECT id, due FROM confirmations WHERE due>=? AND due<=? AND state=? ORDER BY due LIMIT ?", func(v []driver.Value) error {
-		ids, last = append(ids, waxwing.ID(num(v[0]))), time.UnixMilli(num(v[1]))
+	err = r.c.Query("SELECT id, due FROM confirmations WHERE due>=? AND due<=? AND state=? ORDER BY due LIMIT ?", func(v []driver.Value) error {
+		ids, last = append(ids, waxwing.ID(db.Int(v[0]))), time.UnixMilli(db.Int(v[1]))
 		return nil
 	}, d.Since, d.At, string(d.State), d.Limit)
 	return ids, last, err
@@ -263,20 +314,20 @@ func (r rows) Due(_ context.Context, d *store.Due) (ids []waxwing.ID, last time.
 // Depth counts what waits.
 func (r rows) Depth(_ context.Context, now time.Time) (d store.Depth, err error) {
 	var v [1]driver.Value
-	if _, err := r.c.row("SELECT count(*) FROM (SELECT 1 FROM confirmations WHERE due IS NOT NULL LIMIT ?)", v[:], store.MaxDepth); err != nil {
+	if _, err := r.c.Row("SELECT count(*) FROM (SELECT 1 FROM confirmations WHERE due IS NOT NULL LIMIT ?)", v[:], store.MaxDepth); err != nil {
 		return d, err
 	}
-	d.Work = num(v[0])
-	if _, err := r.c.row("SELECT count(*) FROM (SELECT 1 FROM messages WHERE next_at IS NOT NULL LIMIT ?)", v[:], store.MaxDepth); err != nil {
+	d.Work = db.Int(v[0])
+	if _, err := r.c.Row("SELECT count(*) FROM (SELECT 1 FROM messages WHERE next_at IS NOT NULL LIMIT ?)", v[:], store.MaxDepth); err != nil {
 		return d, err
 	}
-	d.Messages = num(v[0])
+	d.Messages = db.Int(v[0])
 	for _, ch := range waxwing.Channels {
-		ok, err := r.c.row("SELECT next_at FROM messages WHERE channel=? AND next_at<=? ORDER BY next_at LIMIT 1", v[:], string(ch), now.UnixMilli())
+		ok, err := r.c.Row("SELECT next_at FROM messages WHERE channel=? AND next_at<=? ORDER BY next_at LIMIT 1", v[:], string(ch), now.UnixMilli())
 		if err != nil {
 			return d, err
 		}
-		if at := time.UnixMilli(num(v[0])); ok && (d.Oldest.IsZero() || at.Before(d.Oldest)) {
+		if at := time.UnixMilli(db.Int(v[0])); ok && (d.Oldest.IsZero() || at.Before(d.Oldest)) {
 			d.Oldest = at
 		}
 	}
@@ -286,7 +337,7 @@ func (r rows) Depth(_ context.Context, now time.Time) (d store.Depth, err error)
 // Runs gives runs of a tenant's plugins. A file that an older program made, and that only
 // the command line looks at, has none.
 func (r rows) Runs(_ context.Context, q *store.RunQuery) (out []store.Run, err error) {
-	if at, err := layoutOf(r.c); err != nil || at < 2 {
+	if at, err := schema.Of(r.c); err != nil || at < 2 {
 		return nil, err
 	}
 	columns := "id, tenant, plugin, confirmation, hook, role, hash, at, fuel, micros, fault"
@@ -305,11 +356,11 @@ func (r rows) Runs(_ context.Context, q *store.RunQuery) (out []store.Run, err e
 	default:
 		where, args = where+" AND id>? ORDER BY id", append(args, q.After)
 	}
-	err = r.c.query("SELECT "+columns+" FROM plugin_runs WHERE "+where+" LIMIT ?", func(v []driver.Value) error {
-		x := store.Run{ID: num(v[0]), Tenant: num(v[1]), Plugin: str(v[2]), Confirmation: waxwing.ID(num(v[3])), Hook: waxwing.Hook(str(v[4])), Role: str(v[5]),
-			Hash: str(v[6]), At: num(v[7]), Fuel: num(v[8]), Micros: num(v[9]), Fault: str(v[10])}
+	err = r.c.Query("SELECT "+columns+" FROM plugin_runs WHERE "+where+" LIMIT ?", func(v []driver.Value) error {
+		x := store.Run{ID: db.Int(v[0]), Tenant: db.Int(v[1]), Plugin: db.Text(v[2]), Confirmation: waxwing.ID(db.Int(v[3])), Hook: waxwing.Hook(db.Text(v[4])), Role: db.Text(v[5]),
+			Hash: db.Text(v[6]), At: db.Int(v[7]), Fuel: db.Int(v[8]), Micros: db.Int(v[9]), Fault: db.Text(v[10])}
 		if q.Bodies {
-			x.Body = bytes.Clone(blob(v[11]))
+			x.Body = bytes.Clone(db.Blob(v[11]))
 		}
 		out = append(out, x)
 		return nil

@@ -8,6 +8,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/guard"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/schema"
 )
 
 // TestTheLogStaysBounded: the log is moved to the database by us, since SQLite no
@@ -30,7 +34,7 @@ func TestTheLogStaysBounded(t *testing.T) {
 	wg.Wait()
 	var pages, moved int64
 	if err := l.do(t.Context(), func(ctx context.Context, x *dbTx) error {
-		x.after = append(x.after, func() { _, pages, moved, _ = x.c.checkpointed("NOOP") })
+		x.after = append(x.after, func() { _, pages, moved, _ = x.c.Checkpointed("NOOP") })
 		return nil
 	}); err != nil {
 		t.Fatal(err)
@@ -46,7 +50,7 @@ func TestTheLogStaysBounded(t *testing.T) {
 	if err != nil || db.Size() < 1<<20 {
 		t.Errorf("nothing was moved: %v %v", db, err)
 	}
-	if err := l.guard.check(); err != nil {
+	if err := l.guard.Check(); err != nil {
 		t.Error(err)
 	}
 }
@@ -59,9 +63,9 @@ func TestKilledInTheFirstStart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, err := openConn(dsn(filepath.Join(dir, LedgerFile), false))
+	c, err := db.Open(dsn(filepath.Join(dir, LedgerFile), false))
 	if err == nil {
-		err = errors.Join(migrate(c), c.close())
+		err = errors.Join(schema.Migrate(c), c.Close())
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -90,14 +94,14 @@ func TestLogCutAndGrownAgain(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		whole = l.guard.check()
+		whole = l.guard.Check()
 		if err := errors.Join(os.Truncate(log, 8192), os.Truncate(log, st.Size()+4120)); err != nil {
 			return err
 		}
-		cut = l.guard.check()
+		cut = l.guard.Check()
 		return nil
 	})
-	if whole != nil || !errors.Is(cut, errMoved) {
+	if whole != nil || !errors.Is(cut, guard.ErrMoved) {
 		t.Errorf("before it was cut: %v, after: %v (%v)", whole, cut, err)
 	}
 	_ = l.Close() // it cannot write what it would

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing/ledger/seal"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/guard"
 )
 
 // WitnessFile remembers, outside the database, how far the trail had come. It is
@@ -27,15 +28,9 @@ type mark struct {
 	Head     string // hex
 	At       time.Time
 	By       string // who says so, for people
-	file     stand
+	file     guard.Stand
 	anchored uint64 // the entry of the chain's newest anchor; 0: none was made
 }
-
-// stand is the database file as the last checkpoint left it; zero: one may be under way.
-type stand struct{ size, mtime int64 }
-
-// standOf is the file's.
-func standOf(st fs.FileInfo) stand { return stand{st.Size(), st.ModTime().UnixNano()} }
 
 // A witness holds two slots that are written in turn: a crash of the machine in
 // the middle of one leaves the other.
@@ -57,7 +52,7 @@ func witnessKey(keys *seal.Keyring) seal.Key { return keys.Derive("witness") }
 // process wrote, the system still has.
 func (w *witness) note(m *mark) error {
 	w.n++
-	b := fmt.Appendf(w.buf[:0], "waxwing witness 1\n%d %s %d %d %s %d %d %d %d\n", w.n, m.Ledger, m.Instance, m.Seq, m.Head, m.At.UnixMilli(), m.file.size, m.file.mtime, m.anchored)
+	b := fmt.Appendf(w.buf[:0], "waxwing witness 1\n%d %s %d %d %s %d %d %d %d\n", w.n, m.Ledger, m.Instance, m.Seq, m.Head, m.At.UnixMilli(), m.file.Size, m.file.Mtime, m.anchored)
 	b = hex.AppendEncode(b, w.mac(b))
 	b = append(b, '\n')
 	for len(b) < slotSize-1 {
@@ -136,7 +131,7 @@ func (w *witness) slot(b []byte) (*mark, uint64) {
 	var m mark
 	var n uint64
 	var at int64
-	if fields, err := fmt.Sscanf(string(b[first:end]), "%d %s %d %d %s %d %d %d %d\n", &n, &m.Ledger, &m.Instance, &m.Seq, &m.Head, &at, &m.file.size, &m.file.mtime, &m.anchored); err != nil && fields < 8 { // older ones have eight
+	if fields, err := fmt.Sscanf(string(b[first:end]), "%d %s %d %d %s %d %d %d %d\n", &n, &m.Ledger, &m.Instance, &m.Seq, &m.Head, &at, &m.file.Size, &m.file.Mtime, &m.anchored); err != nil && fields < 8 { // older ones have eight
 		return nil, 0
 	}
 	m.At = time.UnixMilli(at).UTC()

@@ -17,7 +17,7 @@ func (v *verifier) attempts(ctx context.Context) error {
 		a := row.(*store.Attempt)
 		t := v.tries[a.Message]
 		t.n--
-		t.sum -= attemptSum(a.N, a.Provider, string(a.Verdict), string(a.Phase), string(a.Fault), int64(a.Code))
+		t.sum -= attempt{a.N, a.Provider, string(a.Verdict), string(a.Phase), string(a.Fault), int64(a.Code)}.sum()
 		v.tries[a.Message] = t
 		return nil
 	})

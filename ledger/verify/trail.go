@@ -86,10 +86,17 @@ type tried struct {
 	provider string
 }
 
-// attemptSum is one attempt in a number; those of a message are added.
-func attemptSum(n int64, provider, verdict, phase, fault string, code int64) uint64 {
+// attempt is what both the trail and the rows tell of an attempt.
+type attempt struct {
+	n                               int64
+	provider, verdict, phase, fault string
+	code                            int64
+}
+
+// sum is the attempt in a number; those of a message are added.
+func (a attempt) sum() uint64 {
 	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%d|%s|%s|%s|%s|%d", n, provider, verdict, phase, fault, code) // never fails
+	_, _ = fmt.Fprintf(h, "%d|%s|%s|%s|%s|%d", a.n, a.provider, a.verdict, a.phase, a.fault, a.code) // never fails
 	return h.Sum64()
 }
 
@@ -217,7 +224,7 @@ func (v *verifier) attempt(e *waxwing.TrailEntry) {
 		n, _ := strconv.ParseInt(e.Detail["attempt"], 10, 64)
 		code, _ := strconv.ParseInt(e.Detail["code"], 10, 64) // none is 0
 		t.n++
-		t.sum += attemptSum(n, e.Detail["provider"], e.Detail["verdict"], e.Detail["phase"], e.Detail["fault"], code)
+		t.sum += attempt{n, e.Detail["provider"], e.Detail["verdict"], e.Detail["phase"], e.Detail["fault"], code}.sum()
 	case e.Cause == machine.CauseTakeover && e.From == waxwing.Dot:
 		t.n++
 		n := int64(t.n)
@@ -225,7 +232,7 @@ func (v *verifier) attempt(e *waxwing.TrailEntry) {
 			n, _ = strconv.ParseInt(d, 10, 64)
 			t.provider = e.Detail["provider"]
 		}
-		t.sum += attemptSum(n, t.provider, string(waxwing.UncertainVerdict), string(waxwing.PhaseDot), "", 0)
+		t.sum += attempt{n, t.provider, string(waxwing.UncertainVerdict), string(waxwing.PhaseDot), "", 0}.sum()
 	default:
 		return
 	}

@@ -1,4 +1,4 @@
-package sqlite
+package guard
 
 import (
 	"encoding/binary"
@@ -12,21 +12,21 @@ import (
 	"time"
 )
 
-// guardEvery is how often an idle ledger looks whether its file is still there.
-const guardEvery = 250 * time.Millisecond
+// Every is how often an idle ledger looks whether its file is still there.
+const Every = 250 * time.Millisecond
 
-// guard notices that the ledger's files are deleted, moved, replaced or written
+// Guard notices that the ledger's files are deleted, moved, replaced or written
 // by somebody else while this process works with them. Nothing of that makes
 // SQLite fail: it goes on in a file that no name leads to, and what it
 // acknowledges is gone with the process.
 //
 // A commit writes the log only. The database file is written by checkpoints, and all
 // of ours say so: whatever else changes it is not ours. The writer alone checks.
-type guard struct {
-	path    string
+type Guard struct {
+	Path    string
 	real    string                            // where path leads to: SQLite keeps the log there
 	stat    func(string) (fs.FileInfo, error) // Lstat, so that a link put in the file's place shows; Stat where it was one
-	lock    *os.File                          // of the folder; nil: it is not looked at
+	Lock    *os.File                          // of the folder; nil: it is not looked at
 	f       *os.File                          // never closed before SQLite's: POSIX locks go with any close (fcntl(2))
 	db, wal fs.FileInfo                       // as this process knows them; wal is nil until there is one
 	shm     fs.FileInfo                       // nil: there was none
@@ -38,18 +38,19 @@ type guard struct {
 	stale atomic.Bool  // there was one since db was noted
 }
 
-var errMoved = errors.New("the ledger's files are not those that were opened; put the right ones back before the next start, which tells what is lacking")
+// ErrMoved says that the ledger writes into files that nobody will find.
+var ErrMoved = errors.New("the ledger's files are not those that were opened; put the right ones back before the next start, which tells what is lacking")
 
-// open notes the file as it is. It follows SQLite's own opening of it.
-func (g *guard) open() (err error) {
-	if g.f, err = os.Open(g.path); err != nil {
-		return gone(g.path, err)
+// Open notes the file as it is. It follows SQLite's own opening of it.
+func (g *Guard) Open() (err error) {
+	if g.f, err = os.Open(g.Path); err != nil {
+		return gone(g.Path, err)
 	}
 	if g.db, err = g.f.Stat(); err != nil {
 		return err
 	}
-	g.real, g.stat = realPath(g.path), os.Lstat
-	if st, err := os.Lstat(g.path); err == nil && st.Mode()&fs.ModeSymlink != 0 {
+	g.real, g.stat = RealPath(g.Path), os.Lstat
+	if st, err := os.Lstat(g.Path); err == nil && st.Mode()&fs.ModeSymlink != 0 {
 		g.stat = os.Stat
 	}
 	if g.shm, err = os.Stat(g.real + "-shm"); err != nil {
@@ -58,16 +59,16 @@ func (g *guard) open() (err error) {
 	return g.readHead(g.head[:])
 }
 
-// realPath follows links, as SQLite does before it names its log.
-func realPath(path string) string {
+// RealPath follows links, as SQLite does before it names its log.
+func RealPath(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real
 	}
 	return path
 }
 
-// close comes after SQLite has closed its own.
-func (g *guard) close() {
+// Close comes after SQLite has closed its own.
+func (g *Guard) Close() {
 	for _, f := range []*os.File{g.f, g.log} {
 		if f != nil {
 			_ = f.Close() // only read
@@ -75,7 +76,7 @@ func (g *guard) close() {
 	}
 }
 
-func (g *guard) readHead(b []byte) error {
+func (g *Guard) readHead(b []byte) error {
 	_, err := g.f.ReadAt(b, 0)
 	if errors.Is(err, io.EOF) {
 		return nil // shorter than any database: what it should be, it is not
@@ -83,8 +84,8 @@ func (g *guard) readHead(b []byte) error {
 	return err
 }
 
-// during runs a checkpoint. The witness must be told before the file is written: see mixture.
-func (g *guard) during(f func() error) error {
+// During runs a checkpoint. The witness must be told before the file is written: see mixture.
+func (g *Guard) During(f func() error) error {
 	g.ours.Add(1)
 	defer func() {
 		g.stale.Store(true)
@@ -93,18 +94,18 @@ func (g *guard) during(f func() error) error {
 	return f()
 }
 
-// stand is the file's, where no checkpoint changes it just now.
-func (g *guard) stand() stand {
+// Stand is the file's, where no checkpoint changes it just now.
+func (g *Guard) Stand() Stand {
 	if g.db == nil || g.ours.Load() > 0 || g.stale.Load() {
-		return stand{}
+		return Stand{}
 	}
-	return standOf(g.db)
+	return StandOf(g.db)
 }
 
-// look is what an idle ledger does a few times a second: check, and what costs more than a
+// Look is what an idle ledger does a few times a second: check, and what costs more than a
 // commit should pay.
-func (g *guard) look() error {
-	if err := g.check(); err != nil {
+func (g *Guard) Look() error {
+	if err := g.Check(); err != nil {
 		return err
 	}
 	if g.shm != nil {
@@ -113,13 +114,13 @@ func (g *guard) look() error {
 			return err
 		}
 	}
-	if g.lock != nil {
-		held, err := g.lock.Stat()
+	if g.Lock != nil {
+		held, err := g.Lock.Stat()
 		if err != nil {
 			return err
 		}
 		// A second daemon would lock the new file, and take this one for dead.
-		if err := g.same(g.lock.Name(), held); err != nil {
+		if err := g.same(g.Lock.Name(), held); err != nil {
 			return err
 		}
 	}
@@ -127,26 +128,26 @@ func (g *guard) look() error {
 }
 
 // same says what is wrong where a name does not lead to the file that it did.
-func (g *guard) same(path string, was fs.FileInfo) error {
+func (g *Guard) same(path string, was fs.FileInfo) error {
 	st, err := os.Stat(path)
 	if err != nil {
 		return gone(path, err)
 	}
 	if !os.SameFile(st, was) {
-		return fmt.Errorf("%s was replaced by another file while running: %w", path, errMoved)
+		return fmt.Errorf("%s was replaced by another file while running: %w", path, ErrMoved)
 	}
 	return nil
 }
 
-// check says what is wrong; nil: the files are those that were opened, and
+// Check says what is wrong; nil: the files are those that were opened, and
 // nobody else has written the database or cut the log.
-func (g *guard) check() error {
-	st, err := g.stat(g.path)
+func (g *Guard) Check() error {
+	st, err := g.stat(g.Path)
 	if err != nil {
-		return gone(g.path, err)
+		return gone(g.Path, err)
 	}
 	if !os.SameFile(st, g.db) {
-		return fmt.Errorf("%s was replaced by another file while running: %w", g.path, errMoved)
+		return fmt.Errorf("%s was replaced by another file while running: %w", g.Path, ErrMoved)
 	}
 	if err := g.checkWAL(); err != nil {
 		return err
@@ -163,14 +164,14 @@ func (g *guard) check() error {
 		return err
 	}
 	if !adopt && (st.Size() != g.db.Size() || head != g.head) && g.ours.Load() == 0 && !g.stale.Load() {
-		return fmt.Errorf("another program has written %s while running: %w", g.path, errMoved)
+		return fmt.Errorf("another program has written %s while running: %w", g.Path, ErrMoved)
 	}
 	g.db, g.head = st, head // a checkpoint of ours, or only the time was changed
 	return nil
 }
 
 // checkWAL also sees a log that was cut: only the writer's checkpoints make it shorter.
-func (g *guard) checkWAL() error {
+func (g *Guard) checkWAL() error {
 	path := g.real + "-wal"
 	wal, err := os.Stat(path)
 	switch {
@@ -180,16 +181,16 @@ func (g *guard) checkWAL() error {
 		return gone(path, err)
 	case g.wal == nil:
 	case !os.SameFile(wal, g.wal):
-		return fmt.Errorf("%s was replaced by another file while running: %w", path, errMoved)
+		return fmt.Errorf("%s was replaced by another file while running: %w", path, ErrMoved)
 	case wal.Size() < g.wal.Size() && g.ours.Load() == 0 && !g.stale.Load():
-		return fmt.Errorf("another program has cut %s from %d to %d bytes while running: %w", path, g.wal.Size(), wal.Size(), errMoved)
+		return fmt.Errorf("another program has cut %s from %d to %d bytes while running: %w", path, g.wal.Size(), wal.Size(), ErrMoved)
 	default:
 		hole, err := g.hole(g.wal.Size())
 		switch {
 		case err != nil:
 			return err
 		case hole:
-			return fmt.Errorf("another program has cut %s, which had %d bytes, while running: %w", path, g.wal.Size(), errMoved)
+			return fmt.Errorf("another program has cut %s, which had %d bytes, while running: %w", path, g.wal.Size(), ErrMoved)
 		}
 	}
 	g.wal = wal
@@ -202,7 +203,7 @@ func (g *guard) checkWAL() error {
 // hole reports whether a log that had so many bytes was cut, and made as long again by a
 // commit of ours: where its last frame began there are noughts then. A frame begins with
 // the number of its page, which is never nought (sqlite.org/fileformat2.html, 4.1).
-func (g *guard) hole(size int64) (bool, error) {
+func (g *Guard) hole(size int64) (bool, error) {
 	page := int64(binary.BigEndian.Uint16(g.head[16:])) // ours is 4,096
 	if page < 512 {
 		return false, nil // 1 means 65,536
@@ -229,7 +230,7 @@ func (g *guard) hole(size int64) (bool, error) {
 // checkLogHead sees a log that another was written over. SQLite counts the first salt in its
 // header up by one each time that it begins the log anew, and leaves it alone otherwise;
 // any other log's is a random number, or a smaller one.
-func (g *guard) checkLogHead() error {
+func (g *Guard) checkLogHead() error {
 	if g.wal == nil || g.wal.Size() < walHeader {
 		return nil
 	}
@@ -245,7 +246,7 @@ func (g *guard) checkLogHead() error {
 	}
 	now := binary.BigEndian.Uint32(b[16:])
 	if g.salt != 0 && now-g.salt > mostResets {
-		return fmt.Errorf("another program has written %s-wal while running: %w", g.real, errMoved)
+		return fmt.Errorf("another program has written %s-wal while running: %w", g.real, ErrMoved)
 	}
 	g.salt = now
 	return nil
@@ -264,14 +265,13 @@ const mostResets = 1 << 16
 // which proves nothing.
 func gone(path string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s was deleted or moved away while running: %w", path, errMoved)
+		return fmt.Errorf("%s was deleted or moved away while running: %w", path, ErrMoved)
 	}
 	return err
 }
 
-// The log is moved to the database when it has this many pages (40 MB). How many it
-// has is asked after some commits: a checkpoint must be one that we know of.
-const (
-	checkpointAt = 10_000
-	askEvery     = 16
-)
+// Stand is the database file as the last checkpoint left it; zero: one may be under way.
+type Stand struct{ Size, Mtime int64 }
+
+// StandOf is the file's.
+func StandOf(st fs.FileInfo) Stand { return Stand{st.Size(), st.ModTime().UnixNano()} }

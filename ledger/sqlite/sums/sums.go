@@ -1,9 +1,8 @@
-package sqlite
+package sums
 
 import (
 	"bytes"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"database/sql/driver"
 	"encoding/binary"
@@ -17,6 +16,7 @@ import (
 	"modernc.org/sqlite"
 
 	"github.com/waxwinghq/waxwing/ledger/seal"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 	"github.com/waxwinghq/waxwing/ledger/trail"
 )
 
@@ -45,31 +45,32 @@ func (s *sum) sub(o sum) {
 	s.hi, _ = bits.Sub64(s.hi, o.hi, b)
 }
 
-// sums are those of all tables but the trail. The writer alone uses them.
-type sums struct {
+// Sums are those of all tables but the trail. The writer alone uses them.
+type Sums struct {
 	key    seal.Key
-	tables map[string]sum
-	moved  bool            // since they were last written
-	err    error           // what kept the hook from seeing a row
-	nul    map[string]bool // tables with a text that goes on behind a NUL, where rows are read
+	Tables map[string]sum
+	Moved  bool            // since they were last written
+	Err    error           // what kept the hook from seeing a row
+	NUL    map[string]bool // tables with a text that goes on behind a NUL, where rows are read
 	buf    []byte
 	row    []any
 }
 
-// sumsRow is where the sealed sums stand in meta.
-const sumsRow = "sums"
+// Row is where the sealed sums stand in meta.
+const Row = "sums"
 
 // unsummed are tables that have a proof of their own.
 func unsummed(table string) bool { return table == "trail" || len(table) > 7 && table[:7] == "sqlite_" }
 
-func newSums(keys *seal.Keyring) *sums {
-	return &sums{key: keys.Derive("row sums"), tables: map[string]sum{}, nul: map[string]bool{}}
+// New returns the sums of a ledger with these keys: nothing is summed yet.
+func New(keys *seal.Keyring) *Sums {
+	return &Sums{key: keys.Derive("row sums"), Tables: map[string]sum{}, NUL: map[string]bool{}}
 }
 
 // hash is a row's, under the ledger's key: nobody else can tell by how much a
 // change moves a sum. The key comes first and the hash is cut off, so that it
 // cannot be extended.
-func (s *sums) hash(table string, row []any) sum {
+func (s *Sums) hash(table string, row []any) sum {
 	b := append(s.buf[:0], s.key[:]...)
 	b = append(append(b, table...), 0)
 	row = filled(table, row)
@@ -80,7 +81,7 @@ func (s *sums) hash(table string, row []any) sum {
 		case string:
 			// SQLite's report ends a text at its first NUL; none is ever written (see bind).
 			if i := strings.IndexByte(v, 0); i >= 0 {
-				s.nul[table] = true
+				s.NUL[table] = true
 				v = v[:i]
 			}
 			b = append(binary.BigEndian.AppendUint32(append(b, 't'), uint32(len(v))), v...)
@@ -115,9 +116,9 @@ func filled(table string, row []any) []any {
 	return row
 }
 
-// watch has the connection report each row that it changes.
-func (s *sums) watch(c *conn) error {
-	h, ok := c.c.(sqlite.HookRegisterer)
+// Watch has the connection report each row that it changes.
+func (s *Sums) Watch(c *db.Conn) error {
+	h, ok := c.Raw.(sqlite.HookRegisterer)
 	if !ok {
 		return errors.New("this SQLite driver does not report changed rows")
 	}
@@ -126,7 +127,7 @@ func (s *sums) watch(c *conn) error {
 			return
 		}
 		if err := s.changed(&d); err != nil {
-			s.err = err
+			s.Err = err
 		}
 	})
 	return nil
@@ -139,13 +140,13 @@ const (
 	opUpdate = 23
 )
 
-func (s *sums) changed(d *sqlite.SQLitePreUpdateData) error {
+func (s *Sums) changed(d *sqlite.SQLitePreUpdateData) error {
 	n := d.Count()
 	if cap(s.row) < n {
 		s.row = make([]any, n)
 	}
 	row := s.row[:n]
-	t := s.tables[d.TableName]
+	t := s.Tables[d.TableName]
 	if d.Op == opDelete || d.Op == opUpdate {
 		if err := d.Old(row...); err != nil {
 			return err
@@ -164,15 +165,15 @@ func (s *sums) changed(d *sqlite.SQLitePreUpdateData) error {
 		}
 		t.add(s.hash(d.TableName, row))
 	}
-	s.tables[d.TableName], s.moved = t, true
+	s.Tables[d.TableName], s.Moved = t, true
 	return nil
 }
 
 // ownRow is the row that holds the sums themselves.
-func ownRow(table string, row []any) bool { return table == "meta" && row[0] == sumsRow }
+func ownRow(table string, row []any) bool { return table == "meta" && row[0] == Row }
 
-// count sums what stands in the tables, however long that takes.
-func (s *sums) count(c *conn, each func(table string, err error) error) (map[string]sum, error) {
+// Count sums what stands in the tables, however long that takes.
+func (s *Sums) Count(c *db.Conn, each func(table string, err error) error) (map[string]sum, error) {
 	names, err := tablesOf(c)
 	if err != nil {
 		return nil, err
@@ -181,7 +182,7 @@ func (s *sums) count(c *conn, each func(table string, err error) error) (map[str
 	row := make([]any, 0, 32)
 	for _, name := range names {
 		var t sum
-		err := c.query(`SELECT * FROM "`+strings.ReplaceAll(name, `"`, `""`)+`"`, func(v []driver.Value) error {
+		err := c.Query(`SELECT * FROM "`+strings.ReplaceAll(name, `"`, `""`)+`"`, func(v []driver.Value) error {
 			row = row[:0]
 			for _, x := range v {
 				row = append(row, x)
@@ -201,9 +202,9 @@ func (s *sums) count(c *conn, each func(table string, err error) error) (map[str
 	return out, nil
 }
 
-func tablesOf(c *conn) (names []string, err error) {
-	err = c.query("SELECT name FROM sqlite_master WHERE type='table' ORDER BY name", func(v []driver.Value) error {
-		if n := str(v[0]); !unsummed(n) {
+func tablesOf(c *db.Conn) (names []string, err error) {
+	err = c.Query("SELECT name FROM sqlite_master WHERE type='table' ORDER BY name", func(v []driver.Value) error {
+		if n := db.Text(v[0]); !unsummed(n) {
 			names = append(names, n)
 		}
 		return nil
@@ -211,12 +212,12 @@ func tablesOf(c *conn) (names []string, err error) {
 	return names, err
 }
 
-// sealed is how the sums are stored: a line a table, then the seal over them
+// Sealed is how the sums are stored: a line a table, then the seal over them
 // and the place in the trail where they stand.
-func (s *sums) sealed(batch int64, head trail.Head) []byte {
+func (s *Sums) Sealed(batch int64, head trail.Head) []byte {
 	b := fmt.Appendf(make([]byte, 0, 512), "batch %d\n", batch)
-	for _, name := range slices.Sorted(maps.Keys(s.tables)) {
-		if t := s.tables[name]; t != (sum{}) {
+	for _, name := range slices.Sorted(maps.Keys(s.Tables)) {
+		if t := s.Tables[name]; t != (sum{}) {
 			b = fmt.Appendf(b, "%s %016x%016x\n", name, t.hi, t.lo)
 		}
 	}
@@ -225,7 +226,7 @@ func (s *sums) sealed(batch int64, head trail.Head) []byte {
 
 const sealSize = 16
 
-func (s *sums) seal(b []byte, batch int64, head trail.Head) []byte {
+func (s *Sums) seal(b []byte, batch int64, head trail.Head) []byte {
 	m := hmac.New(sha256.New, s.key[:])
 	var place [8]byte
 	binary.BigEndian.PutUint64(place[:], uint64(batch))
@@ -235,17 +236,18 @@ func (s *sums) seal(b []byte, batch int64, head trail.Head) []byte {
 	return m.Sum(nil)[:sealSize]
 }
 
-var errSums = errors.New("the seal over the rows is missing, or is not this ledger's at this place of its trail")
+// ErrBroken: the sums cannot be trusted, and rows may have been changed.
+var ErrBroken = errors.New("the seal over the rows is missing, or is not this ledger's at this place of its trail")
 
 // parse reads what sealed wrote.
-func (s *sums) parse(b []byte, batch int64, head trail.Head) (map[string]sum, error) {
+func (s *Sums) parse(b []byte, batch int64, head trail.Head) (map[string]sum, error) {
 	if len(b) < sealSize {
-		return nil, errSums
+		return nil, ErrBroken
 	}
 	body, seal := b[:len(b)-sealSize], b[len(b)-sealSize:]
 	if !hmac.Equal(seal, s.seal(body, batch, head)) {
 		place, _, _ := bytes.Cut(body, []byte{'\n'})
-		return nil, fmt.Errorf("%w (sealed at %.30q, and the trail ends at batch %d)", errSums, place, batch)
+		return nil, fmt.Errorf("%w (sealed at %.30q, and the trail ends at batch %d)", ErrBroken, place, batch)
 	}
 	out := map[string]sum{}
 	_, tables, _ := bytes.Cut(body, []byte{'\n'})
@@ -253,64 +255,26 @@ func (s *sums) parse(b []byte, batch int64, head trail.Head) (map[string]sum, er
 		var name string
 		var t sum
 		if _, err := fmt.Sscanf(string(line), "%s %16x%16x\n", &name, &t.hi, &t.lo); err != nil {
-			return nil, errSums
+			return nil, ErrBroken
 		}
 		out[name] = t
 	}
 	return out, nil
 }
 
-// stored reads the sums of the file as a connection sees it.
-func (s *sums) stored(c *conn) (map[string]sum, error) {
+// Stored reads the sums of the file as a connection sees it.
+func (s *Sums) Stored(c *db.Conn) (map[string]sum, error) {
 	var v [2]driver.Value
 	var batch int64
 	var head trail.Head
-	if ok, err := c.row("SELECT batch, head FROM trail ORDER BY batch DESC LIMIT 1", v[:]); err != nil {
+	if ok, err := c.Row("SELECT batch, head FROM trail ORDER BY batch DESC LIMIT 1", v[:]); err != nil {
 		return nil, err
 	} else if ok {
-		batch = num(v[0])
-		copy(head[:], blob(v[1]))
+		batch = db.Int(v[0])
+		copy(head[:], db.Blob(v[1]))
 	}
-	if _, err := c.row("SELECT v FROM meta WHERE k='"+sumsRow+"'", v[:1]); err != nil {
+	if _, err := c.Row("SELECT v FROM meta WHERE k='"+Row+"'", v[:1]); err != nil {
 		return nil, err
 	}
-	return s.parse(blob(v[0]), batch, head)
-}
-
-// loadSums reads the sums that go on, or counts them: once where an older program
-// wrote the ledger, and where they do not fit the trail, which is then said in it.
-func (l opening) loadSums() error {
-	name, _, err := identity(l.w)
-	if err != nil {
-		return err
-	}
-	l.name = name
-	if name != "" {
-		if l.sums.tables, err = l.sums.stored(l.w); err == nil {
-			return l.sums.watch(l.w)
-		}
-		if !errors.Is(err, errSums) {
-			return err
-		}
-		l.o.Log.Error("the seal over the ledger's rows is broken: run waxwing ledger verify", "err", err)
-		l.resealed = "broken"
-	} else {
-		// New, or killed in its very first start, before anything was written: then there is
-		// no trail either, and nothing was left unsealed.
-		l.name = strings.ToLower(rand.Text())
-		var v [1]driver.Value
-		used, err := l.w.row("SELECT 1 FROM trail LIMIT 1", v[:])
-		if err != nil {
-			return err
-		}
-		if used {
-			l.o.Log.Info("sealing the rows of a ledger that an older program wrote: once, some seconds for a million orders")
-			l.resealed = "upgraded"
-		}
-	}
-	whole := func(_ string, err error) error { return err }
-	if l.sums.tables, err = l.sums.count(l.w, whole); err != nil {
-		return err
-	}
-	return l.sums.watch(l.w)
+	return s.parse(db.Blob(v[0]), batch, head)
 }

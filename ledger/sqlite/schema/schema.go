@@ -1,4 +1,4 @@
-package sqlite
+package schema
 
 import (
 	"context"
@@ -8,11 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"time"
 
 	"github.com/pressly/goose/v3"
 	goosedb "github.com/pressly/goose/v3/database"
+
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 )
 
 // Layout is the tables' version that this program makes: the number of the last migration.
@@ -27,13 +28,14 @@ const Layout int64 = 8
 // the upgrade is the way to it.
 //
 //go:embed migrations/*.sql
-var migrations embed.FS
+var Migrations embed.FS
 
-// migrate brings the file to this program's layout.
-func migrate(c *conn) error { return migrateTo(c, Layout) }
+// Migrate brings the file to this program's layout.
+func Migrate(c *db.Conn) error { return MigrateTo(c, Layout) }
 
-func migrateTo(c *conn, to int64) error {
-	at, err := layoutOf(c)
+// MigrateTo is Migrate for an older layout: it is what a ledger of one is held against.
+func MigrateTo(c *db.Conn, to int64) error {
+	at, err := Of(c)
 	if err != nil {
 		return err
 	}
@@ -43,66 +45,27 @@ func migrateTo(c *conn, to int64) error {
 	if at >= to {
 		return nil
 	}
-	folder, err := fs.Sub(migrations, "migrations")
+	folder, err := fs.Sub(Migrations, "migrations")
 	if err != nil {
 		return err
 	}
-	db := sql.OpenDB(lent{c.c})
+	db := sql.OpenDB(lent{c.Raw})
 	defer func() { _ = db.Close() }() // the connection stays open: it is lent
 	p, err := goose.NewProvider(goose.DialectCustom, db, folder, goose.WithStore(numbers{}), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
 	}
-	if _, err := p.UpTo(bg, to); err != nil {
+	if _, err := p.UpTo(context.Background(), to); err != nil {
 		return fmt.Errorf("bring the tables from layout %d to %d: %w", at, to, err)
 	}
 	return nil
 }
 
-// Migrate brings a ledger that nobody has open to this program's layout, and tells which it
-// had. It is what Open does before anything else, and nothing more: no instance begins, and
-// no entry is written. A ledger that is not the newest that there was is refused, as by Open.
-func Migrate(o Options) (from int64, err error) {
-	l := newLedger(o)
-	defer l.release()
-	wrap := func(err error) error { return fmt.Errorf("ledger %s: %w", o.Dir, err) }
-	if _, err := os.Stat(l.path); err != nil {
-		return 0, wrap(err)
-	}
-	if err := l.takeLock(); err != nil {
-		return 0, wrap(err)
-	}
-	if err := l.loadKeys(); err != nil {
-		return 0, wrap(err)
-	}
-	if _, err := l.past(); err != nil {
-		return 0, wrap(err)
-	}
-	if l.w, err = openConn(dsn(l.path, false)); err != nil {
-		return 0, wrap(err)
-	}
-	if from, err = layoutOf(l.w); err == nil {
-		err = migrate(l.w)
-	}
-	if err != nil {
-		return from, wrap(err)
-	}
-	return from, nil
-}
-
-// Layout is the file's.
-func (l *Ledger) Layout(ctx context.Context) (at int64, err error) {
-	return at, l.db.read(ctx, func(c *conn) error {
-		at, err = layoutOf(c)
-		return err
-	})
-}
-
-// layoutOf is the file's layout; 0: it is empty.
-func layoutOf(c *conn) (int64, error) {
+// Of is the file's layout; 0: it is empty.
+func Of(c *db.Conn) (int64, error) {
 	var v [1]driver.Value
-	_, err := c.row("PRAGMA user_version", v[:])
-	return num(v[0]), err
+	_, err := c.Row("PRAGMA user_version", v[:])
+	return db.Int(v[0]), err
 }
 
 // numbers has goose keep the layout's number where the ledger always did, and not in a table of

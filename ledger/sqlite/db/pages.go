@@ -1,4 +1,4 @@
-package sqlite
+package db
 
 import (
 	"database/sql/driver"
@@ -40,7 +40,7 @@ func treePage(b []byte, no int64) (kind byte, header, cells, content int, ok boo
 	default:
 		return 0, 0, 0, 0, false
 	}
-	cells, content = be16(b[at+3:]), be16(b[at+5:])
+	cells, content = Uint16(b[at+3:]), Uint16(b[at+5:])
 	if content == 0 {
 		content = 65536
 	}
@@ -49,25 +49,25 @@ func treePage(b []byte, no int64) (kind byte, header, cells, content int, ok boo
 	return b[at], header, cells, content, ok
 }
 
-// clearUnused zeroes the bytes of a b-tree page that belong to no cell, and says
+// ClearUnused zeroes the bytes of a b-tree page that belong to no cell, and says
 // whether there was anything but zeroes. Other pages are left alone.
-func clearUnused(b []byte, no int64) bool {
+func ClearUnused(b []byte, no int64) bool {
 	_, header, cells, content, ok := treePage(b, no)
 	if !ok {
 		return false
 	}
-	changed := wipe(b[header+2*cells : content])
+	changed := Wipe(b[header+2*cells : content])
 	at := 0
 	if no == 1 {
 		at = fileHeader
 	}
 	// Free blocks: two bytes lead to the next, two are the size.
-	for at = be16(b[at+1:]); at >= content && at+4 <= len(b); {
-		size, next := be16(b[at+2:]), be16(b[at:])
+	for at = Uint16(b[at+1:]); at >= content && at+4 <= len(b); {
+		size, next := Uint16(b[at+2:]), Uint16(b[at:])
 		if size < 4 || at+size > len(b) {
 			break
 		}
-		changed = wipe(b[at+4:at+size]) || changed
+		changed = Wipe(b[at+4:at+size]) || changed
 		if next <= at {
 			break
 		}
@@ -76,15 +76,15 @@ func clearUnused(b []byte, no int64) bool {
 	return changed
 }
 
-// overflow is a value's chain of overflow pages.
-type overflow struct {
-	first int64
-	pages int
-	rest  int // bytes of the value in the last of them
+// Overflow is a value's chain of Overflow pages.
+type Overflow struct {
+	First int64
+	Pages int
+	Rest  int // bytes of the value in the last of them
 }
 
-// overflows lists the chains that begin in a page.
-func overflows(b []byte, no int64) (out []overflow) {
+// Overflows lists the chains that begin in a page.
+func Overflows(b []byte, no int64) (out []Overflow) {
 	kind, header, cells, _, ok := treePage(b, no)
 	if !ok || kind == interiorTable {
 		return nil
@@ -96,7 +96,7 @@ func overflows(b []byte, no int64) (out []overflow) {
 	}
 	least := (u-12)*32/255 - 23
 	for i := range cells {
-		at := be16(b[header+2*i:])
+		at := Uint16(b[header+2*i:])
 		if kind == interiorIndex {
 			at += 4
 		}
@@ -121,12 +121,13 @@ func overflows(b []byte, no int64) (out []overflow) {
 		}
 		rest := size - int64(local)
 		pages := (rest + int64(u-4) - 1) / int64(u-4)
-		out = append(out, overflow{int64(binary.BigEndian.Uint32(b[at+local:])), int(pages), int(rest - (pages-1)*int64(u-4))})
+		out = append(out, Overflow{int64(binary.BigEndian.Uint32(b[at+local:])), int(pages), int(rest - (pages-1)*int64(u-4))})
 	}
 	return out
 }
 
-func be16(b []byte) int { return int(binary.BigEndian.Uint16(b)) }
+// Uint16 reads the first two bytes, big endian as all numbers of the format are.
+func Uint16(b []byte) int { return int(binary.BigEndian.Uint16(b)) }
 
 // varint reads SQLite's: seven bits a byte, the ninth whole.
 func varint(b []byte) (v int64, n int) {
@@ -142,8 +143,8 @@ func varint(b []byte) (v int64, n int) {
 	return v, n
 }
 
-// wipe zeroes b and says whether it was anything else.
-func wipe(b []byte) bool {
+// Wipe zeroes b and says whether it was anything else.
+func Wipe(b []byte) bool {
 	for _, c := range b {
 		if c != 0 {
 			clear(b)
@@ -153,35 +154,35 @@ func wipe(b []byte) bool {
 	return false
 }
 
-// page reads one page as the connection sees it.
-func (c *conn) page(no int64) ([]byte, error) {
+// Page reads one page as the connection sees it.
+func (c *Conn) Page(no int64) ([]byte, error) {
 	var v [1]driver.Value
-	ok, err := c.row("SELECT data FROM sqlite_dbpage WHERE pgno=?", v[:], no)
+	ok, err := c.Row("SELECT data FROM sqlite_dbpage WHERE pgno=?", v[:], no)
 	if err != nil {
 		return nil, err
 	}
 	if !ok {
 		return nil, fmt.Errorf("the ledger has no page %d", no)
 	}
-	return blob(v[0]), nil
+	return Blob(v[0]), nil
 }
 
-// pageCount is how many pages the file has.
-func (c *conn) pageCount() (int64, error) {
+// PageCount is how many pages the file has.
+func (c *Conn) PageCount() (int64, error) {
 	var v [1]driver.Value
-	_, err := c.row("PRAGMA page_count", v[:])
-	return num(v[0]), err
+	_, err := c.Row("PRAGMA page_count", v[:])
+	return Int(v[0]), err
 }
 
-// maxPages bounds the files that pages are told apart in: an overflow page begins with
+// MaxPages bounds the files that pages are told apart in: an Overflow page begins with
 // the number of the next one, and below this its first byte is no b-tree's.
-const maxPages = int64(interiorIndex) << 24
+const MaxPages = int64(interiorIndex) << 24
 
-// plainFile fails where the file has what this program never makes: pages that map
+// Plain fails where the file has what this program never makes: pages that map
 // others, which may look like b-trees, or bytes set apart at each page's end. Somebody
 // has rebuilt it by hand.
-func plainFile(c *conn) error {
-	b, err := c.page(1)
+func Plain(c *Conn) error {
+	b, err := c.Page(1)
 	if err != nil {
 		return err
 	}
@@ -192,20 +193,20 @@ func plainFile(c *conn) error {
 	return nil
 }
 
-// pages calls f for n pages from a number on, in one read transaction.
-func (c *conn) pages(from, n int64, f func(no int64, b []byte)) error {
-	return c.query(`WITH RECURSIVE p(no) AS (SELECT ? UNION ALL SELECT no+1 FROM p LIMIT ?)
+// Pages calls f for n pages from a number on, in one read transaction.
+func (c *Conn) Pages(from, n int64, f func(no int64, b []byte)) error {
+	return c.Query(`WITH RECURSIVE p(no) AS (SELECT ? UNION ALL SELECT no+1 FROM p LIMIT ?)
 		SELECT no, data FROM p, sqlite_dbpage WHERE pgno=no`, func(v []driver.Value) error {
-		f(num(v[0]), blob(v[1]))
+		f(Int(v[0]), Blob(v[1]))
 		return nil
 	}, from, n)
 }
 
-// freePages lists the pages that belong to nothing: trunks with the number of leaves
+// FreePages lists the pages that belong to nothing: trunks with the number of leaves
 // that each lists, and leaves.
-func (c *conn) freePages() (trunks map[int64]int, leaves map[int64]bool, err error) {
+func (c *Conn) FreePages() (trunks map[int64]int, leaves map[int64]bool, err error) {
 	trunks, leaves = map[int64]int{}, map[int64]bool{}
-	b, err := c.page(1)
+	b, err := c.Page(1)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -213,7 +214,7 @@ func (c *conn) freePages() (trunks map[int64]int, leaves map[int64]bool, err err
 		if _, twice := trunks[no]; twice {
 			break
 		}
-		if b, err = c.page(no); err != nil {
+		if b, err = c.Page(no); err != nil {
 			return nil, nil, err
 		}
 		n := int(binary.BigEndian.Uint32(b[4:]))

@@ -1,4 +1,4 @@
-package sqlite
+package db
 
 import (
 	"errors"
@@ -6,14 +6,14 @@ import (
 	"modernc.org/sqlite"
 )
 
-// diskFault is what an error of SQLite's says of the disk.
-type diskFault int
+// Fault is what an error of SQLite's says of the disk.
+type Fault int
 
 const (
-	noDiskFault diskFault = iota
-	diskFull              // passes when there is room
-	diskBroken            // after it no write may be trusted again
-	readFault             // one read failed, or was busy, or had no memory: nothing is known to be wrong
+	NoFault   Fault = iota
+	Full            // passes when there is room
+	Broken          // after it no write may be trusted again
+	ReadFault       // one read failed, or was busy, or had no memory: nothing is known to be wrong
 )
 
 // SQLite's result codes, the extended ones of SQLITE_IOERR in full (sqlite.org/rescode.html).
@@ -27,31 +27,31 @@ const (
 	codeReadOnlyRollback = 8 | 3<<8
 )
 
-// isRollback says that a transaction of a file without a write-ahead log was cut short,
+// IsRollback says that a transaction of a file without a write-ahead log was cut short,
 // and that only a writer can undo it.
-func isRollback(err error) bool {
+func IsRollback(err error) bool {
 	var e *sqlite.Error
 	return errors.As(err, &e) && e.Code() == codeReadOnlyRollback
 }
 
-// faultOf sorts an error. What failed while reading passes: the transaction was
+// FaultOf sorts an error. What failed while reading passes: the transaction was
 // undone, and what stands in the file stays as true as it was.
-func faultOf(err error) diskFault {
+func FaultOf(err error) Fault {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
-		return noDiskFault
+		return NoFault
 	}
 	switch e.Code() {
 	case codeIOErrRead, codeIOErrShortRead, codeIOErrNoMem, codeIOErrLock, codeIOErrBlocked, codeIOErrStat, codeIOErrAccess:
-		return readFault
+		return ReadFault
 	}
 	switch e.Code() & 0xff {
 	case codeIOErr, codeCorrupt, codeNotADB:
-		return diskBroken
+		return Broken
 	case codeFull:
-		return diskFull
+		return Full
 	case codeBusy, codeLocked, codeNoMem, codeCantOpen:
-		return readFault
+		return ReadFault
 	}
-	return noDiskFault
+	return NoFault
 }
