@@ -13,7 +13,7 @@ var _ store.Tx = (*dbTx)(nil)
 
 // Apply writes changes, but not their entries.
 func (t *dbTx) Apply(_ context.Context, c *store.Changes) (lost []waxwing.ID, err error) {
-	if err := t.takeLookups(c); err != nil {
+	if err := (indexing{t}).take(c); err != nil {
 		return nil, err
 	}
 	for i := range c.Confirmations { // first: it may be lost, and then nothing else is written
@@ -62,12 +62,12 @@ func (t *dbTx) putConfirmation(r *store.Confirmation) (taken bool, err error) {
 	if !there {
 		n, err := t.exec(`INSERT INTO confirmations (id, tenant, key, shop, format, state, reason, event, updated, rank, due, dek, trail, named)
 			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO NOTHING`, int64(r.ID), r.Tenant, r.Key[:], string(r.Shop), r.Format,
-			string(r.State), r.Reason, r.Event, r.Updated, r.Rank, db.Nullable(r.Due), r.DEK, r.Trail, t.named(r.ID))
+			string(r.State), r.Reason, r.Event, r.Updated, r.Rank, db.Nullable(r.Due), r.DEK, r.Trail, (indexing{t}).named(r.ID))
 		if err == nil && n > 0 && (r.Kind != "" || r.Part != "") { // an order's own have neither
 			_, err = t.exec("UPDATE confirmations SET kind=?, part=? WHERE id=?", text(r.Kind), text(r.Part), int64(r.ID))
 		}
 		if err == nil && n > 0 {
-			err = t.d.recent.settle(t, r.ID)
+			err = (indexing{t}).settle(r.ID)
 		}
 		return err == nil && n == 0, err
 	}
@@ -189,7 +189,7 @@ func (t *dbTx) destroy(id waxwing.ID) error {
 	if _, err := t.exec("DELETE FROM plugin_runs WHERE confirmation=?", lo); err != nil {
 		return err
 	}
-	return t.unfind(id)
+	return (indexing{t}).unfind(id)
 }
 
 // text is a column's that most rows leave empty.

@@ -146,7 +146,7 @@ func (r rows) below(q *store.Query, statements ...string) ([]waxwing.ID, error) 
 // foundBy gives the confirmations that have all of some lookups.
 func (r rows) foundBy(q *store.Query) (ids []waxwing.ID, err error) {
 	for i, h := range q.Lookups {
-		some, err := r.foundAt(h)
+		some, err := search(r).at(h)
 		if err != nil {
 			return nil, err
 		}

@@ -112,7 +112,7 @@ func (t *dbTx) run(ctx context.Context, f func(context.Context, *dbTx) error) er
 	if err := f(ctx, t); err != nil {
 		return err
 	}
-	if err := t.makeSegment(); err != nil {
+	if err := (indexing{t}).makeSegment(); err != nil {
 		return err
 	}
 	if err := t.keepSums(); err != nil {

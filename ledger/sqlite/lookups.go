@@ -56,8 +56,12 @@ func (r *recent) find(h store.Hash) (ids []waxwing.ID) {
 	return ids
 }
 
+// indexing is what a group changes of what confirmations are found by.
+type indexing struct{ t *dbTx }
+
 // recently reads what is behind the last segment, once. It begins segment 0.
-func (t *dbTx) recently() (*recent, error) {
+func (x indexing) recently() (*recent, error) {
+	t := x.t
 	r := &t.d.recent
 	if r.known {
 		return r, nil
@@ -74,24 +78,24 @@ func (t *dbTx) recently() (*recent, error) {
 		return nil, err
 	}
 	r.segment, r.mark, r.older = db.Int(v[0]), waxwing.ID(db.Int(v[1])), waxwing.ID(db.Int(v[2]))
-	err = rows{t.c, nil}.behind(r.mark, func(id waxwing.ID, named []byte) { r.of[id] = hashesOf(named) })
+	err = search{t.c, nil}.behind(r.mark, func(id waxwing.ID, named []byte) { r.of[id] = hashesOf(named) })
 	r.known = err == nil
 	return r, err
 }
 
-// takeLookups has confirmations found by what the changes say. Rows that are there get
+// take has confirmations found by what the changes say. Rows that are there get
 // their hashes here; a new one gets them as it is written: see named.
-func (t *dbTx) takeLookups(c *store.Changes) error {
-	r, err := t.recently()
+func (x indexing) take(c *store.Changes) error {
+	r, err := x.recently()
 	for i := 0; i < len(c.Lookups) && err == nil; {
 		id, end := c.Lookups[i].Confirmation, i
 		for ; end < len(c.Lookups) && c.Lookups[end].Confirmation == id; end++ {
 		}
-		fresh := t.fresh(c, id)
+		fresh := x.fresh(c, id)
 		if fresh || id > r.mark {
-			err = t.takeRecent(r, id, c.Lookups[i:end], fresh)
+			err = x.takeRecent(r, id, c.Lookups[i:end], fresh)
 		} else {
-			err = t.takeLater(id, c.Lookups[i:end])
+			err = x.takeLater(id, c.Lookups[i:end])
 		}
 		i = end
 	}
@@ -99,14 +103,14 @@ func (t *dbTx) takeLookups(c *store.Changes) error {
 }
 
 // fresh says that a confirmation is not written yet.
-func (t *dbTx) fresh(c *store.Changes, id waxwing.ID) bool {
-	if _, there := t.d.loaded.Confirmations[id]; there {
+func (x indexing) fresh(c *store.Changes, id waxwing.ID) bool {
+	if _, there := x.t.d.loaded.Confirmations[id]; there {
 		return false
 	}
 	return slices.ContainsFunc(c.Confirmations, func(r store.Confirmation) bool { return r.ID == id })
 }
 
-func (t *dbTx) takeRecent(r *recent, id waxwing.ID, add []store.Lookup, fresh bool) error {
+func (x indexing) takeRecent(r *recent, id waxwing.ID, add []store.Lookup, fresh bool) error {
 	all := r.of[id]
 	n := len(all)
 	if n == 0 {
@@ -119,18 +123,19 @@ func (t *dbTx) takeRecent(r *recent, id waxwing.ID, add []store.Lookup, fresh bo
 	if fresh {
 		return nil
 	}
-	_, err := t.exec("UPDATE confirmations SET named=? WHERE id=?", t.named(id), int64(id))
+	_, err := x.t.exec("UPDATE confirmations SET named=? WHERE id=?", x.named(id), int64(id))
 	return err
 }
 
 // settle follows the writing of a new confirmation. Where another writer's are behind it
 // already, it is older than a segment, and found like what comes later.
-func (r *recent) settle(t *dbTx, id waxwing.ID) error {
+func (x indexing) settle(id waxwing.ID) error {
+	r := &x.t.d.recent
 	if id > r.mark {
 		return nil
 	}
 	for _, h := range r.of[id] {
-		if _, err := t.exec(insertLookup, h[:], int64(id)); err != nil {
+		if _, err := x.t.exec(insertLookup, h[:], int64(id)); err != nil {
 			return err
 		}
 	}
@@ -141,23 +146,23 @@ func (r *recent) settle(t *dbTx, id waxwing.ID) error {
 const insertLookup = "INSERT INTO lookups (hash, confirmation) VALUES (?,?) ON CONFLICT DO NOTHING"
 
 // takeLater adds to a confirmation that is in a segment, or older than all.
-func (t *dbTx) takeLater(id waxwing.ID, add []store.Lookup) error {
+func (x indexing) takeLater(id waxwing.ID, add []store.Lookup) error {
 	var v [1]driver.Value
-	if _, err := t.c.Row("SELECT named FROM confirmations WHERE id=?", v[:], int64(id)); err != nil {
+	if _, err := x.t.c.Row("SELECT named FROM confirmations WHERE id=?", v[:], int64(id)); err != nil {
 		return err
 	}
 	all := hashesOf(db.Blob(v[0]))
 	n := len(all)
 	all = union(all, add)
 	for _, h := range all[n:] {
-		if _, err := t.exec(insertLookup, h[:], int64(id)); err != nil {
+		if _, err := x.t.exec(insertLookup, h[:], int64(id)); err != nil {
 			return err
 		}
 	}
-	if len(all) == n || id <= t.d.recent.older {
+	if len(all) == n || id <= x.t.d.recent.older {
 		return nil
 	}
-	_, err := t.exec("UPDATE confirmations SET named=? WHERE id=?", joined(all), int64(id))
+	_, err := x.t.exec("UPDATE confirmations SET named=? WHERE id=?", joined(all), int64(id))
 	return err
 }
 
@@ -192,8 +197,8 @@ func hashesOf(b []byte) []store.Hash {
 
 // named is the column of a confirmation that is behind the last segment, or new; nil: it
 // has no hashes, or the table lookups alone has them.
-func (t *dbTx) named(id waxwing.ID) []byte {
-	r := &t.d.recent
+func (x indexing) named(id waxwing.ID) []byte {
+	r := &x.t.d.recent
 	if id <= r.older {
 		return nil
 	}
@@ -202,9 +207,9 @@ func (t *dbTx) named(id waxwing.ID) []byte {
 
 // makeSegment sorts the oldest of what is behind the last segment into the next one, once
 // there is enough of it. It takes some milliseconds.
-func (t *dbTx) makeSegment() error {
-	r := &t.d.recent
-	size := t.d.segmentSize
+func (x indexing) makeSegment() error {
+	r := &x.t.d.recent
+	size := x.t.d.segmentSize
 	if len(r.of) < size+size/2 {
 		return nil
 	}
@@ -225,12 +230,12 @@ func (t *dbTx) makeSegment() error {
 		for i := range p {
 			body = append(body, p[i][:]...)
 		}
-		if _, err := t.exec("INSERT INTO lookup_pages (id, body) VALUES (?,?)", pageOf(r.segment+1, first), body); err != nil {
+		if _, err := x.t.exec("INSERT INTO lookup_pages (id, body) VALUES (?,?)", pageOf(r.segment+1, first), body); err != nil {
 			return err
 		}
 	}
 	last := ids[len(ids)-1]
-	if _, err := t.exec("INSERT INTO lookup_segments (no, last) VALUES (?,?)", r.segment+1, int64(last)); err != nil {
+	if _, err := x.t.exec("INSERT INTO lookup_segments (no, last) VALUES (?,?)", r.segment+1, int64(last)); err != nil {
 		return err
 	}
 	for _, id := range ids {
@@ -250,47 +255,47 @@ func entryOf(h store.Hash, id waxwing.ID) (e [entrySize]byte) {
 func pageOf(segment int64, first int) int64 { return segment<<8 | int64(first) }
 
 // unfind has a confirmation found by nothing any more.
-func (t *dbTx) unfind(id waxwing.ID) error {
-	r, err := t.recently()
+func (x indexing) unfind(id waxwing.ID) error {
+	r, err := x.recently()
 	if err != nil {
 		return err
 	}
 	var v [1]driver.Value
-	if _, err := t.c.Row("SELECT named FROM confirmations WHERE id=?", v[:], int64(id)); err != nil {
+	if _, err := x.t.c.Row("SELECT named FROM confirmations WHERE id=?", v[:], int64(id)); err != nil {
 		return err
 	}
 	all := hashesOf(db.Blob(v[0]))
 	delete(r.of, id)
 	if id <= r.mark {
-		if err := t.unfindOld(id, all); err != nil {
+		if err := x.unfindOld(id, all); err != nil {
 			return err
 		}
 	}
 	if id <= r.older { // only the table knows its hashes
-		if _, err := t.exec("DELETE FROM lookups WHERE confirmation=?", int64(id)); err != nil {
+		if _, err := x.t.exec("DELETE FROM lookups WHERE confirmation=?", int64(id)); err != nil {
 			return err
 		}
 	}
 	if len(all) == 0 {
 		return nil
 	}
-	_, err = t.exec("UPDATE confirmations SET named=NULL WHERE id=?", int64(id))
+	_, err = x.t.exec("UPDATE confirmations SET named=NULL WHERE id=?", int64(id))
 	return err
 }
 
 // unfindOld takes hashes of a confirmation out of its segment, and those that came later.
-func (t *dbTx) unfindOld(id waxwing.ID, all []store.Hash) error {
+func (x indexing) unfindOld(id waxwing.ID, all []store.Hash) error {
 	var v [1]driver.Value
-	if _, err := t.c.Row("SELECT min(no) FROM lookup_segments WHERE last>=?", v[:], int64(id)); err != nil {
+	if _, err := x.t.c.Row("SELECT min(no) FROM lookup_segments WHERE last>=?", v[:], int64(id)); err != nil {
 		return err
 	}
 	segment := db.Int(v[0])
 	for _, h := range all {
-		if _, err := t.exec("DELETE FROM lookups WHERE hash=? AND confirmation=?", h[:], int64(id)); err != nil {
+		if _, err := x.t.exec("DELETE FROM lookups WHERE hash=? AND confirmation=?", h[:], int64(id)); err != nil {
 			return err
 		}
 		page := pageOf(segment, int(h[0]))
-		if found, err := t.c.Row("SELECT body FROM lookup_pages WHERE id=?", v[:], page); err != nil || !found {
+		if found, err := x.t.c.Row("SELECT body FROM lookup_pages WHERE id=?", v[:], page); err != nil || !found {
 			if err != nil {
 				return err
 			}
@@ -301,7 +306,7 @@ func (t *dbTx) unfindOld(id waxwing.ID, all []store.Hash) error {
 		if at == len(body) || !bytes.Equal(body[at:at+entrySize], e[:]) {
 			continue
 		}
-		if _, err := t.exec("UPDATE lookup_pages SET body=? WHERE id=?", slices.Delete(body, at, at+entrySize), page); err != nil {
+		if _, err := x.t.exec("UPDATE lookup_pages SET body=? WHERE id=?", slices.Delete(body, at, at+entrySize), page); err != nil {
 			return err
 		}
 	}
@@ -325,7 +330,7 @@ func position(page, e []byte) int {
 // lookups finds the confirmations that have each of some hashes.
 func (r rows) lookups(s *store.Set, hashes []store.Hash) error {
 	for _, h := range hashes {
-		ids, err := r.foundAt(h)
+		ids, err := search(r).at(h)
 		if err != nil {
 			return err
 		}
@@ -336,8 +341,11 @@ func (r rows) lookups(s *store.Set, hashes []store.Hash) error {
 	return nil
 }
 
-// foundAt gives the confirmations that have a hash, the newest first.
-func (r rows) foundAt(h store.Hash) (ids []waxwing.ID, err error) {
+// search finds confirmations by hashes.
+type search rows
+
+// at gives the confirmations that have a hash, the newest first.
+func (r search) at(h store.Hash) (ids []waxwing.ID, err error) {
 	err = r.c.Query("SELECT confirmation FROM lookups WHERE hash=?", func(v []driver.Value) error {
 		ids = append(ids, waxwing.ID(db.Int(v[0])))
 		return nil
@@ -376,7 +384,7 @@ func (r rows) foundAt(h store.Hash) (ids []waxwing.ID, err error) {
 }
 
 // behind gives the hashes of each confirmation behind a segment's last one.
-func (r rows) behind(mark waxwing.ID, f func(id waxwing.ID, named []byte)) error {
+func (r search) behind(mark waxwing.ID, f func(id waxwing.ID, named []byte)) error {
 	return r.c.Query("SELECT id, named FROM confirmations WHERE id>? AND named IS NOT NULL", func(v []driver.Value) error {
 		f(waxwing.ID(db.Int(v[0])), db.Blob(v[1]))
 		return nil

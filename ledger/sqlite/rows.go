@@ -178,7 +178,7 @@ func (t *dbTx) Load(ctx context.Context, k *store.Keys) (_ *store.Set, err error
 	}
 	r := rows{t.c, nil}
 	if len(k.Lookups) > 0 {
-		if r.recent, err = t.recently(); err != nil {
+		if r.recent, err = (indexing{t}).recently(); err != nil {
 			return nil, err
 		}
 	}

@@ -10,10 +10,10 @@ import (
 type Fault int
 
 const (
-	NoFault   Fault = iota
-	Full            // passes when there is room
-	Broken          // after it no write may be trusted again
-	ReadFault       // one read failed, or was busy, or had no memory: nothing is known to be wrong
+	NoFault   Fault = iota // nothing is said of it
+	Full                   // passes when there is room
+	Broken                 // after it no write may be trusted again
+	ReadFault              // one read failed, or was busy, or had no memory: nothing is known to be wrong
 )
 
 // SQLite's result codes, the extended ones of SQLITE_IOERR in full (sqlite.org/rescode.html).
