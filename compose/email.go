@@ -3,6 +3,7 @@ package compose
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,17 +55,28 @@ func (x *Composer) email(p *profile, w *waxwing.Work, o *waxwing.Order, at time.
 	m := mime.Mail{From: p.from, To: mime.Mailbox{Name: o.Customer.FullName(), Addr: rcpt.String()}, ReplyTo: p.reply,
 		Subject: sc.mail.Subject, MessageID: w.Token + "@" + p.domain, Date: at, Text: sc.mail.Text, HTML: sc.mail.HTML,
 		Passages: set.passages(in.Locale.RTL()), Marks: sc.mail.Marks, Language: in.Locale.Tag(), EntityRef: w.Token}
-	sc.mime, sc.extents = mime.BuildExtents(sc.mime[:0], &m, sc.extents[:0])
-	if d.Data, err = p.sign(sc.mime, at); err != nil {
+	if d.Data, sc.extents, err = p.build(sc, &m, at); err != nil {
 		return d, err
 	}
-	d.Extents = make([]waxwing.Extent, len(sc.extents))
-	for i, e := range sc.extents { // the signature stands in front
-		d.Extents[i] = waxwing.Extent{At: e.At + len(d.Data) - len(sc.mime), Passage: e.Passage}
-	}
+	d.Extents = slices.Clone(sc.extents)
 	d.From, d.To, d.MessageID, d.Locale = p.from.Addr, rcpt.String(), m.MessageID, in.Locale.Tag()
 	d.SMTPUTF8, d.Dictionary = m.SMTPUTF8(), set.dictionary(in.Locale.Tag())
 	return d, nil
+}
+
+// build makes the mail's bytes, which are the caller's, and says where its passages stand:
+// in room of the scratch buffer's.
+func (p *profile) build(sc *scratch, m *mime.Mail, at time.Time) (data []byte, extents []waxwing.Extent, err error) {
+	if p.signer == nil {
+		data, extents = mime.BuildExtents(nil, m, sc.extents[:0])
+		return data, extents, nil
+	}
+	sc.mime, extents = mime.BuildExtents(sc.mime[:0], m, sc.extents[:0])
+	data, err = p.sign(sc.mime, at)
+	for i := range extents { // the signature stands in front
+		extents[i].At += len(data) - len(sc.mime)
+	}
+	return data, extents, err
 }
 
 // sign copies the mail out of the scratch buffer, with its signature in front.

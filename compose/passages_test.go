@@ -32,6 +32,9 @@ func TestExtents(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if x == plain && cap(d.Data) > len(d.Data)*9/8 {
+				t.Errorf("%s: %d bytes stand in room for %d", tag, len(d.Data), cap(d.Data))
+			}
 			end, known := 0, 0
 			for _, e := range d.Extents {
 				if p := passages[e.Passage]; e.At < end || !bytes.HasPrefix(d.Data[e.At:], p) {

@@ -59,7 +59,10 @@ func benchmarkMail(b *testing.B, tag string) {
 	c.Name("builtin/"+tag, 1)
 	t, dek := &seal.Tenant{Name: "acme", Key: seal.NewTenantKey(seal.NewKey())}, seal.NewKey()
 	o, w := ordinary(tag), &waxwing.Work{Tenant: "acme", Token: "abcdefghijklmnopqrstuvwxyz234567"}
-	var d waxwing.Draft
+	d, err := x.Email(w, o, o.PlacedAt)
+	if err != nil {
+		b.Fatal(err)
+	}
 	b.Run("compose", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

@@ -67,7 +67,7 @@ func (x *Plugins) SavePlugins(ctx context.Context, versions []waxwing.PluginVers
 	}
 	var packed *store.PluginModule
 	if module != nil {
-		packed = &store.PluginModule{Hash: hash, Body: x.p.Contents.Pack(nil, module, "", nil)}
+		packed = &store.PluginModule{Hash: hash, Body: x.p.Contents.Pack(nil, module, "")}
 	}
 	return x.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
 		keys := &store.PluginKeys{}

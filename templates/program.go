@@ -72,6 +72,8 @@ const (
 	opBlock
 	opSection
 	opInverted
+	opShown   // a section of a text: once where there is any
+	opMissing // its opposite
 	opCall
 )
 
@@ -141,6 +143,14 @@ func (p *program) run(out *output, m model, from, to int) {
 				p.run(out, m, i+1, o.end)
 			}
 			i = o.end - 1
+		case opShown:
+			if len(m.value(o.ref)) == 0 {
+				i = o.end - 1
+			}
+		case opMissing:
+			if len(m.value(o.ref)) > 0 {
+				i = o.end - 1
+			}
 		case opCall:
 			o.call.run(out, m, 0, len(o.call.ops))
 		}
@@ -299,10 +309,16 @@ func (c *compiler) section(p *program, n *node, stack []frame) {
 		c.breach(n, "there is no field %q here", c.unknownRemedy(stack, n.name), n.name)
 		return
 	}
-	code := opSection
-	if n.kind == nodeInverted {
+	code, text := opSection, f.kind == kindText || f.kind == kindURL
+	switch {
+	case n.kind == nodeInverted && text:
+		code = opMissing
+	case n.kind == nodeInverted:
 		code = opInverted
-	} else {
+	case text:
+		code = opShown
+	}
+	if n.kind != nodeInverted {
 		c.checkNesting(n, f, stack)
 		stack = append(stack, f.frame)
 	}

@@ -17,6 +17,14 @@ var literal = func() (t [256]bool) {
 	return t
 }()
 
+// literals reports whether eight bytes all stay as they are, tabs left aside: none of them
+// is above 127, below the space, DEL or "=".
+func literals(x uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	equal := x ^ ones*'='
+	return (x|(x-ones*' ')|(x+ones)|(equal-ones)&^equal)&high == 0
+}
+
 // AppendQuotedPrintable appends b to dst in quoted-printable. LF, CRLF and CR
 // all become CRLF; no line exceeds 76 characters. A dot or "From " at the start
 // of a line is encoded: no relay can then stuff or quote it.
@@ -53,8 +61,12 @@ func (q *printable) text(b []byte) {
 			dst, col, i = append(dst, '=', upperHex[b[i]>>4], upperHex[b[i]&15]), 3, i+1
 			continue
 		}
-		n := i
-		for end := min(len(b), i+softWidth-col); n < end && literal[b[n]]; n++ {
+		n, end := i, min(len(b), i+softWidth-col)
+		for n+8 <= end && literals(binary.LittleEndian.Uint64(b[n:])) {
+			n += 8
+		}
+		for n < end && literal[b[n]] {
+			n++
 		}
 		dst, col, i = append(dst, b[i:n]...), col+n-i, n
 		if i == len(b) {
@@ -117,10 +129,15 @@ func appendBase64(dst, b []byte) []byte {
 	return dst
 }
 
-// countHigh counts the bytes above 127, eight at a time.
+// countHigh counts the bytes above 127: 32 at a time where there are none, else eight.
 func countHigh(b []byte) (n int) {
-	for ; len(b) >= 8; b = b[8:] {
-		n += bits.OnesCount64(binary.LittleEndian.Uint64(b) & 0x8080808080808080)
+	const high = 0x8080808080808080
+	for ; len(b) >= 32; b = b[32:] {
+		w, x := binary.LittleEndian.Uint64(b)&high, binary.LittleEndian.Uint64(b[8:])&high
+		y, z := binary.LittleEndian.Uint64(b[16:])&high, binary.LittleEndian.Uint64(b[24:])&high
+		if w|x|y|z != 0 {
+			n += bits.OnesCount64(w) + bits.OnesCount64(x) + bits.OnesCount64(y) + bits.OnesCount64(z)
+		}
 	}
 	for _, c := range b {
 		n += int(c >> 7)

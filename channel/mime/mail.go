@@ -5,6 +5,7 @@
 package mime
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
@@ -56,7 +57,12 @@ func (m *Mail) SMTPUTF8() bool {
 	return false
 }
 
-// Build appends the mail to dst, with CRLF line ends.
+// roomForHeaders is how long the headers of a mail and its parts are, but for names and
+// subjects of many words.
+const roomForHeaders = 1100
+
+// Build appends the mail to dst, with CRLF line ends. A nil dst is made about as large as
+// the mail becomes.
 func Build(dst []byte, m *Mail) []byte {
 	dst, _ = BuildExtents(dst, m, nil)
 	return dst
@@ -65,8 +71,12 @@ func Build(dst []byte, m *Mail) []byte {
 // BuildExtents is Build, and appends to extents where in dst the bytes of the mail's
 // passages stand.
 func BuildExtents(dst []byte, m *Mail, extents []waxwing.Extent) ([]byte, []waxwing.Extent) {
+	text, html := newPart("plain", m.Text), newPart("html", m.HTML)
+	html.passages, html.marks = m.Passages, m.Marks
+	if dst == nil {
+		dst = make([]byte, 0, roomForHeaders+text.size()+html.size())
+	}
 	dst = appendHeader(dst, m)
-	text, html := part{subtype: "plain", body: m.Text}, part{"html", m.HTML, m.Passages, m.Marks}
 	switch {
 	case len(m.HTML) == 0:
 		return text.append(dst, extents)
@@ -118,13 +128,31 @@ type part struct {
 	body     []byte
 	passages *Passages
 	marks    []waxwing.Extent
+	high     int // how many bytes of body are above 127
+}
+
+func newPart(subtype string, body []byte) part {
+	return part{subtype: subtype, body: body, high: countHigh(body)}
+}
+
+// base64 says which encoding is the shorter one.
+func (p *part) base64() bool { return p.high > len(p.body)/6 }
+
+// size is about how long the part becomes, and hardly ever less.
+func (p *part) size() int {
+	n := len(p.body)
+	if p.base64() {
+		return n + n*2/5
+	}
+	n += 2*(p.high+bytes.Count(p.body, []byte{'='})) + bytes.Count(p.body, []byte{'\n'})
+	return n + n/32 + 2*len(p.marks)
 }
 
 // append writes the part's header and body in the shorter encoding.
 func (p *part) append(dst []byte, extents []waxwing.Extent) ([]byte, []waxwing.Extent) {
 	dst = append(append(dst, "Content-Type: text/"...), p.subtype...)
 	dst = append(dst, "; charset=utf-8\r\nContent-Transfer-Encoding: "...)
-	if high := countHigh(p.body); high > len(p.body)/6 {
+	if p.base64() {
 		return appendBase64(append(dst, "base64\r\n\r\n"...), p.body), extents
 	}
 	q := printable{dst: append(dst, "quoted-printable\r\n\r\n"...)}

@@ -71,12 +71,18 @@ func readDictionary(id uint32, body []byte) *dictionary {
 // maxExtents bounds how many passages are taken out of one content.
 const maxExtents = 1 << 14
 
-// takeOut appends to dst what is left of b without the passages in it: how many there are,
+// encode appends the dictionary's number and b, compressed with it, to dst.
+func (d *dictionary) encode(dst, b []byte) []byte {
+	dst, room := roomFor(binary.BigEndian.AppendUint32(dst, d.id), b)
+	return dst[:len(dst)+len(d.s2.Encode(room, b))]
+}
+
+// takeOut leaves of head and b what is left without the passages in b: how many there are,
 // which ones, how much stands before each, and what stands before them and behind. Each
 // one is told by how far its number is from the one that follows the last: most mails have
-// them in order. kept is room to work in.
-func (d *dictionary) takeOut(dst, b []byte, extents, kept []waxwing.Extent) (out []byte, room []waxwing.Extent) {
-	done := 0
+// them in order.
+func (d *dictionary) takeOut(sc *scratch, head, b []byte, extents []waxwing.Extent) {
+	kept, done := sc.kept[:0], 0
 	for _, e := range extents {
 		if e.At < done || e.At > len(b) || e.Passage < 0 || e.Passage >= len(d.passages) || len(kept) == maxExtents {
 			continue
@@ -85,23 +91,22 @@ func (d *dictionary) takeOut(dst, b []byte, extents, kept []waxwing.Extent) (out
 			kept, done = append(kept, e), e.At+len(s)
 		}
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(kept)))
-	next := 0
+	left, next := binary.AppendUvarint(sc.left[:0], uint64(len(kept))), 0
 	for _, e := range kept {
-		dst = binary.AppendVarint(dst, int64(e.Passage-next))
+		left = binary.AppendVarint(left, int64(e.Passage-next))
 		next = e.Passage + 1
 	}
-	done = 0
+	done = -len(head)
 	for _, e := range kept {
-		dst = binary.AppendUvarint(dst, uint64(e.At-done))
+		left = binary.AppendUvarint(left, uint64(e.At-done))
 		done = e.At + len(d.passages[e.Passage])
 	}
-	done = 0
+	left, done = append(left, head...), 0
 	for _, e := range kept {
-		dst = append(dst, b[done:e.At]...)
+		left = append(left, b[done:e.At]...)
 		done = e.At + len(d.passages[e.Passage])
 	}
-	return append(dst, b[done:]...), kept
+	sc.left, sc.kept = append(left, b[done:]...), kept
 }
 
 // putBack reads what takeOut wrote.

@@ -40,31 +40,42 @@ var ErrDamaged = errors.New("stored content is damaged")
 // another instance may have made meanwhile. It is ErrDamaged to whoever does not ask.
 var ErrDictionary = fmt.Errorf("%w: its dictionary is not there", ErrDamaged)
 
-// Pack appends b, compressed, to dst. extents are the stretches of b that may be passages
-// of the dictionary; those that are not, since the name stands for another dictionary by
+// Pack appends b, compressed, to dst.
+func (p *Packer) Pack(dst, b []byte, dict string) []byte {
+	return p.pack(dst, b, p.named(dict))
+}
+
+// PackMail packs head and mail as one. extents are the stretches of the mail that may be
+// passages of the dictionary; those that are not, since the name stands for another one by
 // now, are packed like what is between them.
-func (p *Packer) Pack(dst, b []byte, dict string, extents []waxwing.Extent) []byte {
-	if s2.MaxEncodedLen(len(b)) < 0 {
-		return append(append(dst, packStored), b...)
+func (p *Packer) PackMail(dst, head, mail []byte, dict string, extents []waxwing.Extent) []byte {
+	sc := scratches.Get().(*scratch)
+	defer scratches.Put(sc)
+	d := p.named(dict)
+	if d == nil || len(extents) == 0 || s2.MaxEncodedLen(len(head)+len(mail)) < 0 {
+		sc.left = append(append(sc.left[:0], head...), mail...)
+		return p.pack(dst, sc.left, d)
 	}
+	d.takeOut(sc, head, mail, extents)
+	return d.encode(append(dst, packPassages), sc.left)
+}
+
+// named is the dictionary of a name; nil: there is none.
+func (p *Packer) named(dict string) *dictionary {
 	p.mu.RLock()
-	d := p.name[dict]
-	p.mu.RUnlock()
+	defer p.mu.RUnlock()
+	return p.name[dict]
+}
+
+func (p *Packer) pack(dst, b []byte, d *dictionary) []byte {
 	switch {
-	case d == nil:
-		dst = append(dst, packS2)
-		dst, room := roomFor(dst, b)
-		return dst[:len(dst)+len(s2.Encode(room, b))]
-	case len(extents) > 0:
-		sc := scratches.Get().(*scratch)
-		defer scratches.Put(sc)
-		sc.left, sc.extents = d.takeOut(sc.left[:0], b, extents, sc.extents[:0])
-		dst, b = append(dst, packPassages), sc.left
-	default:
-		dst = append(dst, packDict)
+	case s2.MaxEncodedLen(len(b)) < 0:
+		return append(append(dst, packStored), b...)
+	case d != nil:
+		return d.encode(append(dst, packDict), b)
 	}
-	dst, room := roomFor(binary.BigEndian.AppendUint32(dst, d.id), b)
-	return dst[:len(dst)+len(d.s2.Encode(room, b))]
+	dst, room := roomFor(append(dst, packS2), b)
+	return dst[:len(dst)+len(s2.Encode(room, b))]
 }
 
 // roomFor makes room behind dst for b's compressed form.
@@ -77,8 +88,8 @@ func roomFor(dst, b []byte) (grown, room []byte) {
 // scratch holds what is left of a content without its passages, and which these were, so
 // that it need not be garbage after each.
 type scratch struct {
-	left    []byte
-	extents []waxwing.Extent
+	left []byte
+	kept []waxwing.Extent
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}

@@ -80,13 +80,19 @@ func TestEveryForm(t *testing.T) {
 		"more than are taken":  {"set", many(mail, 1200), manyExtents(extents, len(mail), 1200), packPassages, 60000},
 		"longer than a window": {"set", bytes.Repeat([]byte(strings.Repeat("ab", 37)+"\r\n"), 5000), nil, packDict, 30000},
 	} {
-		packed := p.Pack([]byte("before"), c.b, c.dict, c.extents)
+		packed := p.PackMail([]byte("before"), nil, c.b, c.dict, c.extents)
 		if packed = packed[len("before"):]; packed[0] != c.form || len(packed) > c.most {
 			t.Errorf("%s: form %d in %d bytes, want %d in %d", name, packed[0], len(packed), c.form, c.most)
 		}
 		if got, err := p.Unpack(packed); err != nil || !bytes.Equal(got, c.b) {
 			t.Errorf("%s: %v, %d bytes of %d", name, err, len(got), len(c.b))
 		}
+	}
+	if got, err := p.Unpack(p.PackMail(nil, []byte("head\n"), mail, "set", extents)); err != nil || string(got) != "head\n"+string(mail) {
+		t.Errorf("with a head: %v, %d bytes", err, len(got))
+	}
+	if got, err := p.Unpack(p.Pack(nil, mail, "set")); err != nil || !bytes.Equal(got, mail) {
+		t.Errorf("alone: %v, %d bytes", err, len(got))
 	}
 	if got, err := p.Unpack([]byte("\x00plain")); err != nil || string(got) != "plain" {
 		t.Error(got, err)
@@ -113,9 +119,9 @@ func TestAnotherDictionary(t *testing.T) {
 	if err != nil || !p.Add(3, body) {
 		t.Fatal(err)
 	}
-	before := p.Pack(nil, mail, "set", extents)
+	before := p.PackMail(nil, nil, mail, "set", extents)
 	p.Name("set", 3)
-	for _, packed := range [][]byte{before, p.Pack(nil, mail, "set", extents)} {
+	for _, packed := range [][]byte{before, p.PackMail(nil, nil, mail, "set", extents)} {
 		if got, err := p.Unpack(packed); err != nil || !bytes.Equal(got, mail) {
 			t.Error(err, len(got))
 		}
@@ -186,7 +192,7 @@ func TestNoDictionary(t *testing.T) {
 func FuzzUnpack(f *testing.F) {
 	p := packer(f)
 	_, mail, extents := invented(2)
-	for _, b := range [][]byte{p.Pack(nil, mail, "set", extents), p.Pack(nil, mail, "set", nil), p.Pack(nil, mail, "", nil), []byte("\x00x")} {
+	for _, b := range [][]byte{p.PackMail(nil, nil, mail, "set", extents), p.Pack(nil, mail, "set"), p.Pack(nil, mail, ""), []byte("\x00x")} {
 		f.Add(b)
 	}
 	left := []byte{packPassages, 0, 0, 0, 2}
@@ -210,8 +216,11 @@ func FuzzPack(f *testing.F) {
 		for i := 0; i+1 < len(list); i += 2 {
 			extents = append(extents, waxwing.Extent{At: int(int8(list[i])) + i*20, Passage: int(int8(list[i+1]))})
 		}
-		if got, err := p.Unpack(p.Pack(nil, b, "set", extents)); err != nil || !bytes.Equal(got, b) {
-			t.Error(err, len(got))
+		for _, dict := range []string{"set", "old", ""} {
+			got, err := p.Unpack(p.PackMail(nil, list, b, dict, extents))
+			if err != nil || !bytes.Equal(got, append(bytes.Clone(list), b...)) {
+				t.Error(dict, err, len(got))
+			}
 		}
 	})
 }
@@ -228,7 +237,7 @@ func BenchmarkPack(b *testing.B) {
 			var dst []byte
 			b.ReportAllocs()
 			for b.Loop() {
-				dst = p.Pack(dst[:0], mail, "set", c.extents)
+				dst = p.PackMail(dst[:0], []byte("head\n"), mail, "set", c.extents)
 			}
 			b.ReportMetric(float64(len(dst)), "B-packed")
 		})

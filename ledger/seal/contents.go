@@ -20,12 +20,9 @@ type Contents struct{ pack.Packer }
 // ErrPacked says that packed content cannot be read.
 var ErrPacked = pack.ErrDamaged
 
-// scratch holds a plain text, its passages and its packed form on their way to a seal:
-// together twice a mail, which need not be garbage after each.
-type scratch struct {
-	plain, packed []byte
-	extents       []waxwing.Extent
-}
+// scratch holds a plain text and its packed form on their way to a seal, which need not be
+// garbage after each.
+type scratch struct{ plain, packed []byte }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
@@ -52,7 +49,7 @@ func UnwrapDEK(t *Tenant, wrapped []byte, key Hash) (Key, error) {
 func (c *Contents) SealEvent(dek *Key, key Hash, raw []byte) []byte {
 	sc := scratches.Get().(*scratch)
 	defer scratches.Put(sc)
-	sc.packed = c.Pack(sc.packed[:0], raw, "", nil)
+	sc.packed = c.Pack(sc.packed[:0], raw, "")
 	return dek.Sealer().Seal(make([]byte, 0, len(sc.packed)+sealRoom), sc.packed, aadEvent+string(key[:]))
 }
 
@@ -88,12 +85,7 @@ func (c *Contents) SealDraft(t *Tenant, dek *Key, id waxwing.ID, d *waxwing.Draf
 	}
 	sc := scratches.Get().(*scratch)
 	defer scratches.Put(sc)
-	sc.plain = append(append(append(sc.plain[:0], head...), '\n'), d.Data...)
-	sc.extents = sc.extents[:0]
-	for _, e := range d.Extents {
-		sc.extents = append(sc.extents, waxwing.Extent{At: e.At + len(head) + 1, Passage: e.Passage})
-	}
-	sc.packed = c.Pack(sc.packed[:0], sc.plain, d.Dictionary, sc.extents)
+	sc.packed = c.PackMail(sc.packed[:0], append(head, '\n'), d.Data, d.Dictionary, d.Extents)
 	s.Body = dek.Sealer().Seal(make([]byte, 0, len(sc.packed)+sealRoom), sc.packed, aadMessage+id.String())
 	sum := sha256.Sum256(s.Body)
 	s.Digest = sum[:16]
@@ -188,7 +180,7 @@ func (c *Contents) SealRun(dek *Key, confirmation waxwing.ID, r *waxwing.Run, k 
 	defer scratches.Put(sc)
 	sc.plain = append(append(sc.plain[:0], head...), '\n')
 	sc.plain = append(append(append(sc.plain, k.Input...), k.Output...), k.Log...)
-	sc.packed = c.Pack(sc.packed[:0], sc.plain, "", nil)
+	sc.packed = c.Pack(sc.packed[:0], sc.plain, "")
 	return dek.Sealer().Seal(make([]byte, 0, len(sc.packed)+sealRoom), sc.packed, runAAD(r, confirmation)), nil
 }
 
