@@ -19,8 +19,6 @@ const (
 // still be. They may only shrink: a number that is higher than what is there is a fault, too.
 var grown = map[string]int{
 	"ledger/machine.Set": 37,
-	"pipeline":           27,
-	"pipeline.Pipeline":  55,
 	"templates":          25,
 	"templates.view":     74,
 	"web":                25,

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
+	"sync/atomic"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
@@ -19,18 +21,33 @@ type channel struct {
 	sender  func(*waxwing.Claim) *delivery.Sender
 }
 
+// outbound is how messages go out: each channel with its workers, and who sends what by which
+// providers.
+type outbound struct {
+	p        *Parts
+	stop     *delivery.Stop
+	journal  *journal
+	settings *atomic.Pointer[Settings]
+	flows    *flows
+	wakes    *wakes
+	channels map[waxwing.Channel]*channel // all that there are, configured or not
+	senders  map[way]*delivery.Sender     // those who send by the common providers
+	// instead renders what is sent where a message of a pipeline cannot be delivered.
+	instead func(*flow, *waxwing.Claim) (waxwing.Draft, error)
+}
+
 // unconfigured is how many workers a channel has that nothing is sent by.
 const unconfigured = 4
 
 // open makes a channel as it is configured: by a send stage, as a fallback, or not at all.
 // What an older configuration left behind of the latter fails.
-func (x *Pipeline) open(name waxwing.Channel) error {
+func (x *outbound) open(name waxwing.Channel) error {
 	ch := &channel{name: name, health: delivery.NewHealth(x.p.Clock, x.stop), sender: x.senderOf,
-		senders: func() []*delivery.Sender { return x.now().senders[name] }}
+		senders: func() []*delivery.Sender { return x.settings.Load().senders[name] }}
 	x.channels[name] = ch
 	n := unconfigured
 	topics := map[string]bool{}
-	for _, f := range x.flows {
+	for _, f := range x.flows.all {
 		for _, p := range f.providers[name] {
 			if x.p.Providers[p] == nil {
 				return fmt.Errorf("pipeline: provider %q is not defined", p)
@@ -46,7 +63,7 @@ func (x *Pipeline) open(name waxwing.Channel) error {
 		}
 		topics[f.topics[name]] = true
 	}
-	first := x.flows[config.DefaultPipeline].topics[name]
+	first := x.flows.all[config.DefaultPipeline].topics[name]
 	ch.pool = newPool(n, "send", first, ch.sendNew)
 	for _, t := range sortedKeys(topics) {
 		x.wakes.handle("send "+t, t, func(id waxwing.ID) { ch.pool.offer(id) })
@@ -55,7 +72,7 @@ func (x *Pipeline) open(name waxwing.Channel) error {
 }
 
 // commonOf are the providers that a pipeline names for a channel.
-func (x *Pipeline) commonOf(f *flow, ch waxwing.Channel) (out []delivery.Named) {
+func (x *outbound) commonOf(f *flow, ch waxwing.Channel) (out []delivery.Named) {
 	for _, n := range f.providers[ch] {
 		out = append(out, delivery.Named{Provider: x.p.Providers[n], Name: n})
 	}
@@ -63,7 +80,7 @@ func (x *Pipeline) commonOf(f *flow, ch waxwing.Channel) (out []delivery.Named) 
 }
 
 // newSender makes who sends a pipeline's messages by these providers.
-func (x *Pipeline) newSender(f *flow, ch waxwing.Channel, by []delivery.Named) (*delivery.Sender, error) {
+func (x *outbound) newSender(f *flow, ch waxwing.Channel, by []delivery.Named) (*delivery.Sender, error) {
 	c := delivery.Config{Channel: ch, Providers: by, Health: x.channels[ch].health, Doubt: f.send.Uncertain.Rule(), Outbox: x.p.Ledger, Meter: x.p.Meter,
 		Journal: x.journal, Stop: x.stop, Clock: x.p.Clock, Log: x.p.Log, Queued: func(ch waxwing.Channel, id waxwing.ID) { x.wake(f, ch, id) }}
 	for _, d := range f.send.Retry {
@@ -88,7 +105,7 @@ func (x *Pipeline) newSender(f *flow, ch waxwing.Channel, by []delivery.Named) (
 const ownPart = 8
 
 // wake has a message sent, which is in the queue of its channel.
-func (x *Pipeline) wake(f *flow, ch waxwing.Channel, id waxwing.ID) {
+func (x *outbound) wake(f *flow, ch waxwing.Channel, id waxwing.ID) {
 	x.wakes.wakeBy(f.topics[ch], x.channels[ch].pool, id)
 }
 
@@ -123,4 +140,71 @@ func healthy(all []*delivery.Sender) bool {
 		}
 	}
 	return false
+}
+
+// prepare finds who sends by these settings.
+func (x *outbound) prepare(s *Settings) error {
+	s.senders = map[waxwing.Channel][]*delivery.Sender{}
+	for _, ch := range waxwing.Channels {
+		var idle []*delivery.Sender // without a provider: what is theirs fails whenever somebody looks
+		for _, name := range sortedKeys(x.flows.all) {
+			f := x.flows.all[name]
+			if made := x.senders[way{f, ch}]; len(f.providers[ch]) > 0 {
+				s.senders[ch] = append(s.senders[ch], made)
+			} else {
+				idle = append(idle, made)
+			}
+		}
+		if len(s.senders[ch]) == 0 {
+			s.senders[ch] = idle
+		}
+	}
+	for name := range s.Tenants {
+		if len(s.Own[name]) > 0 {
+			if err := x.own(s, name, s.members[waxwing.TenantID(name)]); err != nil {
+				return fmt.Errorf("tenants.%s.providers: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// senderOf is who sends a message.
+func (x *outbound) senderOf(c *waxwing.Claim) *delivery.Sender {
+	m := x.settings.Load().members[c.Out.Tenant]
+	w := way{x.flows.ofMessage(m, c.Out.Pipeline), c.Out.Channel}
+	if m != nil {
+		if s := m.own[w]; s != nil {
+			return s
+		}
+	}
+	return x.senders[w]
+}
+
+// own makes who sends a tenant's messages by its own providers.
+func (x *outbound) own(s *Settings, tenant string, m *member) error {
+	m.own = map[way]*delivery.Sender{}
+	own := map[waxwing.Channel][]delivery.Named{}
+	for _, p := range s.Own[tenant] {
+		own[p.Carries] = append(own[p.Carries], delivery.Named{Provider: p.Provider, Name: OwnName(tenant, p.Name), Label: "own:" + p.Type, Own: true})
+	}
+	for _, ch := range waxwing.Channels {
+		if len(own[ch]) == 0 {
+			continue
+		}
+		for _, name := range sortedKeys(x.flows.all) {
+			f := x.flows.all[name]
+			all := own[ch]
+			if !m.config.OwnProvidersOnly {
+				all = append(slices.Clone(all), x.commonOf(f, ch)...)
+			}
+			made, err := x.newSender(f, ch, all)
+			if err != nil {
+				return err
+			}
+			m.own[way{f, ch}] = made
+			s.senders[ch] = append(s.senders[ch], made)
+		}
+	}
+	return nil
 }

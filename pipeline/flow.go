@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
@@ -36,9 +37,18 @@ type run struct {
 	stages []Stage
 }
 
-// flowOf puts a pipeline of the configuration together. The order of its stages was checked
+// flows are all pipelines of a configuration, by name.
+type flows struct {
+	p    *Parts
+	all  map[string]*flow
+	hops *hops
+	// connect has a new queue worked on; nil: nobody does, as in a preview.
+	connect func(*hop)
+}
+
+// of puts a pipeline of the configuration together. The order of its stages was checked
 // with the file; the checks here are for configurations made in code.
-func (x *Pipeline) flowOf(name string, all []config.Stage) (*flow, error) {
+func (x *flows) of(name string, all []config.Stage) (*flow, error) {
 	f := &flow{name: name, runs: make([]run, 1), channel: waxwing.Channels[0], providers: map[waxwing.Channel][]string{}, topics: map[waxwing.Channel]string{}}
 	f.render = &renderer{clock: x.p.Clock, log: x.p.Log}
 	seen := map[config.Place]bool{}
@@ -52,7 +62,7 @@ func (x *Pipeline) flowOf(name string, all []config.Stage) (*flow, error) {
 		switch b := s.Settings.(type) {
 		case *Queue:
 			if slices.ContainsFunc(all[i:], func(s config.Stage) bool { _, ok := s.Settings.(*Render); return ok }) {
-				f.runs = append(f.runs, run{hop: x.hopOf(b.Name)})
+				f.runs = append(f.runs, run{hop: x.hop(b.Name)})
 				continue
 			}
 			queue = b.Name
@@ -65,7 +75,7 @@ func (x *Pipeline) flowOf(name string, all []config.Stage) (*flow, error) {
 		case *Fallback:
 			f.fallsBack(b)
 		default:
-			at.stages = append(at.stages, k.open(b, &site{&x.p, f, all})...)
+			at.stages = append(at.stages, k.open(b, &site{x.p, f, all})...)
 		}
 		seen[k.Place] = true
 	}
@@ -108,26 +118,74 @@ func (f *flow) words() string {
 	return strings.TrimSpace(b.String())
 }
 
-// flowsOf makes all pipelines of a configuration.
-func (x *Pipeline) flowsOf(c *config.Config) error {
-	x.flows = map[string]*flow{}
+// open makes all pipelines of a configuration.
+func (x *flows) open(c *config.Config) error {
+	x.all = map[string]*flow{}
 	all := c.EveryPipeline()
 	for _, name := range sortedKeys(all) {
-		f, err := x.flowOf(name, all[name])
+		f, err := x.of(name, all[name])
 		if err != nil {
 			return err
 		}
-		x.flows[name] = f
+		x.all[name] = f
 	}
-	for _, f := range x.flows {
-		if len(x.flows) > 1 {
+	for _, f := range x.all {
+		if len(x.all) > 1 {
 			f.label = f.name
 		}
 	}
 	return nil
 }
 
-// flowFor is the pipeline of a tenant; nil: there is none of that name.
-func (x *Pipeline) flowFor(t *config.Tenant) *flow {
-	return x.flows[cmp.Or(t.Pipeline, config.DefaultPipeline)]
+// chosen is the pipeline of a tenant; nil: there is none of that name.
+func (x *flows) chosen(t *config.Tenant) *flow {
+	return x.all[cmp.Or(t.Pipeline, config.DefaultPipeline)]
+}
+
+// hop makes the queue of a name, or gives the one that another pipeline has of it.
+func (x *flows) hop(name string) *hop {
+	if h := x.hops.named[name]; h != nil {
+		return h
+	}
+	h := &hop{name: name, jobs: map[waxwing.ID]carried{}}
+	x.hops.named[name], x.hops.all = h, append(x.hops.all, h)
+	if x.connect != nil {
+		x.connect(h)
+	}
+	return h
+}
+
+// ofMessage is the pipeline of a message: the one that made it, or, where it does not say so or
+// that one is gone, its tenant's. Nil: the tenant is gone, too.
+func (x *flows) ofMessage(m *member, name string) *flow {
+	if f := x.all[name]; f != nil {
+		return f
+	}
+	if m != nil {
+		return m.flow
+	}
+	return x.all[config.DefaultPipeline]
+}
+
+// members finds the pipeline of each tenant.
+func (x *flows) members(s *Settings) error {
+	s.members = make(map[waxwing.TenantID]*member, len(s.Tenants))
+	for name := range s.Tenants {
+		t := s.Tenants[name]
+		m := &member{config: &t, flow: x.chosen(&t)}
+		if m.flow == nil {
+			return fmt.Errorf("tenants.%s.pipeline: there is no pipeline %q", name, t.Pipeline)
+		}
+		s.members[waxwing.TenantID(name)] = m
+	}
+	return nil
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
 }

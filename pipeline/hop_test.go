@@ -123,7 +123,7 @@ func TestQueuesBetweenStages(t *testing.T) {
 					p := partsOf(b, paid, &taker{name: "mail", got: got}, &taker{})
 					p.Config.Pipeline, p.Enrichers, p.NoSweeper = stagesFrom(words), map[string]Enricher{"crm": l}, !sweeps
 					x := newPipeline(t, p)
-					if g := x.flows["default"].words(); g != want {
+					if g := x.flows.all["default"].words(); g != want {
 						t.Errorf("%q, want %q", g, want)
 					}
 					running(t, x)
@@ -189,7 +189,7 @@ func TestQueueLosesNothing(t *testing.T) {
 				most := 0
 				for range 3000 {
 					time.Sleep(100 * time.Millisecond)
-					h := x.hops["a"]
+					h := x.hops.named["a"]
 					h.mu.Lock()
 					most = max(most, len(h.jobs))
 					h.mu.Unlock()
@@ -197,7 +197,7 @@ func TestQueueLosesNothing(t *testing.T) {
 				if len(got) != c.orders {
 					t.Errorf("%d of %d were mailed", len(got), c.orders)
 				}
-				if bound := x.hops["a"].pool.most * (1 + queuePerWorker); most > bound {
+				if bound := x.hops.named["a"].pool.most * (1 + queuePerWorker); most > bound {
 					t.Errorf("%d jobs were kept, and there is room for %d", most, bound)
 				}
 			})
@@ -293,13 +293,13 @@ func TestSharedQueue(t *testing.T) {
 	p.Config.Pipelines = map[string][]config.Stage{"other": stagesFrom("normalise :a :b render :fast send")}
 	x := newPipeline(t, p)
 	var names []string
-	for n := range x.hops {
+	for n := range x.hops.named {
 		names = append(names, n)
 	}
 	if slices.Sort(names); !slices.Equal(names, []string{"a", "b"}) {
 		t.Errorf("%v", names)
 	}
-	if a, b := x.flows["default"].topics[waxwing.Email], x.flows["other"].topics[waxwing.Email]; a != "waxwing.mail.email" || b != "waxwing.fast.email" {
+	if a, b := x.flows.all["default"].topics[waxwing.Email], x.flows.all["other"].topics[waxwing.Email]; a != "waxwing.mail.email" || b != "waxwing.fast.email" {
 		t.Errorf("%s, %s", a, b)
 	}
 }

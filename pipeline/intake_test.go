@@ -41,7 +41,9 @@ func TestAcceptSheds(t *testing.T) {
 	f := waxwing.Format{Name: "shopify", Key: key}
 	x := &Pipeline{p: Parts{Ledger: l, Meter: m, Clock: func() time.Time { return now },
 		Config:  configtest.Load(t, registryOf(f), "providers: {mail: {type: post}}\ntenants: {acme: {name: Acme, from: a@acme.example, shops: {shopify: {format: shopify}}}}\n"),
-		Formats: map[string]waxwing.Format{"shopify": f}}, flows: map[string]*flow{"default": {}}, orders: newPool(1, "test", "", nil), wakes: &wakes{}, journal: newJournal(nobody)}
+		Formats: map[string]waxwing.Format{"shopify": f}}, flows: &flows{all: map[string]*flow{"default": {}}}, orders: newPool(1, "test", "", nil)}
+	x.out = &outbound{flows: x.flows}
+	x.intake = &intake{p: &x.p, journal: newJournal(nobody), settings: &x.settings, wakes: &wakes{}, orders: x.orders}
 	use(t, x, &Settings{Tenants: x.p.Config.Tenants, Formats: x.p.Formats})
 	x.orders.behind = true // nobody is woken
 	accept := func() error {
@@ -51,7 +53,7 @@ func TestAcceptSheds(t *testing.T) {
 	if err := accept(); err != nil || l.accepted != 1 {
 		t.Fatalf("%v, %d recorded", err, l.accepted)
 	}
-	x.shed.waiting = 10 // they hang at the disk
+	x.intake.shed.waiting = 10 // they hang at the disk
 	if err := accept(); err != nil || l.accepted != 2 {
 		t.Fatalf("%v, %d recorded", err, l.accepted)
 	}
@@ -60,10 +62,10 @@ func TestAcceptSheds(t *testing.T) {
 	if err := accept(); !errors.As(err, &later) || later.After < time.Second {
 		t.Fatalf("%v, want a time to come again", err)
 	}
-	if l.accepted != 2 || m.shed != 1 || x.shed.waiting != 10 {
-		t.Errorf("%d recorded, %d shed, %d wait", l.accepted, m.shed, x.shed.waiting)
+	if l.accepted != 2 || m.shed != 1 || x.intake.shed.waiting != 10 {
+		t.Errorf("%d recorded, %d shed, %d wait", l.accepted, m.shed, x.intake.shed.waiting)
 	}
-	x.shed.waiting = 0
+	x.intake.shed.waiting = 0
 	if err := accept(); err != nil || l.accepted != 3 {
 		t.Errorf("%v, %d recorded", err, l.accepted)
 	}
@@ -129,7 +131,7 @@ func TestAccept(t *testing.T) {
 func TestAcceptIsWithdrawn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &shedMeter{}
-		x := &Pipeline{p: Parts{Ledger: &stuck{newBook()}, Meter: m, Clock: time.Now}}
+		x := &intake{p: &Parts{Ledger: &stuck{newBook()}, Meter: m, Clock: time.Now}}
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
 		began := time.Now()

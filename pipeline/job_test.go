@@ -16,7 +16,7 @@ func TestStagesStandAsConfigured(t *testing.T) {
 		"normalised gate plugins enriched rendered":          {plugins, enrich},
 		"normalised gate enriched plugins enriched rendered": {enrich, plugins, enrich},
 	} {
-		f, err := (&Pipeline{}).flowOf("default", append(append([]config.Stage{first}, middle...), last))
+		f, err := (&flows{p: &Parts{}}).of("default", append(append([]config.Stage{first}, middle...), last))
 		if err == nil {
 			t.Error("nothing is sent")
 		}

@@ -77,8 +77,8 @@ func TestUsualPipeline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &Pipeline{hops: map[string]*hop{}}
-	f, err := x.flowOf("default", c.Pipeline)
+	x := &flows{p: &Parts{}, hops: newHops()}
+	f, err := x.of("default", c.Pipeline)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestToyStage(t *testing.T) {
 	p := partsOf(b, paid, &taker{}, &taker{})
 	p.Config.Pipeline = c.Pipeline
 	x := newPipeline(t, p)
-	if got := x.flows["default"].words(); got != "normalised gate toy | toy rendered" {
+	if got := x.flows.all["default"].words(); got != "normalised gate toy | toy rendered" {
 		t.Error(got)
 	}
 	running(t, x)

@@ -2,14 +2,28 @@ package pipeline
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/delivery"
 )
 
+// runner takes orders through the stages of their pipelines, and records what became of them.
+type runner struct {
+	p        *Parts
+	stop     *delivery.Stop
+	journal  *journal
+	settings *atomic.Pointer[Settings]
+	wakes    *wakes
+	orders   *pool // its workers
+	out      *outbound
+	first    waxwing.Channel // what rendering waits for
+}
+
 // work takes one confirmation from its event to the first queue, as function calls.
-func (x *Pipeline) work(id waxwing.ID) {
+func (x *runner) work(id waxwing.ID) {
 	w, err := x.p.Ledger.Work(x.stop.Context(), id)
 	if err == nil {
 		err = x.advance(w)
@@ -18,7 +32,7 @@ func (x *Pipeline) work(id waxwing.ID) {
 }
 
 // report tells what kept an order from going on.
-func (x *Pipeline) report(id waxwing.ID, err error) {
+func (x *runner) report(id waxwing.ID, err error) {
 	switch {
 	case err == nil, errors.Is(err, waxwing.ErrState), errors.Is(err, waxwing.ErrStopping):
 		// Done, or somebody else was faster: that is how it should be.
@@ -33,7 +47,7 @@ func (x *Pipeline) report(id waxwing.ID, err error) {
 const aheadAtMost = 500 * time.Millisecond
 
 // workInTurn is work after the senders' turn.
-func (x *Pipeline) workInTurn(id waxwing.ID) {
+func (x *runner) workInTurn(id waxwing.ID) {
 	x.letSend()
 	if !x.stop.HasBegun() {
 		x.work(id)
@@ -43,18 +57,18 @@ func (x *Pipeline) workInTurn(id waxwing.ID) {
 // letSend lets the senders go first while all of them are busy: rendering
 // ahead of them would only take their processor time, and make the first customers
 // wait for the last ones' mails.
-func (x *Pipeline) letSend() {
-	if ch := x.channels[x.first]; healthy(ch.senders()) {
+func (x *runner) letSend() {
+	if ch := x.out.channels[x.first]; healthy(ch.senders()) {
 		if calm := ch.pool.crowded(); calm != nil {
-			x.pause(aheadAtMost, calm)
+			pause(x.stop, aheadAtMost, calm)
 		}
 	}
 }
 
 // advance takes an order through its stages as far as the first queue, and records what
 // became of it.
-func (x *Pipeline) advance(w *waxwing.Work) error {
-	set := x.now()
+func (x *runner) advance(w *waxwing.Work) error {
+	set := x.settings.Load()
 	m := set.members[w.Tenant]
 	if m == nil {
 		return x.quarantine(w, "the tenant is not in the configuration any more")
@@ -71,7 +85,7 @@ func (x *Pipeline) advance(w *waxwing.Work) error {
 
 // advanceFrom takes a job through one run of its stages: to the next queue, or, behind the
 // last run, to that of its messages.
-func (x *Pipeline) advanceFrom(j *Job, run int) error {
+func (x *runner) advanceFrom(j *Job, run int) error {
 	all := j.flow.runs
 	ended, err := x.through(j, all[run].stages, x.settle)
 	switch {
@@ -86,7 +100,7 @@ func (x *Pipeline) advanceFrom(j *Job, run int) error {
 
 // through calls stages one after the other. decide is asked about what each has decided, and
 // says whether that is the end.
-func (x *Pipeline) through(j *Job, stages []Stage, decide func(*Job, Decision) (ended bool, err error)) (ended bool, err error) {
+func (x *runner) through(j *Job, stages []Stage, decide func(*Job, Decision) (ended bool, err error)) (ended bool, err error) {
 	for _, s := range stages {
 		j.Said = j.Said[:0]
 		d, err := s.Run(x.stop.Context(), j)
@@ -107,7 +121,7 @@ func (x *Pipeline) through(j *Job, stages []Stage, decide func(*Job, Decision) (
 
 // settle records a stage's decision, and says whether that is the end of the job. What a
 // person has let through is not held.
-func (x *Pipeline) settle(j *Job, d Decision) (ended bool, err error) {
+func (x *runner) settle(j *Job, d Decision) (ended bool, err error) {
 	w := j.Work
 	switch {
 	case d.To == waxwing.Quarantined:
@@ -124,7 +138,7 @@ func (x *Pipeline) settle(j *Job, d Decision) (ended bool, err error) {
 }
 
 // ready records the drafts and wakes those who send them.
-func (x *Pipeline) ready(j *Job) error {
+func (x *runner) ready(j *Job) error {
 	w := j.Work
 	if x.journal.debug {
 		for _, d := range j.Drafts {
@@ -146,16 +160,67 @@ func (x *Pipeline) ready(j *Job) error {
 			if x.journal.debug {
 				x.journal.Step("queued", w.ID, "message", id)
 			}
-			x.wake(j.flow, d.Channel, id)
+			x.out.wake(j.flow, d.Channel, id)
 		}
 	}
 	return nil
 }
 
-func (x *Pipeline) expireHold(w *waxwing.Work, t *config.Tenant) error {
+func (x *runner) expireHold(w *waxwing.Work, t *config.Tenant) error {
 	until := w.Created.Add(t.HoldTTL.D())
 	if x.p.Clock().Before(until) {
 		return x.p.Ledger.Hold(x.stop.Context(), w, "waiting", until, waxwing.Lookup{})
 	}
 	return x.told(x.p.Ledger.Cancel(x.stop.Context(), w, "hold_expired", waxwing.Lookup{}), w, waxwing.Cancelled, "hold_expired")
+}
+
+// handOver puts an order into the queue in front of its next run. Where there is no place it
+// waits in the ledger: it is begun anew when there is one.
+func (x *runner) handOver(j *Job, next int) {
+	h := j.flow.runs[next].hop
+	id := j.Work.ID
+	if h.room() <= 0 && !x.p.NoSweeper {
+		x.orders.turnNext()
+		return
+	}
+	h.put(j, next, x.p.Clock())
+	if !x.wakes.publish(h.pool.topic, id) {
+		h.take(id)
+		return
+	}
+	if x.journal.debug {
+		x.journal.Step("queued for "+h.name, id)
+	}
+}
+
+// goOn takes an order out of a queue, and further. Another event of it may bring it here
+// again meanwhile.
+func (x *runner) goOn(h *hop, id waxwing.ID) {
+	for x.letSend(); !x.stop.HasBegun(); {
+		c, ok := h.take(id)
+		if !ok {
+			return
+		}
+		x.report(id, x.advanceFrom(c.job, c.run))
+	}
+}
+
+// told tells of a step that the ledger has recorded, and passes its error on.
+func (x *runner) told(err error, w *waxwing.Work, to waxwing.State, reason string) error {
+	if err == nil {
+		x.journal.tell(w.ID, w.Tenant, to, reason)
+	}
+	return err
+}
+
+// quarantine keeps an order that cannot be read, under its number where that much
+// can be told.
+func (x *runner) quarantine(w *waxwing.Work, reason string) error {
+	lk := waxwing.Lookup{Order: numbers(w.Raw), People: people(w.Raw)}
+	if f, ok := x.settings.Load().Formats[w.Format]; ok {
+		if k, err := f.Key(w.Topic, w.Raw); err == nil {
+			lk.Order = append(lk.Order, k.OrderID)
+		}
+	}
+	return x.told(x.p.Ledger.Quarantine(x.stop.Context(), w, reason, lk), w, waxwing.Quarantined, reason)
 }

@@ -52,12 +52,12 @@ func TestAdvance(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBook()
 			x := newPipeline(t, partsOf(b, paid, &taker{}, &taker{}))
-			x.flows["default"].runs = []run{{stages: c.stages}}
+			x.flows.all["default"].runs = []run{{stages: c.stages}}
 			w := &waxwing.Work{ID: 64, Tenant: "acme", Format: "f", Raw: []byte("{}"), State: waxwing.Received, Created: time.Now(), Next: 1}
 			if c.change != nil {
 				c.change(w)
 			}
-			if err := x.advance(w); !errors.Is(err, c.err) {
+			if err := x.runner.advance(w); !errors.Is(err, c.err) {
 				t.Errorf("%v, want %v", err, c.err)
 			}
 			if got := strings.Join(b.said, "; "); got != c.said {
@@ -76,22 +76,22 @@ func TestWorkInTurn(t *testing.T) {
 	b := newBook()
 	b.works[64] = &waxwing.Work{ID: 64, Tenant: "acme", Format: "f", State: waxwing.Received, Next: 1}
 	x := newPipeline(t, partsOf(b, paid, &taker{}, &taker{}))
-	senders := x.channels[waxwing.Email].pool
+	senders := x.out.channels[waxwing.Email].pool
 	n := senders.reserve(senders.most)
 	began := time.Now()
-	x.workInTurn(64)
+	x.runner.workInTurn(64)
 	if took := time.Since(began); took < aheadAtMost || len(b.said) != 1 {
 		t.Errorf("rendered after %s: %v", took, b.said)
 	}
 	senders.giveBack(n)
 	b.said, b.works[128] = nil, &waxwing.Work{ID: 128, Tenant: "acme", Format: "f", State: waxwing.Received, Next: 1}
 	began = time.Now()
-	if x.workInTurn(128); time.Since(began) > aheadAtMost || len(b.said) != 1 {
+	if x.runner.workInTurn(128); time.Since(began) > aheadAtMost || len(b.said) != 1 {
 		t.Errorf("rendered after %s: %v", time.Since(began), b.said)
 	}
 	x.stop.Begin()
 	b.said, b.works[192] = nil, &waxwing.Work{ID: 192, Tenant: "acme", Format: "f", State: waxwing.Received, Next: 1}
-	if x.workInTurn(192); len(b.said) != 0 {
+	if x.runner.workInTurn(192); len(b.said) != 0 {
 		t.Error("it works after the stop")
 	}
 }
@@ -114,7 +114,7 @@ func TestInstead(t *testing.T) {
 		b := newBook()
 		b.rework = c.rework
 		x := newPipeline(t, partsOf(b, c.order, &taker{}, &taker{}))
-		d, err := x.instead(x.flows["default"], claim)
+		d, err := x.runner.instead(x.flows.all["default"], claim)
 		if (err == nil) != (c.to != "") || d.To != c.to || errors.Is(err, waxwing.ErrNotFound) != c.none {
 			t.Errorf("%s: to %q, %v", name, d.To, err)
 		}
@@ -137,7 +137,7 @@ func TestInsteadWalksTheStages(t *testing.T) {
 	p := partsOf(newBook(), order, &taker{}, &taker{})
 	p.Config.Pipeline, p.Enrichers = stagesFrom("normalise enrich :a render :mail send fallback"), map[string]Enricher{"crm": phoneBook{}}
 	x := newPipeline(t, p)
-	d, err := x.instead(x.flows["default"], &waxwing.Claim{Confirmation: 64, Out: waxwing.Outgoing{Message: 65, Tenant: "acme", Channel: waxwing.Email}})
+	d, err := x.runner.instead(x.flows.all["default"], &waxwing.Claim{Confirmation: 64, Out: waxwing.Outgoing{Message: 65, Tenant: "acme", Channel: waxwing.Email}})
 	if err != nil || d.To != "+4915199999999" {
 		t.Errorf("%+v, %v", d, err)
 	}

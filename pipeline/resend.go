@@ -3,9 +3,12 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/delivery"
 )
 
 // Resend sends a confirmation once more because a person asked for it, as a new
@@ -19,17 +22,17 @@ func (x *Pipeline) Resend(ctx context.Context, tenant waxwing.TenantID, id waxwi
 		return 0, false, err
 	}
 	var d waxwing.Draft
-	set := x.now()
+	set := x.settings.Load()
 	m := set.members[tenant]
 	if m == nil {
 		return 0, false, waxwing.ErrNotFound
 	}
 	if !ask.Render {
-		d, err = x.again(ctx, set, m, w, ask.To)
+		d, err = x.runner.again(ctx, set, m, w, ask.To)
 	}
 	if ask.Render || errors.Is(err, waxwing.ErrNotFound) {
 		rendered = true
-		d, w, err = x.anew(set, m, w, ask.To)
+		d, w, err = x.runner.anew(set, m, w, ask.To)
 	}
 	if err != nil {
 		return 0, false, err
@@ -41,12 +44,12 @@ func (x *Pipeline) Resend(ctx context.Context, tenant waxwing.TenantID, id waxwi
 	if x.journal.debug {
 		x.journal.Step("queued", id, "message", msg, "by", ask.Act.By, "rendered", rendered)
 	}
-	x.wake(m.flow, d.Channel, msg)
+	x.out.wake(m.flow, d.Channel, msg)
 	return msg, rendered, nil
 }
 
 // again takes the newest e-mail as it is.
-func (x *Pipeline) again(ctx context.Context, set *Settings, m *member, w *waxwing.Work, to string) (waxwing.Draft, error) {
+func (x *runner) again(ctx context.Context, set *Settings, m *member, w *waxwing.Work, to string) (waxwing.Draft, error) {
 	sent, err := x.p.Ledger.Bytes(ctx, w.Tenant, w.ID, 0)
 	if err != nil {
 		return waxwing.Draft{}, err
@@ -65,7 +68,7 @@ func (x *Pipeline) again(ctx context.Context, set *Settings, m *member, w *waxwi
 
 // anew runs the order through its stages. A person has decided that it goes out: neither the
 // gate nor a filter is asked, and nothing holds it.
-func (x *Pipeline) anew(set *Settings, m *member, w *waxwing.Work, to string) (waxwing.Draft, *waxwing.Work, error) {
+func (x *runner) anew(set *Settings, m *member, w *waxwing.Work, to string) (waxwing.Draft, *waxwing.Work, error) {
 	own := *w
 	own.Asked = true
 	j := &Job{Work: &own, Settings: set, For: Again, To: to}
@@ -77,7 +80,7 @@ func (x *Pipeline) anew(set *Settings, m *member, w *waxwing.Work, to string) (w
 
 // whole takes a job through all stages of its pipeline, as if no queue stood between them.
 // decide is asked as through asks it.
-func (x *Pipeline) whole(j *Job, m *member, decide func(*Job, Decision) (ended bool, err error)) error {
+func (x *runner) whole(j *Job, m *member, decide func(*Job, Decision) (ended bool, err error)) error {
 	if m == nil {
 		return waxwing.Permanent(errors.New("the tenant is not in the configuration any more"))
 	}
@@ -98,4 +101,55 @@ func unreadable(_ *Job, d Decision) (bool, error) {
 		return true, waxwing.Permanent(errors.New(d.Reason))
 	}
 	return false, nil
+}
+
+// errNotNow: an order could not be read for its fallback, now or ever.
+var errNotNow = errors.New("the order cannot be read")
+
+// instead renders what is sent instead of a message of a pipeline, by the first channel that
+// its order has an address for: the event runs through the stages again, and is rendered anew.
+func (x *runner) instead(f *flow, c *waxwing.Claim) (waxwing.Draft, error) {
+	w, err := x.p.Ledger.ReworkOf(x.stop.Context(), c.Out.Tenant, c.Confirmation)
+	if err != nil {
+		return waxwing.Draft{}, notNow(err)
+	}
+	set := x.settings.Load()
+	j := &Job{Work: w, Settings: set, For: Instead, flow: f}
+	switch err := x.whole(j, set.members[w.Tenant], unreadable); {
+	case errors.Is(err, waxwing.ErrNotFound):
+		return waxwing.Draft{}, waxwing.ErrNotFound
+	case err != nil:
+		return waxwing.Draft{}, notNow(err)
+	}
+	d := j.Drafts[0]
+	d.Pipeline = f.label
+	return d, nil
+}
+
+// notNow hides what an error is: ErrNotFound would say that there is no address.
+func notNow(err error) error { return errors.Join(errNotNow, errors.New(err.Error())) }
+
+// Preview takes an event through the stages of its tenant's pipeline, as a confirmation is,
+// and has it composed: by says what becomes of it. Nobody outside is asked and nothing kept,
+// and neither gate nor filter holds it. Where the event cannot be read the decision says why.
+func Preview(c *config.Config, formats map[string]waxwing.Format, by Composer, w *waxwing.Work) (Decision, error) {
+	p := Parts{Config: c, Clock: waxwing.SystemClock, Log: slog.New(slog.DiscardHandler)}
+	all := &flows{p: &p, hops: newHops()}
+	if err := all.open(c); err != nil {
+		return Decision{}, err
+	}
+	s := &Settings{Tenants: c.Tenants, Formats: formats, Composer: by}
+	if err := all.members(s); err != nil {
+		return Decision{}, err
+	}
+	x := &runner{p: &p, stop: delivery.NewStop(), journal: newJournal(p.Log)}
+	var said Decision
+	j := &Job{Work: w, Settings: s, For: Show}
+	err := x.whole(j, s.members[w.Tenant], func(_ *Job, d Decision) (bool, error) {
+		if d.To == waxwing.Quarantined {
+			said = d
+		}
+		return said.To != "", nil
+	})
+	return said, err
 }

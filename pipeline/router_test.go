@@ -173,7 +173,7 @@ func TestPlan(t *testing.T) {
 		c.Pipeline[3].Settings.(*Send).Channel, c.Pipeline[4].Settings.(*Fallback).Channels = "", nil // as configurations made in code leave them
 	}))
 	for ch, workers := range map[waxwing.Channel]int{waxwing.Email: 256, waxwing.SMS: 256, waxwing.Push: unconfigured} {
-		if p := x.channels[ch].pool; p.most != workers || p.topic != "waxwing.mail."+string(ch) {
+		if p := x.out.channels[ch].pool; p.most != workers || p.topic != "waxwing.mail."+string(ch) {
 			t.Errorf("%s: %d workers for %s", ch, p.most, p.topic)
 		}
 	}

@@ -148,19 +148,19 @@ func TestChangedSettings(t *testing.T) {
 // known, by its tenant's.
 func TestFlowOfMessage(t *testing.T) {
 	p := partsOf(newBook(), paid, &taker{}, &taker{})
-	if x := newPipeline(t, p); x.flows["default"].label != "" {
+	if x := newPipeline(t, p); x.flows.all["default"].label != "" {
 		t.Error("where there is one pipeline its name is nobody's business")
 	}
 	p = partsOf(newBook(), paid, &taker{}, &taker{})
 	p.Config.Pipelines = map[string][]config.Stage{"other": stagesFrom("normalise render :fast send")}
 	x := newPipeline(t, p)
-	chooses := &member{flow: x.flows["other"]}
+	chooses := &member{flow: x.flows.all["other"]}
 	for _, c := range []struct {
 		by   *member
 		name string
 		want string
 	}{{chooses, "default", "default"}, {chooses, "other", "other"}, {chooses, "", "other"}, {chooses, "gone", "other"}, {nil, "gone", "default"}, {nil, "other", "other"}} {
-		if f := x.flowOfMessage(c.by, c.name); f.label != c.want {
+		if f := x.flows.ofMessage(c.by, c.name); f.label != c.want {
 			t.Errorf("%q of a tenant %v: %s, want %s", c.name, c.by != nil, f.label, c.want)
 		}
 	}
@@ -170,7 +170,7 @@ func TestFlowOfMessage(t *testing.T) {
 func TestTextsOfATenantWithMailOnly(t *testing.T) {
 	x := newPipeline(t, twoTenants(newBook(), &taker{}, &taker{}, true))
 	of := func(tenant waxwing.TenantID, ch waxwing.Channel) *delivery.Sender {
-		return x.senderOf(&waxwing.Claim{Out: waxwing.Outgoing{Tenant: tenant, Channel: ch}})
+		return x.out.senderOf(&waxwing.Claim{Out: waxwing.Outgoing{Tenant: tenant, Channel: ch}})
 	}
 	if of("acme", waxwing.SMS) != of("bolt", waxwing.SMS) || of("acme", waxwing.Email) == of("bolt", waxwing.Email) {
 		t.Error("its mails go their own way, its texts do not")
@@ -181,7 +181,7 @@ func TestTextsOfATenantWithMailOnly(t *testing.T) {
 	if n := of("acme", waxwing.Email).Most; n != 256/ownPart {
 		t.Errorf("it takes %d workers", n)
 	}
-	if n := len(x.now().senders[waxwing.Email]); n != 2 {
+	if n := len(x.settings.Load().senders[waxwing.Email]); n != 2 {
 		t.Errorf("%d send mails", n)
 	}
 }

@@ -1,6 +1,12 @@
 package pipeline
 
-import "github.com/waxwinghq/waxwing/config"
+import (
+	"sync"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
+)
 
 func queueStage() kind {
 	return plain(config.Component{Name: "queue", Place: config.Queueing, Settings: func() config.Block { return &Queue{} },
@@ -20,3 +26,98 @@ func (q *Queue) Check(r *config.Report) { r.Name("name", q.Name) }
 
 // QueueName is config.Waits'.
 func (q *Queue) QueueName() string { return q.Name }
+
+// hop is a queue between two runs of stages. Its topic carries the id alone. What the order
+// has come to so far is kept here for whoever takes it next, and for no longer: in the ledger
+// it is received still, so that a crash, a lost message or a full queue lets the sweeper begin
+// it anew, and nothing is lost. No more of them are kept than there are workers and places.
+type hop struct {
+	name string
+	pool *pool
+
+	mu   sync.Mutex
+	jobs map[waxwing.ID]carried
+}
+
+// carried is a job between two runs.
+type carried struct {
+	job *Job
+	run int       // which comes next
+	at  time.Time // when it was put here
+}
+
+// lostAfter is how long a job may wait for its message where it does not stand in the pool's
+// queue: then the message was lost, and the order is begun anew.
+const lostAfter = 2 * time.Second
+
+// room is for how many more jobs there is a worker or a place.
+func (h *hop) room() int {
+	h.mu.Lock()
+	kept := len(h.jobs)
+	h.mu.Unlock()
+	return h.pool.most*(1+queuePerWorker) - kept
+}
+
+// put keeps a job for the run that is next. A later one of the same order takes its place.
+func (h *hop) put(j *Job, next int, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.jobs[j.Work.ID] = carried{j, next, now}
+}
+
+// take gives a job to whoever works on it.
+func (h *hop) take(id waxwing.ID) (c carried, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c, ok = h.jobs[id]
+	delete(h.jobs, id)
+	return c, ok
+}
+
+// has reports whether an order is worked on here, or will be in a moment. A worker has the id
+// before he takes the job: looked for in this order it does not pass unseen.
+func (h *hop) has(id waxwing.ID, now time.Time) bool {
+	h.mu.Lock()
+	c, ok := h.jobs[id]
+	h.mu.Unlock()
+	return ok && now.Sub(c.at) < lostAfter || h.pool.knows(id)
+}
+
+// forget drops jobs whose message was lost, or turned away.
+func (h *hop) forget(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, c := range h.jobs {
+		if now.Sub(c.at) >= lostAfter && !h.pool.knows(id) {
+			delete(h.jobs, id)
+		}
+	}
+}
+
+// hops are the queues between stages, of all pipelines.
+type hops struct {
+	named map[string]*hop
+	all   []*hop // as orders come along
+}
+
+func newHops() *hops { return &hops{named: map[string]*hop{}} }
+
+// room is for how many more orders there is room in all of them.
+func (x *hops) room() int {
+	room := 1 << 30
+	for _, h := range x.all {
+		room = min(room, h.room())
+	}
+	return max(room, 0)
+}
+
+// have reports whether an order is worked on behind one of them, or waits there. They are asked
+// in the order in which orders come along: none is in two places, and none passes unseen.
+func (x *hops) have(id waxwing.ID, now time.Time) bool {
+	for _, h := range x.all {
+		if h.has(id, now) {
+			return true
+		}
+	}
+	return false
+}

@@ -8,47 +8,61 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/delivery"
 )
+
+// sweeper finds what is due in the ledger, so that nothing depends on a message of the queue.
+type sweeper struct {
+	p        *Parts
+	stop     *delivery.Stop
+	orders   *pool
+	hops     *hops
+	channels map[waxwing.Channel]*channel
+	work     func(waxwing.ID) // takes an order as far as it goes
+	loops    sync.WaitGroup
+	swept    time.Time // sweepOrders': up to when what is due was found; zero: it begins anew
+	still    int       // sweepOrders': sweeps since swept has moved
+}
 
 // sweep looks every second, give or take, for what is due, and goes on at once
 // while there is more than there was room for. It claims by itself and
 // publishes nothing: if every message of the queue were lost, it alone would
 // complete the work. Orders, each channel, and what only has to end are swept
 // apart, so that none of them waits for another.
-func (x *Pipeline) sweep() {
-	x.sweeper.Go(func() { x.each(x.orders, x.roomForOrders, x.sweepOrders) })
+func (x *sweeper) sweep() {
+	x.loops.Go(func() { x.each(x.orders, x.roomForOrders, x.sweepOrders) })
 	for _, ch := range x.channels {
-		x.sweeper.Go(func() { x.each(ch.pool, ch.pool.roomy, func() bool { return x.sweepMessages(ch) }) })
+		x.loops.Go(func() { x.each(ch.pool, ch.pool.roomy, func() bool { return x.sweepMessages(ch) }) })
 	}
-	x.sweeper.Go(x.sweepEnds)
+	x.loops.Go(x.sweepEnds)
 }
 
 // each sweeps one pool's work until the pipeline stops.
-func (x *Pipeline) each(p *pool, room func() bool, some func() (more bool)) {
+func (x *sweeper) each(p *pool, room func() bool, some func() (more bool)) {
 	for !x.stop.HasBegun() {
 		if some() {
 			x.awaitRoom(p, room)
 		} else {
-			x.pause(800*time.Millisecond+time.Duration(rand.Int64N(int64(400*time.Millisecond))), p.late)
+			pause(x.stop, 800*time.Millisecond+time.Duration(rand.Int64N(int64(400*time.Millisecond))), p.late)
 		}
 	}
 }
 
 // pause waits, or until there is a hint, or the pipeline stops.
-func (x *Pipeline) pause(d time.Duration, hint <-chan struct{}) {
+func pause(stop *delivery.Stop, d time.Duration, hint <-chan struct{}) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 	case <-hint:
-	case <-x.stop.Begun():
+	case <-stop.Begun():
 	}
 }
 
 // awaitRoom waits until a pool that there is more work for has room for a good part of
 // it: taking one at a time would make a commit of each. It waits 20 ms at
 // most and then takes what there is.
-func (x *Pipeline) awaitRoom(p *pool, room func() bool) {
+func (x *sweeper) awaitRoom(p *pool, room func() bool) {
 	limit := time.NewTimer(20 * time.Millisecond)
 	defer limit.Stop()
 	for !room() {
@@ -74,23 +88,23 @@ const (
 // sweepEnds ends what needs no provider and no slot: messages whose time to live is
 // over, and confirmations whose time at the gate is. However much waits in front of
 // them, they have their outcome in time.
-func (x *Pipeline) sweepEnds() {
+func (x *sweeper) sweepEnds() {
 	for !x.stop.HasBegun() {
 		more, err := x.p.Ledger.EndDue(x.stop.Context())
 		if err != nil {
 			x.complain("end messages", err)
 		}
 		if more && err == nil {
-			x.pause(5*time.Millisecond, nil) // others want to write, too
+			pause(x.stop, 5*time.Millisecond, nil) // others want to write, too
 			continue
 		}
 		x.endHolds()
-		x.pause(endsEvery, nil)
+		pause(x.stop, endsEvery, nil)
 	}
 }
 
 // endHolds cancels confirmations whose time at the gate is over.
-func (x *Pipeline) endHolds() {
+func (x *sweeper) endHolds() {
 	ids, err := x.p.Ledger.DueHolds(x.stop.Context(), maxHolds)
 	if err != nil {
 		x.complain("end holds", err)
@@ -113,11 +127,11 @@ const stillAtMost = 1000
 // sweepOrders hands due confirmations to the workers and their queue, and says whether
 // there were more than there was room for. Then it goes on behind them: those that cannot be
 // worked on now, since a plugin rests perhaps, stay due, and must not keep all others waiting.
-func (x *Pipeline) sweepOrders() bool {
-	for _, h := range x.queues {
+func (x *sweeper) sweepOrders() bool {
+	for _, h := range x.hops.all {
 		h.forget(x.p.Clock())
 	}
-	room := min(x.orders.look(), x.roomBehind())
+	room := min(x.orders.look(), x.hops.room())
 	if room == 0 {
 		return x.orders.looked(true)
 	}
@@ -148,8 +162,8 @@ func (x *Pipeline) sweepOrders() bool {
 
 // feed hands orders to the workers, but for those that are past their first queue: they are
 // under way. It says for how many something happens now.
-func (x *Pipeline) feed(ids []waxwing.ID) (taken int) {
-	if len(x.queues) == 0 {
+func (x *sweeper) feed(ids []waxwing.ID) (taken int) {
+	if len(x.hops.all) == 0 {
 		return x.orders.feed(ids)
 	}
 	fresh := false
@@ -163,20 +177,25 @@ func (x *Pipeline) feed(ids []waxwing.ID) (taken int) {
 		fresh = true
 	}
 	if !fresh && len(ids) > 0 {
-		x.pause(20*time.Millisecond, nil) // for them to come further
+		pause(x.stop, 20*time.Millisecond, nil) // for them to come further
 	}
 	return len(ids)
 }
 
+// underWay reports whether an order is worked on, or waits in a queue between stages.
+func (x *sweeper) underWay(id waxwing.ID) bool {
+	return x.orders.knows(id) || x.hops.have(id, x.p.Clock())
+}
+
 // roomForOrders reports whether a good part of the orders' queue is empty, and there is room
 // behind it.
-func (x *Pipeline) roomForOrders() bool {
-	return x.orders.low() && (len(x.queues) == 0 || x.roomBehind() > x.orders.most*queuePerWorker/2)
+func (x *sweeper) roomForOrders() bool {
+	return x.orders.low() && (len(x.hops.all) == 0 || x.hops.room() > x.orders.most*queuePerWorker/2)
 }
 
 // sweepMessages claims due messages of a channel, as many as it has free workers and can do
 // something with, and says whether there were more.
-func (x *Pipeline) sweepMessages(ch *channel) (more bool) {
+func (x *sweeper) sweepMessages(ch *channel) (more bool) {
 	p := ch.pool
 	most := ch.limit()
 	if most == 0 {
@@ -196,7 +215,7 @@ func (x *Pipeline) sweepMessages(ch *channel) (more bool) {
 
 // claimDue claims up to as many messages as workers are reserved, and hands them to
 // these. It says how many it found.
-func (x *Pipeline) claimDue(ch *channel, reserved int) (found int) {
+func (x *sweeper) claimDue(ch *channel, reserved int) (found int) {
 	claims, err := x.p.Ledger.ClaimDue(x.stop.Context(), ch.name, reserved)
 	if err != nil {
 		x.complain("sweep messages", err)
@@ -216,7 +235,7 @@ func (x *Pipeline) claimDue(ch *channel, reserved int) (found int) {
 	return len(claims)
 }
 
-func (x *Pipeline) complain(what string, err error) {
+func (x *sweeper) complain(what string, err error) {
 	if !errors.Is(err, waxwing.ErrStopping) && x.stop.Context().Err() == nil {
 		x.p.Log.Error(what+" failed; tried again in a second", "err", err)
 	}

@@ -107,7 +107,7 @@ func TestRestingMailKeepsNoTextWaiting(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			d := &due{}
-			x := &Pipeline{p: Parts{Ledger: d}, stop: delivery.NewStop()}
+			x := &sweeper{p: &Parts{Ledger: d}, hops: &hops{}, stop: delivery.NewStop()}
 			var all []*channel
 			bad := says{a: waxwing.Attempt{Verdict: waxwing.Deferred, Fault: waxwing.ProviderFault, Bad: true}}
 			for _, want := range []string{probed, well, rests} { // the first have time to become so
@@ -139,7 +139,7 @@ func TestRestingMailKeepsNoTextWaiting(t *testing.T) {
 func TestSweepClaimsWhatItCanSend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &due{have: 20}
-		x := &Pipeline{p: Parts{Ledger: d}, stop: delivery.NewStop()}
+		x := &sweeper{p: &Parts{Ledger: d}, hops: &hops{}, stop: delivery.NewStop()}
 		p := says{a: waxwing.Attempt{Verdict: waxwing.Accepted}, when: make(chan struct{})}
 		ch := channelOf(t, waxwing.Email, d, p, false)
 		if !x.sweepMessages(ch) {
@@ -188,7 +188,7 @@ func TestSweepOrders(t *testing.T) {
 			d.ids = append(d.ids, waxwing.ID(i+1))
 		}
 		g := newGatedWork()
-		x := &Pipeline{p: Parts{Ledger: d}, stop: delivery.NewStop(), orders: newPool(2, "test", "", g.work)}
+		x := &sweeper{p: &Parts{Ledger: d}, hops: &hops{}, stop: delivery.NewStop(), orders: newPool(2, "test", "", g.work)}
 		if !x.sweepOrders() || d.limit != 10 {
 			t.Errorf("there are more than ten; it asked for %d", d.limit)
 		}
@@ -224,7 +224,7 @@ func TestSweepPassesOverWhatFails(t *testing.T) {
 		}
 		done := make(map[waxwing.ID]int)
 		var mu sync.Mutex
-		x := &Pipeline{p: Parts{Ledger: d}, stop: delivery.NewStop(), orders: newPool(2, "test", "", func(id waxwing.ID) {
+		x := &sweeper{p: &Parts{Ledger: d}, hops: &hops{}, stop: delivery.NewStop(), orders: newPool(2, "test", "", func(id waxwing.ID) {
 			mu.Lock()
 			defer mu.Unlock()
 			done[id]++ // and it stays due
@@ -251,7 +251,7 @@ func TestSweepTakesAllOfAMillisecond(t *testing.T) {
 			d.ids = append(d.ids, waxwing.ID(i+1))
 		}
 		g := newGatedWork()
-		x := &Pipeline{p: Parts{Ledger: d}, stop: delivery.NewStop(), orders: newPool(2, "test", "", g.work)}
+		x := &sweeper{p: &Parts{Ledger: d}, hops: &hops{}, stop: delivery.NewStop(), orders: newPool(2, "test", "", g.work)}
 		for id := range waxwing.ID(80) {
 			for range 3 { // the sweeper comes often, and finds little room
 				x.sweepOrders()
@@ -278,7 +278,7 @@ func TestSweepPassesOverAMillisecond(t *testing.T) {
 		for i := range 40 {
 			d.ids = append(d.ids, waxwing.ID(i+1))
 		}
-		x := &Pipeline{p: Parts{Ledger: d}, stop: delivery.NewStop(), orders: newPool(2, "test", "", func(waxwing.ID) {})}
+		x := &sweeper{p: &Parts{Ledger: d}, hops: &hops{}, stop: delivery.NewStop(), orders: newPool(2, "test", "", func(waxwing.ID) {})}
 		for range stillAtMost + 1 {
 			x.sweepOrders()
 			synctest.Wait()

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"strings"
 
@@ -64,54 +63,4 @@ func logged(reason string) string {
 		}
 	}
 	return reason
-}
-
-// told tells of a step that the ledger has recorded, and passes its error on.
-func (x *Pipeline) told(err error, w *waxwing.Work, to waxwing.State, reason string) error {
-	if err == nil {
-		x.journal.tell(w.ID, w.Tenant, to, reason)
-	}
-	return err
-}
-
-// quarantine keeps an order that cannot be read, under its number where that much
-// can be told.
-func (x *Pipeline) quarantine(w *waxwing.Work, reason string) error {
-	lk := waxwing.Lookup{Order: numbers(w.Raw), People: people(w.Raw)}
-	if f, ok := x.now().Formats[w.Format]; ok {
-		if k, err := f.Key(w.Topic, w.Raw); err == nil {
-			lk.Order = append(lk.Order, k.OrderID)
-		}
-	}
-	return x.told(x.p.Ledger.Quarantine(x.stop.Context(), w, reason, lk), w, waxwing.Quarantined, reason)
-}
-
-// foundBy is what an event that is put aside as it comes can be found by. A format that
-// is a plugin's is not asked for that.
-func (x *Pipeline) foundBy(f waxwing.Format, ev *waxwing.Event) waxwing.Lookup {
-	lk := waxwing.Lookup{Order: append(numbers(ev.Raw), ev.Key.OrderID), People: people(ev.Raw)}
-	if f.Normalise == nil || f.NormaliseWork != nil {
-		return lk
-	}
-	if o, err := normalise(f, &waxwing.Work{Topic: ev.Topic, Raw: ev.Raw}); err == nil {
-		more := lookupOf(o, x.p.Numbers)
-		lk.Order, lk.People, lk.Whole = append(lk.Order, more.Order...), append(lk.People, more.People...), true
-	}
-	return lk
-}
-
-// numbers are what an event that cannot be read calls its order, as the formats
-// name it; whoever searches for it may know any of them.
-func numbers(raw []byte) (out []string) {
-	var e map[string]json.RawMessage
-	if json.Unmarshal(raw, &e) != nil {
-		return nil
-	}
-	for _, k := range []string{"name", "number", "order_number", "order_id"} {
-		v := strings.TrimSpace(strings.Trim(string(e[k]), `"`))
-		if v != "" && len(v) <= 64 && !strings.ContainsAny(v, "{}[]") && v != "null" {
-			out = append(out, v)
-		}
-	}
-	return out
 }

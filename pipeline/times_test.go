@@ -27,13 +27,13 @@ func TestTimes(t *testing.T) {
 			"pipeline: [normalise, render, {queue: {name: mail}}, {send: {providers: [mail], retry: [1m]}}, {fallback: {providers: [texts]}}]\n")
 		x := newPipeline(t, p)
 		w := &waxwing.Work{ID: 64, Tenant: "acme", Format: "f", State: waxwing.Received, Created: time.Now(), Next: 1}
-		if err := x.advance(w); err != nil {
+		if err := x.runner.advance(w); err != nil {
 			t.Fatal(err)
 		}
 		b.want(t, keys, want.ready)
 		order.Payment.Status = waxwing.PaymentPending
 		w = &waxwing.Work{ID: 128, Tenant: "acme", Format: "f", State: waxwing.Received, Created: time.Now(), Next: 1}
-		if err := x.advance(w); err != nil {
+		if err := x.runner.advance(w); err != nil {
 			t.Fatal(err)
 		}
 		if got := b.until.Sub(w.Created); got != want.held {
