@@ -28,6 +28,7 @@ import (
 	"github.com/waxwinghq/waxwing/plugins"
 	"github.com/waxwinghq/waxwing/shop/generic"
 	"github.com/waxwinghq/waxwing/web"
+	"github.com/waxwinghq/waxwing/web/metrics"
 )
 
 // Daemon is the program running. Its methods may be called from everywhere; after Stop
@@ -192,7 +193,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 	for n, l := range d.lookups.All() {
 		parts.Enrichers[n] = l
 	}
-	meter := web.NewMeter(d.waiting)
+	meter := metrics.New(d.waiting)
 	parts.Meter = meter
 	meter.Plugins(d.workshop.host.TenantUses)
 	if d.pipe, err = pipeline.New(parts); err != nil {
@@ -204,9 +205,9 @@ func (d *Daemon) assemble(x Extras) (err error) {
 	return nil
 }
 
-func (d *Daemon) waiting() (web.Waiting, error) {
+func (d *Daemon) waiting() (metrics.Waiting, error) {
 	v, err := d.ledger.Depth(context.Background())
-	return web.Waiting{Orders: v.Work, Messages: v.Messages, Oldest: v.Oldest, Erasing: d.ledger.Scrub().Since}, err
+	return metrics.Waiting{Orders: v.Work, Messages: v.Messages, Oldest: v.Oldest, Erasing: d.ledger.Scrub().Since}, err
 }
 
 func (d *Daemon) ready() error {

@@ -23,7 +23,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
-	"github.com/waxwinghq/waxwing/web"
+	"github.com/waxwinghq/waxwing/web/mailbox"
 )
 
 // Options say what a demonstration is like.
@@ -46,7 +46,7 @@ type Demo struct {
 	secret  string // of every shop
 	key     string // of acme's API
 	daemon  *daemon.Daemon
-	mailbox *web.Mailbox
+	mailbox *mailbox.Mailbox
 	mail    *sink.Server
 	texts   *http.Server
 	client  *http.Client
@@ -106,10 +106,10 @@ func (d *Demo) world() (map[string]string, error) {
 	_, _ = rand.Read(key[:]) // never fails (crypto/rand)
 	_, _ = rand.Read(secret[:])
 	d.secret, d.key = hex.EncodeToString(secret[:]), hex.EncodeToString(key[:])
-	d.mailbox = web.NewMailbox(web.MailboxConfig{Formats: daemon.Formats(), PicturesAt: picturesAt})
+	d.mailbox = mailbox.New(mailbox.Config{Formats: daemon.Formats(), PicturesAt: picturesAt})
 	fates := newFates()
 	d.mail = sink.New(sink.Config{Hello: "mailbox.example", Plan: fates.plan, Keep: true, OnMail: func(m sink.Mail) {
-		d.mailbox.Take(web.Letter{Channel: waxwing.Email, ID: m.MessageID, From: m.From, To: m.To, Data: m.Data, At: m.At})
+		d.mailbox.Take(mailbox.Letter{Channel: waxwing.Email, ID: m.MessageID, From: m.From, To: m.To, Data: m.Data, At: m.At})
 	}})
 	smtp, err := d.mail.Listen("")
 	if err != nil {
@@ -121,7 +121,7 @@ func (d *Demo) world() (map[string]string, error) {
 		return nil, fmt.Errorf("demo: the text service: %w", err)
 	}
 	d.texts = &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: &sink.Twilio{Account: "ACdemo", Token: waxwing.Secret(token), OnText: func(t sink.Text) {
-		d.mailbox.Take(web.Letter{Channel: waxwing.SMS, ID: t.Key, From: t.From, To: t.To, Data: []byte(t.Body), At: t.At})
+		d.mailbox.Take(mailbox.Letter{Channel: waxwing.SMS, ID: t.Key, From: t.From, To: t.To, Data: []byte(t.Body), At: t.At})
 	}}}
 	go func() { _ = d.texts.Serve(l) }() // ends by Close
 	dsn, err := d.stock()
@@ -139,7 +139,7 @@ func (d *Demo) open(cfg *config.Config, asked bool, log *slog.Logger) (err error
 		case err == nil:
 			d.mailbox.Open(cfg, d.daemon.Ledger())
 			try := &Trial{cfg: cfg, client: d.client}
-			d.mailbox.Act(web.MailboxActs{Title: "demo mailbox", Shops: sampleShops(cfg, d.daemon.Formats()),
+			d.mailbox.Act(mailbox.Acts{Title: "demo mailbox", Shops: sampleShops(cfg, d.daemon.Formats()),
 				Order: func(ctx context.Context, tenant, shop, locale string) error {
 					return try.order(ctx, d.daemon, tenant, shop, locale)
 				}})

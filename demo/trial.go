@@ -32,7 +32,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/twilio"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
-	"github.com/waxwinghq/waxwing/web"
+	"github.com/waxwinghq/waxwing/web/mailbox"
 )
 
 // Trial is serve with stand-ins for its providers: the merchant's own
@@ -41,7 +41,7 @@ import (
 type Trial struct {
 	cfg     *config.Config
 	real    map[string]config.Provider // as the file has them, for a release
-	mailbox *web.Mailbox
+	mailbox *mailbox.Mailbox
 	mail    *sink.Server
 	texts   *http.Server
 	log     *slog.Logger
@@ -59,14 +59,14 @@ func NewTrial(cfg *config.Config, log *slog.Logger) (t *Trial, err error) {
 		return nil, fmt.Errorf("serve --mailbox shows customers' mails to whoever opens its page, so it listens on this machine only: set http.listen to 127.0.0.1:8080 (it is %q)", cfg.HTTP.Listen)
 	}
 	t = &Trial{cfg: cfg, real: maps.Clone(cfg.Providers), log: log, client: &http.Client{Timeout: 10 * time.Second},
-		mailbox: web.NewMailbox(web.MailboxConfig{Formats: daemon.Formats(), Pictures: true})}
+		mailbox: mailbox.New(mailbox.Config{Formats: daemon.Formats(), Pictures: true})}
 	defer func() {
 		if err != nil {
 			t.Close()
 		}
 	}()
 	t.mail = sink.New(sink.Config{Hello: "mailbox.example", Keep: true, OnMail: func(m sink.Mail) {
-		t.mailbox.Take(web.Letter{Channel: waxwing.Email, ID: m.MessageID, From: m.From, To: m.To, Data: m.Data, At: m.At})
+		t.mailbox.Take(mailbox.Letter{Channel: waxwing.Email, ID: m.MessageID, From: m.From, To: m.To, Data: m.Data, At: m.At})
 	}})
 	mail, err := t.mail.Listen("")
 	if err != nil {
@@ -80,7 +80,7 @@ func NewTrial(cfg *config.Config, log *slog.Logger) (t *Trial, err error) {
 	_, _ = rand.Read(token[:]) // never fails (crypto/rand)
 	secret := waxwing.Secret(hex.EncodeToString(token[:]))
 	t.texts = &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: &sink.Twilio{Account: "ACmailbox", Token: secret, OnText: func(x sink.Text) {
-		t.mailbox.Take(web.Letter{Channel: waxwing.SMS, ID: x.Key, From: x.From, To: x.To, Data: []byte(x.Body), At: x.At})
+		t.mailbox.Take(mailbox.Letter{Channel: waxwing.SMS, ID: x.Key, From: x.From, To: x.To, Data: []byte(x.Body), At: x.At})
 	}}}
 	go func() { _ = t.texts.Serve(l) }() // ends by close
 	t.smtp, t.twilio, t.token = mail, "http://"+l.Addr().String(), secret
@@ -116,11 +116,11 @@ func (t *Trial) Fit(cfg *config.Config) error {
 func TrialData(data string) string { return filepath.Clean(data) + "-mailbox" }
 
 // Pages are the mailbox's, for browsers on this machine.
-func (t *Trial) Pages() map[string]http.Handler { return web.Local(t.mailbox.Pages()) }
+func (t *Trial) Pages() map[string]http.Handler { return mailbox.Local(t.mailbox.Pages()) }
 
 // Open joins the mailbox to the running daemon.
 func (t *Trial) Open(d *daemon.Daemon) {
-	t.mailbox.Act(web.MailboxActs{Title: "trial mailbox", Shops: sampleShops(t.cfg, d.Formats()), Release: t.release,
+	t.mailbox.Act(mailbox.Acts{Title: "trial mailbox", Shops: sampleShops(t.cfg, d.Formats()), Release: t.release,
 		Order: func(ctx context.Context, tenant, shop, locale string) error {
 			return t.order(ctx, d, tenant, shop, locale)
 		}})
@@ -139,14 +139,14 @@ func (t *Trial) Close() {
 }
 
 // sampleShops are those whose events this program can write as well as read.
-func sampleShops(c *config.Config, known map[string]waxwing.Format) (out []web.SampleShop) {
+func sampleShops(c *config.Config, known map[string]waxwing.Format) (out []mailbox.SampleShop) {
 	for _, tenant := range slices.Sorted(maps.Keys(c.Tenants)) {
 		tc := c.Tenants[tenant]
 		for _, shop := range slices.Sorted(maps.Keys(tc.Shops)) {
 			switch f := config.FormatOf(tenant, shop, tc.Shops[shop].Format); f {
 			case "shopify", "woocommerce", "generic":
 				if _, ok := known[f]; ok {
-					out = append(out, web.SampleShop{Tenant: tenant, Name: tc.Name, Shop: shop, Locales: tc.Locales})
+					out = append(out, mailbox.SampleShop{Tenant: tenant, Name: tc.Name, Shop: shop, Locales: tc.Locales})
 				}
 			}
 		}
@@ -280,7 +280,7 @@ func withShop(body []byte, shop string) ([]byte, error) {
 // release sends a kept mail to a real address by the first provider of the
 // configuration that the pipeline sends mails by: its bytes as they are, so that
 // a real mail program shows what a customer's would.
-func (t *Trial) release(ctx context.Context, l web.Letter, to string) error {
+func (t *Trial) release(ctx context.Context, l mailbox.Letter, to string) error {
 	a, err := address.Parse(strings.TrimSpace(to))
 	if err != nil {
 		return waxwing.Permanent(fmt.Errorf("to: %w", err))

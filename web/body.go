@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,6 +32,7 @@ const (
 // bodies is the room that all request bodies share. Where it is full, those that stopped
 // coming lose theirs: eight promises of eight MiB must not keep large orders out.
 type bodies struct {
+	most   int64 // bytes of one: http.max_body
 	max    int64
 	now    func() time.Time
 	large  chan struct{} // places for large bodies that are worked on
@@ -48,7 +50,7 @@ type body struct {
 }
 
 func newBodies(maxBody, room int64) *bodies {
-	return &bodies{max: max(cmp.Or(room, roomForBodies), 2*maxBody), now: time.Now, large: make(chan struct{}, largeAtOnce), coming: map[*body]struct{}{}}
+	return &bodies{most: maxBody, max: max(cmp.Or(room, roomForBodies), 2*maxBody), now: time.Now, large: make(chan struct{}, largeAtOnce), coming: map[*body]struct{}{}}
 }
 
 // begin makes a request's part, which ends with it.
@@ -175,4 +177,39 @@ func (b *bodies) turn(r *http.Request, size int64) error {
 	case <-r.Context().Done():
 		return waxwing.ErrUnavailable
 	}
+}
+
+// take reads a request body within the limits (docs/security.md, "Ways in").
+func (b *bodies) take(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if encoded(r) {
+		return nil, errEncoded
+	}
+	if r.ContentLength > b.most {
+		return nil, &http.MaxBytesError{Limit: b.most}
+	}
+	body := http.MaxBytesReader(w, r.Body, b.most)
+	raw, err := b.read(r, body, b.most)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil && r.ContentLength > int64(len(raw)), errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, fault{http.StatusBadRequest, "bad body", "the body ended early"}
+	case err != nil && !errors.As(err, &tooLarge) && !errors.Is(err, waxwing.ErrUnavailable):
+		err = fault{http.StatusBadRequest, "bad body", "the body could not be read"}
+	}
+	return raw, err
+}
+
+var errEncoded = fault{http.StatusUnsupportedMediaType, "encoded body", "send the body without Content-Encoding"}
+
+// encoded reports whether a body is anything but itself, on however many lines it is
+// said: signatures are over the raw bytes, and a small body must not become a large one.
+func encoded(r *http.Request) bool {
+	for _, line := range r.Header.Values("Content-Encoding") {
+		for e := range strings.SplitSeq(line, ",") {
+			if e = strings.TrimSpace(e); e != "" && !strings.EqualFold(e, "identity") {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -15,16 +15,25 @@ type RawBooks interface {
 	Raw(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID) (format, topic string, raw []byte, err error)
 }
 
-// Brief adds to a listed confirmation what its event says, where no message does:
-// the order's number, to whom, in which language. Order numbers and recipients
-// lie sealed in the contents, so this opens one event a row; plugins are not
-// asked for it. Unless full, the recipient is masked. It says how many bytes it
-// read.
-func Brief(ctx context.Context, v *waxwing.ConfirmationView, t waxwing.TenantID, books RawBooks, formats map[string]waxwing.Format, full bool) (read int) {
+// Briefs adds to listed confirmations what their events say, where no message does: the
+// order's number, to whom, in which language. Order numbers and recipients lie sealed in the
+// contents, so this opens one event a row; plugins are not asked for it.
+type Briefs struct {
+	Books   RawBooks
+	Formats map[string]waxwing.Format
+	// Full shows recipients whole; else they are masked.
+	Full bool
+	// Yield is called before each row of a list, so that an order that comes meanwhile goes
+	// first; nil: nobody waits.
+	Yield func()
+}
+
+// Add adds to one confirmation of a tenant's. It says how many bytes it read.
+func (b Briefs) Add(ctx context.Context, v *waxwing.ConfirmationView, t waxwing.TenantID) (read int) {
 	if !v.Erased {
-		if format, topic, raw, err := books.Raw(ctx, t, v.ID); err == nil { // else its time is over
+		if format, topic, raw, err := b.Books.Raw(ctx, t, v.ID); err == nil { // else its time is over
 			read = len(raw)
-			number, to, locale := gist(formats[format], topic, raw)
+			number, to, locale := gist(b.Formats[format], topic, raw)
 			v.Number = number
 			if v.To == "" {
 				v.To = to
@@ -34,24 +43,24 @@ func Brief(ctx context.Context, v *waxwing.ConfirmationView, t waxwing.TenantID,
 			}
 		}
 	}
-	if !full {
+	if !b.Full {
 		v.To = waxwing.Masked(v.To)
 	}
 	return read
 }
 
-// briefs reads the events of a list up to a bound: of very large orders the last rows
+// addAll reads the events of a list up to a bound: of very large orders the last rows
 // go without what their events say.
-func briefs(ctx context.Context, list []waxwing.ConfirmationView, t waxwing.TenantID, books RawBooks, formats map[string]waxwing.Format, full bool, yield func()) {
+func (b Briefs) addAll(ctx context.Context, list []waxwing.ConfirmationView, t waxwing.TenantID) {
 	left := briefBytes
 	for i := range list {
-		if yield != nil {
-			yield() // an order that comes meanwhile goes first
+		if b.Yield != nil {
+			b.Yield()
 		}
 		switch {
 		case left > 0:
-			left -= Brief(ctx, &list[i], t, books, formats, full)
-		case !full:
+			left -= b.Add(ctx, &list[i], t)
+		case !b.Full:
 			list[i].To = waxwing.Masked(list[i].To)
 		}
 	}

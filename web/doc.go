@@ -1,3 +1,4 @@
 // Package web is the HTTP side: shops' webhooks, the tenants' API, its
-// description, metrics and health, and the demonstration's mailbox.
+// description, and health. A Server lets connections in by its gate and requests
+// by their keys (doors), and each group of routes is a type with what it needs.
 package web

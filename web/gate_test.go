@@ -16,14 +16,19 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/config/configtest"
+	"github.com/waxwinghq/waxwing/web/metrics"
 )
 
-// crowd is a server with few connections.
-func crowd(t *testing.T, most int) (s *Server, addr string) {
+// crowd is a server with few connections. change may make it another one.
+func crowd(t *testing.T, most int, change ...func(*Parts)) (s *Server, addr string) {
 	f := waxwing.Format{Name: "shopify", SignedIn: "X-Sign", Topic: func(http.Header) string { return "" },
 		Verify: func(h http.Header, _ []byte, _ []waxwing.Secret) bool { return h.Get("X-Sign") == "good" }}
-	s = New(Parts{Config: configtest.With(map[string]config.Tenant{"acme": {Keys: []config.BearerKey{{Key: "k"}}, Shops: map[string]config.Shop{"web": {Format: "shopify", Secret: "s"}}}}),
-		Formats: map[string]waxwing.Format{"shopify": f}, Intake: intake{}, Meter: NewMeter(nil), Connections: most})
+	p := Parts{Config: configtest.With(map[string]config.Tenant{"acme": {Keys: []config.BearerKey{{Key: "k"}}, Shops: map[string]config.Shop{"web": {Format: "shopify", Secret: "s"}}}}),
+		Formats: map[string]waxwing.Format{"shopify": f}, Intake: intake{}, Meter: metrics.New(nil), Connections: most}
+	for _, f := range change {
+		f(&p)
+	}
+	s = New(p)
 	return s, listen(t, s)
 }
 
@@ -85,9 +90,8 @@ func TestGateMakesRoomForShops(t *testing.T) {
 // A connection whose request is being worked on is not shut for another.
 func TestGateKeepsWhoWorks(t *testing.T) {
 	const most = leastConnections
-	s, addr := crowd(t, most)
 	entered, leave := make(chan struct{}, most), make(chan struct{})
-	s.p.Intake = slowIntake{entered, leave}
+	s, addr := crowd(t, most, func(p *Parts) { p.Intake = slowIntake{entered, leave} })
 	var busy []net.Conn
 	for range most {
 		busy = append(busy, talk(t, addr, goodHook))
@@ -213,16 +217,15 @@ func (b slowBooks) List(context.Context, waxwing.Query) ([]waxwing.ConfirmationV
 // few they are told to wait, and orders come in beside them.
 func TestListsDoNotFillTheDoor(t *testing.T) {
 	const most = 64
-	s, addr := crowd(t, most)
 	books := slowBooks{entered: make(chan struct{}, most), leave: make(chan struct{})}
-	s.p.Books = books
+	s, addr := crowd(t, most, func(p *Parts) { p.Books = books })
 	var told, wait int
 	var kept []net.Conn
 	for range 2 * most {
 		c := talk(t, addr, "GET /v1/tenants/acme/confirmations HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer k\r\n\r\n")
-		if len(kept) < s.desks.each { // until all places are taken
+		if len(kept) < s.doors.desks.each { // until all places are taken
 			kept = append(kept, c)
-			for limit := time.Now().Add(10 * time.Second); s.desks.under() < len(kept); runtime.Gosched() {
+			for limit := time.Now().Add(10 * time.Second); s.doors.desks.under() < len(kept); runtime.Gosched() {
 				if time.Now().After(limit) {
 					t.Fatal("it did not come in")
 				}

@@ -115,5 +115,5 @@ func (g *guesses) hit(r *http.Request) {
 func (g *guesses) tooMany(w http.ResponseWriter) {
 	w.Header().Set("Retry-After", strconv.Itoa(60-int(g.now().Unix()%60)))
 	w.Header().Set("Connection", "close")
-	problem(w, http.StatusTooManyRequests, "too many wrong keys", "this address has sent too many wrong keys or signatures: wait for a minute, and mend them")
+	Problem(w, http.StatusTooManyRequests, "too many wrong keys", "this address has sent too many wrong keys or signatures: wait for a minute, and mend them")
 }

@@ -25,8 +25,8 @@ func approach(s *Server, from, method, path string, header ...string) *httptest.
 func TestGuessesAreSlowed(t *testing.T) {
 	const path = "/v1/tenants/nobody/confirmations"
 	door := "/v1/tenants/acme/plugins" // plugins are off: 404 with a right key
-	s, _, now := doors()
-	s.guesses.now = func() time.Time { return *now }
+	s, _, now := toldServer()
+	s.doors.guesses.now = func() time.Time { return *now }
 	wrong := func(from string, n int) (codes map[int]int) {
 		codes = map[int]int{}
 		for i := range n {
@@ -71,8 +71,8 @@ func TestGuessesAreSlowed(t *testing.T) {
 
 // Wrong signatures likewise; a right one is taken from wherever it comes.
 func TestForgedWebhooksAreSlowed(t *testing.T) {
-	s, _, now := doors()
-	s.guesses.now = func() time.Time { return *now }
+	s, _, now := toldServer()
+	s.doors.guesses.now = func() time.Time { return *now }
 	for _, path := range []string{"/hooks/acme/web", "/hooks/acme/none", "/hooks/none/none"} {
 		*now = now.Add(time.Minute)
 		codes := map[int]int{}
@@ -116,7 +116,7 @@ func TestGuessersAreBounded(t *testing.T) {
 
 // The scheme's name has no case, and what follows it is found behind any space.
 func TestBearerInAnyCase(t *testing.T) {
-	s, _, _ := doors()
+	s, _, _ := toldServer()
 	for v, want := range map[string]int{
 		"Bearer canary-one": 404, "bearer canary-one": 404, "BEARER canary-one": 404, "bEaReR   canary-one": 404, "Bearer\tcanary-one ": 404,
 		"Bearer \t canary-one\t": 404, "Bearercanary-one": 401, "Basic canary-one": 401, "Bearer": 401, "Bearer ": 401, "": 401, "canary-one": 401,

@@ -24,7 +24,17 @@ func (s *Server) home(w http.ResponseWriter, _ *http.Request) {
 		Version string
 		Ready   bool
 		Locked  bool // /metrics wants a key
-	}{s.p.Version, s.p.Ready == nil || s.p.Ready() == nil, len(s.access().admin.sums) > 0}
-	secure(w.Header(), "text/html; charset=utf-8", homeCSP)
+	}{s.p.Version, s.p.Ready == nil || s.p.Ready() == nil, len(s.doors.access().admin.sums) > 0}
+	Secure(w.Header(), "text/html; charset=utf-8", homeCSP)
 	_ = homeTemplate.Execute(w, page) // whoever hung up reads no error
+}
+
+// Secure sets the headers of a page whose content may be anybody's: its type, what it may load and
+// run (csp), and that browsers neither guess, keep nor pass on anything of it.
+func Secure(h http.Header, ct, csp string) {
+	h.Set("Content-Type", ct)
+	h.Set("Content-Security-Policy", csp)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/config/configtest"
+	"github.com/waxwinghq/waxwing/web/metrics"
 )
 
 // intake takes everything and fails on request.
@@ -32,7 +33,7 @@ func testServer(err error) *Server {
 	f := waxwing.Format{Name: "generic", Key: func(string, []byte) (waxwing.EventKey, error) { return waxwing.EventKey{OrderID: "1"}, nil },
 		Normalise: func(string, []byte) (*waxwing.Order, error) { return &waxwing.Order{}, nil }}
 	return New(Parts{Config: configtest.With(map[string]config.Tenant{"acme": {Keys: []config.BearerKey{{Key: "k"}}}}),
-		Formats: map[string]waxwing.Format{"generic": f}, Intake: intake{err}, Schema: []byte("{}"), Meter: NewMeter(nil)})
+		Formats: map[string]waxwing.Format{"generic": f}, Intake: intake{err}, Schema: []byte("{}"), Meter: metrics.New(nil)})
 }
 
 // undocumented are routes that the API's description need not have.
@@ -63,7 +64,7 @@ func TestOpenAPIDescribesTheRoutes(t *testing.T) {
 		}
 	}
 	// The mux does not list its patterns: the sources do.
-	for _, file := range []string{"server.go", "describe.go", "plugins.go"} {
+	for _, file := range []string{"server.go", "describe.go", "confirmations.go", "people.go", "plugins.go"} {
 		b, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

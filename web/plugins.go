@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -44,38 +45,45 @@ type Shelves interface {
 	PluginRun(ctx context.Context, tenant waxwing.TenantID, id int64) (*waxwing.Run, error)
 }
 
-func (s *Server) pluginRoutes(m *http.ServeMux) {
-	const t = "/v1/tenants/{tenant}"
-	m.HandleFunc("GET "+t+"/plugins", s.shelves(s.plugins))
-	m.HandleFunc("PUT "+t+"/plugins/{name}", s.workshop(s.putPlugin))
-	m.HandleFunc("DELETE "+t+"/plugins/{name}", s.workshop(s.withdraw))
-	m.HandleFunc("POST "+t+"/plugins/{name}/rollback", s.workshop(s.rollBack))
-	m.HandleFunc("POST "+t+"/plugins/{name}/promote", s.workshop(s.promote))
-	m.HandleFunc("POST "+t+"/plugins/{name}/approve", s.workshop(s.approve))
-	m.HandleFunc("GET "+t+"/plugins/{name}/versions", s.shelves(s.versions))
-	m.HandleFunc("GET "+t+"/plugins/{name}/versions/{no}/module", s.shelves(s.module))
-	m.HandleFunc("GET "+t+"/plugins/{name}/runs", s.shelves(s.runs))
-	m.HandleFunc("GET "+t+"/plugins/{name}/runs/{id}", s.shelves(s.run))
-	m.HandleFunc("GET "+t+"/plugins/{name}/logs", s.shelves(s.logs))
+// plugins takes the tenants' plugins in, changes what serves, and shows what they did.
+type plugins struct {
+	api      *api
+	workshop Workshop // nil: plugins are off
+	shelves  Shelves  // likewise
+	uses     func(waxwing.TenantID) waxwing.TenantUse
+	uploads  sync.Map // TenantID: a plugin is being put
 }
 
-type handler func(http.ResponseWriter, *http.Request, waxwing.TenantID) error
+func (x *plugins) routes(m *http.ServeMux) {
+	const t = ofTenant
+	m.HandleFunc("GET "+t+"/plugins", x.shown(x.list))
+	m.HandleFunc("PUT "+t+"/plugins/{name}", x.changed(x.put))
+	m.HandleFunc("DELETE "+t+"/plugins/{name}", x.changed(x.withdraw))
+	m.HandleFunc("POST "+t+"/plugins/{name}/rollback", x.changed(x.rollBack))
+	m.HandleFunc("POST "+t+"/plugins/{name}/promote", x.changed(x.promote))
+	m.HandleFunc("POST "+t+"/plugins/{name}/approve", x.changed(x.approve))
+	m.HandleFunc("GET "+t+"/plugins/{name}/versions", x.shown(x.versions))
+	m.HandleFunc("GET "+t+"/plugins/{name}/versions/{no}/module", x.shown(x.module))
+	m.HandleFunc("GET "+t+"/plugins/{name}/runs", x.shown(x.runs))
+	m.HandleFunc("GET "+t+"/plugins/{name}/runs/{id}", x.shown(x.run))
+	m.HandleFunc("GET "+t+"/plugins/{name}/logs", x.shown(x.logs))
+}
 
 var errOff = fault{http.StatusNotFound, "not found", "plugins are off"}
 
-// workshop is api for what changes plugins, shelves for what shows them.
-func (s *Server) workshop(h handler) http.HandlerFunc {
-	return s.api(func(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
-		if s.p.Workshop == nil {
+// changed is a route that changes plugins, shown one that shows them.
+func (x *plugins) changed(h handler) http.HandlerFunc {
+	return x.api.of(func(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+		if x.workshop == nil {
 			return errOff
 		}
 		return h(w, r, t)
 	})
 }
 
-func (s *Server) shelves(h handler) http.HandlerFunc {
-	return s.api(func(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
-		if s.p.Shelves == nil {
+func (x *plugins) shown(h handler) http.HandlerFunc {
+	return x.api.of(func(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+		if x.shelves == nil {
 			return errOff
 		}
 		return h(w, r, t)
@@ -92,11 +100,11 @@ type pluginView struct {
 	Use       *waxwing.PluginUse     `json:"use,omitempty"` // since the daemon's start
 }
 
-func (s *Server) plugins(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+func (x *plugins) list(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	if _, err := numbers(r); err != nil {
 		return err
 	}
-	all, err := s.p.Shelves.PluginVersions(r.Context(), t)
+	all, err := x.shelves.PluginVersions(r.Context(), t)
 	if err != nil {
 		return err
 	}
@@ -119,8 +127,8 @@ func (s *Server) plugins(w http.ResponseWriter, r *http.Request, t waxwing.Tenan
 	}
 	slices.SortFunc(out, func(a, b pluginView) int { return strings.Compare(a.Name, b.Name) })
 	answer := map[string]any{"plugins": out}
-	if s.p.Uses != nil {
-		answer["use"] = withUses(out, s.p.Uses(t))
+	if x.uses != nil {
+		answer["use"] = withUses(out, x.uses(t))
 	}
 	return writeJSON(w, http.StatusOK, answer)
 }
@@ -136,8 +144,8 @@ func withUses(out []pluginView, u waxwing.TenantUse) waxwing.TenantUse {
 }
 
 // versionsOf gives the versions of the plugin that the path names.
-func (s *Server) versionsOf(r *http.Request, t waxwing.TenantID) ([]waxwing.PluginVersion, error) {
-	all, err := s.p.Shelves.PluginVersions(r.Context(), t)
+func (x *plugins) versionsOf(r *http.Request, t waxwing.TenantID) ([]waxwing.PluginVersion, error) {
+	all, err := x.shelves.PluginVersions(r.Context(), t)
 	if err != nil {
 		return nil, err
 	}
@@ -149,11 +157,11 @@ func (s *Server) versionsOf(r *http.Request, t waxwing.TenantID) ([]waxwing.Plug
 	return all, nil
 }
 
-func (s *Server) versions(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+func (x *plugins) versions(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	if _, err := numbers(r); err != nil {
 		return err
 	}
-	all, err := s.versionsOf(r, t)
+	all, err := x.versionsOf(r, t)
 	if err != nil {
 		return err
 	}
@@ -163,8 +171,8 @@ func (s *Server) versions(w http.ResponseWriter, r *http.Request, t waxwing.Tena
 
 // module gives a version's code. The version is looked for in the tenant: the
 // code of a hash is kept once for all of them.
-func (s *Server) module(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
-	all, err := s.versionsOf(r, t)
+func (x *plugins) module(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	all, err := x.versionsOf(r, t)
 	if err != nil {
 		return err
 	}
@@ -173,7 +181,7 @@ func (s *Server) module(w http.ResponseWriter, r *http.Request, t waxwing.Tenant
 	if err != nil || i < 0 {
 		return fmt.Errorf("version: %w", waxwing.ErrNotFound)
 	}
-	code, err := s.p.Shelves.PluginModule(r.Context(), all[i].Hash)
+	code, err := x.shelves.PluginModule(r.Context(), all[i].Hash)
 	if err != nil {
 		return err
 	}
@@ -189,62 +197,62 @@ func (s *Server) module(w http.ResponseWriter, r *http.Request, t waxwing.Tenant
 	return nil
 }
 
-func (s *Server) rollBack(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
-	v, err := s.p.Workshop.RollBack(t, r.PathValue("name"))
+func (x *plugins) rollBack(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	v, err := x.workshop.RollBack(t, r.PathValue("name"))
 	if err != nil {
 		return err
 	}
-	s.actedOnPlugin("plugin rolled back by hand", r, t, v.Plugin, v.No)
+	x.acted("plugin rolled back by hand", r, t, v.Plugin, v.No)
 	return writeJSON(w, http.StatusOK, v)
 }
 
-func (s *Server) promote(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
-	v, err := s.p.Workshop.Promote(t, r.PathValue("name"))
+func (x *plugins) promote(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	v, err := x.workshop.Promote(t, r.PathValue("name"))
 	if err != nil {
 		return err
 	}
-	s.actedOnPlugin("plugin promoted by hand", r, t, v.Plugin, v.No)
+	x.acted("plugin promoted by hand", r, t, v.Plugin, v.No)
 	return writeJSON(w, http.StatusOK, v)
 }
 
 // approve takes a person's approval of what a version asks to see. She names the
 // version and its needs: what she has looked at is what begins to act.
-func (s *Server) approve(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+func (x *plugins) approve(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	var body struct {
 		Version int      `json:"version"`
 		Needs   []string `json:"needs"`
 	}
-	if err := s.readSmall(w, r, &body); err != nil {
+	if err := x.api.readSmall(w, r, &body); err != nil {
 		return err
 	}
 	if body.Version < 1 || len(body.Needs) == 0 {
 		return fault{http.StatusBadRequest, "bad approval", `send {"version": NO, "needs": [...]}, as GET .../versions shows them: no, unapproved`}
 	}
-	act, err := s.act(r, t, "")
+	act, err := x.api.doors.act(r, t, "")
 	if err != nil {
 		return err
 	}
-	v, err := s.p.Workshop.Approve(t, r.PathValue("name"), body.Version, body.Needs, act.By)
+	v, err := x.workshop.Approve(t, r.PathValue("name"), body.Version, body.Needs, act.By)
 	if err != nil {
 		return err
 	}
-	s.actedOnPlugin("plugin's needs approved", r, t, v.Plugin, v.No)
+	x.acted("plugin's needs approved", r, t, v.Plugin, v.No)
 	return writeJSON(w, http.StatusOK, v)
 }
 
-func (s *Server) withdraw(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
-	if err := s.p.Workshop.Withdraw(t, r.PathValue("name")); err != nil {
+func (x *plugins) withdraw(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	if err := x.workshop.Withdraw(t, r.PathValue("name")); err != nil {
 		return err
 	}
-	s.actedOnPlugin("plugin withdrawn by hand", r, t, r.PathValue("name"), 0)
+	x.acted("plugin withdrawn by hand", r, t, r.PathValue("name"), 0)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// actedOnPlugin logs who changed what serves the tenant's orders.
-func (s *Server) actedOnPlugin(what string, r *http.Request, t waxwing.TenantID, name string, no int) {
-	act, _ := s.act(r, t, "") // no reason, nothing to refuse
-	s.p.Log.Info(what, "tenant", t, "by", act.By, "plugin", name, "version", no)
+// acted logs who changed what serves the tenant's orders.
+func (x *plugins) acted(what string, r *http.Request, t waxwing.TenantID, name string, no int) {
+	act, _ := x.api.doors.act(r, t, "") // no reason, nothing to refuse
+	x.api.log.Info(what, "tenant", t, "by", act.By, "plugin", name, "version", no)
 }
 
 // numbers reads a query's parameters, which are numbers from 1 (after: 0); one
@@ -302,15 +310,15 @@ func viewRun(r *waxwing.Run) runView {
 		Fault: r.Fault}
 }
 
-func (s *Server) runs(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+func (x *plugins) runs(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	q, err := numbers(r, "before", "limit")
 	if err != nil {
 		return err
 	}
-	if _, err := s.versionsOf(r, t); err != nil {
+	if _, err := x.versionsOf(r, t); err != nil {
 		return err
 	}
-	found, err := s.p.Shelves.PluginRuns(r.Context(), t, r.PathValue("name"), q["before"], int(q["limit"]))
+	found, err := x.shelves.PluginRuns(r.Context(), t, r.PathValue("name"), q["before"], int(q["limit"]))
 	if err != nil {
 		return err
 	}
@@ -327,12 +335,12 @@ func (s *Server) runs(w http.ResponseWriter, r *http.Request, t waxwing.TenantID
 	return personal(w, answer)
 }
 
-func (s *Server) run(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+func (x *plugins) run(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
 	if err != nil {
 		return fmt.Errorf("run: %w", waxwing.ErrNotFound)
 	}
-	run, err := s.p.Shelves.PluginRun(r.Context(), t, id)
+	run, err := x.shelves.PluginRun(r.Context(), t, id)
 	if err == nil && run.Plugin != r.PathValue("name") {
 		err = fmt.Errorf("run: %w", waxwing.ErrNotFound)
 	}
@@ -380,18 +388,18 @@ type logView struct {
 
 // logs gives the newest entries, or those after a run, oldest first. Runs that
 // had nothing to say are left out; after is where to go on from all the same.
-func (s *Server) logs(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+func (x *plugins) logs(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	q, err := numbers(r, "after", "limit")
 	if err != nil {
 		return err
 	}
-	if _, err := s.versionsOf(r, t); err != nil {
+	if _, err := x.versionsOf(r, t); err != nil {
 		return err
 	}
 	name, limit := r.PathValue("name"), int(q["limit"])
 	after, given := q["after"]
 	if !given {
-		newest, err := s.p.Shelves.PluginRuns(r.Context(), t, name, 0, limit)
+		newest, err := x.shelves.PluginRuns(r.Context(), t, name, 0, limit)
 		if err != nil {
 			return err
 		}
@@ -399,7 +407,7 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request, t waxwing.TenantID
 			after = newest[n-1].ID - 1
 		}
 	}
-	found, err := s.p.Shelves.PluginRunsFull(r.Context(), t, name, after, limit)
+	found, err := x.shelves.PluginRunsFull(r.Context(), t, name, after, limit)
 	if err != nil {
 		return err
 	}

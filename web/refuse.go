@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/web/metrics"
 )
 
 // refusals tell the operator of what is turned away at the door, which nobody
@@ -16,7 +16,7 @@ import (
 // shop. Of one kind there is a line a minute, with the count of those left out.
 type refusals struct {
 	log   *slog.Logger
-	meter *Meter
+	meter *metrics.Meter
 	now   func() time.Time
 
 	mu   sync.Mutex
@@ -128,42 +128,6 @@ func (x *refusals) crowded(n int) {
 	}
 	x.log.Warn("all connections are taken: those that only wait are shut for new ones", "shut", n, "left_out", left,
 		"hint", "somebody holds connections open; if they are customers, raise http.max_connections")
-}
-
-// refuseHook finds out why a webhook was refused, where reason does not say it.
-func (s *Server) refuseHook(r *http.Request, h *hook, reason string) {
-	tenant, shop := r.PathValue("tenant"), r.PathValue("shop")
-	asked := shop
-	t, known := s.access().tenants[tenant]
-	if !known {
-		tenant, shop, asked = "", "", tenant+"/"+shop
-	} else if _, ok := t.Shops[shop]; !ok {
-		shop = ""
-	}
-	switch {
-	case shop == "": // whatever else is wrong with it
-		reason = noSuchShop
-	case reason != "":
-	case h == nil:
-		reason = noWebhooks
-	case len(h.secrets) == 0:
-		reason = noSecret
-	case h.format.SignedIn != "" && r.Header.Get(h.format.SignedIn) == "":
-		reason = noSignature
-	default:
-		reason = badSignature
-	}
-	s.refused.hook(tenant, shop, asked, reason)
-}
-
-func (s *Server) refuseKey(r *http.Request, t waxwing.TenantID, known bool) {
-	tenant, asked, reason := string(t), "", whyNoKey(r)
-	if !known {
-		tenant, asked, reason = "", string(t), "no such tenant"
-	} else if a := s.access(); len(a.keys[t].sums) == 0 && len(a.admin.sums) == 0 {
-		reason = "the tenant has no keys"
-	}
-	s.refused.key(tenant, asked, reason, r.Pattern)
 }
 
 func whyNoKey(r *http.Request) string {

@@ -12,10 +12,11 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/config/configtest"
+	"github.com/waxwinghq/waxwing/web/metrics"
 )
 
-// doors is a server with shops of each kind, whose clock and log the test has.
-func doors() (s *Server, log *bytes.Buffer, now *time.Time) {
+// toldServer is a server with shops of each kind, whose clock and log the test has.
+func toldServer() (s *Server, log *bytes.Buffer, now *time.Time) {
 	log, now = &bytes.Buffer{}, new(time.Time)
 	*now = time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)
 	f := waxwing.Format{Name: "shopify", SignedIn: "X-Sign",
@@ -27,8 +28,8 @@ func doors() (s *Server, log *bytes.Buffer, now *time.Time) {
 		Shops: map[string]config.Shop{"web": {Format: "shopify", Secret: "s"}, "bare": {Format: "shopify"}, "own": {Format: "generic"}}},
 		"bolt": {Keys: []config.BearerKey{{Key: "b"}}}})
 	c.HTTP.AdminKeys = []config.BearerKey{{Name: "root", Key: "admin-canary"}}
-	s = New(Parts{Config: c, Formats: map[string]waxwing.Format{"shopify": f}, Intake: intake{}, Meter: NewMeter(nil), Log: slog.New(slog.NewTextHandler(log, nil))})
-	s.refused.now = func() time.Time { return *now }
+	s = New(Parts{Config: c, Formats: map[string]waxwing.Format{"shopify": f}, Intake: intake{}, Meter: metrics.New(nil), Log: slog.New(slog.NewTextHandler(log, nil))})
+	s.doors.refused.now = func() time.Time { return *now }
 	return s, log, now
 }
 
@@ -42,7 +43,7 @@ func knock(s *Server, method, path string, header map[string]string) *httptest.R
 	return w
 }
 
-func metrics(s *Server) string {
+func metricsOf(s *Server) string {
 	r := httptest.NewRequest("GET", "/metrics", nil)
 	r.RemoteAddr = "127.0.0.1:1" // where the others of a test have tried too many keys
 	r.Header.Set("Authorization", "Bearer admin-canary")
@@ -63,7 +64,7 @@ func TestRefusedWebhooksAreTold(t *testing.T) {
 		{"/hooks/acme/wbe", "good", "acme", "", "no such shop"},
 		{"/hooks/nobody/web", "good", "", "", "no such shop"},
 	} {
-		s, log, now := doors()
+		s, log, now := toldServer()
 		h := map[string]string{"X-Sign": c.sign}
 		for range 5 {
 			if w := knock(s, "POST", c.path, h); w.Code != http.StatusUnauthorized {
@@ -82,14 +83,14 @@ func TestRefusedWebhooksAreTold(t *testing.T) {
 			t.Errorf("%s: the next line does not count those left out: %s", c.path, log)
 		}
 		want := `waxwing_webhooks_refused_total{reason="` + c.reason + `",shop="` + c.shop + `",tenant="` + c.tenant + `"} 6`
-		if m := metrics(s); !strings.Contains(m, want) {
+		if m := metricsOf(s); !strings.Contains(m, want) {
 			t.Errorf("%q is not in the metrics", want)
 		}
 	}
 }
 
 func TestStrangersMakeNoSeries(t *testing.T) {
-	s, log, _ := doors()
+	s, log, _ := toldServer()
 	for i := range 200 {
 		path := "/hooks/" + strings.Repeat("x", i%50+1) + "/" + strings.Repeat("y", i+1)
 		if i%2 == 0 {
@@ -98,7 +99,7 @@ func TestStrangersMakeNoSeries(t *testing.T) {
 		knock(s, "POST", path, nil)
 		knock(s, "GET", "/v1/tenants/"+strings.Repeat("q", i+1)+"/confirmations", map[string]string{"Authorization": "Bearer canary-three"})
 	}
-	m := metrics(s)
+	m := metricsOf(s)
 	if n := strings.Count(m, "waxwing_webhooks_refused_total{"); n != 2 {
 		t.Errorf("%d series", n)
 	}
@@ -119,7 +120,7 @@ func TestRefusedKeysAreTold(t *testing.T) {
 		{"/v1/tenants/nobody/confirmations", "Bearer canary-one", "no such tenant"},
 		{"/metrics", "Bearer canary-one", "wrong key"},
 	} {
-		s, log, _ := doors()
+		s, log, _ := toldServer()
 		h := map[string]string{}
 		if c.auth != "" {
 			h["Authorization"] = c.auth
@@ -137,15 +138,15 @@ func TestRefusedKeysAreTold(t *testing.T) {
 
 // TestKeysHaveNames: an act is its key's, by the name it was given or its place.
 func TestKeysHaveNames(t *testing.T) {
-	s, _, _ := doors()
+	s, _, _ := toldServer()
 	for key, want := range map[string]waxwing.Actor{"canary-one": "key 1", "canary-two": "anna", "admin-canary": "admin/root"} {
 		r := httptest.NewRequest("POST", "/", nil)
 		r.Header.Set("Authorization", "Bearer "+key)
-		if act, err := s.act(r, "acme", " she asked for it "); err != nil || act.By != want || act.Reason != "she asked for it" {
+		if act, err := s.doors.act(r, "acme", " she asked for it "); err != nil || act.By != want || act.Reason != "she asked for it" {
 			t.Errorf("%s: %+v %v", key, act, err)
 		}
 		for _, bad := range []string{"wrote to jana@example.com", "call +49 151 12345678", "two\nlines", strings.Repeat("x", 201), "card 4111-1111-1111-1111"} {
-			if _, err := s.act(r, "acme", bad); err == nil {
+			if _, err := s.doors.act(r, "acme", bad); err == nil {
 				t.Errorf("%q may stand in the trail", bad)
 			}
 		}
@@ -155,7 +156,7 @@ func TestKeysHaveNames(t *testing.T) {
 // TestHomeTellsNoSecrets: a page for whoever opens the address, of which an
 // attacker learns nothing.
 func TestHomeTellsNoSecrets(t *testing.T) {
-	s, _, _ := doors()
+	s, _, _ := toldServer()
 	s.p.Version = "v1.2.3 <go>"
 	w := knock(s, "GET", "/", nil)
 	body := w.Body.String()

@@ -36,8 +36,7 @@ func large(t *testing.T, addr, head string, size int) (rest func() int) {
 // room while others promise bodies and begin them, and send no more.
 func TestSlowButHonest(t *testing.T) {
 	const most = 16
-	s, addr := crowd(t, most)
-	s.maxBody, s.bodies = 2<<20, newBodies(2<<20, 32<<20)
+	_, addr := crowd(t, most, func(p *Parts) { p.Config.HTTP.MaxBody, p.Room = 2<<20, 32<<20 })
 	const hook = "POST /hooks/acme/web HTTP/1.1\r\nHost: a\r\nX-Sign: good\r\n"
 	code := make(chan int, 1)
 	rest := large(t, addr, hook, 1<<20)

@@ -35,22 +35,22 @@ func badUpload(format string, args ...any) error {
 	return fault{http.StatusBadRequest, "bad upload", fmt.Sprintf(format, args...) + uploadHow}
 }
 
-// putPlugin takes a new version of a plugin. One at a time of a tenant: an
+// put takes a new version of a plugin. One at a time of a tenant: an
 // upload lies in memory whole.
-func (s *Server) putPlugin(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+func (x *plugins) put(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	name := r.PathValue("name")
 	if !pluginName.MatchString(name) {
 		return fault{http.StatusBadRequest, "bad name", "a plugin's name is a small letter, then up to 39 small letters, digits and hyphens"}
 	}
-	if _, busy := s.uploads.LoadOrStore(t, true); busy {
+	if _, busy := x.uploads.LoadOrStore(t, true); busy {
 		return fault{http.StatusConflict, "not possible now", "another plugin of this tenant is being put; try again after it"}
 	}
-	defer s.uploads.Delete(t)
+	defer x.uploads.Delete(t)
 	// The server's deadline is meant for orders. A writer that has none needs no
 	// longer one.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(uploadTime))
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
-	room := s.bodies.begin(r)
+	room := x.api.bodies.begin(r)
 	if !room.grow(maxUpload) {
 		return waxwing.ErrUnavailable
 	}
@@ -63,12 +63,12 @@ func (s *Server) putPlugin(w http.ResponseWriter, r *http.Request, t waxwing.Ten
 	}
 	room.whole()
 	u.Tenant, u.Name = t, name
-	act, err := s.act(r, t, "")
+	act, err := x.api.doors.act(r, t, "")
 	if err != nil {
 		return err
 	}
 	u.By = act.By
-	v, err := s.p.Workshop.Put(r.Context(), u)
+	v, err := x.workshop.Put(r.Context(), u)
 	if err != nil && r.Context().Err() != nil {
 		return nil // nobody is there to be told
 	}
@@ -79,7 +79,7 @@ func (s *Server) putPlugin(w http.ResponseWriter, r *http.Request, t waxwing.Ten
 	if err != nil {
 		return err
 	}
-	s.actedOnPlugin("plugin put", r, t, v.Plugin, v.No)
+	x.acted("plugin put", r, t, v.Plugin, v.No)
 	return writeJSON(w, http.StatusCreated, v)
 }
 

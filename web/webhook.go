@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,20 @@ type hook struct {
 	pinged  atomic.Pointer[string] // the day of the newest test delivery that is recorded
 }
 
+// hooks takes shops' webhooks.
+type hooks struct {
+	doors    *doors
+	bodies   *bodies
+	problems *problems
+	intake   Intake
+	log      *slog.Logger
+	pings    chan struct{} // one test delivery is recorded at a time
+}
+
+func (x *hooks) routes(m *http.ServeMux) {
+	m.HandleFunc("POST /hooks/{tenant}/{shop}", x.webhook)
+}
+
 // nobodys stands in where a shop has fewer secrets than others, or there is no such
 // shop. It is no secret: nothing that it signs is believed.
 const nobodys = waxwing.Secret("no such shop")
@@ -24,8 +39,8 @@ const nobodys = waxwing.Secret("no such shop")
 // check verifies a webhook. It does the same work whether the tenant and the shop exist,
 // whatever their format and however many secrets they have: else the time of an answer
 // would tell, of a large body above all.
-func (s *Server) check(h *hook, r *http.Request, raw []byte) bool {
-	a := s.access()
+func (x *hooks) check(h *hook, r *http.Request, raw []byte) bool {
+	a := x.doors.access()
 	f, secrets := a.anyFormat, []waxwing.Secret(nil)
 	if h != nil {
 		f, secrets = h.format, h.secrets
@@ -47,28 +62,28 @@ func (s *Server) check(h *hook, r *http.Request, raw []byte) bool {
 	return signed
 }
 
-func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
+func (x *hooks) webhook(w http.ResponseWriter, r *http.Request) {
 	tenant, shop := r.PathValue("tenant"), r.PathValue("shop")
-	h := s.access().shops[tenant+"/"+shop]
-	raw, err := s.readBody(w, r)
+	h := x.doors.access().shops[tenant+"/"+shop]
+	raw, err := x.bodies.take(w, r)
 	if err != nil {
-		s.refuseHook(r, h, errorInWords(err))
-		s.answer(w, r, err)
+		x.doors.refuseHook(r, h, errorInWords(err))
+		x.problems.answer(w, r, err)
 		return
 	}
-	if !s.check(h, r, raw) {
+	if !x.check(h, r, raw) {
 		enter(r, stranger)
-		if s.isPing(raw) {
-			s.ping(r.Context(), h, tenant, shop, raw)
+		if x.isPing(raw) {
+			x.ping(r.Context(), h, tenant, shop, raw)
 			w.WriteHeader(http.StatusOK)
 			return
 		}
-		s.refuseHook(r, h, "")
-		if s.isSigned(r) && s.guesses.missed(r) {
-			s.guesses.tooMany(w)
+		x.doors.refuseHook(r, h, "")
+		if x.isSigned(r) && x.doors.guesses.missed(r) {
+			x.doors.guesses.tooMany(w)
 			return
 		}
-		problem(w, http.StatusUnauthorized, "unauthorized", "unknown shop, or a signature that is not this shop's")
+		Problem(w, http.StatusUnauthorized, "unauthorized", "unknown shop, or a signature that is not this shop's")
 		return
 	}
 	trust(r)
@@ -76,16 +91,16 @@ func (s *Server) webhook(w http.ResponseWriter, r *http.Request) {
 	if h.format.Topic != nil {
 		topic = h.format.Topic(r.Header)
 	}
-	rc, err := s.p.Intake.Accept(r.Context(), &waxwing.Event{Tenant: waxwing.TenantID(tenant), Shop: waxwing.ShopID(shop), Source: "webhook", Topic: topic, Raw: raw})
+	rc, err := x.intake.Accept(r.Context(), &waxwing.Event{Tenant: waxwing.TenantID(tenant), Shop: waxwing.ShopID(shop), Source: "webhook", Topic: topic, Raw: raw})
 	if err != nil {
-		s.answer(w, r, err)
+		x.problems.answer(w, r, err)
 		return
 	}
-	s.receipt(w, rc)
+	receipt(w, rc)
 }
 
 // receipt answers 202 for a new confirmation and 200 for a known one.
-func (s *Server) receipt(w http.ResponseWriter, rc waxwing.Receipt) {
+func receipt(w http.ResponseWriter, rc waxwing.Receipt) {
 	status := http.StatusOK
 	if rc.New {
 		status = http.StatusAccepted
@@ -103,8 +118,8 @@ func (s *Server) receipt(w http.ResponseWriter, rc waxwing.Receipt) {
 
 // isSigned reports whether a webhook has a signature of any kind: without one it is a
 // mistake and no guess.
-func (s *Server) isSigned(r *http.Request) bool {
-	for _, f := range s.access().formats {
+func (x *hooks) isSigned(r *http.Request) bool {
+	for _, f := range x.doors.access().formats {
 		if f.SignedIn != "" && r.Header.Get(f.SignedIn) != "" {
 			return true
 		}
@@ -114,8 +129,8 @@ func (s *Server) isSigned(r *http.Request) bool {
 
 // isPing asks every format, whatever the path says: an unknown tenant's answer
 // must look the same.
-func (s *Server) isPing(raw []byte) bool {
-	for _, f := range s.access().formats {
+func (x *hooks) isPing(raw []byte) bool {
+	for _, f := range x.doors.access().formats {
 		if f.Ping != nil && f.Ping(raw) {
 			return true
 		}
@@ -126,7 +141,7 @@ func (s *Server) isPing(raw []byte) bool {
 // ping records a shop's test delivery, one a day: nobody signed it, so nobody may
 // fill the ledger with it. What is none in the shop's own format is answered all the
 // same and leaves nothing: it would be quarantined, and anybody could ring that alarm.
-func (s *Server) ping(ctx context.Context, h *hook, tenant, shop string, raw []byte) {
+func (x *hooks) ping(ctx context.Context, h *hook, tenant, shop string, raw []byte) {
 	today := time.Now().UTC().Format(time.DateOnly)
 	if h == nil || h.format.Ping == nil || !h.format.Ping(raw) {
 		return
@@ -135,19 +150,19 @@ func (s *Server) ping(ctx context.Context, h *hook, tenant, shop string, raw []b
 		return
 	}
 	select {
-	case s.pings <- struct{}{}:
+	case x.pings <- struct{}{}:
 	default:
 		return
 	}
 	ctx = context.WithoutCancel(ctx) // its answer does not wait for this
 	go func() {
-		_, err := s.p.Intake.Accept(ctx, &waxwing.Event{Tenant: waxwing.TenantID(tenant), Shop: waxwing.ShopID(shop), Source: waxwing.SourcePing, Raw: raw})
+		_, err := x.intake.Accept(ctx, &waxwing.Event{Tenant: waxwing.TenantID(tenant), Shop: waxwing.ShopID(shop), Source: waxwing.SourcePing, Raw: raw})
 		if err == nil {
 			h.pinged.Store(&today)
 		}
 		if err != nil && !errors.Is(err, waxwing.ErrStopping) {
-			s.p.Log.Warn("ping not recorded", "tenant", tenant, "shop", shop, "err", err)
+			x.log.Warn("ping not recorded", "tenant", tenant, "shop", shop, "err", err)
 		}
-		time.AfterFunc(time.Second, func() { <-s.pings })
+		time.AfterFunc(time.Second, func() { <-x.pings })
 	}()
 }

@@ -53,7 +53,7 @@ func TestRefusingIsTheSameWork(t *testing.T) {
 			}
 		}
 	}
-	if s.access().mostSecrets != 3 {
-		t.Error(s.access().mostSecrets)
+	if s.doors.access().mostSecrets != 3 {
+		t.Error(s.doors.access().mostSecrets)
 	}
 }

@@ -135,8 +135,9 @@ func (c ledgerList) Run(s streams) error {
 	if err != nil {
 		return err
 	}
+	briefs := web.Briefs{Books: l, Formats: daemon.Formats(), Full: c.Full}
 	for i := range found {
-		web.Brief(context.Background(), &found[i], t, l, daemon.Formats(), c.Full)
+		briefs.Add(context.Background(), &found[i], t)
 	}
 	if c.JSON {
 		return writeIndented(s, found)
@@ -186,7 +187,7 @@ func (c ledgerShow) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	web.Brief(context.Background(), v, t, l, daemon.Formats(), true)
+	web.Briefs{Books: l, Formats: daemon.Formats(), Full: true}.Add(context.Background(), v, t)
 	if c.JSON {
 		return writeIndented(s, v)
 	}

@@ -12,7 +12,7 @@ import (
 	"unicode"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/web"
+	"github.com/waxwinghq/waxwing/web/story"
 )
 
 // table prints confirmations, a line each.
@@ -96,7 +96,7 @@ func show(s streams, v *waxwing.ConfirmationView) error {
 		return err
 	}
 	_, _ = fmt.Fprint(s.out, "\nTrail\n")
-	for _, e := range web.Story(v) {
+	for _, e := range story.Tell(v) {
 		_, _ = fmt.Fprintf(s.out, "  %s  %s\n", e.At.Local().Format("2006-01-02 15:04:05.000"), printable(strings.TrimSuffix(e.Title, "."))+".")
 		if e.Text != "" {
 			_, _ = fmt.Fprintf(s.out, "%27s%s\n", "", printable(e.Text))

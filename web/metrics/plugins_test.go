@@ -1,4 +1,4 @@
-package web
+package metrics
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ func scraped(m *Meter) string {
 }
 
 func TestMetricsOfPlugins(t *testing.T) {
-	m := NewMeter(nil)
+	m := New(nil)
 	m.Plugins(func() []waxwing.TenantUse {
 		return []waxwing.TenantUse{{Tenant: "acme", Time: 1500 * time.Millisecond, LeftOut: 3, Memory: 9000, Plugins: []waxwing.PluginUse{
 			{Plugin: "hello", Calls: 7, Fuel: 1234, Time: time.Second, Faults: map[string]int64{"wall": 2}, Rests: 1, Loads: 4, Memory: 4096}}}}
@@ -37,7 +37,7 @@ func TestMetricsOfPlugins(t *testing.T) {
 // Names that others choose make so many series and no more, and what is counted
 // together is the sum of all that have none of their own.
 func TestMetricsOfPluginsAreBounded(t *testing.T) {
-	m := NewMeter(nil)
+	m := New(nil)
 	m.Plugins(func() (out []waxwing.TenantUse) {
 		for i := range 1000 {
 			out = append(out, waxwing.TenantUse{Tenant: waxwing.TenantID(fmt.Sprint("t", i)), LeftOut: 1,

@@ -1,4 +1,5 @@
-package web
+// Package metrics counts what the daemon does, and shows it to Prometheus.
+package metrics
 
 import (
 	"net/http"
@@ -46,8 +47,8 @@ var (
 	oldest   = prometheus.NewDesc("waxwing_queue_oldest_due_seconds", "How long the oldest due message has been due.", nil, nil)
 )
 
-// NewMeter makes the metrics. waiting is asked at each scrape.
-func NewMeter(waiting func() (Waiting, error)) *Meter {
+// New makes the metrics. waiting is asked at each scrape.
+func New(waiting func() (Waiting, error)) *Meter {
 	m := &Meter{reg: prometheus.NewRegistry(), waiting: waiting}
 	buckets := []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2, 3, 5, 10, 30, 60, 300, 900, 3600, 86400}
 	m.received = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_events_total", Help: "Events accepted, by the state they led to."}, []string{"state", "new"})

@@ -15,37 +15,59 @@ import (
 	"github.com/waxwinghq/waxwing"
 )
 
+// confirmations takes orders, shows what became of them, and lets staff act on them.
+type confirmations struct {
+	api    *api
+	intake Intake
+	desk   Desk
+	books  Books
+	reads  *reads
+	yield  func() // lets others go first, see Briefs
+}
+
+func (x *confirmations) routes(m *http.ServeMux) {
+	const t = ofTenant
+	m.HandleFunc("POST "+t+"/orders", x.api.of(x.postOrder))
+	m.HandleFunc("GET "+t+"/confirmations", x.api.of(x.list))
+	m.HandleFunc("GET "+t+"/counts", x.api.of(x.count))
+	m.HandleFunc("GET "+t+"/confirmations/{id}", x.api.of(x.get))
+	m.HandleFunc("GET "+t+"/confirmations/{id}/message", x.api.of(x.message))
+	m.HandleFunc("POST "+t+"/confirmations/{id}/resend", x.api.of(x.resend))
+	m.HandleFunc("POST "+t+"/confirmations/{id}/cancel", x.api.of(x.cancel))
+	m.HandleFunc("POST "+t+"/confirmations/{id}/retry", x.api.of(x.retry))
+}
+
 // postOrder takes the generic order. It is judged whole before it is accepted:
 // a client that writes its own JSON is better served by an error now than by a
 // quarantined order.
-func (s *Server) postOrder(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
-	raw, err := s.readBody(w, r)
+func (x *confirmations) postOrder(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	raw, err := x.api.bodies.take(w, r)
 	if err != nil {
 		return err
 	}
-	f := s.access().formats["generic"]
+	f := x.api.doors.access().formats["generic"]
 	key, err := f.Key("", raw)
 	if err != nil {
 		return fault{http.StatusUnprocessableEntity, "not an order", err.Error()}
 	}
-	if err := s.knownShop(t, key.Shop); err != nil {
+	if err := x.knownShop(t, key.Shop); err != nil {
 		return err
 	}
 	if _, err := f.Normalise("", raw); err != nil {
 		return fault{http.StatusUnprocessableEntity, "not an order", err.Error()}
 	}
-	rc, err := s.p.Intake.Accept(r.Context(), &waxwing.Event{Tenant: t, Shop: key.Shop, Source: "api", Topic: "order", Raw: raw})
+	rc, err := x.intake.Accept(r.Context(), &waxwing.Event{Tenant: t, Shop: key.Shop, Source: "api", Topic: "order", Raw: raw})
 	if err != nil {
 		return err
 	}
-	s.receipt(w, rc)
+	receipt(w, rc)
 	return nil
 }
 
 // knownShop refuses a shop that the configuration does not know: a misspelt name
 // would make another order of the same number.
-func (s *Server) knownShop(t waxwing.TenantID, shop waxwing.ShopID) error {
-	tenant, ok := s.access().tenants[string(t)]
+func (x *confirmations) knownShop(t waxwing.TenantID, shop waxwing.ShopID) error {
+	tenant, ok := x.api.doors.access().tenants[string(t)]
 	if !ok { // a reload took it away after its key was looked at
 		return fault{http.StatusUnauthorized, "unauthorized", "the configuration has no such tenant any more"}
 	}
@@ -60,7 +82,7 @@ func (s *Server) knownShop(t waxwing.TenantID, shop waxwing.ShopID) error {
 	return fault{http.StatusUnprocessableEntity, "no such shop", fmt.Sprintf("shop: there is no shop %.64q; known are %s", shop, strings.Join(known, ", "))}
 }
 
-func (s *Server) list(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+func (x *confirmations) list(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	v := r.URL.Query()
 	q := waxwing.Query{Tenant: t, Order: v.Get("order"), Email: v.Get("email"), State: waxwing.State(v.Get("state")), Brief: true}
 	if err := known(v, "order", "email", "state", "before", "limit", "full", "shop", "since", "until"); err != nil {
@@ -94,11 +116,11 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, t waxwing.TenantID
 		}
 		q.Limit = n
 	}
-	done, err := s.reads.enter(r.Context(), t)
+	done, err := x.reads.enter(r.Context(), t)
 	if err != nil {
 		return err
 	}
-	b, err := s.listed(r.Context(), q, t, full)
+	b, err := x.listed(r.Context(), q, t, full)
 	done()
 	if err != nil {
 		return err
@@ -136,7 +158,7 @@ func span(v url.Values, q *waxwing.Query) error {
 }
 
 // count tells how many confirmations came to each outcome.
-func (s *Server) count(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+func (x *confirmations) count(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	v, q := r.URL.Query(), waxwing.Query{Tenant: t}
 	if err := known(v, "shop", "since", "until"); err != nil {
 		return err
@@ -144,11 +166,11 @@ func (s *Server) count(w http.ResponseWriter, r *http.Request, t waxwing.TenantI
 	if err := span(v, &q); err != nil {
 		return err
 	}
-	done, err := s.reads.enter(r.Context(), t)
+	done, err := x.reads.enter(r.Context(), t)
 	if err != nil {
 		return err
 	}
-	n, err := s.p.Books.Count(r.Context(), q)
+	n, err := x.books.Count(r.Context(), q)
 	done()
 	if err != nil {
 		return err
@@ -165,12 +187,12 @@ func (s *Server) count(w http.ResponseWriter, r *http.Request, t waxwing.TenantI
 }
 
 // listed is the answer to a list.
-func (s *Server) listed(ctx context.Context, q waxwing.Query, t waxwing.TenantID, full bool) ([]byte, error) {
-	found, err := s.p.Books.List(ctx, q)
+func (x *confirmations) listed(ctx context.Context, q waxwing.Query, t waxwing.TenantID, full bool) ([]byte, error) {
+	found, err := x.books.List(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	briefs(ctx, found, t, s.p.Books, s.access().formats, full, s.gate.yield)
+	Briefs{Books: x.books, Formats: x.api.doors.access().formats, Full: full, Yield: x.yield}.addAll(ctx, found, t)
 	answer := struct {
 		Confirmations []waxwing.ConfirmationView `json:"confirmations"`
 		Before        *waxwing.ID                `json:"before,omitempty"`
@@ -207,17 +229,17 @@ func confirmationID(r *http.Request) (waxwing.ID, error) {
 	return id, nil
 }
 
-func (s *Server) get(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+func (x *confirmations) get(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	id, err := confirmationID(r)
 	if err != nil {
 		return err
 	}
-	v, err := s.p.Books.Get(r.Context(), t, id)
+	v, err := x.books.Get(r.Context(), t, id)
 	if err != nil {
 		return err
 	}
-	if format, topic, raw, err := s.p.Books.Raw(r.Context(), t, id); err == nil {
-		f := s.access().formats[format]
+	if format, topic, raw, err := x.books.Raw(r.Context(), t, id); err == nil {
+		f := x.api.doors.access().formats[format]
 		if f.Normalise != nil {
 			if o := safely(f, topic, raw); o != nil {
 				o.Shop = v.Shop
@@ -232,7 +254,7 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, t waxwing.TenantID)
 }
 
 // message gives the exact bytes of the newest e-mail, or of the n-th message.
-func (s *Server) message(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+func (x *confirmations) message(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	id, err := confirmationID(r)
 	if err != nil {
 		return err
@@ -243,7 +265,7 @@ func (s *Server) message(w http.ResponseWriter, r *http.Request, t waxwing.Tenan
 			return fault{http.StatusBadRequest, "bad parameter", "n: the number of a message, from 1"}
 		}
 	}
-	out, err := s.p.Books.Bytes(r.Context(), t, id, n)
+	out, err := x.books.Bytes(r.Context(), t, id, n)
 	if err != nil {
 		return err
 	}
@@ -262,22 +284,7 @@ func (s *Server) message(w http.ResponseWriter, r *http.Request, t waxwing.Tenan
 	return nil
 }
 
-// readSmall reads a small JSON object without unknown keys; an empty body is
-// an empty object.
-func (s *Server) readSmall(w http.ResponseWriter, r *http.Request, v any) error {
-	raw, err := s.readBody(w, r)
-	if err != nil || len(strings.TrimSpace(string(raw))) == 0 {
-		return err
-	}
-	dec := json.NewDecoder(strings.NewReader(string(raw)))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil || dec.More() {
-		return fault{http.StatusBadRequest, "bad body", "want a JSON object as /v1/openapi describes"}
-	}
-	return nil
-}
-
-func (s *Server) resend(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+func (x *confirmations) resend(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	id, err := confirmationID(r)
 	if err != nil {
 		return err
@@ -287,14 +294,14 @@ func (s *Server) resend(w http.ResponseWriter, r *http.Request, t waxwing.Tenant
 		Render bool   `json:"render"`
 		Reason string `json:"reason"`
 	}
-	if err := s.readSmall(w, r, &body); err != nil {
+	if err := x.api.readSmall(w, r, &body); err != nil {
 		return err
 	}
-	act, err := s.act(r, t, body.Reason)
+	act, err := x.api.doors.act(r, t, body.Reason)
 	if err != nil {
 		return err
 	}
-	v, err := s.p.Books.Get(r.Context(), t, id)
+	v, err := x.books.Get(r.Context(), t, id)
 	if err != nil {
 		return err
 	}
@@ -304,13 +311,13 @@ func (s *Server) resend(w http.ResponseWriter, r *http.Request, t waxwing.Tenant
 	case waxwing.Ignored:
 		return fault{http.StatusConflict, "not possible now", "this event makes no confirmation"}
 	}
-	msg, rendered, err := s.p.Desk.Resend(r.Context(), t, id, waxwing.Resend{To: body.To, Render: body.Render, Act: act})
+	msg, rendered, err := x.desk.Resend(r.Context(), t, id, waxwing.Resend{To: body.To, Render: body.Render, Act: act})
 	if err != nil {
 		return err
 	}
-	s.acted("sent again by hand", t, id, act, "message", msg, "rendered", rendered)
+	x.api.acted("sent again by hand", t, id, act, "message", msg, "rendered", rendered)
 	state := waxwing.Queued
-	if v, err = s.p.Books.Get(r.Context(), t, id); err == nil {
+	if v, err = x.books.Get(r.Context(), t, id); err == nil {
 		for i := range v.Messages {
 			if m := &v.Messages[i]; m.ID == msg && m.State == waxwing.Suppressed {
 				state = m.State // nothing will be sent: say so
@@ -320,91 +327,43 @@ func (s *Server) resend(w http.ResponseWriter, r *http.Request, t waxwing.Tenant
 	return writeJSON(w, http.StatusAccepted, map[string]any{"id": id, "message": msg, "state": state, "rendered": rendered})
 }
 
-func (s *Server) cancel(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+func (x *confirmations) cancel(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	id, err := confirmationID(r)
 	if err != nil {
 		return err
 	}
-	act, err := s.readAct(w, r, t)
+	act, err := x.api.readAct(w, r, t)
 	if err != nil {
 		return err
 	}
-	if err := s.p.Books.Stop(r.Context(), t, id, act); err != nil {
+	if err := x.books.Stop(r.Context(), t, id, act); err != nil {
 		return err
 	}
-	s.acted("cancelled by hand", t, id, act)
-	return s.stateNow(r.Context(), w, t, id, http.StatusOK)
+	x.api.acted("cancelled by hand", t, id, act)
+	return x.stateNow(r.Context(), w, t, id, http.StatusOK)
 }
 
-func (s *Server) retry(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+func (x *confirmations) retry(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
 	id, err := confirmationID(r)
 	if err != nil {
 		return err
 	}
-	act, err := s.readAct(w, r, t)
+	act, err := x.api.readAct(w, r, t)
 	if err != nil {
 		return err
 	}
-	if err := s.p.Books.Release(r.Context(), t, id, act); err != nil {
+	if err := x.books.Release(r.Context(), t, id, act); err != nil {
 		return err
 	}
-	s.acted("released by hand", t, id, act)
-	s.p.Desk.Wake(id)
-	return s.stateNow(r.Context(), w, t, id, http.StatusAccepted)
+	x.api.acted("released by hand", t, id, act)
+	x.desk.Wake(id)
+	return x.stateNow(r.Context(), w, t, id, http.StatusAccepted)
 }
 
-func (s *Server) stateNow(ctx context.Context, w http.ResponseWriter, t waxwing.TenantID, id waxwing.ID, status int) error {
-	v, err := s.p.Books.Get(ctx, t, id)
+func (x *confirmations) stateNow(ctx context.Context, w http.ResponseWriter, t waxwing.TenantID, id waxwing.ID, status int) error {
+	v, err := x.books.Get(ctx, t, id)
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, status, map[string]any{"id": id, "state": v.State})
-}
-
-type person struct {
-	Address string `json:"address"`
-	Reason  string `json:"reason"`
-}
-
-func (s *Server) readPerson(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) (string, waxwing.Act, error) {
-	var p person
-	if err := s.readSmall(w, r, &p); err != nil {
-		return "", waxwing.Act{}, err
-	}
-	act, err := s.act(r, t, p.Reason)
-	if err != nil {
-		return "", act, err
-	}
-	a := strings.TrimSpace(p.Address)
-	if len(a) > 320 || !isPerson(a) {
-		return "", act, fault{http.StatusBadRequest, "bad address", `want {"address": "an e-mail address or a phone number"}`}
-	}
-	return a, act, nil
-}
-
-// isPerson refuses what may be anybody's: a part of an address, a few digits. Else it
-// need be no good address: what a shop sent as one is erased as well.
-func isPerson(s string) bool {
-	if local, domain, ok := strings.Cut(s, "@"); ok {
-		return local != "" && domain != ""
-	}
-	digits := 0
-	for _, r := range s {
-		if r >= '0' && r <= '9' {
-			digits++
-		}
-	}
-	return digits >= 7
-}
-
-func (s *Server) suppress(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
-	a, act, err := s.readPerson(w, r, t)
-	if err != nil {
-		return err
-	}
-	if err := s.p.Books.Suppress(r.Context(), t, a, act); err != nil {
-		return err
-	}
-	s.acted("an address was suppressed", t, 0, act)
-	return writeJSON(w, http.StatusOK, map[string]bool{"suppressed": true})
 }

@@ -1,4 +1,5 @@
-package web
+// Package story tells a confirmation's trail in plain words, for the mailbox and the command line.
+package story
 
 import (
 	"fmt"
@@ -21,9 +22,9 @@ type Step struct {
 	Took  int64     `json:"took_ms,omitempty"`
 }
 
-// Story tells a confirmation's trail and attempts in plain words, in the order of
+// Tell tells a confirmation's trail and attempts in plain words, in the order of
 // their time: the one place where the trail's causes become prose.
-func Story(v *waxwing.ConfirmationView) []Step {
+func Tell(v *waxwing.ConfirmationView) []Step {
 	attempts := map[string]*waxwing.AttemptView{}
 	for i := range v.Messages {
 		for k := range v.Messages[i].Attempts {

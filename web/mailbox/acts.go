@@ -1,4 +1,4 @@
-package web
+package mailbox
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/web"
 )
 
 // SampleShop is a shop that the mailbox can have an order from.
@@ -22,9 +23,9 @@ type SampleShop struct {
 	Locales []string `json:"locales"`
 }
 
-// MailboxActs are what the mailbox can do beside showing. Their errors are shown to
+// Acts are what the mailbox can do beside showing. Their errors are shown to
 // whoever pressed the button; waxwing.Permanent ones are her mistake.
-type MailboxActs struct {
+type Acts struct {
 	// Title stands beside the name: "demo mailbox".
 	Title string
 	// Shops can be asked for a sample order, and Order has one come from a shop, in
@@ -65,13 +66,13 @@ const (
 )
 
 // Act gives the mailbox its buttons; before it is served.
-func (m *Mailbox) Act(a MailboxActs) {
+func (m *Mailbox) Act(a Acts) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.acts = a
 }
 
-func (m *Mailbox) actsNow() MailboxActs {
+func (m *Mailbox) actsNow() Acts {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.acts
@@ -98,11 +99,11 @@ func (m *Mailbox) order(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if a.Order == nil {
-		problem(w, http.StatusNotFound, "not found", "this mailbox sends no orders")
+		web.Problem(w, http.StatusNotFound, "not found", "this mailbox sends no orders")
 		return
 	}
 	if !m.orders.pass(time.Now()) {
-		problem(w, http.StatusTooManyRequests, "too many", "one order after the other: wait a moment")
+		web.Problem(w, http.StatusTooManyRequests, "too many", "one order after the other: wait a moment")
 		return
 	}
 	m.done(w, a.Order(r.Context(), ask.Tenant, ask.Shop, ask.Locale))
@@ -120,7 +121,7 @@ func (m *Mailbox) release(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if a.Release == nil {
-		problem(w, http.StatusNotFound, "not found", "this mailbox releases nothing")
+		web.Problem(w, http.StatusNotFound, "not found", "this mailbox releases nothing")
 		return
 	}
 	l := m.letterOf(w, r)
@@ -129,11 +130,11 @@ func (m *Mailbox) release(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case l.Channel != waxwing.Email:
-		problem(w, http.StatusUnprocessableEntity, "not a mail", "only mails are released")
+		web.Problem(w, http.StatusUnprocessableEntity, "not a mail", "only mails are released")
 	case !ask.Sure:
-		problem(w, http.StatusUnprocessableEntity, "not confirmed", `say "sure": true: it sends a real mail`)
+		web.Problem(w, http.StatusUnprocessableEntity, "not confirmed", `say "sure": true: it sends a real mail`)
 	case !m.releases.pass(time.Now()):
-		problem(w, http.StatusTooManyRequests, "too many", "five a minute are released at most: wait a minute")
+		web.Problem(w, http.StatusTooManyRequests, "too many", "five a minute are released at most: wait a minute")
 	default:
 		m.done(w, a.Release(r.Context(), *l, ask.To))
 	}
@@ -144,9 +145,9 @@ func (m *Mailbox) done(w http.ResponseWriter, err error) {
 	case err == nil:
 		m.json(w, map[string]bool{"done": true})
 	case waxwing.IsPermanent(err):
-		problem(w, http.StatusUnprocessableEntity, "not possible", err.Error())
+		web.Problem(w, http.StatusUnprocessableEntity, "not possible", err.Error())
 	default:
-		problem(w, http.StatusBadGateway, "it did not work", err.Error())
+		web.Problem(w, http.StatusBadGateway, "it did not work", err.Error())
 	}
 }
 
@@ -154,7 +155,7 @@ func (m *Mailbox) done(w http.ResponseWriter, err error) {
 // no form of another page's can send that.
 func readAsk(w http.ResponseWriter, r *http.Request, v any) bool {
 	if ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); ct != "application/json" {
-		problem(w, http.StatusUnsupportedMediaType, "not JSON", "send application/json")
+		web.Problem(w, http.StatusUnsupportedMediaType, "not JSON", "send application/json")
 		return false
 	}
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 4<<10))
@@ -162,7 +163,7 @@ func readAsk(w http.ResponseWriter, r *http.Request, v any) bool {
 		err = json.Unmarshal(b, v)
 	}
 	if err != nil {
-		problem(w, http.StatusBadRequest, "bad body", "want a small JSON object")
+		web.Problem(w, http.StatusBadRequest, "bad body", "want a small JSON object")
 		return false
 	}
 	return true

@@ -1,4 +1,6 @@
-package web
+// Package mailbox is the page that shows what stand-ins for providers took, and what the ledger
+// says of it: of the demonstration, and of serve where mails are kept instead of sent.
+package mailbox
 
 import (
 	"context"
@@ -12,6 +14,8 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/web"
+	"github.com/waxwinghq/waxwing/web/story"
 )
 
 // Letter is a message that a stand-in for a provider took.
@@ -23,8 +27,8 @@ type Letter struct {
 	At       time.Time
 }
 
-// MailboxConfig is what the mailbox needs before the daemon runs.
-type MailboxConfig struct {
+// Config is what the mailbox needs before the daemon runs.
+type Config struct {
 	// Formats read the orders of what has no mail yet.
 	Formats map[string]waxwing.Format
 	// PicturesAt is the address under which invented shops keep their pictures.
@@ -34,8 +38,8 @@ type MailboxConfig struct {
 	Pictures bool
 }
 
-// MailboxBooks is what the mailbox reads of the ledger.
-type MailboxBooks interface {
+// Books is what the mailbox reads of the ledger.
+type Books interface {
 	// List gives confirmations of a tenant, the newest first.
 	List(ctx context.Context, q waxwing.Query) ([]waxwing.ConfirmationView, error)
 	// Get gives one with its messages and trail: ErrNotFound for another tenant's.
@@ -49,72 +53,28 @@ type MailboxBooks interface {
 // says of it. It keeps everything in memory and asks nobody for a key: it belongs
 // on a loopback address, and with real orders behind Local.
 type Mailbox struct {
-	c MailboxConfig
+	c    Config
+	list *list
 
-	mu      sync.Mutex
-	books   MailboxBooks
-	tenants []mailboxTenant
-	opened  time.Time
-	looked  time.Time // when the ledger was last asked
-	version int       // of the newest change
-	rows    []*row    // their number is their place, from 1
-	files   map[waxwing.ID]*file
-	mails   map[string]*file      // by Message-ID
-	texts   map[string]*file      // by number, the newest
-	newest  map[string]waxwing.ID // by tenant
-
-	acts             MailboxActs
+	mu               sync.Mutex
+	acts             Acts
 	orders, releases paced
 }
 
-type mailboxTenant struct{ id, name, color, from string }
-
-// NewMailbox returns one that shows letters; Open adds the ledger's view.
-func NewMailbox(c MailboxConfig) *Mailbox {
-	return &Mailbox{c: c, files: map[waxwing.ID]*file{}, mails: map[string]*file{}, texts: map[string]*file{},
-		newest: map[string]waxwing.ID{}, opened: time.Now(), acts: MailboxActs{Title: "demo mailbox"},
+// New returns one that shows letters; Open adds the ledger's view.
+func New(c Config) *Mailbox {
+	return &Mailbox{c: c, list: newList(c.Formats), acts: Acts{Title: "demo mailbox"},
 		orders: paced{most: ordersAMinute}, releases: paced{most: releasesAMinute}}
 }
 
 // Open joins the mailbox to a running daemon's ledger.
-func (m *Mailbox) Open(c *config.Config, books MailboxBooks) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.books, m.tenants = books, nil
-	for _, id := range sortedNames(c.Tenants) {
-		t := c.Tenants[id]
-		m.tenants = append(m.tenants, mailboxTenant{id, t.Name, t.Brand.Color, t.From})
-	}
-}
-
-// maxRows bounds the memory of a demonstration that is left alone.
-const maxRows = 2000
+func (m *Mailbox) Open(c *config.Config, books Books) { m.list.open(c, books) }
 
 // Take adds a letter. The caller gives its bytes away.
-func (m *Mailbox) Take(l Letter) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.rows) >= maxRows {
-		return
-	}
-	r := &row{letter: &l, At: l.At, Channel: l.Channel, To: l.To, Letter: true}
-	if l.Channel == waxwing.Email {
-		p := openMail(l.Data)
-		r.Subject, r.Locale = p.subject, p.language
-		for _, t := range m.tenants {
-			if t.from == l.From {
-				r.sender(t)
-			}
-		}
-	} else {
-		r.Subject = string(l.Data)
-	}
-	m.add(r)
-	m.looked = time.Time{} // the ledger has news
-}
+func (m *Mailbox) Take(l Letter) { m.list.take(l) }
 
-//go:embed mailbox
-var mailboxFiles embed.FS
+//go:embed app.css app.js icon.svg page.html pictures
+var assets embed.FS
 
 // pageCSP lets the page run its own script and nothing else.
 const pageCSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; " +
@@ -148,21 +108,13 @@ func (m *Mailbox) Pages() map[string]http.Handler {
 }
 
 func serveAsset(w http.ResponseWriter, name, ct string) {
-	b, err := mailboxFiles.ReadFile("mailbox/" + name)
+	b, err := assets.ReadFile(name)
 	if err != nil {
 		http.Error(w, "there is no such file", http.StatusNotFound)
 		return
 	}
-	secure(w.Header(), ct, pageCSP)
+	web.Secure(w.Header(), ct, pageCSP)
 	_, _ = w.Write(b)
-}
-
-func secure(h http.Header, ct, csp string) {
-	h.Set("Content-Type", ct)
-	h.Set("Content-Security-Policy", csp)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-store")
 }
 
 func (m *Mailbox) picture(w http.ResponseWriter, r *http.Request) {
@@ -174,16 +126,22 @@ func (m *Mailbox) picture(w http.ResponseWriter, r *http.Request) {
 	serveAsset(w, "pictures/"+name, "image/svg+xml")
 }
 
+// feed answers what changed after ?since=, which is 0 at first.
+func (m *Mailbox) feed(w http.ResponseWriter, r *http.Request) {
+	since, _ := strconv.Atoi(r.URL.Query().Get("since"))
+	m.json(w, m.list.since(r.Context(), since))
+}
+
 // row finds the row that the path names, or answers 404.
 func (m *Mailbox) row(w http.ResponseWriter, r *http.Request) *row {
 	n, err := strconv.Atoi(r.PathValue("n"))
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err != nil || n < 1 || n > len(m.rows) {
-		http.Error(w, "there is no such letter", http.StatusNotFound)
-		return nil
+	if err == nil {
+		if x := m.list.row(n); x != nil {
+			return x
+		}
 	}
-	return m.rows[n-1]
+	http.Error(w, "there is no such letter", http.StatusNotFound)
+	return nil
 }
 
 // letterOf is like row where there must be a letter.
@@ -229,14 +187,14 @@ func (m *Mailbox) display(w http.ResponseWriter, r *http.Request) {
 	if m.c.Pictures {
 		csp = strings.Replace(csp, "img-src 'self'", "img-src 'self' https:", 1)
 	}
-	secure(w.Header(), "text/html; charset=utf-8", csp)
+	web.Secure(w.Header(), "text/html; charset=utf-8", csp)
 	_, _ = w.Write([]byte(forDisplay(openMail(l.Data).html, r.URL.Query().Get("scheme"), m.c.PicturesAt)))
 }
 
 // source gives the exact bytes, as text that no browser takes for anything else.
 func (m *Mailbox) source(w http.ResponseWriter, r *http.Request) {
 	if l := m.letterOf(w, r); l != nil {
-		secure(w.Header(), "text/plain; charset=utf-8", mailCSP)
+		web.Secure(w.Header(), "text/plain; charset=utf-8", mailCSP)
 		_, _ = w.Write(l.Data)
 	}
 }
@@ -247,7 +205,7 @@ func (m *Mailbox) json(w http.ResponseWriter, v any) {
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
 	}
-	secure(w.Header(), "application/json", mailCSP)
+	web.Secure(w.Header(), "application/json", mailCSP)
 	_, _ = w.Write(b)
 }
 
@@ -257,19 +215,17 @@ func (m *Mailbox) trail(w http.ResponseWriter, r *http.Request) {
 	if x == nil {
 		return
 	}
-	m.mu.Lock()
-	f, books := x.file, m.books
-	m.mu.Unlock()
+	f, books := m.list.fileOf(x)
 	out := struct {
 		Confirmation string        `json:"confirmation"`
 		Tenant       string        `json:"tenant"`
 		State        waxwing.State `json:"state"`
 		Reason       string        `json:"reason,omitempty"`
-		Steps        []Step        `json:"steps"`
-	}{Steps: []Step{}}
+		Steps        []story.Step  `json:"steps"`
+	}{Steps: []story.Step{}}
 	if f != nil && books != nil {
 		if v, err := books.Get(r.Context(), waxwing.TenantID(f.tenant.id), f.view.ID); err == nil {
-			out.Confirmation, out.Tenant, out.State, out.Reason, out.Steps = v.ID.String(), f.tenant.id, v.State, v.Reason, Story(v)
+			out.Confirmation, out.Tenant, out.State, out.Reason, out.Steps = v.ID.String(), f.tenant.id, v.State, v.Reason, story.Tell(v)
 		}
 	}
 	m.json(w, out)

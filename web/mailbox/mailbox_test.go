@@ -1,4 +1,4 @@
-package web
+package mailbox
 
 import (
 	"context"
@@ -7,8 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +51,7 @@ func (f *fakeBooks) Raw(context.Context, waxwing.TenantID, waxwing.ID) (string, 
 
 func testMailbox(t *testing.T, b *fakeBooks) (*Mailbox, *http.ServeMux) {
 	t.Helper()
-	m := NewMailbox(MailboxConfig{PicturesAt: "https://pictures.example/", Formats: map[string]waxwing.Format{"plain": {
+	m := New(Config{PicturesAt: "https://pictures.example/", Formats: map[string]waxwing.Format{"plain": {
 		Normalise: func(string, []byte) (*waxwing.Order, error) {
 			return &waxwing.Order{Number: "#7", Customer: waxwing.Customer{FirstName: "<i>Zoë</i>", Email: "a@b.example"}}, nil
 		}}}})
@@ -131,14 +129,14 @@ func TestMailboxPending(t *testing.T) {
 	b := &fakeBooks{views: []waxwing.ConfirmationView{v}}
 	m, mux := testMailbox(t, b)
 	at := time.Now().Add(5 * time.Second)
-	m.mu.Lock()
-	m.discover(t.Context(), m.tenants[0])
-	for _, f := range m.files {
-		m.renew(t.Context(), f, at)
-		m.show(f, at)
+	m.list.mu.Lock()
+	m.list.discover(t.Context(), m.list.tenants[0])
+	for _, f := range m.list.files {
+		m.list.renew(t.Context(), f, at)
+		m.list.show(f, at)
 	}
-	m.looked = at
-	m.mu.Unlock()
+	m.list.looked = at
+	m.list.mu.Unlock()
 	_, body := visit(t, mux, "/mailbox/feed?since=0")
 	if !strings.Contains(body, `"state":"held"`) || !strings.Contains(body, "payment pending") || !strings.Contains(body, `"letter":false`) {
 		t.Fatalf("%s", body)
@@ -164,28 +162,6 @@ func TestMailboxTrail(t *testing.T) {
 		`"took_ms":3`, `2.0.0 \u003cb\u003eok`, "dot → sent"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in %s", want, body)
-		}
-	}
-}
-
-// Every cause that the ledger may write has its words. The list is read as
-// text: web must not import the ledger.
-func TestMailboxTellsEveryCause(t *testing.T) {
-	b, err := os.ReadFile("../ledger/machine/states.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	causes := regexp.MustCompile(`Cause\w+ += "(\w+)"`).FindAllStringSubmatch(string(b), -1)
-	if len(causes) < 20 {
-		t.Fatalf("only %d causes found", len(causes))
-	}
-	for _, c := range causes {
-		switch c[1] {
-		case "verdict", "ignored", "chain": // told otherwise, or of no confirmation
-			continue
-		}
-		if words := tellings[c[1]]; words[0] == "" || words[1] == "" {
-			t.Errorf("%s has no words", c[1])
 		}
 	}
 }
