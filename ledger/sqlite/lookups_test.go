@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/seal"
+	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -254,4 +256,49 @@ func TestUndoneLookupsAreForgotten(t *testing.T) {
 	if n := len(l.recent.of); n != before+1 || l.recent.of[1<<60] != nil {
 		t.Error(n, before)
 	}
+}
+
+// BenchmarkSegment makes segments of orders with four hashes each, in the writer; and finds one of
+// their persons among 64 of them, as who only reads does.
+func BenchmarkSegment(b *testing.B) {
+	l, err := Open(b.Context(), Options{Dir: b.TempDir(), Tenants: []waxwing.TenantID{"acme"}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	id := l.recent.mark
+	segment := func() {
+		if err := l.do(b.Context(), func(_ context.Context, t *dbTx) error {
+			r, err := indexing{t}.recently()
+			for range segmentSize + segmentSize/2 - len(r.of) {
+				id += store.IDStep
+				for range 4 {
+					var h store.Hash
+					_, _ = rand.Read(h[:]) // never fails
+					r.of[id] = append(r.of[id], h)
+				}
+			}
+			return err
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("make", func(b *testing.B) {
+		for b.Loop() {
+			segment()
+		}
+	})
+	for l.recent.segment < 64 {
+		segment()
+	}
+	b.Run("find", func(b *testing.B) {
+		for b.Loop() {
+			if err := l.db.read(b.Context(), func(c *db.Conn) error {
+				_, err := search{c, nil}.at(store.Hash{1})
+				return err
+			}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
