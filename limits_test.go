@@ -22,8 +22,8 @@ var exceptions = map[string]struct {
 	why   string
 }{
 	"ledger/machine.Set": {37, "each step that rows can take is a method over the rows that were loaded: one table of steps, in one place"},
-	"templates":          {25, "to be parted into compiler and view"},
-	"templates.view":     {74, "each field that a template can name has a method"},
+	"templates":          {25, "a compiler and a view over one schema of names, kinds and escapes: parted, forty of them would be exported for each other"},
+	"templates.view":     {74, "what a template can name is one view of an order, filled part by part into buffers that are used again for each mail"},
 }
 
 // TestPackagesAndTypesStaySmall counts files of packages and methods of types.
@@ -84,15 +84,9 @@ func receiver(f *ast.FuncDecl) string {
 	return "?"
 }
 
-// crowded are functions that had more parameters when the limit came. They may only go.
-var crowded = map[string]bool{
-	"templates/scanner.breach": true,
-}
-
 // TestFunctionsTakeFewParameters counts parameters.
 func TestFunctionsTakeFewParameters(t *testing.T) {
 	_, files := sources(t)
-	seen := map[string]bool{}
 	for _, s := range files {
 		if s.test {
 			continue
@@ -113,14 +107,7 @@ func TestFunctionsTakeFewParameters(t *testing.T) {
 			if f.Recv != nil {
 				name = path.Join(s.pkg, receiver(f)+"."+f.Name.Name)
 			}
-			if seen[name] = true; !crowded[name] {
-				t.Errorf("%s has %d parameters, at most %d are allowed: put what belongs together into a struct", name, n, mostParameters)
-			}
-		}
-	}
-	for name := range crowded {
-		if !seen[name] {
-			t.Errorf("%s takes few parameters by now, or is gone: take it out of crowded", name)
+			t.Errorf("%s has %d parameters, at most %d are allowed: put what belongs together into a struct", name, n, mostParameters)
 		}
 	}
 }

@@ -96,7 +96,8 @@ func (s *scanner) feed(n *node, breaches *Breaches) []span {
 	return append(spans, span{n.text[start:], css})
 }
 
-func (s *scanner) breach(n *node, offset int, breaches *Breaches, problem, remedy string, args ...any) {
+// at is where a byte of a text stands.
+func (n *node) at(offset int) position {
 	pos := n.pos
 	if before := n.text[:offset]; strings.Contains(before, "\n") {
 		pos.line += strings.Count(before, "\n")
@@ -104,7 +105,7 @@ func (s *scanner) breach(n *node, offset int, breaches *Breaches, problem, remed
 	} else {
 		pos.column += len([]rune(before))
 	}
-	*breaches = append(*breaches, pos.breach(problem, remedy, args...))
+	return pos
 }
 
 // step reads one byte.
@@ -223,7 +224,7 @@ func (s *scanner) stepAttribute(n *node, i int, c byte, blank bool, breaches *Br
 
 func (s *scanner) literalInValue(n *node, i int, c byte, breaches *Breaches) {
 	if s.hasField && s.literal == "" && slices.Contains(urlAttributes, s.attr) {
-		s.breach(n, i, breaches, "text follows the URL in %s", "let the field be the whole value", s.attr)
+		*breaches = append(*breaches, n.at(i).breach("text follows the URL in %s", "let the field be the whole value", s.attr))
 	}
 	s.literal += string(c)
 	if s.attr == "style" {
@@ -236,7 +237,7 @@ func (s *scanner) literalInValue(n *node, i int, c byte, breaches *Breaches) {
 // checkCSS refuses what would make a mail client fetch something.
 func (s *scanner) checkCSS(n *node, i int, breaches *Breaches) {
 	if strings.HasSuffix(s.tail, "url(") || strings.HasSuffix(s.tail, "@import") {
-		s.breach(n, i, breaches, "the style loads something from elsewhere", "use an img element with an https address")
+		*breaches = append(*breaches, n.at(i).breach("the style loads something from elsewhere", "use an img element with an https address"))
 	}
 }
 
@@ -245,16 +246,16 @@ func (s *scanner) endValue(n *node, i int, breaches *Breaches) {
 	v := strings.ToLower(strings.TrimSpace(s.literal))
 	switch {
 	case strings.HasPrefix(s.attr, "on"):
-		s.breach(n, i, breaches, "attribute %s runs code", "remove it: no mail client does", s.attr)
+		*breaches = append(*breaches, n.at(i).breach("attribute %s runs code", "remove it: no mail client does", s.attr))
 	case s.attr == "http-equiv" && v == "refresh":
-		s.breach(n, i, breaches, "the page would go elsewhere by itself", "remove the meta element")
+		*breaches = append(*breaches, n.at(i).breach("the page would go elsewhere by itself", "remove the meta element"))
 	case slices.Contains(urlAttributes, s.attr) && !s.hasField:
 		for _, scheme := range []string{"https://", "mailto:", "tel:", "cid:", "#"} {
 			if strings.HasPrefix(v, scheme) {
 				return
 			}
 		}
-		s.breach(n, i, breaches, "%s=%.60q is not an absolute https address", "write it whole, beginning with https://", s.attr, s.literal)
+		*breaches = append(*breaches, n.at(i).breach("%s=%.60q is not an absolute https address", "write it whole, beginning with https://", s.attr, s.literal))
 	}
 }
 
@@ -262,7 +263,7 @@ func (s *scanner) endTag(n *node, i int, breaches *Breaches) {
 	s.tail = ""
 	switch {
 	case slices.Contains(forbidden, s.tag):
-		s.breach(n, i, breaches, "element %s has no place in a mail", "remove it; structured data is {{> "+blockJSONLD+"}}", s.tag)
+		*breaches = append(*breaches, n.at(i).breach("element %s has no place in a mail", "remove it; structured data is {{> "+blockJSONLD+"}}", s.tag))
 		s.state = inData
 		if s.tag == "script" {
 			s.state = inScript
