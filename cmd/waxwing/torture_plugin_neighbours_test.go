@@ -210,20 +210,24 @@ func (o *outcome) harm() string {
 	return ""
 }
 
-// attack is one attack between two quiet rounds, since what else runs on the machine
-// comes and goes; the round after it is the one before the next. One that does harm takes place twice more, and the median of each
-// figure counts: the machine's own noise goes, and what the attack does stays.
+// attack is one attack beside the last quiet round. One that does harm stands between two quiet
+// rounds, since what else runs on the machine comes and goes, and takes place twice more if it
+// still does: the median of each figure counts, so that the machine's own noise goes, and what
+// the attack does stays.
 func (h *neighbourhood) attack(what, attacker string, rate int) outcome {
-	var seens, quiets []seen
+	seens, quiets := []seen{h.round(attacker, rate)}, []seen{h.quiet}
 	for {
-		before := h.quiet
-		seens = append(seens, h.round(attacker, rate))
-		h.quiet = h.round("", 0)
-		quiets = append(quiets, noisier(before, h.quiet))
 		o := outcome{what, rate, middle(seens), middle(quiets), len(seens)}
-		if why := o.harm(); len(seens) == 3 || len(seens) == 1 && why == "" {
+		if o.harm() == "" || len(seens) == 3 {
 			return o
 		}
+		before := h.quiet
+		h.quiet = h.round("", 0)
+		quiets[len(quiets)-1] = noisier(before, h.quiet)
+		if o.quiet = middle(quiets); o.harm() == "" {
+			return o
+		}
+		seens, quiets = append(seens, h.round(attacker, rate)), append(quiets, h.quiet)
 	}
 }
 
@@ -256,10 +260,10 @@ func TestTorturePluginNeighbours(t *testing.T) {
 	maps.DeleteFunc(sets, func(what string, _ []attack.Taker) bool { return !strings.Contains(what, *tortureTaking) })
 	h := newNeighbourhood(t, 3*len(sets))
 	h.round("", 0)
-	h.quiet = h.round("", 0)
 	var all []outcome
 	no := 0
 	for _, what := range slices.Sorted(maps.Keys(sets)) {
+		h.quiet = h.round("", 0)
 		for _, rate := range []int{1, 5, 20} {
 			attacker := fmt.Sprint("attacker", no)
 			no++
