@@ -1,0 +1,36 @@
+package ledger
+
+import (
+	"testing"
+	"time"
+)
+
+// TestCommitsKeepApart: those of several share a commit each five milliseconds, whoever is
+// alone waits once in a while only, and a full group does not wait at all.
+func TestCommitsKeepApart(t *testing.T) {
+	now := time.Now()
+	r := rhythm{began: now.Add(-time.Second)}
+	wait := func(want time.Duration, more int) time.Duration {
+		t.Helper()
+		d := r.wait(now, more)
+		if max(d, 0) != want { // a negative one is none
+			t.Errorf("waits %s, not %s", d, want)
+		}
+		return d
+	}
+	commit := func(waited time.Duration, size int) {
+		now = now.Add(max(waited, 0))
+		r.begin(now, waited, size)
+		now = now.Add(time.Millisecond) // it takes that long
+	}
+	commit(wait(0, 0), 2)                     // after a rest nobody waits
+	commit(wait(pace-time.Millisecond, 0), 3) // the next keeps its distance, and got company
+	commit(wait(pace-time.Millisecond, 0), 1) // this one waited in vain
+	for range unpaced {
+		commit(wait(0, 0), 1)
+	}
+	commit(wait(pace-time.Millisecond, 0), gatherFrom) // and now it is tried again
+	wait(0, gatherEnough)
+	now = now.Add(time.Second)
+	commit(wait(gather, 0), 1) // a large group was load: the next waits a little in any case
+}
