@@ -352,7 +352,7 @@ func (c pluginBenchCmd) Run(s streams) error {
 	if len(fixtures) == 0 {
 		return errors.New("there are no fixtures to measure: put one into fixtures/")
 	}
-	l := abi.DefaultLimits()
+	l := p.code.Limits()
 	_, _ = fmt.Fprintf(s.out, "%-36s %12s %7s %9s %9s %7s %8s\n", "fixture", "fuel", "of", "p50", "p99", "of", "output")
 	for i := range fixtures {
 		f := &fixtures[i]

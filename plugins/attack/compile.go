@@ -81,6 +81,15 @@ func Compiling(n int) map[string][]byte {
 
 // Burning is a module whose hook takes much of a call's fuel and says nothing: a
 // check with many fixtures takes long on the interpreter.
-func Burning(rounds int) []byte {
-	return plug(cat(i32c(rounds), []byte{0x21, 2, 0x03, 0x40, 0x20, 2}, i32c(1), []byte{0x6b, 0x22, 2, 0x0d, 0, 0x0b}, nothing)).bytes()
+func Burning(rounds int) []byte { return plug(cat(burn(rounds), nothing)).bytes() }
+
+// Works is a module whose hook takes as much, and then gives an output.
+func Works(rounds int, out string) []byte {
+	m := says(out)
+	m.fns[2].body = cat(burn(rounds), m.fns[2].body)
+	return m.bytes()
+}
+
+func burn(rounds int) []byte {
+	return cat(i32c(rounds), []byte{0x21, 2, 0x03, 0x40, 0x20, 2}, i32c(1), []byte{0x6b, 0x22, 2, 0x0d, 0, 0x0b})
 }

@@ -82,6 +82,9 @@ type Code struct {
 // memory and time: what one has loaded is not another's to use or to evict.
 func (c *Code) key() string { return string(c.Tenant) + " " + c.Lang + " " + c.Hash }
 
+// Limits are those of its language: Go and scripts have more fuel and stack.
+func (c *Code) Limits() abi.Limits { return c.limits }
+
 // Source names what it was made of: native code is the same for all tenants.
 func (c *Code) Source() string { return c.Lang + " " + c.Hash }
 
