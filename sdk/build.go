@@ -103,7 +103,7 @@ func buildRust(p *project) error {
 	}
 	args := append(each, "--crate-type", "cdylib", "--crate-name", "plugin", "--extern", "waxwing="+library,
 		"-C", "lto=fat", "-C", "strip=symbols", "-C", "link-arg=--strip-all", "-C", "link-arg=-zstack-size="+stack,
-		"-C", "link-arg=--initial-memory=393216", "-C", "link-arg=--max-memory=2097152", p.main, "-o", p.out)
+		"-C", "link-arg=--initial-memory=393216", "-C", "link-arg=--max-memory=1048576", p.main, "-o", p.out)
 	if ld := findProgram("wasm-ld", "wasm-ld-19", "wasm-ld-16", "wasm-ld-15", "wasm-ld-14"); ld != "" {
 		args = append(args, "-C", "linker="+ld)
 	}
@@ -144,7 +144,7 @@ func buildC(p *project) error {
 		}
 	}
 	args := append([]string{"-m", "wasm32", "--no-entry", "--strip-all", "-O2",
-		"-z", "stack-size=" + stack, "--initial-memory=262144", "--max-memory=2097152", "-o", p.out}, objects...)
+		"-z", "stack-size=" + stack, "--initial-memory=262144", "--max-memory=1048576", "-o", p.out}, objects...)
 	return p.run(nil, linker, args...)
 }
 
@@ -154,7 +154,7 @@ func buildAssemblyScript(p *project) error {
 		return err
 	}
 	return p.run([]string{"NODE_OPTIONS="}, node, asc, p.main, "--outFile", p.out, "--runtime", "stub", "--exportStart", "_initialize",
-		"--use", "abort="+Folder+"/host/abort", "--initialMemory", "8", "--maximumMemory", "32",
+		"--use", "abort="+Folder+"/host/abort", "--initialMemory", "8", "--maximumMemory", "16",
 		"--optimizeLevel", "3", "--shrinkLevel", "0", "--noColors")
 }
 

@@ -31,12 +31,12 @@ type Limits struct {
 }
 
 // GoFuel is how many times the fuel Go modules have: their memory is too large for
-// processors' caches, so that a load costs them four times as much. The clock is the same.
-const GoFuel = 5
+// processors' own caches, so that a load costs them seven times as much. The clock is the same.
+const GoFuel = 8
 
 // JSFuel is the same for scripts: each step of the interpreter takes branches and loads
 // that are priced for code that nobody knows, and take a third of that in the
-// engine's. A turn of a loop that adds costs 2,200 fuel.
+// engine's. A turn of a loop that adds costs 2,400 fuel.
 const JSFuel = 5
 
 // DefaultLimits are those of docs/plugins.md.

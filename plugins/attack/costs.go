@@ -49,8 +49,10 @@ func Costs() (out []Cost) {
 	bulkCosts(add)
 	hostCosts(add)
 	for _, k := range []int{64, 1024, 2048, 4096, 16384, 32768} {
-		out = append(out, Cost{fmt.Sprintf("memory/chase-%dK", k), k > 4096, chase(k).bytes()})
+		out = append(out, Cost{fmt.Sprintf("memory/chase-%dK", k), k > 4096, chase(k, 7, 120).bytes()})
+		out = append(out, Cost{fmt.Sprintf("memory/chase-beside-%dK", k), k > 4096, chaseBeside(k).bytes()})
 	}
+	besideCosts(add)
 	for _, k := range []int{64, 4096, 32768} {
 		out = append(out, Cost{fmt.Sprintf("memory/stores-%dK", k), k > 4096, stores(k).bytes()})
 	}
@@ -254,19 +256,49 @@ func bulkCosts(add func(string, *mod)) {
 }
 
 // chase follows pointers through so many KiB, a power of two and all the memory
-// that there is, each in a pair of lines of the cache, which come together, of its
-// own, in an order that no processor foresees.
-func chase(kib int) *mod {
-	const at = 120 // in each pair; before it is room for an input
-	pairs := kib << 10 / 128
-	m := endless(nil, cat(get(lPtr), bytes.Repeat([]byte{0x28, 2, at}, 200), set(lPtr)), 5)
+// that there is, each in a piece of 1<<shift bytes of its own, in an order that no
+// processor foresees. A pair of lines of the cache comes together, which is 128 bytes. They lie
+// at at in each piece; before the first is room for an input.
+func chase(kib, shift, at int) *mod {
+	pieces := kib << 10 >> shift
+	m := endless(nil, cat(get(lPtr), bytes.Repeat(cat([]byte{0x28, 2}, leb(nil, at)), 200), set(lPtr)), 5)
 	m.pages = kib / 64
 	m.maxed = m.pages // what may grow to more pays more for a load
 	m.fns[1].body = i32c(8)
-	// mem[at+128*i] = 128 * ((i*1103515245 + 12345) % pairs)
-	m.fns = append(m.fns, fn{typ: ">", export: "_initialize", locals: 1, body: loopTo(0, pairs, cat(get(0), i32c(7), []byte{0x74},
-		get(0), i32c(1103515245), []byte{0x6c}, i32c(12345), []byte{0x6a}, i32c(pairs-1), []byte{0x71}, i32c(7), []byte{0x74}, []byte{0x36, 2, at}))})
+	// mem[at+i<<shift] = (i*1103515245 + 12345) % pieces << shift
+	m.fns = append(m.fns, fn{typ: ">", export: "_initialize", locals: 1, body: loopTo(0, pieces, cat(get(0), i32c(shift), []byte{0x74},
+		get(0), i32c(1103515245), []byte{0x6c}, i32c(12345), []byte{0x6a}, i32c(pieces-1), []byte{0x71}, i32c(shift), []byte{0x74}, []byte{0x36, 2}, leb(nil, at)))})
 	return m
+}
+
+// chaseBeside loads what lies on both sides of each pointer too, which costs less than the
+// pointer itself.
+func chaseBeside(kib int) *mod {
+	const at, beside = 160, 32
+	m := chase(kib, 8, at)
+	step := cat(get(lPtr), []byte{0x28, 2}, leb(nil, at), get(lOne))
+	for _, near := range []int{at - beside, at + beside} {
+		step = cat(step, get(lPtr), []byte{0x28, 2}, leb(nil, near), []byte{0x6a})
+	}
+	step = cat(step, set(lOne), set(lPtr))
+	m.fns[2].body = cat(loop(bytes.Repeat(step, 100)), nothing)
+	return m
+}
+
+// besideCosts load from beside what was loaded and paid for, where that is slowest: over
+// the border of two lines or pages, and of what was just stored in another size.
+func besideCosts(add func(string, *mod)) {
+	for op := 0x28; op <= 0x35; op++ {
+		out := []byte("iIfFiiiiIIIIII")[op-0x28]
+		for _, at := range []int{63, 4095} {
+			load := cat(get(lCnt), []byte{byte(op), 0, 16}, kept(out))
+			add(fmt.Sprintf("beside/%02x-%d", op, at), endless(cat(i32c(at-16), set(lCnt)), load, 100))
+		}
+	}
+	store := cat(get(lCnt), get(lI64), []byte{0x37, 0, 13}, get(lCnt), []byte{0x29, 0, 16}, set(lI64))
+	add("beside/forwarding-fails", endless(cat(operands(false), i32c(4079), set(lCnt)), store, 100))
+	add("beside/waits-for-itself", endless(cat(operands(false), i32c(64), set(lCnt)),
+		cat(get(lCnt), get(lI64), []byte{0x37, 0, 16}, get(lCnt), []byte{0x29, 0, 16}, set(lI64)), 100))
 }
 
 // stores writes all over so many KiB.

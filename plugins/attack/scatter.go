@@ -39,7 +39,7 @@ func scatteredCosts(large, add func(string, *mod)) {
 	// A chase whose steps are copies, of a length that the code does not say.
 	const at = 120
 	for _, k := range []int{4096, 32768} {
-		m := chase(k)
+		m := chase(k, 7, at)
 		step := cat(i32c(0), get(lPtr), i32c(at), []byte{0x6a}, i32c(4), []byte{0xfc, 0x0a, 0, 0}, i32c(0), []byte{0x28, 2, 0}, set(lPtr))
 		m.fns[2].body = cat(loop(bytes.Repeat(step, 50)), nothing)
 		if k > 4096 {

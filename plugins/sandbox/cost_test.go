@@ -119,7 +119,12 @@ func BenchmarkFuelCost(b *testing.B) {
 			code := prepared(b, e, lang, c.Body)
 			least := math.Inf(1)
 			for b.Loop() {
-				least = min(least, cheapest(b, 3, func() Result { return ask(e, code, waxwing.HookPersonalise, smallInput) }))
+				// One memory may lie badly in the caches for as long as it is, and others
+				// use them too: what seems dear is tried in further ones.
+				for try := 0; try < 5 && (try == 0 || least > 10*real); try++ {
+					least = min(least, cheapest(b, 3, func() Result { return ask(e, code, waxwing.HookPersonalise, smallInput) }))
+					e.Forget(code.Hash)
+				}
 			}
 			b.ReportMetric(least, "ns/fuel")
 			b.ReportMetric(least/real, "x-real")

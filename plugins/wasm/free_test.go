@@ -158,12 +158,11 @@ func TestLoadsOfLargeMemory(t *testing.T) {
 		config  Config
 		perLoad int64
 	}{
-		"small by its own limit": {32, Config{MaxPages: 512}, 48},
-		"small by ours":          {127, Config{MaxPages: 32}, 48},
-		"large by its own limit": {33, Config{MaxPages: 512}, 96},
-		"large by ours":          {127, Config{MaxPages: 64}, 96},
-		"huge":                   {127, Config{MaxPages: 65}, 192},
-		"large and trusted":      {127, Config{MaxPages: 512, Trusted: true}, 48},
+		"small by its own limit": {16, Config{MaxPages: 512}, costLoad},
+		"small by ours":          {127, Config{MaxPages: 16}, costLoad},
+		"large by its own limit": {17, Config{MaxPages: 512}, costLoadFar},
+		"large by ours":          {127, Config{MaxPages: 17}, costLoadFar},
+		"large and trusted":      {127, Config{MaxPages: 512, Trusted: true}, costLoad},
 	} {
 		t.Run(name, func(t *testing.T) {
 			used := func(loads int) int64 {

@@ -21,6 +21,16 @@ func (s *scanner) bulk(at int) {
 	s.edits = append(s.edits, edit{at, kind, 0, s.pos - at})
 }
 
+// loads charges for a load, which was read up to its immediates.
+func (s *scanner) loads(at int) {
+	s.u32() // the alignment
+	if s.touched.load(at, s.u32()) {
+		s.charge(costLoadBeside)
+	} else {
+		s.charge(s.load)
+	}
+}
+
 // misc passes what follows the prefix 0xfc.
 func (s *scanner) misc() {
 	switch s.u32() {

@@ -91,7 +91,7 @@ var truncations = [8]instruction{
 // CostVersion tells the fuel of one version of these costs from another's: runs
 // can be compared by fuel only where it is the same. Raise it with any change of
 // what is charged.
-const CostVersion = 3
+const CostVersion = 4
 
 // Unit is how many units of cost make one fuel: the injected counter counts
 // units, so that an instruction may cost less than what hosts and people count in.
@@ -106,10 +106,10 @@ const (
 	costEntry        = 24  // of a function, see entry: its code may have to come from afar
 	costCallIndirect = 100 // beside that: no processor foresees where to, among thousands
 	costBranchTable  = 40  // likewise
-	costLoad         = 48  // it may have to wait for memory, fifty times as long as for the nearest cache
-	costLoadLarge    = 96  // the same where memory is larger than nearPages
-	costLoadHuge     = 192 // or than largePages: no cache of one processor holds it
-	costStore        = 14
+	costLoad         = 64  // it may have to wait for a cache that is not the nearest
+	costLoadFar      = 448 // the same where memory is larger than nearPages, and it may wait for memory
+	costLoadBeside   = 6   // beside one that was paid for, see touched
+	costStore        = 24
 	costDivide       = 24 // on processors of ten years ago it takes 25 ns
 	costRoot         = 96
 	costTruncate     = 6
@@ -126,22 +126,17 @@ const (
 	costGrownPage = 20_000
 )
 
-// Memories up to so many pages have loads that cost costLoad, and costLoadLarge: 2
-// MiB is what the SDKs declare, 4 MiB the most of a module that is not from Go.
-const (
-	nearPages  = 32
-	largePages = 64
-)
+// nearPages is how large a memory a processor's own cache holds, so that its loads cost
+// costLoad: 1 MiB, which is what the SDKs declare. What lies between that and main memory is
+// shared with whoever else runs on the machine, and no more to be counted on.
+const nearPages = 16
 
 // loadCost is what a load costs in a memory that may grow to so many pages.
 func loadCost(pages uint32) uint64 {
-	switch {
-	case pages <= nearPages:
+	if pages <= nearPages {
 		return costLoad
-	case pages <= largePages:
-		return costLoadLarge
 	}
-	return costLoadHuge
+	return costLoadFar
 }
 
 func describe() (t [256]instruction) {

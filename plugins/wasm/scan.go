@@ -71,6 +71,7 @@ type scanner struct {
 	nested   int // blocks opened in dead code
 	scratch  [4]bool
 	load     uint64 // what a load costs
+	touched  touched
 }
 
 // The locals that a function may need beside its own.
@@ -230,6 +231,7 @@ func (s *scanner) open(op byte) {
 
 // boundary is an else or end that was just read.
 func (s *scanner) boundary(op byte) {
+	s.touched.forget()
 	top := &s.blocks[len(s.blocks)-1]
 	if op == opElse {
 		top.op = opElse
@@ -267,16 +269,17 @@ func (s *scanner) instruction() {
 	at := s.pos
 	op := s.byte()
 	if instructions[op].form == formLoad {
-		s.charge(s.load)
-	} else {
-		s.charge(uint64(instructions[op].cost))
+		s.loads(at)
+		return
 	}
+	s.charge(uint64(instructions[op].cost))
 	switch op {
 	case opBlock:
 		s.open(op)
 	case opLoop:
 		s.open(op)
 		s.close()
+		s.touched.forget()
 		s.segment(-1, true)
 		s.charge(costTurn)
 		s.blocks[len(s.blocks)-1].turn = s.now
@@ -315,9 +318,15 @@ func (s *scanner) instruction() {
 		s.die()
 	case opCall, opCallIndirect:
 		s.call(op, at)
+	case opLocalGet:
+		s.touched.base(s.u32(), s.pos)
 	case opLocalSet, opLocalTee:
 		s.sets++
-		s.immediates(op)
+		x := s.u32()
+		s.touched.set(x)
+		if op == opLocalTee {
+			s.touched.base(x, s.pos)
+		}
 	case opMemoryGrow:
 		s.immediates(op)
 		s.scratch[scratchI32] = true
@@ -356,6 +365,7 @@ func (s *scanner) call(op byte, at int) {
 		}
 	}
 	s.calls++
+	s.touched.forget()
 	s.close()
 	s.segment(s.now, true)
 	s.segments[s.now].afterCall = true
