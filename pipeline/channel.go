@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
@@ -130,6 +131,16 @@ func (ch *channel) limit() (n int) {
 		}
 	}
 	return n
+}
+
+// sweepEvery is how often a look is taken for what is due.
+func (ch *channel) sweepEvery() time.Duration {
+	for _, s := range ch.senders() {
+		if len(s.Providers) > 0 {
+			return sweepEvery
+		}
+	}
+	return unsentEvery
 }
 
 // healthy reports whether anybody can send.

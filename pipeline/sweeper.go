@@ -22,6 +22,7 @@ type sweeper struct {
 	loops    sync.WaitGroup
 	swept    time.Time // sweepOrders': up to when what is due was found; zero: it begins anew
 	still    int       // sweepOrders': sweeps since swept has moved
+	begun    time.Time // when the loops were to look first
 }
 
 // sweep looks every second, give or take, for what is due, and goes on at once
@@ -30,23 +31,28 @@ type sweeper struct {
 // complete the work. Orders, each channel, and what only has to end are swept
 // apart, so that none of them waits for another.
 func (x *sweeper) sweep() {
-	x.loops.Go(func() { x.each(x.orders, x.roomForOrders, x.sweepOrders) })
+	x.begun = time.Now().Add(-rand.N(sweepEvery)) // instances look at moments of their own
+	x.loops.Go(func() { x.each(x.orders, x.roomForOrders, x.sweepOrders, func() time.Duration { return sweepEvery }) })
 	for _, ch := range x.channels {
-		x.loops.Go(func() { x.each(ch.pool, ch.pool.roomy, func() bool { return x.sweepMessages(ch) }) })
+		x.loops.Go(func() { x.each(ch.pool, ch.pool.roomy, func() bool { return x.sweepMessages(ch) }, ch.sweepEvery) })
 	}
 	x.loops.Go(x.sweepEnds)
 }
 
 // each sweeps one pool's work until the pipeline stops.
-func (x *sweeper) each(p *pool, room func() bool, some func() (more bool)) {
+func (x *sweeper) each(p *pool, room func() bool, some func() (more bool), every func() time.Duration) {
 	for !x.stop.HasBegun() {
 		if some() {
 			x.awaitRoom(p, room)
 		} else {
-			pause(x.stop, 800*time.Millisecond+time.Duration(rand.Int64N(int64(400*time.Millisecond))), p.late)
+			pause(x.stop, x.rest(every()), p.late)
 		}
 	}
 }
+
+// rest is how long a loop that looks so often rests now. All of them wake at the same moments: in a
+// process that has nothing to do, waking up costs more than looking.
+func (x *sweeper) rest(every time.Duration) time.Duration { return every - time.Since(x.begun)%every }
 
 // pause waits, or until there is a hint, or the pipeline stops.
 func pause(stop *delivery.Stop, d time.Duration, hint <-chan struct{}) {
@@ -77,6 +83,10 @@ func (x *sweeper) awaitRoom(p *pool, room func() bool) {
 }
 
 const (
+	// sweepEvery is how often a look is taken for what is due, and unsentEvery where nobody is
+	// configured to send it: what an older configuration left behind may wait.
+	sweepEvery  = time.Second
+	unsentEvery = 10 * time.Second
 	// endsEvery is how often a look is taken for what only has to end.
 	endsEvery = 2 * time.Second
 	// holdsAtOnce is how many holds end at once, so that they share commits, and
@@ -99,7 +109,7 @@ func (x *sweeper) sweepEnds() {
 			continue
 		}
 		x.endHolds()
-		pause(x.stop, endsEvery, nil)
+		pause(x.stop, x.rest(endsEvery), nil)
 	}
 }
 
