@@ -154,6 +154,7 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	<-d.pipe.Running()
 	go d.serve()
 	d.sources.run(ctx, d.restored, d.pipe.Accept) // an order that nobody waits for may wait for its plugins
+	d.keepers.Go(func() { giveBack(ctx) })
 	d.keepers.Go(func() { d.upkeep.teach(ctx, d.workshop.composer.Load()) })
 	d.keepers.Go(func() { d.upkeep.prune(ctx, c.Plugins.Runs.D()) })
 	d.keepers.Go(func() { d.upkeep.expire(ctx, c.Retention.Content.D()) })
