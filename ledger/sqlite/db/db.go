@@ -31,11 +31,19 @@ func Open(dsn string) (*Conn, error) {
 	return &Conn{Raw: c, cache: map[string]*stmt{}}, nil
 }
 
-// Close ends the connection and its statements.
+// ErrClosed is the error of whatever is asked of a connection after Close: the driver's own
+// answer is a panic.
+var ErrClosed = errors.New("the connection to the ledger's file is closed")
+
+// Close ends the connection and its statements. A second one does nothing.
 func (c *Conn) Close() error {
+	if c.cache == nil {
+		return nil
+	}
 	for _, s := range c.cache {
 		_ = s.s.Close()
 	}
+	c.cache = nil
 	return c.Raw.Close()
 }
 
@@ -46,6 +54,9 @@ type stmt struct {
 
 // prepare keeps each statement for the life of the connection.
 func (c *Conn) prepare(q string) (*stmt, error) {
+	if c.cache == nil {
+		return nil, ErrClosed
+	}
 	if s := c.cache[q]; s != nil {
 		return s, nil
 	}
