@@ -22,3 +22,6 @@ func (c *Claims) Unfilled(ctx context.Context, id waxwing.ID, failed error) erro
 	}
 	return c.unfilled(ctx, m, 1, failed)
 }
+
+// FaultOf is an error of a group's function that undoes the whole group.
+func FaultOf(err error) error { return fault(err) }
