@@ -428,10 +428,13 @@ func TestACrowdSharesCommits(t *testing.T) {
 // asks, and at the end; one that could not be kept is told, and signed again.
 func TestAnchors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var kept []uint64
 		var fails error
 		m := ledgertest.NewMemory()
 		l := opened(t, m, ledgertest.MemoryOptions{Anchor: func(c *trail.Chain) error {
+			mu.Lock()
+			defer mu.Unlock()
 			if fails == nil {
 				kept = append(kept, c.Seq)
 			}
@@ -445,6 +448,9 @@ func TestAnchors(t *testing.T) {
 		}
 		want := func(when string, seqs ...uint64) {
 			t.Helper()
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
 			if !slices.Equal(kept, seqs) {
 				t.Errorf("%s: heads at %v, want %v", when, kept, seqs)
 			}
@@ -457,11 +463,13 @@ func TestAnchors(t *testing.T) {
 		time.Sleep(time.Minute)
 		want("after it", 1, 2)
 		accept(2)
-		fails = errors.New("no space left")
-		if err := l.Anchor(t.Context()); !errors.Is(err, fails) {
+		full := errors.New("no space left")
+		fail := func(err error) { mu.Lock(); defer mu.Unlock(); fails = err }
+		fail(full)
+		if err := l.Anchor(t.Context()); !errors.Is(err, full) {
 			t.Errorf("one that could not be kept: %v", err)
 		}
-		fails = nil
+		fail(nil)
 		if err := errors.Join(l.Anchor(t.Context()), l.Anchor(t.Context())); err != nil {
 			t.Error(err)
 		}
