@@ -11,6 +11,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/ledger/pack"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/ledger/trail"
 	"github.com/waxwinghq/waxwing/ledger/verify"
@@ -106,6 +107,7 @@ func edit(t *testing.T, db *sql.DB, batch int, f func([]byte) []byte) {
 	if err := db.QueryRow("SELECT entries FROM trail WHERE batch=?", batch).Scan(&b); err != nil {
 		t.Fatal(err)
 	}
+	b = lines(t, b)
 	n := f(bytes.Clone(b))
 	if bytes.Equal(b, n) {
 		t.Fatal("nothing to edit")
@@ -113,6 +115,16 @@ func edit(t *testing.T, db *sql.DB, batch int, f func([]byte) []byte) {
 	if _, err := db.Exec("UPDATE trail SET entries=? WHERE batch=?", n, batch); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// lines are those of a batch, which verify reads packed and plain.
+func lines(t *testing.T, b []byte) []byte {
+	t.Helper()
+	b, err := pack.UnpackLines(nil, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // forge changes the provider's name in the first verdict and computes all heads
@@ -137,6 +149,7 @@ func forge(t *testing.T, db *sql.DB) {
 		if err := rows.Scan(&x.n, &x.b); err != nil {
 			t.Fatal(err)
 		}
+		x.b = lines(t, x.b)
 		if !done && bytes.Contains(x.b, []byte(`"provider":"mail"`)) {
 			x.b, done = bytes.Replace(x.b, []byte(`"provider":"mail"`), []byte(`"provider":"fail"`), 1), true
 		}

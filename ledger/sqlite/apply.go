@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/pack"
 	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
@@ -85,8 +86,9 @@ func (t *dbTx) putConfirmation(r *store.Confirmation) (taken bool, err error) {
 }
 
 func (t *dbTx) putBatch(b *store.Batch) error {
+	t.d.packed = pack.Lines(t.d.packed[:0], b.Entries)
 	_, err := t.exec("INSERT INTO trail (batch, instance, first, last, entries, head) VALUES (?,?,?,?,?,?)",
-		b.N, b.Instance, b.First, b.Last, b.Entries, b.Head)
+		b.N, b.Instance, b.First, b.Last, t.d.packed, b.Head)
 	t.wrote = &store.Batch{N: b.N, Instance: b.Instance, First: b.First, Last: b.Last, Head: bytes.Clone(b.Head)}
 	return err
 }

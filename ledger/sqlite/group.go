@@ -34,6 +34,7 @@ type database struct {
 	// instances are rows as they were last written or read.
 	instances  map[int64]store.Instance
 	loaded     *store.Set  // by the last Load
+	packed     []byte      // lines of the trail, used again
 	at         store.Batch // the newest that is on disk, without its entries
 	sums       *sums.Sums
 	guard      guard.Guard

@@ -225,7 +225,7 @@ func goodHeads(c *db.Conn, anchors []byte) (map[trailPlace]string, error) {
 		if db.Int(v[0]) != chain.Instance {
 			chain = trail.Chain{Instance: db.Int(v[0])}
 		}
-		_ = chain.Walk(db.Blob(v[2]), func(e waxwing.TrailEntry, h trail.Head) error { // verify tells what is wrong with it
+		_ = chain.Walk(entriesOf(v[2]), func(e waxwing.TrailEntry, h trail.Head) error { // verify tells what is wrong with it
 			at := trailPlace{chain.Instance, int64(e.Seq)}
 			if _, wanted := heads[at]; wanted {
 				heads[at] = hex.EncodeToString(h[:])

@@ -357,7 +357,7 @@ func newestEntry(c *db.Conn) (at time.Time, err error) {
 	if err != nil || !ok {
 		return at, err
 	}
-	lines := bytes.Split(bytes.TrimSuffix(db.Blob(v[1]), []byte{'\n'}), []byte{'\n'})
+	lines := bytes.Split(bytes.TrimSuffix(entriesOf(v[1]), []byte{'\n'}), []byte{'\n'})
 	e, err := trail.ParseLine(lines[len(lines)-1])
 	if err != nil {
 		return at, nil // verify tells of it
@@ -394,7 +394,7 @@ func differs(c *db.Conn, m *mark, name string) (string, error) {
 			found = &struct {
 				first   int64
 				entries []byte
-			}{first, bytes.Clone(db.Blob(v[3]))}
+			}{first, entriesOf(v[3])}
 		}
 		return nil
 	})

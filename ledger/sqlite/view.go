@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/pack"
 	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 	"github.com/waxwinghq/waxwing/ledger/sqlite/schema"
 	"github.com/waxwinghq/waxwing/ledger/store"
@@ -259,14 +260,24 @@ func scanAttempt(v []driver.Value) store.Attempt {
 const batchColumns = "batch, instance, first, last, head, entries"
 
 func scanBatch(v []driver.Value) store.Batch {
-	return store.Batch{N: db.Int(v[0]), Instance: db.Int(v[1]), First: db.Int(v[2]), Last: db.Int(v[3]), Head: db.Blob(v[4]), Entries: db.Blob(v[5])}
+	return store.Batch{N: db.Int(v[0]), Instance: db.Int(v[1]), First: db.Int(v[2]), Last: db.Int(v[3]), Head: db.Blob(v[4]), Entries: entriesOf(v[5])}
+}
+
+// entriesOf are the lines of a batch, unpacked. What cannot be unpacked is given as it stands: it is
+// no line, and whoever follows the chain says so.
+func entriesOf(v driver.Value) []byte {
+	lines, err := pack.UnpackLines(nil, db.Blob(v))
+	if err != nil {
+		return bytes.Clone(db.Blob(v))
+	}
+	return lines
 }
 
 func (r rows) batches(s *store.Set, wanted []int64) error {
 	for _, n := range wanted {
 		err := r.c.Query("SELECT "+batchColumns+" FROM trail WHERE batch=?", func(v []driver.Value) error {
 			b := scanBatch(v)
-			b.Head, b.Entries = bytes.Clone(b.Head), bytes.Clone(b.Entries)
+			b.Head = bytes.Clone(b.Head)
 			s.Batches[n] = b
 			return nil
 		}, n)
