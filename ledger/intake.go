@@ -18,9 +18,11 @@ type Intake struct{ p *shared }
 // arrival is an event made ready outside the writer: keyed, packed, sealed.
 type arrival struct {
 	machine.Arrival
-	t   *seal.Tenant
-	ev  *waxwing.Event
-	dek seal.Key
+	t *seal.Tenant
+	// former is the key that the order may be known by from former programs.
+	former store.Hash
+	ev     *waxwing.Event
+	dek    seal.Key
 }
 
 // Accept records an event and returns when it is on disk. The same order again
@@ -44,11 +46,16 @@ func (i *Intake) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 		a.Key = t.Key.Index("raw", string(ev.Shop), string(ev.Raw))
 	case ev.Key.Ignore != "":
 		a.Key = t.Key.Index("ignored", string(ev.Shop), rand.Text())
+	case i.p.OrderKeys != nil:
+		a.Key, a.former = i.p.OrderKeys(t, ev)
 	default:
 		a.Key = seal.OrderKey(t, ev.Shop, &ev.Key)
 	}
 	if state, _, _ := a.First(); state != waxwing.Received && ev.Source != waxwing.SourcePing && !ev.Lookup.Whole {
 		a.Hashes = append(a.Hashes, i.p.Lookups.Unreadable(t, ev.Raw)...)
+	}
+	if a.former == (store.Hash{}) {
+		a.former = a.Key
 	}
 	a.DEK = seal.WrapDEK(t, &a.dek, a.Key)
 	a.seal(i.p.Contents)
@@ -71,6 +78,16 @@ func (a *arrival) seal(c *seal.Contents) { a.Event.Body = c.SealEvent(&a.dek, a.
 // accept records an event, or gives the confirmation that it is a newer one of. Nearly
 // every event makes a confirmation, so that the key is looked for only where it is taken.
 func (i *Intake) accept(ctx context.Context, g *Group, a *arrival) (rc waxwing.Receipt, old *store.Confirmation, err error) {
+	if a.former != a.Key {
+		s, err := g.Load(ctx, &store.Keys{Keys: []store.Hash{a.former}})
+		if err != nil {
+			return rc, nil, err
+		}
+		if _, known := s.Keys[a.former]; known {
+			a.Key = a.former // what is sealed of it is bound to it
+			return i.again(ctx, g, a)
+		}
+	}
 	before := g.w.lastID
 	a.ID = g.newID()
 	s, err := g.Load(ctx, &store.Keys{})

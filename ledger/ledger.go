@@ -43,6 +43,10 @@ type Parts struct {
 	// MaybeSent says that a mail of an event's may have gone out in a time that the ledger
 	// lost; nil: it lost none.
 	MaybeSent func(ev *waxwing.Event) bool
+	// OrderKeys gives the key of an event's order, and the one that it may be known by from
+	// former programs; the two are the same where there is nothing of theirs. Nil:
+	// seal.OrderKey, and nothing is.
+	OrderKeys func(t *seal.Tenant, ev *waxwing.Event) (key, former store.Hash)
 }
 
 // New returns a ledger over a store.

@@ -17,6 +17,7 @@ import (
 type Keyring struct {
 	master Key
 	anchor ed25519.PrivateKey
+	near   *TenantKey // of what tenants' keys of orders have in common
 
 	mu      sync.RWMutex
 	tenants map[waxwing.TenantID]*Tenant
@@ -25,7 +26,7 @@ type Keyring struct {
 
 // NewKeyring returns a keyring without tenants.
 func NewKeyring(master Key, anchor ed25519.PrivateKey) *Keyring {
-	return &Keyring{master: master, anchor: anchor, tenants: map[waxwing.TenantID]*Tenant{}, byNo: map[int64]*Tenant{}}
+	return &Keyring{master: master, anchor: anchor, near: NewTenantKey(master.Derive("keys of orders")), tenants: map[waxwing.TenantID]*Tenant{}, byNo: map[int64]*Tenant{}}
 }
 
 // Tenant is one that the ledger has a key for.
@@ -33,6 +34,7 @@ type Tenant struct {
 	No   int64 // in the rows
 	Name waxwing.TenantID
 	Key  *TenantKey
+	near *TenantKey // the keyring's
 	// QuietDay is the day of which no more plugin runs' bodies are written, since 1970.
 	QuietDay atomic.Int64
 }
@@ -52,7 +54,7 @@ func (k *Keyring) Add(no int64, name waxwing.TenantID, sealed []byte) error {
 	if err != nil || len(b) != KeySize {
 		return fmt.Errorf("tenant %s: the master key does not open its key; set keys.master to the one this ledger was made with", name)
 	}
-	t := &Tenant{No: no, Name: name, Key: NewTenantKey(Key(b))}
+	t := &Tenant{No: no, Name: name, Key: NewTenantKey(Key(b)), near: k.near}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.tenants[name], k.byNo[no] = t, t

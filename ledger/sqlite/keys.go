@@ -175,6 +175,20 @@ func lastLineEnd(f *os.File, size int64) int64 {
 	return size
 }
 
+// orderKeys gives the key of an event's order, and the one that it may be known by from
+// programs before layout 9.
+func (l *Ledger) orderKeys(t *seal.Tenant, ev *waxwing.Event) (key, former seal.Hash) {
+	switch {
+	case l.o.olden:
+		former = seal.FormerOrderKey(t, ev.Shop, &ev.Key)
+		return former, former
+	case l.former:
+		return seal.OrderKey(t, ev.Shop, &ev.Key), seal.FormerOrderKey(t, ev.Shop, &ev.Key)
+	}
+	key = seal.OrderKey(t, ev.Shop, &ev.Key)
+	return key, key
+}
+
 // Derive makes a key from the master key, the same at each start: what other
 // parts seal with it is worth nothing in another installation.
 func (l *Ledger) Derive(label string) [32]byte { return l.keys.Derive(label) }

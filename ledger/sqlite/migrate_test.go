@@ -43,10 +43,14 @@ var before7 = []string{"DROP TABLE lookup_pages", "DROP TABLE lookup_segments", 
 	"ALTER TABLE contents DROP COLUMN ingredients", "ALTER TABLE instances DROP COLUMN epoch", "ALTER TABLE instances DROP COLUMN lease"}
 
 // olden has a ledger write from now on as programs before layout 8 did: all lookups into
-// their table, and no segment.
+// their table, and no segment; and keys as those before layout 9.
 func olden(t *testing.T, l *Ledger) {
 	t.Helper()
+	l.o.olden = true
 	if err := l.do(t.Context(), func(_ context.Context, t *dbTx) error {
+		if _, err := t.exec("DELETE FROM meta WHERE k=?", metaKeyed); err != nil {
+			return err
+		}
 		_, err := t.exec("DELETE FROM lookup_segments")
 		t.d.recent = recent{known: true, mark: math.MaxInt64, older: math.MaxInt64, of: map[waxwing.ID][]seal.Hash{}}
 		return err
@@ -109,7 +113,23 @@ func TestAnOlderLedgerGoesOn(t *testing.T) {
 	if err != nil || again.New || again.ID != rc.ID {
 		t.Error("a known order is made again:", again, err)
 	}
-	if found, err := l.List(t.Context(), waxwing.Query{Tenant: "acme"}); err != nil || len(found) != 2 {
+	newer := event(2)
+	newer.Key.UpdatedAt, newer.Raw = newer.At.Add(time.Hour), []byte(`{"id":"2","email":"newer@example.com"}`)
+	if again, err = l.Accept(t.Context(), newer); err != nil || again.New {
+		t.Error("a newer event of a known order makes another:", again, err)
+	}
+	if w, err := l.Work(t.Context(), again.ID); err != nil || string(w.Raw) != string(newer.Raw) {
+		t.Error("it is not read:", w, err)
+	}
+	for range 2 {
+		if again, err = l.Accept(t.Context(), event(3)); err != nil {
+			t.Error(err)
+		}
+	}
+	if again.New {
+		t.Error("an order that came since is not known:", again)
+	}
+	if found, err := l.List(t.Context(), waxwing.Query{Tenant: "acme"}); err != nil || len(found) != 3 {
 		t.Error(found, err)
 	}
 	if p := verified(t, l); len(p) != 0 {

@@ -64,6 +64,8 @@ type Options struct {
 	// lease is this instance's, where a test opens another beside it; 0: the folder's lock
 	// keeps all others away.
 	lease time.Duration
+	// olden has a test write keys as programs before layout 9 did.
+	olden bool
 	// ReadOnly opens for the command line: no lock, no instance, no recovery.
 	ReadOnly bool
 }
@@ -82,6 +84,7 @@ type Ledger struct {
 
 	resealed string // why the rows had to be summed anew; empty: they had not
 	losses   []loss // that a person accepted; fixed after Open
+	former   bool   // orders of programs before layout 9 are here; fixed after Open
 	contents *seal.Contents
 	lookups  *view.Lookups
 	hot      *seal.Cache
@@ -135,7 +138,7 @@ func (l *Ledger) assemble(before ledger.Before) {
 	w := ledger.NewWriter(ledger.WriterParts{Store: s, Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt(), Anchor: l.anchorOf, Lease: l.o.lease,
 		Look: l.look, LookEvery: guard.Every, Before: before})
 	l.Ledger = ledger.New(ledger.Parts{Store: s, Keys: l.keys, Contents: l.contents, Lookups: l.lookups, Cache: l.hot, Writer: w,
-		Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt(), Quota: l.o.Quota, MaybeSent: l.maybeSent})
+		Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt(), Quota: l.o.Quota, MaybeSent: l.maybeSent, OrderKeys: l.orderKeys})
 }
 
 // look is what an idle writer does: it looks whether the files are still there.

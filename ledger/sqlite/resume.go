@@ -120,6 +120,11 @@ func (l opening) goOn(ctx context.Context, fresh bool, lost *LossError) error {
 	if err := l.Now(ctx, l.sayResealed, tenants, within(resume)); err != nil {
 		return err
 	}
+	var v [1]driver.Value
+	if _, err := l.w.Row("SELECT v FROM meta WHERE k='"+metaKeyed+"'", v[:]); err != nil {
+		return err
+	}
+	l.former = db.Int(v[0]) != 0
 	if err := l.loadSuppressions(); err != nil {
 		return err
 	}

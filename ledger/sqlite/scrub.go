@@ -44,6 +44,8 @@ const (
 	// metaIndexed is the last confirmation of a program that did not give lookups to all
 	// whom an event names.
 	metaIndexed = "indexed"
+	// metaKeyed is the last confirmation of a program that knew orders by seal.FormerOrderKey.
+	metaKeyed = "keyed"
 
 	scrubPiece = 512 // pages a read transaction
 	scrubBatch = 32  // pages an op of the writer
@@ -155,8 +157,10 @@ func (l *Ledger) Scrub() waxwing.Scrub {
 
 // resumeScrub takes up what the last start left undone, and files of older programs.
 func (l opening) resumeScrub(t *dbTx, fresh bool) error {
-	if _, err := t.exec("INSERT INTO meta (k, v) SELECT ?, coalesce(max(id),0) FROM confirmations WHERE true ON CONFLICT DO NOTHING", metaIndexed); err != nil {
-		return err
+	for _, k := range []string{metaIndexed, metaKeyed} {
+		if _, err := t.exec("INSERT INTO meta (k, v) SELECT ?, coalesce(max(id),0) FROM confirmations WHERE true ON CONFLICT DO NOTHING", k); err != nil {
+			return err
+		}
 	}
 	if fresh {
 		_, err := t.exec("INSERT INTO meta (k, v) VALUES (?, 1) ON CONFLICT DO NOTHING", metaClean)
