@@ -243,4 +243,9 @@ func TestDictionaries(t *testing.T) {
 	if got := strings.Join(names, " "); got != "builtin/en builtin/de builtin/fr" {
 		t.Error(got)
 	}
+	// A variant's mail has its base's: no list of locales names it.
+	d, err := x.Email(&waxwing.Work{Tenant: "a", Token: "abcdefghijklmnopqrstuvwxyz234567"}, sayingOrder("till", "en-GB"), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	if err != nil || d.Locale != "en-GB" || d.Dictionary != "builtin/en" {
+		t.Error(d.Locale, d.Dictionary, err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/waxwinghq/waxwing/channel/mime"
+	"github.com/waxwinghq/waxwing/locales"
 	"github.com/waxwinghq/waxwing/templates"
 )
 
@@ -31,5 +32,6 @@ func (s *templateSet) passages(rtl bool) *mime.Passages {
 	return s.encoded[0]()
 }
 
-// dictionary names what the set's mails in a language have in common.
-func (s *templateSet) dictionary(tag string) string { return s.name + "/" + tag }
+// dictionary names what the set's mails in a language have in common. A variant's have that of
+// its base, whose texts it has: else each would need a dictionary though no tenant lists it.
+func (s *templateSet) dictionary(tag string) string { return s.name + "/" + locales.BaseOf(tag) }

@@ -1,6 +1,7 @@
 package locales
 
 import (
+	"cmp"
 	"strings"
 	"sync"
 
@@ -11,6 +12,9 @@ import (
 // spelling and some words. Whoever offers the base offers its variants: the
 // customer in Leeds reads "26 November" without anybody having asked for it.
 var variants = basesOf()
+
+// BaseOf is the tag of the locale whose texts one has: of a variant its base, else its own.
+func BaseOf(tag string) string { return cmp.Or(variants[tag], tag) }
 
 func basesOf() map[string]string {
 	bases := map[string]string{}
