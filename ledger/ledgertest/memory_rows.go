@@ -371,13 +371,13 @@ func (v memoryView) All(ctx context.Context, table store.Table, f func(row any) 
 		rows = pointers(r.Contents)
 	case store.Attempts:
 		for _, of := range r.Attempts {
-			for i := range of {
-				rows = append(rows, &of[i])
+			for _, x := range of {
+				rows = append(rows, &x)
 			}
 		}
 	case store.Suppressions:
-		for i := range r.suppressions {
-			rows = append(rows, &r.suppressions[i])
+		for _, x := range r.suppressions {
+			rows = append(rows, &x)
 		}
 	case store.PluginVersions:
 		for _, x := range r.versions {
