@@ -218,7 +218,8 @@ type keyset struct {
 
 // keysOf are those of a struct.
 func (l *lexicon) keysOf(v reflect.Value) *keyset {
-	k := &keyset{fields: l.shape(v.Type())}
+	fields := l.shape(v.Type())
+	k := &keyset{fields: fields, values: make([]reflect.Value, 0, len(fields))}
 	for _, f := range k.fields {
 		k.values = append(k.values, f.in(v))
 	}

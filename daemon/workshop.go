@@ -99,7 +99,15 @@ func pluginLimits(p config.Plugins) abi.Limits {
 // about. What fails is logged and left out: a plugin never keeps the daemon
 // from starting.
 func (w *workshop) restore(c *config.Config, log *slog.Logger) {
+	kept, err := w.host.Kept()
+	if err != nil {
+		log.Error("plugins not brought back", "err", err)
+		return
+	}
 	for _, name := range sortedNames(c.Tenants) {
+		if !kept[waxwing.TenantID(name)] {
+			continue
+		}
 		if err := w.host.Restore(waxwing.TenantID(name)); err != nil {
 			log.Error("plugins not brought back", "tenant", name, "err", err)
 		}

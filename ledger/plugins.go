@@ -143,6 +143,12 @@ func (x *Plugins) save(g *Group, c *store.PluginChanges, kept []store.KeptVersio
 	return kept
 }
 
+// PluginTenants are the tenants that have versions of plugins, in no order.
+func (x *Plugins) PluginTenants(ctx context.Context) ([]waxwing.TenantID, error) {
+	rows, err := x.rows(ctx, &store.PluginKeys{Tenants: true})
+	return rows.Tenants, err
+}
+
 // PluginVersions gives all that is kept of a tenant's plugins, oldest first.
 func (x *Plugins) PluginVersions(ctx context.Context, tid waxwing.TenantID) ([]waxwing.PluginVersion, error) {
 	t, err := x.p.Keys.Tenant(tid)

@@ -19,6 +19,8 @@ type Store interface {
 	// SavePlugins records versions as they stand; module is the code of a new
 	// one, kept under its hash.
 	SavePlugins(ctx context.Context, versions []waxwing.PluginVersion, module []byte) error
+	// PluginTenants are those that have versions, in no order.
+	PluginTenants(ctx context.Context) ([]waxwing.TenantID, error)
 	// PluginVersions are all that are kept of a tenant, oldest first.
 	PluginVersions(ctx context.Context, tenant waxwing.TenantID) ([]waxwing.PluginVersion, error)
 	// PluginModule is the code of a hash.

@@ -46,6 +46,16 @@ func (s *shelfStore) SavePlugins(ctx context.Context, vs []waxwing.PluginVersion
 	return nil
 }
 
+func (s *shelfStore) PluginTenants(context.Context) ([]waxwing.TenantID, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []waxwing.TenantID
+	for _, v := range s.versions {
+		all = append(all, v.Tenant)
+	}
+	return all, nil
+}
+
 func (s *shelfStore) PluginVersions(context.Context, waxwing.TenantID) ([]waxwing.PluginVersion, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

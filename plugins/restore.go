@@ -11,6 +11,17 @@ import (
 	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
+// Kept are the tenants of whom the store has plugins: most have none, and need no Restore
+// at a start.
+func (h *Host) Kept() (map[waxwing.TenantID]bool, error) {
+	all, err := h.o.Store.PluginTenants(context.Background())
+	kept := make(map[waxwing.TenantID]bool, len(all))
+	for _, t := range all {
+		kept[t] = true
+	}
+	return kept, err
+}
+
 // Restore brings back what the store has of a tenant. Code that does not pass
 // any more (limits were lowered) is left out, and said.
 func (h *Host) Restore(t waxwing.TenantID) error {

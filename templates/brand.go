@@ -270,12 +270,12 @@ func (c rgb) mix(o rgb, share float64) rgb {
 // on a ground.
 func (c rgb) until(towards, ground rgb, want float64) rgb {
 	h, sat, light := c.hsl()
-	step := 0.01
-	if towards.luminance() < ground.luminance() {
+	step, under := 0.01, ground.luminance()
+	if towards.luminance() < under {
 		step = -step
 	}
 	for ; light >= 0 && light <= 1; light += step {
-		if m := fromHSL(h, sat, light); contrast(m, ground) >= want {
+		if m := fromHSL(h, sat, light); contrastOf(m.luminance(), under) >= want {
 			return m
 		}
 	}
@@ -311,10 +311,9 @@ func fromHSL(h, s, l float64) rgb {
 }
 
 // contrast is the ratio of WCAG 2.2, 1 to 21.
-func contrast(a, b rgb) float64 {
-	x, y := a.luminance()+0.05, b.luminance()+0.05
-	return max(x, y) / min(x, y)
-}
+func contrast(a, b rgb) float64 { return contrastOf(a.luminance(), b.luminance()) }
+
+func contrastOf(x, y float64) float64 { return (max(x, y) + 0.05) / (min(x, y) + 0.05) }
 
 func (c rgb) luminance() float64 {
 	for i, v := range c {

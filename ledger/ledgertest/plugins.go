@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -257,6 +258,9 @@ func pluginTenants(b *Bench) {
 	b.must(err)
 	if len(versions)+len(metas)+len(full) != 0 {
 		b.t.Fatal("bolt sees acme's")
+	}
+	if have, err := b.s.PluginTenants(b.t.Context()); err != nil || !slices.Equal(have, []waxwing.TenantID{"acme"}) {
+		b.t.Fatal(have, err)
 	}
 	if _, err := b.s.PluginRun(b.t.Context(), "bolt", id); !errors.Is(err, waxwing.ErrNotFound) {
 		b.t.Fatal(err)

@@ -69,6 +69,8 @@ type Store interface {
 	Export(ctx context.Context, w io.Writer, progress func(entries int64)) error
 	// SavePlugins records versions; module is the code of a new one.
 	SavePlugins(ctx context.Context, versions []waxwing.PluginVersion, module []byte) error
+	// PluginTenants are those that have versions, in no order.
+	PluginTenants(ctx context.Context) ([]waxwing.TenantID, error)
 	// PluginVersions are those of a tenant, oldest first.
 	PluginVersions(ctx context.Context, tenant waxwing.TenantID) ([]waxwing.PluginVersion, error)
 	// PluginModule is the code of a hash.

@@ -163,6 +163,15 @@ func runsWhere(x *store.RunRange) (where string, args []any) {
 
 // versions loads plugins' versions, the oldest first.
 func versions(c *db.Conn, s *store.PluginSet, k *store.PluginKeys) error {
+	if k.Tenants {
+		err := c.Query("SELECT name FROM tenants WHERE no IN (SELECT tenant FROM plugin_versions)", func(v []driver.Value) error {
+			s.Tenants = append(s.Tenants, waxwing.TenantID(db.Text(v[0])))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
 	for _, tenant := range k.Kept {
 		if s.Kept == nil {
 			s.Kept = map[int64][]store.KeptVersion{}

@@ -46,6 +46,8 @@ type PluginSet struct {
 	Kept     map[int64][]KeptVersion
 	Versions map[int64][]PluginVersion
 	Modules  map[string]PluginModule
+	// Tenants are the names of those that have versions, where PluginKeys.Tenants asks for them.
+	Tenants []waxwing.TenantID
 	// Number is that of PluginKeys.Number; 0: there is none.
 	Number int64
 	// Runs are those of PluginKeys.Runs, the oldest first; Sum is of all that PluginKeys.Sum
@@ -168,6 +170,8 @@ type OldContent struct {
 type PluginKeys struct {
 	// Kept and Versions are tenants, whose versions are loaded without and with their bodies.
 	Kept, Versions []int64
+	// Tenants asks for the names of those that have versions.
+	Tenants bool
 	// Modules are hashes.
 	Modules []string
 	// Number asks for the one of a tenant's plugin; nil: for none.
