@@ -151,6 +151,11 @@ func (r *memoryRows) loadPlugins(s *store.PluginSet, k *store.PluginKeys) {
 				State: waxwing.PluginState(v.State), Bytes: int64(len(r.modules[v.Hash].Body))})
 		}
 	}
+	for _, t := range r.Tenants {
+		if k.Tenants && slices.ContainsFunc(r.versions, func(v store.PluginVersion) bool { return v.Tenant == t.No }) {
+			s.Tenants = append(s.Tenants, t.Name)
+		}
+	}
 	some(s.Modules, r.modules, k.Modules)
 	if n := k.Number; n != nil {
 		s.Number = r.numbers[pluginOf{n.Tenant, n.Plugin}]
