@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -45,14 +46,45 @@ func New(c *config.Config, log *slog.Logger) (*Composer, error) {
 	builtin := newTemplateSet(set, "builtin")
 	x := &Composer{profiles: map[waxwing.TenantID]*profile{}, catalogue: cat, builtin: builtin, log: log}
 	x.scratch.New = func() any { return new(scratch) }
-	for name, t := range c.Tenants {
-		p, err := newProfile(name, &t, builtin, log.With("tenant", name))
-		if err != nil {
-			return nil, fmt.Errorf("tenant %s: %w", name, err)
-		}
-		x.profiles[waxwing.TenantID(name)] = p
+	all, err := newProfiles(c, builtin, log)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range all {
+		x.profiles[p.tenant] = p.profile
 	}
 	return x, nil
+}
+
+// tenantProfile is what newProfile makes of a tenant.
+type tenantProfile struct {
+	tenant  waxwing.TenantID
+	profile *profile
+	err     error
+}
+
+// newProfiles makes all tenants', on all processors: there may be ten thousand.
+func newProfiles(c *config.Config, builtin *templateSet, log *slog.Logger) ([]tenantProfile, error) {
+	names := slices.Sorted(maps.Keys(c.Tenants))
+	all := make([]tenantProfile, len(names))
+	var work sync.WaitGroup
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		work.Go(func() {
+			for i := w; i < len(names); i += workers {
+				t := c.Tenants[names[i]]
+				p, err := newProfile(names[i], &t, builtin, log.With("tenant", names[i]))
+				all[i] = tenantProfile{waxwing.TenantID(names[i]), p, err}
+			}
+		})
+	}
+	work.Wait()
+	for _, p := range all {
+		if p.err != nil {
+			return nil, fmt.Errorf("tenant %s: %w", p.tenant, p.err)
+		}
+	}
+	return all, nil
 }
 
 // Faults are the templates that did not load or are never used. They do not keep the daemon from

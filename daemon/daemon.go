@@ -249,6 +249,18 @@ func (d *Daemon) Announce() {
 	for _, w := range d.cfg.Warnings() {
 		d.log.Warn(w)
 	}
+	if n := len(d.cfg.Tenants); n > mostAnnounced {
+		d.log.Info("shops", "tenants", n, "webhook", "/hooks/TENANT/SHOP", "api", "/v1/tenants/TENANT/orders")
+	} else {
+		d.announceShops()
+	}
+	d.log.Info("addresses", "page", "http://"+d.Addr()+"/", "api", "http://"+d.Addr()+"/v1/openapi", "health", "http://"+d.Addr()+"/readyz")
+}
+
+// mostAnnounced is how many tenants' shops are logged by name: with more nobody reads them.
+const mostAnnounced = 200
+
+func (d *Daemon) announceShops() {
 	for _, tenant := range sortedNames(d.cfg.Tenants) {
 		t := d.cfg.Tenants[tenant]
 		for _, name := range sortedNames(t.Shops) {
@@ -260,7 +272,6 @@ func (d *Daemon) Announce() {
 			d.log.Info("shop by webhook", "tenant", tenant, "shop", name, "format", cmp.Or(t.Shops[name].Format, format), "path", "/hooks/"+tenant+"/"+name)
 		}
 	}
-	d.log.Info("addresses", "page", "http://"+d.Addr()+"/", "api", "http://"+d.Addr()+"/v1/openapi", "health", "http://"+d.Addr()+"/readyz")
 }
 
 // Addr is where the daemon listens.
