@@ -30,6 +30,7 @@ type pool struct {
 	busy    int          // workers that have work or are reserved
 	behind  bool         // there is a backlog in the ledger
 	turned  int          // how many were turned away since the sweeper last looked
+	last    time.Time    // when one was
 	stopped bool
 	empty   chan struct{} // closed when the last id is done, while somebody waits for that
 	calm    chan struct{} // closed when a worker is free and there is no backlog, while somebody waits for that
@@ -106,6 +107,7 @@ func (p *pool) knows(id waxwing.ID) bool {
 }
 
 func (p *pool) turnAway() {
+	p.last = time.Now()
 	if p.turned++; !p.behind {
 		p.behind = true
 		signal(p.late)
@@ -241,6 +243,13 @@ func (p *pool) looked(more bool) bool {
 	p.behind = more || p.turned > 0
 	p.becalm()
 	return p.behind
+}
+
+// turnedWithin reports whether somebody was turned away since so long.
+func (p *pool) turnedWithin(d time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.last.IsZero() && time.Since(p.last) < d
 }
 
 // roomy reports whether a quarter of the workers is free.

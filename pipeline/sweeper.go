@@ -45,7 +45,7 @@ func (x *sweeper) each(p *pool, room func() bool, some func() (more bool), every
 		if some() {
 			x.awaitRoom(p, room)
 		} else {
-			pause(x.stop, x.rest(every()), p.late)
+			pause(x.stop, x.restOf(p, every()), p.late)
 		}
 	}
 }
@@ -53,6 +53,14 @@ func (x *sweeper) each(p *pool, room func() bool, some func() (more bool), every
 // rest is how long a loop that looks so often rests now. All of them wake at the same moments: in a
 // process that has nothing to do, waking up costs more than looking.
 func (x *sweeper) rest(every time.Duration) time.Duration { return every - time.Since(x.begun)%every }
+
+// restOf is how long the loop of a pool rests that found no more than it had room for.
+func (x *sweeper) restOf(p *pool, every time.Duration) time.Duration {
+	if p.turnedWithin(hiddenFor) {
+		return min(x.rest(every), lookAgain)
+	}
+	return x.rest(every)
+}
 
 // pause waits, or until there is a hint, or the pipeline stops.
 func pause(stop *delivery.Stop, d time.Duration, hint <-chan struct{}) {
@@ -87,6 +95,11 @@ const (
 	// configured to send it: what an older configuration left behind may wait.
 	sweepEvery  = time.Second
 	unsentEvery = 10 * time.Second
+	// hiddenFor is for how long the ledger may not show who was turned away: it leaves new ones to
+	// whoever has them at hand. Until then a look is taken each lookAgain: else a burst would stand
+	// still in its middle, and at its end.
+	hiddenFor = 2500 * time.Millisecond
+	lookAgain = 20 * time.Millisecond
 	// endsEvery is how often a look is taken for what only has to end.
 	endsEvery = 2 * time.Second
 	// holdsAtOnce is how many holds end at once, so that they share commits, and

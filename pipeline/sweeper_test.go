@@ -289,3 +289,19 @@ func TestSweepPassesOverAMillisecond(t *testing.T) {
 		x.orders.close()
 	})
 }
+
+// TestSweepLooksAgain: who was turned away a moment ago may not be seen yet, and is not left until the
+// next round.
+func TestSweepLooksAgain(t *testing.T) {
+	x, p := &sweeper{begun: time.Now()}, newPool(1, "test", "", func(waxwing.ID) {})
+	if d := x.restOf(p, time.Hour); d <= lookAgain {
+		t.Errorf("nobody was turned away: rests %v", d)
+	}
+	p.turnNext()
+	if d := x.restOf(p, time.Hour); d > lookAgain {
+		t.Errorf("somebody was turned away: rests %v", d)
+	}
+	if p.turnedWithin(0) {
+		t.Error("it is remembered for ever")
+	}
+}
