@@ -222,7 +222,8 @@ func (x *erasing) remember(ids []string) {
 			x.t.Fatal(err)
 		}
 		for _, q := range []string{"SELECT dek FROM confirmations WHERE id>=?1 AND id<?2", "SELECT body FROM events WHERE id>=?1 AND id<?2",
-			"SELECT body FROM contents WHERE id>=?1 AND id<?2", "SELECT coalesce(sealed,'') FROM attempts WHERE message>=?1 AND message<?2"} {
+			"SELECT body FROM contents WHERE id>=?1 AND id<?2", "SELECT coalesce(sealed,'') FROM attempts WHERE message>=?1 AND message<?2",
+			"SELECT coalesce(answer,'') FROM messages WHERE id>=?1 AND id<?2"} {
 			rows, err := db.Query(q, int64(id), int64(id)+64)
 			if err != nil {
 				x.t.Fatal(err)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/pack"
@@ -33,7 +34,7 @@ func (t *dbTx) Apply(_ context.Context, c *store.Changes) (lost []waxwing.ID, er
 		}
 	}
 	for i := range c.Messages {
-		if err := t.putMessage(&c.Messages[i]); err != nil {
+		if err := t.putMessage(&c.Messages[i], c); err != nil {
 			return nil, err
 		}
 	}
@@ -93,15 +94,22 @@ func (t *dbTx) putBatch(b *store.Batch) error {
 	return err
 }
 
-func (t *dbTx) putMessage(m *store.Message) error {
+func (t *dbTx) putMessage(m *store.Message, c *store.Changes) error {
 	if _, there := t.d.loaded.Messages[m.ID]; !there {
-		_, err := t.exec(`INSERT INTO messages (id, tenant, channel, state, reason, locale, resend, next_at, expires, released, digest, trail)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`, int64(m.ID), m.Tenant, string(m.Channel), string(m.State), m.Reason, m.Locale,
-			one(m.Resend), db.Nullable(m.NextAt), m.Expires, m.Released, m.Digest, m.Trail)
+		_, err := t.exec(`INSERT INTO messages (id, tenant, channel, state, reason, locale, resend, next_at, expires, released, digest, trail, first)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`, int64(m.ID), m.Tenant, string(m.Channel), string(m.State), m.Reason, m.Locale,
+			one(m.Resend), db.Nullable(m.NextAt), m.Expires, m.Released, m.Digest, m.Trail, firstRoom)
 		if err == nil && (m.Act != (waxwing.Act{}) || m.Revision != "") { // few have them
 			_, err = t.exec("UPDATE messages SET actor=?, why=?, revision=? WHERE id=?", text(m.Act.By), text(m.Act.Reason), text(m.Revision), int64(m.ID))
 		}
 		return err
+	}
+	for i := range c.Attempts {
+		if a := &c.Attempts[i]; t.first(m, a) {
+			_, err := t.exec("UPDATE messages SET state=?, reason=?, next_at=?, tries=?, faults=?, down_since=?, attempts=?, trail=?, first=?, answer=? WHERE id=?",
+				string(m.State), m.Reason, db.Nullable(m.NextAt), m.Tries, m.Faults, m.DownSince, m.Attempts, m.Trail, firstText(a), a.Sealed, int64(m.ID))
+			return err
+		}
 	}
 	_, err := t.exec("UPDATE messages SET state=?, reason=?, next_at=?, tries=?, faults=?, down_since=?, attempts=?, trail=? WHERE id=?",
 		string(m.State), m.Reason, db.Nullable(m.NextAt), m.Tries, m.Faults, m.DownSince, m.Attempts, m.Trail, int64(m.ID))
@@ -148,8 +156,12 @@ func (t *dbTx) putRest(c *store.Changes) error {
 	}
 	for i := range c.Attempts {
 		a := &c.Attempts[i]
+		if slices.ContainsFunc(c.Messages, func(m store.Message) bool { return t.first(&m, a) }) {
+			continue
+		}
 		if _, err := t.exec(`INSERT INTO attempts (message, n, provider, verdict, fault, phase, code, enhanced, began, ended, sealed)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`, int64(a.Message), a.N, a.Provider, string(a.Verdict), string(a.Fault),
+			SELECT ?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11 WHERE ?2>1 OR NOT EXISTS (SELECT 1 FROM messages WHERE id=?1 AND `+isFirst+`)
+			ON CONFLICT DO NOTHING`, int64(a.Message), a.N, a.Provider, string(a.Verdict), string(a.Fault),
 			string(a.Phase), a.Code, a.Enhanced, a.Began, a.Ended, a.Sealed); err != nil {
 			return err
 		}
@@ -182,6 +194,7 @@ func (t *dbTx) destroy(id waxwing.ID) error {
 	for _, q := range []string{
 		"DELETE FROM events WHERE id>=? AND id<?", "DELETE FROM contents WHERE id>=? AND id<?",
 		"UPDATE attempts SET sealed=NULL WHERE message>=? AND message<?",
+		"UPDATE messages SET answer=NULL WHERE id>=? AND id<? AND answer IS NOT NULL",
 		"UPDATE annotations SET sealed=NULL WHERE message>=? AND message<?",
 	} {
 		if _, err := t.exec(q, lo, hi); err != nil {

@@ -39,6 +39,7 @@ func TestTheLayoutIsThatOfTheLastMigration(t *testing.T) {
 var before7 = []string{"DROP TABLE lookup_pages", "DROP TABLE lookup_segments", "ALTER TABLE confirmations DROP COLUMN named", "DROP TABLE annotations", "DROP INDEX confirmations_shop", "DROP INDEX confirmations_bare",
 	"CREATE INDEX confirmations_tenant ON confirmations (tenant, id)",
 	"ALTER TABLE confirmations DROP COLUMN kind", "ALTER TABLE confirmations DROP COLUMN part",
+	"ALTER TABLE messages DROP COLUMN first", "ALTER TABLE messages DROP COLUMN answer",
 	"ALTER TABLE messages DROP COLUMN actor", "ALTER TABLE messages DROP COLUMN why", "ALTER TABLE messages DROP COLUMN revision",
 	"ALTER TABLE contents DROP COLUMN ingredients", "ALTER TABLE instances DROP COLUMN epoch", "ALTER TABLE instances DROP COLUMN lease"}
 

@@ -1,9 +1,12 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql/driver"
+	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
@@ -67,6 +70,47 @@ func scanMessage(v []driver.Value) store.Message {
 func scanClaim(v []driver.Value) store.Claim {
 	return store.Claim{Message: waxwing.ID(db.Int(v[0])), Instance: db.Int(v[1]), Dot: db.Int(v[2]) != 0, At: db.Int(v[3]), Expires: db.Int(v[4]),
 		Provider: db.Text(v[5]), Trail: db.Text(v[6])}
+}
+
+// Most messages have one attempt. It stands in the message's row, which is written with the
+// verdict anyway: its parts in "first", and the sealed answer, which an erasure takes away,
+// in "answer". Further ones stand in the table attempts, as all of those do that programs
+// before layout 9 wrote.
+
+// first says that an attempt goes into its message's row, which it is written with.
+func (t *dbTx) first(m *store.Message, a *store.Attempt) bool {
+	old, there := t.d.loaded.Messages[m.ID]
+	return there && a.Message == m.ID && a.N == 1 && m.Attempts == 1 && old.Attempts == 0
+}
+
+// firstUncertain finds those whose answer was lost: the verdict comes first.
+const firstUncertain = `substr(first,1,13)='["uncertain",'`
+
+// firstRoom is written in place of the first attempt until there is one: a row that grew would
+// push its neighbours into other pages, all of which would be written.
+var firstRoom = strings.Repeat(" ", 128)
+
+// isFirst finds rows that have one.
+const isFirst = `substr(first,1,1)='['`
+
+// firstText is an attempt's parts as JSON.
+func firstText(a *store.Attempt) string {
+	b, _ := json.Marshal([]any{a.Verdict, a.Fault, a.Phase, a.Code, a.Enhanced, a.Began, a.Ended, a.Provider}) // texts and numbers always marshal
+	return string(b)
+}
+
+// firsts calls f with the first attempts of the messages that have them in their rows. One
+// that was changed into something else is none of the trail's, and verify says so.
+func (r rows) firsts(where string, f func(*store.Attempt) error, args ...any) error {
+	if layoutOnce(r.c) < 9 {
+		return nil
+	}
+	return r.c.Query("SELECT id, first, answer FROM messages WHERE "+isFirst+" AND "+where, func(v []driver.Value) error {
+		a := store.Attempt{Message: waxwing.ID(db.Int(v[0])), N: 1, Sealed: bytes.Clone(db.Blob(v[2]))}
+		parts := []any{&a.Verdict, &a.Fault, &a.Phase, &a.Code, &a.Enhanced, &a.Began, &a.Ended, &a.Provider}
+		_ = json.Unmarshal([]byte(db.Text(v[1])), &parts)
+		return f(&a)
+	}, args...)
 }
 
 // rowCache keeps rows under way as they were last written, so that the usual path reads

@@ -36,6 +36,7 @@ func (s secrets) of(t *testing.T, c *db.Conn, id waxwing.ID) {
 	for _, q := range []string{
 		"SELECT dek FROM confirmations WHERE id>=? AND id<? AND dek IS NOT NULL", "SELECT body FROM events WHERE id>=? AND id<?",
 		"SELECT body FROM contents WHERE id>=? AND id<?", "SELECT sealed FROM attempts WHERE message>=? AND message<? AND sealed IS NOT NULL",
+		"SELECT answer FROM messages WHERE id>=? AND id<? AND answer IS NOT NULL",
 		"SELECT body FROM plugin_runs WHERE confirmation>=? AND confirmation<?", "SELECT named FROM confirmations WHERE id>=? AND id<? AND named IS NOT NULL",
 	} {
 		err := c.Query(q, func(v []driver.Value) error { s.add(bytes.Clone(db.Blob(v[0]))); return nil }, lo, hi)

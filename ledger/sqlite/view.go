@@ -55,6 +55,11 @@ func (r rows) All(ctx context.Context, table store.Table, f func(row any) error)
 	if at, err := schema.Of(r.c); err != nil || at < t.since {
 		return marked(err)
 	}
+	if table == store.Attempts {
+		if err := r.firsts("true", func(a *store.Attempt) error { return f(a) }); err != nil {
+			return marked(err)
+		}
+	}
 	return marked(r.c.Query("SELECT "+t.columns(r.c)+" FROM "+t.from, func(v []driver.Value) error {
 		if err := context.Cause(ctx); err != nil {
 			return err
@@ -186,7 +191,11 @@ func (r rows) messages(s *store.Set, from, to int64, shown bool) error {
 // doubts counts the attempts at a message whose answer was lost.
 func doubts(c *db.Conn, id waxwing.ID) (int, error) {
 	var v [1]driver.Value
-	_, err := c.Row("SELECT count(*) FROM attempts WHERE message=? AND verdict='uncertain'", v[:], int64(id))
+	q := "SELECT count(*) FROM attempts WHERE message=?1 AND verdict='uncertain'"
+	if layoutOnce(c) >= 9 {
+		q = "SELECT (" + q + ") + (SELECT count(*) FROM messages WHERE id=?1 AND " + firstUncertain + ")"
+	}
+	_, err := c.Row(q, v[:], int64(id))
 	return int(db.Int(v[0])), err
 }
 
@@ -213,6 +222,12 @@ func (r rows) contents(s *store.Set, k *store.Keys) error {
 		}
 	}
 	for _, id := range k.Attempts {
+		if err := r.firsts("id=?", func(a *store.Attempt) error {
+			s.Attempts[id] = append(s.Attempts[id], *a)
+			return nil
+		}, int64(id)); err != nil {
+			return err
+		}
 		err := r.c.Query("SELECT "+attemptColumns+" FROM attempts WHERE message=? ORDER BY n",
 			func(v []driver.Value) error {
 				s.Attempts[id] = append(s.Attempts[id], scanAttempt(v))
