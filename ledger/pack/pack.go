@@ -16,8 +16,8 @@ import (
 )
 
 // Packer compresses content before it is sealed. The first byte says how:
-// stored, S2, S2 with the dictionary whose number follows, or that with the
-// dictionary's passages taken out first. A dictionary is of one template set and
+// stored, S2, S2 with the dictionary whose number follows, that with the
+// dictionary's passages taken out first, or S2 with the program's words of orders. A dictionary is of one template set and
 // locale, made of nobody's data, and stays in the ledger as long as anything was
 // packed with it.
 type Packer struct {
@@ -31,6 +31,7 @@ const (
 	packS2
 	packDict
 	packPassages
+	packOrder
 )
 
 // ErrDamaged says that packed content can never be read.
@@ -117,7 +118,7 @@ func (p *Packer) Unpack(b []byte) ([]byte, error) {
 			return nil, ErrDictionary
 		}
 		b = b[4:]
-	case packS2:
+	case packS2, packOrder:
 	default:
 		return nil, ErrDamaged
 	}
@@ -125,9 +126,12 @@ func (p *Packer) Unpack(b []byte) ([]byte, error) {
 		return nil, ErrDamaged
 	}
 	var err error
-	if d == nil {
+	switch {
+	case how == packOrder:
+		b, err = orderDict.Decode(nil, b)
+	case d == nil:
 		b, err = s2.Decode(nil, b)
-	} else {
+	default:
 		b, err = d.s2.Decode(nil, b)
 	}
 	if err != nil {

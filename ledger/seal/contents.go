@@ -49,7 +49,7 @@ func UnwrapDEK(t *Tenant, wrapped []byte, key Hash) (Key, error) {
 func (c *Contents) SealEvent(dek *Key, key Hash, raw []byte) []byte {
 	sc := scratches.Get().(*scratch)
 	defer scratches.Put(sc)
-	sc.packed = c.Pack(sc.packed[:0], raw, "")
+	sc.packed = c.PackEvent(sc.packed[:0], raw)
 	return dek.Sealer().Seal(make([]byte, 0, len(sc.packed)+sealRoom), sc.packed, aadEvent+string(key[:]))
 }
 
