@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"slices"
 
@@ -105,7 +106,7 @@ func (t *dbTx) putMessage(m *store.Message, c *store.Changes) error {
 		return err
 	}
 	for i := range c.Attempts {
-		if a := &c.Attempts[i]; t.first(m, a) {
+		if a := &c.Attempts[i]; t.d.first(m, a) {
 			_, err := t.exec("UPDATE messages SET state=?, reason=?, next_at=?, tries=?, faults=?, down_since=?, attempts=?, trail=?, first=?, answer=? WHERE id=?",
 				string(m.State), m.Reason, db.Nullable(m.NextAt), m.Tries, m.Faults, m.DownSince, m.Attempts, m.Trail, firstText(a), a.Sealed, int64(m.ID))
 			return err
@@ -135,15 +136,9 @@ func (t *dbTx) putRest(c *store.Changes) error {
 			return err
 		}
 	}
-	for i := range c.Contents {
-		x := &c.Contents[i]
-		if _, err := t.exec("INSERT INTO contents (id, body) VALUES (?,?)", int64(x.ID), x.Body); err != nil {
-			return err
-		}
-		if len(x.Ingredients) == 0 {
-			continue
-		}
-		if _, err := t.exec("UPDATE contents SET ingredients=? WHERE id=?", x.Ingredients, int64(x.ID)); err != nil {
+	t.contents = append(t.contents, c.Contents...) // written with the group's others: see putContents
+	if len(c.Destroyed) > 0 || c.Expired != nil {
+		if err := putContents(t); err != nil {
 			return err
 		}
 	}
@@ -156,7 +151,7 @@ func (t *dbTx) putRest(c *store.Changes) error {
 	}
 	for i := range c.Attempts {
 		a := &c.Attempts[i]
-		if slices.ContainsFunc(c.Messages, func(m store.Message) bool { return t.first(&m, a) }) {
+		if slices.ContainsFunc(c.Messages, func(m store.Message) bool { return t.d.first(&m, a) }) {
 			continue
 		}
 		if _, err := t.exec(`INSERT INTO attempts (message, n, provider, verdict, fault, phase, code, enhanced, began, ended, sealed)
@@ -185,6 +180,26 @@ func (t *dbTx) putRest(c *store.Changes) error {
 		// After the commit: what was undone must not bar anybody.
 		t.after = append(t.after, func() { t.d.suppressed[x.Hash] = struct{}{} })
 	}
+	return nil
+}
+
+// putContents writes the group's contents in the order of their ids: as they come they would
+// each split the page between two others, which is then written, too.
+func putContents(t *dbTx) error {
+	slices.SortFunc(t.contents, func(a, b store.Content) int { return cmp.Compare(a.ID, b.ID) })
+	for i := range t.contents {
+		x := &t.contents[i]
+		if _, err := t.exec("INSERT INTO contents (id, body) VALUES (?,?)", int64(x.ID), x.Body); err != nil {
+			return err
+		}
+		if len(x.Ingredients) == 0 {
+			continue
+		}
+		if _, err := t.exec("UPDATE contents SET ingredients=? WHERE id=?", x.Ingredients, int64(x.ID)); err != nil {
+			return err
+		}
+	}
+	t.contents = t.contents[:0]
 	return nil
 }
 

@@ -52,6 +52,8 @@ type dbTx struct {
 	c     *db.Conn
 	wrote *store.Batch // in this group; nil: none yet
 	after []func()     // once it is on disk
+	// contents are those that the group has yet to write.
+	contents []store.Content
 	// marked says that the file tells of something deleted that must be in no file, traces
 	// that the time to overwrite it is right after the group.
 	marked, traces bool
@@ -111,6 +113,9 @@ func (t *dbTx) run(ctx context.Context, f func(context.Context, *dbTx) error) er
 		return err
 	}
 	if err := f(ctx, t); err != nil {
+		return err
+	}
+	if err := putContents(t); err != nil {
 		return err
 	}
 	if err := (indexing{t}).makeSegment(); err != nil {

@@ -78,8 +78,8 @@ func scanClaim(v []driver.Value) store.Claim {
 // before layout 9 wrote.
 
 // first says that an attempt goes into its message's row, which it is written with.
-func (t *dbTx) first(m *store.Message, a *store.Attempt) bool {
-	old, there := t.d.loaded.Messages[m.ID]
+func (d *database) first(m *store.Message, a *store.Attempt) bool {
+	old, there := d.loaded.Messages[m.ID]
 	return there && a.Message == m.ID && a.N == 1 && m.Attempts == 1 && old.Attempts == 0
 }
 
@@ -101,11 +101,11 @@ func firstText(a *store.Attempt) string {
 
 // firsts calls f with the first attempts of the messages that have them in their rows. One
 // that was changed into something else is none of the trail's, and verify says so.
-func (r rows) firsts(where string, f func(*store.Attempt) error, args ...any) error {
-	if layoutOnce(r.c) < 9 {
+func firsts(c *db.Conn, where string, f func(*store.Attempt) error, args ...any) error {
+	if layoutOnce(c) < 9 {
 		return nil
 	}
-	return r.c.Query("SELECT id, first, answer FROM messages WHERE "+isFirst+" AND "+where, func(v []driver.Value) error {
+	return c.Query("SELECT id, first, answer FROM messages WHERE "+isFirst+" AND "+where, func(v []driver.Value) error {
 		a := store.Attempt{Message: waxwing.ID(db.Int(v[0])), N: 1, Sealed: bytes.Clone(db.Blob(v[2]))}
 		parts := []any{&a.Verdict, &a.Fault, &a.Phase, &a.Code, &a.Enhanced, &a.Began, &a.Ended, &a.Provider}
 		_ = json.Unmarshal([]byte(db.Text(v[1])), &parts)
@@ -175,6 +175,11 @@ func (r *rowCache) keep(c *store.Changes) {
 func (t *dbTx) Load(ctx context.Context, k *store.Keys) (_ *store.Set, err error) {
 	s := t.d.loaded
 	s.Clear()
+	if len(k.Contents) > 0 || k.Old != nil {
+		if err := putContents(t); err != nil {
+			return nil, err
+		}
+	}
 	for _, id := range k.Confirmations {
 		if err := t.loadConfirmation(s, id); err != nil {
 			return nil, err

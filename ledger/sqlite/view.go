@@ -56,7 +56,7 @@ func (r rows) All(ctx context.Context, table store.Table, f func(row any) error)
 		return marked(err)
 	}
 	if table == store.Attempts {
-		if err := r.firsts("true", func(a *store.Attempt) error { return f(a) }); err != nil {
+		if err := firsts(r.c, "true", func(a *store.Attempt) error { return f(a) }); err != nil {
 			return marked(err)
 		}
 	}
@@ -222,7 +222,7 @@ func (r rows) contents(s *store.Set, k *store.Keys) error {
 		}
 	}
 	for _, id := range k.Attempts {
-		if err := r.firsts("id=?", func(a *store.Attempt) error {
+		if err := firsts(r.c, "id=?", func(a *store.Attempt) error {
 			s.Attempts[id] = append(s.Attempts[id], *a)
 			return nil
 		}, int64(id)); err != nil {
