@@ -53,6 +53,7 @@ func Costs() (out []Cost) {
 		out = append(out, Cost{fmt.Sprintf("memory/chase-beside-%dK", k), k > 4096, chaseBeside(k).bytes()})
 	}
 	besideCosts(add)
+	besideConflicts(add)
 	for _, k := range []int{64, 4096, 32768} {
 		out = append(out, Cost{fmt.Sprintf("memory/stores-%dK", k), k > 4096, stores(k).bytes()})
 	}
@@ -299,6 +300,21 @@ func besideCosts(add func(string, *mod)) {
 	add("beside/forwarding-fails", endless(cat(operands(false), i32c(4079), set(lCnt)), store, 100))
 	add("beside/waits-for-itself", endless(cat(operands(false), i32c(64), set(lCnt)),
 		cat(get(lCnt), get(lI64), []byte{0x37, 0, 16}, get(lCnt), []byte{0x29, 0, 16}, set(lI64)), 100))
+}
+
+// besideConflicts load again and again from lines that share a set of the caches.
+func besideConflicts(add func(string, *mod)) {
+	for _, stride := range []int{4 << 10, 64 << 10, 128 << 10} {
+		for _, n := range []int{8, 16, 24} {
+			var code []byte
+			for i := range n {
+				code = cat(code, get(lCnt), []byte{0x28, 2}, leb(nil, 256+i*stride), get(lOne), []byte{0x6a}, set(lOne))
+			}
+			m := endless(cat(i32c(64), set(lCnt)), code, 100)
+			m.pages = 64
+			add(fmt.Sprintf("beside/conflicts-%dK-%d", stride>>10, n), m)
+		}
+	}
 }
 
 // stores writes all over so many KiB.

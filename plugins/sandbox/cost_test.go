@@ -107,7 +107,7 @@ func BenchmarkFuelCost(b *testing.B) {
 	}
 	b.Logf("%-28s %6.3f ns/fuel", "real code, on average", real)
 	e := engine(b, func(o *EngineOptions) {
-		o.Limits = abi.Limits{Fuel: 2e6, InitFuel: 500e6, Wall: time.Minute}
+		o.Limits = abi.Limits{Fuel: 2e6, InitFuel: 500e6, Wall: time.Minute, Start: time.Minute}
 		o.Cache, o.Child = b.TempDir(), nil
 	})
 	for _, c := range attack.Costs() {

@@ -40,7 +40,9 @@ func TestLoadsBesideOthers(t *testing.T) {
 		"behind a loop":          {cat(block(opLoop, a...), a), 2},
 		"behind a call":          {cat(a, []byte{opCall, 1}, a), 2},
 		"behind what is dead":    {cat(block(opBlock, cat([]byte{opBr, 0}, a)...), a), 1},
-		"many places":            {cat(places(30), places(30)), 30 + 6},
+		"as many as are kept":    {cat(places(0, 8), places(0, 8), places(0, 8)), 8},
+		"one more":               {cat(places(0, 9), places(0, 9)), 18},
+		"the newest":             {cat(places(0, 20), places(12, 20)), 20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			// Those that are paid in full are dearer in a large memory.
@@ -90,8 +92,8 @@ func TestALoadBesideAnotherIsNotFree(t *testing.T) {
 }
 
 // places loads from so many that lie apart.
-func places(n int) (code []byte) {
-	for i := range n {
+func places(from, to int) (code []byte) {
+	for i := from; i < to; i++ {
 		code = cat(code, []byte{opLocalGet, 0, 0x28, 2}, u32(uint32(i*100)), []byte{opDrop})
 	}
 	return code
