@@ -37,7 +37,7 @@ const GoFuel = 8
 // JSFuel is the same for scripts: each step of the interpreter takes branches and loads
 // that are priced for code that nobody knows, and take a third of that in the
 // engine's. A turn of a loop that adds costs 2,400 fuel.
-const JSFuel = 5
+const JSFuel = 6
 
 // DefaultLimits are those of docs/plugins.md.
 func DefaultLimits() Limits {
