@@ -150,6 +150,28 @@ func TestNoTurnIsFree(t *testing.T) {
 	}
 }
 
+// unitsOf is what a call of a module's "f" takes.
+func unitsOf(t *testing.T, m *binary, c Config) int64 {
+	t.Helper()
+	mod, err := Parse(m.bytes(), GoLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := mod.Inject(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, true, true)
+	g, err := w.instantiate(nil, in.Bytes, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o, err := g.call("f", nil); err != nil || o.trap != "" {
+		t.Fatal(err, o)
+	}
+	return w.used(g)
+}
+
 // TestLoadsOfLargeMemory: they cost more where no cache holds the memory, by what
 // it may grow to and nothing else, and not in code that is trusted.
 func TestLoadsOfLargeMemory(t *testing.T) {
@@ -171,23 +193,7 @@ func TestLoadsOfLargeMemory(t *testing.T) {
 				m.funcs = append(m.funcs, m.typ(nil, nil))
 				m.bodies = append(m.bodies, body(nil, times(loads, opI32Const, 0, 0x28, 2, 0, opDrop)...))
 				m.exports = append(m.exports, exported("f", KindFunc, 0))
-				mod, err := Parse(m.bytes(), GoLimits())
-				if err != nil {
-					t.Fatal(err)
-				}
-				in, err := mod.Inject(c.config)
-				if err != nil {
-					t.Fatal(err)
-				}
-				w := newWorld(t, true, true)
-				g, err := w.instantiate(nil, in.Bytes, "")
-				if err != nil {
-					t.Fatal(err)
-				}
-				if o, err := g.call("f", nil); err != nil || o.trap != "" {
-					t.Fatal(err, o)
-				}
-				return w.used(g)
+				return unitsOf(t, m, c.config)
 			}
 			if got := used(51) - used(1); got != 50*(c.perLoad+2) {
 				t.Errorf("50 loads take %d units, want %d", got, 50*(c.perLoad+2))

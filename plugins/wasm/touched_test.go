@@ -62,23 +62,7 @@ func loadsUsed(t *testing.T, code []byte, pages byte) int64 {
 	m.funcs = append(m.funcs, m.typ(nil, nil), 0)
 	m.bodies = append(m.bodies, body([]byte{1, 3, byte(I32)}, cat([]byte{opI32Const, 1, opLocalSet, 2}, code)...), body(nil))
 	m.exports = append(m.exports, exported("f", KindFunc, 0))
-	mod, err := Parse(m.bytes(), DefaultLimits())
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, err := mod.Inject(Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newWorld(t, true, true)
-	g, err := w.instantiate(nil, in.Bytes, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if o, err := g.call("f", nil); err != nil || o.trap != "" {
-		t.Fatal(err, o)
-	}
-	return w.used(g)
+	return unitsOf(t, m, Config{})
 }
 
 // TestALoadBesideAnotherIsNotFree: it costs what the nearest cache does, in each memory.
