@@ -21,6 +21,8 @@ const witnessEnv = "WAXWING_TORTURE_WITNESS"
 type witness struct {
 	mu    sync.Mutex
 	worst time.Duration
+	again int           // rounds that took place again
+	spent time.Duration // what the disturbed ones took
 }
 
 const (
@@ -31,6 +33,9 @@ const (
 	// mostDisturbed is how many disturbed rounds are repeated before one is taken as it is:
 	// an attack that holds up the whole machine shall not hide behind this.
 	mostDisturbed = 4
+	// mostAgain is how long all repeated rounds of a test may take, so that it ends in its
+	// time on any machine. What is disturbed after that is taken as it is.
+	mostAgain = 75 * time.Second
 )
 
 func newWitness(t *testing.T) *witness {
@@ -62,25 +67,39 @@ func newWitness(t *testing.T) *witness {
 	return w
 }
 
-// take is the worst since the last call.
-func (w *witness) take() time.Duration {
+// disturbed says whether the machine stood still since the last call of forget.
+func (w *witness) disturbed() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	worst := w.worst
-	w.worst = 0
-	return worst
+	return w.worst >= stoodStill
 }
 
-// undisturbed has a round take place until the machine did not stand still in it.
-// It says how often it had to.
-func (w *witness) undisturbed(round func()) (times int) {
-	for times = 1; ; times++ {
-		w.take()
-		round()
-		if w.take() < stoodStill || times > mostDisturbed {
-			return times
+func (w *witness) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.worst = 0
+}
+
+// undisturbed has a round take place until the machine did not stand still in it. The round
+// looks at void now and then, and ends where it says so: nothing that it saw will count.
+func (w *witness) undisturbed(round func(void func() bool)) {
+	for times := 1; ; times++ {
+		w.forget()
+		void, began := w.disturbed, time.Now()
+		if times > mostDisturbed || w.spent > mostAgain {
+			void = func() bool { return false }
 		}
+		if round(void); !void() {
+			return
+		}
+		w.again++
+		w.spent += time.Since(began)
 	}
+}
+
+// says is a line on the rounds that did not count.
+func (w *witness) says() string {
+	return fmt.Sprintf("%d rounds took place again, since the machine stood still in them: %s", w.again, w.spent.Round(time.Second))
 }
 
 // witnessChild writes until it is killed.
