@@ -85,22 +85,26 @@ func TestTorturePluginUploads(t *testing.T) {
 		code, answer := r.do("PUT", "/v1/tenants/"+tenant+"/plugins/"+u.name, key, h, b)
 		return code, answer, time.Since(began)
 	}
-	n := 0
-	// phase sends mails and pushes for a while, and gives how long pushes took.
+	n, pushed := 0, map[string]int{} // a name may change ten times a minute: they go on where the last turn stopped
+	var mu sync.Mutex
+	// once sends mails and pushes for a while, and gives how long pushes took.
 	once := func(what string, rounds int, void func() bool) (pushes []time.Duration) {
 		office.reset()
 		office.clear()
 		var neighbours sync.WaitGroup
-		var mu sync.Mutex
 		stop := make(chan struct{})
 		for _, tenant := range []string{"near", "far"} {
 			neighbours.Go(func() {
-				for i := 0; ; i++ {
+				for {
 					select {
 					case <-stop:
 						return
 					case <-time.After(400 * time.Millisecond):
 					}
+					mu.Lock()
+					pushed[tenant]++
+					i := pushed[tenant]
+					mu.Unlock()
 					u := upload{fmt.Sprint("p", i%20), "c", attack.Says(fmt.Sprintf(`{"subject":"%s %s %d"}`, what, tenant, i)), 3}
 					code, answer, took := put(tenant, u)
 					if code != 201 {
