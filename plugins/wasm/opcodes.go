@@ -91,7 +91,7 @@ var truncations = [8]instruction{
 // CostVersion tells the fuel of one version of these costs from another's: runs
 // can be compared by fuel only where it is the same. Raise it with any change of
 // what is charged.
-const CostVersion = 4
+const CostVersion = 5
 
 // Unit is how many units of cost make one fuel: the injected counter counts
 // units, so that an instruction may cost less than what hosts and people count in.
@@ -115,7 +115,8 @@ const (
 	costTruncate     = 6
 	costConvert      = 3
 	costFloat        = 8
-	costMultiply     = 80 // with operands that are nearly nought it takes 50 ns
+	costMultiply     = 112 // with operands that are nearly nought it takes 50 ns
+	costQuotient     = 128 // likewise, of floats
 	costRound        = 3
 	costSelect       = 2
 	costCanonical    = 4 // the same bits for every NaN, see canonical
@@ -193,9 +194,9 @@ func describe() (t [256]instruction) {
 		cost(costRoot+costCanonical, first+4, first+4)  // sqrt
 		cost(costFloat+costCanonical, first+5, first+7) // add, sub, mul
 		cost(costMultiply+costCanonical, first+7, first+7)
-		cost(costRoot+costCanonical, first+8, first+8)   // div
-		cost(costFloat+costCanonical, first+9, first+10) // min, max
-		cost(costRound, first+11, first+11)              // copysign
+		cost(costQuotient+costCanonical, first+8, first+8) // div
+		cost(costFloat+costCanonical, first+9, first+10)   // min, max
+		cost(costRound, first+11, first+11)                // copysign
 	}
 	cost(costTruncate, 0xa8, 0xab)
 	cost(costTruncate, 0xae, 0xb1)
