@@ -125,6 +125,9 @@ type Claim struct {
 	Doubts int
 	// Resend says that a person asked for it, long after the event perhaps.
 	Resend bool
+	// Hurry says that a connection which others wait for waits for the commit: it should not
+	// wait for company.
+	Hurry bool
 }
 
 // Resolution is what an attempt came to and what follows.

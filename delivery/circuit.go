@@ -14,13 +14,14 @@ import (
 // is given a message, then two, and so on. A bad provider costs one message its
 // time then, and not as many as there are connections.
 //
-// All fields but the first five are guarded by failover's mu.
+// All fields but the first six are guarded by failover's mu.
 type provider struct {
 	Provider
 	name  string
 	label string // in metrics
 	own   bool   // one tenant's
 	bit   set    // it alone
+	most  int    // messages that it works on at once; 0: nobody knows
 
 	faults      int // in a row
 	score       int // what faults that are not in a row add up to
@@ -63,6 +64,8 @@ const (
 	// late and tooLate are how long after its commit point a message is answered by
 	// a slow provider: three times in a row, or once.
 	late, tooLate = time.Second, 3 * time.Second
+	// fewAnswers a second are so few that a commit for each is no burden.
+	fewAnswers = 500
 	// hopeFor is how long one that worked is waited for where another one refuses.
 	hopeFor = 5 * time.Minute
 )
@@ -76,6 +79,12 @@ func (p *provider) usable() bool { return p.healthy() || p.slow }
 // halfOpen says that the back-off is over, and nobody tries it.
 func (p *provider) halfOpen(now time.Time) bool {
 	return !p.healthy() && !p.trying && !now.Before(p.openUntil)
+}
+
+// overtaxed says that messages wait for its connections, and that it is no fast one: what a
+// connection waits for is lost to all of them.
+func (p *provider) overtaxed() bool {
+	return p.most > 0 && p.inFlight > p.most && p.rate.served < fewAnswers*p.rate.busy
 }
 
 // wantsTrial says that the circuit is half open, and nobody tries or probes it.

@@ -24,6 +24,10 @@ type Prober interface {
 	Probe(ctx context.Context) waxwing.Attempt
 }
 
+// Narrow is a provider that has no more than so many messages between commit point and verdict
+// at once: its connections. Others wait for one of them.
+type Narrow interface{ MaxAtDot() int }
+
 // Named is a provider by its name, which is the trail's word for it.
 type Named struct {
 	Provider
@@ -334,6 +338,14 @@ func (f *failover) worked() bool {
 	f.lock()
 	defer f.unlock()
 	return f.any(func(p *provider) bool { return p.worked })
+}
+
+// overtaxed reports whether messages wait for a provider's connections, and not for long answers
+// alone: then these should wait for nothing.
+func (f *failover) overtaxed(p *provider) bool {
+	f.lock()
+	defer f.unlock()
+	return p.overtaxed()
 }
 
 // named gives a provider; nil: there is none of that name.

@@ -81,6 +81,9 @@ func (h *Health) route(all []Named) (*failover, error) {
 // tenants share those, since none has another's providers.
 func newProvider(n Named, taken set) (*provider, error) {
 	p := &provider{Provider: n.Provider, name: n.Name, label: n.Label, own: n.Own}
+	if by, ok := n.Provider.(Narrow); ok {
+		p.most = by.MaxAtDot()
+	}
 	for i := range mostProviders {
 		if p.bit = 1 << i; n.Own {
 			p.bit = 1 << (mostProviders - 1 - i)

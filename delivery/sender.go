@@ -223,6 +223,7 @@ func (s *Sender) attempt(c *waxwing.Claim, t *tries) (*waxwing.Resolution, bool)
 func (s *Sender) offer(p *provider, out *waxwing.Outgoing, c *waxwing.Claim) (a waxwing.Attempt, took time.Duration) {
 	var committed time.Time // not read before the Offer is over
 	a = p.Offer(s.Stop.offers, out, func() error {
+		c.Hurry = s.failover.overtaxed(p)
 		err := s.Outbox.CommitDot(s.Stop.all, c, p.name)
 		committed = time.Now()
 		return err

@@ -74,9 +74,14 @@ func (p *answers) Offer(ctx context.Context, _ *waxwing.Outgoing, commit func() 
 }
 
 // meter counts by name.
-type meter struct{ n map[string]int }
+type meter struct {
+	mu sync.Mutex
+	n  map[string]int
+}
 
 func (m *meter) count(what string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.n == nil {
 		m.n = map[string]int{}
 	}

@@ -193,8 +193,11 @@ func (c *Claims) unfilled(ctx context.Context, m *claimed, attempt int, err erro
 // once for a claim of this instance that was not cancelled, erased, suppressed
 // or taken over, and only before the message expires.
 func (c *Claims) CommitDot(ctx context.Context, k *waxwing.Claim, provider string) error {
-	barred := false
-	err := c.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
+	barred, do := false, c.p.Writer.Do
+	if k.Hurry {
+		do = c.p.Writer.DoNow
+	}
+	err := do(ctx, func(ctx context.Context, g *Group) error {
 		id, keys := k.Out.Message, &store.Keys{Messages: []waxwing.ID{k.Out.Message}}
 		var person seal.Hash
 		if t, err := c.p.Keys.Tenant(k.Out.Tenant); err == nil {

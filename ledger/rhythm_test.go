@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -33,4 +34,33 @@ func TestCommitsKeepApart(t *testing.T) {
 	wait(0, gatherEnough)
 	now = now.Add(time.Second)
 	commit(wait(gather, 0), 1) // a large group was load: the next waits a little in any case
+}
+
+// TestHurryEndsAWait: who is in a hurry waits for nobody, and is remembered once.
+func TestHurryEndsAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := NewWriter(WriterParts{})
+		began := time.Now()
+		waits := func(d, want time.Duration, what string) {
+			t.Helper()
+			if got := w.wait(d); got != want {
+				t.Errorf("%s: it waited %s, not %s", what, got, want)
+			}
+		}
+		waits(pace, pace, "nobody in a hurry")
+		waits(-pace, -pace, "its time is over")
+		if d := time.Since(began); d != pace {
+			t.Errorf("that took %s", d)
+		}
+		w.hurry <- struct{}{}
+		waits(pace, 0, "somebody came in a hurry before")
+		time.AfterFunc(time.Millisecond, func() { w.hurry <- struct{}{} })
+		waits(pace, 0, "somebody comes in a hurry")
+		if d := time.Since(began); d != pace+time.Millisecond {
+			t.Errorf("all took %s", d)
+		}
+		w.hurry <- struct{}{}
+		waits(0, 0, "it does not wait anyway")
+		waits(pace, pace, "and nobody is in a hurry any more")
+	})
 }

@@ -23,6 +23,7 @@ import (
 type Writer struct {
 	p       WriterParts
 	ops     chan *op
+	hurry   chan struct{} // a hint that somebody waits who should not
 	stop    chan struct{}
 	done    chan struct{}
 	closed  atomic.Bool
@@ -124,7 +125,7 @@ func (b *Before) follows() [][2]string {
 // NewWriter returns a writer, whose groups are committed by whoever calls Now until Run
 // begins.
 func NewWriter(p WriterParts) *Writer {
-	return &Writer{p: p, ops: make(chan *op, 1024), stop: make(chan struct{}), done: make(chan struct{}),
+	return &Writer{p: p, ops: make(chan *op, 1024), hurry: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 		self:  store.Instance{ID: p.Before.Instance, Epoch: 1},
 		chain: trail.Chain{Instance: p.Before.Instance}, lastID: p.Before.ID, lastRun: p.Before.Run, batch: p.Before.batch(),
 		set: machine.NewSet(time.Time{}, 0, waxwing.DoubtRule{})}
@@ -208,6 +209,15 @@ func (r *rhythm) begin(now time.Time, waited time.Duration, size int) {
 // its group begins, nothing happens and the error is the context's; from then on the answer
 // is waited for, a few milliseconds, since only it says whether the change is there.
 func (w *Writer) Do(ctx context.Context, f func(context.Context, *Group) error) error {
+	return w.do(ctx, f, false)
+}
+
+// DoNow is Do for what should not wait for others to share its commit.
+func (w *Writer) DoNow(ctx context.Context, f func(context.Context, *Group) error) error {
+	return w.do(ctx, f, true)
+}
+
+func (w *Writer) do(ctx context.Context, f func(context.Context, *Group) error, hurry bool) error {
 	if !w.running.Load() {
 		return fmt.Errorf("it was opened to be read: %w", waxwing.ErrUnavailable)
 	}
@@ -221,6 +231,12 @@ func (w *Writer) Do(ctx context.Context, f func(context.Context, *Group) error) 
 		return waxwing.ErrStopping
 	case <-ctx.Done():
 		return store.NotBegun(ctx)
+	}
+	if hurry {
+		select {
+		case w.hurry <- struct{}{}:
+		default: // the next group is in a hurry already
+		}
 	}
 	select {
 	case <-o.done:
@@ -293,11 +309,30 @@ func (w *Writer) write() {
 			}
 			group = append(group, <-w.ops)
 		}
-		waited := r.wait(time.Now(), len(w.ops))
-		time.Sleep(waited)
+		waited := w.wait(r.wait(time.Now(), len(w.ops)))
 		group = w.fill(group)
 		r.begin(time.Now(), waited, len(group))
 		w.commit(ctx, group)
+	}
+}
+
+// wait waits so long, unless somebody is in a hurry: then it gives 0.
+func (w *Writer) wait(d time.Duration) time.Duration {
+	select {
+	case <-w.hurry: // whoever left it is among those who wait already
+		return 0
+	default:
+	}
+	if d <= 0 {
+		return d
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return d
+	case <-w.hurry:
+		return 0
 	}
 }
 
