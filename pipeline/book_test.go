@@ -67,11 +67,11 @@ func (b *book) Work(_ context.Context, id waxwing.ID) (*waxwing.Work, error) {
 	return nil, waxwing.ErrState
 }
 
-func (b *book) DueWork(_ context.Context, _ time.Time, limit int) (ids []waxwing.ID, _ time.Time, _ error) {
+func (b *book) DueWork(_ context.Context, _ time.Time, ahead time.Duration, limit int) (ids []waxwing.ID, _ time.Time, _ error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for id, w := range b.works {
-		if len(ids) < limit && time.Since(w.Created) > b.grace {
+		if len(ids) < limit && time.Since(w.Created)+ahead > b.grace {
 			ids = append(ids, id)
 		}
 	}

@@ -227,12 +227,13 @@ func (p *pool) next(done waxwing.ID) (id waxwing.ID, more bool) {
 	return 0, false
 }
 
-// look begins a sweep: room is for how many ids there is a worker or a place in the queue.
-func (p *pool) look() (room int) {
+// look begins a sweep: room is for how many ids there is a worker or a place in the queue,
+// and behind says that there is a backlog.
+func (p *pool) look() (room int, behind bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.turned = 0
-	return p.most*(1+queuePerWorker) - p.busy - len(p.queue)
+	return p.most*(1+queuePerWorker) - p.busy - len(p.queue), p.behind
 }
 
 // looked ends a sweep, which found more than there was room for, or not. It says whether

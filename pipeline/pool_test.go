@@ -115,7 +115,7 @@ func TestPoolTurnsAway(t *testing.T) {
 		if p.offer(12) || !p.refuses() {
 			t.Error("a newcomer overtakes the backlog")
 		}
-		if room := p.look(); room != 9 {
+		if room, _ := p.look(); room != 9 {
 			t.Errorf("room for %d", room)
 		}
 		if n := p.feed([]waxwing.ID{10, 11, 12}); n != 3 {

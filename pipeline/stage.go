@@ -89,8 +89,8 @@ type Orders interface {
 	// is shared, and must not be written to. ErrState: there is nothing to do.
 	Work(ctx context.Context, id waxwing.ID) (*waxwing.Work, error)
 	// DueWork lists what waits for its render, oldest first, from what became due at since
-	// on. last is when the last of them became due.
-	DueWork(ctx context.Context, since time.Time, limit int) (ids []waxwing.ID, last time.Time, err error)
+	// on to what will be within ahead. last is when the last of them became due.
+	DueWork(ctx context.Context, since time.Time, ahead time.Duration, limit int) (ids []waxwing.ID, last time.Time, err error)
 	// DueHolds lists those whose time at the gate is over, oldest first.
 	DueHolds(ctx context.Context, limit int) ([]waxwing.ID, error)
 	// Ready queues what was rendered, found by lk, to be sent within ttl, and gives the

@@ -32,20 +32,24 @@ type sweeper struct {
 // apart, so that none of them waits for another.
 func (x *sweeper) sweep() {
 	x.begun = time.Now().Add(-rand.N(sweepEvery)) // instances look at moments of their own
-	x.loops.Go(func() { x.each(x.orders, x.roomForOrders, x.sweepOrders, func() time.Duration { return sweepEvery }) })
+	x.loops.Go(func() {
+		x.each(x.orders, x.roomForOrders, x.sweepOrders, func() time.Duration { return x.rest(sweepEvery) })
+	})
 	for _, ch := range x.channels {
-		x.loops.Go(func() { x.each(ch.pool, ch.pool.roomy, func() bool { return x.sweepMessages(ch) }, ch.sweepEvery) })
+		x.loops.Go(func() {
+			x.each(ch.pool, ch.pool.roomy, func() bool { return x.sweepMessages(ch) }, func() time.Duration { return x.restOf(ch) })
+		})
 	}
 	x.loops.Go(x.sweepEnds)
 }
 
 // each sweeps one pool's work until the pipeline stops.
-func (x *sweeper) each(p *pool, room func() bool, some func() (more bool), every func() time.Duration) {
+func (x *sweeper) each(p *pool, room func() bool, some func() (more bool), rest func() time.Duration) {
 	for !x.stop.HasBegun() {
 		if some() {
 			x.awaitRoom(p, room)
 		} else {
-			pause(x.stop, x.restOf(p, every()), p.late)
+			pause(x.stop, rest(), p.late)
 		}
 	}
 }
@@ -54,12 +58,13 @@ func (x *sweeper) each(p *pool, room func() bool, some func() (more bool), every
 // process that has nothing to do, waking up costs more than looking.
 func (x *sweeper) rest(every time.Duration) time.Duration { return every - time.Since(x.begun)%every }
 
-// restOf is how long the loop of a pool rests that found no more than it had room for.
-func (x *sweeper) restOf(p *pool, every time.Duration) time.Duration {
-	if p.turnedWithin(hiddenFor) {
-		return min(x.rest(every), lookAgain)
+// restOf is how long the loop of a channel rests that found no more than it had room for.
+func (x *sweeper) restOf(ch *channel) time.Duration {
+	every := x.rest(ch.sweepEvery())
+	if ch.pool.turnedWithin(hiddenFor) {
+		return min(every, lookAgain)
 	}
-	return x.rest(every)
+	return every
 }
 
 // pause waits, or until there is a hint, or the pipeline stops.
@@ -95,10 +100,12 @@ const (
 	// configured to send it: what an older configuration left behind may wait.
 	sweepEvery  = time.Second
 	unsentEvery = 10 * time.Second
-	// hiddenFor is for how long the ledger may not show who was turned away: it leaves new ones to
-	// whoever has them at hand. Until then a look is taken each lookAgain: else a burst would stand
-	// still in its middle, and at its end.
-	hiddenFor = 2500 * time.Millisecond
+	// The ledger leaves new orders and messages to whoever has them at hand, for a while. Orders
+	// that were turned away are at nobody's: while there is a backlog, those are looked for, too,
+	// that are due within aheadBy, or a burst would stand still in its middle. Messages are hidden
+	// for so short that a look is taken each lookAgain until hiddenFor is over.
+	aheadBy   = 2500 * time.Millisecond
+	hiddenFor = 200 * time.Millisecond
 	lookAgain = 20 * time.Millisecond
 	// endsEvery is how often a look is taken for what only has to end.
 	endsEvery = 2 * time.Second
@@ -154,11 +161,15 @@ func (x *sweeper) sweepOrders() bool {
 	for _, h := range x.hops.all {
 		h.forget(x.p.Clock())
 	}
-	room := min(x.orders.look(), x.hops.room())
-	if room == 0 {
+	room, behind := x.orders.look()
+	if room = min(room, x.hops.room()); room == 0 {
 		return x.orders.looked(true)
 	}
-	ids, last, err := x.p.Ledger.DueWork(x.stop.Context(), x.swept, room)
+	ahead := time.Duration(0)
+	if behind {
+		ahead = aheadBy
+	}
+	ids, last, err := x.p.Ledger.DueWork(x.stop.Context(), x.swept, ahead, room)
 	if err != nil {
 		x.complain("sweep orders", err)
 		return false

@@ -21,8 +21,9 @@ type due struct {
 	asked  []string
 	have   int // due messages
 	ids    []waxwing.ID
-	limit  int        // of the last DueWork
-	atOnce waxwing.ID // those up to it became due in one millisecond
+	limit  int           // of the last DueWork
+	ahead  time.Duration // likewise
+	atOnce waxwing.ID    // those up to it became due in one millisecond
 }
 
 func (d *due) note(what string) {
@@ -40,8 +41,8 @@ func (d *due) ClaimDue(_ context.Context, ch waxwing.Channel, limit int) (out []
 }
 
 // DueWork: an id became due so many milliseconds after 1970, or all did in one.
-func (d *due) DueWork(_ context.Context, since time.Time, limit int) (ids []waxwing.ID, last time.Time, _ error) {
-	d.limit = limit
+func (d *due) DueWork(_ context.Context, since time.Time, ahead time.Duration, limit int) (ids []waxwing.ID, last time.Time, _ error) {
+	d.limit, d.ahead = limit, ahead
 	for _, id := range d.ids {
 		at := time.UnixMilli(int64(id))
 		if id <= d.atOnce {
@@ -290,18 +291,40 @@ func TestSweepPassesOverAMillisecond(t *testing.T) {
 	})
 }
 
-// TestSweepLooksAgain: who was turned away a moment ago may not be seen yet, and is not left until the
-// next round.
+// TestSweepLooksAgain: a message that was turned away a moment ago may not be seen yet, and is not
+// left until the next round.
 func TestSweepLooksAgain(t *testing.T) {
-	x, p := &sweeper{begun: time.Now()}, newPool(1, "test", "", func(waxwing.ID) {})
-	if d := x.restOf(p, time.Hour); d <= lookAgain {
+	x, ch := &sweeper{begun: time.Now()}, channelOf(t, waxwing.Email, &due{}, says{}, false)
+	if d := x.restOf(ch); d <= lookAgain {
 		t.Errorf("nobody was turned away: rests %v", d)
 	}
-	p.turnNext()
-	if d := x.restOf(p, time.Hour); d > lookAgain {
+	ch.pool.turnNext()
+	if d := x.restOf(ch); d > lookAgain {
 		t.Errorf("somebody was turned away: rests %v", d)
 	}
-	if p.turnedWithin(0) {
+	if ch.pool.turnedWithin(0) {
 		t.Error("it is remembered for ever")
 	}
+}
+
+// TestSweepLooksAhead: orders that were turned away are nobody's, and are looked for before the
+// ledger counts them as left behind.
+func TestSweepLooksAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &due{}
+		x := &sweeper{p: &Parts{Ledger: d}, hops: &hops{}, stop: delivery.NewStop(), orders: newPool(2, "test", "", func(waxwing.ID) {})}
+		for _, c := range []struct {
+			what   string
+			turned int
+			ahead  time.Duration
+		}{{"no backlog", 0, 0}, {"somebody was turned away", 1, aheadBy}, {"all were found", 0, 0}} {
+			for range c.turned {
+				x.orders.turnNext()
+			}
+			if d.ahead = -1; x.sweepOrders() || d.ahead != c.ahead {
+				t.Errorf("%s: it looked %s ahead", c.what, d.ahead)
+			}
+		}
+		x.orders.close()
+	})
 }

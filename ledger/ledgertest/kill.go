@@ -253,7 +253,7 @@ func (a *acknowledged) finish(b *Bench) {
 			offers[id]++
 		}
 	}
-	due, _, err := b.s.DueWork(b.t.Context(), time.Time{}, 10_000)
+	due, _, err := b.s.DueWork(b.t.Context(), time.Time{}, 0, 10_000)
 	b.must(err)
 	for _, id := range due {
 		b.ready(id)

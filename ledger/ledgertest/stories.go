@@ -108,7 +108,7 @@ func held(b *Bench) {
 	b.must(err)
 	b.must(b.s.Hold(b.t.Context(), w, "payment pending", b.clock().Add(time.Hour), lookup))
 	b.later(2 * time.Hour)
-	if due, _, err := b.s.DueWork(b.t.Context(), time.Time{}, 10); err != nil || len(due) != 0 {
+	if due, _, err := b.s.DueWork(b.t.Context(), time.Time{}, 0, 10); err != nil || len(due) != 0 {
 		b.t.Fatalf("due to be rendered: %v %v", due, err)
 	}
 	due, err := b.s.DueHolds(b.t.Context(), 10)

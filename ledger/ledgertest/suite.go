@@ -44,7 +44,7 @@ type Store interface {
 	Annotate(ctx context.Context, a *ledger.Annotation) error
 	// DueWork lists what waits for its render, from what became due at since on, and says
 	// when the last of that did.
-	DueWork(ctx context.Context, since time.Time, limit int) (ids []waxwing.ID, last time.Time, err error)
+	DueWork(ctx context.Context, since time.Time, ahead time.Duration, limit int) (ids []waxwing.ID, last time.Time, err error)
 	// DueHolds lists what has waited at the gate for long enough.
 	DueHolds(ctx context.Context, limit int) ([]waxwing.ID, error)
 	// ReworkOf gives what a resend renders from.

@@ -28,7 +28,7 @@ func TestAnUnreadableEventIsQuarantined(t *testing.T) {
 		if _, err := l.Work(t.Context(), rc.ID); err == nil {
 			t.Errorf("%s: read", name)
 		}
-		ids, _, err := l.DueWork(t.Context(), time.Time{}, 10)
+		ids, _, err := l.DueWork(t.Context(), time.Time{}, 0, 10)
 		if err != nil || len(ids) != 0 {
 			t.Errorf("%s: still due: %v %v", name, ids, err)
 		}

@@ -50,7 +50,7 @@ func TestReadsAfterClose(t *testing.T) {
 			"bytes":  func() error { _, err := x.l.Bytes(t.Context(), "acme", id, 1); return err },
 			"work":   func() error { _, err := x.l.Work(t.Context(), id); return err },
 			"rework": func() error { _, err := x.l.ReworkOf(t.Context(), "acme", id); return err },
-			"due":    func() error { _, _, err := x.l.DueWork(t.Context(), time.Time{}, 9); return err },
+			"due":    func() error { _, _, err := x.l.DueWork(t.Context(), time.Time{}, 0, 9); return err },
 			"holds":  func() error { _, err := x.l.DueHolds(t.Context(), 9); return err },
 			"claim":  func() error { _, err := x.l.ClaimDue(t.Context(), waxwing.Email, 9); return err },
 			"end":    func() error { _, err := x.l.EndDue(t.Context()); return err },

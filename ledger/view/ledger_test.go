@@ -443,18 +443,21 @@ func TestWhatIsDue(t *testing.T) {
 	held := x.received("acme", "web")
 	x.must(x.Hold(t.Context(), held, "unpaid", x.now.Add(time.Hour), waxwing.Lookup{}))
 	x.queued("web", "ana@example.com")
-	if ids, _, err := x.DueWork(t.Context(), time.Time{}, 9); err != nil || len(ids) != 0 && x.now.Before(first.ID.Time().Add(machine.SweepAfter)) {
+	if ids, _, err := x.DueWork(t.Context(), time.Time{}, 0, 9); err != nil || len(ids) != 0 && x.now.Before(first.ID.Time().Add(machine.SweepAfter)) {
 		t.Errorf("at once: %v %v", ids, err)
 	}
+	if ids, _, err := x.DueWork(t.Context(), time.Time{}, machine.SweepAfter, 9); err != nil || !slices.Equal(ids, []waxwing.ID{first.ID, second.ID}) {
+		t.Errorf("ahead: %v %v", ids, err)
+	}
 	x.now = x.now.Add(machine.SweepAfter)
-	ids, last, err := x.DueWork(t.Context(), time.Time{}, 9)
+	ids, last, err := x.DueWork(t.Context(), time.Time{}, 0, 9)
 	if err != nil || !slices.Equal(ids, []waxwing.ID{first.ID, second.ID}) || !last.Equal(second.ID.Time().Add(machine.SweepAfter)) {
 		t.Errorf("%v, the last at %s, %v", ids, last, err)
 	}
-	if ids, _, err := x.DueWork(t.Context(), last, 9); err != nil || !slices.Equal(ids, []waxwing.ID{second.ID}) {
+	if ids, _, err := x.DueWork(t.Context(), last, 0, 9); err != nil || !slices.Equal(ids, []waxwing.ID{second.ID}) {
 		t.Errorf("from there on: %v %v", ids, err)
 	}
-	if ids, _, err := x.DueWork(t.Context(), time.Time{}, 1); err != nil || !slices.Equal(ids, []waxwing.ID{first.ID}) {
+	if ids, _, err := x.DueWork(t.Context(), time.Time{}, 0, 1); err != nil || !slices.Equal(ids, []waxwing.ID{first.ID}) {
 		t.Errorf("one: %v %v", ids, err)
 	}
 	if ids, err := x.DueHolds(t.Context(), 9); err != nil || len(ids) != 0 {

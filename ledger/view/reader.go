@@ -124,20 +124,21 @@ func (r *Reader) KeysFor(ctx context.Context, id waxwing.ID) (*seal.Tenant, seal
 }
 
 // DueWork lists confirmations that wait for normalise..render, oldest first, from those on
-// that are due since then. last is when the last of them became due: whoever goes on from
-// there meets it again, with those of the same millisecond.
-func (r *Reader) DueWork(ctx context.Context, since time.Time, limit int) (ids []waxwing.ID, last time.Time, err error) {
-	return r.due(ctx, waxwing.Received, since, limit)
+// that are due since then to those that will be within ahead: a new one is soon, and until then
+// whoever accepted it works on it, unless he had to turn it away. last is when the last of
+// them became due: whoever goes on from there meets it again, with those of the same millisecond.
+func (r *Reader) DueWork(ctx context.Context, since time.Time, ahead time.Duration, limit int) (ids []waxwing.ID, last time.Time, err error) {
+	return r.due(ctx, waxwing.Received, since, ahead, limit)
 }
 
 // DueHolds lists confirmations whose time at the gate is over, oldest first.
 func (r *Reader) DueHolds(ctx context.Context, limit int) ([]waxwing.ID, error) {
-	ids, _, err := r.due(ctx, waxwing.Held, time.Time{}, limit)
+	ids, _, err := r.due(ctx, waxwing.Held, time.Time{}, 0, limit)
 	return ids, err
 }
 
-func (r *Reader) due(ctx context.Context, state waxwing.State, since time.Time, limit int) (ids []waxwing.ID, last time.Time, err error) {
-	d := &store.Due{State: state, At: r.p.Clock().UnixMilli(), Limit: limit}
+func (r *Reader) due(ctx context.Context, state waxwing.State, since time.Time, ahead time.Duration, limit int) (ids []waxwing.ID, last time.Time, err error) {
+	d := &store.Due{State: state, At: r.p.Clock().Add(ahead).UnixMilli(), Limit: limit}
 	if !since.IsZero() {
 		d.Since = since.UnixMilli()
 	}
