@@ -120,13 +120,12 @@ func (i *Intake) again(ctx context.Context, g *Group, a *arrival) (waxwing.Recei
 
 // remember keeps the event of a new confirmation, which is rendered next.
 func (i *Intake) remember(g *Group, a *arrival) {
-	id := a.ID
-	g.After(func() {
-		i.p.Cache.Put(id, &seal.Entry{Tenant: a.t, DEK: a.dek, Shop: a.ev.Shop,
-			Work: &waxwing.Work{ID: id, Tenant: a.ev.Tenant, Shop: a.ev.Shop, Format: a.ev.Format,
-				Topic: a.ev.Topic, Raw: a.ev.Raw, State: waxwing.Received, Created: id.Time(),
-				Next: 1, Token: a.t.Key.Token(id | 1)}})
-	})
+	e := &seal.Entry{Tenant: a.t, DEK: a.dek, Shop: a.ev.Shop, Work: &waxwing.Work{ID: a.ID, Tenant: a.ev.Tenant, Shop: a.ev.Shop, Format: a.ev.Format,
+		Topic: a.ev.Topic, Raw: a.ev.Raw, State: waxwing.Received, Created: a.ID.Time(), Next: 1, Token: a.t.Key.Token(a.ID | 1)}}
+	if i.p.Cache.Crowded() { // a burst: it waits for its turn
+		e.Event, e.Work.Raw = &seal.Event{Key: a.Key, Body: a.Event.Body}, nil
+	}
+	g.After(func() { i.p.Cache.Put(e.Work.ID, e) })
 }
 
 // replace seals a newer event with the key of its confirmation and records it.

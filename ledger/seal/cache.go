@@ -34,8 +34,15 @@ type Entry struct {
 	DEK    Key
 	Shop   waxwing.ShopID
 	Work   *waxwing.Work     // nil where it was rendered
+	Event  *Event            // has the work's event, which is not in Work then; nil: it is
 	Out    *waxwing.Outgoing // of the message that is queued; nil: none is
 	size   int64
+}
+
+// Event is an event as it is stored. It takes a third of the room of what it opens to.
+type Event struct {
+	Key  Hash // of its confirmation, which it is bound to
+	Body []byte
 }
 
 // entryFixed is what an entry costs besides its bytes, about.
@@ -46,6 +53,9 @@ func (c *Cache) Put(id waxwing.ID, o *Entry) {
 	o.size = entryFixed
 	if o.Work != nil {
 		o.size += int64(len(o.Work.Raw))
+	}
+	if o.Event != nil {
+		o.size += int64(len(o.Event.Body))
 	}
 	if o.Out != nil {
 		o.size += int64(len(o.Out.Data))
@@ -72,6 +82,14 @@ func (c *Cache) Put(id waxwing.ID, o *Entry) {
 	}
 	c.m[id] = o
 	c.size += o.size
+}
+
+// Crowded reports whether events should rather be kept as they are stored: opening one costs
+// a tenth of what reading it does, if there is no room for it.
+func (c *Cache) Crowded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.size > c.max/4
 }
 
 // sweep drops what is old, once a minute of those that come.

@@ -252,6 +252,9 @@ func TestCacheCounts(t *testing.T) {
 	if c.Put(192, entry(100)); c.Get(192) == nil {
 		t.Error("a message finds no room that an event did not")
 	}
+	if !c.Crowded() || NewCache(4*(entryFixed+100)).Crowded() {
+		t.Error("an empty cache is crowded, or a full one is not")
+	}
 	c.Put(64, entry(9000)) // too large: what it was to replace is older than it, and goes
 	if c.Get(64) != nil || c.size != 2*(entryFixed+100) {
 		t.Errorf("%d bytes, and the old one is there: %t", c.size, c.Get(64) != nil)

@@ -16,6 +16,7 @@ var _ store.Tx = (*dbTx)(nil)
 
 // Apply writes changes, but not their entries.
 func (t *dbTx) Apply(_ context.Context, c *store.Changes) (lost []waxwing.ID, err error) {
+	t.renamed = t.renamed[:0]
 	if err := (indexing{t}).take(c); err != nil {
 		return nil, err
 	}
@@ -74,8 +75,13 @@ func (t *dbTx) putConfirmation(r *store.Confirmation) (taken bool, err error) {
 		}
 		return err == nil && n == 0, err
 	}
-	_, err = t.exec("UPDATE confirmations SET state=?, reason=?, due=?, released=?, messages=?, trail=? WHERE id=?",
-		string(r.State), r.Reason, db.Nullable(r.Due), db.Nullable(r.Released), r.Messages, r.Trail, int64(r.ID))
+	if slices.Contains(t.renamed, r.ID) {
+		_, err = t.exec("UPDATE confirmations SET state=?, reason=?, due=?, released=?, messages=?, trail=?, named=? WHERE id=?",
+			string(r.State), r.Reason, db.Nullable(r.Due), db.Nullable(r.Released), r.Messages, r.Trail, (indexing{t}).named(r.ID), int64(r.ID))
+	} else {
+		_, err = t.exec("UPDATE confirmations SET state=?, reason=?, due=?, released=?, messages=?, trail=? WHERE id=?",
+			string(r.State), r.Reason, db.Nullable(r.Due), db.Nullable(r.Released), r.Messages, r.Trail, int64(r.ID))
+	}
 	// What changes seldom is written apart: each column of a statement costs.
 	if err == nil && (r.Format != old.Format || r.Event != old.Event || r.Updated != old.Updated || r.Rank != old.Rank || r.Asked != old.Asked || r.Events != old.Events) {
 		_, err = t.exec("UPDATE confirmations SET format=?, event=?, updated=?, rank=?, asked=?, events=? WHERE id=?",

@@ -54,6 +54,8 @@ type dbTx struct {
 	after []func()     // once it is on disk
 	// contents are those that the group has yet to write.
 	contents []store.Content
+	// renamed are confirmations whose hashes are written with the rest of their rows.
+	renamed []waxwing.ID
 	// marked says that the file tells of something deleted that must be in no file, traces
 	// that the time to overwrite it is right after the group.
 	marked, traces bool

@@ -91,9 +91,8 @@ func (x indexing) take(c *store.Changes) error {
 		id, end := c.Lookups[i].Confirmation, i
 		for ; end < len(c.Lookups) && c.Lookups[end].Confirmation == id; end++ {
 		}
-		fresh := x.fresh(c, id)
-		if fresh || id > r.mark {
-			err = x.takeRecent(r, id, c.Lookups[i:end], fresh)
+		if id > r.mark || x.fresh(c, id) {
+			err = x.takeRecent(r, id, c.Lookups[i:end], c)
 		} else {
 			err = x.takeLater(id, c.Lookups[i:end])
 		}
@@ -107,10 +106,16 @@ func (x indexing) fresh(c *store.Changes, id waxwing.ID) bool {
 	if _, there := x.t.d.loaded.Confirmations[id]; there {
 		return false
 	}
+	return written(c, id)
+}
+
+// written says that a confirmation is among those that are written.
+func written(c *store.Changes, id waxwing.ID) bool {
 	return slices.ContainsFunc(c.Confirmations, func(r store.Confirmation) bool { return r.ID == id })
 }
 
-func (x indexing) takeRecent(r *recent, id waxwing.ID, add []store.Lookup, fresh bool) error {
+// takeRecent has what is written of a confirmation anyway name its hashes, too: see putConfirmation.
+func (x indexing) takeRecent(r *recent, id waxwing.ID, add []store.Lookup, c *store.Changes) error {
 	all := r.of[id]
 	n := len(all)
 	if n == 0 {
@@ -120,7 +125,8 @@ func (x indexing) takeRecent(r *recent, id waxwing.ID, add []store.Lookup, fresh
 		return nil
 	}
 	r.of[id] = all
-	if fresh {
+	if written(c, id) {
+		x.t.renamed = append(x.t.renamed, id)
 		return nil
 	}
 	_, err := x.t.exec("UPDATE confirmations SET named=? WHERE id=?", x.named(id), int64(id))

@@ -64,8 +64,8 @@ func (r *Reader) Offered(ctx context.Context, m *store.Message) (out *waxwing.Ou
 // OpenWork gives what is to be normalised and rendered. A confirmation that needs no work
 // is ErrState. spoiled is the row of one whose event can never be read again; nil: it can.
 func (r *Reader) OpenWork(ctx context.Context, id waxwing.ID) (w *waxwing.Work, spoiled *store.Confirmation, err error) {
-	if h := r.p.Cache.Get(id); h != nil && h.Work != nil {
-		return h.Work, nil, nil
+	if w := r.kept(id); w != nil {
+		return w, nil, nil
 	}
 	err = r.p.Rows.View(ctx, func(rows store.Rows) error {
 		f, err := r.openOne(ctx, rows, id)
@@ -88,6 +88,24 @@ func (r *Reader) OpenWork(ctx context.Context, id waxwing.ID) (w *waxwing.Work, 
 		w = nil
 	}
 	return w, spoiled, err
+}
+
+// kept is what the cache has of a confirmation's work; nil: nothing that can be opened.
+func (r *Reader) kept(id waxwing.ID) *waxwing.Work {
+	h := r.p.Cache.Get(id)
+	switch {
+	case h == nil || h.Work == nil:
+		return nil
+	case h.Event == nil:
+		return h.Work
+	}
+	raw, err := r.contents.OpenEvent(&h.DEK, h.Event.Key, h.Event.Body)
+	if err != nil {
+		return nil // what the database has counts
+	}
+	w := *h.Work
+	w.Raw = raw
+	return &w
 }
 
 // ReworkOf gives what a person's resend renders from: a confirmation in any

@@ -77,6 +77,30 @@ func TestReaderOpensWhatWasSealed(t *testing.T) {
 	}
 }
 
+// TestReaderOpensWhatTheCacheKeepsSealed, and asks the database where that cannot be opened.
+func TestReaderOpensWhatTheCacheKeepsSealed(t *testing.T) {
+	r, m, id := readerOf(t, `{"a":1}`)
+	w, _, err := r.OpenWork(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, row := *w, m.set.Confirmations[id]
+	kept.Raw, kept.Topic = nil, "kept"
+	h := *r.p.Cache.Get(id)
+	body := r.contents.SealEvent(&h.DEK, row.Key, []byte(`{"a":2}`))
+	for _, c := range []struct {
+		body       []byte
+		raw, topic string
+	}{{body, `{"a":2}`, "kept"}, {body[1:], `{"a":1}`, "paid"}} {
+		e := h
+		e.Work, e.Event = &kept, &seal.Event{Key: row.Key, Body: c.body}
+		r.p.Cache.Put(id, &e)
+		if w, _, err := r.OpenWork(t.Context(), id); err != nil || string(w.Raw) != c.raw || w.Topic != c.topic || kept.Raw != nil {
+			t.Errorf("%+v %v, want %s", w, err, c.raw)
+		}
+	}
+}
+
 // TestReaderTellsWhatCanNeverBeRead from what cannot be read now.
 func TestReaderTellsWhatCanNeverBeRead(t *testing.T) {
 	for name, c := range map[string]struct {
