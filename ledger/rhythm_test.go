@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestCommitsKeepApart: those of several share a commit each five milliseconds, whoever is
+// TestCommitsKeepApart: those of several share a commit each five or eight milliseconds, whoever is
 // alone waits once in a while only, and a full group does not wait at all.
 func TestCommitsKeepApart(t *testing.T) {
 	now := time.Now()
@@ -24,14 +24,16 @@ func TestCommitsKeepApart(t *testing.T) {
 		r.begin(now, waited, size)
 		now = now.Add(time.Millisecond) // it takes that long
 	}
-	commit(wait(0, 0), 2)                     // after a rest nobody waits
-	commit(wait(pace-time.Millisecond, 0), 3) // the next keeps its distance, and got company
-	commit(wait(pace-time.Millisecond, 0), 1) // this one waited in vain
+	commit(wait(0, 0), 2)                         // after a rest nobody waits
+	commit(wait(slowPace-time.Millisecond, 0), 3) // the next keeps its distance, and got company
+	commit(wait(slowPace-time.Millisecond, 0), 1) // this one waited in vain
 	for range unpaced {
 		commit(wait(0, 0), 1)
 	}
-	commit(wait(pace-time.Millisecond, 0), gatherFrom) // and now it is tried again
+	commit(wait(slowPace-time.Millisecond, 0), gatherFrom) // and now it is tried again
 	wait(0, gatherEnough)
+	commit(wait(slowPace-time.Millisecond, 0), large)
+	commit(wait(pace-time.Millisecond, 0), large) // large groups follow each other faster
 	now = now.Add(time.Second)
 	commit(wait(gather, 0), 1) // a large group was load: the next waits a little in any case
 }

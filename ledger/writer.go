@@ -165,15 +165,20 @@ const (
 
 	// Commits begin this far apart, where what comes meanwhile shares them: each writes ten
 	// pages or so, whatever is in it. A commit that waited in vain is of somebody who does one
-	// thing after the other, and for a while nobody waits.
-	pace    = 5 * time.Millisecond
-	unpaced = 16 // commits
+	// thing after the other, and for a while nobody waits. Smaller groups are further apart: what
+	// a commit writes is shared by fewer, and the disk has more of it to do than the customer has
+	// of three milliseconds.
+	pace     = 5 * time.Millisecond
+	slowPace = 8 * time.Millisecond
+	large    = 24 // ops of a group
+	unpaced  = 16 // commits
 )
 
 // rhythm says how long a commit waits for others to share it.
 type rhythm struct {
 	began time.Time // the last commit
 	busy  bool      // it was a group
+	large bool      // it was one that a commit is cheap for
 	alone int       // so many commits do not wait
 }
 
@@ -189,12 +194,15 @@ func (r *rhythm) wait(now time.Time, more int) time.Duration {
 	if r.alone > 0 {
 		return d
 	}
-	return max(d, pace-now.Sub(r.began))
+	if r.large {
+		return max(d, pace-now.Sub(r.began))
+	}
+	return max(d, slowPace-now.Sub(r.began))
 }
 
 // begin takes the commit of a group that waited so long.
 func (r *rhythm) begin(now time.Time, waited time.Duration, size int) {
-	r.began, r.busy = now, size >= gatherFrom
+	r.began, r.busy, r.large = now, size >= gatherFrom, size >= large
 	switch {
 	case size > 1:
 		r.alone = 0
