@@ -48,7 +48,7 @@ func (d *Document) deep() bool {
 			return false
 		}
 		if done {
-			d.add(node{start: uint32(start), end: uint32(d.pos), kind: Deep})
+			d.add(start, d.pos, Deep, 0)
 			return true
 		}
 	}

@@ -15,7 +15,8 @@ import (
 
 // The limits of the reader. Bytes bound it, so that the largest order that a
 // shop can send is read: time and memory grow with the text and no faster, at
-// most sixteen bytes of nodes for each key and value.
+// most sixteen bytes of nodes for each key and value, and as many of tables for
+// each key of the objects that are looked into.
 const (
 	// maxDocument is more than a request body can have (http.max_body).
 	maxDocument = 64 << 20
@@ -46,12 +47,15 @@ const (
 )
 
 // node is one key or value of a document; nodes lie in reading order, so that
-// a container is followed by all that it holds.
+// a container is followed by all that it holds. start and end are where it stands in
+// src: of a string, what is between its quotes. Of an object of many keys start is how
+// many and end 0, until it has a table: then they are where in seen that is.
 type node struct {
-	start, end uint32 // in src; of a string, what stands between its quotes
+	start, end uint32
 	next       uint32 // the node after this one and all that it holds
 	kind       Kind
-	class      uint8 // of a string: classEscape and the like, or-ed
+	class      uint8  // classEscape and the like, or-ed
+	tag        uint16 // of a key in a table, a part of its hash
 }
 
 // Document is a JSON text that was read whole. It is pooled: whoever reads one
@@ -60,15 +64,11 @@ type node struct {
 type Document struct {
 	src   string
 	pos   int
-	nodes []node // nodes[0] stands for what is absent
-	seen  []slot
-	round uint32 // which object the slots are of
+	nodes []node   // nodes[0] stands for what is absent
+	seen  []uint32 // the tables in which objects' keys are looked up, one after the other; 0 is an empty place
 	err   *SyntaxError
 	large bool
 }
-
-// slot is a place of the table in which the keys of one object are looked up.
-type slot struct{ round, hash, node uint32 }
 
 // SyntaxError says what is wrong with a JSON text and where. It quotes nothing.
 type SyntaxError struct {
@@ -95,7 +95,7 @@ func Read(src string) (*Document, error) {
 	src = strings.TrimPrefix(src, "\ufeff")
 	d := documents.Get().(*Document)
 	d.src, d.pos, d.err = src, 0, nil
-	d.nodes = append(d.nodes[:0], node{next: 1})
+	d.nodes, d.seen = append(d.nodes[:0], node{next: 1}), d.seen[:0]
 	if d.large = len(src) > largeDocument; d.large {
 		large <- struct{}{}
 	}
@@ -120,8 +120,8 @@ func (d *Document) Release() {
 	if cap(d.nodes) > 8<<10 {
 		d.nodes = nil
 	}
-	if len(d.seen) > 8<<10 {
-		d.seen, d.round = nil, 0
+	if cap(d.seen) > 16<<10 {
+		d.seen = nil
 	}
 	if d.large {
 		d.large = false
@@ -149,25 +149,31 @@ func (d *Document) stop(at int, what string) bool {
 	return false
 }
 
+// space passes over white space, of which most shops write none.
 func (d *Document) space() {
-	for d.pos < len(d.src) {
-		switch d.src[d.pos] {
-		case ' ', '\n', '\r', '\t':
-			d.pos++
-		default:
-			return
-		}
+	if d.pos < len(d.src) && d.src[d.pos] <= ' ' {
+		d.pos = spaces(d.src, d.pos)
 	}
 }
 
-// add appends a node and returns its place, never 0.
-func (d *Document) add(n node) uint32 {
+func spaces(s string, i int) int {
+	for i < len(s) && (s[i] == ' ' || s[i] == '\n' || s[i] == '\r' || s[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// add appends a node and returns its place, never 0. It writes each field where it
+// belongs: a node that is put together elsewhere and copied makes the processor wait.
+func (d *Document) add(start, end int, kind Kind, class uint8) uint32 {
 	i := len(d.nodes)
-	if i == cap(d.nodes) && i > 1<<10 {
+	if i == cap(d.nodes) {
 		d.grow()
 	}
-	n.next = uint32(i + 1)
-	d.nodes = append(d.nodes, n)
+	d.nodes = d.nodes[:i+1]
+	n := &d.nodes[i]
+	n.start, n.end, n.next = uint32(start), uint32(end), uint32(i+1)
+	n.kind, n.class = kind, class
 	return uint32(i)
 }
 
@@ -212,13 +218,13 @@ func (d *Document) word(w string, k Kind) bool {
 	if end > len(d.src) || d.src[d.pos:end] != w {
 		return d.refuse(d.pos, "not the start of a value")
 	}
-	d.add(node{start: uint32(d.pos), end: uint32(end), kind: k})
+	d.add(d.pos, end, k, 0)
 	d.pos = end
 	return true
 }
 
 func (d *Document) array(depth int) bool {
-	at := d.add(node{start: uint32(d.pos), kind: Array})
+	at := d.add(d.pos, 0, Array, 0)
 	d.pos++
 	if d.space(); d.pos < len(d.src) && d.src[d.pos] == ']' {
 		return d.closed(at)
@@ -249,7 +255,7 @@ func (d *Document) closed(at uint32) bool {
 }
 
 func (d *Document) object(depth int) bool {
-	at := d.add(node{start: uint32(d.pos), kind: Object})
+	at := d.add(d.pos, 0, Object, 0)
 	d.pos++
 	if d.space(); d.pos < len(d.src) && d.src[d.pos] == '}' {
 		return d.closed(at)
@@ -314,7 +320,7 @@ func (d *Document) number() bool {
 		i = exp
 	}
 	d.pos = i
-	d.add(node{start: uint32(start), end: uint32(i), kind: Number})
+	d.add(start, i, Number, 0)
 	return true
 }
 

@@ -1,42 +1,46 @@
 package payload
 
 import (
+	"math/bits"
 	"unicode/utf8"
 )
 
-// The classes of bytes in a string; those that are not plain end the fast loop.
+// The classes of strings and objects.
 const (
-	classPlain  = 0
-	classStop   = 1 // the quote and control characters
-	classEscape = 2
-	classWide   = 4 // beyond ASCII
-	// classBroken marks a string in which something is not UTF-8. The two after
-	// it mark keys: one that a later, equal key of its object hides, and the last
-	// one of such.
-	classBroken = 8
-	classHidden = 16
-	classTwice  = 32
+	classEscape = 1 << iota // something in it is escaped
+	classBroken             // something in it is not UTF-8
+	classHidden             // a key that a later, equal key of its object hides
+	classTwice              // the last one of such keys
+	classTable              // an object of many keys, which are looked up in a table
 )
 
-var classes = func() (t [256]uint8) {
-	for c := range t {
-		switch {
-		case c < 0x20 || c == '"':
-			t[c] = classStop
-		case c == '\\':
-			t[c] = classEscape
-		case c >= 0x80:
-			t[c] = classWide
+// plain returns the place of the first byte from i on that is not plain, or the end. It
+// looks at eight bytes at one time, since a processor cannot guess where a string ends:
+// a bit of met is set for each byte that is a quote, a backslash, a control character or
+// beyond ASCII, and perhaps for some behind the first such.
+func plain(s string, i int) int {
+	const each, tops = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(s); i += 8 {
+		b := s[i : i+8]
+		x := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		quote, back := x^each*'"', x^each*'\\'
+		met := ((quote-each)&^quote | (back-each)&^back | (x-each*' ')&^x | x) & tops
+		if met != 0 {
+			return i + bits.TrailingZeros64(met)/8
 		}
 	}
-	return t
-}()
+	for i < len(s) && s[i] >= ' ' && s[i] < utf8.RuneSelf && s[i] != '"' && s[i] != '\\' {
+		i++
+	}
+	return i
+}
 
 func (d *Document) text() bool {
 	start := d.pos + 1
 	met, ok := d.skipString()
 	if ok {
-		d.add(node{start: uint32(start), end: uint32(d.pos - 1), kind: String, class: met})
+		d.add(start, d.pos-1, String, met)
 	}
 	return ok
 }
@@ -45,10 +49,7 @@ func (d *Document) text() bool {
 func (d *Document) skipString() (met uint8, ok bool) {
 	src, i := d.src, d.pos+1
 	for {
-		for i < len(src) && classes[src[i]] == classPlain {
-			i++
-		}
-		if i >= len(src) {
+		if i = plain(src, i); i >= len(src) {
 			return 0, d.refuse(i, "the text ends inside a string")
 		}
 		switch c := src[i]; {
@@ -65,11 +66,13 @@ func (d *Document) skipString() (met uint8, ok bool) {
 		case c < 0x20:
 			return 0, d.refuse(i, "a control character inside a string")
 		default:
-			r, n := utf8.DecodeRuneInString(src[i:])
-			if met |= classWide; r == utf8.RuneError && n <= 1 {
-				met |= classBroken
+			for i < len(src) && src[i] >= utf8.RuneSelf {
+				r, n := utf8.DecodeRuneInString(src[i:])
+				if r == utf8.RuneError && n <= 1 {
+					met |= classBroken
+				}
+				i += n
 			}
-			i += n
 		}
 	}
 }

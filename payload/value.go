@@ -69,17 +69,12 @@ func (v Value) member(key string) uint32 {
 	if v.Kind() != Object {
 		return 0
 	}
-	nodes := v.d.nodes
-	end := nodes[v.n].next
-	for k := v.n + 1; k < end; k = nodes[k+1].next {
-		n := &nodes[k]
-		switch {
-		case n.class&classHidden != 0:
-		case n.class&(classEscape|classBroken) == 0:
-			if int(n.end-n.start) == len(key) && v.d.src[n.start:n.end] == key {
-				return k
-			}
-		case unescape(v.d.src[n.start:n.end]) == key:
+	o := &v.d.nodes[v.n]
+	if o.class&classTable != 0 {
+		return v.lookUp(key)
+	}
+	for k := v.n + 1; k < o.next; k = v.d.nodes[k+1].next {
+		if v.d.nodes[k].class&classHidden == 0 && v.d.isKey(k, key) {
 			return k
 		}
 	}
@@ -165,6 +160,9 @@ func (v Value) Members() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {
 		if v.Kind() != Object {
 			return
+		}
+		if o := &v.d.nodes[v.n]; o.class&classTable != 0 && o.end == 0 {
+			v.d.index(v.n)
 		}
 		end := v.d.nodes[v.n].next
 		for k := v.n + 1; k < end; k = v.d.nodes[k+1].next {
