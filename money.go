@@ -150,8 +150,11 @@ func splitExponent(s string) (string, int, error) {
 	if len(s) > 64 {
 		return s, 0, ErrAmount
 	}
-	i := strings.IndexAny(s, "eE")
-	if i < 0 {
+	i := 0
+	for i < len(s) && s[i]|0x20 != 'e' {
+		i++
+	}
+	if i == len(s) {
 		return s, 0, nil
 	}
 	e, err := strconv.Atoi(s[i+1:])

@@ -190,6 +190,9 @@ func (v Value) Trimmed() string { return strings.TrimSpace(v.Text()) }
 // Int reads a whole number, also one that is written "2" or 2.0.
 func (v Value) Int() (int64, bool) {
 	s := v.Trimmed()
+	if s == "" {
+		return 0, false
+	}
 	if whole, frac, ok := strings.Cut(s, "."); ok && strings.Trim(frac, "0") == "" {
 		s = whole
 	}

@@ -44,6 +44,12 @@ func EastAsian(list ...string) bool {
 // lineBreaks are what ends a line beside \n.
 var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\v", "\n", "\f", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
 
+// breaksOtherwise reports whether lineBreaks has something to replace. Addresses of most
+// languages are not in ASCII, and hardly one has.
+func breaksOtherwise(s string) bool {
+	return strings.ContainsAny(s, "\r\v\f") || strings.Contains(s, "\u0085") || strings.Contains(s, "\u2028") || strings.Contains(s, "\u2029")
+}
+
 // StreetLines splits the lines of a street address and drops empty ones.
 func StreetLines(parts ...string) []string {
 	n := 0
@@ -55,7 +61,9 @@ func StreetLines(parts ...string) []string {
 	lines := make([]string, 0, n)
 	for _, p := range parts {
 		if !Tidy(p) {
-			p = lineBreaks.Replace(AsIs(p))
+			if p = AsIs(p); breaksOtherwise(p) {
+				p = lineBreaks.Replace(p)
+			}
 		}
 		for p != "" && len(lines) < 6 {
 			var line string

@@ -2,6 +2,7 @@ package shop_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -53,7 +54,10 @@ func TestBenchmarkOrder(t *testing.T) {
 }
 
 func benchmark(b *testing.B, lines int, f func(raw []byte) error) {
-	raw := shopifyOrderOf(lines)
+	benchmarkOf(b, shopifyOrderOf(lines), f)
+}
+
+func benchmarkOf(b *testing.B, raw []byte, f func(raw []byte) error) {
 	b.SetBytes(int64(len(raw)))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -79,3 +83,12 @@ func BenchmarkShopifyKey(b *testing.B)          { benchmark(b, 5, key) }
 func BenchmarkShopifyNormalise(b *testing.B)    { benchmark(b, 5, normalise) }
 func BenchmarkShopifyKey100(b *testing.B)       { benchmark(b, 100, key) }
 func BenchmarkShopifyNormalise100(b *testing.B) { benchmark(b, 100, normalise) }
+
+// One in the customer's money, with all amounts in both, discounts and tax lines.
+func BenchmarkShopifyPresentment(b *testing.B) {
+	raw, err := os.ReadFile("shopify/testdata/presentment.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	benchmarkOf(b, raw, normalise)
+}

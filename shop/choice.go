@@ -31,9 +31,19 @@ func AddProperty(it *waxwing.Item, name, value string) {
 // false, empty or hidden (a name with an underscore) is left out. plain is what
 // the shop does to its texts.
 func Readable(v payload.Value, plain func(string) string) string {
+	if k := v.Kind(); k == payload.String || k == payload.Number {
+		return readableText(v, plain)
+	}
 	var b strings.Builder
 	appendReadable(&b, v, plain, 0)
 	return b.String()
+}
+
+func readableText(v payload.Value, plain func(string) string) string {
+	if s := plain(v.Text()); !Serialised(s) {
+		return s
+	}
+	return ""
 }
 
 func appendReadable(b *strings.Builder, v payload.Value, plain func(string) string, depth int) {
@@ -58,9 +68,7 @@ func appendReadable(b *strings.Builder, v payload.Value, plain func(string) stri
 	case payload.True:
 		b.WriteString(checked)
 	case payload.String, payload.Number:
-		if s := plain(v.Text()); !Serialised(s) {
-			b.WriteString(s)
-		}
+		b.WriteString(readableText(v, plain))
 	case payload.Array:
 		for _, w := range v.Items() {
 			if b.Len() > 4*MaxValue {

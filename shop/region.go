@@ -42,6 +42,9 @@ var regionTable = sync.OnceValue(func() map[string]string {
 // the shop keeps a code (B in Spain, TR34), the code in the countries that write
 // it, and nothing for a code that nobody knows. A name stays as it is.
 func RegionName(country, state string) string {
+	if state == "" {
+		return ""
+	}
 	code, prefixed := strings.CutPrefix(state, country)
 	prefixed = prefixed && country != "" && code != "" && (code[0] == '-' || code[0]-'0' <= 9)
 	if code = strings.TrimPrefix(code, "-"); !prefixed {

@@ -59,7 +59,7 @@ const maxLines = 40
 // CleanLines cleans like Clean and keeps the line breaks: one \n each, whatever
 // wrote them, at most one empty line between others and none at the ends.
 func CleanLines(s string, limit int) string {
-	if !strings.ContainsAny(s, "\n\r\v\f\u0085\u2028\u2029") {
+	if Tidy(s) || !strings.ContainsAny(s, "\n\r\v\f\u0085\u2028\u2029") {
 		return Clean(s, limit)
 	}
 	s = strings.ReplaceAll(s, "\r\n", "\n")

@@ -82,6 +82,7 @@ func (r *reader) items() (waxwing.Money, error) {
 	list := r.v.Get("line_items")
 	if n := list.Len(); n > 0 {
 		r.o.Items = make([]waxwing.Item, 0, n)
+		r.prices = make([][2]waxwing.Money, 0, n)
 	}
 	for i, v := range list.Items() {
 		if v.Nothing() {
@@ -138,7 +139,7 @@ func (r *reader) item(v payload.Value) (it waxwing.Item, tip bool, err error) {
 		if back {
 			unit, total = unit.Neg(), total.Neg()
 		}
-		it.Unit, it.Total = &unit, &total
+		it.Unit, it.Total = r.pair(unit, total)
 	}
 	// Only tips have the key, be it null.
 	if v.Get("tip_payment_gateway").Kind() != payload.Absent && it.Total != nil {
@@ -161,6 +162,13 @@ func (r *reader) item(v payload.Value) (it waxwing.Item, tip bool, err error) {
 	}
 	productOf(v, &it)
 	return it, false, nil
+}
+
+// pair keeps the two amounts of a line beside those of the other lines.
+func (r *reader) pair(unit, total waxwing.Money) (u, t *waxwing.Money) {
+	r.prices = append(r.prices, [2]waxwing.Money{unit, total})
+	both := &r.prices[len(r.prices)-1]
+	return &both[0], &both[1]
 }
 
 // productOf reads what the line is of.

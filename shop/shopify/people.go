@@ -170,6 +170,9 @@ func paymentOf(v payload.Value) waxwing.Payment {
 	return p
 }
 
+// wordsOf writes the names of attributes in one way.
+var wordsOf = strings.NewReplacer(" ", "_", "-", "_", ".", "")
+
 // purchaseOrder reads the buyer's own number: Shopify's field, or an
 // attribute of the order that a theme calls so.
 func purchaseOrder(v payload.Value) string {
@@ -177,8 +180,7 @@ func purchaseOrder(v payload.Value) string {
 		return s
 	}
 	for _, a := range v.Get("note_attributes").Items() {
-		name := strings.NewReplacer(" ", "_", "-", "_", ".", "").Replace(strings.ToLower(strings.TrimSpace(a.Get("name").Text())))
-		switch name {
+		switch wordsOf.Replace(strings.ToLower(strings.TrimSpace(a.Get("name").Text()))) {
 		case "po_number", "po", "po_no", "purchase_order", "purchase_order_number", "customer_po", "po#":
 			return shop.Clean(shop.AsIs(a.Get("value").Text()), shop.MaxNumber)
 		}

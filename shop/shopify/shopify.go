@@ -127,6 +127,7 @@ type reader struct {
 	v           payload.Value
 	money       shop.MoneyReader
 	o           *waxwing.Order
+	total, now  payload.Value // the total as it was, and as it is now
 	presentment bool
 	// lacking: an amount that is not nought has no presentment money, so the
 	// order must be read in shop money.
@@ -134,7 +135,8 @@ type reader struct {
 	// edited: lines were removed before they were paid, so that the current_*
 	// totals are what the order costs.
 	edited   bool
-	back     map[string]int64 // by line item's id, how many came back
+	back     map[string]int64   // by line item's id, how many came back
+	prices   [][2]waxwing.Money // of the lines: a piece, and the line
 	cuts     []discount
 	discount waxwing.Money // what the cuts add up to
 	tips     waxwing.Money // of tips that are lines

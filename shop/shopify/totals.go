@@ -17,17 +17,18 @@ func (r *reader) amounts() error {
 	}
 	r.discount = r.money.Zero()
 	paidBack := r.refunds()
-	if !r.has(r.v, fieldTotal) && !r.has(r.v, fieldNowTotal) {
+	r.total, r.now = r.find(r.v, fieldTotal), r.find(r.v, fieldNowTotal)
+	if r.total.Trimmed() == "" && r.now.Trimmed() == "" {
 		if r.money.Err != nil {
 			return r.money.Err
 		}
 		return shop.ErrNoTotal
 	}
-	total, cut, tax := fieldTotal, fieldDiscounts, fieldTax
+	total, cut, tax, found := fieldTotal, fieldDiscounts, fieldTax, r.total
 	if r.edited = r.wasEdited(paidBack); r.edited {
-		total, cut, tax = fieldNowTotal, fieldNowDiscounts, fieldNowTax
+		total, cut, tax, found = fieldNowTotal, fieldNowDiscounts, fieldNowTax, r.now
 	}
-	r.o.Total = r.kept(r.v, total)
+	r.o.Total = r.money.Kept(found, total.plain)
 	switch {
 	case r.money.Err != nil: // before a line is blamed for it
 		return r.money.Err
@@ -50,7 +51,8 @@ func (r *reader) amounts() error {
 	if err != nil {
 		return err
 	}
-	if r.o.TaxTotal = r.kept(r.v, tax); !r.has(r.v, tax) {
+	taxes := r.find(r.v, tax)
+	if r.o.TaxTotal = r.money.Kept(taxes, tax.plain); taxes.Trimmed() == "" {
 		for i := range r.o.Taxes {
 			r.o.TaxTotal = r.money.Sum("tax_lines", r.o.TaxTotal, r.o.Taxes[i].Amount)
 		}
@@ -80,12 +82,12 @@ func (r *reader) amounts() error {
 // paid. Only then do the current_* totals count: after a refund the order still
 // cost what it cost, and Shopify's test notifications have ones that fit nothing.
 func (r *reader) wasEdited(paidBack waxwing.Money) bool {
-	if !r.has(r.v, fieldTotal) {
+	if r.total.Trimmed() == "" {
 		return true
 	}
 	status := r.o.Payment.Status
-	if !r.has(r.v, fieldNowTotal) || !paidBack.IsZero() || status == waxwing.PartlyRefunded ||
-		status == waxwing.PaymentRefunded || r.kept(r.v, fieldNowTotal) == r.kept(r.v, fieldTotal) {
+	if r.now.Trimmed() == "" || !paidBack.IsZero() || status == waxwing.PartlyRefunded || status == waxwing.PaymentRefunded ||
+		r.money.Kept(r.now, fieldNowTotal.plain) == r.money.Kept(r.total, fieldTotal.plain) {
 		return false
 	}
 	for _, l := range r.v.Get("line_items").Items() {
@@ -100,14 +102,15 @@ func (r *reader) wasEdited(paidBack waxwing.Money) bool {
 // balance gathers what the totals may be: first the payload's own, then what
 // else the lines say, in case only that adds up.
 func (r *reader) balance(b *balance, lines, shipping waxwing.Money, cut amountField) {
-	discounts := r.kept(r.v, cut)
-	if !r.has(r.v, cut) {
+	found := r.find(r.v, cut)
+	discounts := r.money.Kept(found, cut.plain)
+	if found.Trimmed() == "" {
 		discounts = r.discount
 	}
 	b.discounts = [2]waxwing.Money{discounts, r.discount}
 	b.shipping = [2]waxwing.Money{shipping, shipping}
-	if r.has(r.v, fieldShipping) {
-		given := r.kept(r.v, fieldShipping)
+	if found := r.find(r.v, fieldShipping); found.Trimmed() != "" {
+		given := r.money.Kept(found, fieldShipping.plain)
 		b.shipping[1] = given
 		if len(r.o.Ship) == 0 {
 			b.shipping[0] = given
@@ -283,8 +286,8 @@ func (r *reader) refunded(paidBack waxwing.Money) {
 		switch status := r.o.Payment.Status; {
 		case status == waxwing.PaymentRefunded:
 			paidBack = r.o.Total
-		case status == waxwing.PartlyRefunded && r.has(r.v, fieldNowTotal):
-			paidBack = r.o.Total.Sub(r.kept(r.v, fieldNowTotal))
+		case status == waxwing.PartlyRefunded && r.now.Trimmed() != "":
+			paidBack = r.o.Total.Sub(r.money.Kept(r.now, fieldNowTotal.plain))
 		}
 	}
 	if paidBack.Minor <= 0 {
