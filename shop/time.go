@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -15,7 +16,10 @@ func ParseTime(v payload.Value, zone *time.Location) time.Time {
 	if len(s) < len("2006-01-02") || len(s) > 40 {
 		return time.Time{}
 	}
-	t, err := time.Parse(time.RFC3339, s)
+	t, err := time.Time{}, errBare
+	if !bare(s) {
+		t, err = time.Parse(time.RFC3339, s)
+	}
 	if err != nil {
 		if len(s) > 10 && s[10] == ' ' {
 			s = s[:10] + "T" + s[11:]
@@ -32,6 +36,15 @@ func ParseTime(v payload.Value, zone *time.Location) time.Time {
 		return time.Time{}
 	}
 	return t
+}
+
+var errBare = errors.New("no offset")
+
+// bare reports whether a time is too short to have an offset and seconds, be its hour of
+// one digit, and does not end in Z: WooCommerce writes its times so. The attempt to read
+// it as RFC 3339 would be refused, with three allocations.
+func bare(s string) bool {
+	return len(s) <= len("2006-01-02T15:04:05") && s[len(s)-1]-'0' <= 9
 }
 
 // LocalTime returns the moment of a local and a UTC time that mean the same
