@@ -38,6 +38,11 @@ func plain(s string, i int) int {
 
 func (d *Document) text() bool {
 	start := d.pos + 1
+	if end := plain(d.src, start); end < len(d.src) && d.src[end] == '"' { // as nearly all are
+		d.pos = end + 1
+		d.add(start, end, String, 0)
+		return true
+	}
 	met, ok := d.skipString()
 	if ok {
 		d.add(start, d.pos-1, String, met)
