@@ -26,7 +26,10 @@ type Prober interface {
 
 // Narrow is a provider that has no more than so many messages between commit point and verdict
 // at once: its connections. Others wait for one of them.
-type Narrow interface{ MaxAtDot() int }
+type Narrow interface {
+	// MaxAtDot is how many: it does not change.
+	MaxAtDot() int
+}
 
 // Named is a provider by its name, which is the trail's word for it.
 type Named struct {

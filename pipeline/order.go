@@ -148,7 +148,7 @@ func (x *runner) ready(j *Job) error {
 	for i := range j.Drafts {
 		j.Drafts[i].Pipeline = j.flow.label
 	}
-	ids, err := x.p.Ledger.Ready(x.stop.Context(), w, j.Drafts, j.Found, j.Tenant.TTL.D())
+	ids, c, err := x.record(j)
 	if err != nil {
 		return err
 	}
@@ -160,10 +160,35 @@ func (x *runner) ready(j *Job) error {
 			if x.journal.debug {
 				x.journal.Step("queued", w.ID, "message", id)
 			}
-			x.out.wake(j.flow, d.Channel, id)
+			if c == nil || c.Out.Message != id {
+				x.out.wake(j.flow, d.Channel, id)
+			}
 		}
 	}
 	return nil
+}
+
+// record has the ledger take the drafts. Where a worker is free for the message that is to be
+// sent, the same commit claims it and the worker begins; else the claim is nil, and somebody is woken.
+func (x *runner) record(j *Job) ([]waxwing.ID, *waxwing.Claim, error) {
+	ctx, w, ttl := x.stop.Context(), j.Work, j.Tenant.TTL.D()
+	ch := x.out.spareFor(j.Drafts)
+	if ch == nil {
+		ids, err := x.p.Ledger.Ready(ctx, w, j.Drafts, j.Found, ttl)
+		return ids, nil, err
+	}
+	ids, c, err := x.p.Ledger.ReadyAndClaim(ctx, w, j.Drafts, j.Found, ttl)
+	if c == nil {
+		ch.pool.giveBack(1)
+		return ids, nil, err
+	}
+	if x.journal.debug {
+		x.journal.Step("claimed", w.ID, "message", c.Out.Message)
+	}
+	if err := ch.send(c); err != nil && !errors.Is(err, waxwing.ErrStopping) {
+		x.p.Log.Error("claim not given back; the next start does", "message", c.Out.Message, "err", err)
+	}
+	return ids, c, nil
 }
 
 func (x *runner) expireHold(w *waxwing.Work, t *config.Tenant) error {

@@ -255,17 +255,11 @@ func (x *sweeper) claimDue(ch *channel, reserved int) (found int) {
 		x.complain("sweep messages", err)
 	}
 	for _, c := range claims {
-		by := ch.sender(c)
-		if ch.pool.start(c.Out.Message, func(waxwing.ID) { by.Send(c) }) {
-			reserved--
-			continue
-		}
-		// Stopping, or its last worker is about to leave: back to the queue.
-		if err := by.GiveBack(c); err != nil {
+		if err := ch.send(c); err != nil {
 			x.complain("give a claim back", err)
 		}
 	}
-	ch.pool.giveBack(reserved)
+	ch.pool.giveBack(reserved - len(claims))
 	return len(claims)
 }
 
