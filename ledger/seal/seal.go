@@ -92,7 +92,7 @@ func (s Sealer) Open(dst, sealed []byte, aad string) ([]byte, error) {
 // TenantKey is a tenant's key with what is derived from it.
 type TenantKey struct {
 	wrap  Sealer
-	index sync.Pool // of hash.Hash: a keyed state that is reset costs half of a new one
+	index sync.Pool // of *keyed
 	token sync.Pool
 }
 
@@ -100,19 +100,31 @@ type TenantKey struct {
 func NewTenantKey(k Key) *TenantKey {
 	t := &TenantKey{wrap: k.Sealer()}
 	index, token := k.derive("index"), k.derive("token")
-	t.index.New = func() any { return hmac.New(sha256.New, index[:]) }
-	t.token.New = func() any { return hmac.New(sha256.New, token[:]) }
+	t.index.New = func() any { return &keyed{mac: hmac.New(sha256.New, index[:])} }
+	t.token.New = func() any { return &keyed{mac: hmac.New(sha256.New, token[:])} }
 	return t
 }
 
-// keyed hashes parts with a pool's key.
-func keyed(p *sync.Pool, write func(hash.Hash)) (sum [sha256.Size]byte) {
-	m := p.Get().(hash.Hash)
-	write(m)
-	m.Sum(sum[:0])
-	m.Reset()
-	p.Put(m)
-	return sum
+// keyed hashes with one key, and makes no garbage: a state that is reset costs half of a new
+// one, and what it reads and writes stays beside it.
+type keyed struct {
+	mac  hash.Hash
+	text []byte
+	sum  [sha256.Size]byte
+}
+
+// mostText is how long a text is kept that the next one may be written over.
+const mostText = 4 << 10
+
+// hash hashes the text.
+func (k *keyed) hash() [sha256.Size]byte {
+	k.mac.Write(k.text)
+	k.mac.Sum(k.sum[:0])
+	k.mac.Reset()
+	if cap(k.text) > mostText {
+		k.text = nil
+	}
+	return k.sum
 }
 
 func (k *Key) derive(label string) (d Key) {
@@ -144,13 +156,13 @@ type Hash = store.Hash
 
 // Index hashes a kind of lookup and its value.
 func (t *TenantKey) Index(kind string, parts ...string) (h Hash) {
-	sum := keyed(&t.index, func(m hash.Hash) {
-		m.Write([]byte(kind))
-		for _, p := range parts {
-			m.Write([]byte{0})
-			m.Write([]byte(p))
-		}
-	})
+	m := t.index.Get().(*keyed)
+	m.text = append(m.text[:0], kind...)
+	for _, p := range parts {
+		m.text = append(append(m.text, 0), p...)
+	}
+	sum := m.hash()
+	t.index.Put(m)
 	copy(h[:], sum[:])
 	return h
 }
@@ -160,10 +172,10 @@ var tokenEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithP
 // Token names a message towards the outside: the left side of its Message-ID
 // and its idempotency key. It is the same for each try and tells nothing.
 func (t *TenantKey) Token(message waxwing.ID) string {
-	sum := keyed(&t.token, func(m hash.Hash) {
-		b, _ := message.AppendBinary(nil) // never fails
-		m.Write(b)
-	})
+	m := t.token.Get().(*keyed)
+	m.text, _ = message.AppendBinary(m.text[:0]) // never fails
+	sum := m.hash()
+	t.token.Put(m)
 	return tokenEncoding.EncodeToString(sum[:20])
 }
 

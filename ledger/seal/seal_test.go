@@ -2,8 +2,12 @@ package seal
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
+	"strings"
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
@@ -61,5 +65,43 @@ func TestParseKeyForms(t *testing.T) {
 		if _, err := ParseKey(waxwing.Secret(s)); err == nil {
 			t.Errorf("%d characters are taken for a key", len(s))
 		}
+	}
+}
+
+// TestKeyed: hashes are HMAC-SHA256 of kind and parts with a zero byte before each part,
+// whatever was hashed before them: rows of older programs are found by them.
+func TestKeyed(t *testing.T) {
+	k := Key{1, 2, 3}
+	tk, index, token := NewTenantKey(k), k.derive("index"), k.derive("token")
+	for round := range 2 {
+		for _, n := range []int{0, 1, 30, 55, 64, 200, mostText, mostText + 1, 50000, 3} {
+			long := strings.Repeat("é", n)
+			m := hmac.New(sha256.New, index[:])
+			m.Write([]byte("person\x00" + long + "\x00" + "\x00" + long))
+			if got := tk.Index("person", long, "", long); !bytes.Equal(got[:], m.Sum(nil)[:len(got)]) {
+				t.Errorf("round %d, %d bytes: %x", round, n, got)
+			}
+			m = hmac.New(sha256.New, token[:])
+			m.Write(binary.BigEndian.AppendUint64(nil, uint64(n)))
+			if got := tk.Token(waxwing.ID(n)); got != tokenEncoding.EncodeToString(m.Sum(nil)[:20]) {
+				t.Errorf("round %d, message %d: %s", round, n, got)
+			}
+		}
+	}
+}
+
+func BenchmarkIndex(b *testing.B) {
+	t := NewTenantKey(NewKey())
+	b.ReportAllocs()
+	for b.Loop() {
+		t.Index("order", "shop", "820982911946154508", "confirmation", "0")
+	}
+}
+
+func BenchmarkToken(b *testing.B) {
+	t := NewTenantKey(NewKey())
+	b.ReportAllocs()
+	for b.Loop() {
+		t.Token(77)
 	}
 }
