@@ -1,6 +1,7 @@
 package view
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
@@ -70,24 +71,22 @@ func (l *Lookups) Unreadable(t *seal.Tenant, raw []byte) []seal.Hash {
 	return l.Index(t, lk)
 }
 
-// Index hashes what a confirmation can be found by.
+// Index hashes what a confirmation can be found by, once each: an order names a person at
+// several places, and most addresses are what all of their spellings have in common.
 func (l *Lookups) Index(t *seal.Tenant, lk waxwing.Lookup) []seal.Hash {
-	var out []seal.Hash
+	out := slices.Grow([]seal.Hash(nil), len(lk.Order)+len(lk.People))
+	var forms []string // of one kind, which are in out
 	add := func(kind, v string) {
-		if v == "" {
+		if v == "" || slices.Contains(forms, v) {
 			return
 		}
-		h := t.Key.Index(kind, v)
-		for _, o := range out {
-			if o == h {
-				return
-			}
-		}
-		out = append(out, h)
+		forms = append(forms, v)
+		out = append(out, t.Key.Index(kind, v))
 	}
 	for _, o := range lk.Order {
 		add("number", seal.NormaliseOrder(o))
 	}
+	forms = forms[:0]
 	for _, p := range lk.People {
 		add("person", seal.NormalisePerson(p))
 		if strings.Contains(p, "@") {
