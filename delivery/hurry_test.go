@@ -79,3 +79,22 @@ func TestHurry(t *testing.T) {
 		})
 	}
 }
+
+// TestOvertaxed: at its bounds.
+func TestOvertaxed(t *testing.T) {
+	for _, c := range []struct {
+		most, inFlight int
+		served, busy   float64
+		want           bool
+	}{
+		{2, 3, fewAnswers - 1, 1, true},
+		{2, 3, fewAnswers, 1, false}, // so many a second are no few
+		{2, 2, 1, 1, false},          // none waits for a connection
+		{0, 3, 1, 1, false},          // nobody knows how many it has
+	} {
+		p := &provider{most: c.most, inFlight: c.inFlight, rate: rate{served: c.served, busy: c.busy}}
+		if p.overtaxed() != c.want {
+			t.Errorf("%+v is overtaxed: %t", c, !c.want)
+		}
+	}
+}
