@@ -58,7 +58,7 @@ func New(p Parts) *Ledger {
 	claims := &Claims{s}
 	leases := &Leases{s, claims}
 	p.Writer.beat = leases.beat
-	return &Ledger{Reader: s.reader, Writer: p.Writer, Intake: &Intake{s}, Orders: &Orders{s, plugins, claims}, Claims: claims, Leases: leases, Feedback: &Feedback{s},
+	return &Ledger{Reader: s.reader, Writer: p.Writer, Intake: &Intake{s}, Orders: &Orders{s, plugins}, Claims: claims, Leases: leases, Feedback: &Feedback{s},
 		People: &People{s, plugins}, Plugins: plugins, Upkeep: &Upkeep{s, plugins}}
 }
 

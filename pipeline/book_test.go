@@ -99,21 +99,6 @@ func (b *book) Ready(_ context.Context, w *waxwing.Work, drafts []waxwing.Draft,
 	return ids, nil
 }
 
-func (b *book) ReadyAndClaim(ctx context.Context, w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Lookup, ttl time.Duration) ([]waxwing.ID, *waxwing.Claim, error) {
-	ids, err := b.Ready(ctx, w, drafts, lk, ttl)
-	if err != nil {
-		return nil, nil, err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, id := range ids {
-		if c := b.claim(id); c != nil {
-			return ids, c, nil
-		}
-	}
-	return ids, nil, nil
-}
-
 func (b *book) Hold(_ context.Context, _ *waxwing.Work, reason string, until time.Time, lk waxwing.Lookup) error {
 	b.until, b.found = until, lk
 	b.say("hold: %s", reason)

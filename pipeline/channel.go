@@ -110,35 +110,6 @@ func (x *outbound) wake(f *flow, ch waxwing.Channel, id waxwing.ID) {
 	x.wakes.wakeBy(f.topics[ch], x.channels[ch].pool, id)
 }
 
-// spareFor reserves a worker for the one message of an order that is to be sent; nil: there are
-// several, or it waits for its turn.
-func (x *outbound) spareFor(drafts []waxwing.Draft) (ch *channel) {
-	for i := range drafts {
-		if drafts[i].State != waxwing.Queued {
-			continue
-		}
-		if ch != nil {
-			return nil
-		}
-		ch = x.channels[drafts[i].Channel]
-	}
-	if ch == nil || !healthy(ch.senders()) || !ch.pool.spare() {
-		return nil
-	}
-	return ch
-}
-
-// send hands a claimed message to a worker that was reserved for it. Where there is no work any
-// more, or somebody has it already, it goes back to the queue, and the worker is free.
-func (ch *channel) send(c *waxwing.Claim) error {
-	by := ch.sender(c)
-	if ch.pool.start(c.Out.Message, func(waxwing.ID) { by.Send(c) }) {
-		return nil
-	}
-	ch.pool.giveBack(1)
-	return by.GiveBack(c)
-}
-
 // sendNew claims a message that somebody has queued, and sends it. While no provider
 // works it does nothing: the sweeper tries one message at a time, and nobody else piles
 // up claims.

@@ -148,11 +148,7 @@ func (x *runner) ready(j *Job) error {
 	for i := range j.Drafts {
 		j.Drafts[i].Pipeline = j.flow.label
 	}
-	ch := x.out.spareFor(j.Drafts)
-	ids, c, err := x.record(j, ch != nil)
-	if ch != nil && c == nil {
-		ch.pool.giveBack(1)
-	}
+	ids, err := x.p.Ledger.Ready(x.stop.Context(), w, j.Drafts, j.Found, j.Tenant.TTL.D())
 	if err != nil {
 		return err
 	}
@@ -164,35 +160,10 @@ func (x *runner) ready(j *Job) error {
 			if x.journal.debug {
 				x.journal.Step("queued", w.ID, "message", id)
 			}
-			if c != nil && c.Out.Message == id {
-				x.send(ch, c)
-			} else {
-				x.out.wake(j.flow, d.Channel, id)
-			}
+			x.out.wake(j.flow, d.Channel, id)
 		}
 	}
 	return nil
-}
-
-// record has the ledger take the drafts, and claim the message that is to be sent where a sender
-// is free for it; a nil claim: somebody is to be woken.
-func (x *runner) record(j *Job, claims bool) ([]waxwing.ID, *waxwing.Claim, error) {
-	ctx, ttl := x.stop.Context(), j.Tenant.TTL.D()
-	if claims {
-		return x.p.Ledger.ReadyAndClaim(ctx, j.Work, j.Drafts, j.Found, ttl)
-	}
-	ids, err := x.p.Ledger.Ready(ctx, j.Work, j.Drafts, j.Found, ttl)
-	return ids, nil, err
-}
-
-// send has a claimed message sent by the worker that was reserved for it.
-func (x *runner) send(ch *channel, c *waxwing.Claim) {
-	if x.journal.debug {
-		x.journal.Step("claimed", c.Confirmation, "message", c.Out.Message)
-	}
-	if err := ch.send(c); err != nil && !errors.Is(err, waxwing.ErrStopping) {
-		x.p.Log.Error("claim not given back; the next start does", "message", c.Out.Message, "err", err)
-	}
 }
 
 func (x *runner) expireHold(w *waxwing.Work, t *config.Tenant) error {

@@ -92,9 +92,6 @@ func (x *Pipeline) Run(ctx context.Context) error {
 	errs := make(chan error, 1)
 	go func() { errs <- x.wakes.run(ctx) }()
 	<-x.Running()
-	for _, ch := range x.out.channels {
-		ch.pool.open()
-	}
 	if !x.p.NoSweeper {
 		x.sweeper.sweep()
 	}

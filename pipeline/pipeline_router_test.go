@@ -70,7 +70,8 @@ func TestFlow(t *testing.T) {
 				hear(t, got, want)
 			}
 			if c.lost {
-				hear(t, topics, "waxwing.orders") // a sender was free for the mail: nobody need be told
+				hear(t, topics, "waxwing.orders")
+				hear(t, topics, "waxwing.mail.email")
 			}
 			stop()
 			if err := <-ended; err != nil {
@@ -81,25 +82,6 @@ func TestFlow(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestNoSenderIsFree: a mail whose turn has not come is published for the senders.
-func TestNoSenderIsFree(t *testing.T) {
-	b, topics := newBook(), make(chan string, 9)
-	p := partsOf(b, paid, &taker{name: "mail", got: make(chan string, 9)}, &taker{})
-	p.Wrap = func(message.Publisher) message.Publisher { return &deaf{topics} }
-	x := newPipeline(t, p)
-	senders := x.out.channels[waxwing.Email].pool
-	senders.open()
-	senders.reserve(senders.most)
-	if _, err := x.Accept(t.Context(), &waxwing.Event{Tenant: "acme", Shop: "shop", Source: "webhook", Raw: []byte("7")}); err != nil {
-		t.Fatal(err)
-	}
-	hear(t, topics, "waxwing.orders")
-	for id := range b.works {
-		x.runner.work(id)
-	}
-	hear(t, topics, "waxwing.mail.email")
 }
 
 // hanging is a provider that answers when its time is over.

@@ -31,7 +31,6 @@ type pool struct {
 	behind  bool         // there is a backlog in the ledger
 	turned  int          // how many were turned away since the sweeper last looked
 	last    time.Time    // when one was
-	opened  bool         // it runs
 	stopped bool
 	empty   chan struct{} // closed when the last id is done, while somebody waits for that
 	calm    chan struct{} // closed when a worker is free and there is no backlog, while somebody waits for that
@@ -152,24 +151,6 @@ func (p *pool) reserve(n int) int {
 	}
 	p.busy += n
 	return n
-}
-
-// open has newcomers spared from now on.
-func (p *pool) open() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.opened = true
-}
-
-// spare reserves a worker for a newcomer, if one is free and there is no backlog.
-func (p *pool) spare() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.opened || p.stopped || p.behind || p.busy >= p.most {
-		return false
-	}
-	p.busy++
-	return true
 }
 
 // start gives a reserved worker its work. False: somebody else works on the id, or all

@@ -142,30 +142,6 @@ func TestPoolTurnsAway(t *testing.T) {
 	})
 }
 
-// TestPoolSparesWorkers for newcomers while some are free and nobody is behind.
-func TestPoolSparesWorkers(t *testing.T) {
-	withPool(t, func(t *testing.T, p *pool, g *gatedWork) {
-		if p.spare() {
-			t.Error("a worker is spared before the start")
-		}
-		if p.open(); !p.spare() || !p.spare() || p.spare() {
-			t.Error("two workers are not spared, or a third one is")
-		}
-		p.giveBack(2)
-		p.turnNext()
-		if p.spare() {
-			t.Error("a newcomer overtakes the backlog")
-		}
-		if p.look(); p.looked(false) || !p.spare() {
-			t.Error("no worker is spared after the backlog's end")
-		}
-		p.giveBack(1)
-		if p.stop(); p.spare() {
-			t.Error("a worker is spared after the end")
-		}
-	})
-}
-
 // TestPoolFeedsUntilFull: the sweeper is told how much of what it brings was taken.
 func TestPoolFeedsUntilFull(t *testing.T) {
 	withPool(t, func(t *testing.T, p *pool, g *gatedWork) {

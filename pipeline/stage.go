@@ -96,8 +96,6 @@ type Orders interface {
 	// Ready queues what was rendered, found by lk, to be sent within ttl, and gives the
 	// messages' ids in the order of the drafts. ErrState: somebody was faster, and nothing has happened.
 	Ready(ctx context.Context, w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Lookup, ttl time.Duration) ([]waxwing.ID, error)
-	// ReadyAndClaim is Ready, and claims the first message that is queued: nil where there is none.
-	ReadyAndClaim(ctx context.Context, w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Lookup, ttl time.Duration) ([]waxwing.ID, *waxwing.Claim, error)
 	// Hold keeps an order at the gate until a later event or the given time. ErrState as of Ready.
 	Hold(ctx context.Context, w *waxwing.Work, reason string, until time.Time, lk waxwing.Lookup) error
 	// Quarantine keeps an order that cannot be read until a person acts. ErrState as of Ready.

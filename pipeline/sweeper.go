@@ -255,11 +255,17 @@ func (x *sweeper) claimDue(ch *channel, reserved int) (found int) {
 		x.complain("sweep messages", err)
 	}
 	for _, c := range claims {
-		if err := ch.send(c); err != nil {
+		by := ch.sender(c)
+		if ch.pool.start(c.Out.Message, func(waxwing.ID) { by.Send(c) }) {
+			reserved--
+			continue
+		}
+		// Stopping, or its last worker is about to leave: back to the queue.
+		if err := by.GiveBack(c); err != nil {
 			x.complain("give a claim back", err)
 		}
 	}
-	ch.pool.giveBack(reserved - len(claims))
+	ch.pool.giveBack(reserved)
 	return len(claims)
 }
 

@@ -24,8 +24,6 @@ type Store interface {
 	Work(ctx context.Context, id waxwing.ID) (*waxwing.Work, error)
 	// Ready queues drafts; ErrState: somebody was faster.
 	Ready(ctx context.Context, w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Lookup, ttl time.Duration) ([]waxwing.ID, error)
-	// ReadyAndClaim is Ready, and claims the first message that is queued; nil: there is none.
-	ReadyAndClaim(ctx context.Context, w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Lookup, ttl time.Duration) ([]waxwing.ID, *waxwing.Claim, error)
 	// Hold keeps an order at the gate until then.
 	Hold(ctx context.Context, w *waxwing.Work, reason string, until time.Time, lk waxwing.Lookup) error
 	// Quarantine keeps an order that cannot be read.
@@ -121,7 +119,6 @@ func Suite(t *testing.T, open func(*testing.T, string, waxwing.Clock, string) St
 		"too old, then asked for":            stale,
 		"an old order, edited or paid late":  oldOrder,
 		"deferred, then sent":                deferred,
-		"released and claimed in one step":   releasedAndClaimed,
 		"crash before the dot":               crashClaimed,
 		"crash after the dot":                crashDot,
 		"uncertain, assumed sent":            assumed,
