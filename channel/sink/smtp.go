@@ -50,6 +50,8 @@ type Config struct {
 	// LimitWaits lets what comes above Limit wait in silence for its turn instead, as
 	// a server does whose processes are all busy.
 	LimitWaits bool
+	// Linger is how long a connection that was taken counts against Limit after its end.
+	Linger time.Duration
 	// Renew ends a connection after so many mails; 0: never.
 	Renew int
 	// Clock stamps Mail.At; nil: the system's.
@@ -156,6 +158,14 @@ func (s *Server) ServeConn(c net.Conn) {
 	t := &talk{s: s, raw: c, c: c, in: make([]byte, 64<<10), over: over}
 	t.run()
 	_ = t.c.Close()
+	if s.cfg.Linger > 0 && !t.over {
+		forgotten := time.NewTimer(s.cfg.Linger)
+		defer forgotten.Stop()
+		select {
+		case <-forgotten.C:
+		case <-s.down:
+		}
+	}
 	s.mu.Lock()
 	delete(s.open, c)
 	if len(s.queue) > 0 {

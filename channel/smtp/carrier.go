@@ -121,10 +121,9 @@ func (k *carrier) warmed(j *job) *job {
 	return j
 }
 
-// pause keeps a carrier that this machine had no descriptor or port for from dialling
-// again at once: those who have a connection carry what there is.
-func (k *carrier) pause() {
-	t := time.NewTimer(ownWait)
+// pause waits before the next dial, less where the sender stops.
+func (k *carrier) pause(d time.Duration) {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -132,6 +131,8 @@ func (k *carrier) pause() {
 	}
 }
 
+// ownWait keeps a carrier that this machine had no descriptor or port for from dialling
+// again at once: those who have a connection carry what there is.
 const ownWait = time.Second
 
 // drop cuts the connection.
@@ -163,7 +164,7 @@ func (k *carrier) hangUp() {
 // carry takes j as far as it goes and returns the message whose envelope went
 // out with j's dot, if any.
 func (k *carrier) carry(j *job, asked bool) (*job, bool) {
-	for {
+	for tries := 0; ; {
 		if k.link != nil && !asked && k.link.quiet() != nil {
 			k.renew(j) // it died while it was idle: nothing was lost
 		}
@@ -202,9 +203,19 @@ func (k *carrier) carry(j *job, asked bool) (*job, bool) {
 			asked = false
 			continue
 		}
-		if !kept && overcrowded(o) && k.s.flow.crowded(l, o) {
-			o = &outcome{} // to one of the others
+		if !kept && overcrowded(o) {
 			l.broken = true
+			what, right := k.s.flow.crowded(l, tries, o)
+			switch what {
+			case goBack:
+				o = &outcome{} // to one of the others
+			case onceMore:
+				k.drop()
+				j.opening = right
+				k.pause(firstPause << tries)
+				tries, asked = tries+1, false
+				continue
+			}
 		}
 		j.finish(*o)
 		return nil, false

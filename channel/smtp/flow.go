@@ -23,9 +23,11 @@ type flow struct {
 	proved  int            // so many worked at once: they are opened again without care
 	opening int            // being opened
 	fresh   int            // opened a moment ago, and no MAIL was taken on them yet
+	held    int            // refusals in a row that a connection that has just ended may explain
 	slow    int            // being opened for more than slowOpening: they hold nobody up
 	links   map[*link]bool // true: a MAIL was taken on it
-	lastUp  time.Time      // when a connection last worked
+	lastUp  time.Time      // when a connection was last open
+	proof   time.Time      // when one on which a MAIL was taken last ended
 	changed chan struct{}
 	down    chan struct{}
 	why     outcome // of the last down
@@ -83,10 +85,12 @@ func (f *flow) renew(l *link) *opening {
 }
 
 func (f *flow) forget(l *link) {
-	if _, ok := f.links[l]; ok {
+	if worked, ok := f.links[l]; ok {
 		f.ripe(l)
 		delete(f.links, l)
-		f.lastUp = time.Now()
+		if f.lastUp = time.Now(); worked {
+			f.proof = f.lastUp
+		}
 	}
 }
 
@@ -133,6 +137,7 @@ func (f *flow) opened(o *opening, l *link) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.over(o)
+	f.held = 0
 	f.links[l] = false
 	l.fresh = true
 	f.fresh++
@@ -177,8 +182,10 @@ func (f *flow) refused(o *opening, tries int, why *outcome) refusal {
 	alive, _ := f.alive()
 	switch {
 	case alive > 0:
-		f.lower(alive)
-		f.over(o)
+		if !f.hold(alive, o) {
+			f.lower(alive)
+			f.over(o)
+		}
 		return goBack
 	case tries < pauses && time.Since(f.lastUp) < lately && !f.shut:
 		return onceMore
@@ -186,6 +193,18 @@ func (f *flow) refused(o *opening, tries int, why *outcome) refusal {
 	f.fell(why)
 	f.over(o)
 	return giveUp
+}
+
+// hold keeps the right to open one for a moment, a few times in a row, where the server took
+// one more than work now until one of ours ended: it may not have noticed yet, and takes as
+// many as before.
+func (f *flow) hold(alive int, o *opening) bool {
+	if alive >= f.proved || f.held >= pauses || time.Since(f.proof) >= lately {
+		return false
+	}
+	time.AfterFunc(firstPause<<f.held, func() { f.cancel(o) })
+	f.held++
+	return true
 }
 
 // fell notes that nothing works: that is no limit, and what was learnt of one is
@@ -240,22 +259,31 @@ func (f *flow) ripe(l *link) {
 }
 
 // crowded notes a connection whose first MAIL was answered 421, where some servers
-// count. It says whether others work, so that it was one too many.
-func (f *flow) crowded(l *link, why *outcome) bool {
+// count. tries counts those of this message, which has the right to another one where it is
+// to be tried once more.
+func (f *flow) crowded(l *link, tries int, why *outcome) (refusal, *opening) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	defer f.change()
 	up := f.lastUp
 	f.forget(l)
 	f.lastUp = up // it never worked
 	alive, worked := f.alive()
 	switch {
 	case worked > 0:
-		f.lower(alive)
+		if o := (&opening{}); f.hold(alive, o) {
+			f.opening++
+		} else {
+			f.lower(alive)
+		}
+		return goBack, nil
+	case tries < pauses && time.Since(f.proof) < lately && !f.shut:
+		f.opening++
+		return onceMore, &opening{}
 	case alive == 0:
 		f.fell(&outcome{ruling: unwell, phase: why.phase, reply: why.reply})
 	}
-	f.change()
-	return worked > 0
+	return giveUp, nil
 }
 
 // works reports whether any connection does.

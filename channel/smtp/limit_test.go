@@ -35,36 +35,39 @@ func offerAll(t *testing.T, s *smtp.Sender, n int) time.Duration {
 }
 
 // TestFewerConnections: a server that takes fewer connections than configured is
-// sent as fast as if they were configured so, and not asked again and again. The
-// clock is fake, so that round trips count and nothing else.
+// sent as fast as if they were configured so, and not asked again and again, also where
+// it counts a connection for a moment after its end. The clock is fake, so that round
+// trips count and nothing else.
 func TestFewerConnections(t *testing.T) {
 	for _, limit := range []int{1, 2, 4, 5, 10} {
 		for _, at := range []waxwing.Phase{waxwing.PhaseConnect, waxwing.PhaseBanner, waxwing.PhaseEHLO, waxwing.PhaseMail} {
-			for _, renew := range []int{0, 50} {
-				t.Run(fmt.Sprint(limit, at, renew), func(t *testing.T) {
-					var took [2]time.Duration
-					var came [2]int
-					for i, configured := range []int{limit, 32} {
-						c := sink.Config{Limit: limit, LimitAt: at, Renew: renew}
-						bubble(t, 5*time.Millisecond, c, smtp.Config{Connections: configured}, func(t *testing.T, srv *sink.Server, s *smtp.Sender) {
-							took[i] = offerAll(t, s, 400)
-							came[i] = srv.Came()
-							if n := srv.Truth().Total(); n != 400 {
-								t.Errorf("%d mails arrived", n)
-							}
-						})
-					}
-					t.Logf("%s and %d connections, configured: %s and %d", took[1], came[1], took[0], came[0])
-					most := 2 * came[0]
-					if at == waxwing.PhaseMail {
-						most++ // it is known a step later
-					}
-					if took[1] > took[0]*13/10 || came[1] > most {
-						t.Errorf("%s and %d connections, where %d are configured: %s and %d", took[1], came[1], limit, took[0], came[0])
-					}
-				})
+			for _, c := range []sink.Config{{}, {Renew: 50}, {Renew: 50, Linger: 30 * time.Millisecond}, {Renew: 50, Linger: 300 * time.Millisecond}} {
+				c.Limit, c.LimitAt = limit, at
+				t.Run(fmt.Sprint(limit, at, c.Renew, c.Linger), func(t *testing.T) { fewerConnections(t, c) })
 			}
 		}
+	}
+}
+
+func fewerConnections(t *testing.T, c sink.Config) {
+	var took [2]time.Duration
+	var came [2]int
+	for i, configured := range []int{c.Limit, 32} {
+		bubble(t, 5*time.Millisecond, c, smtp.Config{Connections: configured}, func(t *testing.T, srv *sink.Server, s *smtp.Sender) {
+			took[i] = offerAll(t, s, 400)
+			came[i] = srv.Came()
+			if n := srv.Truth().Total(); n != 400 {
+				t.Errorf("%d mails arrived", n)
+			}
+		})
+	}
+	t.Logf("%s and %d connections, configured: %s and %d", took[1], came[1], took[0], came[0])
+	most := 2 * came[0]
+	if c.LimitAt == waxwing.PhaseMail {
+		most++ // it is known a step later
+	}
+	if took[1] > took[0]*13/10 || came[1] > most {
+		t.Errorf("%s and %d connections, where %d are configured: %s and %d", took[1], came[1], c.Limit, took[0], came[0])
 	}
 }
 

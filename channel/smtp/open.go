@@ -34,7 +34,7 @@ func (k *carrier) connect(j *job) (*link, *outcome) {
 				o = &outcome{}
 			}
 			j.finish(*o)
-			k.pause() // with the right, so that nobody dials in its place
+			k.pause(ownWait) // with the right, so that nobody dials in its place
 			f.cancel(right)
 			return nil, nil
 		}
@@ -44,12 +44,7 @@ func (k *carrier) connect(j *job) (*link, *outcome) {
 		case giveUp:
 			return nil, o
 		}
-		wait := time.NewTimer(firstPause << tries)
-		select {
-		case <-wait.C:
-		case <-k.s.setup.Done():
-		}
-		wait.Stop()
+		k.pause(firstPause << tries)
 	}
 }
 
