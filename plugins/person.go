@@ -10,12 +10,15 @@ import (
 
 // RollBack puts the previous version back at once.
 func (h *Host) RollBack(t waxwing.TenantID, name string) (waxwing.PluginVersion, error) {
-	h.life.changes.Lock()
-	defer h.life.changes.Unlock()
 	p, err := h.shelves.find(t, name)
 	if err != nil {
 		return waxwing.PluginVersion{}, err
 	}
+	if s := p.slots.Load(); s.previous != nil { // others' code may have taken its room
+		h.o.Engine.Ready(s.previous.manifest, s.previous.code, true)
+	}
+	h.life.changes.Lock()
+	defer h.life.changes.Unlock()
 	if !h.rates.mayChange(t, name) {
 		return waxwing.PluginVersion{}, h.rates.tooMany(name)
 	}

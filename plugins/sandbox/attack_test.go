@@ -179,7 +179,7 @@ func TestGrowthIsTakenBack(t *testing.T) {
 func TestPanicOfOurs(t *testing.T) {
 	e := engine(t, nil)
 	c := prepared(t, e, abi.LangC, attack.Running()["endless loop"].Body)
-	l, err := e.loads.load(c, time.Time{})
+	l, err := e.loads.load(c, time.Time{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

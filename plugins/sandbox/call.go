@@ -29,7 +29,7 @@ type HookCall struct {
 // Call asks a hook, and loads the code first where that is needed, however long that
 // takes: it is for fixtures, replays and measurements.
 func (e *Engine) Call(c *Code, q HookCall) Result {
-	l, err := e.loads.load(c, time.Time{})
+	l, err := e.loads.load(c, time.Time{}, false)
 	if err != nil {
 		return Result{Fault: loadFault(err)}
 	}

@@ -169,7 +169,7 @@ func (e *Engine) Account(t waxwing.TenantID) *Account { return e.memory.account(
 
 // Warm loads code before the first order needs it.
 func (e *Engine) Warm(c *Code) error {
-	l, err := e.loads.load(c, time.Time{})
+	l, err := e.loads.load(c, time.Time{}, false)
 	if err == nil {
 		e.memory.release(l)
 	}
@@ -251,7 +251,7 @@ func (e *Engine) Ready(m *abi.Manifest, c *Code, now bool) {
 	if !now {
 		return
 	}
-	if l, err := e.loads.load(c, time.Now().Add(mostReady*raceSlowdown)); err == nil {
+	if l, err := e.loads.load(c, time.Now().Add(mostReady*raceSlowdown), false); err == nil {
 		e.memory.release(l)
 	}
 }

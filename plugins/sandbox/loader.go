@@ -72,14 +72,15 @@ func (q *loads) close() {
 
 // load gives the loaded code, counting a use of it that release ends. Where it is
 // not loaded it is asked for, and waited for until then (zero: as long as it
-// takes). What is not loaded by then is loaded all the same, for the next one.
-func (q *loads) load(c *Code, until time.Time) (*loaded, error) {
+// takes). What is not loaded by then is loaded all the same, for the next one. Loads for
+// orders are bounded (mayLoad).
+func (q *loads) load(c *Code, until time.Time, order bool) (*loaded, error) {
 	q.memory.mu.Lock()
 	if l := q.memory.take(c.key()); l != nil {
 		q.memory.mu.Unlock()
 		return l, nil
 	}
-	r, err := q.ask(c, false, !until.IsZero())
+	r, err := q.ask(c, false, order)
 	if err != nil {
 		q.memory.mu.Unlock()
 		return nil, err
@@ -117,7 +118,7 @@ func (q *loads) loadFor(a *Account, c *Code, until time.Time) (*loaded, error) {
 		until = time.Now()
 	}
 	defer a.waiting.Add(-1)
-	return q.load(c, until)
+	return q.load(c, until, true)
 }
 
 // ask puts code into the queue of what is to be loaded: before it is needed (warm), or

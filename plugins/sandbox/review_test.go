@@ -82,7 +82,7 @@ func TestAttacksLoadsOfOthersAreNotWaitedForBeyondTheOrdersTime(t *testing.T) {
 	c := prepared(t, e, abi.LangC, attack.Says(`{"subject":"good"}`))
 	end := blocked(e, "other")
 	defer end()
-	if l, err := e.loads.load(c, time.Now()); l != nil || loadFault(err).Kind != FaultLoad {
+	if l, err := e.loads.load(c, time.Now(), true); l != nil || loadFault(err).Kind != FaultLoad {
 		t.Errorf("%v %v", l, err)
 	}
 	end()

@@ -94,7 +94,7 @@ func TestLoadsAreInTurns(t *testing.T) {
 		e.WarmLater(code("a", fmt.Sprint(i)), nil)
 	}
 	e.WarmLater(code("b", "1"), nil)
-	_, _ = e.loads.load(code("a", "3"), time.Now()) // an order
+	_, _ = e.loads.load(code("a", "3"), time.Now(), true) // an order
 	e.loads.memory.mu.Lock()
 	waiting := slices.Collect(maps.Values(e.loads.asked))
 	e.loads.memory.mu.Unlock()
@@ -107,6 +107,21 @@ func TestLoadsAreInTurns(t *testing.T) {
 	at := func(s string) int { return slices.Index(got, s) }
 	if len(got) != 4 || at("b1") > at("a1") || at("b1") > at("a2") || at("a3") > at("a1") || at("a3") > at("a2") {
 		t.Errorf("%v", got)
+	}
+}
+
+// A push has its code loaded however many of its tenant's loads there were for orders.
+func TestReadyIsNoOrdersLoad(t *testing.T) {
+	e := engine(t, func(o *EngineOptions) { o.TenantTime = 0 })
+	for i := range 2 * loadBurst {
+		c := prepared(t, e, abi.LangC, attack.Says(fmt.Sprintf(`{"subject":"%d"}`, i)))
+		c.Tenant = "acme"
+		e.Ready(&abi.Manifest{Hooks: []waxwing.Hook{waxwing.HookPersonalise}}, c, true)
+		e.memory.mu.Lock()
+		if e.memory.loaded[c.key()] == nil {
+			t.Errorf("push %d is not loaded", i)
+		}
+		e.memory.mu.Unlock()
 	}
 }
 

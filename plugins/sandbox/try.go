@@ -101,7 +101,7 @@ func Try(ctx context.Context, e *Engine, m *abi.Manifest, c *Code, fixtures []ab
 // the snapshot keeps, which all orders share. The engine of scripts is ours and the
 // same for all.
 func sameStart(e, oracle *Engine, c *Code) error {
-	a, err := e.loads.load(c, time.Time{})
+	a, err := e.loads.load(c, time.Time{}, false)
 	if err != nil {
 		return startRefused(c, err)
 	}
@@ -109,7 +109,7 @@ func sameStart(e, oracle *Engine, c *Code) error {
 	if c.Lang == abi.LangJS {
 		return nil
 	}
-	b, err := oracle.loads.load(c, time.Time{})
+	b, err := oracle.loads.load(c, time.Time{}, false)
 	if err != nil {
 		return startRefused(c, err)
 	}
