@@ -61,6 +61,7 @@ var owners = []struct {
 	{"golang.org/x/sys", []string{"ledger"}, "what names a file for good: its inode and the time it was made"},
 	{"github.com/pressly/goose", []string{"ledger"}, "brings a store's tables to the program's layout"},
 	{"modernc.org/sqlite", []string{"ledger"}, "the embedded ledger, without cgo"},
+	{"modernc.org/libc", []string{"ledger"}, "what SQLite's own functions are called with"},
 	{"github.com/jackc/pgx", []string{"daemon"}, "a database/sql driver for enrich's lookups, named in a list of components"},
 	{"github.com/klauspost/compress", []string{"ledger"}, "S2 with dictionaries for the kept bytes"},
 	{"github.com/prometheus/client_golang", []string{"web"}, "/metrics"},

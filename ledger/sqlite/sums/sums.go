@@ -53,7 +53,7 @@ type Sums struct {
 	Err    error           // what kept the hook from seeing a row
 	NUL    map[string]bool // tables with a text that goes on behind a NUL, where rows are read
 	buf    []byte
-	row    []any
+	slot   uintptr // where SQLite puts a value of a changed row
 }
 
 // Row is where the sealed sums stand in meta.
@@ -71,8 +71,7 @@ func New(keys *seal.Keyring) *Sums {
 // change moves a sum. The key comes first and the hash is cut off, so that it
 // cannot be extended.
 func (s *Sums) hash(table string, row []any) sum {
-	b := append(s.buf[:0], s.key[:]...)
-	b = append(append(b, table...), 0)
+	b := s.begin(table)
 	row = filled(table, row)
 	for _, v := range row {
 		switch v := v.(type) {
@@ -97,6 +96,16 @@ func (s *Sums) hash(table string, row []any) sum {
 			b = fmt.Appendf(append(b, '?'), "%T %v", v, v)
 		}
 	}
+	return s.end(b)
+}
+
+// begin is what is hashed before a row's values.
+func (s *Sums) begin(table string) []byte {
+	return append(append(append(s.buf[:0], s.key[:]...), table...), 0)
+}
+
+// end is the hash, and keeps the memory for the next one.
+func (s *Sums) end(b []byte) sum {
 	s.buf = b
 	h := sha256.Sum256(b)
 	return sum{binary.BigEndian.Uint64(h[:8]), binary.BigEndian.Uint64(h[8:16])}
@@ -141,29 +150,29 @@ const (
 )
 
 func (s *Sums) changed(d *sqlite.SQLitePreUpdateData) error {
-	n := d.Count()
-	if cap(s.row) < n {
-		s.row = make([]any, n)
+	if d.TableName == "meta" {
+		key, read := make([]any, 1), d.Old
+		if d.Op == opInsert {
+			read = d.New
+		}
+		if err := read(key...); err != nil || ownRow(d.TableName, key) {
+			return err
+		}
 	}
-	row := s.row[:n]
 	t := s.Tables[d.TableName]
 	if d.Op == opDelete || d.Op == opUpdate {
-		if err := d.Old(row...); err != nil {
+		h, err := s.reported(d, false)
+		if err != nil {
 			return err
 		}
-		if ownRow(d.TableName, row) {
-			return nil
-		}
-		t.sub(s.hash(d.TableName, row))
+		t.sub(h)
 	}
 	if d.Op == opInsert || d.Op == opUpdate {
-		if err := d.New(row...); err != nil {
+		h, err := s.reported(d, true)
+		if err != nil {
 			return err
 		}
-		if ownRow(d.TableName, row) {
-			return nil
-		}
-		t.add(s.hash(d.TableName, row))
+		t.add(h)
 	}
 	s.Tables[d.TableName], s.Moved = t, true
 	return nil

@@ -25,7 +25,7 @@ func keysOf(b byte) *seal.Keyring {
 }
 
 // watched is a database whose changes are summed.
-func watched(t *testing.T) (*Sums, *db.Conn) {
+func watched(t testing.TB) (*Sums, *db.Conn) {
 	t.Helper()
 	c, err := db.Open("file:" + filepath.Join(t.TempDir(), "s.db"))
 	if err != nil {
@@ -42,7 +42,7 @@ func watched(t *testing.T) (*Sums, *db.Conn) {
 	return s, c
 }
 
-func run(t *testing.T, c *db.Conn, statements ...string) {
+func run(t testing.TB, c *db.Conn, statements ...string) {
 	t.Helper()
 	for _, q := range statements {
 		if _, err := c.Exec(q); err != nil {
