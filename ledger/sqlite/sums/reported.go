@@ -24,8 +24,19 @@ type report struct {
 type values struct {
 	report
 	new  bool
-	slot *uintptr
+	slot uintptr // a pointer of SQLite's memory
 }
+
+// newSlot is room for a pointer in memory that is not Go's, which lasts as long as the
+// process does. 0: there is none.
+func newSlot() uintptr {
+	tls := libc.NewTLS()
+	defer tls.Close()
+	return libc.Xmalloc(tls, libc.Tsize_t(unsafe.Sizeof(uintptr(0))))
+}
+
+// pointer is SQLite's memory, which does not move, as Go sees it.
+func pointer[T any](p uintptr) *T { return *(**T)(unsafe.Pointer(&p)) }
 
 // at gives a value, which is SQLite's own and valid until the next one is asked for.
 func (v *values) at(column int) (uintptr, error) {
@@ -33,25 +44,25 @@ func (v *values) at(column int) (uintptr, error) {
 	if v.new {
 		get = lib.Xsqlite3_preupdate_new
 	}
-	if rc := get(v.tls, v.db, int32(column), uintptr(unsafe.Pointer(v.slot))); rc != lib.SQLITE_OK { //nolint:gosec // few columns
+	if rc := get(v.tls, v.db, int32(column), v.slot); rc != lib.SQLITE_OK { //nolint:gosec // few columns
 		return 0, fmt.Errorf("column %d: SQLite's result %d", column, rc)
 	}
-	return *v.slot, nil
+	return *pointer[uintptr](v.slot), nil
 }
 
-// bytes are a text's or a blob's. SQLite's memory is not Go's, and does not move.
+// bytes are a text's or a blob's, valid as long as the value is.
 func (v *values) bytes(value uintptr) []byte {
 	p := lib.Xsqlite3_value_blob(v.tls, value)
 	n := lib.Xsqlite3_value_bytes(v.tls, value)
 	if p == 0 || n == 0 {
 		return nil
 	}
-	return unsafe.Slice(*(**byte)(unsafe.Pointer(&p)), n)
+	return unsafe.Slice(pointer[byte](p), n)
 }
 
 // reported is the hash of a changed row as it was, or as it is now.
 func (s *Sums) reported(d *sqlite.SQLitePreUpdateData, now bool) (sum, error) {
-	v := values{report: *(*report)(unsafe.Pointer(d)), new: now, slot: &s.slot}
+	v := values{report: *(*report)(unsafe.Pointer(d)), new: now, slot: s.slot}
 	n := d.Count()
 	for first, grown := firstColumns[d.TableName]; grown && n > first; n-- {
 		if x, err := v.at(n - 1); err != nil {

@@ -131,6 +131,11 @@ func (s *Sums) Watch(c *db.Conn) error {
 	if !ok {
 		return errors.New("this SQLite driver does not report changed rows")
 	}
+	if s.slot == 0 {
+		if s.slot = newSlot(); s.slot == 0 {
+			return errors.New("no memory for a pointer")
+		}
+	}
 	h.RegisterPreUpdateHook(func(d sqlite.SQLitePreUpdateData) {
 		if unsummed(d.TableName) || d.DatabaseName != "main" {
 			return
