@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"modernc.org/sqlite"
 )
@@ -17,6 +16,7 @@ type Conn struct {
 	Raw    driver.Conn
 	cache  map[string]*stmt
 	Layout int64 // the file's, as it was first asked for; 0: not yet
+	args   arena
 }
 
 // background is every statement's: what has begun is not given up.
@@ -44,6 +44,7 @@ func (c *Conn) Close() error {
 		_ = s.s.Close()
 	}
 	c.cache = nil
+	c.args.free()
 	return c.Raw.Close()
 }
 
@@ -76,10 +77,7 @@ func (s *stmt) bind(args []any) []driver.NamedValue {
 		case int:
 			a = int64(v)
 		case string:
-			// What follows a NUL SQLite's report of a changed row does not tell: see sums.
-			if strings.IndexByte(v, 0) >= 0 {
-				a = strings.ReplaceAll(v, "\x00", "")
-			}
+			a = withoutNUL(v)
 		case Nullable:
 			a = nil
 			if v != 0 {
@@ -99,6 +97,9 @@ func (c *Conn) Exec(q string, args ...any) (int64, error) {
 	s, err := c.prepare(q)
 	if err != nil {
 		return 0, err
+	}
+	if n, done, err := c.direct(s, args); done {
+		return n, err
 	}
 	r, err := s.s.(driver.StmtExecContext).ExecContext(background, s.bind(args))
 	if err != nil {

@@ -27,17 +27,25 @@ const (
 	codeReadOnlyRollback = 8 | 3<<8
 )
 
+// coded is an error of SQLite's, ours or the driver's.
+type coded interface {
+	error
+	Code() int
+}
+
+var _ coded = (*sqlite.Error)(nil)
+
 // IsRollback says that a transaction of a file without a write-ahead log was cut short,
 // and that only a writer can undo it.
 func IsRollback(err error) bool {
-	var e *sqlite.Error
+	var e coded
 	return errors.As(err, &e) && e.Code() == codeReadOnlyRollback
 }
 
 // FaultOf sorts an error. What failed while reading passes: the transaction was
 // undone, and what stands in the file stays as true as it was.
 func FaultOf(err error) Fault {
-	var e *sqlite.Error
+	var e coded
 	if !errors.As(err, &e) {
 		return NoFault
 	}
