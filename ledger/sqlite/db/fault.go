@@ -30,6 +30,7 @@ const (
 // coded is an error of SQLite's, ours or the driver's.
 type coded interface {
 	error
+	// Code is the extended result code (sqlite.org/rescode.html).
 	Code() int
 }
 
