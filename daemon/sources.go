@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -88,7 +89,9 @@ func (s *sources) keep(ctx context.Context, name string, x source.Source, accept
 	for {
 		took := false
 		err := x.Run(ctx, func(ctx context.Context, t waxwing.TenantID, shop waxwing.ShopID, topic string, raw []byte) (waxwing.Receipt, error) {
-			rc, err := accept(ctx, &waxwing.Event{Tenant: t, Shop: shop, Source: name, Topic: topic, Raw: raw})
+			// The ledger's cache and the order's strings share what they get: the source's
+			// own bytes are its own again.
+			rc, err := accept(ctx, &waxwing.Event{Tenant: t, Shop: shop, Source: name, Topic: topic, Raw: bytes.Clone(raw)})
 			took = took || err == nil
 			return rc, err
 		})

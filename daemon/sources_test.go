@@ -81,6 +81,44 @@ func TestSourcesRun(t *testing.T) {
 	})
 }
 
+// reuser is a source that reads each event into the same room.
+type reuser struct{}
+
+// Run brings two events and waits.
+func (reuser) Run(ctx context.Context, accept source.Accept) error {
+	room := []byte("first")
+	for _, s := range []string{"first", "other"} {
+		copy(room, s)
+		if _, err := accept(ctx, "acme", "till", "order", room); err != nil {
+			return err
+		}
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// TestSourcesKeepTheirBytes: what was accepted is not the source's room, which it may fill anew.
+func TestSourcesKeepTheirBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sources{open: map[string]source.Source{"tap": reuser{}}, log: slog.New(slog.DiscardHandler)}
+		ready := make(chan struct{})
+		close(ready)
+		var got []*waxwing.Event
+		s.run(t.Context(), ready, func(_ context.Context, ev *waxwing.Event) (waxwing.Receipt, error) {
+			got = append(got, ev)
+			return waxwing.Receipt{}, nil
+		})
+		synctest.Wait()
+		s.stop()
+		if len(got) != 2 || string(got[0].Raw) != "first" || string(got[1].Raw) != "other" {
+			t.Errorf("%d events", len(got))
+			for _, ev := range got {
+				t.Errorf("%q", ev.Raw)
+			}
+		}
+	})
+}
+
 func TestSourcesOpen(t *testing.T) {
 	if _, err := openSources(sourceConfig(t, "never"), []sourceType{dripType(0)}, nil); err == nil || err.Error() != "source tap: nothing drips" {
 		t.Error(err)
