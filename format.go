@@ -24,10 +24,12 @@ type Format struct {
 	Ping func(raw []byte) bool
 	// Key reads from the raw event which order it speaks of. It also enforces
 	// the limits of docs/design/flow.md (depth, tokens, string length, duplicate
-	// keys). Errors are permanent and say what to do; they hold no personal data.
+	// keys). Errors are permanent and say what to do; they hold no personal data. As with
+	// Normalise, nobody changes raw from then on.
 	Key func(topic string, raw []byte) (EventKey, error)
 	// Normalise turns the raw event into an Order. Errors are permanent: the
-	// event is quarantined with them; they hold no personal data.
+	// event is quarantined with them; they hold no personal data. The order's strings may be
+	// parts of raw, which nobody changes from then on.
 	Normalise func(topic string, raw []byte) (*Order, error)
 	// NormaliseWork is Normalise for a format that a plugin reads: it also writes
 	// the plugin's runs to w. Nil: Normalise is all there is.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"github.com/waxwinghq/waxwing"
 )
@@ -112,6 +113,12 @@ func Read(src string) (*Document, error) {
 		return nil, waxwing.Permanent(err)
 	}
 	return d, nil
+}
+
+// ReadBytes is Read of a text that nobody changes any more: the strings that are taken from
+// the document share its bytes.
+func ReadBytes(raw []byte) (*Document, error) {
+	return Read(unsafe.String(unsafe.SliceData(raw), len(raw)))
 }
 
 // Release gives the document back. A hostile one's memory is let go.

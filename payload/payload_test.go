@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/waxwinghq/waxwing"
 )
@@ -104,6 +105,25 @@ func TestReadOddities(t *testing.T) {
 }
 
 // PHP writes lists as objects and objects as lists.
+// TestReadBytes: bytes are read as the text that they are, and taken strings copy nothing.
+func TestReadBytes(t *testing.T) {
+	raw := []byte("\ufeff" + `{"k":"value"}`)
+	d, err := ReadBytes(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := d.Root().Get("k").Text()
+	d.Release()
+	if got != "value" || unsafe.StringData(got) != &raw[len(raw)-len(`value"}`)] {
+		t.Errorf("%q, or a copy of it", got)
+	}
+	for _, none := range [][]byte{nil, {}} {
+		if _, err := ReadBytes(none); !waxwing.IsPermanent(err) {
+			t.Errorf("no bytes: %v", err)
+		}
+	}
+}
+
 func TestLists(t *testing.T) {
 	for in, want := range map[string]string{
 		`["a","b"]`: "a b", `{"0":"a","2":"b"}`: "a b", `{"129":{},"130":{}}`: " ", `{"x":{},"y":[]}`: " ", `{"a":1}`: "", `[]`: "-", `{}`: "-",

@@ -45,7 +45,7 @@ func signedEither(h http.Header, header string, raw []byte, secrets []waxwing.Se
 }
 
 func keyOf(orderID, updatedAt string, raw []byte) (k waxwing.EventKey, err error) {
-	d, err := payload.Read(string(raw))
+	d, err := payload.ReadBytes(raw)
 	if err != nil {
 		return k, err
 	}

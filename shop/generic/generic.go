@@ -59,7 +59,7 @@ var (
 )
 
 func keyOf(_ string, raw []byte) (waxwing.EventKey, error) {
-	d, err := payload.Read(string(raw))
+	d, err := payload.ReadBytes(raw)
 	if err != nil {
 		return waxwing.EventKey{}, err
 	}
@@ -127,7 +127,7 @@ func idOf(f fields) string {
 }
 
 func normalise(_ string, raw []byte) (*waxwing.Order, error) {
-	d, err := payload.Read(string(raw))
+	d, err := payload.ReadBytes(raw)
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,7 @@ func keyOf(topic string, raw []byte) (waxwing.EventKey, error) {
 	if !ofOrders(topic) {
 		return shop.OtherTopic(topic), nil
 	}
-	d, err := payload.Read(string(raw))
+	d, err := payload.ReadBytes(raw)
 	if err != nil {
 		return waxwing.EventKey{}, err
 	}
@@ -180,7 +180,7 @@ func normalise(topic string, raw []byte) (*waxwing.Order, error) {
 	if !ofOrders(topic) {
 		return nil, shop.PayloadError("WooCommerce", errors.New("the topic is not one of completed orders"))
 	}
-	d, err := payload.Read(string(raw))
+	d, err := payload.ReadBytes(raw)
 	if err != nil {
 		return nil, err
 	}
