@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -33,7 +34,10 @@ type conn struct {
 	answer atomic.Int64 // bytes of a large answer under way
 	got    atomic.Int64 // bytes that came in this phase
 	gone   atomic.Bool
+	deaf   atomic.Bool // the next read of one byte is net/http's for a hang-up that changes nothing
 
+	readBy  readBy
+	old     atomic.Bool // the system's write deadline is one that was taken back
 	framing framing
 }
 
@@ -44,8 +48,13 @@ func (c *conn) begin(p phase) {
 }
 
 func (c *conn) Read(b []byte) (int, error) {
+	if len(b) == 1 && c.deaf.CompareAndSwap(true, false) {
+		return 0, nil
+	}
 	c.reads.Store(c.now().UnixNano())
+	c.readBy.begin(c.Conn)
 	n, err := c.Conn.Read(b)
+	c.readBy.end()
 	c.reads.Store(0)
 	c.got.Add(int64(n))
 	c.framing.see(b[:n])
@@ -75,6 +84,11 @@ const (
 func (c *conn) Write(b []byte) (n int, err error) {
 	c.waits.Store(c.now().UnixNano())
 	defer c.waits.Store(0)
+	if c.old.Swap(false) {
+		if err := c.Conn.SetWriteDeadline(time.Time{}); err != nil {
+			return 0, err
+		}
+	}
 	if len(b) <= writePart {
 		return c.Conn.Write(b)
 	}
@@ -101,19 +115,61 @@ func (c *conn) Write(b []byte) (n int, err error) {
 	return n, err
 }
 
+// SetWriteDeadline leaves it to the next write to take a deadline back: net/http does so after
+// each answer, and mostly has set another one by then.
 func (c *conn) SetWriteDeadline(t time.Time) error {
-	c.until.Store(0)
-	if !t.IsZero() {
-		c.until.Store(t.UnixNano())
+	if t.IsZero() {
+		c.until.Store(0)
+		c.old.Store(true)
+		return nil
 	}
+	c.until.Store(t.UnixNano())
+	c.old.Store(false)
 	return c.Conn.SetWriteDeadline(t)
 }
+
+// SetReadDeadline has the next read end by then, or the one that is under way.
+func (c *conn) SetReadDeadline(t time.Time) error { return c.readBy.set(c.Conn, t) }
 
 func (c *conn) SetDeadline(t time.Time) error {
 	if err := c.SetWriteDeadline(t); err != nil {
 		return err
 	}
-	return c.Conn.SetReadDeadline(t)
+	return c.SetReadDeadline(t)
+}
+
+// readBy is a connection's read deadline, which the system gets when a read begins: net/http
+// sets four for a request, and reads twice.
+type readBy struct {
+	mu      sync.Mutex
+	by      time.Time
+	moved   bool // the system has another one
+	reading bool
+}
+
+func (x *readBy) set(c net.Conn, by time.Time) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.by, x.moved = by, !x.reading
+	if x.reading {
+		return c.SetReadDeadline(by)
+	}
+	return nil
+}
+
+func (x *readBy) begin(c net.Conn) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.reading = true; x.moved {
+		x.moved = false
+		_ = c.SetReadDeadline(x.by) // where it fails, the read does
+	}
+}
+
+func (x *readBy) end() {
+	x.mu.Lock()
+	x.reading = false
+	x.mu.Unlock()
 }
 
 // CloseWrite is what net/http ends a refused request with, so that its answer arrives.
@@ -139,6 +195,7 @@ func changed(nc net.Conn, s http.ConnState) {
 	if !ok {
 		return
 	}
+	c.deaf.Store(false)
 	switch s {
 	case http.StateActive:
 		c.begin(stranger)
@@ -180,6 +237,16 @@ func whole(r *http.Request) {
 func visits(r *http.Request) {
 	if c := connOf(r); c != nil && r.ContentLength == 0 {
 		c.phase.CompareAndSwap(int32(stranger), int32(visitor))
+	}
+}
+
+// unheard spares net/http the read by which it notices, from where a request's body has come,
+// that its client hangs up: a goroutine that waits in a read of its own and is woken from it.
+// It is for requests that are worked on all the same, whose bodies hold no room that others
+// may want. net/http begins that read with one byte, and gives it up where none comes.
+func unheard(r *http.Request) {
+	if c := connOf(r); c != nil && r.ContentLength > 0 && r.ContentLength < freeBody-1 {
+		c.deaf.Store(true)
 	}
 }
 

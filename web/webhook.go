@@ -65,6 +65,7 @@ func (x *hooks) check(h *hook, r *http.Request, raw []byte) bool {
 func (x *hooks) webhook(w http.ResponseWriter, r *http.Request) {
 	tenant, shop := r.PathValue("tenant"), r.PathValue("shop")
 	h := x.doors.access().shops[tenant+"/"+shop]
+	unheard(r) // what it brought is recorded, whether it waits for the answer or not
 	raw, err := x.bodies.take(w, r)
 	if err != nil {
 		x.doors.refuseHook(r, h, errorInWords(err))
