@@ -22,8 +22,9 @@ type Claims struct{ p *shared }
 // not yet due, or over.
 func (c *Claims) Claim(ctx context.Context, id waxwing.ID) (*waxwing.Claim, error) {
 	var m *claimed
-	err := c.p.Writer.Do(ctx, func(ctx context.Context, g *Group) (err error) {
-		s, err := g.Load(ctx, &store.Keys{Messages: []waxwing.ID{id}})
+	keys := &store.Keys{Messages: []waxwing.ID{id}}
+	err := c.p.Writer.DoFor(ctx, keys, func(ctx context.Context, g *Group) (err error) {
+		s, err := g.Load(ctx, keys)
 		if err != nil {
 			return err
 		}
@@ -193,17 +194,17 @@ func (c *Claims) unfilled(ctx context.Context, m *claimed, attempt int, err erro
 // once for a claim of this instance that was not cancelled, erased, suppressed
 // or taken over, and only before the message expires.
 func (c *Claims) CommitDot(ctx context.Context, k *waxwing.Claim, provider string) error {
-	barred, do := false, c.p.Writer.Do
+	barred, do := false, c.p.Writer.DoFor
 	if k.Hurry {
 		do = c.p.Writer.DoNow
 	}
-	err := do(ctx, func(ctx context.Context, g *Group) error {
-		id, keys := k.Out.Message, &store.Keys{Messages: []waxwing.ID{k.Out.Message}}
-		var person seal.Hash
-		if t, err := c.p.Keys.Tenant(k.Out.Tenant); err == nil {
-			person = t.Key.Index("person", seal.NormalisePerson(k.Out.To))
-			keys.People = []seal.Hash{person}
-		}
+	id, keys := k.Out.Message, &store.Keys{Messages: []waxwing.ID{k.Out.Message}}
+	var person seal.Hash
+	if t, err := c.p.Keys.Tenant(k.Out.Tenant); err == nil {
+		person = t.Key.Index("person", seal.NormalisePerson(k.Out.To))
+		keys.People = []seal.Hash{person}
+	}
+	err := do(ctx, keys, func(ctx context.Context, g *Group) error {
 		s, err := g.Load(ctx, keys)
 		if err != nil {
 			return err
@@ -271,11 +272,11 @@ func (c *Claims) late(ctx context.Context, v *machine.Verdict) error {
 }
 
 func (c *Claims) resolve(ctx context.Context, v *machine.Verdict) error {
-	return c.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
-		keys := &store.Keys{Messages: []waxwing.ID{v.Message}, Confirmations: []waxwing.ID{store.ConfirmationOf(v.Message)}}
-		for i := range v.Fallback {
-			keys.People = append(keys.People, v.Fallback[i].People...)
-		}
+	keys := &store.Keys{Messages: []waxwing.ID{v.Message}, Confirmations: []waxwing.ID{store.ConfirmationOf(v.Message)}}
+	for i := range v.Fallback {
+		keys.People = append(keys.People, v.Fallback[i].People...)
+	}
+	return c.p.Writer.DoFor(ctx, keys, func(ctx context.Context, g *Group) error {
 		s, err := g.Load(ctx, keys)
 		if err != nil {
 			return err

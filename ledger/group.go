@@ -24,8 +24,20 @@ type Group struct {
 	after []func()
 }
 
+// maxTries is how often a group is run that others are in the way of.
+const maxTries = 5
+
 // transact runs ops in one group commit. Its own error means that none of them happened.
-func (w *Writer) transact(ctx context.Context, group []*op) error {
+func (w *Writer) transact(ctx context.Context, group []*op) (err error) {
+	for range maxTries {
+		if err = w.try(ctx, group); !errors.Is(err, store.ErrAgain) {
+			return err
+		}
+	}
+	return err
+}
+
+func (w *Writer) try(ctx context.Context, group []*op) error {
 	chain, lastID, batch := w.chain, w.lastID, w.batch
 	w.lines = w.lines[:0]
 	g := &Group{w: w, Now: w.p.Clock(), batch: strconv.FormatInt(w.batch+1, 36) + ","}
@@ -50,6 +62,9 @@ func (w *Writer) transact(ctx context.Context, group []*op) error {
 func (g *Group) run(ctx context.Context, group []*op) error {
 	w := g.w
 	first := w.chain.Seq + 1
+	if err := g.ahead(ctx, group); err != nil {
+		return err
+	}
 	for _, o := range group {
 		if o.unwanted() {
 			o.err = errUnwanted
@@ -66,6 +81,27 @@ func (g *Group) run(ctx context.Context, group []*op) error {
 		Last: int64(w.chain.Seq), Entries: w.lines, Head: w.chain.Head[:]}})
 	w.batch++
 	return err
+}
+
+// ahead tells the database what the ops will load, where it wants to know that.
+func (g *Group) ahead(ctx context.Context, group []*op) error {
+	tx, ok := g.Tx.(store.Ahead)
+	if !ok {
+		return nil
+	}
+	k := &store.Keys{Instances: []int64{g.w.self.ID}}
+	for _, o := range group {
+		if o.loads != nil {
+			k.Add(o.loads)
+		}
+	}
+	if len(group) == 1 && group[0].loads == nil {
+		return nil // it loads what it needs by itself
+	}
+	if err := tx.Ahead(ctx, k); err != nil {
+		return fault(err)
+	}
+	return nil
 }
 
 // Entry adds one line to the trail of this batch.

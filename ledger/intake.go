@@ -62,7 +62,7 @@ func (i *Intake) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 
 	var rc waxwing.Receipt
 	var old *store.Confirmation
-	err = i.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
+	err = i.p.Writer.DoFor(ctx, &store.Keys{Keys: []store.Hash{a.Key}}, func(ctx context.Context, g *Group) error {
 		var err error
 		rc, old, err = i.accept(ctx, g, a)
 		return err

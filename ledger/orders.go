@@ -67,11 +67,11 @@ func (o *Orders) Ready(ctx context.Context, w *waxwing.Work, drafts []waxwing.Dr
 	if err != nil {
 		return nil, err
 	}
-	err = o.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
-		keys := &store.Keys{Confirmations: []waxwing.ID{w.ID}}
-		for i := range sealed {
-			keys.People = append(keys.People, sealed[i].People...)
-		}
+	keys := &store.Keys{Confirmations: []waxwing.ID{w.ID}}
+	for i := range sealed {
+		keys.People = append(keys.People, sealed[i].People...)
+	}
+	err = o.p.Writer.DoFor(ctx, keys, func(ctx context.Context, g *Group) error {
 		s, err := g.Load(ctx, keys)
 		if err != nil {
 			return err

@@ -135,10 +135,12 @@ func NewWriter(p WriterParts) *Writer {
 // what has begun is not given up for one of those who wait. An op that returns an error
 // must have changed nothing, or return a fault of the database itself.
 type op struct {
-	f    func(context.Context, *Group) error
-	gone <-chan struct{} // closed when nobody wants it any more; nil: never
-	err  error
-	done chan struct{}
+	f func(context.Context, *Group) error
+	// loads are rows that f will load; nil: they are not known before.
+	loads *store.Keys
+	gone  <-chan struct{} // closed when nobody wants it any more; nil: never
+	err   error
+	done  chan struct{}
 }
 
 // unwanted reports whether whoever submitted it has left before its group began.
@@ -217,22 +219,28 @@ func (r *rhythm) begin(now time.Time, waited time.Duration, size int) {
 // its group begins, nothing happens and the error is the context's; from then on the answer
 // is waited for, a few milliseconds, since only it says whether the change is there.
 func (w *Writer) Do(ctx context.Context, f func(context.Context, *Group) error) error {
-	return w.do(ctx, f, false)
+	return w.do(ctx, &op{f: f}, false)
 }
 
-// DoNow is Do for what should not wait for others to share its commit.
-func (w *Writer) DoNow(ctx context.Context, f func(context.Context, *Group) error) error {
-	return w.do(ctx, f, true)
+// DoFor is Do for what is known to load these rows: a database that is a round trip away
+// reads those of a whole group at once. They are not changed any more.
+func (w *Writer) DoFor(ctx context.Context, loads *store.Keys, f func(context.Context, *Group) error) error {
+	return w.do(ctx, &op{f: f, loads: loads}, false)
 }
 
-func (w *Writer) do(ctx context.Context, f func(context.Context, *Group) error, hurry bool) error {
+// DoNow is DoFor for what should not wait for others to share its commit.
+func (w *Writer) DoNow(ctx context.Context, loads *store.Keys, f func(context.Context, *Group) error) error {
+	return w.do(ctx, &op{f: f, loads: loads}, true)
+}
+
+func (w *Writer) do(ctx context.Context, o *op, hurry bool) error {
 	if !w.running.Load() {
 		return fmt.Errorf("it was opened to be read: %w", waxwing.ErrUnavailable)
 	}
 	if ctx.Err() != nil {
 		return store.NotBegun(ctx)
 	}
-	o := &op{f: f, gone: ctx.Done(), done: make(chan struct{})}
+	o.gone, o.done = ctx.Done(), make(chan struct{})
 	select {
 	case w.ops <- o:
 	case <-w.stop:

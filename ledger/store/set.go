@@ -151,6 +151,13 @@ type Keys struct {
 	Plugins *PluginKeys
 }
 
+// Add has the keys name also the orders' rows that others name.
+func (k *Keys) Add(o *Keys) {
+	k.Confirmations, k.Whole = append(k.Confirmations, o.Confirmations...), append(k.Whole, o.Whole...)
+	k.Keys, k.People = append(k.Keys, o.Keys...), append(k.People, o.People...)
+	k.Messages, k.Instances = append(k.Messages, o.Messages...), append(k.Instances, o.Instances...)
+}
+
 // OverMessages asks for up to Limit messages that nobody holds, that were due at At, in ms,
 // and whose time to live was over then, or, with Doubt, that are uncertain.
 type OverMessages struct {

@@ -24,6 +24,14 @@ type Tx interface {
 	Apply(ctx context.Context, c *Changes) (lost []waxwing.ID, err error)
 }
 
+// Ahead is a Tx that is told once, before its first command, what the group's commands will
+// load: where each load is a round trip, that is one for all of them. It is a hint, and
+// commands load what they need as ever; a Tx that needs none is no Ahead.
+type Ahead interface {
+	// Ahead loads what keys name of the orders' rows, and gives nothing.
+	Ahead(ctx context.Context, keys *Keys) error
+}
+
 // Store is one database that keeps a ledger.
 type Store interface {
 	Viewer
@@ -42,6 +50,10 @@ func (f Fault) Error() string { return "ledger: " + f.Err.Error() }
 
 // Unwrap gives the database's error.
 func (f Fault) Unwrap() error { return f.Err }
+
+// ErrAgain says that a group was undone for what others did to its rows meanwhile, and that
+// it may well be done when it is run again, whole.
+var ErrAgain = errors.New("others were faster")
 
 // NotBegun is the error of what was not done because its context had ended.
 func NotBegun(ctx context.Context) error {
