@@ -62,7 +62,7 @@ var owners = []struct {
 	{"github.com/pressly/goose", []string{"ledger"}, "brings a store's tables to the program's layout"},
 	{"modernc.org/sqlite", []string{"ledger"}, "the embedded ledger, without cgo"},
 	{"modernc.org/libc", []string{"ledger"}, "what SQLite's own functions are called with"},
-	{"github.com/jackc/pgx", []string{"daemon"}, "a database/sql driver for enrich's lookups, named in a list of components"},
+	{"github.com/jackc/pgx", []string{"daemon", "ledger"}, "the ledger on Postgres; and a database/sql driver for enrich's lookups, named in a list of components"},
 	{"github.com/klauspost/compress", []string{"ledger"}, "S2 with dictionaries for the kept bytes"},
 	{"github.com/prometheus/client_golang", []string{"web"}, "/metrics"},
 	{"github.com/alecthomas/kong", []string{"cmd"}, "the command line"},

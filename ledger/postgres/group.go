@@ -1,0 +1,221 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/store"
+)
+
+// database is a Postgres database as one instance has it.
+type database struct {
+	log   *slog.Logger
+	write *pgxpool.Pool
+	*readers
+	closing context.Context // ends with Close
+	end     context.CancelFunc
+
+	mu    sync.Mutex // held by the group under way
+	away  backOff    // of the group's
+	fault atomic.Pointer[error]
+	// offset is how far the server's clock is ahead of this machine's, by which the ledger
+	// goes where serverTime is set.
+	serverTime bool
+	offset     atomic.Int64
+	// trips and statements count what groups had the server do.
+	trips, statements atomic.Int64
+}
+
+var _ store.Store = (*database)(nil)
+
+// backOff keeps off a server that is away: those who come meanwhile hear so at once.
+type backOff struct {
+	until time.Time
+	wait  time.Duration
+}
+
+const (
+	firstWait = 50 * time.Millisecond
+	mostWait  = 2 * time.Second
+)
+
+func (b *backOff) failed(now time.Time) {
+	b.wait = min(max(2*b.wait, firstWait), mostWait)
+	b.until = now.Add(b.wait)
+}
+
+// errAway is the error of what was not tried, since the server was away just now.
+var errAway = errors.New("the database was away just now, and is asked again soon")
+
+// Group runs f in one transaction. Where the connection is lost in the middle of the commit
+// it asks the server what became of it, for as long as that takes: nothing else may be
+// written before that is known.
+func (d *database) Group(ctx context.Context, f func(ctx context.Context, tx store.Tx) error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	err := d.group(context.WithoutCancel(ctx), f)
+	if err == nil {
+		d.fault.Store(nil)
+		return nil
+	}
+	if again(err) {
+		err = fmt.Errorf("%w: %w", store.ErrAgain, err)
+	}
+	d.fault.Store(&err)
+	if d.closing.Err() != nil {
+		return fmt.Errorf("%w: %w: %w", waxwing.ErrUnavailable, waxwing.ErrStopping, err)
+	}
+	return fmt.Errorf("%w: %w", waxwing.ErrUnavailable, err)
+}
+
+func (d *database) group(ctx context.Context, f func(ctx context.Context, tx store.Tx) error) error {
+	if time.Now().Before(d.away.until) {
+		return errAway
+	}
+	c, err := d.write.Acquire(d.closing)
+	if err != nil {
+		d.away.failed(time.Now())
+		return err
+	}
+	t := newTx(d, c.Conn())
+	if err = f(ctx, t); err == nil {
+		err = t.commit(ctx)
+	}
+	if err == nil || answered(err) || !c.Conn().IsClosed() {
+		d.away = backOff{}
+	} else {
+		d.away.failed(time.Now())
+		d.write.Reset() // the others lead to the same server
+		d.pool.Reset()
+	}
+	if err != nil && t.begun && !t.committing {
+		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+		_, _ = c.Exec(ctx, "ROLLBACK") // where it cannot be told, the server does it by itself
+		cancel()
+	}
+	c.Release()
+	if err != nil && t.committing && !answered(err) {
+		return d.settle(ctx, t.xid, err)
+	}
+	return err
+}
+
+// settle tells what became of a commit whose answer was lost.
+func (d *database) settle(ctx context.Context, xid string, lost error) error {
+	d.log.Warn("the answer to a commit was lost: the server is asked what became of it", "err", lost)
+	for {
+		status, err := d.status(ctx, xid)
+		switch {
+		case err == nil && status == "committed":
+			d.log.Warn("the commit whose answer was lost was made")
+			return nil
+		case err == nil && status == "aborted":
+			return lost
+		case d.closing.Err() != nil:
+			d.log.Error("whether the last changes were made is not known: the database did not come back before the end", "err", lost)
+			return lost
+		}
+		d.away.failed(time.Now())
+		select {
+		case <-time.After(d.away.wait):
+		case <-d.closing.Done():
+		}
+	}
+}
+
+// status asks the server for a transaction's.
+func (d *database) status(ctx context.Context, xid string) (s string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	err = d.write.QueryRow(ctx, "SELECT coalesce(pg_xact_status($1::text::xid8), 'forgotten')", xid).Scan(&s)
+	return s, err
+}
+
+// tx is one group under way: its statements wait in a batch until an answer is needed.
+type tx struct {
+	d          *database
+	c          *pgx.Conn
+	batch      *pgx.Batch
+	began      time.Time
+	begun      bool // the server has heard of it
+	committing bool
+	xid        string
+	rows       overlay
+	loaded     *store.Set
+}
+
+func newTx(d *database, c *pgx.Conn) *tx {
+	t := &tx{d: d, c: c, batch: &pgx.Batch{}, rows: newOverlay(), loaded: store.NewSet()}
+	t.batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
+	// For this transaction alone: the next one of the connection may be somebody else's.
+	t.batch.Queue(`SELECT pg_current_xact_id()::text, (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+		set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true), set_config('idle_in_transaction_session_timeout', $3, true)`,
+		millis(statementTimeout), millis(lockTimeout), millis(idleTimeout)).Query(t.hear)
+	return t
+}
+
+func millis(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
+
+// hear reads what the server says as it begins.
+func (t *tx) hear(r pgx.Rows) error {
+	var at int64
+	_, err := pgx.CollectExactlyOneRow(r, func(r pgx.CollectableRow) (x struct{}, err error) {
+		return x, r.Scan(&t.xid, &at, nil, nil, nil)
+	})
+	if now := time.Now(); err == nil && now.Sub(t.began) < time.Second {
+		t.d.setClock(at - t.began.Add(now.Sub(t.began)/2).UnixMilli())
+	}
+	return err
+}
+
+// noise is how far apart, in ms, two clocks may be that are taken for one: what is due now
+// must not be due later for how long an answer took.
+const noise = 250
+
+// setClock takes how far the server's clock is ahead of this machine's.
+func (d *database) setClock(offset int64) {
+	if old := d.offset.Load(); d.serverTime && max(offset-old, old-offset) > noise {
+		d.offset.Store(offset)
+		d.log.Info("the ledger goes by the database's clock", "ahead_ms", offset)
+	}
+}
+
+// send has the server run what waits, in one round trip.
+func (t *tx) send(ctx context.Context) error {
+	b := t.batch
+	t.batch, t.began = &pgx.Batch{}, time.Now()
+	t.begun = true
+	t.d.trips.Add(1)
+	t.d.statements.Add(int64(b.Len()))
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	if err := t.c.SendBatch(ctx, b).Close(); err != nil {
+		return store.Fault{Err: err}
+	}
+	return nil
+}
+
+// commit writes what waits, and commits. A group that had the server do nothing is over.
+func (t *tx) commit(ctx context.Context) error {
+	if !t.begun && !t.rows.dirty() && t.batch.Len() == 2 {
+		return nil
+	}
+	if !t.begun { // its number must be known before it can be lost
+		if err := t.send(ctx); err != nil {
+			return err
+		}
+	}
+	t.flush()
+	t.batch.Queue("COMMIT")
+	t.committing = true
+	return t.send(ctx)
+}

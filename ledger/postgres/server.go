@@ -1,0 +1,115 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// How long the server lets a transaction of ours wait. They are well below ledger.LeaseFor: an
+// instance that was stopped in the middle of a group must not keep its locks until others
+// have taken it for dead.
+const (
+	statementTimeout = 10 * time.Second
+	lockTimeout      = 5 * time.Second
+	idleTimeout      = 5 * time.Second
+	// sendTimeout is how long an answer is waited for, where the network does not say that
+	// there will be none.
+	sendTimeout    = 30 * time.Second
+	connectTimeout = 5 * time.Second
+)
+
+// oldest is the oldest server that is known to work.
+const oldest = 15
+
+// The connections of an instance.
+const (
+	writerCount = 2 // one to commit, and one to ask what became of a commit
+	shortCount  = 4
+	listCount   = 2
+)
+
+// poolOf reads a DSN. Statements have no names, so that any connection of a pooler can run
+// them: their descriptions are kept here, and the server reads each anew.
+func poolOf(dsn string, conns int32) (*pgxpool.Config, error) {
+	c, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, errors.New("it is no DSN of a Postgres database (it is not shown, since it may hold a password): write postgres://user:password@host/database")
+	}
+	if !strings.Contains(dsn, "default_query_exec_mode") {
+		c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
+	if c.ConnConfig.ConnectTimeout == 0 || c.ConnConfig.ConnectTimeout > connectTimeout {
+		c.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	if c.ConnConfig.RuntimeParams["application_name"] == "" {
+		c.ConnConfig.RuntimeParams["application_name"] = "waxwing"
+	}
+	c.MaxConns, c.MinConns = conns, 0
+	return c, nil
+}
+
+// suits says why a server must not keep a ledger.
+func suits(ctx context.Context, p *pgxpool.Pool) error {
+	var version int
+	var commit, fsync, pages, encoding string
+	err := p.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('synchronous_commit'), current_setting('fsync'),
+		current_setting('full_page_writes'), current_setting('server_encoding')`).Scan(&version, &commit, &fsync, &pages, &encoding)
+	switch {
+	case err != nil:
+		return err
+	case version/10000 < oldest:
+		return fmt.Errorf("the server is Postgres %d, and a ledger needs %d or newer", version/10000, oldest)
+	case commit == "off":
+		return errors.New("synchronous_commit is off: a crash of the server would lose what was acknowledged, and mails would be sent twice; " +
+			"set it to on for this database: ALTER DATABASE ... SET synchronous_commit = on")
+	case fsync == "off":
+		return errors.New("fsync is off: a crash of the server's machine would lose the ledger; set fsync = on in postgresql.conf")
+	case pages == "off":
+		return errors.New("full_page_writes is off: a crash of the server's machine could damage the ledger; set full_page_writes = on in postgresql.conf")
+	case encoding != "UTF8":
+		return fmt.Errorf("the database's encoding is %s, and a ledger needs UTF8: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0", encoding)
+	}
+	return nil
+}
+
+// again says that a transaction was undone for what others did meanwhile, and may well
+// succeed when it is run again: a key that is taken, a deadlock, a lock that was waited for
+// too long.
+func again(err error) bool {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code {
+	case "23505", "40001", "40P01", "55P03":
+		return true
+	}
+	return false
+}
+
+// answered says that an error is the server's answer to a statement, after which the
+// connection is as good as before and the transaction is undone.
+func answered(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && !strings.HasPrefix(e.Code, "08") && !strings.HasPrefix(e.Code, "57P")
+}
+
+// clean is a text as Postgres can keep it: it knows no NUL, and no broken UTF-8.
+func clean[T ~string](s T) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(string(s), "\x00", "\uFFFD"), "\uFFFD")
+}
+
+// blob is bytes that are not NULL.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}

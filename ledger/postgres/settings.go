@@ -1,0 +1,34 @@
+package postgres
+
+import (
+	"context"
+	"strings"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/ledger/sqlite"
+)
+
+// Component is the store's entry in a registry.
+func Component() config.Component {
+	return config.Component{Name: "postgres", Settings: func() config.Block { return &Settings{} }, Example: "type: postgres\ndsn: \"${LEDGER_DSN}\""}
+}
+
+// Settings are the keys of a ledger in a Postgres database, which several daemons may share:
+// each with a data folder of its own, and all with the same keys.master.
+type Settings struct {
+	// DSN names the database, Postgres 15 or newer: postgres://user:password@host/database.
+	DSN config.Secret `yaml:"dsn"`
+}
+
+// Check reports a DSN that names no Postgres database.
+func (s *Settings) Check(r *config.Report) {
+	if scheme, _, ok := strings.Cut(s.DSN.Reveal(), "://"); ok && scheme != "postgres" && scheme != "postgresql" {
+		r.Fail("dsn", r.Path("dsn")+" names no Postgres database", "Write postgres://user:password@host/database")
+	}
+}
+
+// Open opens it.
+func (s *Settings) Open(ctx context.Context, o sqlite.Options) (*Ledger, error) {
+	return Open(ctx, Options{DSN: waxwing.Secret(s.DSN.Reveal()), Options: o, ServerTime: true})
+}
