@@ -25,8 +25,8 @@ type Config struct {
 	// the one in the data folder. Put it where no restored backup brings an older
 	// one back with the ledger: on another disk.
 	Witness string `yaml:"witness,omitempty"`
-	// Ledger names another store than the embedded one. The data folder still holds the
-	// keys.
+	// Ledger names another store than the embedded one. The data folder still holds
+	// what is this daemon's own.
 	Ledger *Store `yaml:"ledger,omitempty"`
 	// HTTP is the listener of webhooks, API and pages.
 	HTTP HTTP `yaml:"http,omitempty"`

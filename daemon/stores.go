@@ -8,6 +8,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/ledger/postgres"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/ledger/store"
 	"github.com/waxwinghq/waxwing/pipeline"
@@ -18,7 +19,7 @@ import (
 // storeTypes are the databases that can keep a ledger beside the embedded one, which has
 // no keys but data and witness: a configuration names one of these as its ledger.type.
 var storeTypes = []storeType{
-	// storeOf(postgres.Component(), (*postgres.Settings).Open),
+	storeOf(postgres.Component(), (*postgres.Settings).Open),
 }
 
 // Ledger is the record that a daemon keeps, in whichever store: what the pipeline, the
