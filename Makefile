@@ -67,7 +67,8 @@ docs: ## Write again what is generated: schema, reference, CLDR data
 	$(GO) generate ./...
 
 services: ## The tests that need a real Postgres; WAXWING_REQUIRE_SERVICES=1 fails where it is missing
-	$(GO) test -count=1 -run Postgres ./enrich ./ledger/postgres
+	$(GO) test -count=1 -run Postgres ./enrich
+	WAXWING_SERVICES=1 $(GO) test -count=1 ./ledger/postgres
 
 lint: ## gofmt, vet, and what .golangci.yml lists (fetched at its first use; without a network it says so)
 	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$bad" || { echo "gofmt -w $$bad"; exit 1; }

@@ -112,6 +112,9 @@ func (b *Before) follows() [][2]string {
 		d = append(d, [2]string{"rows", b.Rows})
 	}
 	if b.Last.N == 0 {
+		if len(b.Beside) > 0 { // they have begun, and written nothing yet
+			d = append(d, [2]string{"beside", fmt.Sprint(b.Beside)})
+		}
 		return d
 	}
 	d = append(d, [2]string{"after", strconv.FormatInt(b.Last.Instance, 10)}, [2]string{"entry", strconv.FormatInt(b.Last.Last, 10)},

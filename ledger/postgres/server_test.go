@@ -54,9 +54,18 @@ func needed(t *testing.T, err error) {
 	t.Skip("it needs a Postgres server: ", err)
 }
 
+// wanted skips what takes a server, and its time, unless make services runs it.
+func wanted(t *testing.T) {
+	t.Helper()
+	if os.Getenv("WAXWING_SERVICES") == "" {
+		t.Skip("make services runs it")
+	}
+}
+
 // running is the server that the tests share which leave it as it is.
 func running(t *testing.T) *server {
 	t.Helper()
+	wanted(t)
 	sharedOnce.Do(func() { shared, sharedErr = start() })
 	if sharedErr != nil {
 		needed(t, sharedErr)
@@ -67,6 +76,7 @@ func running(t *testing.T) *server {
 // own is a server of a test's own, which it may kill.
 func own(t *testing.T, settings ...string) *server {
 	t.Helper()
+	wanted(t)
 	s, err := start(settings...)
 	if err != nil {
 		needed(t, err)

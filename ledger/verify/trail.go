@@ -38,7 +38,7 @@ type Parts struct {
 // compares what follows from it with every row and every sealed content. The error says
 // that it could not be done; what is wrong stands in the report.
 func Ledger(ctx context.Context, p Parts) error {
-	v := &verifier{r: p.Report, anchors: p.Anchors, rows: p.Rows, contents: p.Contents, state: map[waxwing.ID]waxwing.State{},
+	v := &verifier{r: p.Report, ends: map[string]string{}, anchors: p.Anchors, rows: p.Rows, contents: p.Contents, state: map[waxwing.ID]waxwing.State{},
 		digest: map[waxwing.ID]string{}, places: map[waxwing.ID]place{}, erased: map[waxwing.ID]bool{}, barred: map[string]bool{},
 		tries: map[waxwing.ID]tried{}, names: map[string]string{}, plugins: map[string]pluginEntry{}, numbers: map[string]int64{}, breaks: breaks{of: map[waxwing.ID][]gap{}}}
 	steps := []func(context.Context) error{v.trail, v.confirmations, v.messages, v.bodies, v.attempts, v.pluginRows, v.suppressions}
@@ -63,7 +63,8 @@ type verifier struct {
 	contents *seal.Contents
 	chain    trail.Chain
 	started  bool
-	failed   error // of the database, while the trail was walked
+	ends     map[string]string // heads of chains that were walked, by instance and last entry
+	failed   error             // of the database, while the trail was walked
 	breaks   breaks
 	anchors  map[int64]map[uint64]string
 	state    map[waxwing.ID]waxwing.State // of confirmations and messages
@@ -183,11 +184,20 @@ func (v *verifier) entry(ctx context.Context, e *waxwing.TrailEntry, h trail.Hea
 }
 
 // begins holds a chain's first entry against what it says that it follows: the end of the
-// chain before it or, of an instance that began beside others, an entry of one of these.
+// chain before it or, of an instance that began beside others, an entry of one of these, the
+// end of one that had ended, or nothing where these had written nothing.
 func (v *verifier) begins(ctx context.Context, e *waxwing.TrailEntry, prev *trail.Chain) error {
 	v.breaks.beside = v.breaks.beside || e.Detail["beside"] != ""
 	linked := !v.started || e.Seq == 1 && e.Detail["head"] == hex.EncodeToString(prev.Head[:]) && e.Detail["after"] == strconv.FormatInt(prev.Instance, 10)
-	if !linked && e.Seq == 1 && slices.Contains(strings.Fields(strings.Trim(e.Detail["beside"], "[]")), e.Detail["after"]) {
+	beside := strings.Fields(strings.Trim(e.Detail["beside"], "[]"))
+	if v.started {
+		v.ends[fmt.Sprint(prev.Instance, prev.Seq)] = hex.EncodeToString(prev.Head[:])
+	}
+	if !linked && e.Seq == 1 && len(beside) > 0 {
+		head, ended := v.ends[e.Detail["after"]+" "+e.Detail["entry"]]
+		linked = ended && head == e.Detail["head"] || e.Detail["after"] == "" && slices.Contains(beside, strconv.FormatInt(prev.Instance, 10))
+	}
+	if !linked && e.Seq == 1 && slices.Contains(beside, e.Detail["after"]) {
 		n, _ := strconv.ParseInt(e.Detail["batch"], 10, 64) // none is 0, which no batch has
 		s, err := v.rows.Load(ctx, &store.Keys{Batches: []int64{n}})
 		if err != nil {
