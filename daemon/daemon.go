@@ -142,13 +142,15 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	if err = d.assemble(x); err != nil {
 		return nil, err
 	}
+	round := d.workshop.files.begin(c)
 	d.workshop.restore(c, log)
 	d.keepers.Go(func() {
-		defer close(d.restored)
-		d.workshop.putFiles(ctx, c, log)
+		late := d.workshop.files.first(ctx, round, log)
 		d.keepers.Go(func() {
 			d.upkeep.hourly(ctx, func() (bool, error) { return d.workshop.tidy(c.Plugins.NativeAll, log) })
 		})
+		close(d.restored)
+		d.workshop.files.rest(ctx, round, late, log)
 	})
 	go d.run(ctx)
 	<-d.pipe.Running()

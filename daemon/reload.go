@@ -99,18 +99,18 @@ func (d *Daemon) takePlugins(next *config.Config, changes config.TenantChanges) 
 			names = append(names, name)
 		}
 	}
-	if len(names) == 0 {
+	if len(names)+len(changes.Removed) == 0 {
 		return
 	}
 	some := &config.Config{Tenants: map[string]config.Tenant{}}
 	for _, name := range names {
 		some.Tenants[name] = next.Tenants[name]
 	}
-	d.workshop.toPut.Add(1) // until then what only they can read is tried again
+	round := d.workshop.files.begin(some, changes.Removed...) // until it ends, what only they can read is tried again
 	d.workshop.restore(some, d.log)
 	d.keepers.Go(func() {
 		<-d.restored // those of the start come first
-		d.workshop.putFiles(d.ctx, some, d.log)
+		d.workshop.files.rest(d.ctx, round, d.workshop.files.first(d.ctx, round, d.log), d.log)
 	})
 }
 

@@ -26,7 +26,7 @@ type workshop struct {
 	engine   *sandbox.Engine
 	host     *plugins.Host
 	composer atomic.Pointer[compose.Composer]
-	toPut    atomic.Int32 // rounds of the configuration's files that have yet to be put
+	files    pluginFiles
 }
 
 // CompileChild is the hidden command that compiles plugins apart from the daemon.
@@ -39,7 +39,7 @@ func openWorkshop(c *config.Config, l Ledger, x *compose.Composer, clock waxwing
 	}
 	w, key := &workshop{}, l.Derive("plugin cache")
 	w.composer.Store(x)
-	w.toPut.Add(1)
+	w.files.put = w.putFile
 	w.engine, err = sandbox.NewEngine(sandbox.EngineOptions{Cache: filepath.Join(c.Data, "plugins"), Key: key[:],
 		Child: []string{self, CompileChild}, Memory: int64(c.Plugins.Memory) << 20, TenantMemory: int64(c.Plugins.TenantMemory) << 20,
 		TenantTime: c.Plugins.TenantTime.D(), Workers: c.Plugins.Workers, Log: log, Limits: pluginLimits(c.Plugins)})
@@ -112,43 +112,6 @@ func (w *workshop) restore(c *config.Config, log *slog.Logger) {
 			log.Error("plugins not brought back", "tenant", name, "err", err)
 		}
 	}
-}
-
-// putFiles puts those plugins that are files and that the host does not serve
-// yet. It ends a round that was counted in toPut.
-func (w *workshop) putFiles(ctx context.Context, c *config.Config, log *slog.Logger) {
-	defer w.toPut.Add(-1)
-	for _, name := range sortedNames(c.Tenants) {
-		for _, p := range sortedNames(c.Tenants[name].Plugins) {
-			s := c.Tenants[name].Plugins[p]
-			if s.File == "" || ctx.Err() != nil {
-				continue
-			}
-			if err := w.putFile(ctx, waxwing.TenantID(name), p, s); err != nil && ctx.Err() == nil {
-				log.Error("a plugin is left out", "tenant", name, "plugin", p, "file", s.File, "err", err)
-			}
-		}
-	}
-}
-
-// putFile puts a file that the host does not serve yet.
-func (w *workshop) putFile(ctx context.Context, t waxwing.TenantID, name string, s config.Plugin) error {
-	u := &plugins.Upload{Tenant: t, Name: name, Source: "file", Now: true, Signature: s.Signature}
-	var err error
-	if u.Manifest, err = os.ReadFile(s.Manifest); err != nil {
-		return err
-	}
-	if u.Code, err = os.ReadFile(s.File); err != nil {
-		return err
-	}
-	if w.host.Serves(t, name, u.Manifest, u.Code) {
-		return nil
-	}
-	if w.host.RolledBack(t, name, u.Manifest, u.Code) {
-		return errors.New("it was rolled back: put another version of it")
-	}
-	_, err = w.host.Put(ctx, u)
-	return err
 }
 
 func (w *workshop) close() error {
@@ -252,7 +215,7 @@ func (w *workshop) pluginFormats(c *config.Config, generic waxwing.Format) map[s
 				switch {
 				case errors.Is(err, waxwing.ErrUnavailable): // tried again
 					return nil, runs, err
-				case err != nil && len(runs) == 0 && w.toPut.Load() > 0: // it may be one of the files
+				case err != nil && len(runs) == 0 && w.files.pending(): // it may be one of the files
 					return nil, runs, fmt.Errorf("%w: %w", err, waxwing.ErrUnavailable)
 				case err != nil:
 					return nil, runs, waxwing.Permanent(err)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jhillyerd/enmime/v2"
 
@@ -24,6 +25,8 @@ import (
 func withPlugins(t *testing.T, scripts map[string]string, hooks ...waxwing.Hook) rigOption {
 	return func(r *rig, _ *daemon.Extras) {
 		laneIsOn(t)
+		// What these stories tell is not how fast the machine is that tells them.
+		r.cfg.Plugins.Wall, r.cfg.Plugins.Order = config.Duration(time.Second), config.Duration(5*time.Second)
 		acme := r.cfg.Tenants["acme"]
 		acme.Plugins = map[string]config.Plugin{}
 		for name, code := range scripts {
@@ -72,13 +75,20 @@ func laneIsOn(t *testing.T) {
 	}
 }
 
-// serving waits until the daemon's plugins have been put.
+// serving waits until the daemon's plugins serve: on a busy machine one may be tried again.
 func (r *rig) serving(names ...string) {
 	r.t.Helper()
 	<-r.d.Restored()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(5 * time.Minute)
 	for _, n := range names {
-		if !r.d.Plugins().Active("acme", n) {
-			r.t.Fatalf("the plugin %s does not serve", n)
+		for !r.d.Plugins().Active("acme", n) {
+			select {
+			case <-tick.C:
+			case <-limit:
+				r.t.Fatalf("the plugin %s does not serve", n)
+			}
 		}
 	}
 }
