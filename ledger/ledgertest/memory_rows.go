@@ -22,7 +22,7 @@ func (r *memoryRows) load(k *store.Keys) *store.Set {
 	}
 	message := func(id waxwing.ID) {
 		m, ok := r.Messages[id]
-		if !ok {
+		if _, named := s.Messages[id]; !ok || named { // what is named twice is loaded once
 			return
 		}
 		s.Messages[id] = m
