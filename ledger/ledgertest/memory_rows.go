@@ -57,7 +57,11 @@ func (r *memoryRows) load(k *store.Keys) *store.Set {
 	some(s.Events, r.Events, k.Events)
 	some(s.Contents, r.Contents, k.Contents)
 	some(s.Attempts, r.Attempts, k.Attempts)
-	some(s.Annotations, r.Annotations, k.Annotations)
+	for _, id := range k.Annotations {
+		s.Annotations[id] = slices.SortedFunc(slices.Values(r.Annotations[id]), func(a, b store.Annotation) int {
+			return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Kind, b.Kind))
+		})
+	}
 	some(s.Batches, r.Batches, k.Batches)
 	some(s.Instances, r.Instances, k.Instances)
 	r.loadDue(s, k, message)

@@ -18,7 +18,7 @@ type Set struct {
 	Contents map[waxwing.ID]Content
 	// Attempts are a message's, in their order.
 	Attempts map[waxwing.ID][]Attempt
-	// Annotations are a message's.
+	// Annotations are a message's by their time, and those of one moment by their kind.
 	Annotations map[waxwing.ID][]Annotation
 	Batches     map[int64]Batch
 	// Due are the messages of Keys.Due, those that waited longest first.
