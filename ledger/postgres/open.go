@@ -90,6 +90,12 @@ func (l *Ledger) open(ctx context.Context) error {
 	if _, err := Migrate(ctx, l.o.DSN); err != nil {
 		return err
 	}
+	switch why, err := unguarded(ctx, l.write); {
+	case err != nil:
+		return err
+	case why != "":
+		l.o.Log.Warn("the database does not keep tenants apart by itself, and the program alone does", "why", why)
+	}
 	if err := l.learnAll(ctx); err != nil { // the right master key before a line is written with it
 		return err
 	}
@@ -173,7 +179,7 @@ func Migrate(ctx context.Context, dsn waxwing.Secret) (from int64, err error) {
 
 // learnAll makes all keys of tenants and dictionaries known.
 func (l *Ledger) learnAll(ctx context.Context) error {
-	return l.View(ctx, func(r store.Rows) error {
+	return l.View(ctx, store.AnyTenant, func(r store.Rows) error {
 		s, err := r.Load(ctx, &store.Keys{Tenants: true, Dictionaries: true})
 		if err != nil {
 			return err
@@ -207,6 +213,10 @@ func (l *Ledger) reserve(ctx context.Context) (b ledger.Before, err error) {
 		if _, err := tx.Exec(ctx, "LOCK TABLE instances IN EXCLUSIVE MODE"); err != nil {
 			return err
 		}
+		all := rows{tx.Conn(), store.AnyTenant}
+		if err := all.name(ctx); err != nil {
+			return err
+		}
 		var id, run int64
 		if err := tx.QueryRow(ctx, "SELECT (SELECT coalesce(max(id), 0) FROM confirmations), (SELECT coalesce(max(id), 0) FROM plugin_runs), "+
 			"(SELECT coalesce(max(id), 0) + 1 FROM instances)").Scan(&id, &run, &b.Instance); err != nil {
@@ -214,14 +224,14 @@ func (l *Ledger) reserve(ctx context.Context) (b ledger.Before, err error) {
 		}
 		b.ID, b.Run = waxwing.ID(id), run
 		if !l.o.alone {
-			if err := (rows{tx.Conn()}).query(ctx, until(scanID, func(id *waxwing.ID) error {
+			if err := all.query(ctx, until(scanID, func(id *waxwing.ID) error {
 				b.Beside = append(b.Beside, int64(*id))
 				return nil
 			}), "SELECT id FROM instances WHERE stopped = 0 ORDER BY id"); err != nil {
 				return err
 			}
 		}
-		if b.Last, err = (rows{tx.Conn()}).Last(ctx); err != nil {
+		if b.Last, err = all.Last(ctx); err != nil {
 			return err
 		}
 		now := l.now()

@@ -186,7 +186,7 @@ func TestPostgresKilled(t *testing.T) {
 	}
 	of := func(t *testing.T, dir string) waxwing.Secret { // each process makes it where it is not there
 		name := fmt.Sprintf("killed%x", sha256.Sum256([]byte(dir)))[:32]
-		s.exec(t, "postgres", "CREATE DATABASE "+name, "42P04")
+		s.exec(t, "postgres", "CREATE DATABASE "+name+" OWNER "+ordinary, "42P04")
 		return s.dsn(name)
 	}
 	ledgertest.Killed(t, "TestPostgresKilled", ledgertest.Killer{
