@@ -21,10 +21,15 @@ type Settings struct {
 	DSN config.Secret `yaml:"dsn"`
 }
 
-// Check reports a DSN that names no Postgres database.
+// Check reports a DSN that names no Postgres database, and a master key that is missing: each
+// daemon would make one of its own.
 func (s *Settings) Check(r *config.Report) {
 	if scheme, _, ok := strings.Cut(s.DSN.Reveal(), "://"); ok && scheme != "postgres" && scheme != "postgresql" {
 		r.Fail("dsn", r.Path("dsn")+" names no Postgres database", "Write postgres://user:password@host/database")
+	}
+	if !r.HasMaster() {
+		r.FailKey("", "keys.master is not set, and all daemons of a ledger on Postgres need the same",
+			"Add keys: {master: \"${WAXWING_MASTER_KEY}\"}, of 64 hex digits as openssl rand -hex 32 gives them")
 	}
 }
 
