@@ -18,7 +18,6 @@ import (
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/postgres/schema"
 	"github.com/waxwinghq/waxwing/ledger/seal"
-	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/ledger/store"
 	"github.com/waxwinghq/waxwing/ledger/view"
 )
@@ -27,9 +26,9 @@ import (
 type Options struct {
 	// DSN names the database.
 	DSN waxwing.Secret
-	// Options are the embedded store's, of which those of files have no meaning here. Dir is
-	// where this instance keeps its anchors; Master must be given, and is that of all instances.
-	sqlite.Options
+	// Options are what each store is told. Dir is where this instance keeps its anchors; Master
+	// must be given, and is that of all instances.
+	ledger.Options
 	// ServerTime has the ledger go by the server's clock, where Clock is this machine's.
 	ServerTime bool
 	// alone has a test's instance be the only one: whoever else holds a claim is dead.
@@ -66,7 +65,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 		o.HotBytes = 96 << 20
 	}
 	l := &Ledger{o: &o, contents: &seal.Contents{}, lookups: view.NewLookups(o.People, o.Address), hot: seal.NewCache(o.HotBytes),
-		anchors: anchors{path: filepath.Join(o.Dir, sqlite.AnchorsFile)}}
+		anchors: anchors{path: filepath.Join(o.Dir, ledger.AnchorsFile)}}
 	if err := l.open(ctx); err != nil {
 		l.release()
 		return nil, fmt.Errorf("ledger on Postgres: %w", err)

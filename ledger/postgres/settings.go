@@ -6,7 +6,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
-	"github.com/waxwinghq/waxwing/ledger/sqlite"
+	"github.com/waxwinghq/waxwing/ledger"
 )
 
 // Component is the store's entry in a registry.
@@ -34,6 +34,6 @@ func (s *Settings) Check(r *config.Report) {
 }
 
 // Open opens it.
-func (s *Settings) Open(ctx context.Context, o sqlite.Options) (*Ledger, error) {
+func (s *Settings) Open(ctx context.Context, o ledger.Options) (*Ledger, error) {
 	return Open(ctx, Options{DSN: waxwing.Secret(s.DSN.Reveal()), Options: o, ServerTime: true})
 }

@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/ledgertest"
 	"github.com/waxwinghq/waxwing/ledger/seal"
-	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
 // master is the key of all tests' ledgers.
@@ -41,7 +41,7 @@ func (d *databases) at(t *testing.T, dir string) waxwing.Secret {
 }
 
 func options(dsn waxwing.Secret, dir string, clock waxwing.Clock, policy string) Options {
-	return Options{DSN: dsn, Options: sqlite.Options{Dir: dir, Master: master, Tenants: ledgertest.Tenants, Policy: policy, After: time.Minute, Clock: clock}}
+	return Options{DSN: dsn, Options: ledger.Options{Dir: dir, Master: master, Tenants: ledgertest.Tenants, Policy: policy, After: time.Minute, Clock: clock}}
 }
 
 func opened(t *testing.T, o Options) *Ledger {
