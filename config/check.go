@@ -270,6 +270,10 @@ func (r *Report) Fail(key, problem, remedy string) { r.x.fail(r.Path(key), probl
 // FailKey likewise reports the key itself.
 func (r *Report) FailKey(key, problem, remedy string) { r.x.failKey(r.Path(key), problem, remedy) }
 
+// HasMaster reports whether keys.master is set, or was to be: what is wrong with it is
+// reported there.
+func (r *Report) HasMaster() bool { return r.x.c.Keys.Master != "" || r.x.isBad("keys.master") }
+
 // Given reports whether the file has the key.
 func (r *Report) Given(key string) bool { return r.x.given(r.Path(key)) }
 

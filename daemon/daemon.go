@@ -23,6 +23,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/delivery"
 	"github.com/waxwinghq/waxwing/enrich"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/plugins"
@@ -165,15 +166,15 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 
 func (d *Daemon) openLedger(ctx context.Context, x Extras) (Ledger, error) {
 	known, c := Formats(), d.cfg
-	o := sqlite.Options{Dir: c.Data, Master: c.Keys.Master, Clock: x.Clock, Log: d.log, Fatal: d.failed, Witness: c.Witness, AcceptLoss: x.AcceptLoss,
-		Quota: pluginQuota(c.Plugins), HotBytes: d.memory.hot, CacheBytes: d.memory.cache,
+	o := sqlite.Options{Options: ledger.Options{Dir: c.Data, Master: c.Keys.Master, Clock: x.Clock, Log: d.log,
+		Quota: pluginQuota(c.Plugins), HotBytes: d.memory.hot,
 		People: func(format, topic string, raw []byte) (waxwing.People, bool) {
 			return pipeline.PeopleOf(known[format], topic, raw, compose.Numbers)
 		},
 		Address: func(s string) (string, error) {
 			a, err := address.Parse(s)
 			return a.String(), err
-		}}
+		}}, Fatal: d.failed, Witness: c.Witness, AcceptLoss: x.AcceptLoss, CacheBytes: d.memory.cache}
 	o.Tenants = tenantIDs(c)
 	if s := pipeline.SendOf(c.Pipeline); s != nil { // it is the same in all pipelines
 		r := s.Uncertain.Rule()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/postgres"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/ledger/store"
@@ -67,13 +68,13 @@ type teaching interface {
 // storeType is a component that opens ledgers of its settings.
 type storeType struct {
 	config.Component
-	open func(ctx context.Context, b config.Block, o sqlite.Options) (Ledger, error)
+	open func(ctx context.Context, b config.Block, o ledger.Options) (Ledger, error)
 }
 
-// storeOf lists a type whose settings S open a ledger L. The options are those of the
-// embedded store; another one takes of them what is no matter of files.
-func storeOf[S config.Block, L Ledger](c config.Component, open func(S, context.Context, sqlite.Options) (L, error)) storeType {
-	return storeType{c, func(ctx context.Context, b config.Block, o sqlite.Options) (Ledger, error) {
+// storeOf lists a type whose settings S open a ledger L. The options are those
+// that each store is told.
+func storeOf[S config.Block, L Ledger](c config.Component, open func(S, context.Context, ledger.Options) (L, error)) storeType {
+	return storeType{c, func(ctx context.Context, b config.Block, o ledger.Options) (Ledger, error) {
 		l, err := open(b.(S), ctx, o)
 		if err != nil {
 			return nil, err // and no Ledger that holds a nil
@@ -95,5 +96,5 @@ func openStore(ctx context.Context, c *config.Config, types []storeType, o sqlit
 	if i < 0 {
 		return nil, fmt.Errorf("ledger: there is no type %q", c.Ledger.Type)
 	}
-	return types[i].open(ctx, c.Ledger.Settings, o)
+	return types[i].open(ctx, c.Ledger.Settings, o.Options)
 }

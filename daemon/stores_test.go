@@ -9,6 +9,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/config/configtest"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
@@ -20,12 +21,12 @@ type shed struct {
 
 func (*shed) Check(*config.Report) {}
 
-func (s *shed) open(ctx context.Context, o sqlite.Options) (*sqlite.Ledger, error) {
+func (s *shed) open(ctx context.Context, o ledger.Options) (*sqlite.Ledger, error) {
 	if s.Room == "full" {
 		return nil, errors.New("there is no room")
 	}
 	o.Dir = filepath.Join(o.Dir, s.Room)
-	return sqlite.Open(ctx, o)
+	return sqlite.Open(ctx, sqlite.Options{Options: o})
 }
 
 var sheds = []storeType{storeOf(config.Component{Name: "shed", Settings: func() config.Block { return &shed{} }}, (*shed).open)}
@@ -41,7 +42,7 @@ func TestOpenStore(t *testing.T) {
 	} {
 		c := configtest.Load(t, r, "providers: {mail: {type: smtp, addr: \"mail.example:25\"}}\ntenants: {acme: {name: Acme, from: orders@acme.example}}\n"+section+"\n")
 		dir := t.TempDir()
-		l, err := openStore(t.Context(), c, sheds, sqlite.Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}, Policy: "resend"})
+		l, err := openStore(t.Context(), c, sheds, sqlite.Options{Options: ledger.Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}, Policy: "resend"}})
 		if err != nil {
 			if l != nil || err.Error() != want {
 				t.Errorf("%q: %v %v", section, l, err)

@@ -116,7 +116,7 @@ const endBatch = 128
 func (c *Claims) EndDue(ctx context.Context) (more bool, err error) {
 	keys := &store.Keys{Over: &store.OverMessages{At: c.p.Clock().UnixMilli(), Doubt: c.p.Rule.Policy == waxwing.AssumeDoubt, Limit: endBatch}}
 	var ids []waxwing.ID
-	err = c.p.Store.View(ctx, func(r store.Rows) error {
+	err = c.p.Store.View(ctx, store.AnyTenant, func(r store.Rows) error {
 		s, err := r.Load(ctx, keys)
 		if err == nil {
 			ids = s.Over

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/ledgertest"
 	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
@@ -19,8 +20,8 @@ import (
 func TestOneFaultOfReadingIsNoVerdict(t *testing.T) {
 	var now atomic.Int64
 	now.Store(time.Date(2026, 11, 27, 9, 0, 0, 0, time.UTC).UnixMilli())
-	l, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir(), Tenants: ledgertest.Tenants, Policy: "resend", After: time.Minute,
-		Clock: func() time.Time { return time.UnixMilli(now.Load()) }})
+	l, err := sqlite.Open(t.Context(), sqlite.Options{Options: ledger.Options{Dir: t.TempDir(), Tenants: ledgertest.Tenants, Policy: "resend", After: time.Minute,
+		Clock: func() time.Time { return time.UnixMilli(now.Load()) }}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -145,7 +145,7 @@ func (x *Plugins) save(g *Group, c *store.PluginChanges, kept []store.KeptVersio
 
 // PluginTenants are the tenants that have versions of plugins, in no order.
 func (x *Plugins) PluginTenants(ctx context.Context) ([]waxwing.TenantID, error) {
-	rows, err := x.rows(ctx, &store.PluginKeys{Tenants: true})
+	rows, err := x.rows(ctx, store.AnyTenant, &store.PluginKeys{Tenants: true})
 	return rows.Tenants, err
 }
 
@@ -155,7 +155,7 @@ func (x *Plugins) PluginVersions(ctx context.Context, tid waxwing.TenantID) ([]w
 	if err != nil {
 		return nil, err
 	}
-	rows, err := x.rows(ctx, &store.PluginKeys{Versions: []int64{t.No}})
+	rows, err := x.rows(ctx, t.No, &store.PluginKeys{Versions: []int64{t.No}})
 	if err != nil {
 		return nil, err
 	}
@@ -177,8 +177,8 @@ func (x *Plugins) PluginVersions(ctx context.Context, tid waxwing.TenantID) ([]w
 	return out, nil
 }
 
-func (x *Plugins) rows(ctx context.Context, k *store.PluginKeys) (rows store.PluginSet, err error) {
-	err = x.p.Store.View(ctx, func(r store.Rows) error {
+func (x *Plugins) rows(ctx context.Context, tenant int64, k *store.PluginKeys) (rows store.PluginSet, err error) {
+	err = x.p.Store.View(ctx, tenant, func(r store.Rows) error {
 		s, err := r.Load(ctx, &store.Keys{Plugins: k})
 		if err == nil {
 			rows = s.Plugins
@@ -195,13 +195,13 @@ func (x *Plugins) PluginNumber(ctx context.Context, tid waxwing.TenantID, plugin
 	if err != nil {
 		return 0, err
 	}
-	rows, err := x.rows(ctx, &store.PluginKeys{Number: &store.PluginNumber{Tenant: t.No, Plugin: plugin}})
+	rows, err := x.rows(ctx, t.No, &store.PluginKeys{Number: &store.PluginNumber{Tenant: t.No, Plugin: plugin}})
 	return rows.Number, err
 }
 
 // PluginModule gives the code of a hash.
 func (x *Plugins) PluginModule(ctx context.Context, hash string) (code []byte, err error) {
-	rows, err := x.rows(ctx, &store.PluginKeys{Modules: []string{hash}})
+	rows, err := x.rows(ctx, store.AnyTenant, &store.PluginKeys{Modules: []string{hash}})
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func (u *Upkeep) Teach(ctx context.Context, name string, passages [][]byte, samp
 
 // learn makes the dictionaries known that another instance has made meanwhile.
 func (s *shared) learn(ctx context.Context) error {
-	return s.Store.View(ctx, func(r store.Rows) error {
+	return s.Store.View(ctx, store.AnyTenant, func(r store.Rows) error {
 		all, err := r.Load(ctx, &store.Keys{Dictionaries: true})
 		if err != nil {
 			return err
@@ -106,7 +106,7 @@ func (u *Upkeep) Serve(ctx context.Context, names []waxwing.TenantID) error {
 	if err != nil {
 		return fmt.Errorf("keys for %d tenants: %w", len(unknown), err)
 	}
-	return u.p.Store.View(ctx, func(r store.Rows) error {
+	return u.p.Store.View(ctx, store.AnyTenant, func(r store.Rows) error {
 		s, err := r.Load(ctx, &store.Keys{Tenants: true})
 		if err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/mime"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/locales"
 	"github.com/waxwinghq/waxwing/shop/shopify"
@@ -102,7 +103,7 @@ func (b drain) of(ctx context.Context, n, watch int) (r drained, err error) {
 }
 
 func fill(ctx context.Context, dir string, n int) error {
-	l, err := sqlite.Open(ctx, sqlite.Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}, Policy: "resend", After: time.Minute})
+	l, err := sqlite.Open(ctx, sqlite.Options{Options: ledger.Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}, Policy: "resend", After: time.Minute}})
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/smtp"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/pipeline"
 )
@@ -85,7 +86,7 @@ func TestStopWithASilentServer(t *testing.T) {
 
 // lookAt reads a confirmation of a daemon that has stopped.
 func (r *rig) lookAt(id string) (*waxwing.ConfirmationView, error) {
-	l, err := sqlite.Open(context.Background(), sqlite.Options{Dir: r.cfg.Data, ReadOnly: true})
+	l, err := sqlite.Open(context.Background(), sqlite.Options{Options: ledger.Options{Dir: r.cfg.Data}, ReadOnly: true})
 	if err != nil {
 		return nil, err
 	}

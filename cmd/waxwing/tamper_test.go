@@ -11,6 +11,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/pack"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/ledger/trail"
@@ -191,7 +192,7 @@ func verified(t *testing.T, from string, f func(*testing.T, *sql.DB, string)) (*
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	l, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, ReadOnly: true, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	l, err := sqlite.Open(t.Context(), sqlite.Options{Options: ledger.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, ReadOnly: true})
 	if err != nil {
 		return nil, err
 	}

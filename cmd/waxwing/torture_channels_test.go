@@ -12,6 +12,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/pipeline"
 )
@@ -124,7 +125,7 @@ func silentAddr(t *testing.T) string {
 // ones are a few seconds before it.
 func fillOutbox(t *testing.T, dir string, n int) {
 	t.Helper()
-	l, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}})
+	l, err := sqlite.Open(t.Context(), sqlite.Options{Options: ledger.Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/pipeline"
 )
@@ -69,7 +70,7 @@ func (x *torture) texts() (at string, n *atomic.Int64) {
 func (x *torture) unblamed(orders int) {
 	x.t.Helper()
 	x.judge(orders)
-	l, err := sqlite.Open(context.Background(), sqlite.Options{Dir: x.dir, ReadOnly: true})
+	l, err := sqlite.Open(context.Background(), sqlite.Options{Options: ledger.Options{Dir: x.dir}, ReadOnly: true})
 	if err != nil {
 		x.t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
@@ -404,7 +405,7 @@ func (x *erasing) look() {
 // judgeErased holds each order against whether its person was erased.
 func (x *erasing) judgeErased() {
 	x.t.Helper()
-	l, err := sqlite.Open(context.Background(), sqlite.Options{Dir: x.dir, ReadOnly: true})
+	l, err := sqlite.Open(context.Background(), sqlite.Options{Options: ledger.Options{Dir: x.dir}, ReadOnly: true})
 	if err != nil {
 		x.t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/plugins"
@@ -215,7 +216,7 @@ func TestTorturePluginDisk(t *testing.T) {
 	if err := r.d.Ledger().(*sqlite.Ledger).Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	l, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, ReadOnly: true})
+	l, err := sqlite.Open(t.Context(), sqlite.Options{Options: ledger.Options{Dir: dir}, ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}

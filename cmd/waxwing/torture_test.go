@@ -29,6 +29,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/plugins/sandbox"
@@ -355,7 +356,7 @@ func (x *torture) storm(rng *rand.Rand, toKill, orders int) {
 // judge compares the truth with the ledger.
 func (x *torture) judge(orders int) {
 	x.t.Helper()
-	l, err := sqlite.Open(context.Background(), sqlite.Options{Dir: x.dir, ReadOnly: true})
+	l, err := sqlite.Open(context.Background(), sqlite.Options{Options: ledger.Options{Dir: x.dir}, ReadOnly: true})
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -418,7 +419,7 @@ func (x *torture) only(l *sqlite.Ledger, i int) (*waxwing.ConfirmationView, erro
 
 // dump shows some open confirmations.
 func (x *torture) dump(n int) {
-	l, err := sqlite.Open(context.Background(), sqlite.Options{Dir: x.dir, ReadOnly: true})
+	l, err := sqlite.Open(context.Background(), sqlite.Options{Options: ledger.Options{Dir: x.dir}, ReadOnly: true})
 	if err != nil {
 		x.t.Log(err)
 		return

@@ -150,7 +150,7 @@ func addContents(k *store.Keys, c *store.Changes) {
 
 // read gives the rows that keys name as they are when no group is under way.
 func read(ctx context.Context, s store.Store, k *store.Keys) (out string, err error) {
-	err = s.View(ctx, func(r store.Rows) error {
+	err = s.View(ctx, store.AnyTenant, func(r store.Rows) error {
 		set, err := r.Load(ctx, k)
 		if err == nil {
 			out = shown(set)

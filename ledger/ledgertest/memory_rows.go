@@ -194,7 +194,7 @@ type memoryView struct {
 }
 
 // View runs f over one state of the rows.
-func (m *Memory) View(ctx context.Context, f func(store.Rows) error) error {
+func (m *Memory) View(ctx context.Context, _ int64, f func(store.Rows) error) error {
 	if err := m.step("view"); err != nil {
 		return err
 	}
@@ -217,7 +217,7 @@ func (m *Memory) Browse(ctx context.Context, _ int64, f func(store.Rows) error) 
 
 // Survey is View.
 func (m *Memory) Survey(ctx context.Context, _ int64, f func(store.Rows) error) error {
-	return m.View(ctx, f)
+	return m.View(ctx, store.AnyTenant, f)
 }
 
 // Audit reads all there is as of now.

@@ -158,7 +158,7 @@ func newTx(d *database, c *pgx.Conn) *tx {
 	t.batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
 	// For this transaction alone: the next one of the connection may be somebody else's.
 	t.batch.Queue(`SELECT pg_current_xact_id()::text, (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
-		set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true), set_config('idle_in_transaction_session_timeout', $3, true)`,
+		set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true), set_config('idle_in_transaction_session_timeout', $3, true), `+forAll,
 		millis(statementTimeout), millis(lockTimeout), millis(idleTimeout)).Query(t.hear)
 	return t
 }
@@ -169,7 +169,7 @@ func millis(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
 func (t *tx) hear(r pgx.Rows) error {
 	var at int64
 	_, err := pgx.CollectExactlyOneRow(r, func(r pgx.CollectableRow) (x struct{}, err error) {
-		return x, r.Scan(&t.xid, &at, nil, nil, nil)
+		return x, r.Scan(&t.xid, &at, nil, nil, nil, nil)
 	})
 	if now := time.Now(); err == nil && now.Sub(t.began) < time.Second {
 		t.d.setClock(at - t.began.Add(now.Sub(t.began)/2).UnixMilli())

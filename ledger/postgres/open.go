@@ -18,7 +18,6 @@ import (
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/postgres/schema"
 	"github.com/waxwinghq/waxwing/ledger/seal"
-	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/ledger/store"
 	"github.com/waxwinghq/waxwing/ledger/view"
 )
@@ -27,9 +26,9 @@ import (
 type Options struct {
 	// DSN names the database.
 	DSN waxwing.Secret
-	// Options are the embedded store's, of which those of files have no meaning here. Dir is
-	// where this instance keeps its anchors; Master must be given, and is that of all instances.
-	sqlite.Options
+	// Options are what each store is told. Dir is where this instance keeps its anchors; Master
+	// must be given, and is that of all instances.
+	ledger.Options
 	// ServerTime has the ledger go by the server's clock, where Clock is this machine's.
 	ServerTime bool
 	// alone has a test's instance be the only one: whoever else holds a claim is dead.
@@ -66,7 +65,7 @@ func Open(ctx context.Context, o Options) (*Ledger, error) {
 		o.HotBytes = 96 << 20
 	}
 	l := &Ledger{o: &o, contents: &seal.Contents{}, lookups: view.NewLookups(o.People, o.Address), hot: seal.NewCache(o.HotBytes),
-		anchors: anchors{path: filepath.Join(o.Dir, sqlite.AnchorsFile)}}
+		anchors: anchors{path: filepath.Join(o.Dir, ledger.AnchorsFile)}}
 	if err := l.open(ctx); err != nil {
 		l.release()
 		return nil, fmt.Errorf("ledger on Postgres: %w", err)
@@ -89,6 +88,12 @@ func (l *Ledger) open(ctx context.Context) error {
 	}
 	if _, err := Migrate(ctx, l.o.DSN); err != nil {
 		return err
+	}
+	switch why, err := unguarded(ctx, l.write); {
+	case err != nil:
+		return err
+	case why != "":
+		l.o.Log.Warn("the database does not keep tenants apart by itself, and the program alone does", "why", why)
 	}
 	if err := l.learnAll(ctx); err != nil { // the right master key before a line is written with it
 		return err
@@ -173,7 +178,7 @@ func Migrate(ctx context.Context, dsn waxwing.Secret) (from int64, err error) {
 
 // learnAll makes all keys of tenants and dictionaries known.
 func (l *Ledger) learnAll(ctx context.Context) error {
-	return l.View(ctx, func(r store.Rows) error {
+	return l.View(ctx, store.AnyTenant, func(r store.Rows) error {
 		s, err := r.Load(ctx, &store.Keys{Tenants: true, Dictionaries: true})
 		if err != nil {
 			return err
@@ -207,6 +212,10 @@ func (l *Ledger) reserve(ctx context.Context) (b ledger.Before, err error) {
 		if _, err := tx.Exec(ctx, "LOCK TABLE instances IN EXCLUSIVE MODE"); err != nil {
 			return err
 		}
+		all := rows{tx.Conn(), store.AnyTenant}
+		if err := all.name(ctx); err != nil {
+			return err
+		}
 		var id, run int64
 		if err := tx.QueryRow(ctx, "SELECT (SELECT coalesce(max(id), 0) FROM confirmations), (SELECT coalesce(max(id), 0) FROM plugin_runs), "+
 			"(SELECT coalesce(max(id), 0) + 1 FROM instances)").Scan(&id, &run, &b.Instance); err != nil {
@@ -214,14 +223,14 @@ func (l *Ledger) reserve(ctx context.Context) (b ledger.Before, err error) {
 		}
 		b.ID, b.Run = waxwing.ID(id), run
 		if !l.o.alone {
-			if err := (rows{tx.Conn()}).query(ctx, until(scanID, func(id *waxwing.ID) error {
+			if err := all.query(ctx, until(scanID, func(id *waxwing.ID) error {
 				b.Beside = append(b.Beside, int64(*id))
 				return nil
 			}), "SELECT id FROM instances WHERE stopped = 0 ORDER BY id"); err != nil {
 				return err
 			}
 		}
-		if b.Last, err = (rows{tx.Conn()}).Last(ctx); err != nil {
+		if b.Last, err = all.Last(ctx); err != nil {
 			return err
 		}
 		now := l.now()

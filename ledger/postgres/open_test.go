@@ -38,7 +38,7 @@ func TestPostgresRefuses(t *testing.T) {
 		"newer":  {"SELECT 1", "run the newer program"},
 		"latin1": {"SELECT 1", "encoding is LATIN1"},
 	} {
-		create := "CREATE DATABASE " + name
+		create := "CREATE DATABASE " + name + " OWNER " + ordinary
 		if name == "latin1" {
 			create += " ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"
 		}

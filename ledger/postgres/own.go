@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/jackc/pgx/v5"
@@ -147,12 +146,12 @@ func putOwn(b *pgx.Batch, c *store.Changes) {
 // destroy queues the end of what was sealed under confirmations' keys, and what they are found by.
 func destroy(b *pgx.Batch, ids []int64) {
 	for _, q := range []string{
-		"DELETE FROM events x USING unnest($1::bigint[]) d WHERE x.id >= d AND x.id < d + %d",
-		"DELETE FROM contents x USING unnest($1::bigint[]) d WHERE x.id >= d AND x.id < d + %d",
-		"UPDATE attempts x SET sealed = '' FROM unnest($1::bigint[]) d WHERE x.message >= d AND x.message < d + %d",
-		"UPDATE annotations x SET sealed = '' FROM unnest($1::bigint[]) d WHERE x.message >= d AND x.message < d + %d",
+		"DELETE FROM events x USING unnest($1::bigint[], $2::bigint[]) d(a, b) WHERE x.id >= d.a AND x.id < d.b",
+		"DELETE FROM contents x USING unnest($1::bigint[], $2::bigint[]) d(a, b) WHERE x.id >= d.a AND x.id < d.b",
+		"UPDATE attempts x SET sealed = '' FROM unnest($1::bigint[], $2::bigint[]) d(a, b) WHERE x.message >= d.a AND x.message < d.b",
+		"UPDATE annotations x SET sealed = '' FROM unnest($1::bigint[], $2::bigint[]) d(a, b) WHERE x.message >= d.a AND x.message < d.b",
 	} {
-		b.Queue(fmt.Sprintf(q, store.IDStep), ids)
+		b.Queue(q, ids, endsOf(ids))
 	}
 	b.Queue("DELETE FROM plugin_runs WHERE confirmation = ANY($1)", ids)
 	b.Queue("DELETE FROM lookups WHERE confirmation = ANY($1)", ids)

@@ -29,27 +29,27 @@ func newReaders(p *pgxpool.Pool) *readers {
 var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 
 // View runs f over one state of the database.
-func (p *readers) View(ctx context.Context, f func(store.Rows) error) error {
-	return p.within(ctx, p.short, func(c *pgxpool.Conn) error { return atOneState(ctx, c, f) })
+func (p *readers) View(ctx context.Context, tenant int64, f func(store.Rows) error) error {
+	return p.within(ctx, p.short, func(c *pgxpool.Conn) error { return atOneState(ctx, c, tenant, f) })
 }
 
 // Browse runs f over the database as it is at each of its calls.
 func (p *readers) Browse(ctx context.Context, tenant int64, f func(store.Rows) error) error {
-	return p.browse(ctx, tenant, func(c *pgxpool.Conn) error { return f(rows{c.Conn()}) })
+	return p.browse(ctx, tenant, func(c *pgxpool.Conn) error { return f(rows{c.Conn(), tenant}) })
 }
 
 // Survey is Browse over one state of the database.
 func (p *readers) Survey(ctx context.Context, tenant int64, f func(store.Rows) error) error {
-	return p.browse(ctx, tenant, func(c *pgxpool.Conn) error { return atOneState(ctx, c, f) })
+	return p.browse(ctx, tenant, func(c *pgxpool.Conn) error { return atOneState(ctx, c, tenant, f) })
 }
 
-func atOneState(ctx context.Context, c *pgxpool.Conn, f func(store.Rows) error) error {
+func atOneState(ctx context.Context, c *pgxpool.Conn, tenant int64, f func(store.Rows) error) error {
 	tx, err := c.BeginTx(ctx, snapshot)
 	if err != nil {
 		return unread(ctx, err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it only read
-	return f(rows{c.Conn()})
+	return f(rows{c.Conn(), tenant})
 }
 
 // browse lends f a connection when it is the tenant's turn.

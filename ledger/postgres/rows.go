@@ -11,8 +11,11 @@ import (
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
-// rows reads by one connection.
-type rows struct{ c *pgx.Conn }
+// rows reads by one connection what is a tenant's.
+type rows struct {
+	c      *pgx.Conn
+	tenant int64
+}
 
 var _ store.Audit = rows{}
 
@@ -21,7 +24,14 @@ const findPiece = 500
 
 // query has read read what a statement gives.
 func (r rows) query(ctx context.Context, read func(context.Context, pgx.Rows) error, q string, args ...any) error {
-	found, err := r.c.Query(ctx, q, args...)
+	b := r.batch()
+	b.Queue(q, args...)
+	sent := r.c.SendBatch(ctx, b)
+	defer func() { _ = sent.Close() }() // what it says read has said
+	if _, err := sent.Exec(); err != nil {
+		return unread(ctx, err)
+	}
+	found, err := sent.Query()
 	if err != nil {
 		return unread(ctx, err)
 	}
@@ -48,10 +58,10 @@ func until[T any](scan func(pgx.Rows, *T) error, f func(*T) error) func(context.
 // Load gives all rows that keys name.
 func (r rows) Load(ctx context.Context, k *store.Keys) (*store.Set, error) {
 	s := store.NewSet()
-	b := &pgx.Batch{}
+	b := r.batch()
 	hot(b, s, k, unlocked)
 	queueCold(b, s, k, unlocked)
-	if b.Len() == 0 {
+	if b.Len() == 1 {
 		return s, nil
 	}
 	return s, unread(ctx, r.c.SendBatch(ctx, b).Close())
@@ -123,9 +133,9 @@ func countOf(hs []store.Hash) int {
 
 // Count counts a tenant's confirmations.
 func (r rows) Count(ctx context.Context, q *store.Query) (n int64, err error) {
-	err = r.c.QueryRow(ctx, "SELECT count(*) FROM confirmations WHERE tenant = $1 AND id >= $2 AND id < $3 AND ($4::text = '' OR shop = $4)",
-		q.Tenant, int64(q.From), int64(q.Below), string(q.Shop)).Scan(&n)
-	return n, unread(ctx, err)
+	err = r.query(ctx, one(&n), "SELECT count(*) FROM confirmations WHERE tenant = $1 AND id >= $2 AND id < $3 AND ($4::text = '' OR shop = $4)",
+		q.Tenant, int64(q.From), int64(q.Below), string(q.Shop))
+	return n, err
 }
 
 // Due gives confirmations whose time has come.
@@ -140,14 +150,14 @@ func (r rows) Due(ctx context.Context, d *store.Due) (ids []waxwing.ID, last tim
 // Depth counts what waits.
 func (r rows) Depth(ctx context.Context, now time.Time) (d store.Depth, err error) {
 	var oldest int64
-	err = r.c.QueryRow(ctx, `SELECT (SELECT count(*) FROM (SELECT 1 FROM confirmations WHERE due <> 0 LIMIT $1) x),
+	err = r.query(ctx, one(&d.Work, &d.Messages, &oldest), `SELECT (SELECT count(*) FROM (SELECT 1 FROM confirmations WHERE due <> 0 LIMIT $1) x),
 		(SELECT count(*) FROM (SELECT 1 FROM messages WHERE next_at <> 0 LIMIT $1) x),
 		coalesce((SELECT min(at) FROM unnest($2::text[]) ch, LATERAL (SELECT next_at FROM messages WHERE channel = ch AND next_at <> 0 ORDER BY next_at LIMIT 1) AS o(at)), 0)`,
-		store.MaxDepth, channels()).Scan(&d.Work, &d.Messages, &oldest)
+		store.MaxDepth, channels())
 	if at := time.UnixMilli(oldest); oldest != 0 && !at.After(now) {
 		d.Oldest = at
 	}
-	return d, unread(ctx, err)
+	return d, err
 }
 
 func channels() (out []string) {

@@ -23,6 +23,10 @@ import (
 	"github.com/waxwinghq/waxwing"
 )
 
+// ordinary is the role of all ledgers: it owns their databases, and is no superuser, so that
+// the tables' policies bind it.
+const ordinary = "waxwing"
+
 // server is a Postgres server of a test's own: its own folder, its own port.
 type server struct {
 	bin, dir string
@@ -135,7 +139,10 @@ func start(settings ...string) (*server, error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
-	return s, s.start()
+	if err := s.start(); err != nil {
+		return nil, err
+	}
+	return s, s.run("psql", "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-U", "postgres", "-c", "CREATE ROLE "+ordinary+" LOGIN")
 }
 
 func (s *server) data() string { return filepath.Join(s.dir, "data") }
@@ -172,22 +179,24 @@ func (s *server) stop() {
 	_ = os.RemoveAll(s.dir)
 }
 
-func (s *server) dsn(name string) waxwing.Secret {
-	return waxwing.Secret(fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", s.port, name))
+func (s *server) dsn(name string) waxwing.Secret { return s.dsnOf(ordinary, name) }
+
+func (s *server) dsnOf(role, name string) waxwing.Secret {
+	return waxwing.Secret(fmt.Sprintf("postgres://"+role+"@127.0.0.1:%d/%s?sslmode=disable", s.port, name))
 }
 
 // database is the DSN of a new database.
 func (s *server) database(t *testing.T) waxwing.Secret {
 	t.Helper()
 	name := fmt.Sprintf("ledger%d", s.made.Add(1))
-	s.exec(t, "postgres", "CREATE DATABASE "+name)
+	s.exec(t, "postgres", "CREATE DATABASE "+name+" OWNER "+ordinary)
 	return s.dsn(name)
 }
 
-// exec runs a statement, which may fail with some codes.
+// exec runs a statement as a superuser, which may fail with some codes.
 func (s *server) exec(t *testing.T, database, q string, may ...string) {
 	t.Helper()
-	c, err := pgx.Connect(context.WithoutCancel(t.Context()), s.dsn(database).Reveal())
+	c, err := pgx.Connect(context.WithoutCancel(t.Context()), s.dsnOf("postgres", database).Reveal())
 	if err != nil {
 		t.Fatal(err)
 	}

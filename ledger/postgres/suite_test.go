@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/ledgertest"
 	"github.com/waxwinghq/waxwing/ledger/seal"
-	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
 // master is the key of all tests' ledgers.
@@ -41,7 +41,7 @@ func (d *databases) at(t *testing.T, dir string) waxwing.Secret {
 }
 
 func options(dsn waxwing.Secret, dir string, clock waxwing.Clock, policy string) Options {
-	return Options{DSN: dsn, Options: sqlite.Options{Dir: dir, Master: master, Tenants: ledgertest.Tenants, Policy: policy, After: time.Minute, Clock: clock}}
+	return Options{DSN: dsn, Options: ledger.Options{Dir: dir, Master: master, Tenants: ledgertest.Tenants, Policy: policy, After: time.Minute, Clock: clock}}
 }
 
 func opened(t *testing.T, o Options) *Ledger {
@@ -186,7 +186,7 @@ func TestPostgresKilled(t *testing.T) {
 	}
 	of := func(t *testing.T, dir string) waxwing.Secret { // each process makes it where it is not there
 		name := fmt.Sprintf("killed%x", sha256.Sum256([]byte(dir)))[:32]
-		s.exec(t, "postgres", "CREATE DATABASE "+name, "42P04")
+		s.exec(t, "postgres", "CREATE DATABASE "+name+" OWNER "+ordinary, "42P04")
 		return s.dsn(name)
 	}
 	ledgertest.Killed(t, "TestPostgresKilled", ledgertest.Killer{

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 )
 
@@ -29,7 +30,7 @@ func event(n int) *waxwing.Event {
 func TestBackupUnderLoad(t *testing.T) {
 	dir := t.TempDir()
 	open := func(dir string, readOnly bool) *Ledger {
-		o := Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}, ReadOnly: readOnly}
+		o := Options{Options: ledger.Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}}, ReadOnly: readOnly}
 		l, err := Open(t.Context(), o)
 		if lost := new(LossError); errors.As(err, &lost) && strings.HasPrefix(filepath.Base(dir), "copy") {
 			o.AcceptLoss = &Acceptance{Nothing: true} // a copy is not started by mistake
@@ -130,7 +131,7 @@ func TestBackupUnderLoad(t *testing.T) {
 // TestVerifyWithoutAnchors says what it cannot see, and accuses nobody.
 func TestVerifyWithoutAnchors(t *testing.T) {
 	dir := t.TempDir()
-	l, err := Open(t.Context(), Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}})
+	l, err := Open(t.Context(), Options{Options: ledger.Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +155,7 @@ func TestVerifyWithoutAnchors(t *testing.T) {
 
 // TestReadAfterClose: a read that comes late is told so; it does not hang.
 func TestReadAfterClose(t *testing.T) {
-	l, err := Open(t.Context(), Options{Dir: t.TempDir(), Tenants: []waxwing.TenantID{"acme"}})
+	l, err := Open(t.Context(), Options{Options: ledger.Options{Dir: t.TempDir(), Tenants: []waxwing.TenantID{"acme"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 )
 
 // BenchmarkOrder is one order through the ledger alone: accept, ready, claim,
 // commit point, verdict, each in a group commit shared with 255 others.
 func BenchmarkOrder(b *testing.B) {
-	l, err := Open(b.Context(), Options{Dir: b.TempDir(), Tenants: []waxwing.TenantID{"acme"}, Policy: "resend", After: time.Minute})
+	l, err := Open(b.Context(), Options{Options: ledger.Options{Dir: b.TempDir(), Tenants: []waxwing.TenantID{"acme"}, Policy: "resend", After: time.Minute}})
 	if err != nil {
 		b.Fatal(err)
 	}

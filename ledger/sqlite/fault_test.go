@@ -41,7 +41,7 @@ func TestAnUnreadableEventIsQuarantined(t *testing.T) {
 
 func (l *Ledger) stateOf(t *testing.T, id waxwing.ID) (s string) {
 	t.Helper()
-	if err := l.db.View(t.Context(), func(r store.Rows) error {
+	if err := l.db.View(t.Context(), store.AnyTenant, func(r store.Rows) error {
 		set, err := r.Load(t.Context(), &store.Keys{Confirmations: []waxwing.ID{id}})
 		if err == nil {
 			s = string(set.Confirmations[id].State)

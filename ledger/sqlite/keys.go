@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/trail"
 )
@@ -21,9 +22,8 @@ const (
 	lockFile   = "lock"
 	masterFile = "master.key"
 	anchorFile = "anchor.key"
-	// AnchorsFile is the list of signed heads in the data folder. Copy it
-	// elsewhere: it proves that nothing before its newest line was changed.
-	AnchorsFile = "anchors.jsonl"
+	// AnchorsFile is the list of signed heads: see ledger.AnchorsFile.
+	AnchorsFile = ledger.AnchorsFile
 )
 
 // folder is the data folder around the database: its keys, its lock, and what stands in it,

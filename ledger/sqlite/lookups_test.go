@@ -90,7 +90,7 @@ func TestLookupsInSegments(t *testing.T) {
 		}
 	}
 	look(t, l)
-	reader, err := Open(t.Context(), Options{Dir: dir, ReadOnly: true})
+	reader, err := Open(t.Context(), Options{Options: ledger.Options{Dir: dir}, ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +261,7 @@ func TestUndoneLookupsAreForgotten(t *testing.T) {
 // BenchmarkSegment makes segments of orders with four hashes each, in the writer; and finds one of
 // their persons among 64 of them, as who only reads does.
 func BenchmarkSegment(b *testing.B) {
-	l, err := Open(b.Context(), Options{Dir: b.TempDir(), Tenants: []waxwing.TenantID{"acme"}})
+	l, err := Open(b.Context(), Options{Options: ledger.Options{Dir: b.TempDir(), Tenants: []waxwing.TenantID{"acme"}}})
 	if err != nil {
 		b.Fatal(err)
 	}

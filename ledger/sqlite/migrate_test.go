@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/sqlite/schema"
@@ -83,7 +84,7 @@ func olderLedger(t *testing.T, at int64) (dir string, rc waxwing.Receipt) {
 // sealed as it was, and an order that it knows is still known.
 func TestAnOlderLedgerGoesOn(t *testing.T) {
 	dir, rc := olderLedger(t, 6)
-	old, err := Open(t.Context(), Options{Dir: dir, ReadOnly: true})
+	old, err := Open(t.Context(), Options{Options: ledger.Options{Dir: dir}, ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,11 +99,11 @@ func TestAnOlderLedgerGoesOn(t *testing.T) {
 	}
 	closeTest(t, old)
 
-	from, err := Migrate(Options{Dir: dir})
+	from, err := Migrate(Options{Options: ledger.Options{Dir: dir}})
 	if err != nil || from != 6 {
 		t.Fatal(from, err)
 	}
-	if from, err = Migrate(Options{Dir: dir}); err != nil || from != schema.Layout {
+	if from, err = Migrate(Options{Options: ledger.Options{Dir: dir}}); err != nil || from != schema.Layout {
 		t.Error("again:", from, err)
 	}
 	l := openTest(t, dir, nil, "resend")
@@ -140,19 +141,19 @@ func TestAnOlderLedgerGoesOn(t *testing.T) {
 
 // TestMigrateRefuses what is not there, what is open, and what a newer program wrote.
 func TestMigrateRefuses(t *testing.T) {
-	if _, err := Migrate(Options{Dir: t.TempDir()}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Migrate(Options{Options: ledger.Options{Dir: t.TempDir()}}); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 	dir := t.TempDir()
 	l := openTest(t, dir, nil, "resend")
-	if _, err := Migrate(Options{Dir: dir}); err == nil {
+	if _, err := Migrate(Options{Options: ledger.Options{Dir: dir}}); err == nil {
 		t.Error("an open ledger was taken")
 	}
 	if _, err := l.w.Exec(fmt.Sprintf("PRAGMA user_version=%d", schema.Layout+1)); err != nil {
 		t.Fatal(err)
 	}
 	closeTest(t, l)
-	if _, err := Migrate(Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "run the newer program") {
+	if _, err := Migrate(Options{Options: ledger.Options{Dir: dir}}); err == nil || !strings.Contains(err.Error(), "run the newer program") {
 		t.Error(err)
 	}
 }

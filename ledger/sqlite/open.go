@@ -25,37 +25,14 @@ import (
 
 // Options say where the ledger is and how it treats doubt.
 type Options struct {
-	// Dir is the data folder; it is made with mode 0700.
-	Dir string
-	// Master is the key that wraps the tenants' keys; where empty, one is kept
-	// in the folder.
-	Master waxwing.Secret
-	// Tenants that this daemon serves; unknown ones are refused.
-	Tenants []waxwing.TenantID
-	// Policy, After and Copies say what becomes of attempts that a crash left
-	// uncertain: the parts of a waxwing.DoubtRule.
-	Policy string
-	After  time.Duration
-	Copies int
-	// HotBytes bounds what is kept in memory of confirmations under way.
-	HotBytes int64
+	// Options are what each store is told. Without a Master one is kept in the folder.
+	ledger.Options
 	// CacheBytes bounds the pages that SQLite keeps for writing; 0: 8 MiB. More costs
 	// processor time: each commit walks over them.
 	CacheBytes int64
-	Clock      waxwing.Clock
-	Log        *slog.Logger
 	// Fatal is called when the disk has failed in a way after which nothing
 	// may be written: the program must end (docs/operations.md).
 	Fatal func(error)
-	// People says whom an event names, as its format reads it; ok is false where the
-	// format is not known or cannot read it, and Named is then what can be told. Nil:
-	// no format is known.
-	People func(format, topic string, raw []byte) (p waxwing.People, ok bool)
-	// Address reads an e-mail address by the strict grammar and gives the form that
-	// all its spellings have in common. Nil: a plain one of its own.
-	Address func(string) (string, error)
-	// Quota bounds what is kept of each tenant's plugins and their runs.
-	Quota waxwing.PluginQuota
 	// Witness is a second place for the witness file, outside the data folder and
 	// what is restored with it; empty: there is none.
 	Witness string

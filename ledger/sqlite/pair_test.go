@@ -53,7 +53,7 @@ func audited(t *testing.T, l *Ledger) {
 func TestTwoInstances(t *testing.T) {
 	ledgertest.Two(t,
 		func(t *testing.T, dir string, clock waxwing.Clock) (first, other ledgertest.Member) {
-			l, err := Open(t.Context(), Options{Dir: dir, Tenants: ledgertest.Tenants, Policy: "resend", After: time.Minute, Clock: clock, lease: ledger.LeaseFor})
+			l, err := Open(t.Context(), Options{Options: ledger.Options{Dir: dir, Tenants: ledgertest.Tenants, Policy: "resend", After: time.Minute, Clock: clock}, lease: ledger.LeaseFor})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,7 +80,7 @@ func TestTwoInstances(t *testing.T) {
 func TestKilled(t *testing.T) {
 	ledgertest.Killed(t, "TestKilled", ledgertest.Killer{
 		Members: func(t *testing.T, dir string) []ledgertest.Store {
-			l, err := Open(t.Context(), Options{Dir: dir, Tenants: ledgertest.Tenants, Policy: "resend", After: time.Minute, lease: ledger.LeaseFor})
+			l, err := Open(t.Context(), Options{Options: ledger.Options{Dir: dir, Tenants: ledgertest.Tenants, Policy: "resend", After: time.Minute}, lease: ledger.LeaseFor})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +97,7 @@ func TestKilled(t *testing.T) {
 // falls silent, what it held is the other's 15 s after its last beat, and not before.
 func TestInstancesAreHeardOfByThemselves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l, err := Open(t.Context(), Options{Dir: t.TempDir(), Tenants: ledgertest.Tenants, Policy: "resend", After: time.Minute, lease: ledger.LeaseFor})
+		l, err := Open(t.Context(), Options{Options: ledger.Options{Dir: t.TempDir(), Tenants: ledgertest.Tenants, Policy: "resend", After: time.Minute}, lease: ledger.LeaseFor})
 		if err != nil {
 			t.Fatal(err)
 		}

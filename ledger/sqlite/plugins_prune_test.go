@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 )
 
 func codeOf(n, size int) []byte {
@@ -29,7 +30,7 @@ func aVersion(tenant waxwing.TenantID, name string, no int, code []byte, state w
 // withQuota opens a ledger of two tenants with these bounds.
 func withQuota(t *testing.T, dir string, clock waxwing.Clock, q waxwing.PluginQuota) *Ledger {
 	t.Helper()
-	l, err := Open(t.Context(), Options{Dir: dir, Tenants: []waxwing.TenantID{"acme", "bolt"}, Policy: "resend", Clock: clock, Quota: q})
+	l, err := Open(t.Context(), Options{Options: ledger.Options{Dir: dir, Tenants: []waxwing.TenantID{"acme", "bolt"}, Policy: "resend", Clock: clock, Quota: q}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +194,7 @@ func TestMigrateFrom4(t *testing.T) {
 	}
 	closeTest(t, l)
 	change(t, dir, append(slices.Clone(before7), "DROP TABLE plugin_numbers", "DROP INDEX plugin_versions_hash", "DROP INDEX plugin_runs_tenant", "DROP INDEX messages_state", "DROP INDEX confirmations_state", "PRAGMA user_version=4")...)
-	l, err := Open(t.Context(), Options{Dir: dir, ReadOnly: true})
+	l, err := Open(t.Context(), Options{Options: ledger.Options{Dir: dir}, ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}

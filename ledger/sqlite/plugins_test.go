@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 	"github.com/waxwinghq/waxwing/ledger/sqlite/schema"
@@ -70,7 +71,7 @@ func TestMigrateFrom1(t *testing.T) {
 		"DROP INDEX messages_state", "DROP INDEX confirmations_state", "DELETE FROM meta", "PRAGMA user_version=1"})...)
 
 	// The command line looks at it as it is.
-	l, err = Open(t.Context(), Options{Dir: dir, ReadOnly: true})
+	l, err = Open(t.Context(), Options{Options: ledger.Options{Dir: dir}, ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +109,7 @@ func TestANewerSchemaIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	closeTest(t, openTest(t, dir, nil, "resend"))
 	change(t, dir, "PRAGMA user_version=99")
-	if _, err := Open(t.Context(), Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "newer program") {
+	if _, err := Open(t.Context(), Options{Options: ledger.Options{Dir: dir}}); err == nil || !strings.Contains(err.Error(), "newer program") {
 		t.Fatal(err)
 	}
 }

@@ -158,7 +158,7 @@ func TestExportInPieces(t *testing.T) {
 // TestListsOfOneTenant: however many lists a tenant asks for, another's list and
 // everybody's single reads wait for none of them.
 func TestListsOfOneTenant(t *testing.T) {
-	l, err := Open(t.Context(), Options{Dir: t.TempDir(), Tenants: []waxwing.TenantID{"acme", "bolt"}})
+	l, err := Open(t.Context(), Options{Options: ledger.Options{Dir: t.TempDir(), Tenants: []waxwing.TenantID{"acme", "bolt"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,7 @@ func newCrowd(t *testing.T, n int) *crowd {
 
 func (x *crowd) open() {
 	x.t.Helper()
-	l, err := Open(context.Background(), Options{Dir: x.dir, Tenants: []waxwing.TenantID{"acme"}, Policy: "resend", After: time.Minute})
+	l, err := Open(context.Background(), Options{Options: ledger.Options{Dir: x.dir, Tenants: []waxwing.TenantID{"acme"}, Policy: "resend", After: time.Minute}})
 	if err != nil {
 		x.t.Fatal(err)
 	}

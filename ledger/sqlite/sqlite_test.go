@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/ledgertest"
 )
 
 func openTest(t *testing.T, dir string, clock waxwing.Clock, policy string) *Ledger {
 	t.Helper()
-	l, err := Open(t.Context(), Options{Dir: dir, Tenants: ledgertest.Tenants, Policy: policy, After: time.Minute, Clock: clock})
+	l, err := Open(t.Context(), Options{Options: ledger.Options{Dir: dir, Tenants: ledgertest.Tenants, Policy: policy, After: time.Minute, Clock: clock}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func (r rows) All(ctx context.Context, table store.Table, f func(row any) error)
 
 // View lends f a read connection, for which it waits until ctx ends. After Close there
 // are none: ErrStopping.
-func (p *readers) View(ctx context.Context, f func(store.Rows) error) error {
+func (p *readers) View(ctx context.Context, _ int64, f func(store.Rows) error) error {
 	return p.read(ctx, func(c *db.Conn) error { return atOneState(c, f) })
 }
 

@@ -60,13 +60,19 @@ func NotBegun(ctx context.Context) error {
 	return fmt.Errorf("ledger: not begun: %w: %w", waxwing.ErrUnavailable, context.Cause(ctx))
 }
 
+// AnyTenant is no tenant's number: it is for the daemon's own work, which is all tenants'.
+// 0 is no tenant's, either, and nothing is theirs.
+const AnyTenant int64 = -1
+
 // Viewer reads a database.
 type Viewer interface {
 	// View runs f over one state of the database, which lasts until f returns: f is short,
-	// and waits for nobody. The error is f's, ErrStopping after the store was closed, or
+	// and waits for nobody. tenant is the number of whom it is asked for, and AnyTenant where
+	// the daemon asks for its own work: a database that can see to it shows others' rows to
+	// nobody. The error is f's, ErrStopping after the store was closed, or
 	// ErrUnavailable with the context's where ctx ends before a connection is free. It is
 	// safe for concurrent use.
-	View(ctx context.Context, f func(Rows) error) error
+	View(ctx context.Context, tenant int64, f func(Rows) error) error
 	// Browse is View for what may take long, as lists do: each call of f's sees the database
 	// as it is then, so that nothing is kept from going on meanwhile. Each tenant has one at a
 	// time, so that its own wait for it, and neither another tenant's nor the work under way.

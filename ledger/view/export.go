@@ -22,7 +22,7 @@ const exportPiece = 32
 // fit together.
 func (r *Reader) Export(ctx context.Context, w io.Writer, progress func(entries int64)) error {
 	var end store.Batch
-	err := r.p.Rows.View(ctx, func(rows store.Rows) (err error) { end, err = rows.Last(ctx); return err })
+	err := r.p.Rows.View(ctx, store.AnyTenant, func(rows store.Rows) (err error) { end, err = rows.Last(ctx); return err })
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func (r *Reader) Export(ctx context.Context, w io.Writer, progress func(entries 
 	var n, after int64
 	for after < end.N {
 		var piece []store.Batch
-		err := r.p.Rows.View(ctx, func(rows store.Rows) error {
+		err := r.p.Rows.View(ctx, store.AnyTenant, func(rows store.Rows) error {
 			return rows.Walk(ctx, after, func(b *store.Batch) error {
 				own := *b
 				own.Entries = bytes.Clone(b.Entries)

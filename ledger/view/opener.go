@@ -22,6 +22,15 @@ type opened struct {
 	dek seal.Key
 }
 
+// numberOf is a tenant's number; 0: there is no such tenant, which has no rows.
+func (o opener) numberOf(tid waxwing.TenantID) int64 {
+	t, err := o.keys.Tenant(tid)
+	if err != nil {
+		return 0
+	}
+	return t.No
+}
+
 // openRow opens the data key of a row.
 func (o opener) openRow(c *store.Confirmation) (*opened, error) {
 	f := &opened{Confirmation: *c, t: o.keys.Number(c.Tenant)}

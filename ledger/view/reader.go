@@ -46,7 +46,7 @@ func (r *Reader) Offered(ctx context.Context, m *store.Message) (out *waxwing.Ou
 	if h := r.p.Cache.Get(conf); h != nil && h.Out != nil && h.Out.Message == m.ID {
 		return h.Out, h.Shop, nil
 	}
-	err = r.p.Rows.View(ctx, func(rows store.Rows) error {
+	err = r.p.Rows.View(ctx, store.AnyTenant, func(rows store.Rows) error {
 		f, err := r.openOne(ctx, rows, conf)
 		if err != nil {
 			return err
@@ -67,7 +67,7 @@ func (r *Reader) OpenWork(ctx context.Context, id waxwing.ID) (w *waxwing.Work, 
 	if w := r.kept(id); w != nil {
 		return w, nil, nil
 	}
-	err = r.p.Rows.View(ctx, func(rows store.Rows) error {
+	err = r.p.Rows.View(ctx, store.AnyTenant, func(rows store.Rows) error {
 		f, err := r.openOne(ctx, rows, id)
 		if err == nil {
 			w, err = r.workOf(ctx, rows, f)
@@ -111,7 +111,7 @@ func (r *Reader) kept(id waxwing.ID) *waxwing.Work {
 // ReworkOf gives what a person's resend renders from: a confirmation in any
 // state whose event can still be read.
 func (r *Reader) ReworkOf(ctx context.Context, tid waxwing.TenantID, id waxwing.ID) (w *waxwing.Work, err error) {
-	err = r.p.Rows.View(ctx, func(rows store.Rows) error {
+	err = r.p.Rows.View(ctx, r.numberOf(tid), func(rows store.Rows) error {
 		f, err := r.own(ctx, rows, tid, id)
 		if err != nil {
 			return err
@@ -131,7 +131,7 @@ func (r *Reader) KeysFor(ctx context.Context, id waxwing.ID) (*seal.Tenant, seal
 		return h.Tenant, h.DEK, nil
 	}
 	var f *opened
-	err := r.p.Rows.View(ctx, func(rows store.Rows) (err error) { f, err = r.openOne(ctx, rows, id); return err })
+	err := r.p.Rows.View(ctx, store.AnyTenant, func(rows store.Rows) (err error) { f, err = r.openOne(ctx, rows, id); return err })
 	if err == nil && f.Erased() {
 		err = fmt.Errorf("content: %w", waxwing.ErrNotFound)
 	}
@@ -160,7 +160,7 @@ func (r *Reader) due(ctx context.Context, state waxwing.State, since time.Time, 
 	if !since.IsZero() {
 		d.Since = since.UnixMilli()
 	}
-	err = r.p.Rows.View(ctx, func(rows store.Rows) error {
+	err = r.p.Rows.View(ctx, store.AnyTenant, func(rows store.Rows) error {
 		ids, last, err = rows.Due(ctx, d)
 		return err
 	})
@@ -169,7 +169,7 @@ func (r *Reader) due(ctx context.Context, state waxwing.State, since time.Time, 
 
 // Depth counts what waits, up to store.MaxDepth of each.
 func (r *Reader) Depth(ctx context.Context) (d store.Depth, err error) {
-	err = r.p.Rows.View(ctx, func(rows store.Rows) error {
+	err = r.p.Rows.View(ctx, store.AnyTenant, func(rows store.Rows) error {
 		d, err = rows.Depth(ctx, r.p.Clock())
 		return err
 	})

@@ -15,7 +15,7 @@ import (
 // memory is a database of the rows in a set.
 type memory struct{ set store.Set }
 
-func (m *memory) View(_ context.Context, f func(store.Rows) error) error { return f(m) }
+func (m *memory) View(_ context.Context, _ int64, f func(store.Rows) error) error { return f(m) }
 func (m *memory) Browse(_ context.Context, _ int64, f func(store.Rows) error) error {
 	return f(m)
 }

@@ -100,7 +100,7 @@ func (r *Reader) PluginRun(ctx context.Context, tid waxwing.TenantID, id int64) 
 		return nil, err
 	}
 	var run *waxwing.Run
-	err = r.p.Rows.View(ctx, func(rows store.Rows) error {
+	err = r.p.Rows.View(ctx, tn.No, func(rows store.Rows) error {
 		found, err := rows.Runs(ctx, &store.RunQuery{Tenant: tn.No, ID: id, Limit: 1, Bodies: true})
 		if err != nil || len(found) == 0 {
 			return err

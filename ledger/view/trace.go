@@ -196,7 +196,7 @@ func (x *Tracer) countPeople(ctx context.Context, tn *seal.Tenant, p person, ids
 // Replaced gives whom the event that counts of a confirmation names, before another
 // takes its place: nobody may have read it yet, and a person is found in each of them.
 func (x *Tracer) Replaced(ctx context.Context, tn *seal.Tenant, id waxwing.ID) (out []seal.Hash, err error) {
-	err = x.rows.View(ctx, func(rows store.Rows) error {
+	err = x.rows.View(ctx, tn.No, func(rows store.Rows) error {
 		f, err := x.openOne(ctx, rows, id)
 		if err != nil || f.Erased() {
 			return err

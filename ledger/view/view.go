@@ -98,7 +98,7 @@ func erasedAt(trail []waxwing.TrailEntry) (at time.Time) {
 // Get gives one confirmation whole: attempts with phase and reply, trail. The
 // order is the caller's work: Raw has what it is read from.
 func (r *Reader) Get(ctx context.Context, tid waxwing.TenantID, id waxwing.ID) (v *waxwing.ConfirmationView, err error) {
-	err = r.p.Rows.View(ctx, func(rows store.Rows) error {
+	err = r.p.Rows.View(ctx, r.numberOf(tid), func(rows store.Rows) error {
 		f, s, err := r.whole(ctx, rows, tid, id)
 		if err != nil {
 			return err
@@ -184,7 +184,7 @@ func trailOf(ctx context.Context, rows store.Rows, id waxwing.ID, pointers strin
 
 // Raw gives the event that counts, for showing the order.
 func (r *Reader) Raw(ctx context.Context, tid waxwing.TenantID, id waxwing.ID) (format, topic string, raw []byte, err error) {
-	err = r.p.Rows.View(ctx, func(rows store.Rows) error {
+	err = r.p.Rows.View(ctx, r.numberOf(tid), func(rows store.Rows) error {
 		f, err := r.own(ctx, rows, tid, id)
 		if err != nil {
 			return err
@@ -199,7 +199,7 @@ func (r *Reader) Raw(ctx context.Context, tid waxwing.TenantID, id waxwing.ID) (
 // Bytes gives the exact bytes of a message that was or will be offered: of the
 // n-th message, or of the newest e-mail where n is 0.
 func (r *Reader) Bytes(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, n int) (out *waxwing.Outgoing, err error) {
-	err = r.p.Rows.View(ctx, func(rows store.Rows) error {
+	err = r.p.Rows.View(ctx, r.numberOf(tid), func(rows store.Rows) error {
 		f, s, err := r.whole(ctx, rows, tid, id)
 		if err != nil {
 			return err

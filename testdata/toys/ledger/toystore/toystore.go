@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
@@ -26,9 +27,9 @@ func (s *Settings) Check(r *config.Report) { s.Folder = r.Beside("folder", s.Fol
 type Ledger struct{ *sqlite.Ledger }
 
 // Open opens it.
-func (s *Settings) Open(ctx context.Context, o sqlite.Options) (*Ledger, error) {
+func (s *Settings) Open(ctx context.Context, o ledger.Options) (*Ledger, error) {
 	o.Dir = s.Folder
-	l, err := sqlite.Open(ctx, o)
+	l, err := sqlite.Open(ctx, sqlite.Options{Options: o})
 	if err != nil {
 		return nil, err
 	}
