@@ -54,6 +54,8 @@ func (r rows) Load(ctx context.Context, k *store.Keys) (*store.Set, error) {
 	if b.Len() == 0 {
 		return s, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
 	return s, unread(ctx, r.c.SendBatch(ctx, b).Close())
 }
 
