@@ -182,7 +182,6 @@ func TestTorturePostgres(t *testing.T) {
 				}
 			}
 		}
-		t.Logf("%s: %d orders, %d mails, %d refused", how, orders, x.mails.Load(), x.refused.Load())
 		enough := x.mails.Load() + int64(1+rng.IntN(each/3))
 		some(each / 2)()
 		x.until(ctx, "mails go out", func() bool { return x.mails.Load() >= enough })

@@ -45,3 +45,51 @@ func TestWhatAnErrorMeans(t *testing.T) {
 		}
 	}
 }
+
+// TestPostgresFate: a number that was given out anew after a crash is no proof of a commit,
+// and one that nobody has had since is none of one under way.
+func TestPostgresFate(t *testing.T) {
+	l := alone(t, running(t).database(t), t.TempDir(), nil, "resend")
+	ctx := t.Context()
+	var xid string
+	if err := l.write.QueryRow(ctx, "SELECT pg_current_xact_id()::text").Scan(&xid); err != nil {
+		t.Fatal(err)
+	}
+	var last proof
+	if err := l.write.QueryRow(ctx, "SELECT batch, head FROM trail ORDER BY batch DESC LIMIT 1").Scan(&last.batch, &last.head); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		proof
+		made bool
+	}{
+		"its batch is there":                   {proof{xid, last.batch, last.head}, true},
+		"another one has its number":           {proof{xid, last.batch + 1, last.head}, false},
+		"its batch's number, and another head": {proof{xid, last.batch, []byte("other")}, false},
+		"without a batch":                      {proof{xid: xid}, true},
+		"nobody has its number":                {proof{xid: "4000000000"}, false},
+	} {
+		if made, known, err := l.fate(ctx, &c.proof); err != nil || !known || made != c.made {
+			t.Errorf("%s: made %v, known %v, %v", name, made, known, err)
+		}
+	}
+	tx, err := l.write.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.QueryRow(ctx, "SELECT pg_current_xact_id()::text").Scan(&xid); err != nil {
+		t.Fatal(err)
+	}
+	if _, known, err := l.fate(ctx, &proof{xid: xid}); err != nil || known {
+		t.Errorf("one that is under way: known %v, %v", known, err)
+	}
+	if err := tx.Rollback(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if made, known, err := l.fate(ctx, &proof{xid: xid}); err != nil || !known || made {
+		t.Errorf("one that was undone: made %v, known %v, %v", made, known, err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}
