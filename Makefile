@@ -69,6 +69,7 @@ docs: ## Write again what is generated: schema, reference, CLDR data
 services: ## The tests that need a real Postgres; WAXWING_REQUIRE_SERVICES=1 fails where it is missing
 	$(GO) test -count=1 -run Postgres ./enrich
 	WAXWING_SERVICES=1 $(GO) test -count=1 ./ledger/postgres
+	WAXWING_SERVICES=1 $(GO) test -count=1 -run TorturePostgres ./cmd/waxwing
 
 lint: ## gofmt, vet, and what .golangci.yml lists (fetched at its first use; without a network it says so)
 	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$bad" || { echo "gofmt -w $$bad"; exit 1; }

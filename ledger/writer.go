@@ -142,12 +142,24 @@ type op struct {
 	// loads are rows that f will load; nil: they are not known before.
 	loads *store.Keys
 	gone  <-chan struct{} // closed when nobody wants it any more; nil: never
+	// stage says whether a group has begun it, or whoever submitted it has left before.
+	stage atomic.Int32
 	err   error
 	done  chan struct{}
 }
 
+// The stages of an op.
+const (
+	submitted = iota
+	begun
+	left
+)
+
 // unwanted reports whether whoever submitted it has left before its group began.
 func (o *op) unwanted() bool {
+	if !o.stage.CompareAndSwap(submitted, begun) && o.stage.Load() == left {
+		return true
+	}
 	select {
 	case <-o.gone:
 		return true
@@ -199,6 +211,14 @@ func (w *Writer) do(ctx context.Context, o *op, hurry bool) error {
 		case w.hurry <- struct{}{}:
 		default: // the next group is in a hurry already
 		}
+	}
+	select {
+	case <-o.done:
+	case <-o.gone: // the group before it may take as long as the database is away
+		if o.stage.CompareAndSwap(submitted, left) {
+			return store.NotBegun(ctx)
+		}
+	case <-w.done:
 	}
 	select {
 	case <-o.done:

@@ -97,7 +97,7 @@ func (l *Ledger) Verify(ctx context.Context, files ...string) (*verify.Report, e
 			"Name a copy of anchors.jsonl with --anchors FILE.", strings.Join(files, ", ")))
 	}
 	return r, l.browse(ctx, 0, func(c *pgxpool.Conn) error {
-		return atOneState(ctx, c, store.AnyTenant, func(rows store.Rows) error {
+		return l.atOneState(ctx, c, store.AnyTenant, func(rows store.Rows) error {
 			return verify.Ledger(ctx, verify.Parts{Rows: rows.(store.Audit), Contents: l.contents, Report: r, Anchors: heads})
 		})
 	})

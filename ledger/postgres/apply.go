@@ -41,8 +41,9 @@ func (t *tx) Apply(ctx context.Context, c *store.Changes) (lost []waxwing.ID, er
 		putOwn(t.batch, c)
 	}
 	if b := c.Batch; b != nil {
+		t.proof.batch, t.proof.head = b.N, slices.Clone(b.Head)
 		t.batch.Queue("INSERT INTO trail (batch, instance, first, last, entries, head) VALUES ($1,$2,$3,$4,$5,$6)",
-			b.N, b.Instance, b.First, b.Last, pack.Lines(nil, b.Entries), slices.Clone(b.Head))
+			b.N, b.Instance, b.First, b.Last, pack.Lines(nil, b.Entries), t.proof.head)
 	}
 	return nil, nil
 }

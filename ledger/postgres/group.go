@@ -24,9 +24,10 @@ type database struct {
 	closing context.Context // ends with Close
 	end     context.CancelFunc
 
-	mu    sync.Mutex // held by the group under way
-	away  backOff    // of the group's
-	fault atomic.Pointer[error]
+	mu     sync.Mutex // held by the group under way
+	away   backOff    // of the group's
+	losing bool       // the last group lost its connection
+	fault  atomic.Pointer[error]
 	// offset is how far the server's clock is ahead of this machine's, by which the ledger
 	// goes where serverTime is set.
 	serverTime bool
@@ -37,24 +38,8 @@ type database struct {
 
 var _ store.Store = (*database)(nil)
 
-// backOff keeps off a server that is away: those who come meanwhile hear so at once.
-type backOff struct {
-	until time.Time
-	wait  time.Duration
-}
-
-const (
-	firstWait = 50 * time.Millisecond
-	mostWait  = 2 * time.Second
-)
-
-func (b *backOff) failed(now time.Time) {
-	b.wait = min(max(2*b.wait, firstWait), mostWait)
-	b.until = now.Add(b.wait)
-}
-
-// errAway is the error of what was not tried, since the server was away just now.
-var errAway = errors.New("the database was away just now, and is asked again soon")
+// errLost is the error of a group that is known to be undone, since its connection was lost.
+var errLost = errors.New("the connection to the database was lost, and nothing of it was done")
 
 // Group runs f in one transaction. Where the connection is lost in the middle of the commit
 // it asks the server what became of it, for as long as that takes: nothing else may be
@@ -67,7 +52,7 @@ func (d *database) Group(ctx context.Context, f func(ctx context.Context, tx sto
 		d.fault.Store(nil)
 		return nil
 	}
-	if again(err) {
+	if again(err) || errors.Is(err, errLost) {
 		err = fmt.Errorf("%w: %w", store.ErrAgain, err)
 	}
 	d.fault.Store(&err)
@@ -90,54 +75,43 @@ func (d *database) group(ctx context.Context, f func(ctx context.Context, tx sto
 	if err = f(ctx, t); err == nil {
 		err = t.commit(ctx)
 	}
-	if err == nil || answered(err) || !c.Conn().IsClosed() {
-		d.away = backOff{}
-	} else {
-		d.away.failed(time.Now())
+	lost := err != nil && (c.Conn().IsClosed() || leadsNowhere(err))
+	if lost {
 		d.write.Reset() // the others lead to the same server
 		d.pool.Reset()
 	}
-	if err != nil && t.begun && !t.committing {
+	if err != nil && t.begun && !t.committing && !lost {
 		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 		_, _ = c.Exec(ctx, "ROLLBACK") // where it cannot be told, the server does it by itself
 		cancel()
 	}
 	c.Release()
 	if err != nil && t.committing && !answered(err) {
-		return d.settle(ctx, t.xid, err)
-	}
-	return err
-}
-
-// settle tells what became of a commit whose answer was lost.
-func (d *database) settle(ctx context.Context, xid string, lost error) error {
-	d.log.Warn("the answer to a commit was lost: the server is asked what became of it", "err", lost)
-	for {
-		status, err := d.status(ctx, xid)
+		made, known := d.settle(ctx, &t.proof, err)
 		switch {
-		case err == nil && status == "committed":
-			d.log.Warn("the commit whose answer was lost was made")
+		case made:
 			return nil
-		case err == nil && status == "aborted":
-			return lost
-		case d.closing.Err() != nil:
-			d.log.Error("whether the last changes were made is not known: the database did not come back before the end", "err", lost)
-			return lost
+		case known:
+			return fmt.Errorf("%w: %w", errLost, err)
 		}
-		d.away.failed(time.Now())
-		select {
-		case <-time.After(d.away.wait):
-		case <-d.closing.Done():
-		}
+		return err
 	}
+	return d.lose(lost, err)
 }
 
-// status asks the server for a transaction's.
-func (d *database) status(ctx context.Context, xid string) (s string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	err = d.write.QueryRow(ctx, "SELECT coalesce(pg_xact_status($1::text::xid8), 'forgotten')", xid).Scan(&s)
-	return s, err
+// lose has a group run again whose connection was lost, unless the one before was, too:
+// then the server is kept off for a while.
+func (d *database) lose(lost bool, err error) error {
+	switch {
+	case !lost:
+		d.away, d.losing = backOff{}, false
+		return err
+	case d.losing:
+		d.away.failed(time.Now())
+		return err
+	}
+	d.losing = true
+	return fmt.Errorf("%w: %w", errLost, err)
 }
 
 // tx is one group under way: its statements wait in a batch until an answer is needed.
@@ -148,7 +122,7 @@ type tx struct {
 	began      time.Time
 	begun      bool // the server has heard of it
 	committing bool
-	xid        string
+	proof      proof
 	rows       overlay
 	loaded     *store.Set
 }
@@ -169,7 +143,7 @@ func millis(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
 func (t *tx) hear(r pgx.Rows) error {
 	var at int64
 	_, err := pgx.CollectExactlyOneRow(r, func(r pgx.CollectableRow) (x struct{}, err error) {
-		return x, r.Scan(&t.xid, &at, nil, nil, nil, nil)
+		return x, r.Scan(&t.proof.xid, &at, nil, nil, nil, nil)
 	})
 	if now := time.Now(); err == nil && now.Sub(t.began) < time.Second {
 		t.d.setClock(at - t.began.Add(now.Sub(t.began)/2).UnixMilli())

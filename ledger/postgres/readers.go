@@ -30,7 +30,7 @@ var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadO
 
 // View runs f over one state of the database.
 func (p *readers) View(ctx context.Context, tenant int64, f func(store.Rows) error) error {
-	return p.within(ctx, p.short, func(c *pgxpool.Conn) error { return atOneState(ctx, c, tenant, f) })
+	return p.within(ctx, p.short, func(c *pgxpool.Conn) error { return p.atOneState(ctx, c, tenant, f) })
 }
 
 // Browse runs f over the database as it is at each of its calls.
@@ -40,16 +40,39 @@ func (p *readers) Browse(ctx context.Context, tenant int64, f func(store.Rows) e
 
 // Survey is Browse over one state of the database.
 func (p *readers) Survey(ctx context.Context, tenant int64, f func(store.Rows) error) error {
-	return p.browse(ctx, tenant, func(c *pgxpool.Conn) error { return atOneState(ctx, c, tenant, f) })
+	return p.browse(ctx, tenant, func(c *pgxpool.Conn) error { return p.atOneState(ctx, c, tenant, f) })
 }
 
-func atOneState(ctx context.Context, c *pgxpool.Conn, tenant int64, f func(store.Rows) error) error {
-	tx, err := c.BeginTx(ctx, snapshot)
+// atOneState runs f within a transaction. Where the connection turns out to be lost as it
+// begins, since the server was started anew, there is another try on a new one.
+func (p *readers) atOneState(ctx context.Context, c *pgxpool.Conn, tenant int64, f func(store.Rows) error) error {
+	tx, err := p.begin(ctx, c)
+	if err != nil && (c.Conn().IsClosed() || leadsNowhere(err)) && ctx.Err() == nil {
+		p.pool.Reset()
+		fresh, e := p.pool.Acquire(ctx)
+		if e != nil {
+			return unread(ctx, e)
+		}
+		defer fresh.Release()
+		c = fresh
+		tx, err = p.begin(ctx, c)
+	}
 	if err != nil {
 		return unread(ctx, err)
 	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it only read
+	defer func() { // it only read
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
+		defer cancel()
+		_ = tx.Rollback(ctx)
+	}()
 	return f(rows{c.Conn(), tenant})
+}
+
+// begin begins a transaction, and does not wait for ever for that.
+func (p *readers) begin(ctx context.Context, c *pgxpool.Conn) (pgx.Tx, error) {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	return c.BeginTx(ctx, snapshot)
 }
 
 // browse lends f a connection when it is the tenant's turn.

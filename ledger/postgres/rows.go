@@ -64,6 +64,8 @@ func (r rows) Load(ctx context.Context, k *store.Keys) (*store.Set, error) {
 	if b.Len() == 1 {
 		return s, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
 	return s, unread(ctx, r.c.SendBatch(ctx, b).Close())
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -23,6 +24,8 @@ const (
 	// there will be none.
 	sendTimeout    = 30 * time.Second
 	connectTimeout = 5 * time.Second
+	// A connection that says nothing for so long is asked for a sign of life, so often.
+	aliveIdle, aliveEvery, aliveCount = 10 * time.Second, 5 * time.Second, 3
 )
 
 // oldest is the oldest server that is known to work.
@@ -51,6 +54,10 @@ func poolOf(dsn string, conns int32) (*pgxpool.Config, error) {
 	if c.ConnConfig.RuntimeParams["application_name"] == "" {
 		c.ConnConfig.RuntimeParams["application_name"] = "waxwing"
 	}
+	if c.ConnConfig.ValidateConnect == nil { // of several hosts the one that writes
+		c.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	c.ConnConfig.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: aliveIdle, Interval: aliveEvery, Count: aliveCount}}).DialContext
 	c.MaxConns, c.MinConns = conns, 0
 	return c, nil
 }
@@ -77,28 +84,6 @@ func suits(ctx context.Context, p *pgxpool.Pool) error {
 		return fmt.Errorf("the database's encoding is %s, and a ledger needs UTF8: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0", encoding)
 	}
 	return nil
-}
-
-// again says that a transaction was undone for what others did meanwhile, and may well
-// succeed when it is run again: a key that is taken, a deadlock, a lock that was waited for
-// too long.
-func again(err error) bool {
-	var e *pgconn.PgError
-	if !errors.As(err, &e) {
-		return false
-	}
-	switch e.Code {
-	case "23505", "40001", "40P01", "55P03":
-		return true
-	}
-	return false
-}
-
-// answered says that an error is the server's answer to a statement, after which the
-// connection is as good as before and the transaction is undone.
-func answered(err error) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && !strings.HasPrefix(e.Code, "08") && !strings.HasPrefix(e.Code, "57P")
 }
 
 // clean is a text as Postgres can keep it: it knows no NUL, and no broken UTF-8.

@@ -15,6 +15,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/ledgertest"
+	"github.com/waxwinghq/waxwing/ledger/postgres/postgrestest"
 	"github.com/waxwinghq/waxwing/ledger/seal"
 )
 
@@ -179,10 +180,10 @@ const killedPort = "WAXWING_LEDGERTEST_PORT"
 func TestPostgresKilled(t *testing.T) {
 	var s *server
 	if port, err := strconv.Atoi(os.Getenv(killedPort)); err == nil {
-		s = &server{port: port}
+		s = &server{&postgrestest.Server{Port: port}}
 	} else {
 		s = running(t)
-		t.Setenv(killedPort, strconv.Itoa(s.port))
+		t.Setenv(killedPort, strconv.Itoa(s.Port))
 	}
 	of := func(t *testing.T, dir string) waxwing.Secret { // each process makes it where it is not there
 		name := fmt.Sprintf("killed%x", sha256.Sum256([]byte(dir)))[:32]
