@@ -56,7 +56,11 @@ func TestPostgresFate(t *testing.T) {
 		t.Fatal(err)
 	}
 	var last proof
-	if err := l.write.QueryRow(ctx, "SELECT batch, head FROM trail ORDER BY batch DESC LIMIT 1").Scan(&last.batch, &last.head); err != nil {
+	if err := l.View(ctx, store.AnyTenant, func(r store.Rows) error {
+		b, err := r.Last(ctx)
+		last.batch, last.head = b.N, b.Head
+		return err
+	}); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
