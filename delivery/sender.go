@@ -308,8 +308,9 @@ func (s *Sender) putOff(c *waxwing.Claim) {
 	}
 }
 
-// GiveBack gives a claim back that is not to be sent now.
+// GiveBack gives a claim back that is not to be sent now. Where the ledger is away it waits
+// for that until the sender's stop: a claim that nobody works on is never sent.
 func (s *Sender) GiveBack(c *waxwing.Claim) error {
 	r := &waxwing.Resolution{To: waxwing.Queued, Reason: "not offered", NextAt: s.Clock(), DownSince: c.DownSince}
-	return s.Outbox.Resolve(context.WithoutCancel(s.Stop.all), c, r)
+	return s.resolve(c, r)
 }

@@ -95,6 +95,9 @@ func (c *Claims) ClaimDue(ctx context.Context, ch waxwing.Channel, limit int) ([
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err // nothing is taken, whatever the group had come to
+	}
 	out, ctx := make([]*waxwing.Claim, 0, len(got)), context.WithoutCancel(ctx) // they are taken
 	for i := range got {
 		one, e := c.fill(ctx, got[i])
@@ -186,8 +189,25 @@ func (c *Claims) unfilled(ctx context.Context, m *claimed, attempt int, err erro
 	case view.Unreadable(err):
 		r.To, r.Reason, r.NextAt = waxwing.Failed, "content_unreadable", time.Time{}
 	}
-	e := c.Resolve(ctx, &waxwing.Claim{Out: waxwing.Outgoing{Message: m.ID}, Confirmation: store.ConfirmationOf(m.ID), Attempt: attempt}, r)
+	k := &waxwing.Claim{Out: waxwing.Outgoing{Message: m.ID}, Confirmation: store.ConfirmationOf(m.ID), Attempt: attempt}
+	e := c.Resolve(ctx, k, r)
+	if awaited(e) { // often what kept the content from being read: nobody else knows of the claim
+		go c.settleLater(ctx, k, r)
+	}
 	return errors.Join(fmt.Errorf("message %s: %w", m.ID, err), e)
+}
+
+// awaited reports whether a change may yet be made, when the store is back.
+func awaited(err error) bool {
+	return errors.Is(err, waxwing.ErrUnavailable) && !errors.Is(err, waxwing.ErrStopping)
+}
+
+// settleLater settles a claim that nobody works on, when the store is back: it would stay
+// with this instance for as long as that lives. It ends with the ledger.
+func (c *Claims) settleLater(ctx context.Context, k *waxwing.Claim, r *waxwing.Resolution) {
+	for wait := 10 * time.Millisecond; awaited(c.Resolve(ctx, k, r)); wait = min(2*wait, 5*time.Second) {
+		<-time.After(wait)
+	}
 }
 
 // CommitDot is the commit point: after it the dot may be written. It succeeds

@@ -265,6 +265,38 @@ func TestAFaultOfTheStoreChangesNothing(t *testing.T) {
 	}
 }
 
+// TestAClaimIsNotForgotten: a content that could not be read, and a claim that could not go
+// back for the same outage: it goes back when the outage is over, and not at the next start.
+func TestAClaimIsNotForgotten(t *testing.T) {
+	b := newBench(t)
+	defer b.Close()
+	_, id := b.queued()
+	groups, broken := 0, errors.New("the server is away")
+	b.fails = func(step string) error {
+		if step == "begin" {
+			if groups++; groups > 1 && groups < 5 {
+				return broken
+			}
+		}
+		return nil
+	}
+	if err := b.Claims.Unfilled(t.Context(), id, broken); !errors.Is(err, broken) {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(time.Minute)
+	for held := 1; held > 0; {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatal("the claim is held for ever")
+		}
+		held = 0
+		b.must(b.m.Audit().All(t.Context(), store.Claims, func(any) error { held++; return nil }))
+	}
+}
+
 // TestEndedContextsAndLedgers: what is not wanted any more before it begins changes nothing,
 // and nothing is changed once the ledger is closed.
 func TestEndedContextsAndLedgers(t *testing.T) {
