@@ -31,7 +31,7 @@ type fileRound struct {
 }
 
 // begin makes a round of these tenants' files, and lets go of what earlier ones have yet to
-// put of them and of those that are gone. run must follow.
+// put of them and of those that are gone. first and rest must follow, which end it.
 func (f *pluginFiles) begin(c *config.Config, gone ...string) fileRound {
 	f.mu.Lock()
 	defer f.mu.Unlock()
