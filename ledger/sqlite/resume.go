@@ -79,6 +79,9 @@ func (l opening) openWriter(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := l.refuseMoved(l.w); err != nil {
+		return err
+	}
 	if err := schema.Migrate(l.w); err != nil {
 		return err
 	}
