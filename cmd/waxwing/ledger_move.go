@@ -164,3 +164,69 @@ now on stays in it, so delete it then. To go back, move the ledger back, into a 
 }
 
 func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+type ledgerMigrate struct {
+	where
+	Status bool `help:"Only tell the layout of the ledger and of this program. Status 1: they differ."`
+	Plan   bool `help:"Only print the migrations that would run, each with its statements."`
+}
+
+// Run brings the ledger to this program's layout.
+func (c ledgerMigrate) Run(s streams) error {
+	ctx := context.Background()
+	o, base, err := c.store()
+	if err != nil {
+		return err
+	}
+	var has int64
+	own, lacks, migrate := sqlite.Layout, sqlite.Lacks, func() (int64, error) { return sqlite.Migrate(o) }
+	if base != nil {
+		own, lacks = postgres.LatestLayout, postgres.Lacks
+		migrate = func() (int64, error) {
+			if err := postgres.MayMigrate(ctx, base.DSN); err != nil {
+				return 0, err
+			}
+			return postgres.Migrate(ctx, base.DSN)
+		}
+		has, err = postgres.Layout(ctx, base.DSN)
+	} else {
+		has, err = c.layout(ctx, o)
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	case has > own:
+		return fmt.Errorf("the ledger has layout %d and this program knows %d: run the newer program", has, own)
+	case has == own:
+		_, err = fmt.Fprintf(s.out, "The ledger has layout %d, which is this program's: there is nothing to do.\n", has)
+		return err
+	case c.Plan:
+		all, err := lacks(has)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(s.out, "The ledger has layout %d, and this program's is %d. These would run, each in a transaction of its own; nothing was changed.\n", has, own)
+		for _, m := range all {
+			_, err = fmt.Fprintf(s.out, "\n-- %s\n%s", m.Name, m.SQL)
+		}
+		return err
+	case c.Status:
+		return statusError{1, fmt.Errorf("the ledger has layout %d, and this program's is %d: run waxwing ledger migrate, or start the daemon", has, own)}
+	}
+	if _, err := migrate(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "The ledger was brought from layout %d to %d. Programs before this one cannot open it any more.\n", has, own)
+	return err
+}
+
+// layout is that of the ledger in a folder.
+func (c ledgerMigrate) layout(ctx context.Context, o sqlite.Options) (int64, error) {
+	l, err := c.file(ctx, o)
+	if err != nil {
+		return 0, err
+	}
+	has, err := l.Layout(ctx)
+	return has, errors.Join(err, l.Close())
+}

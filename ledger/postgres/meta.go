@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"crypto/ed25519"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/layout"
 	"github.com/waxwinghq/waxwing/ledger/move"
 	"github.com/waxwinghq/waxwing/ledger/postgres/schema"
 	"github.com/waxwinghq/waxwing/ledger/seal"
@@ -30,6 +32,7 @@ const (
 
 // queryer is a connection, or a transaction.
 type queryer interface {
+	// Query runs a statement; the rows are the caller's to close.
 	Query(ctx context.Context, q string, args ...any) (pgx.Rows, error)
 }
 
@@ -134,15 +137,40 @@ func (l *Ledger) openToRead(ctx context.Context) error {
 	return l.learnAll(ctx)
 }
 
+// LatestLayout is the tables' version that this program makes.
+const LatestLayout = schema.Layout
+
 // Layout is a database's; 0: it has no ledger.
-func Layout(ctx context.Context, dsn waxwing.Secret) (int64, error) {
+func Layout(ctx context.Context, dsn waxwing.Secret) (at int64, err error) {
+	return at, asSQL(dsn, func(db *sql.DB) error {
+		at, err = schema.Of(ctx, db)
+		return err
+	})
+}
+
+// MayMigrate says why the role of a DSN cannot change the tables; nil: it can.
+func MayMigrate(ctx context.Context, dsn waxwing.Secret) error {
+	return asSQL(dsn, func(db *sql.DB) error {
+		owner, role, err := schema.NotOwner(ctx, db)
+		if err == nil && owner != "" {
+			err = fmt.Errorf("the tables belong to the role %q, and this is %q, which cannot change them: run it with a DSN of %[1]q", owner, role)
+		}
+		return err
+	})
+}
+
+// Lacks gives the migrations that a database of a layout lacks.
+func Lacks(at int64) ([]layout.Migration, error) { return schema.After(at) }
+
+// asSQL lends f a connection that is only read.
+func asSQL(dsn waxwing.Secret, f func(*sql.DB) error) error {
 	c, err := poolOf(dsn.Reveal(), 1)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	db := stdlib.OpenDB(*c.ConnConfig)
-	defer func() { _ = db.Close() }() // only read
-	return schema.Of(ctx, db)
+	defer func() { _ = db.Close() }()
+	return f(db)
 }
 
 // refuseMoved says why an instance must not begin on a ledger that was moved, or is being moved.

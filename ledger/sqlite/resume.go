@@ -11,6 +11,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/layout"
 	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 	"github.com/waxwinghq/waxwing/ledger/sqlite/schema"
@@ -47,6 +48,9 @@ func Migrate(o Options) (from int64, err error) {
 	}
 	return from, nil
 }
+
+// Lacks gives the migrations that a file of a layout lacks.
+func Lacks(at int64) ([]layout.Migration, error) { return schema.After(at) }
 
 // Layout is the file's.
 func (l *Ledger) Layout(ctx context.Context) (at int64, err error) {

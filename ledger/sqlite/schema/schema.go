@@ -13,6 +13,7 @@ import (
 	"github.com/pressly/goose/v3"
 	goosedb "github.com/pressly/goose/v3/database"
 
+	"github.com/waxwinghq/waxwing/ledger/layout"
 	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 )
 
@@ -60,6 +61,9 @@ func MigrateTo(c *db.Conn, to int64) error {
 	}
 	return nil
 }
+
+// After gives the migrations that a file of a layout lacks.
+func After(at int64) ([]layout.Migration, error) { return layout.After(Migrations, at) }
 
 // Of is the file's layout; 0: it is empty.
 func Of(c *db.Conn) (int64, error) {
