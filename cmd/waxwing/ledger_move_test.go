@@ -235,6 +235,15 @@ func (h *haul) killed(args []string, step int, most time.Duration) (at string) {
 		}
 	}
 	err := c.Wait()
+	if i := slices.IndexFunc(said, func(l string) bool { return strings.HasPrefix(l, "  ") }); i >= 0 {
+		last := said[len(said)-1]
+		for _, l := range said[i:] {
+			if strings.Contains(l, "rows/s") {
+				last = l
+			}
+		}
+		h.t.Log(strings.TrimSpace(last))
+	}
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/waxwinghq/waxwing/ledger/move"
 	"github.com/waxwinghq/waxwing/ledger/seal"
@@ -70,13 +72,21 @@ func (m *mover) Hold(ctx context.Context) error {
 	if err := m.connect(ctx); err != nil {
 		return err
 	}
-	var held bool
-	err := m.c.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", moving).Scan(&held)
-	if err == nil && !held {
-		err = errors.New("another waxwing ledger move is at work on this database, or was until a moment ago: wait for it, or end it")
+	// A command that was killed is followed by its statement on the server, until that ends or the
+	// server notices that nobody waits for it.
+	_, _ = m.c.Exec(ctx, "SET client_connection_check_interval = '1s'") // not on each system
+	if _, err := m.c.Exec(ctx, "SET lock_timeout = '"+millis(holdTimeout)+"'"); err != nil {
+		return err
+	}
+	_, err := m.c.Exec(ctx, "SELECT pg_advisory_lock($1)", moving)
+	if e := (*pgconn.PgError)(nil); errors.As(err, &e) && e.Code == "55P03" {
+		return errors.New("another waxwing ledger move is at work on this database: wait for it, or end it")
 	}
 	return err
 }
+
+// holdTimeout is how long another move is waited for: the server may still be at work for one that was killed.
+const holdTimeout = 30 * time.Second
 
 // Close lets go of it.
 func (m *mover) Close() {
