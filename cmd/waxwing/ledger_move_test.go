@@ -375,6 +375,69 @@ func (h *haul) goesOn(l movedLedger) {
 	}
 }
 
+// commands look into a ledger on Postgres as they do into one in a folder.
+func (h *haul) commands(config string) {
+	id := h.ids[20].String()
+	for _, x := range []struct {
+		args   string
+		status int
+		want   string
+	}{
+		{"list --limit 3", 0, h.ids[h.n-1].String()},
+		{"list --email jane20@customer.example --full", 0, "jane20@customer.example"},
+		{"count", 0, fmt.Sprintf("%d", h.n)},
+		{"show " + id, 0, "jane20@customer.example"},
+		{"show --message " + id, 0, "Thank you, Jane, for order 20."},
+		{"export", 0, `"cause":"accepted"`},
+		{"verify", statusBlind, "not proved on Postgres"},
+		{"verify --json", statusBlind, `"problems": []`},
+		{"migrate", 0, "there is nothing to do"},
+		{"migrate --plan", 0, "there is nothing to do"},
+		{"backup " + h.folder("copy"), 1, "pg_dump"},
+	} {
+		var out, errs bytes.Buffer
+		args := append([]string{"ledger"}, strings.Fields(x.args)...)
+		if status := run(append(args, "-c", config), streams{nil, &out, &errs}); status != x.status || !strings.Contains(out.String()+errs.String(), x.want) {
+			h.t.Errorf("%s: status %d, want %d with %q: %.2000s %s", x.args, status, x.status, x.want, &out, &errs)
+		}
+	}
+}
+
+// TestTorturePostgresPlan: what is to be run on a database is printed, and not run, until the owner of the tables runs it.
+func TestTorturePostgresPlan(t *testing.T) {
+	s := postgrestest.Own(t)
+	dsn := s.Database(t)
+	h := &haul{t: t, dir: t.TempDir()}
+	here := h.config("plan", dsn)
+	say := func(config string, args ...string) (int, string) {
+		var out bytes.Buffer
+		status := run(append(append([]string{"ledger"}, args...), "-c", config), streams{nil, &out, &out})
+		return status, out.String()
+	}
+	for range 2 { // it changes nothing
+		if status, out := say(here, "migrate", "--plan"); status != 0 || !strings.Contains(out, "CREATE TABLE confirmations") || !strings.Contains(out, "-- 00003_meta.sql") {
+			t.Errorf("the plan: %d %s", status, out)
+		}
+	}
+	if status, out := say(here, "migrate", "--status"); status != 1 || !strings.Contains(out, "layout 0") {
+		t.Errorf("the status: %d %s", status, out)
+	}
+	if status, out := say(here, "list"); status != 1 || !strings.Contains(out, "there is no ledger in this database") {
+		t.Errorf("a list of nothing: %d %s", status, out)
+	}
+	if status, out := say(here, "migrate"); status != 0 || !strings.Contains(out, "from layout 0 to 3") {
+		t.Errorf("it was not brought: %d %s", status, out)
+	}
+	database := strings.TrimSuffix(dsn.Reveal()[strings.LastIndex(dsn.Reveal(), "/")+1:], "?sslmode=disable")
+	s.Exec(t, database, "CREATE ROLE guest LOGIN")
+	s.Exec(t, database, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO guest")
+	s.Exec(t, database, "DELETE FROM ledger_layout WHERE version_id = 3")
+	guest := h.config("guest", s.DSNOf("guest", database))
+	if status, out := say(guest, "migrate"); status != 1 || !strings.Contains(out, `the tables belong to the role "waxwing", and this is "guest"`) {
+		t.Errorf("a guest changes tables: %d %s", status, out)
+	}
+}
+
 // TestTorturePostgresMove moves a ledger from a folder to Postgres and back into another folder, killed 20 times each way.
 func TestTorturePostgresMove(t *testing.T) {
 	s := postgrestest.Own(t)
@@ -409,6 +472,7 @@ func TestTorturePostgresMove(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.goesOn(b)
+	h.commands(there)
 
 	h.move(there, back)
 	b, err = base(true)
