@@ -123,7 +123,8 @@ func (h *haul) fill(dir string) {
 	for range 64 {
 		workers.Go(func() {
 			for i := range next {
-				if h.ids[i], err = h.order(l, i); err != nil {
+				id, err := h.order(l, i)
+				if h.ids[i] = id; err != nil {
 					t.Errorf("order %d: %v", i, err)
 				}
 			}
@@ -425,13 +426,13 @@ func TestTorturePostgresPlan(t *testing.T) {
 	if status, out := say(here, "list"); status != 1 || !strings.Contains(out, "there is no ledger in this database") {
 		t.Errorf("a list of nothing: %d %s", status, out)
 	}
-	if status, out := say(here, "migrate"); status != 0 || !strings.Contains(out, "from layout 0 to 3") {
+	if status, out := say(here, "migrate"); status != 0 || !strings.Contains(out, fmt.Sprintf("from layout 0 to %d", postgres.LatestLayout)) {
 		t.Errorf("it was not brought: %d %s", status, out)
 	}
 	database := strings.TrimSuffix(dsn.Reveal()[strings.LastIndex(dsn.Reveal(), "/")+1:], "?sslmode=disable")
 	s.Exec(t, database, "CREATE ROLE guest LOGIN")
 	s.Exec(t, database, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO guest")
-	s.Exec(t, database, "DELETE FROM ledger_layout WHERE version_id = 3")
+	s.Exec(t, database, fmt.Sprintf("DELETE FROM ledger_layout WHERE version_id = %d", postgres.LatestLayout))
 	guest := h.config("guest", s.DSNOf("guest", database))
 	if status, out := say(guest, "migrate"); status != 1 || !strings.Contains(out, `the tables belong to the role "waxwing", and this is "guest"`) {
 		t.Errorf("a guest changes tables: %d %s", status, out)
