@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,13 +18,14 @@ import (
 // served is a ledger's work as its server counts it.
 type served struct {
 	wal, statements, transactions, rows int64
+	cpu                                 time.Duration // of all its processes
 }
 
 // per is what was counted since another moment, an order.
 func (s served) per(before served, orders int) string {
 	f := func(now, then int64) float64 { return float64(now-then) / float64(orders) }
-	return fmt.Sprintf("%.1f KB of WAL, %.1f statements, %.2f transactions, %.1f rows written",
-		f(s.wal, before.wal)/1000, f(s.statements, before.statements), f(s.transactions, before.transactions), f(s.rows, before.rows))
+	return fmt.Sprintf("%d us CPU of the server, %.1f KB of WAL, %.1f statements, %.2f transactions, %.1f rows written",
+		(s.cpu-before.cpu).Microseconds()/int64(orders), f(s.wal, before.wal)/1000, f(s.statements, before.statements), f(s.transactions, before.transactions), f(s.rows, before.rows))
 }
 
 // postgresServer is a server of the benchmark's own, on this machine's disk and cores.
@@ -62,6 +67,9 @@ func (s *postgresServer) count(name string) (x served, err error) {
 		return x, err
 	}
 	defer func() { _ = c.Close(context.Background()) }() // it has answered
+	if x.cpu, err = serverCPU(c.PgConn().PID()); err != nil {
+		return x, err
+	}
 	_, err = c.Exec(context.Background(), "CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
 	if err != nil {
 		return x, err
@@ -96,16 +104,17 @@ func (b *bench) postgres() error {
 		if err != nil {
 			return err
 		}
-		t, _, err := b.burstOn(s, 3)
+		t, shared, err := b.burstOn(s, 3)
 		if err != nil {
 			return err
 		}
-		work = counted
+		work = fmt.Sprintf("  an order: %d us CPU of the daemon, %s\n  of three daemons: %d us CPU of theirs, %s",
+			p.cpu.Microseconds(), counted, t.cpu.Microseconds(), shared)
 		file, one, three = append(file, f.perSecond), append(one, p.perSecond), append(three, t.perSecond)
 		ratios, shares = append(ratios, p.perSecond/f.perSecond), append(shares, t.perSecond/p.perSecond)
 		fmt.Printf("  run: SQLite %.0f/s, Postgres %.0f/s, three daemons on it %.0f/s\n", f.perSecond, p.perSecond, t.perSecond)
 	}
-	fmt.Printf("\nA burst of %d orders on Postgres: %.0f orders/s, in a folder %.0f: %.2f (G10: 0.40)\n  three daemons on one ledger %.0f/s: %.2f of one (G10: 1)\n  an order: %s\n",
+	fmt.Printf("\nA burst of %d orders on Postgres: %.0f orders/s, in a folder %.0f: %.2f (G10: 0.40)\n  three daemons on one ledger %.0f/s: %.2f of one (G10: 1)\n%s\n",
 		b.Orders, median(one), median(file), median(ratios), median(three), median(shares), work)
 	return b.postgresSteady(s)
 }
@@ -123,7 +132,7 @@ func (b *bench) burstOn(s *postgresServer, daemons int) (f figures, counted stri
 	if err != nil {
 		return f, "", err
 	}
-	time.Sleep(300 * time.Millisecond) // dictionaries are being made
+	time.Sleep(2 * time.Second) // dictionaries are being made, and they know of each other
 	var before, after served
 	if s != nil {
 		if before, err = s.count(name); err != nil {
@@ -184,4 +193,43 @@ func endAll(all []*daemon, err error) error {
 		}
 	}
 	return err
+}
+
+// serverCPU is the processor time of the server that a backend belongs to: of the process that
+// began it, of all that this has now, and of those that have ended.
+func serverCPU(backend uint32) (sum time.Duration, err error) {
+	_, main, err := processTimes(fmt.Sprint(backend))
+	if err != nil {
+		return 0, err
+	}
+	all, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return 0, err
+	}
+	for _, dir := range all {
+		f, parent, err := processTimes(filepath.Base(dir))
+		switch {
+		case err != nil: // it has ended meanwhile
+		case filepath.Base(dir) == main:
+			sum += f[0] + f[1] + f[2] + f[3]
+		case parent == main:
+			sum += f[0] + f[1]
+		}
+	}
+	return sum, nil
+}
+
+// processTimes are a process's user and system time, the same of its children that ended, and
+// its parent (proc(5)).
+func processTimes(pid string) (times [4]time.Duration, parent string, err error) {
+	b, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return times, "", err
+	}
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	for i := range times {
+		n, _ := strconv.Atoi(f[11+i])
+		times[i] = time.Duration(n) * (time.Second / 100) // USER_HZ is 100 on Linux
+	}
+	return times, f[1], nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/view"
 )
 
 // Member is one of two instances of a ledger, as the suite sees it.
@@ -311,7 +312,7 @@ func crowd(p *Pair) {
 		})
 	}
 	wg.Wait()
-	p.later(time.Second)
+	p.later(view.StaleAfter + 2*time.Second) // what one took in the other may send, too
 	var mu sync.Mutex
 	sent := map[waxwing.ID]int{}
 	for _, m := range members {
