@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/waxwinghq/waxwing/ledger/postgres/postgrestest"
 )
 
@@ -31,8 +29,7 @@ func (s served) per(before served, orders int) string {
 // postgresServer is a server of the benchmark's own, on this machine's disk and cores.
 type postgresServer struct {
 	*postgrestest.Server
-	admin *pgx.Conn
-	made  int
+	made int
 }
 
 func startPostgres() (*postgresServer, error) {
@@ -40,47 +37,35 @@ func startPostgres() (*postgresServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &postgresServer{Server: own}
-	if s.admin, err = s.connect("postgres"); err != nil {
-		own.Remove()
-	}
-	return s, err
-}
-
-func (s *postgresServer) connect(database string) (*pgx.Conn, error) {
-	return pgx.Connect(context.Background(), s.DSNOf("postgres", database).Reveal())
+	return &postgresServer{Server: own}, nil
 }
 
 // database makes a new one and says how a configuration names it.
 func (s *postgresServer) database() (name, ledger string, err error) {
 	s.made++
 	name = fmt.Sprintf("bench%d", s.made)
-	_, err = s.admin.Exec(context.Background(), "CREATE DATABASE "+name+" OWNER "+postgrestest.Ordinary)
+	err = s.Ask(context.Background(), "postgres", "CREATE DATABASE "+name+" OWNER "+postgrestest.Ordinary)
 	master := "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 	return name, fmt.Sprintf("ledger: {type: postgres, dsn: %q}\nkeys: {master: %q}\n", s.DSN(name).Reveal(), master), err
 }
 
 // count asks what the server has done so far for one database.
 func (s *postgresServer) count(name string) (x served, err error) {
-	c, err := s.connect(name)
+	ctx := context.Background()
+	parent, err := s.Pid()
 	if err != nil {
 		return x, err
 	}
-	defer func() { _ = c.Close(context.Background()) }() // it has answered
-	if x.cpu, err = serverCPU(c.PgConn().PID()); err != nil {
+	if x.cpu, err = treeCPU(fmt.Sprint(parent)); err != nil {
 		return x, err
 	}
-	_, err = c.Exec(context.Background(), "CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-	if err != nil {
+	if err = s.Ask(ctx, name, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements"); err != nil {
 		return x, err
 	}
-	if _, err = c.Exec(context.Background(), "SELECT pg_stat_force_next_flush()"); err != nil {
-		return x, err
-	}
-	err = c.QueryRow(context.Background(), `SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint,
-		(SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = $1),
-		(SELECT xact_commit FROM pg_stat_database WHERE datname = $1),
-		(SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_stat_user_tables)`, name).Scan(&x.wal, &x.statements, &x.transactions, &x.rows)
+	err = s.Ask(ctx, name, fmt.Sprintf(`SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint,
+		(SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = '%s'),
+		(SELECT xact_commit FROM pg_stat_database WHERE datname = '%s'),
+		(SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_stat_user_tables)`, name, name), &x.wal, &x.statements, &x.transactions, &x.rows)
 	return x, err
 }
 
@@ -195,13 +180,9 @@ func endAll(all []*daemon, err error) error {
 	return err
 }
 
-// serverCPU is the processor time of the server that a backend belongs to: of the process that
-// began it, of all that this has now, and of those that have ended.
-func serverCPU(backend uint32) (sum time.Duration, err error) {
-	_, main, err := processTimes(fmt.Sprint(backend))
-	if err != nil {
-		return 0, err
-	}
+// treeCPU is the processor time of a process, of those that it has begun, and of those of them
+// that have ended.
+func treeCPU(main string) (sum time.Duration, err error) {
 	all, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		return 0, err
