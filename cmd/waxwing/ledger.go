@@ -5,13 +5,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"maps"
 	"os"
+	"slices"
+	"text/tabwriter"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/ledger/postgres"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
+	"github.com/waxwinghq/waxwing/ledger/verify"
 	"github.com/waxwinghq/waxwing/web"
 )
 
@@ -22,6 +28,7 @@ type ledgerCmd struct {
 	Verify  ledgerVerify  `cmd:"" help:"Prove that no entry of the trail and no row was edited, removed, reordered or cut off. Status 0: whole; 1: tampered with; 2: it could not be looked at; 3: whole as far as can be seen, without anchors."`
 	Backup  ledgerBackup  `cmd:"" help:"Copy the ledger as it is at one instant into a new folder, or into one file that ends in .tar; the daemon may be running."`
 	Migrate ledgerMigrate `cmd:"" help:"Bring the ledger's tables to this program's layout, as its first start would; or tell with --status whether that is needed. The daemon must not run."`
+	Move    ledgerMove    `cmd:"" help:"Move the whole ledger to another store: from a data folder to Postgres, or back. The daemon must not run. Killed at any moment, the same command goes on where it was."`
 	Export  ledgerExport  `cmd:"" help:"Write the whole trail as one line of JSON an entry."`
 }
 
@@ -31,36 +38,73 @@ type where struct {
 	Data string `help:"The data folder, instead of the configuration's." placeholder:"DIR"`
 }
 
+// books are a ledger that is read, in whichever store.
+type books interface {
+	web.Books
+	// Tenants are those that it has keys for.
+	Tenants() []waxwing.TenantID
+	// Export writes the trail, and tells how many entries that were now and then.
+	Export(ctx context.Context, w io.Writer, progress func(entries int64)) error
+	// Verify proves it, by anchors of the files named, or its own.
+	Verify(ctx context.Context, anchors ...string) (*verify.Report, error)
+	// PublicKey is the key that anchors are checked with, in hex.
+	PublicKey() string
+	// Close ends the reading.
+	Close() error
+}
+
 // open opens the ledger for reading; the daemon may be running.
-func (w where) open(ctx context.Context) (*sqlite.Ledger, error) {
-	o, err := w.options()
+func (w where) open(ctx context.Context) (books, error) {
+	f, o, err := w.store()
 	if err != nil {
 		return nil, err
 	}
+	if o != nil {
+		o.ReadOnly = true
+		l, err := postgres.Open(ctx, *o)
+		if err != nil {
+			return nil, err // and no books that hold a nil
+		}
+		return l, nil
+	}
+	return w.file(ctx, f)
+}
+
+// file opens the ledger in a folder for reading.
+func (w where) file(ctx context.Context, o sqlite.Options) (*sqlite.Ledger, error) {
 	o.ReadOnly, o.Witness = true, "" // only the writer looks at a second place
 	return sqlite.Open(ctx, o)
 }
 
-// options say where the ledger is and how it is read.
-func (w where) options() (o sqlite.Options, err error) {
-	o.Dir = w.Data
-	if w.Data == "" {
-		c, err := w.load()
-		if err != nil {
-			return o, fmt.Errorf("%w (or name the ledger with --data DIR)", err)
+// store says where the ledger is: in a folder, or in a database where base is not nil.
+func (w where) store() (folder sqlite.Options, base *postgres.Options, err error) {
+	if w.Data != "" {
+		folder.Dir = w.Data
+		if m := os.Getenv("WAXWING_MASTER_KEY"); m != "" {
+			folder.Master = config.Secret(m)
 		}
-		o.Dir, o.Master, o.Witness = c.Data, c.Keys.Master, c.Witness
-	} else if m := os.Getenv("WAXWING_MASTER_KEY"); m != "" {
-		o.Master = config.Secret(m)
+		return folder, nil, nil
 	}
-	return o, nil
+	c, err := w.load()
+	if err != nil {
+		return folder, nil, fmt.Errorf("%w (or name the ledger with --data DIR)", err)
+	}
+	folder.Dir, folder.Master, folder.Witness = c.Data, c.Keys.Master, c.Witness
+	if c.Ledger == nil {
+		return folder, nil, nil
+	}
+	p, ok := c.Ledger.Settings.(*postgres.Settings)
+	if !ok {
+		return folder, nil, fmt.Errorf("a ledger of type %s cannot be looked into from here", c.Ledger.Type)
+	}
+	return folder, &postgres.Options{DSN: waxwing.Secret(p.DSN.Reveal()), Options: folder.Options, ServerTime: true}, nil
 }
 
 type tenantFlag struct {
 	Tenant string `help:"Whose confirmations. May be left out where the ledger has one tenant." placeholder:"T"`
 }
 
-func (t tenantFlag) of(l *sqlite.Ledger) (waxwing.TenantID, error) {
+func (t tenantFlag) of(l books) (waxwing.TenantID, error) {
 	if t.Tenant != "" {
 		return waxwing.TenantID(t.Tenant), nil
 	}
@@ -224,4 +268,42 @@ func (c ledgerExport) Run(s streams) (err error) {
 		return err
 	}
 	return b.Flush()
+}
+
+type ledgerCount struct {
+	where
+	tenantFlag
+	spanFlags
+	JSON bool `help:"Print JSON."`
+}
+
+// Run counts.
+func (c ledgerCount) Run(s streams) error {
+	l, err := c.open(context.Background())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = l.Close() }() // reads only
+	q := waxwing.Query{}
+	if q.Tenant, err = c.of(l); err != nil {
+		return err
+	}
+	if err := c.bound(&q); err != nil {
+		return err
+	}
+	n, err := l.Count(context.Background(), q)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeIndented(s, n)
+	}
+	total := int64(0)
+	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, state := range slices.Sorted(maps.Keys(n)) {
+		_, _ = fmt.Fprintf(w, "%s\t%d\t\n", state, n[state])
+		total += n[state]
+	}
+	_, _ = fmt.Fprintf(w, "all\t%d\t\n", total)
+	return w.Flush()
 }

@@ -107,7 +107,16 @@ type ledgerBackup struct {
 
 // Run copies.
 func (c ledgerBackup) Run(s streams) error {
-	l, err := c.open(context.Background())
+	o, base, err := c.store()
+	if err != nil {
+		return err
+	}
+	if base != nil {
+		return errors.New("the ledger is on Postgres: back it up with pg_dump, under a role that row-level security does not bind " +
+			"(CREATE ROLE waxwing_backup LOGIN BYPASSRLS; GRANT pg_read_all_data TO waxwing_backup; pg_dump -Fc -U waxwing_backup DATABASE > FILE), " +
+			"and keep each data folder's anchors.jsonl, and keys.master, elsewhere: see docs/operations.md")
+	}
+	l, err := c.file(context.Background(), o)
 	if err != nil {
 		return err
 	}

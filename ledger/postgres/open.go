@@ -31,6 +31,10 @@ type Options struct {
 	ledger.Options
 	// ServerTime has the ledger go by the server's clock, where Clock is this machine's.
 	ServerTime bool
+	// ReadOnly opens for the command line: no instance begins, and nothing is written.
+	ReadOnly bool
+	// moving is the move that opens a ledger though it has its mark: see package move.
+	moving string
 	// alone has a test's instance be the only one: whoever else holds a claim is dead.
 	alone bool
 	// quiet has a test's instance beat only when it is told.
@@ -41,15 +45,16 @@ type Options struct {
 type Ledger struct {
 	*ledger.Ledger
 	*database
-	o        *Options
-	keys     *seal.Keyring
-	contents *seal.Contents
-	lookups  *view.Lookups
-	hot      *seal.Cache
-	anchors  anchors
-	taken    int
-	erased   atomic.Int64 // when the first erasure of this instance was, in ms
-	closed   atomic.Bool
+	o         *Options
+	inherited inherited
+	keys      *seal.Keyring
+	contents  *seal.Contents
+	lookups   *view.Lookups
+	hot       *seal.Cache
+	anchors   anchors
+	taken     int
+	erased    atomic.Int64 // when the first erasure of this instance was, in ms
+	closed    atomic.Bool
 }
 
 // Open begins an instance of the ledger in a database, beside those that run, and takes over
@@ -77,16 +82,24 @@ func (l *Ledger) open(ctx context.Context) error {
 	if err := l.makeKeys(); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(l.o.Dir, 0o700); err != nil {
-		return err
+	if !l.o.ReadOnly {
+		if err := os.MkdirAll(l.o.Dir, 0o700); err != nil {
+			return err
+		}
 	}
 	if err := l.connect(ctx); err != nil {
 		return err
+	}
+	if l.o.ReadOnly {
+		return l.openToRead(ctx)
 	}
 	if err := suits(ctx, l.write); err != nil {
 		return err
 	}
 	if _, err := Migrate(ctx, l.o.DSN); err != nil {
+		return err
+	}
+	if err := l.inherit(ctx); err != nil {
 		return err
 	}
 	switch why, err := unguarded(ctx, l.write); {
@@ -216,6 +229,9 @@ func (l *Ledger) reserve(ctx context.Context) (b ledger.Before, err error) {
 		if err := all.name(ctx); err != nil {
 			return err
 		}
+		if err := l.refuseMoved(ctx, tx); err != nil {
+			return err
+		}
 		var id, run int64
 		if err := tx.QueryRow(ctx, "SELECT (SELECT coalesce(max(id), 0) FROM confirmations), (SELECT coalesce(max(id), 0) FROM plugin_runs), "+
 			"(SELECT coalesce(max(id), 0) + 1 FROM instances)").Scan(&id, &run, &b.Instance); err != nil {
@@ -264,7 +280,7 @@ func (l *Ledger) assemble(before ledger.Before) {
 	}
 	w := ledger.NewWriter(p)
 	l.Ledger = ledger.New(ledger.Parts{Store: l.database, Keys: l.keys, Contents: l.contents, Lookups: l.lookups, Cache: l.hot, Writer: w,
-		Clock: l.now, Log: l.o.Log, Rule: rule, Quota: l.o.Quota})
+		Clock: l.now, Log: l.o.Log, Rule: rule, Quota: l.o.Quota, MaybeSent: l.inherited.losses.MaybeSent, OrderKeys: l.inherited.orderKeys})
 }
 
 // Healthy says why the ledger cannot write; nil: it can.
@@ -322,7 +338,10 @@ func (l *Ledger) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*sendTimeout)
 	defer cancel()
 	context.AfterFunc(ctx, l.end)
-	err := l.End(ctx)
+	var err error
+	if !l.o.ReadOnly {
+		err = l.End(ctx)
+	}
 	l.hot.Forget()
 	l.release()
 	return err

@@ -81,7 +81,7 @@ func (r rows) ids(ctx context.Context, q string, args ...any) (ids []waxwing.ID,
 // that few have they come from an index of those.
 func (r rows) Find(ctx context.Context, q *store.Query) ([]waxwing.ID, error) {
 	if q.Unread {
-		return nil, nil // no older program wrote here
+		return r.ids(ctx, findUnread, q.Tenant, int64(q.From), int64(q.Below), findPiece)
 	}
 	if len(q.Lookups) > 0 {
 		return r.ids(ctx, `SELECT c.id FROM (SELECT confirmation FROM lookups WHERE hash = ANY($1) GROUP BY confirmation HAVING count(*) = $2) f

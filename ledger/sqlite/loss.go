@@ -24,41 +24,6 @@ import (
 	"github.com/waxwinghq/waxwing/ledger/trail"
 )
 
-// loss is a time of which the ledger knows nothing, and which a person accepted.
-type loss struct {
-	Since    time.Time `json:"since"`
-	Until    time.Time `json:"until"`
-	Accepted time.Time `json:"accepted"`
-}
-
-// retried is how long shops go on to offer an event that was not answered. One
-// that tells no time of its own may be of the lost time for so long.
-const retried = 72 * time.Hour
-
-// covers reports whether the event's order may have had its mail in the lost time:
-// it was completed before that ended.
-func (x *loss) covers(occurred, at time.Time) bool {
-	if occurred.IsZero() {
-		return at.Before(x.Accepted.Add(retried))
-	}
-	return !occurred.After(x.Until) // shops tell whole seconds, cut off
-}
-
-// maybeSent says that a mail of this event's may have gone out in a time that the
-// ledger lost.
-func (l *Ledger) maybeSent(ev *waxwing.Event) bool {
-	placed := ev.Key.PlacedAt
-	if placed.IsZero() {
-		placed = ev.Key.OccurredAt
-	}
-	for i := range l.losses {
-		if l.losses[i].covers(placed, ev.At) {
-			return true
-		}
-	}
-	return false
-}
-
 const lossesRow = "losses"
 
 // settleLoss lets the ledger go on from what is there: whatever may have been sent
@@ -85,7 +50,7 @@ func (l opening) settleLoss(ctx context.Context, lost *LossError) error {
 			return nil
 		})
 	}
-	var others []loss
+	var others []ledger.Loss
 	for _, x := range l.losses {
 		if !x.Since.Equal(a.Since) {
 			others = append(others, x)
@@ -94,7 +59,7 @@ func (l opening) settleLoss(ctx context.Context, lost *LossError) error {
 			return l.Now(ctx, within(l.notePlace))
 		} // another loss, by a flag that was left where it stood: what may have been sent is held again
 	}
-	x := loss{Since: a.Since, Until: l.o.Clock(), Accepted: l.o.Clock()}
+	x := ledger.Loss{Since: a.Since, Until: l.o.Clock(), Accepted: l.o.Clock()}
 	if lost != nil && lost.Until.Before(x.Until) {
 		x.Until = lost.Until
 	}
@@ -111,7 +76,7 @@ func (l opening) settleLoss(ctx context.Context, lost *LossError) error {
 	return err
 }
 
-func acceptLoss(ctx context.Context, g *ledger.Group, all []loss, x loss) (held int, err error) {
+func acceptLoss(ctx context.Context, g *ledger.Group, all []ledger.Loss, x ledger.Loss) (held int, err error) {
 	b, err := json.Marshal(all)
 	if err != nil {
 		return 0, err

@@ -45,6 +45,8 @@ type Options struct {
 	olden bool
 	// ReadOnly opens for the command line: no lock, no instance, no recovery.
 	ReadOnly bool
+	// moving is the move that opens a ledger though it has its mark: see package move.
+	moving string
 }
 
 func (o *Options) doubt() waxwing.DoubtRule {
@@ -59,9 +61,9 @@ type Ledger struct {
 	o  Options
 	db *readers
 
-	resealed string // why the rows had to be summed anew; empty: they had not
-	losses   []loss // that a person accepted; fixed after Open
-	former   bool   // orders of programs before layout 9 are here; fixed after Open
+	resealed string        // why the rows had to be summed anew; empty: they had not
+	losses   ledger.Losses // that a person accepted; fixed after Open
+	former   bool          // orders of programs before layout 9 are here; fixed after Open
 	contents *seal.Contents
 	lookups  *view.Lookups
 	hot      *seal.Cache
@@ -115,7 +117,7 @@ func (l *Ledger) assemble(before ledger.Before) {
 	w := ledger.NewWriter(ledger.WriterParts{Store: s, Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt(), Anchor: l.anchorOf, Lease: l.o.lease,
 		Look: l.look, LookEvery: guard.Every, Before: before})
 	l.Ledger = ledger.New(ledger.Parts{Store: s, Keys: l.keys, Contents: l.contents, Lookups: l.lookups, Cache: l.hot, Writer: w,
-		Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt(), Quota: l.o.Quota, MaybeSent: l.maybeSent, OrderKeys: l.orderKeys})
+		Clock: l.o.Clock, Log: l.o.Log, Rule: l.o.doubt(), Quota: l.o.Quota, MaybeSent: func(ev *waxwing.Event) bool { return l.losses.MaybeSent(ev) }, OrderKeys: l.orderKeys})
 }
 
 // look is what an idle writer does: it looks whether the files are still there.
@@ -153,6 +155,11 @@ func (l *Ledger) open(ctx context.Context) error {
 	}
 	if err := l.loadDictionaries(ctx); err != nil {
 		return err
+	}
+	if l.o.ReadOnly {
+		if err := l.db.read(ctx, l.refuseMoved); err != nil {
+			return err
+		}
 	}
 	return l.db.read(ctx, l.loadTenants)
 }

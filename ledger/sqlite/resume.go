@@ -11,6 +11,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/layout"
 	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 	"github.com/waxwinghq/waxwing/ledger/sqlite/schema"
@@ -48,6 +49,9 @@ func Migrate(o Options) (from int64, err error) {
 	return from, nil
 }
 
+// Lacks gives the migrations that a file of a layout lacks.
+func Lacks(at int64) ([]layout.Migration, error) { return schema.After(at) }
+
 // Layout is the file's.
 func (l *Ledger) Layout(ctx context.Context) (at int64, err error) {
 	return at, l.db.read(ctx, func(c *db.Conn) error {
@@ -77,6 +81,9 @@ func (l opening) openWriter(ctx context.Context) error {
 	}
 	was, err := schema.Of(l.w)
 	if err != nil {
+		return err
+	}
+	if err := l.refuseMoved(l.w); err != nil {
 		return err
 	}
 	if err := schema.Migrate(l.w); err != nil {

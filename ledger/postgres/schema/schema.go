@@ -13,10 +13,12 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	goosedb "github.com/pressly/goose/v3/database"
+
+	"github.com/waxwinghq/waxwing/ledger/layout"
 )
 
 // Layout is the tables' version that this program makes: the number of the last migration.
-const Layout int64 = 2
+const Layout int64 = 3
 
 // table keeps which migrations were applied.
 const table = "ledger_layout"
@@ -58,6 +60,17 @@ func Migrate(ctx context.Context, c *pgx.ConnConfig) (from int64, err error) {
 		return from, fmt.Errorf("bring the tables from layout %d to %d: %w", from, Layout, err)
 	}
 	return from, nil
+}
+
+// After gives the migrations that a database of a layout lacks.
+func After(at int64) ([]layout.Migration, error) { return layout.After(migrations, at) }
+
+// NotOwner says who owns the tables, where that is not the role of the connection, nor one that it
+// has the rights of; empty: it may change them, or there are none.
+func NotOwner(ctx context.Context, db *sql.DB) (owner, role string, err error) {
+	err = db.QueryRowContext(ctx, `SELECT coalesce(max(pg_get_userbyid(relowner)), ''), current_user FROM pg_class
+		WHERE oid = to_regclass($1) AND NOT pg_has_role(current_user, relowner, 'USAGE')`, table).Scan(&owner, &role)
+	return owner, role, err
 }
 
 func provider(db *sql.DB) (*goose.Provider, error) {

@@ -13,12 +13,13 @@ import (
 	"github.com/pressly/goose/v3"
 	goosedb "github.com/pressly/goose/v3/database"
 
+	"github.com/waxwinghq/waxwing/ledger/layout"
 	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 )
 
 // Layout is the tables' version that this program makes: the number of the last migration.
 // The file keeps its own in PRAGMA user_version.
-const Layout int64 = 9
+const Layout int64 = 10
 
 // A migration is a numbered file, and never changed once it was released: verify holds each
 // table against the words that made it. Each runs in a transaction of its own together with
@@ -60,6 +61,9 @@ func MigrateTo(c *db.Conn, to int64) error {
 	}
 	return nil
 }
+
+// After gives the migrations that a file of a layout lacks.
+func After(at int64) ([]layout.Migration, error) { return layout.After(Migrations, at) }
 
 // Of is the file's layout; 0: it is empty.
 func Of(c *db.Conn) (int64, error) {
