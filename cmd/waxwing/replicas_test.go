@@ -284,15 +284,17 @@ func (n *node) ready() bool {
 	return res.StatusCode == http.StatusOK
 }
 
-// order offers an order to one daemon after the other, until one takes it.
+// order offers an order to one daemon after the other, until one takes it; to none in
+// particular: to all, and another one first each time.
 func (f *fleet) order(ctx context.Context, i int, to ...*node) {
+	first := 0
 	if len(to) == 0 {
-		to = f.nodes
+		to, first = f.nodes, i
 	}
 	body := shopifyOrder(i+1, recipient(i), "paid")
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for n := i; ctx.Err() == nil; n++ {
+	for n := first; ctx.Err() == nil; n++ {
 		req, err := http.NewRequestWithContext(ctx, "POST", "http://"+to[n%len(to)].listen+"/hooks/acme/shopify", bytes.NewReader(body))
 		if err != nil {
 			f.t.Error(err)
@@ -370,8 +372,9 @@ func (f *fleet) settle(ctx context.Context, n *node) {
 
 // verdict is what the mail servers' books and the ledger come to.
 type verdict struct {
-	lost, silent, doubled, marked, late, entries int
-	views                                        []*waxwing.ConfirmationView
+	lost, silent, doubled, marked, entries int
+	late                                   map[string]int              // late verdicts
+	views                                  []*waxwing.ConfirmationView // by order
 }
 
 // judge holds the mail servers' books against the ledger, when all daemons have ended.
@@ -387,6 +390,7 @@ func (f *fleet) judge(orders int) (v verdict) {
 			t.Error(err)
 		}
 	}()
+	v.late, v.views = map[string]int{}, make([]*waxwing.ConfirmationView, orders)
 	for i := range orders {
 		f.judgeOne(ctx, l, i, &v)
 	}
@@ -420,14 +424,14 @@ func (f *fleet) judgeOne(ctx context.Context, l *postgres.Ledger, i int, v *verd
 	if err != nil {
 		t.Fatal(err)
 	}
-	v.views = append(v.views, c)
+	v.views[i] = c
 	marks := 0
 	for _, e := range c.Trail {
 		switch e.Cause {
 		case "possible_duplicate":
 			marks++
 		case "late_verdict":
-			v.late++
+			v.late[e.Detail["verdict"]]++
 		}
 	}
 	v.marked += marks

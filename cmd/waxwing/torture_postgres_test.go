@@ -62,9 +62,9 @@ func TestTorturePostgres(t *testing.T) {
 		begun, unborn = begun+n.begun, unborn+n.unborn
 	}
 	t.Logf("%+v, and %d daemons killed while the server was away, within %s. %d orders: %d lost, %d silent duplicates, %d duplicates with %d marks; "+
-		"the trail of %d entries verifies. %d answers were no 2xx, %d groups failed at random, %d commits were asked for, %d times an instance was taken for dead by mistake, "+
-		"%d starts, of which %d found no server", s, while, stormed.Round(time.Second), s.orders, v.lost, v.silent, v.doubled, v.marked, v.entries, f.refused.Load(), said,
-		f.said("what became of the commit whose answer was lost is known"), f.said("was taken for dead: others send"), begun, unborn)
+		"the trail of %d entries verifies. %d answers were no 2xx, %d groups failed at random, %d commits were asked for, %d times somebody took over from the dead, "+
+		"%d times from the living, %d starts, of which %d found no server", s, while, stormed.Round(time.Second), s.orders, v.lost, v.silent, v.doubled, v.marked, v.entries, f.refused.Load(), said,
+		f.said("what became of the commit whose answer was lost is known"), f.said("instances are dead"), f.said("was taken for dead: others send"), begun, unborn)
 }
 
 // storm has all of it happen, in any order, while orders come. It tells how many daemons were
