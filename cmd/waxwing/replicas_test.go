@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -108,6 +110,7 @@ type node struct {
 	f                           *fleet
 	provider, file, dir, listen string
 	sink                        string
+	line                        *line // to the database
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
@@ -131,6 +134,8 @@ func newFleet(t *testing.T, server *postgrestest.Server, daemons, connections in
 		}
 		t.Cleanup(func() { _ = s.Close() })
 		n.sink, n.file = addr, filepath.Join(t.TempDir(), "waxwing.yaml")
+		n.line = newLine(t, fmt.Sprint("127.0.0.1:", server.Port))
+		dsn := strings.Replace(f.dsn.Reveal(), fmt.Sprint(":", server.Port, "/"), fmt.Sprint(":", n.line.port, "/"), 1)
 		b := fmt.Appendf(nil, `data: %q
 http: {listen: %q}
 keys: {master: %q}
@@ -138,7 +143,7 @@ ledger: {type: postgres, dsn: %q}
 providers: {%s: {type: smtp, addr: %q, tls: none, connections: %d}}
 tenants: {acme: {name: Acme, from: orders@acme.example, offline: [], keys: [acme-key], shops: {shopify: {secret: %q}}}}
 pipeline: [normalise, render, {queue: {name: mail}}, {send: {providers: [%s], uncertain: {copies: 20}}}]
-`, n.dir, n.listen, fleetMaster, f.dsn.Reveal(), n.provider, n.sink, connections, testShopSecret, n.provider)
+`, n.dir, n.listen, fleetMaster, dsn, n.provider, n.sink, connections, testShopSecret, n.provider)
 		if err := os.WriteFile(n.file, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -157,6 +162,103 @@ pipeline: [normalise, render, {queue: {name: mail}}, {send: {providers: [%s], un
 }
 
 var fleetMaster = strings.Repeat("5a", 32)
+
+// line is a daemon's way to the database. While it is cut nothing passes, and neither end
+// hears so.
+type line struct {
+	to   string
+	port int
+	ctx  context.Context // the test's
+
+	mu    sync.Mutex
+	whole chan struct{} // closed while it is
+}
+
+func newLine(t *testing.T, to string) *line {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var all sync.WaitGroup
+	t.Cleanup(func() {
+		cancel()
+		_ = l.Close()
+		all.Wait()
+	})
+	x := &line{to: to, port: l.Addr().(*net.TCPAddr).Port, ctx: ctx, whole: make(chan struct{})}
+	close(x.whole)
+	all.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() { x.carry(c) })
+		}
+	})
+	return x
+}
+
+// carry passes on what comes in both directions, until an end closes.
+func (x *line) carry(c net.Conn) {
+	defer func() { _ = c.Close() }()
+	x.wait()
+	s, err := net.Dial("tcp", x.to)
+	if err != nil {
+		return
+	}
+	defer func() { _ = s.Close() }()
+	stop := context.AfterFunc(x.ctx, func() {
+		_ = c.Close()
+		_ = s.Close()
+	})
+	defer stop()
+	var both sync.WaitGroup
+	pass := func(to, from net.Conn) {
+		b := make([]byte, 32<<10)
+		for {
+			n, err := from.Read(b)
+			x.wait()
+			if n > 0 {
+				_, e := to.Write(b[:n])
+				err = errors.Join(err, e)
+			}
+			if err != nil {
+				_ = to.Close()
+				_ = from.Close()
+				return
+			}
+		}
+	}
+	both.Go(func() { pass(s, c) })
+	both.Go(func() { pass(c, s) })
+	both.Wait()
+}
+
+// wait waits while it is cut.
+func (x *line) wait() {
+	x.mu.Lock()
+	whole := x.whole
+	x.mu.Unlock()
+	select {
+	case <-whole:
+	case <-x.ctx.Done():
+	}
+}
+
+func (x *line) cut() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.whole = make(chan struct{})
+}
+
+func (x *line) mend() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	close(x.whole)
+}
 
 // noting has a plan's dots noted as they arrive.
 func (n *node) noting(p sink.Plan) sink.Plan {

@@ -27,7 +27,10 @@ const (
 
 // holding answers the first dots late, which so are open as the daemon is stopped, and those
 // behind them soon, so that others are on either side of their commit point.
-type holding struct{ open atomic.Int64 }
+type holding struct {
+	open   atomic.Int64 // dots that came
+	enough int64        // dots that are waited for
+}
 
 func (h *holding) plan(q sink.Question) (a sink.Answer) {
 	if q.Phase != waxwing.PhaseDot {
@@ -41,16 +44,38 @@ func (h *holding) plan(q sink.Question) (a sink.Answer) {
 	return a
 }
 
+// absence is how daemons are away for a while, so many at once and so often, for so long at least.
+type absence struct {
+	victims, rounds int
+	pause           time.Duration
+	begin, end      func(*node)
+}
+
 // TestTorturePostgresPaused stops daemons with many claims at the dot until another one has
 // taken these over, and lets them go on: they write no dot that is not theirs any more, and
 // what they know of the dots that they wrote before is recorded.
 func TestTorturePostgresPaused(t *testing.T) {
-	postgrestest.Wanted(t)
-	t.Parallel() // what it waits for is another daemon's doing
-	victims, rounds, pause, each := 3, 1, time.Duration(0), 120
+	x := absence{victims: 3, rounds: 1, begin: func(n *node) { n.signal(syscall.SIGSTOP) }, end: func(n *node) { n.signal(syscall.SIGCONT) }}
 	if *tortureFull {
-		victims, rounds, pause = 10, 5, time.Minute
+		x.victims, x.rounds, x.pause = 10, 5, time.Minute
 	}
+	x.torture(t)
+}
+
+// TestTorturePostgresCut is the same with daemons that go on, and that nothing passes from to
+// the database, and back.
+func TestTorturePostgresCut(t *testing.T) {
+	x := absence{victims: 2, rounds: 1, begin: func(n *node) { n.line.cut() }, end: func(n *node) { n.line.mend() }}
+	if *tortureFull {
+		x.victims, x.rounds, x.pause = 5, 4, 40*time.Second
+	}
+	x.torture(t)
+}
+
+func (x *absence) torture(t *testing.T) {
+	postgrestest.Wanted(t)
+	t.Parallel()     // what it waits for is another daemon's doing
+	victims, rounds, pause := x.victims, x.rounds, x.pause
 	rng, _ := tortureSeeded(t)
 	holds := map[*node]*holding{}
 	f := newFleet(t, postgrestest.Own(t), 1+victims, atDot+16, func(n *node) sink.Plan {
@@ -61,41 +86,40 @@ func TestTorturePostgresPaused(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rounds)*(pause+90*time.Second))
 	defer cancel()
 	f.start(ctx)
-	orders := 0
+	var orders atomic.Int64
 	var pauses []time.Duration
 	for range rounds {
 		var posting sync.WaitGroup
 		for _, n := range f.nodes[1:] {
 			holds[n].open.Store(0)
-			from := orders
-			orders += each
-			for p := range 4 {
+			holds[n].enough = int64(atDot + rng.IntN(atDot))
+			for range 4 { // for as long as it takes: others may send what it accepted
 				posting.Go(func() {
-					for i := from + p; i < from+each; i += 4 {
-						f.order(ctx, i, n, f.nodes[0])
+					for holds[n].open.Load() < holds[n].enough && ctx.Err() == nil {
+						f.order(ctx, int(orders.Add(1)-1), n, f.nodes[0])
 					}
 				})
 			}
 		}
 		began := map[*node]time.Time{}
 		for _, n := range f.nodes[1:] {
-			f.until(ctx, "claims are at the dot", func() bool { return holds[n].open.Load() >= int64(atDot+rng.IntN(each-atDot)/2) })
-			n.signal(syscall.SIGSTOP)
+			f.until(ctx, "claims are at the dot", func() bool { return holds[n].open.Load() >= holds[n].enough })
+			x.begin(n)
 			began[n] = time.Now()
 		}
-		f.until(ctx, "all that stand still were taken for dead", func() bool { return f.running(ctx) == 1 })
+		f.until(ctx, "all that are away were taken for dead", func() bool { return f.running(ctx) == 1 })
 		time.Sleep(time.Second) // so that what they do now is told apart from what they did before
 		for _, n := range f.nodes[1:] {
 			time.Sleep(pause - time.Since(began[n]))
 			pauses = append(pauses, time.Since(began[n]))
-			n.signal(syscall.SIGCONT)
+			x.end(n)
 		}
 		posting.Wait()
 		f.until(ctx, "those who were taken for dead live again", func() bool { return f.running(ctx) == 1+victims })
 		f.settle(ctx, f.nodes[0])
 	}
 	f.end(syscall.SIGTERM)
-	v := f.judge(orders)
+	v := f.judge(int(orders.Load()))
 	after := f.overdue(v.views)
 	if after > 0 {
 		t.Errorf("%d dots were written after the lease was lost", after)
@@ -103,9 +127,9 @@ func TestTorturePostgresPaused(t *testing.T) {
 	if want := len(pauses) * atDot / 2; v.late["accepted"] < want {
 		t.Errorf("%d late verdicts were recorded, want at least %d", v.late["accepted"], want)
 	}
-	t.Logf("%d daemons were stopped %d times, for %s to %s, with %d claims at the dot each. %d orders: %d lost, %d silent duplicates, %d duplicates with %d marks; "+
+	t.Logf("%d daemons were away %d times, for %s to %s, with %d claims at the dot each. %d orders: %d lost, %d silent duplicates, %d duplicates with %d marks; "+
 		"%d of %d dots were written after the lease was lost; late verdicts: %v; the trail of %d entries verifies", victims, len(pauses),
-		slices.Min(pauses).Round(time.Second/10), slices.Max(pauses).Round(time.Second/10), atDot, orders, v.lost, v.silent, v.doubled, v.marked, after, len(f.arrivals), v.late, v.entries)
+		slices.Min(pauses).Round(time.Second/10), slices.Max(pauses).Round(time.Second/10), atDot, orders.Load(), v.lost, v.silent, v.doubled, v.marked, after, len(f.arrivals), v.late, v.entries)
 }
 
 // running counts instances that nobody has taken for dead.
