@@ -74,7 +74,7 @@ func TestTorturePostgresCut(t *testing.T) {
 
 func (x *absence) torture(t *testing.T) {
 	postgrestest.Wanted(t)
-	t.Parallel()     // what it waits for is another daemon's doing
+	t.Parallel() // what it waits for is another daemon's doing
 	victims, rounds, pause := x.victims, x.rounds, x.pause
 	rng, _ := tortureSeeded(t)
 	holds := map[*node]*holding{}
