@@ -65,6 +65,7 @@ var owners = []struct {
 	{"github.com/jackc/pgx", []string{"daemon", "ledger"}, "the ledger on Postgres; and a database/sql driver for enrich's lookups, named in a list of components"},
 	{"github.com/klauspost/compress", []string{"ledger"}, "S2 with dictionaries for the kept bytes"},
 	{"github.com/prometheus/client_golang", []string{"web"}, "/metrics"},
+	{"github.com/prometheus/common", []string{"web"}, "reads what a daemon's /metrics tell of instances"},
 	{"github.com/alecthomas/kong", []string{"cmd"}, "the command line"},
 	{"github.com/nicksnyder/go-i18n", []string{"locales"}, "message catalogues and plurals"},
 	{"golang.org/x/text", []string{"locales"}, "language tags and their matching"},
@@ -93,8 +94,10 @@ var inTests = map[string]string{
 
 // sleepers are test files that may sleep, each with its reason.
 var sleepers = map[string]string{
-	"cmd/waxwing/torture_test.go":      "kills at random moments: the moment is what is tested",
-	"cmd/waxwing/torture_disk_test.go": "the time between a start and a kill is the attack",
+	"cmd/waxwing/torture_postgres_test.go": "kills at random moments",
+	"cmd/waxwing/torture_paused_test.go":   "for how long a daemon stands still is what is tested",
+	"cmd/waxwing/torture_test.go":          "kills at random moments: the moment is what is tested",
+	"cmd/waxwing/torture_disk_test.go":     "the time between a start and a kill is the attack",
 }
 
 // source is one parsed Go file of the module.

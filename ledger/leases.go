@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -12,6 +13,9 @@ import (
 type Leases struct {
 	p      *shared
 	claims *Claims
+	// steady is when the database was heard from without a gap, as far as this instance knows.
+	// It is the writer's goroutine's.
+	steady machine.Span
 }
 
 // Beat prolongs this instance's lease, and takes over what dead ones held. It is done by
@@ -24,21 +28,17 @@ func (x *Leases) beat(ctx context.Context, g *Group) error {
 	if err != nil {
 		return err
 	}
+	// Where nobody could write, all leases ran out, and those who live come back one after the
+	// other: the first of them leaves the others time for that.
+	x.steady = machine.Steady(s, x.steady, w.p.Lease, mostGap)
 	var dead []int64
 	for id := range s.Instances {
-		if id != w.self.ID && s.Dead(id) {
+		if id != w.self.ID && s.Dead(id) && x.steady.Long() >= patience {
 			dead = append(dead, id)
 		}
 	}
 	slices.Sort(dead)
-	c, epoch := s.Beat(w.p.Lease)
-	if epoch != w.self.Epoch {
-		g.After(func() {
-			w.self.Epoch = epoch
-			x.p.Log.Warn("this instance was silent for too long and was taken for dead: others send what it held", "instance", w.self.ID)
-		})
-	}
-	if err := g.Apply(ctx, &c); err != nil {
+	if err := x.extend(ctx, g, s); err != nil {
 		return err
 	}
 	for _, id := range dead {
@@ -55,4 +55,31 @@ func (x *Leases) beat(ctx context.Context, g *Group) error {
 		x.p.Log.Warn("instances are dead, since their leases are over: what they held was taken over", "instances", dead, "messages", taken)
 	})
 	return err
+}
+
+// prolong is the first thing in a group where the lease is nearly over: this instance lives,
+// and a dot that is committed must be written before it is taken for dead.
+func (x *Leases) prolong(ctx context.Context, g *Group) error {
+	s, err := g.Load(ctx, &store.Keys{})
+	if err != nil {
+		return err
+	}
+	return x.extend(ctx, g, s)
+}
+
+// extend prolongs this instance's lease.
+//
+// Loaded: the instance.
+func (x *Leases) extend(ctx context.Context, g *Group, s *machine.Set) error {
+	w := x.p.Writer
+	c, epoch := s.Beat(w.p.Lease)
+	until := c.Instances[0].Lease
+	g.After(func() {
+		w.self.Lease = until
+		if epoch != w.self.Epoch {
+			w.self.Epoch = epoch
+			x.p.Log.Warn("this instance was silent for too long and was taken for dead: others send what it held", "instance", w.self.ID)
+		}
+	})
+	return g.Apply(ctx, &c)
 }

@@ -56,8 +56,8 @@ func New(p Parts) *Ledger {
 	plugins := &Plugins{p: s, runDays: map[int64]*runDay{}}
 	p.Writer.undone = append(p.Writer.undone, func() { clear(plugins.runDays) })
 	claims := &Claims{s}
-	leases := &Leases{s, claims}
-	p.Writer.beat = leases.beat
+	leases := &Leases{p: s, claims: claims}
+	p.Writer.beat, p.Writer.prolong = leases.beat, leases.prolong
 	return &Ledger{Reader: s.reader, Writer: p.Writer, Intake: &Intake{s}, Orders: &Orders{s, plugins}, Claims: claims, Leases: leases, Feedback: &Feedback{s},
 		People: &People{s, plugins}, Plugins: plugins, Upkeep: &Upkeep{s, plugins}}
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -33,6 +34,7 @@ type Writer struct {
 	self     store.Instance
 	chain    trail.Chain
 	anchored uint64 // the chain's newest entry that an anchor names
+	silent   bool   // the last beat failed
 	lastID   waxwing.ID
 	lastRun  int64
 	batch    int64
@@ -40,6 +42,7 @@ type Writer struct {
 	set      *machine.Set // of the command under way
 	undone   []func()     // called after a group that was undone
 	beat     func(context.Context, *Group) error
+	prolong  func(context.Context, *Group) error
 	keys     store.Keys // of the rows being loaded
 	own      [1]int64
 	changes  store.Changes
@@ -72,6 +75,15 @@ type WriterParts struct {
 const (
 	LeaseFor  = 15 * time.Second
 	BeatEvery = 5 * time.Second
+)
+
+// After a gap of more than mostGap in all instances' beats nobody is taken for dead for so long:
+// who lives tries to connect for a few seconds at most, waits 2 s at most between two tries,
+// and beats at the next one.
+const (
+	mostGap   = 3 * BeatEvery / 2
+	patience  = 9 * time.Second
+	beatAgain = time.Second
 )
 
 // Before is what stands in a database that an instance goes on from.
@@ -259,11 +271,10 @@ func (w *Writer) write() {
 		defer t.Stop()
 		look = t.C
 	}
-	var beat <-chan time.Time
-	if w.p.Beat > 0 {
-		t := time.NewTicker(w.p.Beat)
-		defer t.Stop()
-		beat = t.C
+	beat := time.NewTicker(cmp.Or(w.p.Beat, time.Hour))
+	defer beat.Stop()
+	if w.p.Beat == 0 {
+		beat.Stop()
 	}
 	group := make([]*op, 0, maxGroup)
 	var r rhythm
@@ -277,10 +288,8 @@ func (w *Writer) write() {
 				w.p.Log.Error("anchor not written", "err", err)
 			}
 			continue
-		case <-beat:
-			if err := w.Now(ctx, w.beat); err != nil {
-				w.p.Log.Error("the lease is not prolonged", "err", err)
-			}
+		case <-beat.C:
+			beat.Reset(w.live(ctx))
 			continue
 		case <-look:
 			w.p.Look()
@@ -296,6 +305,23 @@ func (w *Writer) write() {
 		r.begin(time.Now(), waited, len(group))
 		w.commit(ctx, group)
 	}
+}
+
+// live beats, and says when to beat again.
+func (w *Writer) live(ctx context.Context) time.Duration {
+	err := w.Now(ctx, w.beat)
+	if err != nil && !w.silent {
+		w.p.Log.Error("the lease is not prolonged; tried again each second", "err", err)
+	}
+	if w.silent = err != nil; w.silent {
+		return beatAgain
+	}
+	return w.p.Beat
+}
+
+// overdue says that the lease is nearly over: two beats failed.
+func (w *Writer) overdue(now time.Time) bool {
+	return w.p.Beat > 0 && w.self.Lease != 0 && w.self.Lease-now.UnixMilli() < (w.p.Lease-2*w.p.Beat).Milliseconds()
 }
 
 // wait waits so long, unless somebody is in a hurry: then it gives 0.

@@ -53,6 +53,9 @@ func TestMain(m *testing.M) {
 	if file := os.Getenv(witnessEnv); file != "" {
 		os.Exit(witnessChild(file))
 	}
+	if file := os.Getenv(replicaEnv); file != "" {
+		os.Exit(replicaChild(file))
+	}
 	if sandbox.IsCompileChild() {
 		os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 	}

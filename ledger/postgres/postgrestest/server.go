@@ -178,6 +178,12 @@ func (s *Server) Pid() (int, error) {
 	return strconv.Atoi(line)
 }
 
+// Said counts how often its log has a text.
+func (s *Server) Said(what string) (int, error) {
+	b, err := os.ReadFile(filepath.Join(s.dir, "log"))
+	return strings.Count(string(b), what), err
+}
+
 // Remove ends it, and deletes all there is of it.
 func (s *Server) Remove() {
 	_ = s.End("immediate")
