@@ -39,9 +39,10 @@ var folders = map[string][]string{
 	"plugins":   {".", "config"},
 	"web":       {".", "config"},
 	"delivery":  {"."},
-	"pipeline":  {".", "config", "delivery"},
+	"queue":     {".", "config"},
+	"pipeline":  {".", "config", "delivery", "queue"},
 	"compose":   {".", "config", "locales", "templates", "channel"},
-	"daemon":    {".", "config", "locales", "channel", "shop", "enrich", "ledger", "plugins", "web", "delivery", "pipeline", "compose", "source"},
+	"daemon":    {".", "config", "locales", "channel", "shop", "enrich", "ledger", "plugins", "web", "delivery", "pipeline", "compose", "source", "queue"},
 	"demo":      {".", "config", "channel", "enrich", "web", "daemon", "pipeline"},
 	"cmd":       {"*"},
 	"docs":      {},
@@ -56,7 +57,10 @@ var owners = []struct {
 	folders []string
 	reason  string
 }{
-	{"github.com/ThreeDotsLabs/watermill", []string{"pipeline", "source", "daemon"}, "carries the work between stages"},
+	{"github.com/ThreeDotsLabs/watermill", []string{"pipeline", "queue", "source", "daemon"}, "carries the work between stages"},
+	{"github.com/redis/go-redis", []string{"queue"}, "the client that Watermill's adapter for Redis takes"},
+	{"github.com/rabbitmq/amqp091-go", []string{"queue"}, "the client that Watermill's adapter for RabbitMQ takes"},
+	{"github.com/nats-io/nats.go", []string{"queue"}, "our own Pub/Sub for JetStream: Watermill's ends the process"},
 	{"github.com/goccy/go-yaml", []string{"config"}, "reads the configuration with line and column"},
 	{"golang.org/x/sys", []string{"ledger"}, "what names a file for good: its inode and the time it was made"},
 	{"github.com/pressly/goose", []string{"ledger"}, "brings a store's tables to the program's layout"},
