@@ -93,12 +93,15 @@ var inTests = map[string]string{
 	"github.com/goccy/go-yaml":              "reads examples apart from the loader",
 	"github.com/prometheus":                 "reads metrics back",
 	"github.com/ThreeDotsLabs/watermill":    "loses messages on purpose",
+	"github.com/redis/go-redis":             "a client of a broker as somebody careless would have it",
+	"github.com/nats-io/nats.go":            "likewise",
 }
 
 // sleepers are test files that may sleep, each with its reason.
 var sleepers = map[string]string{
-	"cmd/waxwing/torture_test.go":      "kills at random moments: the moment is what is tested",
-	"cmd/waxwing/torture_disk_test.go": "the time between a start and a kill is the attack",
+	"cmd/waxwing/torture_test.go":         "kills at random moments: the moment is what is tested",
+	"cmd/waxwing/torture_brokers_test.go": "likewise",
+	"cmd/waxwing/torture_disk_test.go":    "the time between a start and a kill is the attack",
 }
 
 // source is one parsed Go file of the module.

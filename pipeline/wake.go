@@ -98,6 +98,7 @@ func (w *wakes) run(ctx context.Context) error {
 
 func (w *wakes) close() error {
 	w.relays.Stop()
+	w.relays.Wait()
 	err := w.router.Close()
 	if e := w.pubsub.Close(); err == nil {
 		err = e

@@ -144,9 +144,7 @@ func (r *Relay) Run() {
 func (r *Relay) session() (was bool, err error) {
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	defer cancel(nil)
-	dial, done := context.WithTimeout(ctx, dialWithin)
-	link, err := r.broker.Dial(dial, r.topics, func(err error) { cancel(err) })
-	done()
+	link, err := r.dial(ctx, cancel)
 	if err != nil {
 		return false, err
 	}
@@ -169,6 +167,36 @@ func (r *Relay) session() (was bool, err error) {
 	r.up.Store(false)
 	s.end()
 	return true, context.Cause(ctx)
+}
+
+// dial gets a link, or an error when ctx ends, also where the adapter waits without it.
+func (r *Relay) dial(ctx context.Context, failed context.CancelCauseFunc) (Link, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialWithin)
+	type answer struct {
+		link Link
+		err  error
+	}
+	came := make(chan answer, 1)
+	go func() {
+		defer cancel()
+		link, err := r.broker.Dial(ctx, r.topics, func(err error) { failed(err) })
+		if ctx.Err() != nil && err == nil { // nobody waits for it any more, or not for long
+			_ = link.Close()
+			link, err = nil, ctx.Err()
+		}
+		came <- answer{link, err}
+	}()
+	select {
+	case a := <-came:
+		return a.link, a.err
+	case <-ctx.Done():
+		select {
+		case a := <-came: // it ended ctx itself
+			return a.link, a.err
+		default:
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // session is a link that works.

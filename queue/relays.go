@@ -84,7 +84,8 @@ func (x *Relays) Run() {
 	}
 }
 
-// Stop ends the connections, once or often. What is published later is handed over in this process.
+// Stop ends the connections, once or often, and does not wait for that. What is published later is
+// handed over in this process.
 func (x *Relays) Stop() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -92,8 +93,10 @@ func (x *Relays) Stop() {
 	for _, r := range x.by {
 		r.Stop()
 	}
-	x.running.Wait()
 }
+
+// Wait waits until they have ended, after Stop.
+func (x *Relays) Wait() { x.running.Wait() }
 
 // Stats are those of each broker that a topic stands on, by its name.
 func (x *Relays) Stats() map[string]Stats {

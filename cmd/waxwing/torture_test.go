@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -60,12 +61,16 @@ func TestMain(m *testing.M) {
 }
 
 func tortureConfig(dir, listen, sinkAddr string) *config.Config {
+	on, brokers := "gochannel", ""
+	if typ, url, ok := strings.Cut(os.Getenv(brokerEnv), " "); ok {
+		on, brokers = "bus", fmt.Sprintf("brokers: {bus: {type: %s, url: %q}}\n", typ, url)
+	}
 	c := configtest.Must(daemon.Components(), fmt.Sprintf(`data: %q
 http: {listen: %q}
 providers: {mail: {type: smtp, addr: %q, tls: none, connections: 16}}
 tenants: {acme: {name: Acme, from: orders@acme.example, offline: [], keys: [acme-key], shops: {shopify: {secret: %q}}}}
-pipeline: [normalise, render, {queue: {name: mail}}, {send: {providers: [mail], uncertain: {copies: 20}}}]
-`, dir, listen, sinkAddr, testShopSecret))
+pipeline: [normalise, render, {queue: {name: mail, on: %s}}, {send: {providers: [mail], uncertain: {copies: 20}}}]
+%s`, dir, listen, sinkAddr, testShopSecret, on, brokers))
 	// Killed each quarter of a second, a mail may be in doubt often by chance.
 	s, short := pipeline.SendOf(c.Pipeline), config.Duration(200*time.Millisecond) // shorter than a file may say
 	s.Retry, s.Uncertain.After = []config.Duration{short}, short
@@ -353,8 +358,11 @@ func (x *torture) storm(rng *rand.Rand, toKill, orders int) {
 	x.judge(orders)
 }
 
+// judgement is what came of a storm's orders.
+type judgement struct{ lost, silent, doubled, marked int }
+
 // judge compares the truth with the ledger.
-func (x *torture) judge(orders int) {
+func (x *torture) judge(orders int) judgement {
 	x.t.Helper()
 	l, err := sqlite.Open(context.Background(), sqlite.Options{Options: ledger.Options{Dir: x.dir}, ReadOnly: true})
 	if err != nil {
@@ -404,6 +412,7 @@ func (x *torture) judge(orders int) {
 	}
 	x.t.Logf("%d orders: %d lost, %d silent duplicates, %d duplicates with %d marks; trail of %d entries and rows verify: %v; refused, and offered again: %v",
 		orders, lost, silent, doubled, marked, r.Entries, len(r.Problems) == 0, x.refused)
+	return judgement{lost, silent, doubled, marked}
 }
 
 func (x *torture) only(l *sqlite.Ledger, i int) (*waxwing.ConfirmationView, error) {

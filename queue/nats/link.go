@@ -8,6 +8,8 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/waxwinghq/waxwing/queue"
 )
 
 // idHeader has a message's UUID; JetStream drops a second one of the same within two minutes.
@@ -30,7 +32,8 @@ type link struct {
 	subs    sync.WaitGroup
 }
 
-func newLink(conn *nats.Conn, js jetstream.JetStream, durable string, failed func(error)) *link {
+// NewLink makes a link of a connection: its messages come by a consumer of this name.
+func NewLink(conn *nats.Conn, js jetstream.JetStream, durable string, failed func(error)) queue.Link {
 	return &link{conn: conn, js: js, durable: durable, failed: failed, closing: make(chan struct{})}
 }
 

@@ -91,7 +91,7 @@ func (b *Broker) Dial(ctx context.Context, topics []string, failed func(error)) 
 		conn.Close()
 		return nil, err
 	}
-	l := newLink(conn, js, b.settings.Durable, failed)
+	l := NewLink(conn, js, b.settings.Durable, failed)
 	for _, topic := range topics {
 		if err := b.prepare(ctx, js, Name(topic)); err != nil {
 			return nil, errors.Join(fmt.Errorf("stream %s: %w", Name(topic), err), l.Close())
