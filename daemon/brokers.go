@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"cmp"
+	"context"
 	"encoding/hex"
 	"fmt"
 	"log/slog"
@@ -55,4 +57,16 @@ func (d *Daemon) brokers() map[string]metrics.Broker {
 		out[name] = metrics.Broker(s)
 	}
 	return out
+}
+
+// tryBroker connects, and has the broker keep nothing.
+func (x Connector) tryBroker(ctx context.Context, what string, b queue.Broker) Tried {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(x.Patience, perTry))
+	defer cancel()
+	l, err := b.Dial(ctx, nil, func(error) {})
+	if err != nil {
+		return Tried{What: what, Said: err.Error(), Failed: true, Remedy: "Look whether the broker runs, listens at this address and lets this user in: a daemon starts without it, and its queues stay in their process"}
+	}
+	_ = l.Close() // it was only tried
+	return Tried{What: what, Said: "answers"}
 }

@@ -67,6 +67,9 @@ func TestBrokerAloneSuffices(t *testing.T) {
 			})
 			r.stop()
 			r.oneEach(1, n)
+			if all, err := (daemon.Connector{}).Connect(t.Context(), r.cfg); err != nil || tried(all, "brokers.bus") != "answers" {
+				t.Errorf("check --connect: %+v %v", all, err)
+			}
 			t.Logf("%d orders, 100 at a time, by %s alone: %v", n, b.name, took.Round(time.Millisecond))
 			if took > 30*time.Second {
 				t.Errorf("it took %v", took)
@@ -92,10 +95,23 @@ func TestBrokerAway(t *testing.T) {
 	}
 	r.stop()
 	r.oneEach(1, n)
+	if all, err := (daemon.Connector{}).Connect(t.Context(), r.cfg); err != nil || !strings.Contains(tried(all, "brokers.bus"), "connection refused") {
+		t.Errorf("check --connect: %+v %v", all, err)
+	}
 	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	if log := r.logs.String(); strings.Count(log, "a broker is away") != 1 {
 		t.Errorf("it is said once, not at each attempt:\n%s", log)
 	}
+}
+
+// tried is what was said of one connection.
+func tried(all []daemon.Tried, what string) string {
+	for _, t := range all {
+		if t.What == what {
+			return t.Said
+		}
+	}
+	return ""
 }
