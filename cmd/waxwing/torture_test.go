@@ -370,9 +370,10 @@ func (x *torture) judge(orders int) judgement {
 	}
 	defer l.Close()
 	lost, silent, marked, doubled := 0, 0, 0, 0
+	known := x.byRecipient(l)
 	for i := range orders {
 		got := x.truth[recipient(i)]
-		v, err := x.only(l, i)
+		v, err := one(l, known[recipient(i)])
 		if err != nil {
 			x.t.Errorf("order %d: %v", i, err)
 			lost++
@@ -420,10 +421,39 @@ func (x *torture) only(l *sqlite.Ledger, i int) (*waxwing.ConfirmationView, erro
 	if err != nil {
 		return nil, err
 	}
-	if len(found) != 1 {
-		return nil, fmt.Errorf("%d confirmations: %w", len(found), errors.New("want one"))
+	var ids []waxwing.ID
+	for _, f := range found {
+		ids = append(ids, f.ID)
 	}
-	return l.Get(context.Background(), "acme", found[0].ID)
+	return one(l, ids)
+}
+
+// one is a confirmation that there is one of.
+func one(l *sqlite.Ledger, ids []waxwing.ID) (*waxwing.ConfirmationView, error) {
+	if len(ids) != 1 {
+		return nil, fmt.Errorf("%d confirmations: %w", len(ids), errors.New("want one"))
+	}
+	return l.Get(context.Background(), "acme", ids[0])
+}
+
+// byRecipient finds all confirmations page by page: asked for one recipient, a ledger goes through
+// all of them.
+func (x *torture) byRecipient(l *sqlite.Ledger) map[string][]waxwing.ID {
+	x.t.Helper()
+	out := map[string][]waxwing.ID{}
+	for q := (waxwing.Query{Tenant: "acme", Brief: true}); ; {
+		found, err := l.List(context.Background(), q)
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		if len(found) == 0 {
+			return out
+		}
+		for _, f := range found {
+			out[f.To] = append(out[f.To], f.ID)
+			q.Before = f.ID
+		}
+	}
 }
 
 // dump shows some open confirmations.
