@@ -57,6 +57,9 @@ var owners = []struct {
 	reason  string
 }{
 	{"github.com/ThreeDotsLabs/watermill", []string{"pipeline", "source", "daemon"}, "carries the work between stages"},
+	{"github.com/redis/go-redis", []string{"pipeline"}, "the client that Watermill's adapter for Redis takes"},
+	{"github.com/rabbitmq/amqp091-go", []string{"pipeline"}, "the client that Watermill's adapter for RabbitMQ takes"},
+	{"github.com/nats-io/nats.go", []string{"pipeline"}, "our own Pub/Sub for JetStream: Watermill's ends the process"},
 	{"github.com/goccy/go-yaml", []string{"config"}, "reads the configuration with line and column"},
 	{"golang.org/x/sys", []string{"ledger"}, "what names a file for good: its inode and the time it was made"},
 	{"github.com/pressly/goose", []string{"ledger"}, "brings a store's tables to the program's layout"},
@@ -90,6 +93,8 @@ var inTests = map[string]string{
 	"github.com/goccy/go-yaml":              "reads examples apart from the loader",
 	"github.com/prometheus":                 "reads metrics back",
 	"github.com/ThreeDotsLabs/watermill":    "loses messages on purpose",
+	"github.com/redis/go-redis":             "a client of a broker as somebody careless would have it",
+	"github.com/nats-io/nats.go":            "likewise",
 }
 
 // sleepers are test files that may sleep, each with its reason.
@@ -98,6 +103,7 @@ var sleepers = map[string]string{
 	"cmd/waxwing/torture_paused_test.go":   "for how long a daemon stands still is what is tested",
 	"cmd/waxwing/torture_test.go":          "kills at random moments: the moment is what is tested",
 	"cmd/waxwing/torture_disk_test.go":     "the time between a start and a kill is the attack",
+	"cmd/waxwing/torture_brokers_test.go":  "likewise",
 }
 
 // source is one parsed Go file of the module.
