@@ -52,7 +52,7 @@ type Parts struct {
 // New returns a ledger over a store.
 func New(p Parts) *Ledger {
 	s := &shared{Parts: p, tracer: view.NewTracer(p.Store, p.Keys, p.Contents, p.Lookups),
-		reader: view.NewReader(view.ReaderParts{Rows: p.Store, Keys: p.Keys, Contents: p.Contents, Lookups: p.Lookups, Cache: p.Cache, Clock: p.Clock, Instance: p.Writer.among()})}
+		reader: view.NewReader(view.ReaderParts{Rows: p.Store, Keys: p.Keys, Contents: p.Contents, Lookups: p.Lookups, Cache: p.Cache, Clock: p.Clock, Instance: among(p.Writer)})}
 	plugins := &Plugins{p: s, runDays: map[int64]*runDay{}}
 	p.Writer.undone = append(p.Writer.undone, func() { clear(plugins.runDays) })
 	claims := &Claims{s}

@@ -425,8 +425,8 @@ func (w *Writer) AnchorNow() error { return w.anchor() }
 // Instance is this process's number in the ledger.
 func (w *Writer) Instance() int64 { return w.p.Before.Instance }
 
-// among is this process's number among others that may write the ledger; 0: none does.
-func (w *Writer) among() int64 {
+// among is a writer's number among others that may write the ledger; 0: none does.
+func among(w *Writer) int64 {
 	if w.p.Lease == 0 {
 		return 0
 	}
