@@ -3,9 +3,26 @@ package ledger
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/store"
+)
+
+// How long an instance may be silent before others take it for dead, and how often it is
+// heard of. Three beats may fail.
+const (
+	LeaseFor  = 15 * time.Second
+	BeatEvery = 5 * time.Second
+)
+
+// After a gap of more than mostGap in all instances' beats nobody is taken for dead for so long:
+// who lives tries to connect for a few seconds at most, waits 2 s at most between two tries,
+// and beats at the next one.
+const (
+	mostGap   = 3 * BeatEvery / 2
+	patience  = 9 * time.Second
+	beatAgain = time.Second
 )
 
 // Leases tell which instances of a ledger live, where there may be several: each prolongs
@@ -82,4 +99,29 @@ func (x *Leases) extend(ctx context.Context, g *Group, s *machine.Set) error {
 		}
 	})
 	return g.Apply(ctx, &c)
+}
+
+// live beats, and says when to beat again.
+func (w *Writer) live(ctx context.Context) time.Duration {
+	err := w.Now(ctx, w.beat)
+	if err != nil && !w.silent {
+		w.p.Log.Error("the lease is not prolonged; tried again each second", "err", err)
+	}
+	if w.silent = err != nil; w.silent {
+		return beatAgain
+	}
+	return w.p.Beat
+}
+
+// overdue says that the lease is nearly over: two beats failed.
+func (w *Writer) overdue(now time.Time) bool {
+	return w.p.Beat > 0 && w.self.Lease != 0 && w.self.Lease-now.UnixMilli() < (w.p.Lease-2*w.p.Beat).Milliseconds()
+}
+
+// among is a writer's number among others that may write the ledger; 0: none does.
+func among(w *Writer) int64 {
+	if w.p.Lease == 0 {
+		return 0
+	}
+	return w.p.Before.Instance
 }

@@ -70,22 +70,6 @@ type WriterParts struct {
 	Before Before
 }
 
-// How long an instance may be silent before others take it for dead, and how often it is
-// heard of. Three beats may fail.
-const (
-	LeaseFor  = 15 * time.Second
-	BeatEvery = 5 * time.Second
-)
-
-// After a gap of more than mostGap in all instances' beats nobody is taken for dead for so long:
-// who lives tries to connect for a few seconds at most, waits 2 s at most between two tries,
-// and beats at the next one.
-const (
-	mostGap   = 3 * BeatEvery / 2
-	patience  = 9 * time.Second
-	beatAgain = time.Second
-)
-
 // Before is what stands in a database that an instance goes on from.
 type Before struct {
 	// Instance is the number of the one that begins: no other had it.
@@ -307,23 +291,6 @@ func (w *Writer) write() {
 	}
 }
 
-// live beats, and says when to beat again.
-func (w *Writer) live(ctx context.Context) time.Duration {
-	err := w.Now(ctx, w.beat)
-	if err != nil && !w.silent {
-		w.p.Log.Error("the lease is not prolonged; tried again each second", "err", err)
-	}
-	if w.silent = err != nil; w.silent {
-		return beatAgain
-	}
-	return w.p.Beat
-}
-
-// overdue says that the lease is nearly over: two beats failed.
-func (w *Writer) overdue(now time.Time) bool {
-	return w.p.Beat > 0 && w.self.Lease != 0 && w.self.Lease-now.UnixMilli() < (w.p.Lease-2*w.p.Beat).Milliseconds()
-}
-
 // wait waits so long, unless somebody is in a hurry: then it gives 0.
 func (w *Writer) wait(d time.Duration) time.Duration {
 	select {
@@ -424,14 +391,6 @@ func (w *Writer) AnchorNow() error { return w.anchor() }
 
 // Instance is this process's number in the ledger.
 func (w *Writer) Instance() int64 { return w.p.Before.Instance }
-
-// among is a writer's number among others that may write the ledger; 0: none does.
-func among(w *Writer) int64 {
-	if w.p.Lease == 0 {
-		return 0
-	}
-	return w.p.Before.Instance
-}
 
 // Waiting is how many changes wait for a group.
 func (w *Writer) Waiting() int { return len(w.ops) }
