@@ -19,7 +19,7 @@ CHECK := CGO_ENABLED=$(if $(RACE),1,0) $(GO)
 # passes on whatever else is said, and ends with the command's status.
 PROGRESS := .ci/progress env
 
-.PHONY: help run engine torture-plugins build test torture bench fuzz docs services lint check release cover mutate shots phone toolchains examples
+.PHONY: help run engine torture-plugins torture-postgres torture-brokers build test torture bench fuzz docs services lint check release cover mutate shots phone toolchains examples
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,12 @@ torture-plugins: ## Run every attack on the plugins, alone and in a daemon under
 	@$(GO) test ./plugins -run TortureSandbox -count=1 -v -plugins.torture -plugins.cases "$(abspath $(wildcard ../shared/cases/plugins))" -timeout 30m
 	@bash -o pipefail -c "$(GO) test ./cmd/waxwing -run TorturePlugin -count=1 -v -torture.plugins -timeout 30m | grep -v 'daemon: '"
 
+torture-postgres: ## Three daemons on one Postgres ledger: 300 kills, 30 ends of the server, groups that fail; daemons that stand still for a minute, 50 times; about eight minutes
+	@WAXWING_SERVICES=1 $(GO) test ./cmd/waxwing -run TorturePostgres -count=1 -parallel 4 -v -torture.full -torture.seed=$(SEED) -timeout 60m
+
+torture-brokers: ## Each broker as the mail queue: 10,000 orders, 20 kills of the broker and 20 of the daemon; beside it what careless settings lose; print a table
+	@WAXWING_SERVICES=1 WAXWING_REQUIRE_SERVICES=1 bash -o pipefail -c "$(GO) test ./cmd/waxwing -run TortureBrokers -count=1 -v -torture.brokers -torture.seed=$(SEED) -timeout 60m | grep -v 'daemon: '"
+
 bench: ## Measure orders a second, latency and CPU against this machine's ceiling
 	$(GO) run ./cmd/bench
 
@@ -66,10 +72,11 @@ fuzz: ## Run each fuzz target for FUZZTIME, whatever the others find; FUZZ=REGEX
 docs: ## Write again what is generated: schema, reference, CLDR data
 	$(GO) generate ./...
 
-services: ## The tests that need a real Postgres; WAXWING_REQUIRE_SERVICES=1 fails where it is missing
+services: ## The tests that need a real Postgres, Redis, RabbitMQ or NATS; WAXWING_REQUIRE_SERVICES=1 fails where it is missing
 	$(GO) test -count=1 -run Postgres ./enrich
 	WAXWING_SERVICES=1 $(GO) test -count=1 ./ledger/postgres
-	WAXWING_SERVICES=1 $(GO) test -count=1 -run TorturePostgres ./cmd/waxwing
+	WAXWING_SERVICES=1 $(GO) test -count=1 ./pipeline/queue/...
+	WAXWING_SERVICES=1 $(GO) test -count=1 -parallel 4 -run 'TorturePostgres|Broker' ./cmd/waxwing
 
 lint: ## gofmt, vet, and what .golangci.yml lists (fetched at its first use; without a network it says so)
 	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$bad" || { echo "gofmt -w $$bad"; exit 1; }

@@ -57,6 +57,9 @@ var owners = []struct {
 	reason  string
 }{
 	{"github.com/ThreeDotsLabs/watermill", []string{"pipeline", "source", "daemon"}, "carries the work between stages"},
+	{"github.com/redis/go-redis", []string{"pipeline"}, "the client that Watermill's adapter for Redis takes"},
+	{"github.com/rabbitmq/amqp091-go", []string{"pipeline"}, "the client that Watermill's adapter for RabbitMQ takes"},
+	{"github.com/nats-io/nats.go", []string{"pipeline"}, "our own Pub/Sub for JetStream: Watermill's ends the process"},
 	{"github.com/goccy/go-yaml", []string{"config"}, "reads the configuration with line and column"},
 	{"golang.org/x/sys", []string{"ledger"}, "what names a file for good: its inode and the time it was made"},
 	{"github.com/pressly/goose", []string{"ledger"}, "brings a store's tables to the program's layout"},
@@ -65,6 +68,7 @@ var owners = []struct {
 	{"github.com/jackc/pgx", []string{"daemon", "ledger"}, "the ledger on Postgres; and a database/sql driver for enrich's lookups, named in a list of components"},
 	{"github.com/klauspost/compress", []string{"ledger"}, "S2 with dictionaries for the kept bytes"},
 	{"github.com/prometheus/client_golang", []string{"web"}, "/metrics"},
+	{"github.com/prometheus/common", []string{"web"}, "reads what a daemon's /metrics tell of instances"},
 	{"github.com/alecthomas/kong", []string{"cmd"}, "the command line"},
 	{"github.com/nicksnyder/go-i18n", []string{"locales"}, "message catalogues and plurals"},
 	{"golang.org/x/text", []string{"locales"}, "language tags and their matching"},
@@ -89,12 +93,17 @@ var inTests = map[string]string{
 	"github.com/goccy/go-yaml":              "reads examples apart from the loader",
 	"github.com/prometheus":                 "reads metrics back",
 	"github.com/ThreeDotsLabs/watermill":    "loses messages on purpose",
+	"github.com/redis/go-redis":             "a client of a broker as somebody careless would have it",
+	"github.com/nats-io/nats.go":            "likewise",
 }
 
 // sleepers are test files that may sleep, each with its reason.
 var sleepers = map[string]string{
-	"cmd/waxwing/torture_test.go":      "kills at random moments: the moment is what is tested",
-	"cmd/waxwing/torture_disk_test.go": "the time between a start and a kill is the attack",
+	"cmd/waxwing/torture_postgres_test.go": "kills at random moments",
+	"cmd/waxwing/torture_paused_test.go":   "for how long a daemon stands still is what is tested",
+	"cmd/waxwing/torture_test.go":          "kills at random moments: the moment is what is tested",
+	"cmd/waxwing/torture_disk_test.go":     "the time between a start and a kill is the attack",
+	"cmd/waxwing/torture_brokers_test.go":  "likewise",
 }
 
 // source is one parsed Go file of the module.

@@ -231,3 +231,15 @@ type Query struct {
 	// in the contents and cost an opening each.
 	Brief bool
 }
+
+// Member is one of the instances that share a ledger, as it is shown.
+type Member struct {
+	ID int64 // its number
+	// Self says that it is the one that tells.
+	Self bool
+	// Age is how long ago it began, Silent how long ago it last prolonged its lease, and Lease
+	// for how long nobody may take it for dead; below 0: anybody may.
+	Age, Silent, Lease time.Duration
+	// Claims is how many messages it holds, and Dots how many of them are past their commit point.
+	Claims, Dots int64
+}

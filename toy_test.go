@@ -40,6 +40,7 @@ var toys = []toy{
 	{"stage", []string{"pipeline/stage_toy.go"}, "pipeline/kinds.go", "\tpluginsStage(),", "\ttoyStage(),"},
 	{"provider", []string{"channel/toypost/toypost.go"}, "daemon/components.go", "\tprovider(twilio.Component(), (*twilio.Settings).Open),", "\tprovider(toypost.Component(), (*toypost.Settings).Open),"},
 	{"store", []string{"ledger/toystore/toystore.go"}, "daemon/stores.go", "var storeTypes = []storeType{", "\tstoreOf(toystore.Component(), (*toystore.Settings).Open),"},
+	{"broker", []string{"pipeline/queue/toycar/toycar.go"}, "daemon/components.go", "var brokerTypes = []brokerType{", "\tbrokerOf(toycar.Component(), (*toycar.Settings).Open),"},
 	{"hook", []string{"plugins/abi/hook_salutations.go", "sdk/schema/salutations.input.json", "sdk/schema/salutations.output.json"},
 		"plugins/abi/hook.go", "\t{waxwing.HookPersonalise, personalise},", "\t{\"salutations\", salutations},"},
 	{"locale", []string{"locales/catalogue/fi.json"}, "locales/gen/cldr.mjs", "  'ar',", "  'fi',"},
@@ -51,6 +52,7 @@ providers: {post: {type: toy, before: TOY}}
 enrich: {names: {type: toy}}
 sources: {tap: {type: toy, tenant: acme, shop: toys, events: ["7 aino@customer.example fi BEAR"]}}
 ledger: {type: toy}
+brokers: {car: {type: toy}}
 tenants:
   acme: {name: Acme, from: orders@acme.example, locales: [en, fi], shops: {toys: {format: toy}}, plugins: {greet: {file: greet.wasm}}}
 pipeline:
@@ -60,7 +62,7 @@ pipeline:
   - queue: {name: stamps}
   - toy: {stamp: STAMP-7}
   - render
-  - queue: {name: mail}
+  - queue: {name: mail, on: car}
   - send: {providers: [post]}
 `
 
@@ -124,7 +126,7 @@ func TestToys(t *testing.T) {
 	if !strings.Contains(e.Text, "Tervehdys") { // of the hook
 		t.Errorf("the mail does not greet as the plugin says:\n%s", e.Text)
 	}
-	for name, want := range map[string]bool{"toys.d/ledger.db": true, "data/ledger.db": false} { // of the store
+	for name, want := range map[string]bool{"carried": true, "toys.d/ledger.db": true, "data/ledger.db": false} { // of the broker and the store
 		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
 			t.Errorf("%s: %v", name, err)
 		}

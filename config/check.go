@@ -55,6 +55,9 @@ func check(d *decoder, c *Config) {
 	for _, name := range sorted(c.Sources) {
 		x.block("sources."+name, c.Sources[name].Settings)
 	}
+	for _, name := range sorted(c.Brokers) {
+		x.block("brokers."+name, c.Brokers[name].Settings)
+	}
 	x.retention()
 	if m := c.Keys.Master; m != "" && !masterKey(m.Reveal()) {
 		x.fail("keys.master", "keys.master is not 32 bytes in hex or base64", "Make one with: openssl rand -hex 32")

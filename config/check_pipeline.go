@@ -91,6 +91,8 @@ func (p Place) rank() int {
 type Waits interface {
 	// QueueName names the queue: no two of a pipeline have one name.
 	QueueName() string
+	// QueueOn names the broker that it stands on, "" if it stays in this process.
+	QueueOn() string
 }
 
 // order is how far the order of a pipeline's stages has been checked.
@@ -181,7 +183,27 @@ func (p *order) queue(at string, i int) {
 	if !twice {
 		p.queues[name] = at
 	}
+	if q, ok := p.all[i].Settings.(Waits); ok && q.QueueOn() != "" {
+		p.stands(at+"."+p.all[i].Name+".on", q.QueueOn())
+	}
 	p.queued = p.queued || p.at[Rendering] != ""
+}
+
+// stands checks the broker of a queue.
+func (p *order) stands(path, broker string) {
+	known := sorted(p.c.Brokers)
+	_, ok := p.c.Brokers[broker]
+	switch {
+	case p.isBad("brokers"), p.isBad("brokers." + broker):
+	case !ok && len(p.words.Brokers) > 0:
+		x := p.words.names(kindBroker)
+		p.fail(path, fmt.Sprintf("there is no broker %s", p.quote(path)), meant(broker, append(known, "gochannel"),
+			"Write gochannel, or define it under brokers:, of type "+choices(x)))
+	case !ok:
+		p.fail(path, fmt.Sprintf("there is no broker %s", p.quote(path)), "Write gochannel")
+	case p.at[Rendering] == "":
+		p.fail(path, "a queue between stages stays in its process: what the order has come to so far is there", "Take on: out; the queue in front of "+choices(p.named(Sending))+" may stand on a broker")
+	}
 }
 
 // end checks that nothing is missing.

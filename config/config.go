@@ -48,6 +48,8 @@ type Config struct {
 	Pipelines map[string][]Stage `yaml:"pipelines,omitempty"`
 	// Sources bring events from elsewhere than webhooks and the API, by name.
 	Sources map[string]Source `yaml:"sources,omitempty"`
+	// Brokers carry queues between daemons, by name; a queue stands on one by its on.
+	Brokers map[string]Broker `yaml:"brokers,omitempty"`
 	// Enrich holds the lookups by name.
 	Enrich Enrich `yaml:"enrich,omitempty"`
 	// Plugins bound the tenants' own code and say how new versions come to serve.
@@ -326,6 +328,14 @@ type Source struct {
 	Type string `yaml:"type" of:"source"`
 	// Settings are the keys of its type.
 	Settings Block `settings:"source"`
+}
+
+// Broker is what carries queues between daemons.
+type Broker struct {
+	// Type is the kind of broker, which says what keys stand beside it.
+	Type string `yaml:"type" of:"broker"`
+	// Settings are the keys of its type.
+	Settings Block `settings:"broker"`
 }
 
 // Enrich holds the lookups by name.

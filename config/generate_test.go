@@ -313,6 +313,9 @@ func defaultOf(f field) any {
 	if list, ok := strings.CutPrefix(f.def, "["); ok {
 		return strings.Split(strings.TrimSuffix(list, "]"), ", ")
 	}
+	if f.typ.Kind() == reflect.Bool {
+		return f.def == "true"
+	}
 	if n, err := strconv.Atoi(f.def); err == nil && f.typ != durationType {
 		return n
 	}

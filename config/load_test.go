@@ -323,7 +323,7 @@ func TestSchemaAgrees(t *testing.T) {
 	}
 	for _, f := range []string{"unknown-key", "unknown-key-top", "unknown-key-flow", "text-for-list", "text-for-mapping", "mapping-for-text",
 		"text-for-number", "number-for-text", "number-out-of-range", "null-value", "duration-without-unit", "duration-unknown-unit",
-		"duration-negative", "provider-type-unknown", "tls-unknown", "policy-unknown", "offline-unknown", "queue-on-unknown",
+		"duration-negative", "provider-type-unknown", "tls-unknown", "policy-unknown", "offline-unknown",
 		"provider-without-type", "provider-without-addr", "tenant-without-from", "twilio-without-token-and-from", "key-of-other-type",
 		"stage-unknown", "stage-two-keys", "stage-empty", "send-word-alone", "tenant-name-bad", "shop-format-unknown", "no-tenants", "no-providers"} {
 		if err := s.Validate(asJSON(t, "testdata/bad/"+f+".yaml")); err == nil {

@@ -185,7 +185,7 @@ func (s *source) guess(line int, text []rune, secret []bool) {
 }
 
 // sections hold names that the file's author chose.
-var sections = []string{"providers", "pipelines", "tenants", "shops", "enrich", "sources"}
+var sections = []string{"providers", "pipelines", "tenants", "shops", "enrich", "sources", "brokers"}
 
 // above is the key to which a line belongs: the last one of the nearest line
 // that is indented less, or as much where this line is a list's.

@@ -22,6 +22,9 @@ type Registry struct {
 	// Stores are the databases for a ledger beside the embedded one; without one there is no
 	// section ledger.
 	Stores []Component
+	// Brokers are the types of brokers that queues may stand on; without one there is no section
+	// of this name.
+	Brokers []Component
 	// Stages are those of a pipeline, in the usual order.
 	Stages []Component
 	// Formats are the shops', by their names.
@@ -69,6 +72,7 @@ const (
 	kindLookup   = "lookup"
 	kindSource   = "source"
 	kindStore    = "store"
+	kindBroker   = "broker"
 	kindStage    = "stage"
 	kindFormat   = "format"
 	kindHook     = "hook"
@@ -88,6 +92,8 @@ func (r Registry) of(kind string) []Component {
 		return r.Sources
 	case kindStore:
 		return r.Stores
+	case kindBroker:
+		return r.Brokers
 	case kindStage:
 		return r.Stages
 	}
@@ -139,7 +145,7 @@ func (r Registry) carrying(ch waxwing.Channel) (types []string) {
 // Valid says what is wrong with the lists: a name that stands twice or is none, a block
 // that is no pointer to a struct. A test asks.
 func (r Registry) Valid() error {
-	for _, kind := range []string{kindProvider, kindLookup, kindSource, kindStore, kindStage} {
+	for _, kind := range []string{kindProvider, kindLookup, kindSource, kindStore, kindBroker, kindStage} {
 		seen := map[string]bool{}
 		for _, c := range r.of(kind) {
 			switch {

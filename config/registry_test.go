@@ -22,6 +22,15 @@ func TestComponentsExamples(t *testing.T) {
 			}
 		})
 	}
+	for _, b := range Components.Brokers {
+		t.Run("broker "+b.Name, func(t *testing.T) {
+			text := strings.NewReplacer("${REDIS_URL}", "redis://h", "${AMQP_URL}", "amqp://h", "${NATS_URL}", "nats://h").Replace(b.Example)
+			c := parse(t, least+"brokers:\n  example:\n"+block(text)+"\n")
+			if got := c.Brokers["example"]; got.Type != b.Name || got.Settings == nil {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
 	for _, p := range Components.Providers {
 		t.Run("provider "+p.Name, func(t *testing.T) {
 			c := parse(t, strings.Replace(least, "  mail:", "  example:\n"+block(p.Example)+"\n  mail:", 1))

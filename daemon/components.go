@@ -19,6 +19,9 @@ import (
 	"github.com/waxwinghq/waxwing/enrich"
 	"github.com/waxwinghq/waxwing/locales"
 	"github.com/waxwinghq/waxwing/pipeline"
+	"github.com/waxwinghq/waxwing/pipeline/queue/amqp"
+	"github.com/waxwinghq/waxwing/pipeline/queue/nats"
+	"github.com/waxwinghq/waxwing/pipeline/queue/redis"
 	"github.com/waxwinghq/waxwing/plugins/abi"
 	"github.com/waxwinghq/waxwing/shop/generic"
 	"github.com/waxwinghq/waxwing/shop/shopify"
@@ -57,12 +60,20 @@ var sourceTypes = []sourceType{
 	// sourceOf(postgres.Component(), (*postgres.Settings).Open),
 }
 
+// brokerTypes are the types of brokers that a queue may stand on.
+var brokerTypes = []brokerType{
+	brokerOf(redis.Component(), (*redis.Settings).Open),
+	brokerOf(amqp.Component(), (*amqp.Settings).Open),
+	brokerOf(nats.Component(), (*nats.Settings).Open),
+}
+
 // Components are all that a configuration of this program may name.
 func Components() config.Registry {
 	return config.Registry{
 		Providers: components(providerTypes, func(t providerType) config.Component { return t.Component }),
 		Sources:   components(sourceTypes, func(t sourceType) config.Component { return t.Component }),
 		Stores:    components(storeTypes, func(t storeType) config.Component { return t.Component }),
+		Brokers:   components(brokerTypes, func(t brokerType) config.Component { return t.Component }),
 		Lookups:   enrich.Components(), Stages: pipeline.Components(), Formats: slices.Clone(shopFormats), Hooks: abi.OfOrders(), Locales: locales.Tags(),
 	}
 }

@@ -40,7 +40,7 @@ type Connector struct {
 	Patience time.Duration // for each connection; 0: 15 s
 }
 
-// Connect tries everything, the providers, the tenants and the lookups by name.
+// Connect tries everything, the providers, the tenants, the lookups and the brokers by name.
 func (x Connector) Connect(ctx context.Context, c *config.Config) (all []Tried, err error) {
 	ps, err := OpenProviders(c, nil)
 	defer func() {
@@ -79,6 +79,13 @@ func (x Connector) Connect(ctx context.Context, c *config.Config) (all []Tried, 
 	defer func() { _ = lookups.Close() }() // only asked
 	for _, name := range sortedNames(c.Enrich) {
 		all = append(all, tryDatabase(ctx, "enrich."+name, lookups.All()[name]))
+	}
+	brokers, err := openBrokers(c, brokerTypes, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range sortedNames(c.Brokers) {
+		all = append(all, x.tryBroker(ctx, "brokers."+name, brokers[name]))
 	}
 	return all, nil
 }

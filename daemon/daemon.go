@@ -197,6 +197,10 @@ func (d *Daemon) assemble(x Extras) (err error) {
 	for n, l := range d.lookups.All() {
 		parts.Enrichers[n] = l
 	}
+	if parts.Brokers, err = openBrokers(d.cfg, brokerTypes, d.log); err != nil {
+		return err
+	}
+	parts.Tag = tagOf(d.ledger)
 	meter := metrics.New(d.waiting)
 	parts.Meter = meter
 	meter.Plugins(d.workshop.host.TenantUses)
@@ -204,6 +208,10 @@ func (d *Daemon) assemble(x Extras) (err error) {
 		return err
 	}
 	meter.Queues(d.pipe.Queues)
+	if s, ok := d.ledger.(shared); ok {
+		meter.Instances(func() ([]waxwing.Member, error) { return s.Members(context.Background()) })
+	}
+	meter.Brokers(d.brokers)
 	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.pipe, Desk: d.pipe, Books: d.ledger, Workshop: d.workshop, Shelves: d.ledger, Uses: d.workshop.host.Uses,
 		Meter: meter, Schema: generic.Schema, Ready: d.ready, Pages: x.Pages, Version: Version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
 	return nil

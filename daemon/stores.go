@@ -48,10 +48,19 @@ type keeping interface {
 	Healthy() error
 	// Depth counts what waits.
 	Depth(ctx context.Context) (store.Depth, error)
+	// Alone runs f, unless another daemon of the ledger does something of this name; did says
+	// whether it ran. It ends before f where the ledger cannot be asked.
+	Alone(ctx context.Context, what string, f func() error) (did bool, err error)
 	// Expire deletes some content that is older than an age; more says that there is more.
 	Expire(ctx context.Context, age time.Duration) (more bool, err error)
 	// PrunePluginRuns likewise deletes recorded runs of plugins.
 	PrunePluginRuns(ctx context.Context, age time.Duration) (more bool, err error)
+}
+
+// shared is a ledger that several daemons may share.
+type shared interface {
+	// Members are those that do, by number.
+	Members(ctx context.Context) ([]waxwing.Member, error)
 }
 
 // teaching is what a ledger learns of a configuration.

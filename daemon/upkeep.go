@@ -42,7 +42,7 @@ func (u *upkeep) prune(ctx context.Context, age time.Duration) {
 	if age <= 0 {
 		return
 	}
-	u.hourly(ctx, func() (bool, error) { return u.ledger.PrunePluginRuns(ctx, age) })
+	u.hourly(ctx, u.alone(ctx, "plugin runs", func() (bool, error) { return u.ledger.PrunePluginRuns(ctx, age) }))
 }
 
 // expire deletes content older than age; 0 keeps it.
@@ -50,7 +50,24 @@ func (u *upkeep) expire(ctx context.Context, age time.Duration) {
 	if age <= 0 {
 		return
 	}
-	u.hourly(ctx, func() (bool, error) { return u.ledger.Expire(ctx, age) })
+	u.hourly(ctx, u.alone(ctx, "old content", func() (bool, error) { return u.ledger.Expire(ctx, age) }))
+}
+
+// alone has one daemon of a ledger delete what is old, all of it: several would wait for each
+// other's rows.
+func (u *upkeep) alone(ctx context.Context, what string, some func() (more bool, err error)) func() (more bool, err error) {
+	return func() (bool, error) {
+		did, err := u.ledger.Alone(ctx, what, func() (err error) {
+			for more := true; more && err == nil && ctx.Err() == nil; {
+				more, err = some()
+			}
+			return err
+		})
+		if err == nil && !did {
+			u.log.Debug("another daemon deletes what is old", "what", what)
+		}
+		return false, err
+	}
 }
 
 // hourly deletes what is old, a part at a time, and looks again each hour.

@@ -78,9 +78,15 @@ func (c *Claims) tellEnded(g *Group, ch *machine.Changes) {
 // is the sweeper's way: it needs no hint from anyone.
 func (c *Claims) ClaimDue(ctx context.Context, ch waxwing.Channel, limit int) ([]*waxwing.Claim, error) {
 	var got []*claimed
+	share := c.p.reader.Share(ctx)
 	err := c.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
 		got = got[:0]
-		s, err := g.Load(ctx, &store.Keys{Due: &store.DueMessages{Channel: ch, At: g.Now.Add(-sweepGrace).UnixMilli(), Limit: limit}})
+		due := &store.DueMessages{Channel: ch, At: g.Now.Add(-sweepGrace).UnixMilli(), Limit: limit, Share: share}
+		s, err := g.Load(ctx, &store.Keys{Due: due})
+		if err == nil && len(s.Due) == 0 && share != nil { // another instance has more than it can do, perhaps
+			due.At, due.Share = g.Now.Add(-view.StaleAfter).UnixMilli(), view.Stale()
+			s, err = g.Load(ctx, &store.Keys{Due: due})
+		}
 		if err != nil {
 			return err
 		}

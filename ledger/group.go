@@ -65,6 +65,11 @@ func (g *Group) run(ctx context.Context, group []*op) error {
 	if err := g.ahead(ctx, group); err != nil {
 		return err
 	}
+	if w.overdue(g.Now) {
+		if err := w.prolong(ctx, g); err != nil {
+			return err
+		}
+	}
 	for _, o := range group {
 		if o.unwanted() {
 			o.err = errUnwanted

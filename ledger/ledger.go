@@ -52,12 +52,12 @@ type Parts struct {
 // New returns a ledger over a store.
 func New(p Parts) *Ledger {
 	s := &shared{Parts: p, tracer: view.NewTracer(p.Store, p.Keys, p.Contents, p.Lookups),
-		reader: view.NewReader(view.ReaderParts{Rows: p.Store, Keys: p.Keys, Contents: p.Contents, Lookups: p.Lookups, Cache: p.Cache, Clock: p.Clock})}
+		reader: view.NewReader(view.ReaderParts{Rows: p.Store, Keys: p.Keys, Contents: p.Contents, Lookups: p.Lookups, Cache: p.Cache, Clock: p.Clock, Instance: among(p.Writer)})}
 	plugins := &Plugins{p: s, runDays: map[int64]*runDay{}}
 	p.Writer.undone = append(p.Writer.undone, func() { clear(plugins.runDays) })
 	claims := &Claims{s}
-	leases := &Leases{s, claims}
-	p.Writer.beat = leases.beat
+	leases := &Leases{p: s, claims: claims}
+	p.Writer.beat, p.Writer.prolong = leases.beat, leases.prolong
 	return &Ledger{Reader: s.reader, Writer: p.Writer, Intake: &Intake{s}, Orders: &Orders{s, plugins}, Claims: claims, Leases: leases, Feedback: &Feedback{s},
 		People: &People{s, plugins}, Plugins: plugins, Upkeep: &Upkeep{s, plugins}}
 }

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
@@ -107,4 +108,36 @@ func TestTwo(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestWhoCommitsUnderALeaseNearlyOver prolongs it first, so that nobody takes it for dead before
+// what it commits is done.
+func TestWhoCommitsUnderALeaseNearlyOver(t *testing.T) {
+	b := &bench{t: t, m: ledgertest.NewMemory(), now: began}
+	o := ledgertest.MemoryOptions{Policy: "resend", Clock: func() time.Time { return b.now }, Lease: ledger.LeaseFor}
+	other := opened(t, b.m, o)
+	o.Beat = ledger.BeatEvery // by the system's clock, by which this test is over before
+	b.Opened = opened(t, b.m, o)
+	later := func(s time.Duration) {
+		b.must(b.Sync(t.Context())) // no group is under way
+		b.now = b.now.Add(s * time.Second)
+		b.must(other.Beat(t.Context()))
+	}
+	rc, err := b.Accept(t.Context(), event(1))
+	b.must(err)
+	for range 4 {
+		later(3)
+	}
+	w, err := b.Work(t.Context(), rc.ID)
+	b.must(err)
+	ids, err := b.Ready(t.Context(), w, []waxwing.Draft{draft(w)}, waxwing.Lookup{}, time.Hour)
+	b.must(err)
+	for range 3 {
+		later(4)
+	}
+	if _, err := b.Claim(t.Context(), ids[0]); err != nil {
+		t.Error("it was taken for dead, although it committed within its lease: ", err)
+	}
+	b.must(b.Close())
+	b.must(other.Close())
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -33,6 +34,7 @@ type Writer struct {
 	self     store.Instance
 	chain    trail.Chain
 	anchored uint64 // the chain's newest entry that an anchor names
+	silent   bool   // the last beat failed
 	lastID   waxwing.ID
 	lastRun  int64
 	batch    int64
@@ -40,6 +42,7 @@ type Writer struct {
 	set      *machine.Set // of the command under way
 	undone   []func()     // called after a group that was undone
 	beat     func(context.Context, *Group) error
+	prolong  func(context.Context, *Group) error
 	keys     store.Keys // of the rows being loaded
 	own      [1]int64
 	changes  store.Changes
@@ -66,13 +69,6 @@ type WriterParts struct {
 	// Before is where this instance goes on.
 	Before Before
 }
-
-// How long an instance may be silent before others take it for dead, and how often it is
-// heard of. Three beats may fail.
-const (
-	LeaseFor  = 15 * time.Second
-	BeatEvery = 5 * time.Second
-)
 
 // Before is what stands in a database that an instance goes on from.
 type Before struct {
@@ -259,11 +255,10 @@ func (w *Writer) write() {
 		defer t.Stop()
 		look = t.C
 	}
-	var beat <-chan time.Time
-	if w.p.Beat > 0 {
-		t := time.NewTicker(w.p.Beat)
-		defer t.Stop()
-		beat = t.C
+	beat := time.NewTicker(cmp.Or(w.p.Beat, time.Hour))
+	defer beat.Stop()
+	if w.p.Beat == 0 {
+		beat.Stop()
 	}
 	group := make([]*op, 0, maxGroup)
 	var r rhythm
@@ -277,10 +272,8 @@ func (w *Writer) write() {
 				w.p.Log.Error("anchor not written", "err", err)
 			}
 			continue
-		case <-beat:
-			if err := w.Now(ctx, w.beat); err != nil {
-				w.p.Log.Error("the lease is not prolonged", "err", err)
-			}
+		case <-beat.C:
+			beat.Reset(w.live(ctx))
 			continue
 		case <-look:
 			w.p.Look()

@@ -3,12 +3,14 @@ package pipeline
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/delivery"
+	"github.com/waxwinghq/waxwing/pipeline/queue"
 )
 
 // channel is who sends a channel's messages. Each has workers of its own, and is swept by
@@ -47,7 +49,7 @@ func (x *outbound) open(name waxwing.Channel) error {
 		senders: func() []*delivery.Sender { return x.settings.Load().senders[name] }}
 	x.channels[name] = ch
 	n := unconfigured
-	topics := map[string]bool{}
+	topics := map[string]string{} // with the broker that each stands on
 	for _, f := range x.flows.all {
 		for _, p := range f.providers[name] {
 			if x.p.Providers[p] == nil {
@@ -62,12 +64,17 @@ func (x *outbound) open(name waxwing.Channel) error {
 		if len(f.providers[name]) > 0 {
 			n = x.p.Config.Limits.Send
 		}
-		topics[f.topics[name]] = true
+		topics[f.topics[name]] = f.on
 	}
 	first := x.flows.all[config.DefaultPipeline].topics[name]
 	ch.pool = newPool(n, "send", first, ch.sendNew)
 	for _, t := range sortedKeys(topics) {
-		x.wakes.handle("send "+t, t, func(id waxwing.ID) { ch.pool.offer(id) })
+		take := func(id waxwing.ID) { ch.pool.offer(id) }
+		if on := topics[t]; on == "" {
+			x.wakes.handle("send "+t, t, take)
+		} else if err := x.wakes.over(on, strings.TrimPrefix(t, queue.TopicOn(on, "")), take); err != nil {
+			return fmt.Errorf("pipeline: %w", err)
+		}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/pipeline/queue"
 )
 
 // flow is one of the configuration's pipelines: the stages up to the render, in runs between
@@ -21,6 +22,7 @@ type flow struct {
 
 	render *renderer
 	topics map[waxwing.Channel]string // of the queue before send
+	on     string                     // the broker that this queue stands on; "": none
 	send   Send
 	// fallback is nil where there is none.
 	fallback *Fallback
@@ -52,7 +54,7 @@ func (x *flows) of(name string, all []config.Stage) (*flow, error) {
 	f := &flow{name: name, runs: make([]run, 1), channel: waxwing.Channels[0], providers: map[waxwing.Channel][]string{}, topics: map[waxwing.Channel]string{}}
 	f.render = &renderer{clock: x.p.Clock, log: x.p.Log}
 	seen := map[config.Place]bool{}
-	queue := ""
+	last := "" // queue
 	for i, s := range all {
 		k := kindOf(s)
 		if k == nil {
@@ -65,7 +67,7 @@ func (x *flows) of(name string, all []config.Stage) (*flow, error) {
 				f.runs = append(f.runs, run{hop: x.hop(b.Name)})
 				continue
 			}
-			queue = b.Name
+			last, f.on = b.Name, b.QueueOn()
 		case *Send:
 			f.send = *b
 			if b.Channel != "" {
@@ -81,7 +83,7 @@ func (x *flows) of(name string, all []config.Stage) (*flow, error) {
 	}
 	f.render.channel, f.render.others = f.channel, f.instead
 	for _, ch := range waxwing.Channels {
-		f.topics[ch] = topic + queue + "." + string(ch)
+		f.topics[ch] = topicOf(f.on, last+"."+string(ch))
 	}
 	for _, k := range kinds {
 		if !seen[k.Place] && k.Place != config.Between && k.Place != config.Last {
@@ -89,6 +91,14 @@ func (x *flows) of(name string, all []config.Stage) (*flow, error) {
 		}
 	}
 	return f, nil
+}
+
+// topicOf names a queue's topic.
+func topicOf(broker, name string) string {
+	if broker == "" {
+		return topic + name
+	}
+	return queue.TopicOn(broker, name)
 }
 
 // fallsBack notes where messages go that the first channel cannot deliver.

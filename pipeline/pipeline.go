@@ -11,6 +11,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/delivery"
+	"github.com/waxwinghq/waxwing/pipeline/queue"
 )
 
 // Pipeline is all that is configured: what runs before a message is queued (orders, by
@@ -46,7 +47,7 @@ func New(p Parts) (*Pipeline, error) {
 	}
 	x := &Pipeline{p: p, stop: delivery.NewStop(), hops: newHops(), journal: newJournal(p.Log)}
 	var err error
-	if x.wakes, err = newWakes(p.Log, p.NoSweeper, p.Wrap); err != nil {
+	if x.wakes, err = newWakes(&x.p); err != nil {
 		return nil, err
 	}
 	x.flows = &flows{p: &x.p, hops: x.hops, connect: x.connect}
@@ -115,8 +116,12 @@ func (x *Pipeline) Queues() map[string]int {
 	return out
 }
 
+// Brokers says how it stands with each broker that a queue stands on.
+func (x *Pipeline) Brokers() map[string]queue.Stats { return x.wakes.relays.Stats() }
+
 func (x *Pipeline) drain() error {
 	x.stop.Begin()
+	x.wakes.relays.Stop() // what others publish is for those that go on
 	pools := []*pool{x.orders}
 	for _, h := range x.hops.all {
 		pools = append(pools, h.pool)

@@ -183,7 +183,7 @@ func TestPlan(t *testing.T) {
 func TestWakeIsDropped(t *testing.T) {
 	for _, always := range []bool{false, true} {
 		d := &deaf{make(chan string, 9)}
-		w, err := newWakes(nobody, always, func(message.Publisher) message.Publisher { return d })
+		w, err := newWakes(&Parts{Log: nobody, NoSweeper: always, Wrap: func(message.Publisher) message.Publisher { return d }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -202,7 +202,7 @@ func TestWakeIsDropped(t *testing.T) {
 // TestOddMessages: what is no id is dropped.
 func TestOddMessages(t *testing.T) {
 	got := make(chan string, 1)
-	w, err := newWakes(nobody, true, nil)
+	w, err := newWakes(&Parts{Log: nobody, NoSweeper: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/delivery"
+	"github.com/waxwinghq/waxwing/pipeline/queue"
 )
 
 // Job is one order on its way through the stages. Each field has one writer, which its
@@ -185,6 +186,10 @@ type Parts struct {
 	// Numbers gives further spellings of an order's phone numbers, which it is then
 	// found and erased by as well. Nil: none.
 	Numbers func(*waxwing.Order) []string
+	// Brokers are those that queues stand on, by name. Tag is part of their topics'
+	// names, so that daemons of other ledgers have topics of their own.
+	Brokers map[string]queue.Broker
+	Tag     string
 	Meter   Meter
 	Clock   waxwing.Clock
 	Log     *slog.Logger

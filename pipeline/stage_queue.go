@@ -17,17 +17,36 @@ func queueStage() kind {
 type Queue struct {
 	// Name is the queue's, in topics and metrics.
 	Name string `yaml:"name"`
-	// On is the Pub/Sub that carries it.
-	On string `yaml:"on,omitempty" enum:"gochannel" default:"gochannel"`
+	// On is what carries it: gochannel is this process's memory. The queue in front of send may
+	// instead name one of brokers, and any daemon of the same ledger takes what stands on it.
+	On string `yaml:"on,omitempty" default:"gochannel"`
+	// Carry is what its messages hold: a reference, the id of what is to be sent.
+	Carry string `yaml:"carry,omitempty" enum:"reference,content" default:"reference"`
 }
 
-// Check looks at the name.
-func (q *Queue) Check(r *config.Report) { r.Name("name", q.Name) }
+// here is the queue that stays in this process.
+const here = "gochannel"
+
+// Check looks at the name, and refuses what no broker carries yet.
+func (q *Queue) Check(r *config.Report) {
+	r.Name("name", q.Name)
+	if q.Carry == "content" && !r.Bad("carry") {
+		r.Fail("carry", r.Path("carry")+" is content, and this version carries references only", "Take the line out: who takes a message reads its content from the ledger")
+	}
+}
 
 // QueueName is config.Waits'.
 func (q *Queue) QueueName() string { return q.Name }
 
-// hop is a queue between two runs of stages. Its topic carries the id alone. What the order
+// QueueOn is config.Waits'.
+func (q *Queue) QueueOn() string {
+	if q.On == here {
+		return ""
+	}
+	return q.On
+}
+
+// hop is a queue between two runs of stages. It stays in this process. Its topic carries the id alone. What the order
 // has come to so far is kept here for whoever takes it next, and for no longer: in the ledger
 // it is received still, so that a crash, a lost message or a full queue lets the sweeper begin
 // it anew, and nothing is lost. No more of them are kept than there are workers and places.

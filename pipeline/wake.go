@@ -10,11 +10,13 @@ import (
 	"github.com/ThreeDotsLabs/watermill/pubsub/gochannel"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/pipeline/queue"
 )
 
 // wakes carries ids to pools over a Pub/Sub. An id that is not published, lost or repeated
 // does no harm: the sweeper finds the row.
 type wakes struct {
+	relays *queue.Relays
 	pubsub *gochannel.GoChannel
 	pub    message.Publisher
 	router *message.Router
@@ -22,15 +24,16 @@ type wakes struct {
 	log    *slog.Logger
 }
 
-// newWakes makes the Pub/Sub and its router. wrap, if any, stands between the stages and
-// the Pub/Sub.
-func newWakes(log *slog.Logger, always bool, wrap func(message.Publisher) message.Publisher) (*wakes, error) {
+// newWakes makes the Pub/Sub and its router, and the relays to brokers. Parts.Wrap, if any, stands
+// between the stages and both.
+func newWakes(p *Parts) (*wakes, error) {
+	log := p.Log
 	// Publish must not wait for a handler, and the buffer keeps some wakes
 	// from parking a goroutine an id.
 	pubsub := gochannel.NewGoChannel(gochannel.Config{OutputChannelBuffer: 1 << 10}, quiet{log})
-	w := &wakes{pubsub: pubsub, pub: shared{pubsub}, always: always, log: log}
-	if wrap != nil {
-		w.pub = wrap(w.pub)
+	w := &wakes{relays: queue.NewRelays(p.Brokers, p.Tag, pubsub, log), pubsub: pubsub, always: p.NoSweeper, log: log}
+	if w.pub = w.relays; p.Wrap != nil {
+		w.pub = p.Wrap(w.pub)
 	}
 	// In-flight handlers only hand over, so closing need not wait for them.
 	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: 5 * time.Second}, quiet{log})
@@ -47,14 +50,24 @@ func (w *wakes) to(name string, p *pool) {
 // ack says that an id was handed on or turned away, the ledger says what became of it.
 func (w *wakes) handle(name, topic string, take func(waxwing.ID)) {
 	w.router.AddConsumerHandler(name, topic, w.pubsub, func(m *message.Message) error {
-		var id waxwing.ID
-		if err := id.UnmarshalText(m.Payload); err != nil {
-			w.log.Error("a message that is no id was dropped; the ledger knows better", "err", err)
-			return nil
-		}
-		take(id)
+		w.hand(m.Payload, take)
 		return nil
 	})
+}
+
+// hand gives an id to whoever takes it.
+func (w *wakes) hand(payload []byte, take func(waxwing.ID)) {
+	var id waxwing.ID
+	if err := id.UnmarshalText(payload); err != nil {
+		w.log.Error("a message that is no id was dropped; the ledger knows better", "err", err)
+		return
+	}
+	take(id)
+}
+
+// over is handle for a queue's topic that stands on a broker.
+func (w *wakes) over(broker, topic string, take func(waxwing.ID)) error {
+	return w.relays.Handle(broker, topic, func(payload []byte) { w.hand(payload, take) })
 }
 
 // wake publishes an id for a pool, unless that has a backlog.
@@ -78,21 +91,20 @@ func (w *wakes) publish(topic string, id waxwing.ID) bool {
 }
 
 // run takes messages until close.
-func (w *wakes) run(ctx context.Context) error { return w.router.Run(context.WithoutCancel(ctx)) }
+func (w *wakes) run(ctx context.Context) error {
+	w.relays.Run()
+	return w.router.Run(context.WithoutCancel(ctx))
+}
 
 func (w *wakes) close() error {
+	w.relays.Stop()
+	w.relays.Wait()
 	err := w.router.Close()
 	if e := w.pubsub.Close(); err == nil {
 		err = e
 	}
 	return err
 }
-
-// shared keeps a stopping handler from closing the publisher that all share
-// (Watermill issue 446).
-type shared struct{ message.Publisher }
-
-func (shared) Close() error { return nil }
 
 // quiet passes Watermill's errors on and drops its chatter, whose fields cost
 // allocations on the hot path.

@@ -19,8 +19,9 @@ type result struct {
 }
 
 // load posts requests over kept connections. With a rate each has its due
-// time, and being late counts; without one they all are due at once.
-func load(addr string, reqs [][]byte, conns int, rate float64) ([]result, error) {
+// time, and being late counts; without one they all are due at once. The connections are
+// shared out to the addresses.
+func load(addrs []string, reqs [][]byte, conns int, rate float64) ([]result, error) {
 	out := make([]result, len(reqs))
 	next := make(chan int, len(reqs))
 	start := time.Now().Add(20 * time.Millisecond)
@@ -34,9 +35,9 @@ func load(addr string, reqs [][]byte, conns int, rate float64) ([]result, error)
 	close(next)
 	var wg sync.WaitGroup
 	errs := make(chan error, conns)
-	for range conns {
+	for i := range conns {
 		wg.Go(func() {
-			c, err := net.Dial("tcp", addr)
+			c, err := net.Dial("tcp", addrs[i%len(addrs)])
 			if err != nil {
 				errs <- err
 				return

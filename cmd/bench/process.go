@@ -76,10 +76,15 @@ type daemon struct {
 type setup struct {
 	bin, dir, sink, dkim, profile string
 	plugin                        string // a project's folder
+	ledger                        string // lines of the configuration; "": in the folder
 	connections                   int
+	port                          int // how far from the first
 }
 
 const listen = "127.0.0.1:18911"
+
+// address is where a daemon listens that is not the first.
+func (s setup) address() string { return fmt.Sprintf("127.0.0.1:%d", 18911+s.port) }
 
 func (s setup) start() (*daemon, error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
@@ -104,13 +109,13 @@ tenants:
     locales: [%s]
     keys: [bench-key]
     shops: {shopify: {secret: %s}}
-%s%spipeline:
+%s%s%spipeline:
   - normalise
 %s  - render
   - queue: {name: mail, on: gochannel}
   - send: {channel: email, providers: [mail], uncertain: {policy: resend, after: 1m}}
 log: {level: warn}
-`, filepath.Join(s.dir, "data"), listen, s.sink, cmp.Or(s.connections, 32), strings.Join(localeTags, ", "), secret, s.dkim, file, stage)
+`, filepath.Join(s.dir, "data"), s.address(), s.sink, cmp.Or(s.connections, 32), strings.Join(localeTags, ", "), secret, s.dkim, file, s.ledger, stage)
 	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
 		return nil, err
 	}
@@ -118,14 +123,14 @@ log: {level: warn}
 	if s.profile != "" {
 		args = append(args, "--profile", s.profile)
 	}
-	d := &daemon{process: &process{cmd: exec.Command(s.bin, args...)}, addr: listen}
+	d := &daemon{process: &process{cmd: exec.Command(s.bin, args...)}, addr: s.address()}
 	d.cmd.Stderr = &d.err
 	begin := time.Now()
 	if err := d.cmd.Start(); err != nil {
 		return nil, err
 	}
 	for time.Since(begin) < 30*time.Second {
-		res, err := http.Get("http://" + listen + "/readyz")
+		res, err := http.Get("http://" + s.address() + "/readyz")
 		if err == nil {
 			_ = res.Body.Close()
 			if res.StatusCode == http.StatusOK {

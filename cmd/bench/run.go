@@ -15,7 +15,7 @@ type runCmd struct {
 	Orders int      `default:"10000" help:"Orders in the burst."`
 	Rates  []int    `default:"200,1000" help:"Steady rates in orders a second."`
 	Steady int      `default:"10" help:"Seconds of each steady rate."`
-	Only   []string `help:"Only these: burst, lines, steady, idle, rtt, dkim, plugins." placeholder:"PART"`
+	Only   []string `help:"Only these: burst, lines, steady, idle, rtt, dkim, plugins, postgres." placeholder:"PART"`
 	Keep   string   `help:"Keep profiles and ledgers in this folder." placeholder:"DIR"`
 	Runs   int      `default:"3" help:"Runs of burst and ceiling; the median counts."`
 }
@@ -50,7 +50,7 @@ func (c runCmd) Run() error {
 	for _, part := range []struct {
 		name string
 		run  func() error
-	}{{"burst", b.burst}, {"lines", b.lines}, {"steady", b.steady}, {"idle", b.idle}, {"rtt", b.rtt}, {"dkim", b.dkim}, {"plugins", b.plugins}} {
+	}{{"burst", b.burst}, {"lines", b.lines}, {"steady", b.steady}, {"idle", b.idle}, {"rtt", b.rtt}, {"dkim", b.dkim}, {"plugins", b.plugins}, {"postgres", b.postgres}} {
 		if len(c.Only) > 0 && !slices.Contains(c.Only, part.name) {
 			continue
 		}
@@ -97,19 +97,24 @@ type figures struct {
 }
 
 func (b *bench) measure(d *daemon, n, lines, conns int, rate float64) (f figures, err error) {
+	return b.measureAll([]*daemon{d}, n, lines, conns, rate)
+}
+
+// measureAll is measure on daemons that share a ledger and the load.
+func (b *bench) measureAll(all []*daemon, n, lines, conns int, rate float64) (f figures, err error) {
 	first, reqs := b.prepare(n, lines)
 	if _, _, err := b.sink.dump(); err != nil {
 		return f, err
 	}
-	cpu := d.cpu()
-	res, err := load(d.addr, reqs, conns, rate)
+	cpu := used(all)
+	res, err := load(addresses(all), reqs, conns, rate)
 	if err != nil {
 		return f, err
 	}
 	if err := b.sink.wait(n, 2*time.Minute); err != nil {
 		return f, err
 	}
-	f.cpu = (d.cpu() - cpu) / time.Duration(n)
+	f.cpu = (used(all) - cpu) / time.Duration(n)
 	got, twice, err := b.sink.dump()
 	if err != nil {
 		return f, err
@@ -133,8 +138,23 @@ func (b *bench) measure(d *daemon, n, lines, conns int, rate float64) (f figures
 	slices.Sort(accept)
 	f.perSecond = float64(n) / last.Sub(res[0].due).Seconds()
 	f.mean, f.p50, f.p99 = sum/time.Duration(n), sent[n/2], sent[n*99/100]
-	f.accept99, f.twice, f.rss = accept[n*99/100], twice, d.rss()
+	f.accept99, f.twice, f.rss = accept[n*99/100], twice, all[0].rss()
 	return f, nil
+}
+
+// used is the processor time of all.
+func used(all []*daemon) (sum time.Duration) {
+	for _, d := range all {
+		sum += d.cpu()
+	}
+	return sum
+}
+
+func addresses(all []*daemon) (out []string) {
+	for _, d := range all {
+		out = append(out, d.addr)
+	}
+	return out
 }
 
 func (b *bench) ceiling() (perSecond, cpu float64, err error) {

@@ -105,6 +105,12 @@ func (pluginSignCmd) Help() string {
 	return examples("waxwing plugin sign --new --key release.key", "waxwing plugin sign hello --key release.key --tenant acme")
 }
 
+// Help gives examples.
+func (topCmd) Help() string {
+	return "The figures are those of /metrics: see docs/operations.md. The one that was asked has an asterisk.\n\n" +
+		examples("waxwing top", "waxwing top --once --url http://10.0.0.7:8080")
+}
+
 func examples(lines ...string) string {
 	return "Examples:\n\n  " + strings.Join(lines, "\n  ")
 }

@@ -35,6 +35,8 @@ type cli struct {
 	Suppress suppressCmd `cmd:"" group:"Support, over a running daemon's API:" help:"Never mail an address again."`
 	Tail     tailCmd     `cmd:"" group:"Support, over a running daemon's API:" help:"Follow confirmations as they come and change."`
 
+	Top topCmd `cmd:"" help:"Watch the daemons that share a ledger: since when, last beat, lease, claims."`
+
 	Plugin     pluginCmd     `cmd:"" help:"Write, check, test and push plugins: your own code on your own orders."`
 	Schema     schemaCmd     `cmd:"" help:"Print the JSON Schema of the configuration file, for editors."`
 	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags: bash, zsh or fish."`

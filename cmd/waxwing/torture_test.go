@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -53,6 +54,9 @@ func TestMain(m *testing.M) {
 	if file := os.Getenv(witnessEnv); file != "" {
 		os.Exit(witnessChild(file))
 	}
+	if file := os.Getenv(replicaEnv); file != "" {
+		os.Exit(replicaChild(file))
+	}
 	if sandbox.IsCompileChild() {
 		os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 	}
@@ -60,12 +64,16 @@ func TestMain(m *testing.M) {
 }
 
 func tortureConfig(dir, listen, sinkAddr string) *config.Config {
+	on, brokers := "gochannel", ""
+	if typ, url, ok := strings.Cut(os.Getenv(brokerEnv), " "); ok {
+		on, brokers = "bus", fmt.Sprintf("brokers: {bus: {type: %s, url: %q}}\n", typ, url)
+	}
 	c := configtest.Must(daemon.Components(), fmt.Sprintf(`data: %q
 http: {listen: %q}
 providers: {mail: {type: smtp, addr: %q, tls: none, connections: 16}}
 tenants: {acme: {name: Acme, from: orders@acme.example, offline: [], keys: [acme-key], shops: {shopify: {secret: %q}}}}
-pipeline: [normalise, render, {queue: {name: mail}}, {send: {providers: [mail], uncertain: {copies: 20}}}]
-`, dir, listen, sinkAddr, testShopSecret))
+pipeline: [normalise, render, {queue: {name: mail, on: %s}}, {send: {providers: [mail], uncertain: {copies: 20}}}]
+%s`, dir, listen, sinkAddr, testShopSecret, on, brokers))
 	// Killed each quarter of a second, a mail may be in doubt often by chance.
 	s, short := pipeline.SendOf(c.Pipeline), config.Duration(200*time.Millisecond) // shorter than a file may say
 	s.Retry, s.Uncertain.After = []config.Duration{short}, short
@@ -353,8 +361,11 @@ func (x *torture) storm(rng *rand.Rand, toKill, orders int) {
 	x.judge(orders)
 }
 
+// judgement is what came of a storm's orders.
+type judgement struct{ lost, silent, doubled, marked int }
+
 // judge compares the truth with the ledger.
-func (x *torture) judge(orders int) {
+func (x *torture) judge(orders int) judgement {
 	x.t.Helper()
 	l, err := sqlite.Open(context.Background(), sqlite.Options{Options: ledger.Options{Dir: x.dir}, ReadOnly: true})
 	if err != nil {
@@ -362,9 +373,10 @@ func (x *torture) judge(orders int) {
 	}
 	defer l.Close()
 	lost, silent, marked, doubled := 0, 0, 0, 0
+	known := x.byRecipient(l)
 	for i := range orders {
 		got := x.truth[recipient(i)]
-		v, err := x.only(l, i)
+		v, err := one(l, known[recipient(i)])
 		if err != nil {
 			x.t.Errorf("order %d: %v", i, err)
 			lost++
@@ -404,6 +416,7 @@ func (x *torture) judge(orders int) {
 	}
 	x.t.Logf("%d orders: %d lost, %d silent duplicates, %d duplicates with %d marks; trail of %d entries and rows verify: %v; refused, and offered again: %v",
 		orders, lost, silent, doubled, marked, r.Entries, len(r.Problems) == 0, x.refused)
+	return judgement{lost, silent, doubled, marked}
 }
 
 func (x *torture) only(l *sqlite.Ledger, i int) (*waxwing.ConfirmationView, error) {
@@ -411,10 +424,39 @@ func (x *torture) only(l *sqlite.Ledger, i int) (*waxwing.ConfirmationView, erro
 	if err != nil {
 		return nil, err
 	}
-	if len(found) != 1 {
-		return nil, fmt.Errorf("%d confirmations: %w", len(found), errors.New("want one"))
+	var ids []waxwing.ID
+	for _, f := range found {
+		ids = append(ids, f.ID)
 	}
-	return l.Get(context.Background(), "acme", found[0].ID)
+	return one(l, ids)
+}
+
+// one is a confirmation that there is one of.
+func one(l *sqlite.Ledger, ids []waxwing.ID) (*waxwing.ConfirmationView, error) {
+	if len(ids) != 1 {
+		return nil, fmt.Errorf("%d confirmations: %w", len(ids), errors.New("want one"))
+	}
+	return l.Get(context.Background(), "acme", ids[0])
+}
+
+// byRecipient finds all confirmations page by page: asked for one recipient, a ledger goes through
+// all of them.
+func (x *torture) byRecipient(l *sqlite.Ledger) map[string][]waxwing.ID {
+	x.t.Helper()
+	out := map[string][]waxwing.ID{}
+	for q := (waxwing.Query{Tenant: "acme", Brief: true}); ; {
+		found, err := l.List(context.Background(), q)
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		if len(found) == 0 {
+			return out
+		}
+		for _, f := range found {
+			out[f.To] = append(out[f.To], f.ID)
+			q.Before = f.ID
+		}
+	}
 }
 
 // dump shows some open confirmations.

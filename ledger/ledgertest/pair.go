@@ -10,6 +10,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/view"
 )
 
 // Member is one of two instances of a ledger, as the suite sees it.
@@ -44,6 +45,8 @@ func Two(t *testing.T, open PairOf, audit func(t *testing.T, first, other Member
 		"replaced by an event at the other":         replacedElsewhere,
 		"a lease that is over":                      leaseOver,
 		"a lease that is not over":                  leaseHolds,
+		"nobody could write for a while":            outage,
+		"nobody could write, and one died of it":    diedInOutage,
 		"a late verdict, still in doubt":            lateVerdict,
 		"a late verdict, sent again meanwhile":      lateVerdictAfterCopy,
 		"packed by one, opened by the other":        packedElsewhere,
@@ -192,8 +195,7 @@ func leaseOver(p *Pair) {
 	conf2, msg2 := p.second()
 	claimed, dot := p.claim(msg), p.claim(msg2)
 	p.must(p.first.CommitDot(p.t.Context(), dot, "mail"))
-	p.later(ledger.LeaseFor + time.Second)
-	p.must(p.other.Beat(p.t.Context()))
+	p.silent()
 	p.wantIs(conf, waxwing.Queued)
 	p.wantIs(conf2, waxwing.Uncertain)
 	p.wantState(p.first.CommitDot(p.t.Context(), claimed, "mail"))
@@ -220,6 +222,47 @@ func leaseOver(p *Pair) {
 	}
 }
 
+// silent lets the first one's lease run out, which is silent while the other goes on.
+func (p *Pair) silent() {
+	p.t.Helper()
+	for range 4 {
+		p.later(ledger.LeaseFor/4 + time.Second/4)
+		p.must(p.other.Beat(p.t.Context()))
+	}
+}
+
+// outage: the leases of both ran out, and the other is back first. The first one lives, and what
+// it holds stays its own.
+func outage(p *Pair) {
+	conf, msg := p.queued()
+	c := p.claim(msg)
+	p.must(p.first.CommitDot(p.t.Context(), c, "mail"))
+	p.later(time.Minute)
+	p.must(p.other.Beat(p.t.Context()))
+	p.later(5 * time.Second)
+	p.must(p.other.Beat(p.t.Context()))
+	p.later(time.Second)
+	p.must(p.first.Beat(p.t.Context()))
+	p.later(5 * time.Second)
+	p.must(p.other.Beat(p.t.Context()))
+	r := accepted()
+	p.must(p.first.Resolve(p.t.Context(), c, &r))
+	if v := p.wantIs(conf, waxwing.Sent); marks(v, "takeover") != 0 {
+		p.t.Fatalf("%+v", v.Trail)
+	}
+}
+
+func diedInOutage(p *Pair) {
+	conf, msg := p.queued()
+	p.claim(msg)
+	p.later(time.Minute)
+	for range 3 {
+		p.must(p.other.Beat(p.t.Context()))
+		p.later(ledger.BeatEvery)
+	}
+	p.wantIs(conf, waxwing.Queued)
+}
+
 func leaseHolds(p *Pair) {
 	_, msg := p.queued()
 	c := p.claim(msg)
@@ -235,8 +278,7 @@ func lateVerdict(p *Pair) {
 	conf, msg := p.queued()
 	c := p.claim(msg)
 	p.must(p.first.CommitDot(p.t.Context(), c, "mail"))
-	p.later(ledger.LeaseFor + time.Second)
-	p.must(p.other.Beat(p.t.Context()))
+	p.silent()
 	p.wantIs(conf, waxwing.Uncertain)
 	r := accepted()
 	p.wantState(p.first.Resolve(p.t.Context(), c, &r))
@@ -253,8 +295,7 @@ func lateVerdictAfterCopy(p *Pair) {
 	conf, msg := p.queued()
 	c := p.claim(msg)
 	p.must(p.first.CommitDot(p.t.Context(), c, "mail"))
-	p.later(ledger.LeaseFor + time.Second)
-	p.must(p.other.Beat(p.t.Context()))
+	p.silent()
 	p.later(2 * time.Minute)
 	p.must(p.other.Beat(p.t.Context()))
 	p.at(p.other, func(b *Bench) {
@@ -311,7 +352,7 @@ func crowd(p *Pair) {
 		})
 	}
 	wg.Wait()
-	p.later(time.Second)
+	p.later(view.StaleAfter + 2*time.Second) // what one took in the other may send, too
 	var mu sync.Mutex
 	sent := map[waxwing.ID]int{}
 	for _, m := range members {

@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -18,6 +20,33 @@ func (s *Set) alive() bool { return s.Epoch == 0 || s.Instances[s.Instance].Epoc
 func (s *Set) Dead(instance int64) bool {
 	in, ok := s.Instances[instance]
 	return !ok || in.Stopped != 0 || in.Lease != 0 && in.Lease <= s.ms()
+}
+
+// Span is a stretch of time, in ms.
+type Span struct{ From, To int64 }
+
+// Long is how long it is.
+func (s Span) Long() time.Duration { return time.Duration(s.To-s.From) * time.Millisecond }
+
+// Steady is the span of a set's instances up to now in which the database was written to without a gap of more than
+// most: by any instance's start and last beat, and by a span that was found before. In it
+// whoever lives could have prolonged its lease, which is so long.
+//
+// Loaded: the instances that run.
+func Steady(s *Set, before Span, lease, most time.Duration) Span {
+	heard := []Span{before}
+	for _, in := range s.Instances {
+		beat := in.Lease - lease.Milliseconds()
+		heard = append(heard, Span{in.Started, in.Started}, Span{beat, beat})
+	}
+	slices.SortFunc(heard, func(a, b Span) int { return cmp.Compare(b.To, a.To) })
+	out := Span{s.ms(), s.ms()}
+	for _, x := range heard {
+		if x.To <= out.To && out.From-x.To <= most.Milliseconds() {
+			out.From = min(out.From, x.From)
+		}
+	}
+	return out
 }
 
 // Beat prolongs the instance's lease. epoch is what it goes on with, and is greater than

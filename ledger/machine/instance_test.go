@@ -134,3 +134,37 @@ func TestLate(t *testing.T) {
 		}
 	}
 }
+
+// TestSteady: since when the database was written to without a gap.
+func TestSteady(t *testing.T) {
+	const lease, most = 15 * time.Second, 7 * time.Second
+	ago := func(s int64) int64 { return noon.UnixMilli() - 1000*s }
+	beat := func(started, last int64) store.Instance {
+		return store.Instance{Started: ago(started), Lease: ago(last) + lease.Milliseconds()}
+	}
+	for name, x := range map[string]struct {
+		before Span
+		rows   []store.Instance
+		want   time.Duration
+	}{
+		"nothing is known":                      {},
+		"it beats, and remembers":               {before: Span{ago(60), ago(5)}, rows: []store.Instance{beat(60, 5)}, want: time.Minute},
+		"it was cut off, alone":                 {before: Span{ago(60), ago(20)}, rows: []store.Instance{beat(60, 20)}},
+		"it was cut off, and others were not":   {before: Span{ago(60), ago(20)}, rows: []store.Instance{beat(60, 20), beat(60, 4), beat(10, 9), beat(15, 14)}, want: time.Minute},
+		"nobody wrote for a while":              {before: Span{ago(60), ago(16)}, rows: []store.Instance{beat(60, 16), beat(60, 15), beat(60, 14), beat(60, 3)}, want: 3 * time.Second},
+		"it begins anew, and so did others":     {rows: []store.Instance{beat(0, 0), beat(3, 3), beat(6, 5), beat(11, 10)}, want: 11 * time.Second},
+		"a clock was set back":                  {rows: []store.Instance{beat(-9, -9), beat(5, 5)}, want: 5 * time.Second},
+		"exactly the gap that may be":           {rows: []store.Instance{beat(7, 7)}, want: 7 * time.Second},
+		"one that is alone has no beat":         {rows: []store.Instance{{Started: ago(30)}}},
+		"of a former one only its last is told": {rows: []store.Instance{beat(90, 8), beat(2, 2)}, want: 8 * time.Second},
+	} {
+		s := NewSet(noon, mine, waxwing.DoubtRule{})
+		for i, in := range x.rows {
+			in.ID = int64(i + 1)
+			s.Instances[in.ID] = in
+		}
+		if got := Steady(s, x.before, lease, most).Long(); got != x.want {
+			t.Errorf("%s: %s, want %s", name, got, x.want)
+		}
+	}
+}

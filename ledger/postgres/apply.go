@@ -32,6 +32,7 @@ func (t *tx) Apply(ctx context.Context, c *store.Changes) (lost []waxwing.ID, er
 	if len(lost) > 0 {
 		return lost, nil
 	}
+	t.changed = true
 	own := len(c.Destroyed)+len(c.Tenants)+len(c.Dictionaries)+len(c.Instances) > 0 || c.Expired != nil || c.Plugins != nil
 	t.rows.put(c)
 	uncertain := slices.ContainsFunc(c.Attempts, func(a store.Attempt) bool { return a.Verdict == waxwing.UncertainVerdict })

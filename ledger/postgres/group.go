@@ -27,6 +27,8 @@ type database struct {
 	mu     sync.Mutex // held by the group under way
 	away   backOff    // of the group's
 	losing bool       // the last group lost its connection
+	self   int64      // this instance's number; 0: it has none yet
+	marks  int64      // how many groups had a mark
 	fault  atomic.Pointer[error]
 	// offset is how far the server's clock is ahead of this machine's, by which the ledger
 	// goes where serverTime is set.
@@ -122,6 +124,7 @@ type tx struct {
 	began      time.Time
 	begun      bool // the server has heard of it
 	committing bool
+	changed    bool
 	proof      proof
 	rows       overlay
 	loaded     *store.Set
@@ -189,6 +192,11 @@ func (t *tx) commit(ctx context.Context) error {
 		}
 	}
 	t.flush()
+	if t.changed && t.proof.batch == 0 && t.d.self != 0 {
+		t.d.marks++
+		t.proof.instance, t.proof.mark = t.d.self, t.d.marks
+		t.batch.Queue("UPDATE instances SET mark = $1 WHERE id = $2", t.proof.mark, t.proof.instance)
+	}
 	t.batch.Queue("COMMIT")
 	t.committing = true
 	return t.send(ctx)

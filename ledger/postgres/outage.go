@@ -80,6 +80,9 @@ type proof struct {
 	// batch is the number of the trail's batch in it, and head its head; 0: it has none.
 	batch int64
 	head  []byte
+	// mark is the number that it left in its instance's row, where it has no batch; 0: it has
+	// changed nothing, so that it is all the same.
+	instance, mark int64
 }
 
 // settle tells what became of a commit whose answer was lost: made, or not. known is false
@@ -109,8 +112,8 @@ func (d *database) settle(ctx context.Context, p *proof, lost error) (made, know
 // fate asks the server for a transaction's. A server that crashed before the transaction had
 // reached its disk gives its number to another one, which may be committed. So the number only
 // says that it is over, and the batch that it wrote, which nobody else can have written, that
-// it was committed: asked for afterwards, or the commit could come between the two. The few
-// changes without a batch, such as a lease, go by the number.
+// it was committed: asked for afterwards, or the commit could come between the two. What has no
+// batch, such as a lease, has left a mark instead.
 func (d *database) fate(ctx context.Context, p *proof) (made, known bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
@@ -128,11 +131,12 @@ func (d *database) fate(ctx context.Context, p *proof) (made, known bool, err er
 	if err != nil || status == "in progress" {
 		return false, false, err
 	}
-	if p.batch == 0 {
+	if p.batch == 0 && p.mark == 0 {
 		return status == "committed", true, nil
 	}
 	b := rows{c.Conn(), store.AnyTenant}.batch() // a policy that is asked for nobody shows no batch, and a commit that was made would not be known
-	b.Queue("SELECT EXISTS (SELECT FROM trail WHERE batch = $1 AND head = $2)", p.batch, p.head).QueryRow(func(r pgx.Row) error { return r.Scan(&made) })
+	b.Queue("SELECT EXISTS (SELECT FROM trail WHERE batch = $1 AND head = $2) OR EXISTS (SELECT FROM instances WHERE id = $3 AND mark = $4 AND mark <> 0)",
+		p.batch, p.head, p.instance, p.mark).QueryRow(func(r pgx.Row) error { return r.Scan(&made) })
 	err = c.SendBatch(ctx, b).Close()
 	return made && err == nil, err == nil, err
 }

@@ -4,10 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/postgres/postgrestest"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -63,15 +68,25 @@ func TestPostgresFate(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	if err := l.Teach(ctx, "a", [][]byte{[]byte("Thank you.")}, []byte("Thank you, Jane.")); err != nil { // it has no batch
+		t.Fatal(err)
+	}
+	marks, self := l.marks, l.Instance()
+	if marks == 0 {
+		t.Fatal("what has no batch has left no mark")
+	}
 	for name, c := range map[string]struct {
 		proof
 		made bool
 	}{
-		"its batch is there":                   {proof{xid, last.batch, last.head}, true},
-		"another one has its number":           {proof{xid, last.batch + 1, last.head}, false},
-		"its batch's number, and another head": {proof{xid, last.batch, []byte("other")}, false},
-		"without a batch":                      {proof{xid: xid}, true},
-		"nobody has its number":                {proof{xid: "4000000000"}, false},
+		"its batch is there":                    {proof{xid: xid, batch: last.batch, head: last.head}, true},
+		"another one has its number":            {proof{xid: xid, batch: last.batch + 1, head: last.head}, false},
+		"its batch's number, and another head":  {proof{xid: xid, batch: last.batch, head: []byte("other")}, false},
+		"its mark is there":                     {proof{xid: xid, instance: self, mark: marks}, true},
+		"without a batch, its number another's": {proof{xid: xid, instance: self, mark: marks + 1}, false},
+		"its mark is another instance's":        {proof{xid: xid, instance: self + 1, mark: marks}, false},
+		"it has changed nothing":                {proof{xid: xid}, true},
+		"nobody has its number":                 {proof{xid: "4000000000"}, false},
 	} {
 		if made, known, err := l.fate(ctx, &c.proof); err != nil || !known || made != c.made {
 			t.Errorf("%s: made %v, known %v, %v", name, made, known, err)
@@ -96,4 +111,63 @@ func TestPostgresFate(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestPostgresLongOutage: a server that is away for longer than a lease ends all of them, and
+// nobody who lives is taken for dead for it.
+func TestPostgresLongOutage(t *testing.T) {
+	server := postgrestest.Own(t)
+	t.Parallel()
+	dsn := server.Database(t)
+	var all []*Ledger
+	for range 3 {
+		all = append(all, opened(t, options(dsn, t.TempDir(), nil, "resend")))
+	}
+	rc, err := all[0].Accept(t.Context(), &waxwing.Event{Tenant: "acme", Shop: "web", Source: "api", Format: "generic", Topic: "order", Raw: []byte(`{"id":"1"}`), Key: waxwing.EventKey{OrderID: "1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(ledger.LeaseFor + time.Second)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var waits sync.WaitGroup
+	for _, l := range all {
+		waits.Go(func() { // until each has beaten twice, and could have buried the others
+			<-time.After(ledger.BeatEvery + 2*patienceOfOthers)
+			if in := instanceOf(t, l); in.Epoch != 1 || in.Stopped != 0 || in.Lease <= l.now().UnixMilli() {
+				t.Errorf("instance %d lived all the time, and is %+v", l.Instance(), in)
+			}
+		})
+	}
+	waits.Wait()
+	if _, err := all[0].Work(t.Context(), rc.ID); err != nil {
+		t.Error(err)
+	}
+	for _, l := range all {
+		audited(t, l)
+	}
+	for _, l := range all {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// patienceOfOthers is how long after an outage an instance could come late.
+const patienceOfOthers = 5 * time.Second
+
+func instanceOf(t *testing.T, l *Ledger) (in store.Instance) {
+	t.Helper()
+	if err := l.View(t.Context(), store.AnyTenant, func(r store.Rows) error {
+		s, err := r.Load(t.Context(), &store.Keys{Instances: []int64{l.Instance()}})
+		in = s.Instances[l.Instance()]
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	return in
 }

@@ -20,8 +20,9 @@ func queueCold(b *pgx.Batch, s *store.Set, k *store.Keys, l locks) {
 		b.Queue("SELECT " + instanceColumns + " FROM instances WHERE stopped = 0" + l.running).Query(each(scanInstance, func(in *store.Instance) { s.Instances[in.ID] = *in }))
 	}
 	if d := k.Due; d != nil {
-		b.Queue("SELECT "+messageColumns+` FROM messages m WHERE channel = $1 AND next_at <> 0 AND next_at <= $2
-			AND NOT EXISTS (SELECT 1 FROM claims k WHERE k.message = m.id) ORDER BY next_at, id LIMIT $3`+l.due, string(d.Channel), d.At, d.Limit).
+		mine, order, args := shareOf(d.Share, 4, "next_at", "(SELECT next_at FROM messages WHERE channel = $1 AND next_at <> 0 ORDER BY next_at OFFSET $4 LIMIT 1)")
+		b.Queue("SELECT "+messageColumns+` FROM messages m WHERE channel = $1 AND next_at <> 0 AND next_at <= $2`+mine+`
+			AND NOT EXISTS (SELECT 1 FROM claims k WHERE k.message = m.id) ORDER BY `+order+` LIMIT $3`+l.due, append([]any{string(d.Channel), d.At, d.Limit}, args...)...).
 			Query(each(scanMessage, func(m *store.Message) { s.Messages[m.ID], s.Due = *m, append(s.Due, m.ID) }))
 	}
 	if o := k.Over; o != nil {

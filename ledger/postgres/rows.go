@@ -142,10 +142,12 @@ func (r rows) Count(ctx context.Context, q *store.Query) (n int64, err error) {
 
 // Due gives confirmations whose time has come.
 func (r rows) Due(ctx context.Context, d *store.Due) (ids []waxwing.ID, last time.Time, err error) {
+	mine, order, args := shareOf(d.Share, 5, "due", "(SELECT due FROM confirmations WHERE due <> 0 AND due >= $1 AND state = $3 ORDER BY due OFFSET $5 LIMIT 1)")
 	err = r.query(ctx, until(scanPair, func(p *[2]int64) error {
 		ids, last = append(ids, waxwing.ID(p[0])), time.UnixMilli(p[1])
 		return nil
-	}), "SELECT id, due FROM confirmations WHERE due <> 0 AND due >= $1 AND due <= $2 AND state = $3 ORDER BY due, id LIMIT $4", d.Since, d.At, string(d.State), d.Limit)
+	}), "SELECT id, due FROM confirmations WHERE due <> 0 AND due >= $1 AND due <= $2 AND state = $3"+mine+" ORDER BY "+order+" LIMIT $4",
+		append([]any{d.Since, d.At, string(d.State), d.Limit}, args...)...)
 	return ids, last, err
 }
 

@@ -203,4 +203,6 @@ type DueMessages struct {
 	Channel waxwing.Channel
 	At      int64
 	Limit   int
+	// Share keeps instances out of each other's way; nil: all are asked for.
+	Share *Share
 }

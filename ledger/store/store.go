@@ -162,6 +162,8 @@ type Due struct {
 	State     waxwing.State
 	Since, At int64
 	Limit     int
+	// Share keeps instances out of each other's way; nil: all are asked for.
+	Share *Share
 }
 
 // Depth is what waits in the ledger, for metrics.

@@ -14,7 +14,8 @@ import (
 // Reader gives what the ledger holds, and changes nothing. It is safe for concurrent use.
 type Reader struct {
 	opener
-	p ReaderParts
+	p       ReaderParts
+	sharing sharing
 }
 
 // ReaderParts are what a Reader reads by.
@@ -26,10 +27,12 @@ type ReaderParts struct {
 	// Cache is asked first for what is under way.
 	Cache *seal.Cache
 	Clock waxwing.Clock
+	// Instance is who reads, where others may write the ledger, too; 0: nobody else does.
+	Instance int64
 }
 
 // NewReader returns a reader of a database.
-func NewReader(p ReaderParts) *Reader { return &Reader{opener{p.Keys, p.Contents}, p} }
+func NewReader(p ReaderParts) *Reader { return &Reader{opener: opener{p.Keys, p.Contents}, p: p} }
 
 // ErrErased says that there is no content, since its person was erased.
 var ErrErased = fmt.Errorf("its person was erased: %w", waxwing.ErrState)
@@ -145,6 +148,8 @@ func (r *Reader) KeysFor(ctx context.Context, id waxwing.ID) (*seal.Tenant, seal
 // that are due since then to those that will be within ahead: a new one is soon, and until then
 // whoever accepted it works on it, unless he had to turn it away. last is when the last of
 // them became due: whoever goes on from there meets it again, with those of the same millisecond.
+// Beside other instances it lists this one's share, and where that is nothing some of theirs
+// that are due for long; last is zero then.
 func (r *Reader) DueWork(ctx context.Context, since time.Time, ahead time.Duration, limit int) (ids []waxwing.ID, last time.Time, err error) {
 	return r.due(ctx, waxwing.Received, since, ahead, limit)
 }
@@ -156,13 +161,24 @@ func (r *Reader) DueHolds(ctx context.Context, limit int) ([]waxwing.ID, error) 
 }
 
 func (r *Reader) due(ctx context.Context, state waxwing.State, since time.Time, ahead time.Duration, limit int) (ids []waxwing.ID, last time.Time, err error) {
-	d := &store.Due{State: state, At: r.p.Clock().Add(ahead).UnixMilli(), Limit: limit}
+	d := &store.Due{State: state, At: r.p.Clock().Add(ahead).UnixMilli(), Limit: limit, Share: r.Share(ctx)}
 	if !since.IsZero() {
 		d.Since = since.UnixMilli()
 	}
 	err = r.p.Rows.View(ctx, store.AnyTenant, func(rows store.Rows) error {
 		ids, last, err = rows.Due(ctx, d)
-		return err
+		if err != nil || len(ids) > 0 || d.Share == nil || d.Since != 0 {
+			return err
+		}
+		part := *d.Share // so that those who help do not all help with the same
+		part.Stale = true
+		d.At = r.p.Clock().Add(-StaleAfter).UnixMilli()
+		for _, d.Share = range []*store.Share{&part, Stale()} {
+			if ids, _, err = rows.Due(ctx, d); err != nil || len(ids) > 0 {
+				return err
+			}
+		}
+		return nil
 	})
 	return ids, last, err
 }

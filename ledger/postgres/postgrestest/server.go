@@ -161,16 +161,27 @@ func (s *Server) End(mode string) error {
 
 // Kill ends it as a kill -9 does. Its processes may outlive it for a moment.
 func (s *Server) Kill() error {
-	b, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
-	if err != nil {
-		return err
-	}
-	line, _, _ := strings.Cut(string(b), "\n")
-	pid, err := strconv.Atoi(line)
+	pid, err := s.Pid()
 	if err != nil {
 		return err
 	}
 	return syscall.Kill(pid, syscall.SIGKILL)
+}
+
+// Pid is the process that began all others of the server.
+func (s *Server) Pid() (int, error) {
+	b, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	return strconv.Atoi(line)
+}
+
+// Said counts how often its log has a text.
+func (s *Server) Said(what string) (int, error) {
+	b, err := os.ReadFile(filepath.Join(s.dir, "log"))
+	return strings.Count(string(b), what), err
 }
 
 // Remove ends it, and deletes all there is of it.
@@ -211,4 +222,19 @@ func (s *Server) Exec(t *testing.T, database, q string, may ...string) {
 	if _, err := c.Exec(t.Context(), q); err != nil && (!errors.As(err, &e) || !slices.Contains(may, e.Code)) {
 		t.Fatal(err)
 	}
+}
+
+// Ask runs a statement as a superuser, and scans the one row that it gives into what is named;
+// nothing: it gives none.
+func (s *Server) Ask(ctx context.Context, database, q string, into ...any) error {
+	c, err := pgx.Connect(ctx, s.DSNOf("postgres", database).Reveal())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close(context.WithoutCancel(ctx)) }() // it has answered
+	if len(into) == 0 {
+		_, err = c.Exec(ctx, q)
+		return err
+	}
+	return c.QueryRow(ctx, q).Scan(into...)
 }

@@ -1,0 +1,330 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	wmamqp "github.com/ThreeDotsLabs/watermill-amqp/v3/pkg/amqp"
+	"github.com/ThreeDotsLabs/watermill-redisstream/pkg/redisstream"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/pipeline/queue"
+	"github.com/waxwinghq/waxwing/pipeline/queue/amqp"
+	wxnats "github.com/waxwinghq/waxwing/pipeline/queue/nats"
+	"github.com/waxwinghq/waxwing/pipeline/queue/queuetest"
+	"github.com/waxwinghq/waxwing/pipeline/queue/redis"
+)
+
+var tortureBrokers = flag.Bool("torture.brokers", false, "run each broker at its full size: 10,000 orders, 20 kills of it and 20 of the daemon")
+
+// brokerEnv has a child's mail queue stand on a broker: its type and its address.
+const brokerEnv = "WAXWING_TORTURE_BROKER"
+
+// brokerTrial is a kind of broker, set up as it must be and as somebody careless does.
+type brokerTrial struct {
+	name     string
+	server   func(t *testing.T, careless bool) *queuetest.Server
+	open     func(url config.Secret) (queue.Broker, error)
+	careless func(t *testing.T, url string) (message.Publisher, func() message.Subscriber)
+	how      string // what is careless
+}
+
+func brokerTrials() []brokerTrial {
+	return []brokerTrial{
+		{"redis", queuetest.Redis, func(u config.Secret) (queue.Broker, error) { return filled(&redis.Settings{URL: u}).Open("", nil) },
+			carelessRedis, "server without appendonly"},
+		{"amqp", func(t *testing.T, _ bool) *queuetest.Server { return queuetest.RabbitMQ(t) }, func(u config.Secret) (queue.Broker, error) { return filled(&amqp.Settings{URL: u}).Open("", nil) },
+			carelessAMQP, "no confirms: NewDurableQueueConfig as it is"},
+		{"nats", func(t *testing.T, _ bool) *queuetest.Server { return queuetest.NATS(t) }, func(u config.Secret) (queue.Broker, error) { return filled(&wxnats.Settings{URL: u}).Open("", nil) },
+			carelessNATS, "storage: memory"},
+	}
+}
+
+// filled is a block with its defaults.
+func filled[B config.Block](b B) B {
+	config.Fill(b)
+	return b
+}
+
+func must[T any](t *testing.T, x T, err error) T {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+func carelessRedis(t *testing.T, url string) (message.Publisher, func() message.Subscriber) {
+	o, err := goredis.ParseURL(url)
+	must(t, o, err)
+	pub, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: goredis.NewClient(o)}, nil)
+	must(t, pub, err)
+	return pub, func() message.Subscriber {
+		s, err := redisstream.NewSubscriber(redisstream.SubscriberConfig{Client: goredis.NewClient(o), ConsumerGroup: "careless", DisableIndefiniteInitialBlock: true}, nil)
+		return must(t, s, err)
+	}
+}
+
+func carelessAMQP(t *testing.T, url string) (message.Publisher, func() message.Subscriber) {
+	c := wmamqp.NewDurableQueueConfig(url)
+	sub, err := wmamqp.NewSubscriber(c, watermill.NopLogger{})
+	must(t, sub, err)
+	if err := sub.SubscribeInitialize("trial"); err != nil {
+		t.Fatal(err)
+	}
+	pub, err := wmamqp.NewPublisher(c, watermill.NopLogger{})
+	return must(t, pub, err), func() message.Subscriber {
+		_ = sub.Close() // its server was killed
+		again, err := wmamqp.NewSubscriber(c, watermill.NopLogger{})
+		return must(t, again, err)
+	}
+}
+
+// inMemory is a stream of JetStream that is kept in memory, which a configuration may not have.
+type inMemory struct{ queue.Link }
+
+func carelessNATS(t *testing.T, url string) (message.Publisher, func() message.Subscriber) {
+	dial := func() queue.Link {
+		c, err := nats.Connect(url)
+		js, err := jetstream.New(must(t, c, err))
+		must(t, js, err)
+		s, err := js.CreateOrUpdateStream(t.Context(), jetstream.StreamConfig{Name: "trial", Subjects: []string{"trial"}, Storage: jetstream.MemoryStorage})
+		_, err = must(t, s, err).CreateOrUpdateConsumer(t.Context(), jetstream.ConsumerConfig{Durable: "careless", AckPolicy: jetstream.AckExplicitPolicy})
+		must(t, s, err)
+		t.Cleanup(c.Close)
+		return wxnats.NewLink(c, js, "careless", func(error) {})
+	}
+	return inMemory{dial()}, func() message.Subscriber { return dial() }
+}
+
+// told publishes n messages, kills the server as soon as it has said of the last that it has it, and
+// counts which of those that it said so of never come. Nil is a server that is not killed.
+func told(t *testing.T, s *queuetest.Server, n int, pub message.Publisher, again func() message.Subscriber) (said, lost int) {
+	t.Helper()
+	var mu sync.Mutex
+	open := map[string]bool{}
+	var wg sync.WaitGroup
+	for w := range 16 {
+		wg.Go(func() {
+			for i := w; i < n; i += 16 {
+				id := strconv.Itoa(i)
+				if err := pub.Publish("trial", message.NewMessage(watermill.NewUUID(), []byte(id))); err == nil {
+					mu.Lock()
+					open[id] = true
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if s != nil {
+		s.Kill()
+		s.Start()
+	}
+	said = len(open)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	sub := again()
+	all, err := sub.Subscribe(ctx, "trial")
+	must(t, all, err)
+	quiet := time.NewTimer(5 * time.Second)
+	for len(open) > 0 {
+		select {
+		case m := <-all:
+			delete(open, string(m.Payload))
+			m.Ack()
+			quiet.Reset(2 * time.Second)
+			continue
+		case <-quiet.C:
+		}
+		break
+	}
+	return said, len(open)
+}
+
+// careful is told for a broker as a configuration has it.
+func (b brokerTrial) careful(t *testing.T, n int) (said, lost int) {
+	t.Helper()
+	s := b.server(t, false)
+	made, err := b.open(config.Secret(s.URL))
+	must(t, made, err)
+	dial := func() queue.Link {
+		l, err := made.Dial(t.Context(), []string{"trial"}, func(error) {})
+		must(t, l, err)
+		t.Cleanup(func() { _ = l.Close() }) // its server was killed
+		return l
+	}
+	return told(t, s, n, dial(), func() message.Subscriber { return dial() })
+}
+
+// brokerRow is a line of the table.
+type brokerRow struct {
+	judgement
+	orders, brokerKills, daemonKills          int
+	published, received, kept                 int
+	carefulSaid, carefulLost, said, naiveGone int
+}
+
+// TestTortureBrokers has each broker carry the mail queue of a daemon, kills now the one and now the
+// other while orders come, and counts by the truth server's books; beside it stands what the
+// broker forgets at one kill of what it had said it has, as it must be set up and as it must not.
+func TestTortureBrokers(t *testing.T) {
+	queuetest.Wanted(t)
+	orders, kills, alone := 400, 3, 3000
+	if *tortureBrokers {
+		orders, kills = 10_000, 20
+	}
+	seed := cmp.Or(*tortureSeed, uint64(time.Now().UnixNano()))
+	t.Logf("seed %d", seed)
+	var table strings.Builder
+	fmt.Fprintf(&table, "\n%-6s %7s %7s %7s %6s %9s %7s | %9s %9s %7s | %18s | %18s  %s\n", "broker", "orders", "broker", "daemon", "lost", "unmarked", "marked", "taken by", "came from", "kept",
+		"careful: lost of", "careless: lost of", "careless is")
+	fmt.Fprintf(&table, "%-6s %7s %7s %7s %6s %9s %7s | %9s %9s %7s |\n", "", "", "kills", "kills", "", "twice", "twice", "broker", "broker", "here")
+	for i, b := range brokerTrials() {
+		t.Run(b.name, func(t *testing.T) {
+			r := b.storm(t, rand.New(rand.NewPCG(seed, uint64(i))), orders, kills)
+			r.carefulSaid, r.carefulLost = b.careful(t, alone)
+			s := b.server(t, true)
+			pub, again := b.careless(t, s.URL)
+			if said, lost := told(t, nil, alone, pub, again); lost > 0 || said < alone { // careless, it works as long as nothing happens
+				t.Errorf("without a kill %d of %d never came", lost, said)
+			}
+			s = b.server(t, true)
+			pub, again = b.careless(t, s.URL)
+			r.said, r.naiveGone = told(t, s, alone, pub, again)
+			fmt.Fprintf(&table, "%-6s %7d %7d %7d %6d %9d %7d | %9d %9d %7d | %9d of %5d | %9d of %5d  %s\n", b.name, r.orders, r.brokerKills, r.daemonKills, r.lost, r.silent, r.marked,
+				r.published, r.received, r.kept, r.carefulLost, r.carefulSaid, r.naiveGone, r.said, b.how)
+			if r.naiveGone == 0 {
+				t.Errorf("nothing was lost of %d that a careless setup had said it has: the trial tries nothing", r.said)
+			}
+			if r.received < orders/10 {
+				t.Errorf("of %d orders only %d came by the broker", orders, r.received)
+			}
+		})
+	}
+	t.Log(table.String())
+}
+
+// storm is one broker's.
+func (b brokerTrial) storm(t *testing.T, rng *rand.Rand, orders, kills int) (row brokerRow) {
+	t.Helper()
+	s := b.server(t, false)
+	t.Setenv(brokerEnv, b.name+" "+s.URL)
+	x := newTorture(t, sink.Faults{Seed: rng.Uint64(), LostReply: .02, Dropped: .02, DeferRcpt: .025, DeferDot: .025})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute+time.Duration(kills)*30*time.Second+time.Duration(orders)*20*time.Millisecond)
+	defer cancel()
+	start := func() {
+		x.spawn()
+		if !x.up(ctx) {
+			t.Fatalf("the daemon did not come up: %s", x.stderr.String())
+		}
+	}
+	start()
+	next, posting := make(chan int), sync.WaitGroup{}
+	for range 16 {
+		posting.Go(func() {
+			for i := range next {
+				x.order(ctx, i)
+			}
+		})
+	}
+	offered := 0
+	offer := func(upTo int) {
+		for ; offered < upTo; offered++ {
+			next <- offered
+		}
+	}
+	for round := range 2 * kills {
+		x.connected(ctx)
+		// Some of the round's orders come before the kill, some while it happens, some after.
+		end, at := orders*(round+1)/(2*kills), time.Duration(20+rng.IntN(200))*time.Millisecond
+		offer((offered + end) / 2)
+		var rest sync.WaitGroup
+		rest.Go(func() { offer(end) })
+		time.Sleep(at)
+		if round%2 == 0 {
+			s.Kill()
+			row.brokerKills++
+			time.Sleep(time.Duration(rng.IntN(500)) * time.Millisecond)
+			s.Start()
+		} else {
+			row.add(x.relayed())
+			_ = x.end(syscall.SIGKILL) // "signal: killed" is what is wanted
+			row.daemonKills++
+			start()
+		}
+		rest.Wait()
+	}
+	close(next)
+	posting.Wait()
+	x.connected(ctx)
+	if !x.settled(ctx) {
+		x.dump(1)
+		t.Fatalf("not all confirmations are over: %s", x.stderr.String())
+	}
+	row.add(x.relayed())
+	if err := x.end(syscall.SIGTERM); err != nil {
+		t.Errorf("SIGTERM: %v: %s", err, x.stderr.String())
+	}
+	row.orders, row.judgement = orders, x.judge(orders)
+	return row
+}
+
+func (r *brokerRow) add(now map[string]int) {
+	r.published += now["published_total"]
+	r.received += now["received_total"]
+	r.kept += now["kept_total"]
+}
+
+// connected waits until the daemon says that its broker is there.
+func (x *torture) connected(ctx context.Context) {
+	x.t.Helper()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for x.relayed()["connected"] != 1 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			x.t.Fatalf("the daemon did not find its broker: %s", x.stderr.String())
+		}
+	}
+}
+
+// relayed is what the metrics say of the broker.
+func (x *torture) relayed() map[string]int {
+	res, err := x.client.Get("http://" + x.listen + "/metrics")
+	if err != nil {
+		return nil
+	}
+	defer res.Body.Close()
+	return ofBrokers(res)
+}
+
+func ofBrokers(res *http.Response) map[string]int {
+	out := map[string]int{}
+	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+		if rest, ok := strings.CutPrefix(lines.Text(), "waxwing_broker_"); ok {
+			name, value, _ := strings.Cut(rest, `{broker="bus"} `)
+			n, _ := strconv.ParseFloat(value, 64)
+			out[name] = int(n)
+		}
+	}
+	return out
+}

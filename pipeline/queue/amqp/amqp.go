@@ -1,0 +1,154 @@
+// Package amqp carries a queue's messages over durable queues of RabbitMQ, one a topic, each
+// publishing confirmed.
+package amqp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill-amqp/v3/pkg/amqp"
+	"github.com/ThreeDotsLabs/watermill/message"
+	amqp091 "github.com/rabbitmq/amqp091-go"
+
+	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/pipeline/queue"
+)
+
+// Component is the broker's entry in a registry.
+func Component() config.Component {
+	return config.Component{Name: "amqp", Settings: func() config.Block { return &Settings{} }, Example: "type: amqp\nurl: \"${AMQP_URL}\"",
+		Notes: "AMQP 0-9-1, as RabbitMQ speaks it. The user must be allowed to configure, write and read `waxwing.*`, and to write to the default exchange."}
+}
+
+// Settings are the keys of a RabbitMQ server, whose queues carry ours.
+type Settings struct {
+	// URL names the server and the virtual host: amqp://user:password@host:5672/vhost, or amqps:// over TLS.
+	URL config.Secret `yaml:"url"`
+	// Confirms is whether the server says of each message that it has it. Without, nobody
+	// knows what was lost: it cannot be switched off.
+	Confirms bool `yaml:"confirms,omitempty" default:"true"`
+	// Durable is whether queues and messages outlast the server's restart. It cannot be switched off.
+	Durable bool `yaml:"durable,omitempty" default:"true"`
+}
+
+// Check reports what is no RabbitMQ, and settings that lose messages.
+func (s *Settings) Check(r *config.Report) {
+	queue.CheckURL(r, "url", s.URL, "amqp", "amqps")
+	if !r.Bad("url") {
+		if _, err := amqp091.ParseURI(s.URL.Reveal()); err != nil {
+			r.Fail("url", r.Path("url")+" is no address of a RabbitMQ server", "Write amqp://user:password@host:5672/vhost")
+		}
+	}
+	if !s.Confirms && !r.Bad("confirms") {
+		r.Fail("confirms", r.Path("confirms")+" is false: what the server has not written is lost at its crash, and nobody is told", "Take the line out: publishing is always confirmed")
+	}
+	if !s.Durable && !r.Bad("durable") {
+		r.Fail("durable", r.Path("durable")+" is false: the queue and all that is in it are gone after the server's restart", "Take the line out: queues are always durable")
+	}
+}
+
+// Open makes the broker; it connects in Dial.
+func (s *Settings) Open(string, *slog.Logger) (*Broker, error) {
+	if !s.Confirms || !s.Durable {
+		return nil, errors.New("confirms and durable cannot be switched off")
+	}
+	return &Broker{url: s.URL}, nil
+}
+
+// Broker is a RabbitMQ server.
+type Broker struct{ url config.Secret }
+
+const (
+	dialFor   = 5 * time.Second
+	heartbeat = 10 * time.Second
+	channels  = 16 // to publish on at once
+	prefetch  = 64
+)
+
+// config is the adapter's, as it is safe: the default exchange, which is durable and cannot be
+// missing, durable queues, persistent messages, and confirms.
+func (b *Broker) config(once *atomic.Bool) amqp.Config {
+	c := amqp.NewDurableQueueConfig(b.url.Reveal())
+	c.Publish.ConfirmDelivery, c.Publish.ChannelPoolSize = true, channels
+	c.Consume.Qos.PrefetchCount = prefetch
+	// The relay connects anew, with another link: an adapter that did so by itself would be heard
+	// of by nobody, and may leave a connection behind that is made while it is closed.
+	dial := func(network, addr string) (net.Conn, error) {
+		if once.Swap(true) {
+			return nil, errors.New("the link is over")
+		}
+		return amqp091.DefaultDial(dialFor)(network, addr)
+	}
+	c.Connection.AmqpConfig = &amqp091.Config{Heartbeat: heartbeat, Locale: "en_US", Dial: dial,
+		Properties: amqp091.Table{"connection_name": "waxwing", "product": "Waxwing"}}
+	return c
+}
+
+// Dial is queue.Broker's.
+func (b *Broker) Dial(_ context.Context, topics []string, failed func(error)) (queue.Link, error) {
+	var first, second atomic.Bool
+	pub, err := amqp.NewPublisher(b.config(&first), queue.Logger())
+	if err != nil {
+		return nil, hidden(err)
+	}
+	sub, err := amqp.NewSubscriber(b.config(&second), queue.Logger())
+	if err != nil {
+		return nil, errors.Join(hidden(err), pub.Close())
+	}
+	l := &link{pub, sub, []*amqp091.Connection{pub.Connection(), sub.Connection()}}
+	for _, topic := range topics { // before anybody publishes: what is sent to a queue that is not there is lost
+		if err := sub.SubscribeInitialize(topic); err != nil {
+			return nil, errors.Join(fmt.Errorf("declare %s: %w", topic, err), l.Close())
+		}
+	}
+	for _, c := range l.connections {
+		gone := c.NotifyClose(make(chan *amqp091.Error, 1))
+		go func() {
+			if err := <-gone; err != nil {
+				failed(err)
+			} else {
+				failed(errors.New("the connection was closed"))
+			}
+		}()
+	}
+	return l, nil
+}
+
+// hidden is an error without the address, which has a password in it.
+func hidden(err error) error {
+	var n net.Error
+	var a *amqp091.Error
+	switch {
+	case errors.As(err, &a):
+		return a
+	case errors.As(err, &n):
+		return n
+	}
+	return errors.New("no connection to RabbitMQ")
+}
+
+// link is a publisher and a subscriber, each with a connection of its own: RabbitMQ slows those
+// down that publish, and acknowledgements must not wait for that.
+type link struct {
+	*amqp.Publisher
+	sub         *amqp.Subscriber
+	connections []*amqp091.Connection
+}
+
+// Subscribe is queue.Link's.
+func (l *link) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+	return l.sub.Subscribe(ctx, topic)
+}
+
+// Close is queue.Link's. The connections end first: the adapter would wait for whoever publishes.
+func (l *link) Close() error {
+	for _, c := range l.connections {
+		_ = c.CloseDeadline(time.Now().Add(time.Second)) // it may be gone
+	}
+	return errors.Join(l.Publisher.Close(), l.sub.Close())
+}

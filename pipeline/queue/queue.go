@@ -1,0 +1,31 @@
+// Package queue is the seam for brokers that carry a queue's messages between daemons. A message
+// is an id and nothing else: a hint. The ledger is the truth, so that a message which is lost,
+// late or repeated does no harm, and a broker that is away delays nothing.
+package queue
+
+import (
+	"context"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// Broker is one broker as it is configured. It is safe for concurrent use.
+type Broker interface {
+	// Dial connects, and sees to it that the broker keeps each topic's messages until somebody
+	// takes them. It gives up when ctx ends. The link calls failed, once or often, when it is of
+	// no more use; it does not connect again by itself.
+	Dial(ctx context.Context, topics []string, failed func(error)) (Link, error)
+}
+
+// Link is one connection to a broker. A message that Publish gave nil for is kept by the broker,
+// as far as that promises anything; Subscribe's messages are the broker's until they are
+// acknowledged. Close ends it at once, whatever the broker does, and closes what Subscribe gave.
+type Link interface {
+	message.Publisher
+	message.Subscriber
+}
+
+// Logger drops what Watermill and its adapters say: a Relay tells of a broker that goes and comes,
+// once and not at each attempt.
+func Logger() watermill.LoggerAdapter { return watermill.NopLogger{} }

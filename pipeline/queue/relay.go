@@ -1,0 +1,290 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+const (
+	// publishers publish at once, so that an answer that takes a millisecond does not bound them.
+	publishers = 16
+	// pending is how many messages wait for a publisher. One more is handed over here.
+	pending = 1024
+	// dialWithin and publishWithin bound what a broker may take for an answer. After that the
+	// link counts as broken.
+	dialWithin    = 10 * time.Second
+	publishWithin = 3 * time.Second
+	// closeWithin bounds how long a link may take for its end.
+	closeWithin = 5 * time.Second
+	// How long a broker that is away is left alone; each time twice as long, and not all
+	// daemons at the same moment.
+	firstRest = 100 * time.Millisecond
+	longRest  = 5 * time.Second
+	// steadyFor is how long a link must hold to begin with firstRest again.
+	steadyFor = 10 * time.Second
+)
+
+var errSlow = errors.New("the broker did not answer in time")
+
+// Stats are what a relay has done since it began.
+type Stats struct {
+	Connected bool
+	// Published were taken by the broker, Received came from it.
+	Published, Received int64
+	// Kept were handed over in this process, since the broker was away or slow.
+	Kept int64
+	// Failed could not be published, or not in time; Lost is how often the link broke.
+	Failed, Lost int64
+}
+
+// Relay publishes to a broker and receives from it, over one link at a time, and gets another
+// where that breaks. Publishing never waits: what the broker cannot take now is handed over in
+// this process, as if it had come back.
+type Relay struct {
+	name   string
+	broker Broker
+	log    *slog.Logger
+	takes  map[string]func(payload []byte) // by topic; not written after Run
+	topics []string
+	out    chan parcel
+	cancel context.CancelFunc
+	ctx    context.Context
+
+	up                                        atomic.Bool
+	published, received, kept, failures, lost atomic.Int64
+}
+
+// parcel is a message on its way to the broker.
+type parcel struct {
+	topic string
+	msg   *message.Message
+}
+
+// NewRelay makes a relay for a broker of this name. It connects in Run.
+func NewRelay(name string, b Broker, log *slog.Logger) *Relay {
+	r := &Relay{name: name, broker: b, log: log, takes: map[string]func([]byte){}, out: make(chan parcel, pending)}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	return r
+}
+
+// Handle has a topic's messages handed to take, which must not wait. It is called before Run, once
+// a topic.
+func (r *Relay) Handle(topic string, take func(payload []byte)) {
+	r.takes[topic] = take
+	r.topics = append(r.topics, topic)
+}
+
+// Publish has messages of a handled topic published. It neither waits nor fails.
+func (r *Relay) Publish(topic string, messages ...*message.Message) error {
+	for _, m := range messages {
+		p := parcel{topic, m}
+		if !r.up.Load() {
+			r.keep(p)
+			continue
+		}
+		select {
+		case r.out <- p:
+		default:
+			r.keep(p)
+		}
+	}
+	return nil
+}
+
+// keep hands a message over in this process.
+func (r *Relay) keep(p parcel) {
+	r.kept.Add(1)
+	r.takes[p.topic](p.msg.Payload)
+}
+
+// Stats counts.
+func (r *Relay) Stats() Stats {
+	return Stats{Connected: r.up.Load(), Published: r.published.Load(), Received: r.received.Load(), Kept: r.kept.Load(), Failed: r.failures.Load(), Lost: r.lost.Load()}
+}
+
+// Run keeps the relay connected until Stop.
+func (r *Relay) Run() {
+	rest, told := firstRest, false
+	for r.ctx.Err() == nil {
+		since := time.Now()
+		was, err := r.session()
+		if r.ctx.Err() != nil {
+			return
+		}
+		if was {
+			r.lost.Add(1)
+			told = false
+		}
+		if !told { // and not at each attempt
+			r.log.Warn("a broker is away; nothing waits for it", "broker", r.name, "err", err)
+			told = true
+		}
+		if was && time.Since(since) > steadyFor {
+			rest = firstRest
+		}
+		again := time.NewTimer(rest/2 + rand.N(rest))
+		select {
+		case <-again.C:
+		case <-r.ctx.Done():
+			again.Stop()
+		}
+		rest = min(2*rest, longRest)
+	}
+}
+
+// session is the life of one link. It says whether there was one.
+func (r *Relay) session() (was bool, err error) {
+	ctx, cancel := context.WithCancelCause(r.ctx)
+	defer cancel(nil)
+	link, err := r.dial(ctx, cancel)
+	if err != nil {
+		return false, err
+	}
+	s := &session{Relay: r, link: link, ctx: ctx, fail: cancel}
+	for _, topic := range r.topics {
+		ch, err := link.Subscribe(ctx, topic)
+		if err != nil {
+			cancel(err)
+			s.end()
+			return false, fmt.Errorf("subscribe: %w", err)
+		}
+		s.work.Go(func() { s.receive(topic, ch) })
+	}
+	for range publishers {
+		s.work.Go(s.publish)
+	}
+	r.up.Store(true)
+	r.log.Info("a broker is there", "broker", r.name)
+	<-ctx.Done()
+	r.up.Store(false)
+	s.end()
+	return true, context.Cause(ctx)
+}
+
+// dial gets a link, or an error when ctx ends, also where the adapter waits without it.
+func (r *Relay) dial(ctx context.Context, failed context.CancelCauseFunc) (Link, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialWithin)
+	type answer struct {
+		link Link
+		err  error
+	}
+	came := make(chan answer, 1)
+	go func() {
+		defer cancel()
+		link, err := r.broker.Dial(ctx, r.topics, func(err error) { failed(err) })
+		if ctx.Err() != nil && err == nil { // nobody waits for it any more, or not for long
+			_ = link.Close()
+			link, err = nil, ctx.Err()
+		}
+		came <- answer{link, err}
+	}()
+	select {
+	case a := <-came:
+		return a.link, a.err
+	case <-ctx.Done():
+		select {
+		case a := <-came: // it ended ctx itself
+			return a.link, a.err
+		default:
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// session is a link that works.
+type session struct {
+	*Relay
+	link Link
+	ctx  context.Context
+	fail context.CancelCauseFunc
+	work sync.WaitGroup
+}
+
+// receive hands on what comes. A message is acknowledged when it was: from then on it is this
+// daemon's, or, where its workers are busy, the sweeper's.
+func (s *session) receive(topic string, ch <-chan *message.Message) {
+	for m := range ch {
+		if s.ctx.Err() == nil {
+			s.received.Add(1)
+			s.takes[topic](m.Payload)
+			m.Ack()
+		} else {
+			m.Nack()
+		}
+	}
+	s.fail(errors.New("the broker ended a subscription"))
+}
+
+// publish takes messages to the broker until the link ends.
+func (s *session) publish() {
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case p := <-s.out:
+			if s.ctx.Err() != nil {
+				s.keep(p)
+				return
+			}
+			s.one(p)
+		}
+	}
+}
+
+// one publishes a message, or hands it over in this process.
+func (s *session) one(p parcel) {
+	ctx, cancel := context.WithTimeout(s.ctx, publishWithin)
+	defer cancel()
+	p.msg.SetContext(ctx)
+	late := time.AfterFunc(publishWithin, func() { // an adapter may wait without the context
+		s.keep(p)
+		s.fail(errSlow)
+	})
+	err := s.link.Publish(p.topic, p.msg)
+	inTime := late.Stop()
+	switch {
+	case err == nil:
+		s.published.Add(1)
+		return
+	case inTime:
+		s.keep(p)
+	}
+	s.failures.Add(1)
+	s.fail(fmt.Errorf("publish: %w", err))
+}
+
+// end closes the link, waits for who works with it, and hands over what still waits for it.
+func (s *session) end() {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		_ = s.link.Close() // it is of no more use
+		s.work.Wait()
+	}()
+	limit := time.NewTimer(closeWithin)
+	defer limit.Stop()
+	select {
+	case <-over:
+	case <-limit.C:
+		s.log.Warn("a link to a broker does not end", "broker", s.name)
+	}
+	for {
+		select {
+		case p := <-s.out:
+			s.keep(p)
+		default:
+			return
+		}
+	}
+}
+
+// Stop has Run return soon. What was not published is handed over in this process.
+func (r *Relay) Stop() { r.cancel() }
