@@ -57,7 +57,7 @@ torture-plugins: ## Run every attack on the plugins, alone and in a daemon under
 	@$(GO) test ./plugins -run TortureSandbox -count=1 -v -plugins.torture -plugins.cases "$(abspath $(wildcard ../shared/cases/plugins))" -timeout 30m
 	@bash -o pipefail -c "$(GO) test ./cmd/waxwing -run TorturePlugin -count=1 -v -torture.plugins -timeout 30m | grep -v 'daemon: '"
 
-torture-postgres: ## Three daemons on one Postgres ledger: 300 kills, 30 ends of the server, groups that fail; daemons that stand still for a minute, 50 times; about eight minutes
+torture-postgres: ## Three daemons on one Postgres ledger: 300 kills, 30 ends of the server, groups that fail; daemons that stand still for a minute, 50 times, or are cut off from it; about twelve minutes
 	@WAXWING_SERVICES=1 $(GO) test ./cmd/waxwing -run TorturePostgres -count=1 -parallel 4 -v -torture.full -torture.seed=$(SEED) -timeout 60m
 
 torture-brokers: ## Each broker as the mail queue: 10,000 orders, 20 kills of the broker and 20 of the daemon; beside it what careless settings lose; print a table

@@ -148,7 +148,7 @@ func (f *fleet) running(ctx context.Context) (n int) {
 // overdue counts dots that came when their message was not that daemon's any more, by the
 // trail: none may be more than a moment after the message's next entry.
 func (f *fleet) overdue(views []*waxwing.ConfirmationView) (n int) {
-	const moment = 300 * time.Millisecond
+	const moment = 300 * time.Millisecond       // by which two clocks may differ, too
 	trails := map[string][]waxwing.TrailEntry{} // by Message-ID
 	for i, v := range views {
 		if v == nil { // it is lost
@@ -161,7 +161,7 @@ func (f *fleet) overdue(views []*waxwing.ConfirmationView) (n int) {
 	for _, a := range f.arrivals {
 		good := false
 		for i, e := range trails[a.id] {
-			if e.To != waxwing.Dot || e.Detail["provider"] != a.from.provider || e.At.After(a.at.Add(time.Millisecond)) {
+			if e.To != waxwing.Dot || e.Detail["provider"] != a.from.provider || e.At.After(a.at.Add(moment)) {
 				continue
 			}
 			next := slices.IndexFunc(trails[a.id][i+1:], func(x waxwing.TrailEntry) bool { return x.Message == e.Message })
