@@ -63,8 +63,11 @@ func freePort(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	port := l.Addr().(*net.TCPAddr).Port
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 func newServer(t *testing.T, scheme string) *Server {
@@ -74,13 +77,13 @@ func newServer(t *testing.T, scheme string) *Server {
 	return s
 }
 
-// Redis is a redis-server that appends each write to a file, or, if naive, keeps nothing.
+// Redis is a redis-server that has each write on the disk before it answers, or, if naive, keeps nothing.
 func Redis(t *testing.T, naive bool) *Server {
 	t.Helper()
 	Wanted(t)
 	s := newServer(t, "redis")
 	s.program = program(t, "redis-server", "redis-server")
-	s.args = []string{"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "yes", "--appendfsync", "everysec"}
+	s.args = []string{"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "yes", "--appendfsync", "always"}
 	if naive {
 		s.args[len(s.args)-3] = "no"
 	}
@@ -137,7 +140,7 @@ func (s *Server) Start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // the server has its own
 	s.process = exec.Command(s.program, s.args...)
 	s.process.Env = append(os.Environ(), s.env...)
 	s.process.Dir, s.process.Stdout, s.process.Stderr = s.dir, log, log
@@ -168,7 +171,7 @@ func (s *Server) answers() bool {
 	if err != nil {
 		return false
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }() // it was only asked
 	_ = c.SetDeadline(time.Now().Add(time.Second))
 	say, hear := "", "" // NATS speaks first
 	switch s.URL[:4] {

@@ -21,7 +21,7 @@ import (
 // Component is the broker's entry in a registry.
 func Component() config.Component {
 	return config.Component{Name: "redis", Settings: func() config.Block { return &Settings{} }, Example: "type: redis\nurl: \"${REDIS_URL}\"",
-		Notes: "Redis 6.2 or newer. It must not evict: with a `maxmemory-policy` of `allkeys-...` it is not used, and the log says so. Without `appendonly yes` it forgets what it has when it crashes, and the sweeper finds it."}
+		Notes: "Redis 6.2 or newer. It must not evict: with a `maxmemory-policy` of `allkeys-...` it is not used, and the log says so. Without `appendonly yes` it forgets what it has when it crashes, with `appendfsync everysec` the last two seconds, and the sweeper finds it."}
 }
 
 // Settings are the keys of a Redis server, whose streams carry queues.
