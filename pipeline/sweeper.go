@@ -261,7 +261,7 @@ func (x *sweeper) claimDue(ch *channel, reserved int) (found int) {
 			continue
 		}
 		// Stopping, or its last worker is about to leave: back to the queue.
-		if err := by.GiveBack(c); err != nil {
+		if err := by.GiveBack(c); err != nil && !errors.Is(err, waxwing.ErrState) { // else it is somebody's already
 			x.complain("give a claim back", err)
 		}
 	}
