@@ -14,6 +14,8 @@ import (
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/ledger/postgres"
+	"github.com/waxwinghq/waxwing/ledger/postgres/postgrestest"
 )
 
 func TestResend(t *testing.T) {
@@ -244,12 +246,27 @@ func TestListing(t *testing.T) {
 
 // S32: every route with every object of another tenant. Neither the status nor
 // the body tells whether something is there.
-func TestAnotherTenantSeesNothing(t *testing.T) {
-	r := newRig(t, func(r *rig, _ *daemon.Extras) {
+func TestAnotherTenantSeesNothing(t *testing.T) { anotherSeesNothing(t) }
+
+// TestPostgresAnotherTenantSeesNothing: likewise where row-level security stands below the routes.
+func TestPostgresAnotherTenantSeesNothing(t *testing.T) {
+	s := postgrestest.Own(t)
+	for range 2 {
+		dsn := s.Database(t)
+		anotherSeesNothing(t, func(r *rig, _ *daemon.Extras) {
+			r.cfg.Keys.Master = config.Secret(strings.Repeat("5a", 32))
+			r.cfg.Ledger = &config.Store{Type: "postgres", Settings: &postgres.Settings{DSN: config.Secret(dsn.Reveal())}}
+		})
+	}
+}
+
+func anotherSeesNothing(t *testing.T, opts ...rigOption) {
+	t.Helper()
+	r := newRig(t, append(opts, func(r *rig, _ *daemon.Extras) {
 		other := r.cfg.Tenants["acme"]
 		other.Name, other.Keys = "Other", []config.BearerKey{{Key: "other-key"}}
 		r.cfg.Tenants["other"] = other
-	})
+	})...)
 	sent := r.accepted(shopifyOrder(1, "jana@example.com", "paid"))
 	r.until(sent, waxwing.Sent)
 	held := r.accepted(shopifyOrder(2, "held@example.com", "pending"))

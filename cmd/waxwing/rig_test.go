@@ -35,6 +35,7 @@ type rig struct {
 	texts  []sink.Text
 	arrive chan struct{} // one for each mail and text
 	logs   bytes.Buffer
+	log    lockedWriter // writes them
 	plan   sink.Plan
 	watch  func(sink.Mail) // sees each mail, besides
 	level  slog.Level      // of the log
@@ -134,7 +135,8 @@ func smtpOf(c *config.Config, name string) *smtp.Settings {
 
 func (r *rig) start(x daemon.Extras) {
 	r.t.Helper()
-	log := slog.New(slog.NewTextHandler(io.MultiWriter(&lockedWriter{w: &r.logs}, testWriter{r.t}), &slog.HandlerOptions{Level: r.level}))
+	r.log.w = &r.logs
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(&r.log, testWriter{r.t}), &slog.HandlerOptions{Level: r.level}))
 	d, err := daemon.Start(r.cfg, log, x)
 	if err != nil {
 		r.t.Fatal(err)
@@ -158,6 +160,13 @@ func (l *lockedWriter) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.w.Write(b)
+}
+
+// logged is how often the log says something so far.
+func (r *rig) logged(what string) int {
+	r.log.mu.Lock()
+	defer r.log.mu.Unlock()
+	return bytes.Count(r.logs.Bytes(), []byte(what))
 }
 
 type testWriter struct{ t *testing.T }
