@@ -3,14 +3,12 @@ package pipeline
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/delivery"
-	"github.com/waxwinghq/waxwing/pipeline/queue"
 )
 
 // channel is who sends a channel's messages. Each has workers of its own, and is swept by
@@ -72,7 +70,7 @@ func (x *outbound) open(name waxwing.Channel) error {
 		take := func(id waxwing.ID) { ch.pool.offer(id) }
 		if on := topics[t]; on == "" {
 			x.wakes.handle("send "+t, t, take)
-		} else if err := x.wakes.over(on, strings.TrimPrefix(t, queue.TopicOn(on, "")), take); err != nil {
+		} else if err := x.wakes.over(on, t, take); err != nil {
 			return fmt.Errorf("pipeline: %w", err)
 		}
 	}

@@ -15,5 +15,12 @@ type Share struct {
 	Stale bool
 }
 
+// Where an id's parts begin, in bits: the instance that gave it, and what differs from one of its
+// ids to the next (see NextID).
+const (
+	InstanceAt = idBits
+	CountAt    = InstanceAt + instanceBits
+)
+
 // Bits are what an instance's number leaves in the ids that it gives: see NextID.
 func Bits(instance int64) int64 { return instance & (Instances - 1) }

@@ -3,6 +3,7 @@ package queue
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -43,8 +44,8 @@ func NewRelays(brokers map[string]Broker, tag string, local message.Publisher, l
 // in this process, is another topic.
 func TopicOn(broker, name string) string { return broker + "/" + name }
 
-// Handle has what comes of TopicOn(broker, name) handed to take, which must not wait.
-func (x *Relays) Handle(broker, name string, take func(payload []byte)) error {
+// Handle has what comes of a topic that TopicOn gave for this broker handed to take, which must not wait.
+func (x *Relays) Handle(broker, topic string, take func(payload []byte)) error {
 	r := x.by[broker]
 	if r == nil {
 		b := x.brokers[broker]
@@ -54,8 +55,8 @@ func (x *Relays) Handle(broker, name string, take func(payload []byte)) error {
 		r = NewRelay(broker, b, x.log)
 		x.by[broker] = r
 	}
-	s := stand{r, prefix + x.tag + "." + name}
-	x.on[TopicOn(broker, name)] = s
+	s := stand{r, prefix + x.tag + "." + strings.TrimPrefix(topic, TopicOn(broker, ""))}
+	x.on[topic] = s
 	r.Handle(s.topic, take)
 	return nil
 }
