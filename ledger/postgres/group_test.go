@@ -8,34 +8,79 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/postgres/postgrestest"
 )
 
 // TestPostgresRoundTrips: a group's commits are sets of rows, however many orders are in it.
 func TestPostgresRoundTrips(t *testing.T) {
 	const orders = 64
-	clock := func() time.Time { return time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC) }
-	l := beside(t, running(t).database(t), t.TempDir(), clock)
-	defer func() {
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	ids := make([]waxwing.ID, orders)
-	works := make([]*waxwing.Work, orders)
-	claims := make([]*waxwing.Claim, orders)
-	together := func(name string, statements int64, f func(n int) error) {
+	l := beside(t, running(t).database(t), t.TempDir(), anHour)
+	pass(t, l, orders, "r", func(name string, statements int64, f func(n int) error) {
 		t.Helper()
 		trips, said := grouped(t, l, orders, f)
 		t.Logf("%s: %d orders in %d round trips, %d statements", name, orders, trips, said)
 		if trips != 2 || said > statements {
 			t.Errorf("%s: %d round trips and %d statements, want 2 and at most %d", name, trips, said, statements)
 		}
+	})
+	audited(t, l)
+	if err := l.Close(); err != nil {
+		t.Error(err)
 	}
-	together("accept", 10, func(n int) error {
+}
+
+// TestPostgresLargeTables: what an order needs is looked for by indexes, and not compiled, however large
+// the planner believes the tables to be.
+func TestPostgresLargeTables(t *testing.T) {
+	s := &server{postgrestest.Own(t, "shared_preload_libraries = 'pg_stat_statements'", "autovacuum = off")}
+	dsn := s.database(t)
+	c, err := pgx.ParseConfig(dsn.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	passed := func(prefix string) {
+		t.Helper()
+		l := beside(t, dsn, t.TempDir(), anHour)
+		pass(t, l, 8, prefix, func(_ string, _ int64, f func(n int) error) { grouped(t, l, 8, f) })
+		if err := l.Close(); err != nil { // and what it did is counted
+			t.Error(err)
+		}
+	}
+	passed("few")
+	const large = "relname IN ('confirmations','events','messages','contents','attempts','lookups')"
+	ask := func(q string) (n int64) {
+		if err := s.Ask(t.Context(), c.Database, q, &n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	s.exec(t, c.Database, "CREATE EXTENSION pg_stat_statements; ANALYZE; UPDATE pg_class SET reltuples = 3e7, relpages = 1 WHERE "+large+"; SELECT pg_stat_reset()")
+	passed("many")
+	if n := ask("SELECT sum(jit_functions)::bigint FROM pg_stat_statements"); n != 0 {
+		t.Errorf("%d functions were compiled", n)
+	}
+	if n := ask("SELECT sum(seq_tup_read)::bigint FROM pg_stat_user_tables WHERE " + large); n != 0 {
+		t.Errorf("%d rows were read by going through a whole table", n)
+	}
+}
+
+// anHour is a clock that stands still.
+func anHour() time.Time { return time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC) }
+
+// pass takes orders from their events to their verdicts. A step is all of theirs, and how many statements they may take
+// together.
+func pass(t *testing.T, l *Ledger, orders int, prefix string, step func(name string, statements int64, f func(n int) error)) {
+	t.Helper()
+	ids := make([]waxwing.ID, orders)
+	works := make([]*waxwing.Work, orders)
+	claims := make([]*waxwing.Claim, orders)
+	step("accept", 10, func(n int) error {
 		rc, err := l.Accept(t.Context(), &waxwing.Event{Tenant: "acme", Shop: "web", Source: "webhook", Format: "generic", Topic: "order",
-			Raw: fmt.Appendf(nil, `{"id":"%d"}`, n), At: clock(), Key: waxwing.EventKey{OrderID: fmt.Sprint(n)}})
+			Raw: fmt.Appendf(nil, `{"id":"%s%d"}`, prefix, n), At: anHour(), Key: waxwing.EventKey{OrderID: fmt.Sprint(prefix, n)}})
 		ids[n] = rc.ID
 		return err
 	})
@@ -46,7 +91,7 @@ func TestPostgresRoundTrips(t *testing.T) {
 		}
 		works[n] = w
 	}
-	together("ready", 12, func(n int) error {
+	step("ready", 12, func(n int) error {
 		got, err := l.Ready(t.Context(), works[n], []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Queued, From: "orders@acme.example",
 			To: fmt.Sprintf("jane%d@customer.example", n), Data: []byte("Thank you.\r\n"), Locale: "en"}}, waxwing.Lookup{Order: []string{fmt.Sprint(n)}}, time.Hour)
 		if err == nil {
@@ -54,16 +99,15 @@ func TestPostgresRoundTrips(t *testing.T) {
 		}
 		return err
 	})
-	together("claim", 10, func(n int) (err error) {
+	step("claim", 10, func(n int) (err error) {
 		claims[n], err = l.Claim(t.Context(), ids[n])
 		return err
 	})
-	together("dot", 10, func(n int) error { return l.CommitDot(t.Context(), claims[n], "mail") })
-	together("verdict", 13, func(n int) error {
+	step("dot", 10, func(n int) error { return l.CommitDot(t.Context(), claims[n], "mail") })
+	step("verdict", 13, func(n int) error {
 		return l.Resolve(t.Context(), claims[n], &waxwing.Resolution{To: waxwing.Sent, Attempt: waxwing.Attempt{Provider: "mail", Verdict: waxwing.Accepted,
 			Phase: waxwing.PhaseDot, Code: 250, Reply: "250 ok"}})
 	})
-	audited(t, l)
 }
 
 // grouped runs f so many times in one group, and tells what the server had to do for it.

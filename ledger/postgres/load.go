@@ -104,6 +104,13 @@ const (
 	instanceColumns     = "id, epoch, started, stopped, lease"
 )
 
+// asked are the messages that are named ($1) and those of whole confirmations, which lie from $2 to
+// $3. They are an array, so that the tables' index is gone by: of a join the planner believes that
+// it gives a ninth of the table, and reads all of it. The limit is more than there can be; it is
+// how the planner learns that there are few, and does not compile the statement for millions.
+const asked = "ANY(ARRAY(SELECT unnest($1::bigint[]) UNION SELECT x.id FROM unnest($2::bigint[], $3::bigint[]) w(a, b), " +
+	"LATERAL (SELECT id FROM messages WHERE id > w.a AND id < w.b ORDER BY id LIMIT 64) x))"
+
 // hot asks for what nearly each command decides by: first confirmations, then their messages,
 // and what those who hold a message's lock write after both.
 func hot(b *pgx.Batch, s *store.Set, k *store.Keys, l locks) {
@@ -115,18 +122,13 @@ func hot(b *pgx.Batch, s *store.Set, k *store.Keys, l locks) {
 		b.Queue("SELECT "+confirmationColumns+" FROM confirmations WHERE id = ANY($1) OR key = ANY($2)"+l.rows, ids, hashes(k.Keys)).Query(each(scanConfirmation, confirmation))
 	}
 	if len(k.Messages)+len(k.Whole) > 0 {
-		// As an array, so that their index is gone by: of a join the planner believes that it gives
-		// a ninth of the table, and reads all of it.
 		ids, whole, ends := ints(k.Messages), ints(k.Whole), endsOf(ints(k.Whole))
-		b.Queue("SELECT "+messageColumns+" FROM messages m WHERE id = ANY(ARRAY(SELECT unnest($1::bigint[]) UNION "+
-			"SELECT x.id FROM unnest($2::bigint[], $3::bigint[]) w(a, b) JOIN messages x ON x.id > w.a AND x.id < w.b))"+l.messages, ids, whole, ends).
+		b.Queue("SELECT "+messageColumns+" FROM messages m WHERE id = "+asked+l.messages, ids, whole, ends).
 			Query(each(scanMessage, func(m *store.Message) { s.Messages[m.ID] = *m }))
-		b.Queue("SELECT "+claimColumns+" FROM claims WHERE message = ANY(ARRAY(SELECT unnest($1::bigint[]) UNION "+
-			"SELECT x.message FROM unnest($2::bigint[], $3::bigint[]) w(a, b) JOIN claims x ON x.message > w.a AND x.message < w.b))", ids, whole, ends).
+		b.Queue("SELECT "+claimColumns+" FROM claims WHERE message = "+asked, ids, whole, ends).
 			Query(each(scanClaim, func(c *store.Claim) { s.Claims[c.Message] = *c }))
 		if !k.Shown {
-			b.Queue("SELECT message, count(*) FROM attempts WHERE verdict = 'uncertain' AND message = ANY(ARRAY(SELECT unnest($1::bigint[]) UNION "+
-				"SELECT x.message FROM unnest($2::bigint[], $3::bigint[]) w(a, b) JOIN attempts x ON x.message > w.a AND x.message < w.b)) GROUP BY message", ids, whole, ends).
+			b.Queue("SELECT message, count(*) FROM attempts WHERE verdict = 'uncertain' AND message = "+asked+" GROUP BY message", ids, whole, ends).
 				Query(each(scanPair, func(p *[2]int64) { s.Doubts[waxwing.ID(p[0])] = int(p[1]) }))
 		}
 	}

@@ -15,10 +15,15 @@ import (
 // alone: the next one of its connection may be somebody else's. The tables' policies go by it.
 
 // forAll is part of a SELECT, of the daemon's own work: see RATIONALE.md on what that means.
-const forAll = "set_config('waxwing.tenant', '*', true)"
+const forAll = "set_config('waxwing.tenant', '*', true) || " + plain
 
 // forOne has a transaction see what is a tenant's, or nothing.
-const forOne = "SELECT set_config('waxwing.tenant', $1, true)"
+const forOne = "SELECT set_config('waxwing.tenant', $1, true) || " + plain
+
+// plain has the server not compile statements (jit): those of ours read a few rows, and where the planner
+// thinks otherwise of a large table, that takes ten times what they do. It is set for the
+// transaction, since a pooler takes no other settings.
+const plain = "set_config('jit', 'off', true)"
 
 // setting is the setting's value for a tenant's number.
 func setting(tenant int64) string {
