@@ -32,6 +32,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/twilio"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/web/mailbox"
 )
 
@@ -108,7 +109,15 @@ func (t *Trial) Fit(cfg *config.Config) error {
 	cfg.Providers = providers
 	// A ledger of its own: what counts as sent here was not, and must not keep a
 	// daemon that sends from sending it.
-	cfg.Data = TrialData(cfg.Data)
+	cfg.Data, cfg.Ledger, cfg.Ledgers = TrialData(cfg.Data), nil, nil
+	cfg.Tenants = maps.Clone(cfg.Tenants)
+	for name, x := range cfg.Tenants {
+		x.Ledger = ""
+		cfg.Tenants[name] = x
+	}
+	// Nor may it take from a broker what is for them.
+	cfg.Brokers = nil
+	pipeline.KeepQueues(cfg)
 	return nil
 }
 
@@ -124,7 +133,7 @@ func (t *Trial) Open(d *daemon.Daemon) {
 		Order: func(ctx context.Context, tenant, shop, locale string) error {
 			return t.order(ctx, d, tenant, shop, locale)
 		}})
-	t.mailbox.Open(t.cfg, d.Ledger())
+	t.mailbox.Open(t.cfg, d.Books())
 }
 
 // Close ends the stand-ins; the daemon is stopped before.

@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing/channel/smtp"
+	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/locales"
+	"github.com/waxwinghq/waxwing/pipeline"
 )
 
 // TestTestOrdersAreOrders: of each format, in each language, and plainly a test.
@@ -52,6 +54,37 @@ func TestTryingOutNeedsThisMachine(t *testing.T) {
 				t.Errorf("%+v", p)
 			}
 			try.Close()
+		}
+	}
+}
+
+// TestTryingOutKeepsToItself: a trial neither writes into the ledgers of daemons that send, nor
+// takes what stands on their brokers.
+func TestTryingOutKeepsToItself(t *testing.T) {
+	c := configtest.Load(t, daemon.Components(), `data: books
+http: {listen: "127.0.0.1:0"}
+keys: {master: "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"}
+ledger: {type: postgres, dsn: "postgres://127.0.0.1/home"}
+ledgers: {north: {type: postgres, dsn: "postgres://127.0.0.1/north"}}
+brokers: {bus: {type: redis, url: "redis://127.0.0.1:6379/0"}}
+providers: {mail: {type: smtp, addr: "mail.example:25"}}
+tenants:
+  acme: {name: Acme, from: a@acme.example}
+  bolt: {name: Bolt, from: b@bolt.example, ledger: north, pipeline: other}
+pipeline: [normalise, render, {queue: {name: mail, on: bus}}, send]
+pipelines: {other: [normalise, render, {queue: {name: post, on: bus}}, send]}
+`)
+	try, err := NewTrial(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer try.Close()
+	if c.Data != "books-mailbox" || c.Ledger != nil || len(c.Ledgers) > 0 || len(c.Brokers) > 0 || c.Tenants["bolt"].Ledger != "" {
+		t.Errorf("it keeps %s, %v, %v and %v", c.Data, c.Ledger, c.Ledgers, c.Brokers)
+	}
+	for _, stages := range [][]config.Stage{c.Pipeline, c.Pipelines["other"]} {
+		if q := stages[2].Settings.(*pipeline.Queue); q.QueueOn() != "" {
+			t.Errorf("the queue %s stands on %s", q.Name, q.On)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,6 +46,23 @@ func (q *Queue) QueueOn() string {
 		return ""
 	}
 	return q.On
+}
+
+// KeepQueues has all queues of a configuration stay in this process.
+func KeepQueues(c *config.Config) {
+	keep := func(stages []config.Stage) []config.Stage {
+		stages = slices.Clone(stages)
+		for i := range stages {
+			if q, ok := stages[i].Settings.(*Queue); ok {
+				stages[i].Settings = &Queue{Name: q.Name, On: here, Carry: "reference"}
+			}
+		}
+		return stages
+	}
+	c.Pipeline, c.Pipelines = keep(c.Pipeline), maps.Clone(c.Pipelines)
+	for name, stages := range c.Pipelines {
+		c.Pipelines[name] = keep(stages)
+	}
 }
 
 // hop is a queue between two runs of stages. It stays in this process. Its topic carries the id alone. What the order
