@@ -44,3 +44,15 @@ type Scrub struct {
 	// Remaining says what is still to do, in words; "" nothing.
 	Remaining string
 }
+
+// With is how far this and another one are together.
+func (s Scrub) With(other Scrub) Scrub {
+	if s.Since.IsZero() || !other.Since.IsZero() && other.Since.Before(s.Since) {
+		s.Since = other.Since
+	}
+	if s.Remaining != "" && other.Remaining != "" {
+		s.Remaining += "; "
+	}
+	s.Done, s.Blocked, s.Remaining = s.Done && other.Done, s.Blocked || other.Blocked, s.Remaining+other.Remaining
+	return s
+}

@@ -235,6 +235,8 @@ type Query struct {
 // Member is one of the instances that share a ledger, as it is shown.
 type Member struct {
 	ID int64 // its number
+	// Ledger is the name of the ledger it belongs to; "" is the one of the section ledger.
+	Ledger string
 	// Self says that it is the one that tells.
 	Self bool
 	// Age is how long ago it began, Silent how long ago it last prolonged its lease, and Lease

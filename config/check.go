@@ -49,9 +49,7 @@ func check(d *decoder, c *Config) {
 	for _, name := range sorted(c.Enrich) {
 		x.block("enrich."+name, c.Enrich[name].Settings)
 	}
-	if c.Ledger != nil {
-		x.block("ledger", c.Ledger.Settings)
-	}
+	x.ledgers()
 	for _, name := range sorted(c.Sources) {
 		x.block("sources."+name, c.Sources[name].Settings)
 	}
@@ -296,5 +294,58 @@ func (r *Report) Queries(b Block) {
 		if f.params != nil {
 			r.x.query(r.Path(f.name), f.in(v).String(), f.params)
 		}
+	}
+}
+
+// ledgers checks those of both sections, and that no two are one.
+func (x *checker) ledgers() {
+	if x.c.Ledger != nil {
+		x.block("ledger", x.c.Ledger.Settings)
+	}
+	names := sorted(x.c.Ledgers)
+	for i, name := range names {
+		at := "ledgers." + name
+		x.block(at, x.c.Ledgers[name].Settings)
+		if x.c.Ledger != nil && same(x.c.Ledger.Settings, x.c.Ledgers[name].Settings) {
+			x.failKey(at, at+" is the same database as ledger", "Take one of them out, or name another database")
+		}
+		for _, other := range names[:i] {
+			if same(x.c.Ledgers[other].Settings, x.c.Ledgers[name].Settings) {
+				x.failKey(at, at+" is the same database as ledgers."+other, "Take one of them out, or name another database")
+			}
+		}
+		if x.c.TenantsDir == "" && !x.isBad("tenants") && !x.chosen(name) {
+			x.failKey(at, fmt.Sprintf("no tenant has chosen the ledger %q", name), "Write ledger: "+name+" at one, or take it out")
+		}
+	}
+}
+
+// same says whether two stores have the same settings.
+func same(a, b Block) bool { return a != nil && b != nil && reflect.DeepEqual(a, b) }
+
+// chosen says whether a tenant has chosen the ledger, or may have meant it.
+func (x *checker) chosen(name string) bool {
+	for tenant, t := range x.c.Tenants {
+		if _, known := x.c.Ledgers[t.Ledger]; t.Ledger == name || x.isBad("tenants."+tenant+".ledger") || t.Ledger != "" && !known {
+			return true
+		}
+	}
+	return false
+}
+
+// choosesLedger checks a tenant's choice.
+func (x *checker) choosesLedger(path, name string) {
+	known := sorted(x.c.Ledgers)
+	switch {
+	case slices.Contains(known, name) || x.isBad(path) || x.isBad("ledgers"):
+	case name != "":
+		remedy := "Define it under ledgers:, or take it out"
+		if len(known) > 0 {
+			remedy += "; there are " + strings.Join(known, ", ")
+		}
+		x.fail(path, fmt.Sprintf("there is no ledger %s", x.quote(path)), meant(name, known, remedy))
+	case len(known) > 0 && x.c.Ledger == nil && !x.isBad("ledger"):
+		x.failKey(path, path+" is missing: where there are ledgers, a tenant's orders are in one of them", "Add ledger: "+strings.Join(known, " or ")+
+			", or a section ledger for those tenants that name none")
 	}
 }

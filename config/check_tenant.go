@@ -69,6 +69,7 @@ func (x *tenantRules) all() {
 		t.Plugins[p] = x.plugin(path+".plugins."+p, t.Plugins[p])
 	}
 	x.check.choosesPipeline(path+".pipeline", t.Pipeline)
+	x.check.choosesLedger(path+".ledger", t.Ledger)
 	x.ownProviders()
 }
 

@@ -28,6 +28,10 @@ type Config struct {
 	// Ledger names another store than the embedded one. The data folder still holds
 	// what is this daemon's own.
 	Ledger *Store `yaml:"ledger,omitempty"`
+	// Ledgers are further ones by name, for more tenants than one database can take; a tenant
+	// names one by its ledger. Where there are any, the data folder holds no orders: a tenant
+	// that names none is in the ledger of the section ledger.
+	Ledgers map[string]Store `yaml:"ledgers,omitempty"`
 	// HTTP is the listener of webhooks, API and pages.
 	HTTP HTTP `yaml:"http,omitempty"`
 	// Keys says where the master key comes from that wraps all others.
@@ -165,6 +169,9 @@ type Tenant struct {
 	PluginKeys map[string]string `yaml:"plugin_keys,omitempty"`
 	// Pipeline is the one that the tenant's orders take: default, or one of pipelines.
 	Pipeline string `yaml:"pipeline,omitempty" default:"default"`
+	// Ledger is the one of ledgers that holds the tenant's orders. It cannot change while the
+	// daemon runs; orders that are in another one are not known in this.
+	Ledger string `yaml:"ledger,omitempty"`
 	// Providers are the tenant's own. In the order of their names they stand before those
 	// that the pipeline names.
 	Providers map[string]Provider `yaml:"providers,omitempty"`

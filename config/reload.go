@@ -33,6 +33,11 @@ func (c *Config) Fixed(running *Config) error {
 		}
 		x.fixed(f.name, f.in(reflect.ValueOf(*running)), f.in(reflect.ValueOf(*c)))
 	}
+	for _, name := range sorted(c.Tenants) {
+		if old, ok := running.Tenants[name]; ok && old.Ledger != c.Tenants[name].Ledger {
+			x.unchangeable("tenants."+name+".ledger", "has changed")
+		}
+	}
 	if err := errorsOf(files); err != nil || reflect.DeepEqual(running.Pipeline, c.Pipeline) {
 		return err
 	}

@@ -47,7 +47,9 @@ enrich: {crm: {type: sql, dsn: "file:hunter2.db", customer: "select 1"}}
 		"another name":     {"  mail:", "  post:", []string{"1:1: providers.mail is gone", "2:3: providers.post is new"}},
 		"a secret":         {"hunter2.db", "hunter3.db", []string{"9:27: enrich.crm.dsn has changed"}},
 		"a pipeline":       {"limits:", "pipeline: [normalise, render, {queue: {name: post}}, {send: {providers: [mail]}}]\nlimits:", []string{"7:1: pipeline has changed"}},
-		"several":          {"  send: 7\nenrich: {crm: {type: sql, dsn: \"file:hunter2.db\"", "  send: 8\nenrich: {crm: {type: sql, dsn: \"file:hunter3.db\"", []string{"8:3: limits.send", "9:27: enrich.crm.dsn"}},
+		"a tenant's ledger": {"tenants:\n  acme: {", "keys: {master: \"" + strings.Repeat("5a", 32) + "\"}\nledgers: {north: {type: postgres, dsn: \"postgres://127.0.0.1/one\"}}\ntenants:\n  acme: {ledger: north, ",
+			[]string{"3:8: keys.master has changed", "4:11: ledgers.north is new", "6:10: tenants.acme.ledger has changed"}},
+		"several": {"  send: 7\nenrich: {crm: {type: sql, dsn: \"file:hunter2.db\"", "  send: 8\nenrich: {crm: {type: sql, dsn: \"file:hunter3.db\"", []string{"8:3: limits.send", "9:27: enrich.crm.dsn"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			next := load(t, strings.Replace(main, c.old, c.new, 1))

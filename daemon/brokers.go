@@ -10,7 +10,6 @@ import (
 
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/pipeline/queue"
-	"github.com/waxwinghq/waxwing/web/metrics"
 )
 
 // brokerType is a component that makes brokers of its settings.
@@ -44,19 +43,15 @@ func openBrokers(c *config.Config, types []brokerType, log *slog.Logger) (map[st
 	return out, nil
 }
 
-// tagOf is the same for all daemons of a ledger, and another's for those of others.
-func tagOf(l Ledger) string {
-	key := l.Derive("topics on brokers")
-	return hex.EncodeToString(key[:4])
-}
-
-// brokers says for the metrics how it stands with each broker.
-func (d *Daemon) brokers() map[string]metrics.Broker {
-	out := map[string]metrics.Broker{}
-	for name, s := range d.pipe.Brokers() {
-		out[name] = metrics.Broker(s)
+// tagOf is the same for all daemons of a ledger, and another's for those of others: of ledgers with
+// one master key it is the name that differs.
+func tagOf(l Ledger, name string) string {
+	purpose := "topics on brokers"
+	if name != "" {
+		purpose += " of " + name
 	}
-	return out
+	key := l.Derive(purpose)
+	return hex.EncodeToString(key[:4])
 }
 
 // tryBroker connects, and has the broker keep nothing.

@@ -40,8 +40,7 @@ type Daemon struct {
 	reloads   sync.Mutex
 	ctx       context.Context
 	log       *slog.Logger
-	ledger    Ledger
-	upkeep    *upkeep // of the ledger
+	shards    *shards // its ledgers, each with its pipeline
 	providers map[string]Provider
 	own       own // guarded by reloads after the start
 	lookups   *enrich.Lookups
@@ -50,7 +49,6 @@ type Daemon struct {
 	formats   map[string]waxwing.Format
 	behind    *pipeline.Settings // of the pipeline; guarded by reloads after the start
 	workshop  *workshop
-	pipe      *pipeline.Pipeline
 	server    *web.Server
 	listener  net.Listener
 	clients   int // how many connections the listener may have
@@ -128,16 +126,15 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	if d.listener, err = net.Listen("tcp", c.HTTP.Listen); err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
-	if d.ledger, err = d.openLedger(ctx, x); err != nil {
+	if err = d.openLedgers(ctx, x); err != nil {
 		return nil, err
 	}
-	d.upkeep = &upkeep{d.ledger, log}
 	if x.Held != nil {
 		if err = x.Held(); err != nil {
 			return nil, err
 		}
 	}
-	if d.workshop, err = openWorkshop(c, d.ledger, d.composer, x.Clock, log); err != nil {
+	if d.workshop, err = openWorkshop(c, d.Books(), d.composer, x.Clock, log); err != nil {
 		return nil, err
 	}
 	if err = d.assemble(x); err != nil {
@@ -148,26 +145,28 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	d.keepers.Go(func() {
 		late := d.workshop.files.first(ctx, round, log)
 		d.keepers.Go(func() {
-			d.upkeep.hourly(ctx, func() (bool, error) { return d.workshop.tidy(c.Plugins.NativeAll, log) })
+			d.shards.all[0].upkeep.hourly(ctx, func() (bool, error) { return d.workshop.tidy(c.Plugins.NativeAll, log) })
 		})
 		close(d.restored)
 		d.workshop.files.rest(ctx, round, late, log)
 	})
 	go d.run(ctx)
-	<-d.pipe.Running()
+	d.shards.running()
 	go d.serve()
-	d.sources.run(ctx, d.restored, d.pipe.Accept) // an order that nobody waits for may wait for its plugins
+	d.sources.run(ctx, d.restored, d.shards.Accept) // an order that nobody waits for may wait for its plugins
 	d.keepers.Go(func() { giveBack(ctx) })
-	d.keepers.Go(func() { d.upkeep.teach(ctx, d.workshop.composer.Load()) })
-	d.keepers.Go(func() { d.upkeep.prune(ctx, c.Plugins.Runs.D()) })
-	d.keepers.Go(func() { d.upkeep.expire(ctx, c.Retention.Content.D()) })
+	for _, s := range d.shards.all {
+		d.keepers.Go(func() { s.upkeep.teach(ctx, d.workshop.composer.Load()) })
+		d.keepers.Go(func() { s.upkeep.prune(ctx, c.Plugins.Runs.D()) })
+		d.keepers.Go(func() { s.upkeep.expire(ctx, c.Retention.Content.D()) })
+	}
 	return d, nil
 }
 
-func (d *Daemon) openLedger(ctx context.Context, x Extras) (Ledger, error) {
+func (d *Daemon) openLedgers(ctx context.Context, x Extras) (err error) {
 	known, c := Formats(), d.cfg
 	o := sqlite.Options{Options: ledger.Options{Dir: c.Data, Master: c.Keys.Master, Clock: x.Clock, Log: d.log,
-		Quota: pluginQuota(c.Plugins), HotBytes: d.memory.hot,
+		Quota: pluginQuota(c.Plugins), HotBytes: d.memory.hot / int64(max(1, len(c.Ledgers))),
 		People: func(format, topic string, raw []byte) (waxwing.People, bool) {
 			return pipeline.PeopleOf(known[format], topic, raw, compose.Numbers)
 		},
@@ -175,22 +174,25 @@ func (d *Daemon) openLedger(ctx context.Context, x Extras) (Ledger, error) {
 			a, err := address.Parse(s)
 			return a.String(), err
 		}}, Fatal: d.failed, Witness: c.Witness, AcceptLoss: x.AcceptLoss, CacheBytes: d.memory.cache}
-	o.Tenants = tenantIDs(c)
 	if s := pipeline.SendOf(c.Pipeline); s != nil { // it is the same in all pipelines
 		r := s.Uncertain.Rule()
 		o.Policy, o.After, o.Copies = r.Policy, r.After, r.Copies
 	}
-	return openStore(ctx, c, storeTypes, o)
+	d.shards, err = openShards(c, func(s *config.Store, dir string, tenants []waxwing.TenantID, log *slog.Logger) (Ledger, error) {
+		o := o
+		o.Dir, o.Tenants, o.Log = dir, tenants, log
+		return openStore(ctx, s, storeTypes, o)
+	}, d.log)
+	return err
 }
 
 func (d *Daemon) assemble(x Extras) (err error) {
-	parts := pipeline.Parts{Config: d.cfg, Ledger: d.ledger, Formats: Formats(), Composer: d.composer,
+	parts := pipeline.Parts{Formats: Formats(), Composer: d.composer,
 		Providers: map[string]delivery.Provider{}, Enrichers: map[string]pipeline.Enricher{}, Clock: x.Clock, Log: d.log,
 		Plugins: d.workshop, Numbers: compose.Numbers, Wrap: x.Wrap, NoSweeper: x.NoSweeper}
 	maps.Copy(parts.Formats, d.workshop.pluginFormats(d.cfg, parts.Formats["generic"]))
 	d.formats = parts.Formats
-	parts.Own = d.own.of(d.cfg.Tenants)
-	d.behind = &pipeline.Settings{Tenants: d.cfg.Tenants, Formats: d.formats, Composer: d.composer}
+	d.behind = &pipeline.Settings{Tenants: d.cfg.Tenants, Formats: d.formats, Composer: d.composer, Own: d.own.of(d.cfg.Tenants)}
 	for n, p := range d.providers {
 		parts.Providers[n] = p
 	}
@@ -200,26 +202,18 @@ func (d *Daemon) assemble(x Extras) (err error) {
 	if parts.Brokers, err = openBrokers(d.cfg, brokerTypes, d.log); err != nil {
 		return err
 	}
-	parts.Tag = tagOf(d.ledger)
-	meter := metrics.New(d.waiting)
+	meter := metrics.New(d.shards.waiting)
 	parts.Meter = meter
 	meter.Plugins(d.workshop.host.TenantUses)
-	if d.pipe, err = pipeline.New(parts); err != nil {
+	if err = d.shards.connect(d.cfg, d.behind, parts); err != nil {
 		return err
 	}
-	meter.Queues(d.pipe.Queues)
-	if s, ok := d.ledger.(shared); ok {
-		meter.Instances(func() ([]waxwing.Member, error) { return s.Members(context.Background()) })
-	}
-	meter.Brokers(d.brokers)
-	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.pipe, Desk: d.pipe, Books: d.ledger, Workshop: d.workshop, Shelves: d.ledger, Uses: d.workshop.host.Uses,
+	meter.Queues(d.shards.queues)
+	meter.Instances(d.shards.members)
+	meter.Brokers(d.shards.brokers)
+	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.shards, Desk: d.shards, Books: d.Books(), Workshop: d.workshop, Shelves: d.Books(), Uses: d.workshop.host.Uses,
 		Meter: meter, Schema: generic.Schema, Ready: d.ready, Pages: x.Pages, Version: Version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
 	return nil
-}
-
-func (d *Daemon) waiting() (metrics.Waiting, error) {
-	v, err := d.ledger.Depth(context.Background())
-	return metrics.Waiting{Orders: v.Work, Messages: v.Messages, Oldest: v.Oldest, Erasing: d.ledger.Scrub().Since}, err
 }
 
 func (d *Daemon) ready() error {
@@ -227,7 +221,7 @@ func (d *Daemon) ready() error {
 	case <-d.done:
 		return errors.New("shutting down")
 	default:
-		return d.ledger.Healthy()
+		return d.shards.healthy()
 	}
 }
 
@@ -244,7 +238,7 @@ func (d *Daemon) failed(err error) {
 func (d *Daemon) Fatal() <-chan error { return d.fatal }
 
 func (d *Daemon) run(ctx context.Context) {
-	d.runErr = d.pipe.Run(ctx)
+	d.runErr = d.shards.run(ctx)
 	close(d.done)
 }
 
@@ -288,8 +282,16 @@ func (d *Daemon) announceShops() {
 // Addr is where the daemon listens.
 func (d *Daemon) Addr() string { return d.listener.Addr().String() }
 
-// Ledger is the daemon's; it is closed by Stop.
-func (d *Daemon) Ledger() Ledger { return d.ledger }
+// Ledger is the daemon's, or the first of several; it is closed by Stop.
+func (d *Daemon) Ledger() Ledger { return d.shards.all[0].ledger }
+
+// Books are what all of the daemon's ledgers show and keep.
+func (d *Daemon) Books() Books {
+	if len(d.shards.all) == 1 {
+		return d.Ledger()
+	}
+	return books{d.shards}
+}
 
 // Plugins is the host of the tenants' plugins; it is closed by Stop.
 func (d *Daemon) Plugins() *plugins.Host { return d.workshop.host }
@@ -303,7 +305,7 @@ func (d *Daemon) Formats() map[string]waxwing.Format { return d.formats }
 
 // Accept takes an event as the API does; see pipeline.Pipeline.Accept.
 func (d *Daemon) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt, error) {
-	return d.pipe.Accept(ctx, ev)
+	return d.shards.Accept(ctx, ev)
 }
 
 // Stop drains and closes: no new orders, no new claims, then verdicts, then
@@ -352,8 +354,8 @@ func (d *Daemon) release() error {
 		errs = append(errs, d.lookups.Close())
 	}
 	errs = append(errs, d.workshop.close())
-	if d.ledger != nil {
-		errs = append(errs, d.ledger.Close())
+	if d.shards != nil {
+		errs = append(errs, d.shards.close()...)
 	}
 	if d.listener != nil {
 		_ = d.listener.Close() // Shutdown closed it already, in the usual case

@@ -40,9 +40,9 @@ func (d *Daemon) Reload(next *config.Config) (changes config.TenantChanges, err 
 		return changes, err
 	}
 	composer.Keep(d.composer)
-	behind, opened, err := d.prepare(next, composer)
+	behind, sets, opened, err := d.prepare(next, composer)
 	if err == nil {
-		err = d.ledger.Serve(d.ctx, tenantIDs(next))
+		err = d.shards.serve(d.ctx, next.Tenants)
 	}
 	if err != nil {
 		for _, p := range opened.without(d.own) {
@@ -52,25 +52,33 @@ func (d *Daemon) Reload(next *config.Config) (changes config.TenantChanges, err 
 	}
 	d.workshop.host.Configure(set)
 	d.takePlugins(next, changes)
-	d.use(next, composer, behind)
+	d.use(next, composer, behind, sets)
 	d.retire(d.own.without(opened))
 	d.loaded, d.composer, d.own = next, composer, opened
-	d.keepers.Go(func() { d.upkeep.teach(d.ctx, composer) })
+	for _, s := range d.shards.all {
+		d.keepers.Go(func() { s.upkeep.teach(d.ctx, composer) })
+	}
 	return changes, nil
 }
 
-// prepare makes what the pipeline goes by from the switch on; it knows tenants that are gone,
+// prepare makes what the pipelines go by from the switch on, all together and each; it knows tenants that are gone,
 // too. Providers that are open now stay so where nothing of them has changed.
-func (d *Daemon) prepare(next *config.Config, composer *compose.Composer) (behind *pipeline.Settings, opened own, err error) {
+func (d *Daemon) prepare(next *config.Config, composer *compose.Composer) (behind *pipeline.Settings, sets []*pipeline.Settings, opened own, err error) {
 	formats := d.formatsOf(next)
 	behind = &pipeline.Settings{Tenants: maps.Clone(d.behind.Tenants), Formats: maps.Clone(d.behind.Formats), Composer: composer}
 	maps.Copy(behind.Tenants, next.Tenants)
 	maps.Copy(behind.Formats, formats)
 	if opened, err = openOwn(behind.Tenants, d.own, d.log); err != nil {
-		return nil, opened, err
+		return nil, nil, opened, err
 	}
 	behind.Own = opened.of(behind.Tenants)
-	return behind, opened, d.pipe.Prepare(behind)
+	sets = d.shards.settings(behind)
+	for i, set := range sets {
+		if err := d.shards.all[i].pipe.Prepare(set); err != nil {
+			return nil, nil, opened, err
+		}
+	}
+	return behind, sets, opened, nil
 }
 
 // formatsOf are the shops' of a configuration, those of plugins among them.
@@ -82,10 +90,13 @@ func (d *Daemon) formatsOf(next *config.Config) map[string]waxwing.Format {
 
 // use switches over. Whatever lets orders in comes last, so that those behind it know
 // the tenant; tenants that are gone are kept by all but the door.
-func (d *Daemon) use(next *config.Config, composer *compose.Composer, behind *pipeline.Settings) {
+func (d *Daemon) use(next *config.Config, composer *compose.Composer, behind *pipeline.Settings, sets []*pipeline.Settings) {
 	d.behind = behind
 	d.workshop.composer.Store(composer)
-	d.pipe.Use(behind)
+	d.shards.use(behind.Tenants)
+	for i, set := range sets {
+		d.shards.all[i].pipe.Use(set)
+	}
 	d.server.Use(next, d.formatsOf(next))
 }
 
@@ -114,8 +125,8 @@ func (d *Daemon) takePlugins(next *config.Config, changes config.TenantChanges) 
 	})
 }
 
-func tenantIDs(c *config.Config) (out []waxwing.TenantID) {
-	for name := range c.Tenants {
+func tenantIDs(tenants map[string]config.Tenant) (out []waxwing.TenantID) {
+	for name := range tenants {
 		out = append(out, waxwing.TenantID(name))
 	}
 	return out

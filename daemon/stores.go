@@ -92,18 +92,27 @@ func storeOf[S config.Block, L Ledger](c config.Component, open func(S, context.
 	}}
 }
 
-// openStore opens the ledger in the store that a configuration names.
-func openStore(ctx context.Context, c *config.Config, types []storeType, o sqlite.Options) (Ledger, error) {
-	if c.Ledger == nil {
+// Books are what a daemon's ledgers show and keep, each of its tenants.
+type Books interface {
+	web.Books
+	web.Shelves
+	plugins.Store
+	// Derive makes a key for a purpose from the master key.
+	Derive(purpose string) [32]byte
+}
+
+// openStore opens a ledger in the store that is given, or, where that is nil, in a folder.
+func openStore(ctx context.Context, s *config.Store, types []storeType, o sqlite.Options) (Ledger, error) {
+	if s == nil {
 		l, err := sqlite.Open(ctx, o)
 		if err != nil {
 			return nil, err // and no Ledger that holds a nil
 		}
 		return l, nil
 	}
-	i := slices.IndexFunc(types, func(t storeType) bool { return t.Name == c.Ledger.Type })
+	i := slices.IndexFunc(types, func(t storeType) bool { return t.Name == s.Type })
 	if i < 0 {
-		return nil, fmt.Errorf("ledger: there is no type %q", c.Ledger.Type)
+		return nil, fmt.Errorf("ledger: there is no type %q", s.Type)
 	}
-	return types[i].open(ctx, c.Ledger.Settings, o.Options)
+	return types[i].open(ctx, s.Settings, o.Options)
 }

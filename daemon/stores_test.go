@@ -42,7 +42,7 @@ func TestOpenStore(t *testing.T) {
 	} {
 		c := configtest.Load(t, r, "providers: {mail: {type: smtp, addr: \"mail.example:25\"}}\ntenants: {acme: {name: Acme, from: orders@acme.example}}\n"+section+"\n")
 		dir := t.TempDir()
-		l, err := openStore(t.Context(), c, sheds, sqlite.Options{Options: ledger.Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}, Policy: "resend"}})
+		l, err := openStore(t.Context(), c.Ledger, sheds, sqlite.Options{Options: ledger.Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}, Policy: "resend"}})
 		if err != nil {
 			if l != nil || err.Error() != want {
 				t.Errorf("%q: %v %v", section, l, err)
@@ -58,7 +58,7 @@ func TestOpenStore(t *testing.T) {
 	}
 	c := configtest.With(nil)
 	c.Ledger = &config.Store{Type: "hut"}
-	if _, err := openStore(t.Context(), c, sheds, sqlite.Options{}); err == nil || err.Error() != `ledger: there is no type "hut"` {
+	if _, err := openStore(t.Context(), c.Ledger, sheds, sqlite.Options{}); err == nil || err.Error() != `ledger: there is no type "hut"` {
 		t.Error(err)
 	}
 }

@@ -32,7 +32,7 @@ type workshop struct {
 // CompileChild is the hidden command that compiles plugins apart from the daemon.
 const CompileChild = "plugin-compile"
 
-func openWorkshop(c *config.Config, l Ledger, x *compose.Composer, clock waxwing.Clock, log *slog.Logger) (*workshop, error) {
+func openWorkshop(c *config.Config, l Books, x *compose.Composer, clock waxwing.Clock, log *slog.Logger) (*workshop, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("plugins: %w", err)

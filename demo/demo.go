@@ -137,7 +137,7 @@ func (d *Demo) open(cfg *config.Config, asked bool, log *slog.Logger) (err error
 		d.daemon, err = daemon.Start(cfg, log, pages)
 		switch {
 		case err == nil:
-			d.mailbox.Open(cfg, d.daemon.Ledger())
+			d.mailbox.Open(cfg, d.daemon.Books())
 			try := &Trial{cfg: cfg, client: d.client}
 			d.mailbox.Act(mailbox.Acts{Title: "demo mailbox", Shops: sampleShops(cfg, d.daemon.Formats()),
 				Order: func(ctx context.Context, tenant, shop, locale string) error {

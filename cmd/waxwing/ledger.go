@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -35,7 +36,8 @@ type ledgerCmd struct {
 // where says which ledger: by configuration or by folder.
 type where struct {
 	configFlag
-	Data string `help:"The data folder, instead of the configuration's." placeholder:"DIR"`
+	Data   string `help:"The data folder, instead of the configuration's." placeholder:"DIR"`
+	Ledger string `help:"Which of the configuration's ledgers, where it has several; where a tenant is named, that one's by default." placeholder:"NAME"`
 }
 
 // books are a ledger that is read, in whichever store.
@@ -53,9 +55,9 @@ type books interface {
 	Close() error
 }
 
-// open opens the ledger for reading; the daemon may be running.
-func (w where) open(ctx context.Context) (books, error) {
-	f, o, err := w.store()
+// open opens the ledger for reading, or of several the one that holds a tenant; the daemon may be running.
+func (w where) open(ctx context.Context, tenant string) (books, error) {
+	f, o, err := w.store(tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +78,9 @@ func (w where) file(ctx context.Context, o sqlite.Options) (*sqlite.Ledger, erro
 	return sqlite.Open(ctx, o)
 }
 
-// store says where the ledger is: in a folder, or in a database where base is not nil.
-func (w where) store() (folder sqlite.Options, base *postgres.Options, err error) {
+// store says where the ledger is: in a folder, or in a database where base is not nil. Of several it is
+// the one that is named, or that holds a tenant.
+func (w where) store(tenant string) (folder sqlite.Options, base *postgres.Options, err error) {
 	if w.Data != "" {
 		folder.Dir = w.Data
 		if m := os.Getenv("WAXWING_MASTER_KEY"); m != "" {
@@ -89,13 +92,17 @@ func (w where) store() (folder sqlite.Options, base *postgres.Options, err error
 	if err != nil {
 		return folder, nil, fmt.Errorf("%w (or name the ledger with --data DIR)", err)
 	}
-	folder.Dir, folder.Master, folder.Witness = c.Data, c.Keys.Master, c.Witness
-	if c.Ledger == nil {
+	s, dir, err := daemon.LedgerAt(c, cmp.Or(w.Ledger, c.Tenants[tenant].Ledger))
+	if err != nil {
+		return folder, nil, fmt.Errorf("--ledger: %w", err)
+	}
+	folder.Dir, folder.Master, folder.Witness = dir, c.Keys.Master, c.Witness
+	if s == nil {
 		return folder, nil, nil
 	}
-	p, ok := c.Ledger.Settings.(*postgres.Settings)
+	p, ok := s.Settings.(*postgres.Settings)
 	if !ok {
-		return folder, nil, fmt.Errorf("a ledger of type %s cannot be looked into from here", c.Ledger.Type)
+		return folder, nil, fmt.Errorf("a ledger of type %s cannot be looked into from here", s.Type)
 	}
 	return folder, &postgres.Options{DSN: waxwing.Secret(p.DSN.Reveal()), Options: folder.Options, ServerTime: true}, nil
 }
@@ -162,7 +169,7 @@ func (c ledgerList) Run(s streams) error {
 	if err := web.CheckState(waxwing.State(c.State)); err != nil {
 		return fmt.Errorf("--state: %w", err)
 	}
-	l, err := c.open(context.Background())
+	l, err := c.open(context.Background(), c.Tenant)
 	if err != nil {
 		return err
 	}
@@ -210,7 +217,7 @@ func (c ledgerShow) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	l, err := c.open(context.Background())
+	l, err := c.open(context.Background(), c.Tenant)
 	if err != nil {
 		return err
 	}
@@ -245,7 +252,7 @@ type ledgerExport struct {
 
 // Run exports.
 func (c ledgerExport) Run(s streams) (err error) {
-	l, err := c.open(context.Background())
+	l, err := c.open(context.Background(), "")
 	if err != nil {
 		return err
 	}
@@ -279,7 +286,7 @@ type ledgerCount struct {
 
 // Run counts.
 func (c ledgerCount) Run(s streams) error {
-	l, err := c.open(context.Background())
+	l, err := c.open(context.Background(), c.Tenant)
 	if err != nil {
 		return err
 	}

@@ -26,10 +26,12 @@ import (
 
 type ledgerMove struct {
 	configFlag
-	To      string   `required:"" help:"The configuration file that names where the ledger shall be: another data folder, or a database in its section ledger. Start the daemon with it afterwards." placeholder:"FILE" type:"path"`
-	Anchors []string `help:"Signed heads of further instances of a ledger on Postgres, each in a file: they go with it." placeholder:"FILE" sep:"none"`
-	DryRun  bool     `help:"Only tell what would be moved. The daemon may be running."`
-	GiveUp  bool     `help:"End a move that is under way, so that the ledger can be served again where it was."`
+	To       string   `required:"" help:"The configuration file that names where the ledger shall be: another data folder, or a database in its section ledger. Start the daemon with it afterwards." placeholder:"FILE" type:"path"`
+	Ledger   string   `help:"Which of its ledgers, where the configuration of the daemon has several." placeholder:"NAME"`
+	ToLedger string   `help:"Which of its ledgers, where the file of --to has several." placeholder:"NAME"`
+	Anchors  []string `help:"Signed heads of further instances of a ledger on Postgres, each in a file: they go with it." placeholder:"FILE" sep:"none"`
+	DryRun   bool     `help:"Only tell what would be moved. The daemon may be running."`
+	GiveUp   bool     `help:"End a move that is under way, so that the ledger can be served again where it was."`
 }
 
 // moveBatch is how many rows a transaction has; 0: what package move thinks good. A test has fewer.
@@ -41,14 +43,14 @@ func (c ledgerMove) Run(s streams) error {
 	defer stop()
 	m := &move.Move{Anchors: c.Anchors, Batch: moveBatch}
 	for _, x := range []struct {
-		file  string
-		store *move.Store
-	}{{c.Config, &m.From}, {c.To, &m.To}} {
+		file, ledger string
+		store        *move.Store
+	}{{c.Config, c.Ledger, &m.From}, {c.To, c.ToLedger, &m.To}} {
 		loaded, err := config.Load(x.file, daemon.Components())
 		if err != nil {
 			return err
 		}
-		if *x.store, err = moverOf(loaded, s.err); err != nil {
+		if *x.store, err = moverOf(loaded, x.ledger, s.err); err != nil {
 			return err
 		}
 		defer (*x.store).Close()
@@ -78,19 +80,23 @@ func (c ledgerMove) Run(s streams) error {
 	return moved(s.out, m, r, c.To, time.Since(began))
 }
 
-// moverOf is the ledger of a configuration.
-func moverOf(c *config.Config, log io.Writer) (move.Store, error) {
-	o := ledger.Options{Dir: c.Data, Master: c.Keys.Master, Log: newLog(c.Log, &slog.LevelVar{}, log)}
+// moverOf is the ledger of a configuration, or the one of this name.
+func moverOf(c *config.Config, name string, log io.Writer) (move.Store, error) {
+	at, dir, err := daemon.LedgerAt(c, name)
+	if err != nil {
+		return nil, err
+	}
+	o := ledger.Options{Dir: dir, Master: c.Keys.Master, Log: newLog(c.Log, &slog.LevelVar{}, log)}
 	if s := pipeline.SendOf(c.Pipeline); s != nil { // what dead instances hold is judged as at a start
 		r := s.Uncertain.Rule()
 		o.Policy, o.After, o.Copies = r.Policy, r.After, r.Copies
 	}
-	if c.Ledger == nil {
+	if at == nil {
 		return sqlite.Mover(sqlite.Options{Options: o, Witness: c.Witness})
 	}
-	p, ok := c.Ledger.Settings.(*postgres.Settings)
+	p, ok := at.Settings.(*postgres.Settings)
 	if !ok {
-		return nil, fmt.Errorf("a ledger of type %s cannot be moved", c.Ledger.Type)
+		return nil, fmt.Errorf("a ledger of type %s cannot be moved", at.Type)
 	}
 	return postgres.Mover(postgres.Options{DSN: waxwing.Secret(p.DSN.Reveal()), Options: o, ServerTime: true})
 }
@@ -174,7 +180,7 @@ type ledgerMigrate struct {
 // Run brings the ledger to this program's layout.
 func (c ledgerMigrate) Run(s streams) error {
 	ctx := context.Background()
-	o, base, err := c.store()
+	o, base, err := c.store("")
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ type ledgerVerify struct {
 
 // Run verifies.
 func (c ledgerVerify) Run(s streams) error {
-	l, err := c.open(context.Background())
+	l, err := c.open(context.Background(), "")
 	if err != nil {
 		return statusError{statusUnseen, err}
 	}
@@ -107,7 +107,7 @@ type ledgerBackup struct {
 
 // Run copies.
 func (c ledgerBackup) Run(s streams) error {
-	o, base, err := c.store()
+	o, base, err := c.store("")
 	if err != nil {
 		return err
 	}

@@ -19,9 +19,10 @@ import (
 func TestTop(t *testing.T) {
 	m := metrics.New(nil)
 	var away error
+	var more []waxwing.Member
 	m.Instances(func() ([]waxwing.Member, error) {
-		return []waxwing.Member{{ID: 12, Self: true, Age: time.Hour, Silent: 2300 * time.Millisecond, Lease: 12700 * time.Millisecond, Claims: 31, Dots: 4},
-			{ID: 3, Age: 2 * time.Hour, Silent: 16 * time.Second, Lease: -time.Second, Claims: 7, Dots: 7}}, away
+		return append([]waxwing.Member{{ID: 12, Self: true, Age: time.Hour, Silent: 2300 * time.Millisecond, Lease: 12700 * time.Millisecond, Claims: 31, Dots: 4},
+			{ID: 3, Age: 2 * time.Hour, Silent: 16 * time.Second, Lease: -time.Second, Claims: 7, Dots: 7}}, more...), away
 	})
 	daemon := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer admin" {
@@ -45,6 +46,10 @@ $`)
 	}
 	if got := top(); !strings.Contains(got, "admin keys alone") {
 		t.Errorf("without a key: %s", got)
+	}
+	more = append(more, waxwing.Member{ID: 3, Ledger: "north", Age: time.Hour, Lease: time.Second})
+	if got := top("--key", "admin"); !regexp.MustCompile(`(?s)^LEDGER +INSTANCE .*\n- +3 .*\n- +12 \* .*\nnorth +3 .* lives\n$`).MatchString(got) {
+		t.Errorf("of two ledgers:\n%s", got)
 	}
 	away = errors.New("away")
 	if got := top("--key", "admin"); !strings.Contains(got, "shares its ledger with no other") {

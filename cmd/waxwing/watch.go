@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -179,6 +180,13 @@ func showMembers(out io.Writer, home string, all []waxwing.Member) error {
 	}
 	_, _ = fmt.Fprint(out, home)
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	named := slices.ContainsFunc(all, func(x waxwing.Member) bool { return x.Ledger != "" })
+	column := func(s string) {
+		if named {
+			_, _ = fmt.Fprint(w, s, "\t")
+		}
+	}
+	column("LEDGER")
 	_, _ = fmt.Fprintln(w, "INSTANCE\tSINCE\tLAST BEAT\tLEASE\tCLAIMS\tAT THE DOT\tSTATE")
 	for i := range all {
 		x := &all[i]
@@ -189,6 +197,7 @@ func showMembers(out io.Writer, home string, all []waxwing.Member) error {
 		if x.Lease <= 0 {
 			state = "silent: what it holds is taken over soon"
 		}
+		column(dash(x.Ledger))
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%.1f s ago\t%.1f s\t%d\t%d\t%s\n", number, time.Now().Add(-x.Age).Format(time.DateTime), x.Silent.Seconds(),
 			x.Lease.Seconds(), x.Claims, x.Dots, state)
 	}

@@ -21,7 +21,7 @@ func (m *Meter) Instances(members func() ([]waxwing.Member, error)) {
 }
 
 func instanceDesc(name, help string) *prometheus.Desc {
-	return prometheus.NewDesc("waxwing_instance_"+name, help, []string{"instance"}, nil)
+	return prometheus.NewDesc("waxwing_instance_"+name, help, []string{"ledger", "instance"}, nil)
 }
 
 // The names of what is told of an instance, behind "waxwing_instance_".
@@ -53,7 +53,7 @@ func (f instances) Collect(ch chan<- prometheus.Metric) {
 	for i := range all {
 		x, number := &all[i], strconv.FormatInt(all[i].ID, 10)
 		gauge := func(d *prometheus.Desc, v float64) {
-			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, number)
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, x.Ledger, number)
 		}
 		gauge(instanceAge, x.Age.Seconds())
 		gauge(instanceSilent, x.Silent.Seconds())
@@ -68,14 +68,18 @@ func (f instances) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// ReadInstances reads instances out of metrics in Prometheus' text format, by number.
+// ReadInstances reads instances out of metrics in Prometheus' text format, by ledger and number.
 func ReadInstances(r io.Reader) ([]waxwing.Member, error) {
 	p := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := p.TextToMetricFamilies(r)
 	if err != nil {
 		return nil, fmt.Errorf("these are no metrics: %w", err)
 	}
-	by := map[int64]*waxwing.Member{}
+	type key struct {
+		ledger string
+		id     int64
+	}
+	by := map[key]*waxwing.Member{}
 	seconds := func(v float64) time.Duration { return time.Duration(v * float64(time.Second)) }
 	for name, set := range map[string]func(x *waxwing.Member, v float64){
 		"age_seconds":    func(x *waxwing.Member, v float64) { x.Age = seconds(v) },
@@ -86,22 +90,25 @@ func ReadInstances(r io.Reader) ([]waxwing.Member, error) {
 		"self":           func(x *waxwing.Member, v float64) { x.Self = v != 0 },
 	} {
 		for _, m := range families["waxwing_instance_"+name].GetMetric() {
+			labels := map[string]string{}
 			for _, l := range m.GetLabel() {
-				id, err := strconv.ParseInt(l.GetValue(), 10, 64)
-				if l.GetName() != "instance" || err != nil {
-					continue
-				}
-				if by[id] == nil {
-					by[id] = &waxwing.Member{ID: id}
-				}
-				set(by[id], m.GetGauge().GetValue())
+				labels[l.GetName()] = l.GetValue()
 			}
+			id, err := strconv.ParseInt(labels["instance"], 10, 64)
+			if err != nil {
+				continue
+			}
+			n := key{labels["ledger"], id}
+			if by[n] == nil {
+				by[n] = &waxwing.Member{ID: id, Ledger: n.ledger}
+			}
+			set(by[n], m.GetGauge().GetValue())
 		}
 	}
 	var out []waxwing.Member
 	for _, x := range by {
 		out = append(out, *x)
 	}
-	slices.SortFunc(out, func(a, b waxwing.Member) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(out, func(a, b waxwing.Member) int { return cmp.Or(cmp.Compare(a.Ledger, b.Ledger), cmp.Compare(a.ID, b.ID)) })
 	return out, nil
 }

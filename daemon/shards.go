@@ -1,0 +1,274 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/pipeline"
+	"github.com/waxwinghq/waxwing/web/metrics"
+)
+
+// shard is one ledger of a daemon's, and the pipeline that works on what is in it.
+type shard struct {
+	name   string // the configuration's; "": that of its section ledger, or the folder's
+	ledger Ledger
+	upkeep *upkeep
+	pipe   *pipeline.Pipeline
+}
+
+// shards are all of a daemon's: most have one. A tenant is in one of them.
+type shards struct {
+	all []*shard // by name
+	by  atomic.Pointer[map[waxwing.TenantID]*shard]
+}
+
+// openShards opens the ledgers that a configuration names, each by open. Where it fails, those
+// that are open are there, to be closed.
+func openShards(c *config.Config, open func(s *config.Store, dir string, tenants []waxwing.TenantID, log *slog.Logger) (Ledger, error), log *slog.Logger) (*shards, error) {
+	x, names := &shards{}, sortedNames(c.Ledgers)
+	if len(names) == 0 || c.Ledger != nil {
+		names = append([]string{""}, names...)
+	}
+	for _, name := range names {
+		s, dir, err := LedgerAt(c, name)
+		if err != nil {
+			return x, err
+		}
+		log := log
+		if name != "" {
+			log = log.With("ledger", name)
+		}
+		l, err := open(s, dir, tenantIDs(in(name, c.Tenants)), log)
+		switch {
+		case err != nil && name != "":
+			return x, fmt.Errorf("ledgers.%s: %w", name, err)
+		case err != nil:
+			return x, err
+		}
+		x.all = append(x.all, &shard{name: name, ledger: l, upkeep: &upkeep{l, log}})
+	}
+	x.use(c.Tenants)
+	return x, nil
+}
+
+// LedgerAt is a ledger of a configuration: its store, which is nil where the folder is the ledger, and
+// the folder of what a daemon keeps of its own beside it. "" is the one of the section ledger.
+func LedgerAt(c *config.Config, name string) (s *config.Store, dir string, err error) {
+	if name != "" {
+		named, ok := c.Ledgers[name]
+		if !ok {
+			return nil, "", fmt.Errorf("the configuration has no ledger %q among its ledgers: %s", name, strings.Join(sortedNames(c.Ledgers), ", "))
+		}
+		return &named, filepath.Join(c.Data, "ledgers", name), nil
+	}
+	if c.Ledger == nil && len(c.Ledgers) > 0 {
+		return nil, "", fmt.Errorf("the configuration has the ledgers %s: name one of them", strings.Join(sortedNames(c.Ledgers), ", "))
+	}
+	return c.Ledger, c.Data, nil
+}
+
+// in are the tenants of one ledger.
+func in(name string, tenants map[string]config.Tenant) map[string]config.Tenant {
+	out := make(map[string]config.Tenant, len(tenants))
+	for id, t := range tenants {
+		if t.Ledger == name {
+			out[id] = t
+		}
+	}
+	return out
+}
+
+// use has tenants found that these are.
+func (x *shards) use(tenants map[string]config.Tenant) {
+	by := make(map[waxwing.TenantID]*shard, len(tenants))
+	for id, t := range tenants {
+		if i := slices.IndexFunc(x.all, func(s *shard) bool { return s.name == t.Ledger }); i >= 0 {
+			by[waxwing.TenantID(id)] = x.all[i]
+		}
+	}
+	x.by.Store(&by)
+}
+
+// of is a tenant's. Of one that nobody knows it is the first, which has nothing of it.
+func (x *shards) of(t waxwing.TenantID) *shard {
+	if s := (*x.by.Load())[t]; s != nil {
+		return s
+	}
+	return x.all[0]
+}
+
+// connect makes each ledger's pipeline of what all have in common.
+func (x *shards) connect(c *config.Config, all *pipeline.Settings, parts pipeline.Parts) (err error) {
+	for i, set := range x.settings(all) {
+		s, own := x.all[i], *c
+		own.Tenants = set.Tenants
+		p := parts
+		p.Config, p.Ledger, p.Own, p.Tag, p.Log = &own, s.ledger, set.Own, tagOf(s.ledger, s.name), s.upkeep.log
+		if s.pipe, err = pipeline.New(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settings are those of all pipelines, each with its tenants.
+func (x *shards) settings(all *pipeline.Settings) []*pipeline.Settings {
+	out := make([]*pipeline.Settings, len(x.all))
+	for i, s := range x.all {
+		set := &pipeline.Settings{Tenants: in(s.name, all.Tenants), Formats: all.Formats, Composer: all.Composer, Own: map[string][]pipeline.OwnProvider{}}
+		for t, own := range all.Own {
+			if _, here := set.Tenants[t]; here {
+				set.Own[t] = own
+			}
+		}
+		out[i] = set
+	}
+	return out
+}
+
+// Accept is web.Intake's.
+func (x *shards) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt, error) {
+	return x.of(ev.Tenant).pipe.Accept(ctx, ev)
+}
+
+// Resend is web.Desk's.
+func (x *shards) Resend(ctx context.Context, t waxwing.TenantID, id waxwing.ID, ask waxwing.Resend) (msg waxwing.ID, rendered bool, err error) {
+	return x.of(t).pipe.Resend(ctx, t, id, ask)
+}
+
+// Wake is web.Desk's. Whose confirmation it is nobody says: the others have none of this id, and
+// look for it in vain.
+func (x *shards) Wake(id waxwing.ID) {
+	for _, s := range x.all {
+		s.pipe.Wake(id)
+	}
+}
+
+// run runs all pipelines until ctx ends and each is drained. One that ends by itself ends all.
+func (x *shards) run(ctx context.Context) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	errs := make([]error, len(x.all))
+	var all sync.WaitGroup
+	for i, s := range x.all {
+		all.Go(func() {
+			defer end()
+			errs[i] = s.pipe.Run(ctx)
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// running waits until all take orders.
+func (x *shards) running() {
+	for _, s := range x.all {
+		<-s.pipe.Running()
+	}
+}
+
+// serve makes the keys of tenants that are new.
+func (x *shards) serve(ctx context.Context, tenants map[string]config.Tenant) error {
+	for _, s := range x.all {
+		if err := s.ledger.Serve(ctx, tenantIDs(in(s.name, tenants))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// healthy is nil while a ledger can write: the tenants of the others are told to come again, and
+// those of this one must not be kept waiting.
+func (x *shards) healthy() error {
+	var errs []error
+	for _, s := range x.all {
+		err := s.ledger.Healthy()
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// waiting is what waits in all ledgers together.
+func (x *shards) waiting() (w metrics.Waiting, err error) {
+	for _, s := range x.all {
+		d, err := s.ledger.Depth(context.Background())
+		if err != nil {
+			return w, err
+		}
+		w.Orders, w.Messages = w.Orders+d.Work, w.Messages+d.Messages
+		w.Oldest, w.Erasing = earlier(w.Oldest, d.Oldest), earlier(w.Erasing, s.ledger.Scrub().Since)
+	}
+	return w, nil
+}
+
+// earlier is the earlier of two times, of which zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// members are the daemons of each ledger that several share.
+func (x *shards) members() (out []waxwing.Member, err error) {
+	for _, s := range x.all {
+		l, ok := s.ledger.(shared)
+		if !ok {
+			continue
+		}
+		all, err := l.Members(context.Background())
+		if err != nil {
+			return nil, err
+		}
+		for i := range all {
+			all[i].Ledger = s.name
+		}
+		out = append(out, all...)
+	}
+	return out, nil
+}
+
+// queues says how many orders wait in each queue between stages.
+func (x *shards) queues() map[string]int {
+	out := map[string]int{}
+	for _, s := range x.all {
+		for name, n := range s.pipe.Queues() {
+			out[name] += n
+		}
+	}
+	return out
+}
+
+// brokers says how it stands with each broker: it is connected where all pipelines are.
+func (x *shards) brokers() map[string]metrics.Broker {
+	out := map[string]metrics.Broker{}
+	for _, s := range x.all {
+		for name, b := range s.pipe.Brokers() {
+			was, there := out[name]
+			out[name] = metrics.Broker{Connected: b.Connected && (was.Connected || !there), Published: was.Published + b.Published, Received: was.Received + b.Received,
+				Kept: was.Kept + b.Kept, Failed: was.Failed + b.Failed, Lost: was.Lost + b.Lost}
+		}
+	}
+	return out
+}
+
+// close closes all ledgers.
+func (x *shards) close() (errs []error) {
+	for _, s := range x.all {
+		errs = append(errs, s.ledger.Close())
+	}
+	return errs
+}
