@@ -97,7 +97,19 @@ func beside(t *testing.T, dsn waxwing.Secret, dir string, clock waxwing.Clock) *
 
 // TestPostgresTwo runs the stories of two instances on one database.
 func TestPostgresTwo(t *testing.T) {
-	all := &databases{s: running(t)}
+	twoOn(t, running(t))
+}
+
+// TestPostgresPooled runs them behind a pooler that has fewer connections than they, and gives each
+// transaction another one.
+func TestPostgresPooled(t *testing.T) {
+	twoOn(t, &server{running(t).Pooled(t, 2)})
+}
+
+// twoOn runs the stories of two instances on databases of a server.
+func twoOn(t *testing.T, s *server) {
+	t.Helper()
+	all := &databases{s: s}
 	ledgertest.Two(t, func(t *testing.T, dir string, clock waxwing.Clock) (first, other ledgertest.Member) {
 		return beside(t, all.at(t, dir), dir, clock), beside(t, all.at(t, dir), dir, clock)
 	}, func(t *testing.T, first, other ledgertest.Member) {

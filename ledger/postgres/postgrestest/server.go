@@ -33,6 +33,7 @@ type Server struct {
 	bin, dir string
 	as       *syscall.Credential // Postgres does not run as root; nil: it is not root who tests
 	made     atomic.Int64        // databases
+	behind   bool                // it is a pooler
 }
 
 // Needed fails a test for want of a server, where WAXWING_REQUIRE_SERVICES says so, and else skips it.
@@ -206,6 +207,9 @@ func (s *Server) DSNOf(role, name string) waxwing.Secret {
 func (s *Server) Database(t *testing.T) waxwing.Secret {
 	t.Helper()
 	name := fmt.Sprintf("ledger%d", s.made.Add(1))
+	if s.behind {
+		name = "pooled_" + name // the server has others
+	}
 	s.Exec(t, "postgres", "CREATE DATABASE "+name+" OWNER "+Ordinary)
 	return s.DSN(name)
 }
