@@ -57,8 +57,9 @@ torture-plugins: ## Run every attack on the plugins, alone and in a daemon under
 	@$(GO) test ./plugins -run TortureSandbox -count=1 -v -plugins.torture -plugins.cases "$(abspath $(wildcard ../shared/cases/plugins))" -timeout 30m
 	@bash -o pipefail -c "$(GO) test ./cmd/waxwing -run TorturePlugin -count=1 -v -torture.plugins -timeout 30m | grep -v 'daemon: '"
 
-torture-postgres: ## Three daemons on one Postgres ledger: 300 kills, 30 ends of the server, groups that fail; daemons that stand still for a minute, 50 times, or are cut off from it; about twelve minutes
-	@WAXWING_SERVICES=1 $(GO) test ./cmd/waxwing -run TorturePostgres -count=1 -parallel 4 -v -torture.full -torture.seed=$(SEED) -timeout 60m
+torture-postgres: ## Three daemons on one Postgres ledger: 300 kills, 30 ends of the server, groups that fail; daemons that stand still for a minute, 50 times, or are cut off from it; nine replacements by other programs at 200 orders/s; about sixteen minutes
+	@WAXWING_SERVICES=1 $(GO) test ./cmd/waxwing -run TorturePostgresUpgrade -count=1 -v -torture.full -torture.seed=$(SEED) -timeout 30m
+	@WAXWING_SERVICES=1 $(GO) test ./cmd/waxwing -run TorturePostgres -skip TorturePostgresUpgrade -count=1 -parallel 4 -v -torture.full -torture.seed=$(SEED) -timeout 60m
 
 torture-brokers: ## Each broker as the mail queue: 10,000 orders, 20 kills of the broker and 20 of the daemon; beside it what careless settings lose; print a table
 	@WAXWING_SERVICES=1 WAXWING_REQUIRE_SERVICES=1 bash -o pipefail -c "$(GO) test ./cmd/waxwing -run TortureBrokers -count=1 -v -torture.brokers -torture.seed=$(SEED) -timeout 60m | grep -v 'daemon: '"
@@ -74,7 +75,7 @@ docs: ## Write again what is generated: schema, reference, CLDR data
 
 services: ## The tests that need a real Postgres, Redis, RabbitMQ or NATS; WAXWING_REQUIRE_SERVICES=1 fails where it is missing
 	$(GO) test -count=1 -run Postgres ./enrich
-	WAXWING_SERVICES=1 $(GO) test -count=1 ./ledger/postgres
+	WAXWING_SERVICES=1 $(GO) test -count=1 ./ledger/postgres/...
 	WAXWING_SERVICES=1 $(GO) test -count=1 ./pipeline/queue/...
 	WAXWING_SERVICES=1 $(GO) test -count=1 -parallel 4 -run 'Postgres|Broker' ./cmd/waxwing
 

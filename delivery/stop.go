@@ -24,6 +24,11 @@ func NewStop() *Stop {
 	return s
 }
 
+// Earlier is one whose first step is taken by itself, and before this one's. Its later steps are the same.
+func (s *Stop) Earlier() *Stop {
+	return &Stop{begun: make(chan struct{}), offers: s.offers, leave: s.leave, all: s.all, cut: s.cut}
+}
+
 // Begin is the first step: nothing new is begun.
 func (s *Stop) Begin() { s.once.Do(func() { close(s.begun) }) }
 

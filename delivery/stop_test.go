@@ -33,6 +33,14 @@ func TestStop(t *testing.T) {
 		}
 		s.Cut()
 	}
+	s := NewStop()
+	e := s.Earlier()
+	if e.Begin(); !e.HasBegun() || s.HasBegun() || e.Context().Err() != nil {
+		t.Error("an earlier stop does not begin by itself")
+	}
+	if s.Cut(); e.Context().Err() == nil {
+		t.Error("an earlier stop does not end with the other")
+	}
 }
 
 // TestPatience: a message that has waited in vain waits longer, up to 16 s.

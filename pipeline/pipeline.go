@@ -58,7 +58,7 @@ func New(p Parts) (*Pipeline, error) {
 	x.orders = newPool(p.Config.Limits.Render, "render", topic+"orders", x.runner.workInTurn)
 	x.runner.orders = x.orders
 	x.intake = &intake{p: &x.p, journal: x.journal, settings: &x.settings, wakes: x.wakes, orders: x.orders}
-	x.sweeper = &sweeper{p: &x.p, stop: x.stop, orders: x.orders, hops: x.hops, channels: x.out.channels, work: x.runner.work}
+	x.sweeper = &sweeper{p: &x.p, stop: x.stop.Earlier(), orders: x.orders, hops: x.hops, channels: x.out.channels, work: x.runner.work}
 	x.wakes.to("orders", x.orders)
 	if err := x.flows.open(p.Config); err != nil {
 		return nil, err
@@ -119,8 +119,14 @@ func (x *Pipeline) Queues() map[string]int {
 // Brokers says how it stands with each broker that a queue stands on.
 func (x *Pipeline) Brokers() map[string]queue.Stats { return x.wakes.relays.Stats() }
 
+// aMoment is how long what was taken in just now is worked on at the end, and how long what is offered may
+// come to its commit point after that.
+const aMoment = time.Second
+
 func (x *Pipeline) drain() error {
-	x.stop.Begin()
+	limit := x.p.Config.Limits.Drain.D()
+	end := time.Now().Add(limit)
+	x.sweeper.stop.Begin()
 	x.wakes.relays.Stop() // what others publish is for those that go on
 	pools := []*pool{x.orders}
 	for _, h := range x.hops.all {
@@ -130,17 +136,26 @@ func (x *Pipeline) drain() error {
 	for _, ch := range x.out.channels {
 		pools = append(pools, ch.pool)
 	}
+	// Orders that came just now are at nobody else's hand: whoever goes on beside this instance, or is
+	// begun after it, would look for them seconds later.
+	moment := min(aMoment, limit/5)
+	soon := time.Now().Add(moment)
+	for _, p := range pools { // each in front of those that it wakes
+		x.wakes.land(x.stop, soon)
+		_ = p.wait(time.Until(soon))
+	}
+	x.stop.Begin()
 	for _, p := range pools {
 		p.stop()
 	}
 	x.sweeper.loops.Wait()
-	limit := x.p.Config.Limits.Drain.D()
+	limit = time.Until(end)
 	// What has not reached its commit point by then goes back to the queue;
 	// what has waits for its answer as long as the provider's own limit says.
-	defer time.AfterFunc(min(time.Second, limit/5), x.stop.Withdraw).Stop()
+	defer time.AfterFunc(moment, x.stop.Withdraw).Stop()
 	defer time.AfterFunc(limit*4/5, x.stop.Cut).Stop()
 	defer x.stop.Cut()
-	end, busy := time.Now().Add(limit), 0
+	busy := 0
 	for _, p := range pools[before:] {
 		busy += p.wait(time.Until(end))
 	}

@@ -136,6 +136,42 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// TestDrainFinishes: what came just now is sent before the end, though it waited for a worker; nobody else has it at hand.
+func TestDrainFinishes(t *testing.T) {
+	b, at, gate := newBook(), make(chan struct{}, 9), make(chan struct{})
+	got := &taker{got: make(chan string, 9)}
+	p := partsOf(b, func() (*waxwing.Order, error) {
+		at <- struct{}{}
+		<-gate
+		return paid()
+	}, got, &taker{})
+	p.Config.Limits.Render, p.NoSweeper = 1, true
+	x := newPipeline(t, p)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- x.Run(ctx) }()
+	<-x.Running()
+	for order := range 4 {
+		rc, err := x.Accept(ctx, &waxwing.Event{Tenant: "acme", Shop: "shop", Source: "webhook", Raw: []byte{'1' + byte(order)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for tick := time.NewTicker(time.Millisecond); !x.orders.knows(rc.ID); {
+			<-tick.C
+		}
+	}
+	<-at
+	stop()
+	<-x.sweeper.stop.Begun()
+	close(gate)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if len(got.got) != 4 {
+		t.Errorf("%d of 4 orders were sent before the end", len(got.got))
+	}
+}
+
 // TestPlan: what must be there, and which channel each provider serves.
 func TestPlan(t *testing.T) {
 	parts := func(change func(*config.Config)) Parts {

@@ -14,7 +14,7 @@ import (
 // sweeper finds what is due in the ledger, so that nothing depends on a message of the queue.
 type sweeper struct {
 	p        *Parts
-	stop     *delivery.Stop
+	stop     *delivery.Stop // begins before that of who works
 	orders   *pool
 	hops     *hops
 	channels map[waxwing.Channel]*channel

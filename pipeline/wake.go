@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -10,6 +11,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/pubsub/gochannel"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/delivery"
 	"github.com/waxwinghq/waxwing/pipeline/queue"
 )
 
@@ -22,6 +24,8 @@ type wakes struct {
 	router *message.Router
 	always bool // whatever the backlog: nobody sweeps
 	log    *slog.Logger
+	near   map[string]bool // topics that are handled in this process by way of nothing else
+	flying atomic.Int64    // ids of those that are published, and not handed on yet
 }
 
 // newWakes makes the Pub/Sub and its router, and the relays to brokers. Parts.Wrap, if any, stands
@@ -31,7 +35,7 @@ func newWakes(p *Parts) (*wakes, error) {
 	// Publish must not wait for a handler, and the buffer keeps some wakes
 	// from parking a goroutine an id.
 	pubsub := gochannel.NewGoChannel(gochannel.Config{OutputChannelBuffer: 1 << 10}, quiet{log})
-	w := &wakes{relays: queue.NewRelays(p.Brokers, p.Tag, pubsub, log), pubsub: pubsub, always: p.NoSweeper, log: log}
+	w := &wakes{relays: queue.NewRelays(p.Brokers, p.Tag, pubsub, log), pubsub: pubsub, always: p.NoSweeper, log: log, near: map[string]bool{}}
 	if w.pub = w.relays; p.Wrap != nil {
 		w.pub = p.Wrap(w.pub)
 	}
@@ -49,7 +53,9 @@ func (w *wakes) to(name string, p *pool) {
 // handle has a topic's ids handed on. take never waits, and the handler acks at once: an
 // ack says that an id was handed on or turned away, the ledger says what became of it.
 func (w *wakes) handle(name, topic string, take func(waxwing.ID)) {
+	w.near[topic] = true
 	w.router.AddConsumerHandler(name, topic, w.pubsub, func(m *message.Message) error {
+		defer w.flying.Add(-1)
 		w.hand(m.Payload, take)
 		return nil
 	})
@@ -83,11 +89,24 @@ func (w *wakes) wakeBy(topic string, p *pool, id waxwing.ID) {
 // publish says whether it went well. Where it did not, the sweeper takes the id.
 func (w *wakes) publish(topic string, id waxwing.ID) bool {
 	b, _ := id.MarshalText() // never fails
+	if w.near[topic] {
+		w.flying.Add(1)
+	}
 	err := w.pub.Publish(topic, message.NewMessage(string(b), b))
 	if err != nil {
+		if w.near[topic] {
+			w.flying.Add(-1)
+		}
 		w.log.Debug("wake not published; the sweeper takes it", "topic", topic, "err", err)
 	}
 	return err == nil
+}
+
+// land waits until what is published is handed on, for so long at most: it may be lost.
+func (w *wakes) land(stop *delivery.Stop, until time.Time) {
+	for w.flying.Load() > 0 && time.Now().Before(until) {
+		pause(stop, time.Millisecond, nil)
+	}
 }
 
 // run takes messages until close.

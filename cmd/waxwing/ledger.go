@@ -28,7 +28,7 @@ type ledgerCmd struct {
 	Show    ledgerShow    `cmd:"" help:"Show one confirmation: messages, attempts, trail."`
 	Verify  ledgerVerify  `cmd:"" help:"Prove that no entry of the trail and no row was edited, removed, reordered or cut off. Status 0: whole; 1: tampered with; 2: it could not be looked at; 3: whole as far as can be seen, without anchors."`
 	Backup  ledgerBackup  `cmd:"" help:"Copy the ledger as it is at one instant into a new folder, or into one file that ends in .tar; the daemon may be running."`
-	Migrate ledgerMigrate `cmd:"" help:"Bring the ledger's tables to this program's layout, as its first start would; or tell with --status whether that is needed. The daemon must not run."`
+	Migrate ledgerMigrate `cmd:"" help:"Bring the ledger's tables to this program's layout, as its first start would; or tell with --status whether that is needed. With a data folder the daemon must not run."`
 	Move    ledgerMove    `cmd:"" help:"Move the whole ledger to another store: from a data folder to Postgres, or back. The daemon must not run. Killed at any moment, the same command goes on where it was."`
 	Export  ledgerExport  `cmd:"" help:"Write the whole trail as one line of JSON an entry."`
 }

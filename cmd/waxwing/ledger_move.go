@@ -17,8 +17,10 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger"
+	"github.com/waxwinghq/waxwing/ledger/layout"
 	"github.com/waxwinghq/waxwing/ledger/move"
 	"github.com/waxwinghq/waxwing/ledger/postgres"
+	"github.com/waxwinghq/waxwing/ledger/postgres/schema"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/ledger/verify"
 	"github.com/waxwinghq/waxwing/pipeline"
@@ -174,7 +176,7 @@ func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 type ledgerMigrate struct {
 	where
 	Status bool `help:"Only tell the layout of the ledger and of this program. Status 1: they differ."`
-	Plan   bool `help:"Only print the migrations that would run, each with its statements."`
+	Plan   bool `help:"Only print the migrations that would run, each with its statements, what it means to older programs that run, and what it keeps them from."`
 }
 
 // Run brings the ledger to this program's layout.
@@ -185,6 +187,7 @@ func (c ledgerMigrate) Run(s streams) error {
 		return err
 	}
 	var has int64
+	newer := false // and of use to this program
 	own, lacks, migrate := sqlite.Layout, sqlite.Lacks, func() (int64, error) { return sqlite.Migrate(o) }
 	if base != nil {
 		own, lacks = postgres.LatestLayout, postgres.Lacks
@@ -192,9 +195,11 @@ func (c ledgerMigrate) Run(s streams) error {
 			if err := postgres.MayMigrate(ctx, base.DSN); err != nil {
 				return 0, err
 			}
-			return postgres.Migrate(ctx, base.DSN)
+			return postgres.Migrate(ctx, base.DSN, slog.New(slog.NewTextHandler(s.err, nil)))
 		}
-		has, err = postgres.Layout(ctx, base.DSN)
+		var at schema.State
+		at, err = postgres.Layout(ctx, base.DSN)
+		has, newer = at.Layout, at.Newer()
 	} else {
 		has, err = c.layout(ctx, o)
 	}
@@ -202,6 +207,9 @@ func (c ledgerMigrate) Run(s streams) error {
 		return err
 	}
 	switch {
+	case newer:
+		_, err = fmt.Fprintf(s.out, "The ledger has layout %d, of a newer program. This one knows %d and can go on with it: there is nothing to do.\n", has, own)
+		return err
 	case has > own:
 		return fmt.Errorf("the ledger has layout %d and this program knows %d: run the newer program", has, own)
 	case has == own:
@@ -214,7 +222,7 @@ func (c ledgerMigrate) Run(s streams) error {
 		}
 		_, err = fmt.Fprintf(s.out, "The ledger has layout %d, and this program's is %d. These would run, each in a transaction of its own; nothing was changed.\n", has, own)
 		for _, m := range all {
-			_, err = fmt.Fprintf(s.out, "\n-- %s\n%s", m.Name, m.SQL)
+			_, err = fmt.Fprintf(s.out, "\n-- %s%s\n%s", m.Name, meaning(m), m.SQL)
 		}
 		return err
 	case c.Status:
@@ -223,8 +231,31 @@ func (c ledgerMigrate) Run(s streams) error {
 	if _, err := migrate(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "The ledger was brought from layout %d to %d. Programs before this one cannot open it any more.\n", has, own)
+	said := "Programs before this one cannot open it any more."
+	if base != nil && has >= schema.Marked-1 {
+		at, err := postgres.Layout(ctx, base.DSN)
+		if err != nil {
+			return err
+		}
+		said = fmt.Sprintf("Programs that run go on; to be started, one must know layout %d.", max(at.Least, schema.Marked))
+	}
+	_, err = fmt.Fprintf(s.out, "The ledger was brought from layout %d to %d. %s\n", has, own, said)
 	return err
+}
+
+// meaning says what a migration means to the daemons that run; empty: it says nothing of that.
+func meaning(m layout.Migration) string {
+	out := ""
+	switch m.Kind {
+	case layout.Expand:
+		out = ": expand: older programs go on."
+	case layout.Contract:
+		out = ": contract: it waits until no older program runs, and none can start from then on."
+	}
+	for _, h := range m.Holds {
+		out += fmt.Sprintf(" While it runs, %s of %s wait.", h.From, h.Table)
+	}
+	return out
 }
 
 // layout is that of the ledger in a folder.

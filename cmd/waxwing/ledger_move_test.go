@@ -416,7 +416,8 @@ func TestTorturePostgresPlan(t *testing.T) {
 		return status, out.String()
 	}
 	for range 2 { // it changes nothing
-		if status, out := say(here, "migrate", "--plan"); status != 0 || !strings.Contains(out, "CREATE TABLE confirmations") || !strings.Contains(out, "-- 00003_meta.sql") {
+		if status, out := say(here, "migrate", "--plan"); status != 0 || !strings.Contains(out, "CREATE TABLE confirmations") || !strings.Contains(out, "-- 00003_meta.sql") ||
+			!strings.Contains(out, "-- 00005_beside.sql: expand: older programs go on. While it runs, reads and writes of instances wait.") {
 			t.Errorf("the plan: %d %s", status, out)
 		}
 	}
@@ -428,6 +429,9 @@ func TestTorturePostgresPlan(t *testing.T) {
 	}
 	if status, out := say(here, "migrate"); status != 0 || !strings.Contains(out, fmt.Sprintf("from layout 0 to %d", postgres.LatestLayout)) {
 		t.Errorf("it was not brought: %d %s", status, out)
+	}
+	if status, out := say(here, "migrate", "--plan"); status != 0 || !strings.Contains(out, "there is nothing to do") {
+		t.Errorf("the plan of what is done: %d %s", status, out)
 	}
 	database := strings.TrimSuffix(dsn.Reveal()[strings.LastIndex(dsn.Reveal(), "/")+1:], "?sslmode=disable")
 	s.Exec(t, database, "CREATE ROLE guest LOGIN")

@@ -94,6 +94,7 @@ type fleet struct {
 
 	mu       sync.Mutex
 	truth    map[string]int             // by recipient
+	first    map[string]time.Time       // when the first of those mails was taken
 	ids      map[string]map[string]bool // Message-IDs by recipient
 	arrivals []arrival
 }
@@ -112,19 +113,29 @@ type node struct {
 	sink                        string
 	line                        *line // to the database
 
-	mu     sync.Mutex
-	cmd    *exec.Cmd
-	begun  int // how often
-	unborn int // how often it could not begin, since the database was away
+	mu      sync.Mutex
+	cmd     *exec.Cmd
+	program string // that is the daemon; empty: a child of this test
+	rolling bool   // it shall end, and begin anew
+	begun   int    // how often
+	unborn  int    // how often it could not begin, since the database was away
 }
 
-// newFleet makes so many daemons' files, and a mail server for each. They begin with start.
+// newFleet makes so many daemons' files, a mail server for each, and the ledger's tables. They begin with start.
 func newFleet(t *testing.T, server *postgrestest.Server, daemons, connections int, plan func(n *node) sink.Plan) *fleet {
 	t.Helper()
-	f := &fleet{t: t, server: server, dsn: server.Database(t), client: http.Client{Timeout: 5 * time.Second}, truth: map[string]int{}, ids: map[string]map[string]bool{}}
-	if _, err := postgres.Migrate(t.Context(), f.dsn); err != nil {
+	f := newBareFleet(t, server, daemons, connections, plan)
+	if _, err := postgres.Migrate(t.Context(), f.dsn, nil); err != nil {
 		t.Fatal(err)
 	}
+	return f
+}
+
+// newBareFleet likewise makes one with an empty database.
+func newBareFleet(t *testing.T, server *postgrestest.Server, daemons, connections int, plan func(n *node) sink.Plan) *fleet {
+	t.Helper()
+	f := &fleet{t: t, server: server, dsn: server.Database(t), client: http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+		truth: map[string]int{}, first: map[string]time.Time{}, ids: map[string]map[string]bool{}}
 	for i := range daemons {
 		n := &node{f: f, provider: fmt.Sprint("mail", i), dir: t.TempDir(), listen: lowPort(t)}
 		s := sink.New(sink.Config{Plan: n.noting(plan(n)), OnMail: f.noted})
@@ -142,7 +153,7 @@ keys: {master: %q}
 ledger: {type: postgres, dsn: %q}
 providers: {%s: {type: smtp, addr: %q, tls: none, connections: %d}}
 tenants: {acme: {name: Acme, from: orders@acme.example, offline: [], keys: [acme-key], shops: {shopify: {secret: %q}}}}
-pipeline: [normalise, render, {queue: {name: mail}}, {send: {providers: [%s], uncertain: {copies: 20}}}]
+pipeline: [normalise, render, {queue: {name: mail}}, {send: {providers: [%s], retry: [1s], uncertain: {after: 1s, copies: 20}}}]
 `, n.dir, n.listen, fleetMaster, dsn, n.provider, n.sink, connections, testShopSecret, n.provider)
 		if err := os.WriteFile(n.file, b, 0o600); err != nil {
 			t.Fatal(err)
@@ -274,7 +285,9 @@ func (n *node) noting(p sink.Plan) sink.Plan {
 
 func (f *fleet) noted(m sink.Mail) {
 	f.mu.Lock()
-	f.truth[m.To]++
+	if f.truth[m.To]++; f.truth[m.To] == 1 {
+		f.first[m.To] = time.Now()
+	}
 	if f.ids[m.To] == nil {
 		f.ids[m.To] = map[string]bool{}
 	}
@@ -334,6 +347,7 @@ func (n *node) live() {
 		switch code := c.ProcessState.ExitCode(); {
 		case code == 0 && n.f.ending.Load():
 			return
+		case code == 0 && n.rolls():
 		case code == -1: // killed
 		case code == notBegun && (away%2 != 0 || away != n.f.away.Load()):
 			n.unborn++
@@ -357,7 +371,11 @@ func (n *node) spawn() (*exec.Cmd, *os.File, error) {
 		return nil, nil, err
 	}
 	c := exec.Command(os.Args[0], "-test.run=^$")
-	c.Env, c.Stderr = append(os.Environ(), replicaEnv+"="+n.file), out
+	c.Env = append(os.Environ(), replicaEnv+"="+n.file)
+	if n.program != "" {
+		c = exec.Command(n.program, "serve", "-c", n.file)
+	}
+	c.Stderr = out
 	if err := c.Start(); err != nil {
 		return nil, nil, err
 	}

@@ -3,20 +3,16 @@ package postgres
 import (
 	"context"
 	"crypto/ed25519"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
-	"github.com/waxwinghq/waxwing/ledger/layout"
 	"github.com/waxwinghq/waxwing/ledger/move"
-	"github.com/waxwinghq/waxwing/ledger/postgres/schema"
 	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
@@ -116,62 +112,6 @@ func (x *inherited) orderKeys(t *seal.Tenant, ev *waxwing.Event) (key, former st
 // findUnread finds what no lookup says of whose it is, since an older program wrote it.
 const findUnread = `SELECT id FROM confirmations WHERE tenant = $1 AND id >= $2 AND id < $3 AND state <> 'ready' AND dek <> ''
 	AND id <= coalesce((SELECT convert_from(v, 'UTF8')::bigint FROM meta WHERE k = '` + metaIndexed + `'), 0) ORDER BY id DESC LIMIT $4`
-
-// openToRead is open for who only reads.
-func (l *Ledger) openToRead(ctx context.Context) error {
-	has, err := Layout(ctx, l.o.DSN)
-	switch {
-	case err != nil:
-		return err
-	case has == 0:
-		return errors.New("there is no ledger in this database: the daemon's first start makes it")
-	case has > schema.Layout:
-		return fmt.Errorf("the ledger has layout %d and this program knows %d: run the newer program", has, schema.Layout)
-	case has < schema.Layout:
-		return fmt.Errorf("the ledger has layout %d, and this program's is %d: run waxwing ledger migrate, or start the daemon once", has, schema.Layout)
-	}
-	if err := l.inherit(ctx); err != nil {
-		return err
-	}
-	l.assemble(ledger.Before{})
-	return l.learnAll(ctx)
-}
-
-// LatestLayout is the tables' version that this program makes.
-const LatestLayout = schema.Layout
-
-// Layout is a database's; 0: it has no ledger.
-func Layout(ctx context.Context, dsn waxwing.Secret) (at int64, err error) {
-	return at, asSQL(dsn, func(db *sql.DB) error {
-		at, err = schema.Of(ctx, db)
-		return err
-	})
-}
-
-// MayMigrate says why the role of a DSN cannot change the tables; nil: it can.
-func MayMigrate(ctx context.Context, dsn waxwing.Secret) error {
-	return asSQL(dsn, func(db *sql.DB) error {
-		owner, role, err := schema.NotOwner(ctx, db)
-		if err == nil && owner != "" {
-			err = fmt.Errorf("the tables belong to the role %q, and this is %q, which cannot change them: run it with a DSN of %[1]q", owner, role)
-		}
-		return err
-	})
-}
-
-// Lacks gives the migrations that a database of a layout lacks.
-func Lacks(at int64) ([]layout.Migration, error) { return schema.After(at) }
-
-// asSQL lends f a connection that is only read.
-func asSQL(dsn waxwing.Secret, f func(*sql.DB) error) error {
-	c, err := poolOf(dsn.Reveal(), 1)
-	if err != nil {
-		return err
-	}
-	db := stdlib.OpenDB(*c.ConnConfig)
-	defer func() { _ = db.Close() }()
-	return f(db)
-}
 
 // refuseMoved says why an instance must not begin on a ledger that was moved, or is being moved.
 func (l *Ledger) refuseMoved(ctx context.Context, tx pgx.Tx) error {

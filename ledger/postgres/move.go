@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/waxwinghq/waxwing/ledger/move"
+	"github.com/waxwinghq/waxwing/ledger/postgres/schema"
 	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
 	"github.com/waxwinghq/waxwing/ledger/verify"
@@ -81,6 +82,14 @@ func (m *mover) Hold(ctx context.Context) error {
 	_, err := m.c.Exec(ctx, "SELECT pg_advisory_lock($1)", moving)
 	if e := (*pgconn.PgError)(nil); errors.As(err, &e) && e.Code == "55P03" {
 		return errors.New("another waxwing ledger move is at work on this database: wait for it, or end it")
+	}
+	if err != nil {
+		return err
+	}
+	// A newer program's tables may have columns that this one would leave behind.
+	has, err := Layout(ctx, m.o.DSN)
+	if err == nil && has.Layout > schema.Layout {
+		err = fmt.Errorf("the ledger has layout %d and this program knows %d: move it with the newer program", has.Layout, schema.Layout)
 	}
 	return err
 }
@@ -289,7 +298,7 @@ CREATE TRIGGER moved BEFORE INSERT ON trail FOR EACH STATEMENT EXECUTE FUNCTION 
 
 // Shut marks it, takes over what dead instances held as the only instance, and lets nobody write any more.
 func (m *mover) Shut(ctx context.Context, k *move.Mark) error {
-	if _, err := Migrate(ctx, m.o.DSN); err != nil {
+	if _, err := Migrate(ctx, m.o.DSN, m.o.Log); err != nil {
 		return err
 	}
 	if _, err := m.Mark(ctx); err != nil { // it is known when this is done again

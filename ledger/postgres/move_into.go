@@ -30,7 +30,7 @@ func (m *mover) Begin(ctx context.Context, k *move.Mark, s move.Secrets) error {
 	if err := os.MkdirAll(m.o.Dir, 0o700); err != nil {
 		return err
 	}
-	if _, err := schema.Migrate(ctx, m.conf); err != nil {
+	if _, err := schema.Migrate(ctx, m.conf, m.o.Log, true); err != nil {
 		return err
 	}
 	if _, err := m.Mark(ctx); err != nil {

@@ -177,7 +177,7 @@ func TestPostgresMovedInto(t *testing.T) {
 func TestPostgresMovesAllColumns(t *testing.T) {
 	s := running(t)
 	dsn := s.database(t)
-	if _, err := Migrate(t.Context(), dsn); err != nil {
+	if _, err := Migrate(t.Context(), dsn, nil); err != nil {
 		t.Fatal(err)
 	}
 	c, err := pgx.Connect(t.Context(), dsn.Reveal())
@@ -186,7 +186,7 @@ func TestPostgresMovesAllColumns(t *testing.T) {
 	}
 	defer func() { _ = c.Close(context.WithoutCancel(t.Context())) }()
 	stays := map[string]string{"meta": "see move.Beside", "ledger_layout": "goose's own", "claims": "nobody holds any when it is shut",
-		"instances.mark": "of a commit under way, and none is when it is shut"}
+		"instances.mark": "of a commit under way, and none is when it is shut", "instances.layout": "of programs that run, and none does"}
 	r, err := c.Query(t.Context(), "SELECT table_name::text, column_name::text FROM information_schema.columns WHERE table_schema = 'public' AND is_generated = 'NEVER'")
 	if err != nil {
 		t.Fatal(err)

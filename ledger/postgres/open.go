@@ -96,7 +96,7 @@ func (l *Ledger) open(ctx context.Context) error {
 	if err := suits(ctx, l.write); err != nil {
 		return err
 	}
-	if _, err := Migrate(ctx, l.o.DSN); err != nil {
+	if err := l.o.migrate(ctx); err != nil {
 		return err
 	}
 	if err := l.inherit(ctx); err != nil {
@@ -180,15 +180,6 @@ func (l *Ledger) connect(ctx context.Context) error {
 	return nil
 }
 
-// Migrate brings a database to this program's layout, and tells which it had.
-func Migrate(ctx context.Context, dsn waxwing.Secret) (from int64, err error) {
-	c, err := poolOf(dsn.Reveal(), 1)
-	if err != nil {
-		return 0, err
-	}
-	return schema.Migrate(ctx, c.ConnConfig)
-}
-
 // learnAll makes all keys of tenants and dictionaries known.
 func (l *Ledger) learnAll(ctx context.Context) error {
 	return l.View(ctx, store.AnyTenant, func(r store.Rows) error {
@@ -250,7 +241,7 @@ func (l *Ledger) reserve(ctx context.Context) (b ledger.Before, err error) {
 			return err
 		}
 		now := l.now()
-		_, err := tx.Exec(ctx, "INSERT INTO instances ("+instanceColumns+") VALUES ($1, 1, $2, 0, $3)", b.Instance, now.UnixMilli(), l.lease(now))
+		_, err := tx.Exec(ctx, "INSERT INTO instances ("+instanceColumns+", layout) VALUES ($1, 1, $2, 0, $3, $4)", b.Instance, now.UnixMilli(), l.lease(now), schema.Layout)
 		return err
 	})
 	return b, unread(ctx, err)

@@ -1,6 +1,9 @@
 package postgres
 
 import (
+	"bytes"
+	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -45,10 +48,11 @@ func TestPostgresRefuses(t *testing.T) {
 		s.exec(t, "postgres", create)
 		s.exec(t, "postgres", c[0])
 		if name == "newer" {
-			if _, err := Migrate(t.Context(), s.dsn(name)); err != nil {
+			if _, err := Migrate(t.Context(), s.dsn(name), nil); err != nil {
 				t.Fatal(err)
 			}
 			s.exec(t, name, "INSERT INTO ledger_layout (version_id, is_applied) VALUES (99, true)")
+			s.exec(t, name, "INSERT INTO meta (k, v) VALUES ('least', '98')")
 		}
 		if _, err := Open(t.Context(), options(s.dsn(name), t.TempDir(), nil, "resend")); err == nil || !strings.Contains(err.Error(), c[1]) {
 			t.Errorf("%s: %v", name, err)
@@ -62,6 +66,41 @@ func TestPostgresRefuses(t *testing.T) {
 	o.Master = waxwing.Secret(strings.Repeat("77", 32))
 	if _, err := Open(t.Context(), o); err == nil || !strings.Contains(err.Error(), "the master key does not open its key") {
 		t.Errorf("another key: %v", err)
+	}
+}
+
+// TestPostgresRolledBack: a program begins, reads and writes where a newer one's expansion has been, says so once, and
+// does not move what it does not know all of.
+func TestPostgresRolledBack(t *testing.T) {
+	s := running(t)
+	dsn := s.database(t)
+	if err := opened(t, options(dsn, t.TempDir(), nil, "resend")).Close(); err != nil {
+		t.Fatal(err)
+	}
+	name := strings.TrimSuffix(dsn.Reveal()[strings.LastIndex(dsn.Reveal(), "/")+1:], "?sslmode=disable")
+	s.exec(t, name, fmt.Sprintf("INSERT INTO ledger_layout (version_id, is_applied) VALUES (%d, true)", LatestLayout+1))
+	var log bytes.Buffer
+	o := options(dsn, t.TempDir(), nil, "resend")
+	o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	l := opened(t, o)
+	audited(t, l)
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(log.String(), "the ledger's layout is a newer program's, and this one goes on with it"); n != 1 {
+		t.Errorf("it says so %d times: %s", n, &log)
+	}
+	o.ReadOnly = true
+	if err := opened(t, o).Close(); err != nil {
+		t.Error(err)
+	}
+	m, err := Mover(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if err := m.Hold(t.Context()); err == nil || !strings.Contains(err.Error(), "move it with the newer program") {
+		t.Errorf("it would be moved: %v", err)
 	}
 }
 

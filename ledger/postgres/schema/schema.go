@@ -1,5 +1,5 @@
 // Package schema brings a Postgres database's tables to the layout that this program knows, one
-// numbered migration after the other.
+// numbered migration after the other, while programs of the layout before go on.
 package schema
 
 import (
@@ -8,58 +8,74 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-	goosedb "github.com/pressly/goose/v3/database"
+	"strconv"
 
 	"github.com/waxwinghq/waxwing/ledger/layout"
 )
 
 // Layout is the tables' version that this program makes: the number of the last migration.
-const Layout int64 = 4
+const Layout int64 = 5
+
+// Marked is the first migration that says what it is. Those before it are contractions, and programs
+// that do not know it refuse each newer layout.
+const Marked int64 = 5
 
 // table keeps which migrations were applied.
 const table = "ledger_layout"
 
-// one is the advisory lock of whoever changes the tables: "waxw".
-const one = 0x77617877
+// MetaLeast is the row of the table meta with the least layout that a program must know; none: the
+// one before Marked.
+const MetaLeast = "least"
 
 // A migration is a numbered file, and never changed once it was released. Each runs in a
-// transaction of its own together with its number.
+// transaction of its own together with its number. From 00005 on it says whether it is an
+// expansion or a contraction, and which tables it holds: see package layout.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrate brings a database to this program's layout, and tells which it had. Of several
-// daemons that start at once one does it, and the others wait.
-func Migrate(ctx context.Context, c *pgx.ConnConfig) (from int64, err error) {
-	db := stdlib.OpenDB(*c)
-	defer func() { _ = db.Close() }()
-	// Of a transaction and not of the session, so that it holds behind a pooler, too.
-	lock, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return 0, err
+// program is one that knows so many migrations.
+type program struct {
+	files  fs.FS
+	layout int64
+}
+
+var present = program{migrations, Layout}
+
+// State is where a database stands.
+type State struct {
+	// Layout is the number of its last migration; 0: it has no ledger.
+	Layout int64
+	// Least is the layout that a program must know.
+	Least int64
+}
+
+// Newer says that it has what this program does not know, and need not.
+func (s State) Newer() bool { return s.Layout > Layout && s.Least <= Layout }
+
+// Suits says why this program must not use a database that has a ledger; nil: it may.
+func Suits(s State) error { return present.suits(s) }
+
+func (p program) suits(s State) error {
+	if s.Least > p.layout {
+		return fmt.Errorf("the ledger has layout %d, for programs that know %d, and this one knows %d: run the newer program", s.Layout, s.Least, p.layout)
 	}
-	defer func() { _ = lock.Rollback() }() // it wrote nothing
-	if _, err := lock.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", one); err != nil {
-		return 0, err
+	needs, err := p.needs()
+	if err == nil && s.Layout < needs {
+		err = fmt.Errorf("the ledger has layout %d, and this program needs %d: run waxwing ledger migrate, or start the daemon once", s.Layout, needs)
 	}
-	if from, err = Of(ctx, db); err != nil || from == Layout {
-		return from, err
+	return err
+}
+
+// needs is the layout that a program can work with: it does not need the contractions behind it.
+func (p program) needs() (at int64, err error) {
+	all, err := layout.After(p.files, 0)
+	for _, m := range all {
+		if m.Kind != layout.Contract {
+			at = m.Number
+		}
 	}
-	if from > Layout {
-		return from, fmt.Errorf("the ledger has layout %d and this program knows %d: run the newer program", from, Layout)
-	}
-	p, err := provider(db)
-	if err != nil {
-		return from, err
-	}
-	if _, err := p.UpTo(ctx, Layout); err != nil {
-		return from, fmt.Errorf("bring the tables from layout %d to %d: %w", from, Layout, err)
-	}
-	return from, nil
+	return at, err
 }
 
 // After gives the migrations that a database of a layout lacks.
@@ -73,24 +89,20 @@ func NotOwner(ctx context.Context, db *sql.DB) (owner, role string, err error) {
 	return owner, role, err
 }
 
-func provider(db *sql.DB) (*goose.Provider, error) {
-	folder, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return nil, err
-	}
-	store, err := goosedb.NewStore(goosedb.DialectPostgres, table)
-	if err != nil {
-		return nil, err
-	}
-	return goose.NewProvider(goose.DialectCustom, db, folder, goose.WithStore(store), goose.WithDisableGlobalRegistry(true))
-}
-
-// Of is a database's layout; 0: it has no ledger.
-func Of(ctx context.Context, db *sql.DB) (at int64, err error) {
+// Of is where a database stands.
+func Of(ctx context.Context, db *sql.DB) (s State, err error) {
 	var there sql.NullString
 	if err := db.QueryRowContext(ctx, "SELECT to_regclass($1)::text", table).Scan(&there); err != nil || !there.Valid {
-		return 0, err
+		return s, err
 	}
-	err = db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+table+" WHERE is_applied").Scan(&at)
-	return at, err
+	if err = db.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM "+table+" WHERE is_applied").Scan(&s.Layout); err != nil || s.Layout < Marked {
+		s.Least = s.Layout
+		return s, err
+	}
+	var least string
+	if err = db.QueryRowContext(ctx, "SELECT coalesce((SELECT convert_from(v, 'UTF8') FROM meta WHERE k = $1), $2)", MetaLeast, strconv.FormatInt(Marked-1, 10)).Scan(&least); err != nil {
+		return s, err
+	}
+	s.Least, err = strconv.ParseInt(least, 10, 64)
+	return s, err
 }
