@@ -18,7 +18,7 @@ import (
 )
 
 // Layout is the tables' version that this program makes: the number of the last migration.
-const Layout int64 = 4
+const Layout int64 = 6
 
 // table keeps which migrations were applied.
 const table = "ledger_layout"
