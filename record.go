@@ -85,6 +85,8 @@ type Draft struct {
 	Act    Act
 	// Notes are kept in the trail: what enrich left out, a template's fallback.
 	Notes []string
+	// Sealed is the content as the ledger keeps it, once it does.
+	Sealed []byte
 }
 
 // Extent is a stretch of bytes that is a passage: a text that many mails have in common,
@@ -128,6 +130,9 @@ type Claim struct {
 	// Hurry says that a connection which others wait for waits for the commit: it should not
 	// wait for company.
 	Hurry bool
+	// Digest is that of the sealed content, where it came by a queue: the commit point holds it
+	// to the ledger's once more. Empty: the ledger gave the content.
+	Digest []byte
 }
 
 // Resolution is what an attempt came to and what follows.

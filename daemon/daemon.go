@@ -53,6 +53,7 @@ type Daemon struct {
 	listener  net.Listener
 	clients   int // how many connections the listener may have
 	memory    memory
+	sends     bool // it does nothing else: see StartWorker
 
 	restored chan struct{} // closed when plugins have been put
 
@@ -174,6 +175,7 @@ func (d *Daemon) openLedgers(ctx context.Context, x Extras) (err error) {
 			a, err := address.Parse(s)
 			return a.String(), err
 		}}, Fatal: d.failed, Witness: c.Witness, AcceptLoss: x.AcceptLoss, CacheBytes: d.memory.cache}
+	o.Sends = d.sends
 	if s := pipeline.SendOf(c.Pipeline); s != nil { // it is the same in all pipelines
 		r := s.Uncertain.Rule()
 		o.Policy, o.After, o.Copies = r.Policy, r.After, r.Copies
@@ -253,6 +255,10 @@ func (d *Daemon) serve() {
 func (d *Daemon) Announce() {
 	for _, w := range d.cfg.Warnings() {
 		d.log.Warn(w)
+	}
+	if d.sends {
+		d.log.Info("addresses", "health", "http://"+d.Addr()+"/readyz", "metrics", "http://"+d.Addr()+"/metrics")
+		return
 	}
 	if n := len(d.cfg.Tenants); n > mostAnnounced {
 		d.log.Info("shops", "tenants", n, "webhook", "/hooks/TENANT/SHOP", "api", "/v1/tenants/TENANT/orders")

@@ -20,8 +20,11 @@ import (
 func (d *Daemon) Reload(next *config.Config) (changes config.TenantChanges, err error) {
 	d.reloads.Lock()
 	defer d.reloads.Unlock()
-	if d.ctx.Err() != nil {
+	switch {
+	case d.ctx.Err() != nil:
 		return changes, waxwing.ErrStopping
+	case d.sends:
+		return changes, errWorkerReload
 	}
 	if err := next.Fixed(d.loaded); err != nil {
 		return changes, err

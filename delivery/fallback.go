@@ -21,7 +21,8 @@ type Fallback struct {
 	// Unreachable is for how long all providers must have failed.
 	Unreachable time.Duration
 	// Make renders the message of another channel. ErrNotFound: there is no address for
-	// it; another error: it cannot be made, or not now.
+	// it; another error: it cannot be made, or not now. Nil: this process renders nothing, and
+	// what needs a fallback goes back to the queue, for one that does.
 	Make func(c *waxwing.Claim) (waxwing.Draft, error)
 }
 
@@ -45,6 +46,10 @@ func (f *Fallback) add(c *waxwing.Claim, r *waxwing.Resolution) bool {
 
 // reject ends a message that was refused for good.
 func (s *Sender) reject(c *waxwing.Claim, r *waxwing.Resolution) {
+	if s.Fallback.follows(AfterRejected) && s.Fallback.Make == nil {
+		r.To, r.Reason, r.NextAt = waxwing.Queued, "rejected, left to a daemon that renders the fallback", s.Clock()
+		return
+	}
 	r.To, r.Reason = waxwing.Failed, "rejected"
 	if r.Attempt.Fault == waxwing.AddressFault {
 		r.Reason = "bad_address"
@@ -57,7 +62,7 @@ func (s *Sender) reject(c *waxwing.Claim, r *waxwing.Resolution) {
 // unreachable ends a message when every provider has failed for so long, if something else
 // can be sent instead. A message that may have arrived is not one of those. Nil: go on.
 func (s *Sender) unreachable(c *waxwing.Claim) *waxwing.Resolution {
-	if !s.Fallback.follows(AfterUnreachable) || c.Doubts > 0 {
+	if !s.Fallback.follows(AfterUnreachable) || s.Fallback.Make == nil || c.Doubts > 0 {
 		return nil
 	}
 	since := s.failover.downSince()
@@ -76,7 +81,7 @@ func (s *Sender) unreachable(c *waxwing.Claim) *waxwing.Resolution {
 
 // givesUp reports whether messages may go to the fallback now, without a provider.
 func (s *Sender) givesUp() bool {
-	if !s.Fallback.follows(AfterUnreachable) {
+	if !s.Fallback.follows(AfterUnreachable) || s.Fallback.Make == nil {
 		return false
 	}
 	since := s.failover.downSince()

@@ -14,6 +14,9 @@ import (
 type Outbox interface {
 	// Claim takes one message to offer. ErrState: it is taken, over, or not yet due.
 	Claim(ctx context.Context, id waxwing.ID) (*waxwing.Claim, error)
+	// ClaimCarried is Claim where the sealed content has come by a queue. It is offered if it is
+	// the ledger's, which else gives its own.
+	ClaimCarried(ctx context.Context, id waxwing.ID, sealed []byte) (*waxwing.Claim, error)
 	// CommitDot is the commit point: after it the message may have been sent. ErrState: it
 	// must not be, since it was stopped, taken over, or its time is over.
 	CommitDot(ctx context.Context, c *waxwing.Claim, provider string) error
@@ -120,15 +123,21 @@ func (s *Sender) Wake(id waxwing.ID) {
 	if !s.Healthy() {
 		return
 	}
-	if c := s.Claim(id); c != nil {
+	if c := s.Claim(id, nil); c != nil {
 		s.Send(c)
 	}
 }
 
 // Claim claims a message that somebody has queued; nil: somebody else has it, or it is not to
-// be had now.
-func (s *Sender) Claim(id waxwing.ID) *waxwing.Claim {
-	c, err := s.Outbox.Claim(s.Stop.all, id)
+// be had now. sealed is its content, where that came by a queue; empty: the ledger has it.
+func (s *Sender) Claim(id waxwing.ID, sealed []byte) *waxwing.Claim {
+	var c *waxwing.Claim
+	var err error
+	if len(sealed) > 0 {
+		c, err = s.Outbox.ClaimCarried(s.Stop.all, id, sealed)
+	} else {
+		c, err = s.Outbox.Claim(s.Stop.all, id)
+	}
 	if err != nil {
 		if !errors.Is(err, waxwing.ErrState) && !errors.Is(err, waxwing.ErrStopping) {
 			s.Log.Error("message not claimed; the sweeper tries again", "message", id, "err", err)

@@ -37,6 +37,10 @@ func (o *outbox) Claim(_ context.Context, id waxwing.ID) (*waxwing.Claim, error)
 	return &waxwing.Claim{Out: waxwing.Outgoing{Message: id, Channel: waxwing.Email}}, nil
 }
 
+func (o *outbox) ClaimCarried(ctx context.Context, id waxwing.ID, _ []byte) (*waxwing.Claim, error) {
+	return o.Claim(ctx, id)
+}
+
 func (o *outbox) CommitDot(_ context.Context, _ *waxwing.Claim, provider string) error {
 	o.say("commit %s", provider)
 	return o.commit

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,65 @@ func (c *Claims) Claim(ctx context.Context, id waxwing.ID) (*waxwing.Claim, erro
 		return nil, fmt.Errorf("message %s: nothing to claim: %w", id, waxwing.ErrState)
 	}
 	return c.fill(context.WithoutCancel(ctx), m) // it is taken: what cannot be read goes back
+}
+
+// ClaimCarried is Claim for a message whose sealed content came with the hint that it is there,
+// by a queue that anybody may have written to. The ledger decides whether it is to be had, as
+// ever, and gives the content's key in the same commit: nothing is read besides. Content that is
+// not what the ledger has under its digest, or that does not open, is left aside for the ledger's.
+func (c *Claims) ClaimCarried(ctx context.Context, id waxwing.ID, sealed []byte) (*waxwing.Claim, error) {
+	var m *claimed
+	var conf store.Confirmation
+	keys := &store.Keys{Confirmations: []waxwing.ID{store.ConfirmationOf(id)}, Messages: []waxwing.ID{id}}
+	err := c.p.Writer.DoFor(ctx, keys, func(ctx context.Context, g *Group) (err error) {
+		s, err := g.Load(ctx, keys)
+		if err != nil {
+			return err
+		}
+		conf = s.Confirmations[store.ConfirmationOf(id)]
+		m, err = c.take(ctx, g, s, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if m == nil {
+		return nil, fmt.Errorf("message %s: nothing to claim: %w", id, waxwing.ErrState)
+	}
+	out, err := c.open(ctx, m, &conf, sealed)
+	if err != nil {
+		c.p.Log.Warn("content that came by a queue is not the ledger's; the ledger's own is sent", "message", id, "err", err)
+		return c.fill(context.WithoutCancel(ctx), m)
+	}
+	k := c.claim(m)
+	k.Out, k.Shop, k.Digest = *out, conf.Shop, m.Digest
+	return k, nil
+}
+
+// errForeign: the ledger has other content under this number.
+var errForeign = errors.New("its digest is another one")
+
+// open opens a taken message's content that came by a queue, and keeps what its verdict needs.
+func (c *Claims) open(ctx context.Context, m *claimed, conf *store.Confirmation, sealed []byte) (*waxwing.Outgoing, error) {
+	if !bytes.Equal(seal.Digest(sealed), m.Digest) {
+		return nil, errForeign
+	}
+	t, err := c.p.tenant(ctx, conf.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	dek, err := seal.UnwrapDEK(t, conf.DEK, conf.Key)
+	if err != nil {
+		return nil, err
+	}
+	out, _, err := c.p.Contents.OpenMessage(t, &dek, &m.Message, sealed)
+	if errors.Is(err, pack.ErrDictionary) && c.p.learn(ctx) == nil {
+		out, _, err = c.p.Contents.OpenMessage(t, &dek, &m.Message, sealed)
+	}
+	if err == nil {
+		c.p.Cache.Put(conf.ID, &seal.Entry{Tenant: t, DEK: dek, Shop: conf.Shop, Out: out})
+	}
+	return out, err
 }
 
 // claimed is a message that was taken, and how often its answer was lost before.
@@ -160,12 +220,7 @@ const sweepGrace = 100 * time.Millisecond
 // fill adds the content. Content that cannot be read ends the message
 // with its reason rather than going round for ever.
 func (c *Claims) fill(ctx context.Context, m *claimed) (*waxwing.Claim, error) {
-	conf := store.ConfirmationOf(m.ID)
-	k := &waxwing.Claim{Confirmation: conf, Tries: int(m.Tries), Faults: int(m.Faults), Attempt: int(m.Attempts) + 1, Doubts: m.doubts,
-		Accepted: conf.Time(), Released: time.UnixMilli(m.Released), Expires: time.UnixMilli(m.Expires), Resend: m.Resend}
-	if m.DownSince != 0 {
-		k.DownSince = time.UnixMilli(m.DownSince)
-	}
+	k := c.claim(m)
 	out, shop, err := c.p.reader.Offered(ctx, &m.Message)
 	if errors.Is(err, pack.ErrDictionary) && c.p.learn(ctx) == nil {
 		out, shop, err = c.p.reader.Offered(ctx, &m.Message)
@@ -175,6 +230,17 @@ func (c *Claims) fill(ctx context.Context, m *claimed) (*waxwing.Claim, error) {
 	}
 	k.Out, k.Shop = *out, shop
 	return k, nil
+}
+
+// claim is a taken message without its content.
+func (c *Claims) claim(m *claimed) *waxwing.Claim {
+	conf := store.ConfirmationOf(m.ID)
+	k := &waxwing.Claim{Confirmation: conf, Tries: int(m.Tries), Faults: int(m.Faults), Attempt: int(m.Attempts) + 1, Doubts: m.doubts,
+		Accepted: conf.Time(), Released: time.UnixMilli(m.Released), Expires: time.UnixMilli(m.Expires), Resend: m.Resend}
+	if m.DownSince != 0 {
+		k.DownSince = time.UnixMilli(m.DownSince)
+	}
+	return k
 }
 
 // readAgain is how long a message waits whose content could not be read just now.
@@ -234,6 +300,9 @@ func (c *Claims) CommitDot(ctx context.Context, k *waxwing.Claim, provider strin
 		s, err := g.Load(ctx, keys)
 		if err != nil {
 			return err
+		}
+		if k.Digest != nil && !bytes.Equal(k.Digest, s.Messages[id].Digest) {
+			return fmt.Errorf("message %s: what came by a queue is not what the ledger has: %w", id, waxwing.ErrState)
 		}
 		ch, over, err := s.CommitPoint(id, person, provider)
 		if err != nil {

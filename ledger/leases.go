@@ -36,11 +36,15 @@ type Leases struct {
 }
 
 // Beat prolongs this instance's lease, and takes over what dead ones held. It is done by
-// itself each WriterParts.Beat.
+// itself each WriterParts.Beat. An instance that only sends prolongs its own and looks at no
+// other's: were hundreds of them to look at each other, the rows would be locked all the time.
 func (x *Leases) Beat(ctx context.Context) error { return x.p.Writer.Do(ctx, x.beat) }
 
 func (x *Leases) beat(ctx context.Context, g *Group) error {
 	w := x.p.Writer
+	if w.self.Sends {
+		return x.prolong(ctx, g)
+	}
 	s, err := g.Load(ctx, &store.Keys{Instances: []int64{w.self.ID}, Running: true})
 	if err != nil {
 		return err

@@ -45,7 +45,8 @@ func (o *Orders) spoil(ctx context.Context, f *store.Confirmation) error {
 
 // Ready records what was rendered: the gate has let the confirmation through
 // and its messages are queued. It fails with ErrState where another event, a
-// person or another worker was faster; then nothing has happened.
+// person or another worker was faster; then nothing has happened. Each draft has its sealed
+// content afterwards.
 func (o *Orders) Ready(ctx context.Context, w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Lookup, ttl time.Duration) ([]waxwing.ID, error) {
 	t, dek, err := o.p.reader.KeysFor(ctx, w.ID)
 	if err != nil {
@@ -88,6 +89,9 @@ func (o *Orders) Ready(ctx context.Context, w *waxwing.Work, drafts []waxwing.Dr
 	})
 	if err != nil {
 		return nil, err
+	}
+	for i := range sealed {
+		drafts[i].Sealed = sealed[i].Body
 	}
 	return ids, nil
 }

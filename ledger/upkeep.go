@@ -90,6 +90,26 @@ func (s *shared) learn(ctx context.Context) error {
 	})
 }
 
+// tenant gives a tenant by its number, also one that another instance has begun to serve meanwhile.
+func (s *shared) tenant(ctx context.Context, no int64) (*seal.Tenant, error) {
+	if t := s.Keys.Number(no); t != nil {
+		return t, nil
+	}
+	err := s.Store.View(ctx, store.AnyTenant, func(r store.Rows) error {
+		all, err := r.Load(ctx, &store.Keys{Tenants: true})
+		if err != nil {
+			return err
+		}
+		for i := range all.Tenants {
+			if x := &all.Tenants[i]; x.No == no {
+				return s.Keys.Add(x.No, x.Name, x.Key)
+			}
+		}
+		return fmt.Errorf("tenant: %w", waxwing.ErrNotFound)
+	})
+	return s.Keys.Number(no), err
+}
+
 // Alone runs f where no other instance does something of this name, and says whether it did. A
 // store that has no other instances runs it.
 func (u *Upkeep) Alone(_ context.Context, _ string, f func() error) (did bool, err error) {

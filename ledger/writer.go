@@ -62,6 +62,8 @@ type WriterParts struct {
 	// Beat how often it is heard of; Beat 0: when Leases.Beat is called. Lease 0: the store
 	// makes certain that there is no other.
 	Lease, Beat time.Duration
+	// Sends says that it is an instance that only sends: see Options.
+	Sends bool
 	// Look is called each LookEvery, by the writer's goroutine, where nothing else is to do;
 	// nil: nothing is.
 	Look      func()
@@ -125,7 +127,7 @@ func (b *Before) follows() [][2]string {
 // begins.
 func NewWriter(p WriterParts) *Writer {
 	return &Writer{p: p, ops: make(chan *op, 1024), hurry: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
-		self:  store.Instance{ID: p.Before.Instance, Epoch: 1},
+		self:  store.Instance{ID: p.Before.Instance, Epoch: 1, Sends: p.Sends},
 		chain: trail.Chain{Instance: p.Before.Instance}, lastID: p.Before.ID, lastRun: p.Before.Run, batch: p.Before.batch(),
 		set: machine.NewSet(time.Time{}, 0, waxwing.DoubtRule{})}
 }

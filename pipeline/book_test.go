@@ -25,14 +25,15 @@ type book struct {
 	taken  map[waxwing.ID]bool
 	done   map[waxwing.ID]bool // orders that are ready
 	// tenants are those of orders that were accepted.
-	tenants map[waxwing.ID]waxwing.TenantID
-	found   waxwing.Lookup
-	until   time.Time
-	sent    *waxwing.Outgoing // what Bytes gives
-	rework  error
-	bytes   error
-	grace   time.Duration // for which no sweep finds a new order: its wake is about to come
-	hear    chan string   // hears what is said, if there is one
+	tenants  map[waxwing.ID]waxwing.TenantID
+	found    waxwing.Lookup
+	until    time.Time
+	sent     *waxwing.Outgoing // what Bytes gives
+	rework   error
+	bytes    error
+	grace    time.Duration // for which no sweep finds a new order: its wake is about to come
+	sealedAs []byte        // what a draft becomes
+	hear     chan string   // hears what is said, if there is one
 }
 
 func newBook() *book {
@@ -92,7 +93,7 @@ func (b *book) Ready(_ context.Context, w *waxwing.Work, drafts []waxwing.Draft,
 	for i, d := range drafts {
 		ids = append(ids, w.ID+waxwing.ID(1+i))
 		b.say("ready %s %s for %s", d.Channel, d.State, ttl)
-		if d.State == waxwing.Queued {
+		if drafts[i].Sealed = b.sealedAs; d.State == waxwing.Queued {
 			b.drafts[ids[i]] = d
 		}
 	}
@@ -137,6 +138,16 @@ func (b *book) Claim(_ context.Context, id waxwing.ID) (*waxwing.Claim, error) {
 		return c, nil
 	}
 	return nil, waxwing.ErrState
+}
+
+func (b *book) ClaimCarried(ctx context.Context, id waxwing.ID, sealed []byte) (*waxwing.Claim, error) {
+	c, err := b.Claim(ctx, id)
+	if err == nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.say("carried %s", sealed)
+	}
+	return c, err
 }
 
 func (b *book) ClaimDue(_ context.Context, ch waxwing.Channel, limit int) (out []*waxwing.Claim, _ error) {

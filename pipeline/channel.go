@@ -18,8 +18,10 @@ type channel struct {
 	pool   *pool
 	health *delivery.Health
 	// senders are all who send by it now, sender is who sends a message.
-	senders func() []*delivery.Sender
-	sender  func(*waxwing.Claim) *delivery.Sender
+	senders  func() []*delivery.Sender
+	sender   func(*waxwing.Claim) *delivery.Sender
+	contents *contents // of what came with it
+	only     bool      // nobody sweeps: this process only sends
 }
 
 // outbound is how messages go out: each channel with its workers, and who sends what by which
@@ -43,11 +45,11 @@ const unconfigured = 4
 // open makes a channel as it is configured: by a send stage, as a fallback, or not at all.
 // What an older configuration left behind of the latter fails.
 func (x *outbound) open(name waxwing.Channel) error {
-	ch := &channel{name: name, health: delivery.NewHealth(x.p.Clock, x.stop), sender: x.senderOf,
+	ch := &channel{name: name, only: x.p.SendsOnly, health: delivery.NewHealth(x.p.Clock, x.stop), sender: x.senderOf,
 		senders: func() []*delivery.Sender { return x.settings.Load().senders[name] }}
 	x.channels[name] = ch
 	n := unconfigured
-	topics := map[string]string{} // with the broker that each stands on
+	topics := map[string]*flow{} // with a pipeline that each is of
 	for _, f := range x.flows.all {
 		for _, p := range f.providers[name] {
 			if x.p.Providers[p] == nil {
@@ -62,19 +64,34 @@ func (x *outbound) open(name waxwing.Channel) error {
 		if len(f.providers[name]) > 0 {
 			n = x.p.Config.Limits.Send
 		}
-		topics[f.topics[name]] = f.on
+		if t := f.topics[name]; topics[t] == nil || f.carries {
+			topics[t] = f
+		}
 	}
 	first := x.flows.all[config.DefaultPipeline].topics[name]
 	ch.pool = newPool(n, "send", first, ch.sendNew)
+	ch.contents = newContents(ch.pool)
 	for _, t := range sortedKeys(topics) {
-		take := func(id waxwing.ID) { ch.pool.offer(id) }
-		if on := topics[t]; on == "" {
-			x.wakes.handle("send "+t, t, take)
-		} else if err := x.wakes.over(on, t, take); err != nil {
+		if err := x.listen(ch, t, topics[t]); err != nil {
 			return fmt.Errorf("pipeline: %w", err)
 		}
 	}
 	return nil
+}
+
+// listen has a channel take what comes by a topic of a pipeline's.
+func (x *outbound) listen(ch *channel, topic string, f *flow) error {
+	take := func(id waxwing.ID) { ch.pool.offer(id) }
+	switch {
+	case f.carries:
+		return x.wakes.relays.Handle(f.on, topic, func(payload []byte) { ch.take(payload, x.p.Log) }, ch.room)
+	case x.p.SendsOnly:
+		return nil
+	case f.on == "":
+		x.wakes.handle("send "+topic, topic, take)
+		return nil
+	}
+	return x.wakes.over(f.on, topic, take)
 }
 
 // commonOf are the providers that a pipeline names for a channel.
@@ -96,8 +113,10 @@ func (x *outbound) newSender(f *flow, ch waxwing.Channel, by []delivery.Named) (
 		c.Most = max(x.p.Config.Limits.Send/ownPart, 1)
 	}
 	if b := f.fallback; b != nil && ch == f.channel {
-		c.Fallback = &delivery.Fallback{After: b.After, Unreachable: b.Unreachable.D(),
-			Make: func(c *waxwing.Claim) (waxwing.Draft, error) { return x.instead(f, c) }}
+		c.Fallback = &delivery.Fallback{After: b.After, Unreachable: b.Unreachable.D()}
+		if !x.p.SendsOnly {
+			c.Fallback.Make = func(c *waxwing.Claim) (waxwing.Draft, error) { return x.instead(f, c) }
+		}
 	}
 	s, err := delivery.New(c)
 	if err != nil {
@@ -117,13 +136,14 @@ func (x *outbound) wake(f *flow, ch waxwing.Channel, id waxwing.ID) {
 
 // sendNew claims a message that somebody has queued, and sends it. While no provider
 // works it does nothing: the sweeper tries one message at a time, and nobody else piles
-// up claims.
+// up claims. Who has no sweeper tries by itself.
 func (ch *channel) sendNew(id waxwing.ID) {
+	sealed := ch.contents.take(id)
 	all := ch.senders()
-	if !healthy(all) {
+	if !healthy(all) && (!ch.only || ch.limit() == 0) {
 		return
 	}
-	if c := all[0].Claim(id); c != nil {
+	if c := all[0].Claim(id, sealed); c != nil {
 		ch.sender(c).Send(c)
 	}
 }

@@ -23,7 +23,9 @@ type flow struct {
 	render *renderer
 	topics map[waxwing.Channel]string // of the queue before send
 	on     string                     // the broker that this queue stands on; "": none
-	send   Send
+	// carries says that its messages have their content with them.
+	carries bool
+	send    Send
 	// fallback is nil where there is none.
 	fallback *Fallback
 	// channel is the one that is rendered first, instead those that a message falls back
@@ -67,7 +69,7 @@ func (x *flows) of(name string, all []config.Stage) (*flow, error) {
 				f.runs = append(f.runs, run{hop: x.hop(b.Name)})
 				continue
 			}
-			last, f.on = b.Name, b.QueueOn()
+			last, f.on, f.carries = b.Name, b.QueueOn(), b.Carry == carryContent && b.QueueOn() != ""
 		case *Send:
 			f.send = *b
 			if b.Channel != "" {
@@ -77,6 +79,9 @@ func (x *flows) of(name string, all []config.Stage) (*flow, error) {
 		case *Fallback:
 			f.fallsBack(b)
 		default:
+			if x.p.SendsOnly {
+				break // whoever takes an order in runs it
+			}
 			at.stages = append(at.stages, k.open(b, &site{x.p, f, all})...)
 		}
 		seen[k.Place] = true

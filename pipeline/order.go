@@ -160,7 +160,7 @@ func (x *runner) ready(j *Job) error {
 			if x.journal.debug {
 				x.journal.Step("queued", w.ID, "message", id)
 			}
-			x.out.wake(j.flow, d.Channel, id)
+			x.out.hand(j.flow, d.Channel, id, d.Sealed)
 		}
 	}
 	return nil

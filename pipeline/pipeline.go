@@ -59,7 +59,9 @@ func New(p Parts) (*Pipeline, error) {
 	x.runner.orders = x.orders
 	x.intake = &intake{p: &x.p, journal: x.journal, settings: &x.settings, wakes: x.wakes, orders: x.orders}
 	x.sweeper = &sweeper{p: &x.p, stop: x.stop.Earlier(), orders: x.orders, hops: x.hops, channels: x.out.channels, work: x.runner.work}
-	x.wakes.to("orders", x.orders)
+	if x.p.NoSweeper = x.p.NoSweeper || x.p.SendsOnly; !x.p.SendsOnly {
+		x.wakes.to("orders", x.orders)
+	}
 	if err := x.flows.open(p.Config); err != nil {
 		return nil, err
 	}
@@ -188,6 +190,7 @@ func (noMeter) Retried(waxwing.Channel)                                         
 func (noMeter) HeldInDoubt(waxwing.Channel, string)                               {}
 func (noMeter) ShortOfResources()                                                 {}
 func (noMeter) Shed()                                                             {}
+func (noMeter) Carried(bool, int)                                                 {}
 
 // Settings are what may change while a pipeline runs. They are made whole and not
 // written after Prepare: an event is accepted, an order worked on, and a message offered, with

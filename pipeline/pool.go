@@ -260,6 +260,14 @@ func (p *pool) roomy() bool {
 	return 4*(p.most-p.busy) >= p.most
 }
 
+// takes reports whether a newcomer has a worker soon: no more wait than there are workers, and
+// none in the ledger. A pool that has stopped takes it, and drops it.
+func (p *pool) takes() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stopped || !p.behind && len(p.queue) < p.most
+}
+
 // low reports whether the queue is half empty.
 func (p *pool) low() bool {
 	p.mu.Lock()

@@ -95,7 +95,8 @@ type Orders interface {
 	// DueHolds lists those whose time at the gate is over, oldest first.
 	DueHolds(ctx context.Context, limit int) ([]waxwing.ID, error)
 	// Ready queues what was rendered, found by lk, to be sent within ttl, and gives the
-	// messages' ids in the order of the drafts. ErrState: somebody was faster, and nothing has happened.
+	// messages' ids in the order of the drafts, which have their sealed content then. ErrState:
+	// somebody was faster, and nothing has happened.
 	Ready(ctx context.Context, w *waxwing.Work, drafts []waxwing.Draft, lk waxwing.Lookup, ttl time.Duration) ([]waxwing.ID, error)
 	// Hold keeps an order at the gate until a later event or the given time. ErrState as of Ready.
 	Hold(ctx context.Context, w *waxwing.Work, reason string, until time.Time, lk waxwing.Lookup) error
@@ -169,6 +170,9 @@ type Meter interface {
 	Rendered(took time.Duration)
 	// Shed counts an event that was turned away, since recording it would have taken too long.
 	Shed()
+	// Carried counts a message of so many bytes that was given to a queue which carries content:
+	// with it, or, since that is too large, without.
+	Carried(content bool, bytes int)
 }
 
 // Parts is what a pipeline is put together from. The lists of components live
@@ -197,4 +201,7 @@ type Parts struct {
 	// switches the sweeper off, for the test that Watermill alone suffices.
 	Wrap      func(message.Publisher) message.Publisher
 	NoSweeper bool
+	// SendsOnly has it take what comes by queues that carry content on a broker, and nothing
+	// else: it has no orders, no other stages than send, and no sweeper.
+	SendsOnly bool
 }

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"context"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/pipeline/queue"
 )
 
 func queueStage() kind {
@@ -22,19 +25,37 @@ type Queue struct {
 	// On is what carries it: gochannel is this process's memory. The queue in front of send may
 	// instead name one of brokers, and any daemon of the same ledger takes what stands on it.
 	On string `yaml:"on,omitempty" default:"gochannel"`
-	// Carry is what its messages hold: a reference, the id of what is to be sent.
+	// Carry is what its messages hold: a reference, the id of what is to be sent, or its content
+	// besides, sealed, so that send workers (waxwing serve --role send) read nothing of the
+	// ledger. Content stands on a broker only; what is larger than 128 KiB goes as a reference.
 	Carry string `yaml:"carry,omitempty" enum:"reference,content" default:"reference"`
 }
 
 // here is the queue that stays in this process.
 const here = "gochannel"
 
-// Check looks at the name, and refuses what no broker carries yet.
+// carryContent is Carry's other value.
+const carryContent = "content"
+
+// Check looks at the name, and refuses content where nobody but this process is to take it.
 func (q *Queue) Check(r *config.Report) {
 	r.Name("name", q.Name)
-	if q.Carry == "content" && !r.Bad("carry") {
-		r.Fail("carry", r.Path("carry")+" is content, and this version carries references only", "Take the line out: who takes a message reads its content from the ledger")
+	if q.Carry == carryContent && q.QueueOn() == "" && !r.Bad("carry") && !r.Bad("on") {
+		r.Fail("carry", r.Path("carry")+" is content, and the queue stays in its process", "Name one of brokers as its on, or take the line out: here the ledger's cache has the content")
 	}
+}
+
+// CarriesContent says whether a queue of a configuration carries content on a broker: then there
+// is work for those who only send.
+func CarriesContent(c *config.Config) bool {
+	for _, all := range c.EveryPipeline() {
+		for _, s := range all {
+			if q, ok := s.Settings.(*Queue); ok && q.Carry == carryContent && q.QueueOn() != "" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // QueueName is config.Waits'.
@@ -158,4 +179,109 @@ func (x *hops) have(id waxwing.ID, now time.Time) bool {
 		}
 	}
 	return false
+}
+
+// mostAside is how many bytes of contents wait for workers at most.
+const mostAside = 32 << 20
+
+// hand has a message sent whose sealed content is at hand: by a queue that carries it, where its
+// pipeline has one, whatever waits in this process. Others may have room.
+func (x *outbound) hand(f *flow, ch waxwing.Channel, id waxwing.ID, sealed []byte) {
+	if !f.carries || len(f.providers[ch]) == 0 || len(sealed) == 0 {
+		x.wake(f, ch, id)
+		return
+	}
+	payload, content := queue.Carrying(id, sealed), len(sealed) <= queue.MostCarried
+	if !content {
+		payload, _ = id.MarshalText() // never fails
+	}
+	x.p.Meter.Carried(content, len(payload))
+	x.wakes.send(f.topics[ch], id, payload)
+}
+
+// take gives a message that came by a queue which carries content to the workers. What finds no
+// place is the sweeper's.
+func (ch *channel) take(payload []byte, log *slog.Logger) {
+	id, sealed, err := queue.Carried(payload)
+	if err != nil {
+		log.Error("a message that is neither an id nor content was dropped; the ledger knows better", "err", err)
+		return
+	}
+	ch.contents.put(id, sealed)
+	if ch.pool.feed([]waxwing.ID{id}) > 0 {
+		return
+	}
+	if ch.contents.take(id); !ch.only {
+		ch.pool.turnNext()
+	}
+}
+
+// lookForRoom is how often it is looked whether there is room, where nobody tells.
+const lookForRoom = 50 * time.Millisecond
+
+// room waits until a message that comes by a queue can be worked on here, or ctx ends: a worker
+// or a place is free, nothing older waits in the ledger, and a provider works. Until then it is the
+// broker's, and goes to whoever has room.
+func (ch *channel) room(ctx context.Context) {
+	if ch.roomy() {
+		return
+	}
+	tick := time.NewTicker(lookForRoom)
+	defer tick.Stop()
+	for !ch.roomy() {
+		select {
+		case <-ch.pool.freed:
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (ch *channel) roomy() bool {
+	return ch.pool.takes() && (healthy(ch.senders()) || ch.only && ch.limit() > 0)
+}
+
+// contents keeps sealed contents that came by a queue until a worker takes them. It is bounded:
+// what it has no room for is read from the ledger.
+type contents struct {
+	pool *pool
+
+	mu    sync.Mutex
+	m     map[waxwing.ID][]byte
+	bytes int
+}
+
+func newContents(p *pool) *contents { return &contents{pool: p, m: map[waxwing.ID][]byte{}} }
+
+// put keeps a content. It is copied, since the message's memory is the broker's.
+func (c *contents) put(id waxwing.ID, sealed []byte) {
+	if len(sealed) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.bytes+len(sealed) > mostAside {
+		for id, b := range c.m { // the sweeper may have had a message sent beside them
+			if !c.pool.knows(id) {
+				c.bytes -= len(b)
+				delete(c.m, id)
+			}
+		}
+	}
+	if c.bytes+len(sealed) > mostAside {
+		return
+	}
+	c.bytes += len(sealed) - len(c.m[id])
+	c.m[id] = append([]byte(nil), sealed...)
+}
+
+// take gives the content of a message, and forgets it; nil: there is none.
+func (c *contents) take(id waxwing.ID) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := c.m[id]
+	c.bytes -= len(b)
+	delete(c.m, id)
+	return b
 }

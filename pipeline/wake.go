@@ -73,7 +73,7 @@ func (w *wakes) hand(payload []byte, take func(waxwing.ID)) {
 
 // over is handle for a queue's topic that stands on a broker.
 func (w *wakes) over(broker, topic string, take func(waxwing.ID)) error {
-	return w.relays.Handle(broker, topic, func(payload []byte) { w.hand(payload, take) })
+	return w.relays.Handle(broker, topic, func(payload []byte) { w.hand(payload, take) }, nil)
 }
 
 // wake publishes an id for a pool, unless that has a backlog.
@@ -89,10 +89,15 @@ func (w *wakes) wakeBy(topic string, p *pool, id waxwing.ID) {
 // publish says whether it went well. Where it did not, the sweeper takes the id.
 func (w *wakes) publish(topic string, id waxwing.ID) bool {
 	b, _ := id.MarshalText() // never fails
+	return w.send(topic, id, b)
+}
+
+// send publishes what stands for an id.
+func (w *wakes) send(topic string, id waxwing.ID, payload []byte) bool {
 	if w.near[topic] {
 		w.flying.Add(1)
 	}
-	err := w.pub.Publish(topic, message.NewMessage(string(b), b))
+	err := w.pub.Publish(topic, message.NewMessage(id.String(), payload))
 	if err != nil {
 		if w.near[topic] {
 			w.flying.Add(-1)

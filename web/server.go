@@ -87,6 +87,8 @@ type Parts struct {
 	// Room is how many bytes bodies that come in may take together, and answers that
 	// nobody reads; 0: 64 MiB.
 	Room int64
+	// Bare has it say how this process is, and nothing else: it takes no orders.
+	Bare bool
 	Log  *slog.Logger
 }
 
@@ -151,6 +153,19 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 func (s *Server) routes() http.Handler {
 	m := http.NewServeMux()
+	if !s.p.Bare {
+		s.orders(m)
+	}
+	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	m.HandleFunc("GET /readyz", s.readyz)
+	if s.p.Meter != nil {
+		m.Handle("GET /metrics", s.doors.adminOnly(s.p.Meter.Handler()))
+	}
+	return m
+}
+
+// orders makes the routes of whoever takes orders in and tells of them.
+func (s *Server) orders(m *http.ServeMux) {
 	said := &problems{s.p.Log, s.bodies.most}
 	(&hooks{doors: s.doors, bodies: s.bodies, problems: said, intake: s.p.Intake, log: s.p.Log, pings: make(chan struct{}, 1)}).routes(m)
 	a := &api{doors: s.doors, bodies: s.bodies, problems: said, log: s.p.Log}
@@ -158,18 +173,12 @@ func (s *Server) routes() http.Handler {
 	(&people{api: a, books: s.p.Books, yield: s.gate.yield}).routes(m)
 	(&plugins{api: a, workshop: s.p.Workshop, shelves: s.p.Shelves, uses: s.p.Uses}).routes(m)
 	s.describe(m)
-	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
-	m.HandleFunc("GET /readyz", s.readyz)
-	if s.p.Meter != nil {
-		m.Handle("GET /metrics", s.doors.adminOnly(s.p.Meter.Handler()))
-	}
 	for pattern, h := range s.p.Pages {
 		m.Handle(pattern, h)
 	}
 	if s.p.Pages[home] == nil {
 		m.HandleFunc(home, s.home)
 	}
-	return m
 }
 
 // guard answers a fault of ours with 500 and says so in the log: the server's

@@ -71,12 +71,15 @@ type daemon struct {
 	*process
 	addr    string
 	started time.Duration // to ready
+	sends   bool          // it does nothing else
 }
 
 type setup struct {
 	bin, dir, sink, dkim, profile string
 	plugin                        string // a project's folder
 	ledger                        string // lines of the configuration; "": in the folder
+	queue                         string // keys of the mail queue; "": in the process
+	sends                         bool   // it does nothing else
 	connections                   int
 	port                          int // how far from the first
 }
@@ -112,10 +115,10 @@ tenants:
 %s%s%spipeline:
   - normalise
 %s  - render
-  - queue: {name: mail, on: gochannel}
+  - queue: {name: mail, %s}
   - send: {channel: email, providers: [mail], uncertain: {policy: resend, after: 1m}}
 log: {level: warn}
-`, filepath.Join(s.dir, "data"), s.address(), s.sink, cmp.Or(s.connections, 32), strings.Join(localeTags, ", "), secret, s.dkim, file, s.ledger, stage)
+`, filepath.Join(s.dir, "data"), s.address(), s.sink, cmp.Or(s.connections, 32), strings.Join(localeTags, ", "), secret, s.dkim, file, s.ledger, stage, cmp.Or(s.queue, "on: gochannel"))
 	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
 		return nil, err
 	}
@@ -123,7 +126,10 @@ log: {level: warn}
 	if s.profile != "" {
 		args = append(args, "--profile", s.profile)
 	}
-	d := &daemon{process: &process{cmd: exec.Command(s.bin, args...)}, addr: s.address()}
+	if s.sends {
+		args = append(args, "--role", "send")
+	}
+	d := &daemon{process: &process{cmd: exec.Command(s.bin, args...)}, addr: s.address(), sends: s.sends}
 	d.cmd.Stderr = &d.err
 	begin := time.Now()
 	if err := d.cmd.Start(); err != nil {

@@ -15,7 +15,7 @@ type runCmd struct {
 	Orders int      `default:"10000" help:"Orders in the burst."`
 	Rates  []int    `default:"200,1000" help:"Steady rates in orders a second."`
 	Steady int      `default:"10" help:"Seconds of each steady rate."`
-	Only   []string `help:"Only these: burst, lines, steady, idle, rtt, dkim, plugins, postgres, and grown, which takes half an hour and is not among all." placeholder:"PART"`
+	Only   []string `help:"Only these: burst, lines, steady, idle, rtt, dkim, plugins, postgres, workers, and grown, which takes half an hour and is not among all." placeholder:"PART"`
 	Rows   int      `default:"10000000" help:"Confirmations of the grown ledger."`
 	Keep   string   `help:"Keep profiles and ledgers in this folder." placeholder:"DIR"`
 	Runs   int      `default:"3" help:"Runs of burst and ceiling; the median counts."`
@@ -54,7 +54,7 @@ func (c runCmd) Run() error {
 	for _, part := range []struct {
 		name string
 		run  func() error
-	}{{"burst", b.burst}, {"lines", b.lines}, {"steady", b.steady}, {"idle", b.idle}, {"rtt", b.rtt}, {"dkim", b.dkim}, {"plugins", b.plugins}, {"postgres", b.postgres}} {
+	}{{"burst", b.burst}, {"lines", b.lines}, {"steady", b.steady}, {"idle", b.idle}, {"rtt", b.rtt}, {"dkim", b.dkim}, {"plugins", b.plugins}, {"postgres", b.postgres}, {"workers", b.workers}} {
 		if len(c.Only) > 0 && !slices.Contains(c.Only, part.name) {
 			continue
 		}
@@ -156,7 +156,9 @@ func used(all []*daemon) (sum time.Duration) {
 
 func addresses(all []*daemon) (out []string) {
 	for _, d := range all {
-		out = append(out, d.addr)
+		if !d.sends {
+			out = append(out, d.addr)
+		}
 	}
 	return out
 }

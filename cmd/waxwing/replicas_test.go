@@ -37,6 +37,9 @@ import (
 // replicaEnv names the configuration of a child that is one of several daemons.
 const replicaEnv = "WAXWING_TORTURE_REPLICA"
 
+// roleEnv is the role of such a child.
+const roleEnv = "WAXWING_TORTURE_ROLE"
+
 // The statuses that a replica ends with. What it could not begin with, such as a database
 // that is away, is no fault of its own.
 const (
@@ -56,9 +59,12 @@ func replicaChild(file string) int {
 	s, short := pipeline.SendOf(c.Pipeline), config.Duration(200*time.Millisecond) // shorter than a file may say
 	s.Retry, s.Uncertain.After = []config.Duration{short}, short
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	term := make(chan os.Signal, 1)
+	term, begin := make(chan os.Signal, 1), daemon.Start
 	signal.Notify(term, syscall.SIGTERM)
-	d, err := daemon.Start(c, log, daemon.Extras{})
+	if os.Getenv(roleEnv) == roleSend {
+		begin = daemon.StartWorker
+	}
+	d, err := begin(c, log, daemon.Extras{})
 	if err != nil {
 		log.Error("not begun", "err", err)
 		return notBegun
@@ -110,7 +116,7 @@ type arrival struct {
 type node struct {
 	f                           *fleet
 	provider, file, dir, listen string
-	sink                        string
+	sink, role                  string
 	line                        *line // to the database
 
 	mu      sync.Mutex
@@ -136,29 +142,8 @@ func newBareFleet(t *testing.T, server *postgrestest.Server, daemons, connection
 	t.Helper()
 	f := &fleet{t: t, server: server, dsn: server.Database(t), client: http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 		truth: map[string]int{}, first: map[string]time.Time{}, ids: map[string]map[string]bool{}}
-	for i := range daemons {
-		n := &node{f: f, provider: fmt.Sprint("mail", i), dir: t.TempDir(), listen: lowPort(t)}
-		s := sink.New(sink.Config{Plan: n.noting(plan(n)), OnMail: f.noted})
-		addr, err := s.Listen("127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = s.Close() })
-		n.sink, n.file = addr, filepath.Join(t.TempDir(), "waxwing.yaml")
-		n.line = newLine(t, fmt.Sprint("127.0.0.1:", server.Port))
-		dsn := strings.Replace(f.dsn.Reveal(), fmt.Sprint(":", server.Port, "/"), fmt.Sprint(":", n.line.port, "/"), 1)
-		b := fmt.Appendf(nil, `data: %q
-http: {listen: %q}
-keys: {master: %q}
-ledger: {type: postgres, dsn: %q}
-providers: {%s: {type: smtp, addr: %q, tls: none, connections: %d}}
-tenants: {acme: {name: Acme, from: orders@acme.example, offline: [], keys: [acme-key], shops: {shopify: {secret: %q}}}}
-pipeline: [normalise, render, {queue: {name: mail}}, {send: {providers: [%s], retry: [1s], uncertain: {after: 1s, copies: 20}}}]
-`, n.dir, n.listen, fleetMaster, dsn, n.provider, n.sink, connections, testShopSecret, n.provider)
-		if err := os.WriteFile(n.file, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		f.nodes = append(f.nodes, n)
+	for range daemons {
+		f.add("all", "{name: mail}", "", connections, plan)
 	}
 	t.Cleanup(func() { // after a Fatal
 		f.end(syscall.SIGKILL)
@@ -170,6 +155,38 @@ pipeline: [normalise, render, {queue: {name: mail}}, {send: {providers: [%s], re
 		}
 	})
 	return f
+}
+
+// add makes the files of one more daemon of a role, with its mail queue and further lines of its
+// configuration, and its mail server.
+func (f *fleet) add(role, mailQueue, more string, connections int, plan func(n *node) sink.Plan) {
+	t := f.t
+	t.Helper()
+	n := &node{f: f, provider: fmt.Sprint("mail", len(f.nodes)), dir: t.TempDir(), listen: lowPort(t), role: role}
+	s := sink.New(sink.Config{Plan: n.noting(plan(n)), OnMail: f.noted})
+	addr, err := s.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	n.sink, n.file = addr, filepath.Join(t.TempDir(), "waxwing.yaml")
+	n.line = newLine(t, fmt.Sprint("127.0.0.1:", f.server.Port))
+	dsn := strings.Replace(f.dsn.Reveal(), fmt.Sprint(":", f.server.Port, "/"), fmt.Sprint(":", n.line.port, "/"), 1)
+	if role == roleSend {
+		dsn += map[bool]string{true: "&", false: "?"}[strings.Contains(dsn, "?")] + "application_name=" + sending
+	}
+	b := fmt.Appendf(nil, `data: %q
+http: {listen: %q}
+keys: {master: %q}
+ledger: {type: postgres, dsn: %q}
+providers: {%s: {type: smtp, addr: %q, tls: none, connections: %d}}
+tenants: {acme: {name: Acme, from: orders@acme.example, offline: [], keys: [acme-key], shops: {shopify: {secret: %q}}}}
+pipeline: [normalise, render, {queue: %s}, {send: {providers: [%s], retry: [1s], uncertain: {after: 1s, copies: 20}}}]
+%s`, n.dir, n.listen, fleetMaster, dsn, n.provider, n.sink, connections, testShopSecret, mailQueue, n.provider, more)
+	if err := os.WriteFile(n.file, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.nodes = append(f.nodes, n)
 }
 
 var fleetMaster = strings.Repeat("5a", 32)
@@ -371,7 +388,7 @@ func (n *node) spawn() (*exec.Cmd, *os.File, error) {
 		return nil, nil, err
 	}
 	c := exec.Command(os.Args[0], "-test.run=^$")
-	c.Env = append(os.Environ(), replicaEnv+"="+n.file)
+	c.Env = append(os.Environ(), replicaEnv+"="+n.file, roleEnv+"="+n.role)
 	if n.program != "" {
 		c = exec.Command(n.program, "serve", "-c", n.file)
 	}

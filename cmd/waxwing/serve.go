@@ -19,8 +19,12 @@ import (
 // statusLoss is serve's where a person must look first (EX_CONFIG of sysexits.h).
 const statusLoss = 78
 
+// roleSend is serve's role of a process that only sends.
+const roleSend = "send"
+
 type serveCmd struct {
 	configFlag
+	Role       string `enum:"all,send" default:"all" help:"What this process does: all, or send alone. A send worker takes mails with their content from a broker (queue: {on: NAME, carry: content}), holds one connection to the ledger on Postgres, and takes no orders."`
 	Mailbox    bool   `help:"Keep every mail and text in a mailbox at / instead of sending it: to try your own configuration and shops."`
 	AcceptLoss string `help:"Go on from a ledger that is not the newest there was, once: SINCE is since when orders may be lacking, or none where nothing was sent since (the ledger was merely moved). What may have been sent is held for a person." placeholder:"SINCE"`
 	Profile    string `hidden:"" help:"Write a CPU profile of the whole run to this file."`
@@ -57,7 +61,13 @@ func (c serveCmd) Run(s streams) error {
 	hup := make(chan os.Signal, 1) // one that waits is enough: it loads what is there by then
 	signal.Notify(hup, daemon.ReloadSignal)
 	defer signal.Stop(hup)
-	x := daemon.Extras{}
+	x, begin := daemon.Extras{}, daemon.Start
+	if c.Role == roleSend {
+		if c.Mailbox || c.AcceptLoss != "" {
+			return errors.New("--mailbox and --accept-loss are for whoever takes orders, and not for --role send")
+		}
+		begin = daemon.StartWorker
+	}
 	if c.AcceptLoss != "" {
 		if x.AcceptLoss, err = sqlite.ParseAcceptance(c.AcceptLoss); err != nil {
 			return fmt.Errorf("--accept-loss: %w", err)
@@ -84,7 +94,7 @@ func (c serveCmd) Run(s streams) error {
 			_ = control.Close() // a lock that is left says nothing
 		}
 	}()
-	d, err := daemon.Start(cfg, log, x)
+	d, err := begin(cfg, log, x)
 	if errors.As(err, new(*sqlite.LossError)) {
 		return statusError{statusLoss, err} // starting again changes nothing
 	}
@@ -95,7 +105,7 @@ func (c serveCmd) Run(s streams) error {
 		try.Open(d)
 		log.Info("nothing is sent: mails and texts are kept in the mailbox", "mailbox", "http://"+d.Addr()+"/", "ledger", cfg.Data)
 	}
-	log.Info("ready", "listen", d.Addr(), "tenants", len(cfg.Tenants), "instance", d.Ledger().Instance(),
+	log.Info("ready", "role", c.Role, "listen", d.Addr(), "tenants", len(cfg.Tenants), "instance", d.Ledger().Instance(),
 		"taken_over", d.Ledger().TakenOver(), "took", time.Since(start).Round(time.Millisecond))
 	d.Announce()
 	running := service{c, d, try, control, level, log, cfg.Limits.Drain.D()}

@@ -32,6 +32,8 @@ type Store interface {
 	Cancel(ctx context.Context, w *waxwing.Work, reason string, lk waxwing.Lookup) error
 	// Claim takes a message; ErrState: it cannot be taken.
 	Claim(ctx context.Context, id waxwing.ID) (*waxwing.Claim, error)
+	// ClaimCarried takes one whose sealed content came by a queue.
+	ClaimCarried(ctx context.Context, id waxwing.ID, sealed []byte) (*waxwing.Claim, error)
 	// ClaimDue takes due messages of a channel, oldest first.
 	ClaimDue(ctx context.Context, ch waxwing.Channel, limit int) ([]*waxwing.Claim, error)
 	// EndDue ends messages whose time is over; more: there may be others.
@@ -132,6 +134,9 @@ func Suite(t *testing.T, open func(*testing.T, string, waxwing.Clock, string) St
 		"a person's resend":                  resend,
 		"another tenant sees nothing":        tenants,
 		"two workers, one claim":             race,
+		"content that came by a queue":       carried,
+		"content of nobody's":                forged,
+		"content that came too late":         carriedLate,
 		"events at once, one confirmation":   acceptRace,
 		"the trail cannot take a wrong turn": wrongTurn,
 	}

@@ -101,7 +101,7 @@ const (
 	messageColumns      = "id, tenant, channel, state, reason, locale, resend, next_at, expires, tries, faults, down_since, attempts, released, digest, actor, why, revision, trail"
 	claimColumns        = "message, instance, dot, at, expires, provider, trail"
 	attemptColumns      = "message, n, provider, verdict, fault, phase, code, enhanced, began, ended, sealed"
-	instanceColumns     = "id, epoch, started, stopped, lease"
+	instanceColumns     = "id, epoch, started, stopped, lease, sends"
 )
 
 // asked are the messages that are named ($1) and those of whole confirmations, which lie from $2 to
@@ -189,7 +189,7 @@ func scanHash(r pgx.Rows, h *store.Hash) error {
 }
 
 func scanInstance(r pgx.Rows, in *store.Instance) error {
-	return r.Scan(&in.ID, &in.Epoch, &in.Started, &in.Stopped, &in.Lease)
+	return r.Scan(&in.ID, &in.Epoch, &in.Started, &in.Stopped, &in.Lease, &in.Sends)
 }
 
 func scanConfirmation(r pgx.Rows, c *store.Confirmation) error {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -167,6 +168,14 @@ func (l *Ledger) connect(ctx context.Context) error {
 		return pgxpool.NewWithConfig(d.closing, c)
 	}
 	var err error
+	if l.o.Sends { // hundreds of them share a server: one connection does it all
+		if d.write, err = pool(1); err != nil {
+			return err
+		}
+		d.readers = newReaders(d.write)
+		l.database = d
+		return nil
+	}
 	if d.write, err = pool(writerCount); err != nil {
 		return err
 	}
@@ -237,14 +246,25 @@ func (l *Ledger) reserve(ctx context.Context) (b ledger.Before, err error) {
 				return err
 			}
 		}
+		b.Instance = apart(b.Instance, b.Beside)
 		if b.Last, err = all.Last(ctx); err != nil {
 			return err
 		}
 		now := l.now()
-		_, err := tx.Exec(ctx, "INSERT INTO instances ("+instanceColumns+", layout) VALUES ($1, 1, $2, 0, $3, $4)", b.Instance, now.UnixMilli(), l.lease(now), schema.Layout)
+		_, err := tx.Exec(ctx, "INSERT INTO instances ("+instanceColumns+", layout) VALUES ($1, 1, $2, 0, $3, $4, $5)", b.Instance, now.UnixMilli(), l.lease(now),
+			l.o.Sends, schema.Layout)
 		return err
 	})
 	return b, unread(ctx, err)
+}
+
+// apart is the first number from one on whose ids are no running instance's: see store.Instances.
+// Where hundreds come and go, one may well run for a thousand of them.
+func apart(number int64, running []int64) int64 {
+	for slices.ContainsFunc(running, func(id int64) bool { return store.Bits(id) == store.Bits(number) }) {
+		number++
+	}
+	return number
 }
 
 // now is this instance's time: the server's, so that all have the same.
@@ -263,7 +283,7 @@ func (l *Ledger) lease(now time.Time) int64 {
 func (l *Ledger) assemble(before ledger.Before) {
 	l.self = before.Instance
 	rule := waxwing.DoubtRule{Policy: l.o.Policy, After: l.o.After, Copies: l.o.Copies}
-	p := ledger.WriterParts{Store: l.database, Clock: l.now, Log: l.o.Log, Rule: rule, Anchor: l.anchorOf, Before: before}
+	p := ledger.WriterParts{Store: l.database, Clock: l.now, Log: l.o.Log, Rule: rule, Anchor: l.anchorOf, Before: before, Sends: l.o.Sends}
 	if !l.o.alone {
 		p.Lease = ledger.LeaseFor
 		if !l.o.quiet {

@@ -133,8 +133,8 @@ func putOwn(b *pgx.Batch, c *store.Changes) {
 	}
 	for i := range c.Instances {
 		x := &c.Instances[i]
-		b.Queue(`INSERT INTO instances (`+instanceColumns+`, layout) VALUES ($1,$2,$3,$4,$5,$6)
-			ON CONFLICT (id) DO UPDATE SET epoch=excluded.epoch, stopped=excluded.stopped, lease=excluded.lease`, x.ID, x.Epoch, x.Started, x.Stopped, x.Lease, schema.Layout)
+		b.Queue(`INSERT INTO instances (`+instanceColumns+`, layout) VALUES ($1,$2,$3,$4,$5,$6,$7)
+			ON CONFLICT (id) DO UPDATE SET epoch=excluded.epoch, stopped=excluded.stopped, lease=excluded.lease`, x.ID, x.Epoch, x.Started, x.Stopped, x.Lease, x.Sends, schema.Layout)
 	}
 	if x := c.Expired; x != nil {
 		b.Queue("DELETE FROM contents WHERE id = ANY($1)", ints(x.Contents))

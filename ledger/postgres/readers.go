@@ -49,6 +49,7 @@ func (p *readers) atOneState(ctx context.Context, c *pgxpool.Conn, tenant int64,
 	tx, err := p.begin(ctx, c)
 	if err != nil && (c.Conn().IsClosed() || leadsNowhere(err)) && ctx.Err() == nil {
 		p.pool.Reset()
+		c.Release() // there may be no other
 		fresh, e := p.pool.Acquire(ctx)
 		if e != nil {
 			return unread(ctx, e)

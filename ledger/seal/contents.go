@@ -87,12 +87,17 @@ func (c *Contents) SealDraft(t *Tenant, dek *Key, id waxwing.ID, d *waxwing.Draf
 	defer scratches.Put(sc)
 	sc.packed = c.PackMail(sc.packed[:0], append(head, '\n'), d.Data, d.Dictionary, d.Extents)
 	s.Body = dek.Sealer().Seal(make([]byte, 0, len(sc.packed)+sealRoom), sc.packed, aadMessage+id.String())
-	sum := sha256.Sum256(s.Body)
-	s.Digest = sum[:16]
+	s.Digest = Digest(s.Body)
 	if d.To != "" {
 		s.People = []Hash{t.Key.Index("person", NormalisePerson(d.To))}
 	}
 	return s, nil
+}
+
+// Digest is what a message's row keeps of its sealed content.
+func Digest(sealed []byte) []byte {
+	sum := sha256.Sum256(sealed)
+	return sum[:16]
 }
 
 // OpenMessage opens what SealDraft sealed.

@@ -216,4 +216,6 @@ type Instance struct {
 	// Lease is until when nobody may take it for dead; 0: it is alone, which the store makes
 	// certain by itself.
 	Lease int64
+	// Sends says that it only sends: it takes nothing in, looks for nothing, and takes nothing over.
+	Sends bool
 }

@@ -44,7 +44,7 @@ func (r *Reader) Share(ctx context.Context) *store.Share {
 			return err
 		}
 		for id, in := range s.Instances {
-			if id != r.p.Instance && in.Lease > now.UnixMilli() {
+			if id != r.p.Instance && in.Lease > now.UnixMilli() && !in.Sends { // who only sends looks for nothing
 				living = append(living, id)
 			}
 		}

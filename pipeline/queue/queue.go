@@ -1,6 +1,6 @@
 // Package queue is the seam for brokers that carry a queue's messages between daemons. A message
-// is an id and nothing else: a hint. The ledger is the truth, so that a message which is lost,
-// late or repeated does no harm, and a broker that is away delays nothing.
+// is an id, with the sealed content perhaps: a hint. The ledger is the truth, so that a message
+// which is lost, late, repeated or forged does no harm, and a broker that is away delays nothing.
 package queue
 
 import (

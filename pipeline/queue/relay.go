@@ -52,7 +52,8 @@ type Relay struct {
 	name   string
 	broker Broker
 	log    *slog.Logger
-	takes  map[string]func(payload []byte) // by topic; not written after Run
+	takes  map[string]func(payload []byte)      // by topic; not written after Run
+	rooms  map[string]func(ctx context.Context) // as takes; a topic may have none
 	topics []string
 	out    chan parcel
 	cancel context.CancelFunc
@@ -70,7 +71,7 @@ type parcel struct {
 
 // NewRelay makes a relay for a broker of this name. It connects in Run.
 func NewRelay(name string, b Broker, log *slog.Logger) *Relay {
-	r := &Relay{name: name, broker: b, log: log, takes: map[string]func([]byte){}, out: make(chan parcel, pending)}
+	r := &Relay{name: name, broker: b, log: log, takes: map[string]func([]byte){}, rooms: map[string]func(context.Context){}, out: make(chan parcel, pending)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
@@ -81,6 +82,10 @@ func (r *Relay) Handle(topic string, take func(payload []byte)) {
 	r.takes[topic] = take
 	r.topics = append(r.topics, topic)
 }
+
+// Await has room wait, until there is room or ctx ends, before a message of a handled topic is
+// handed on: until then it is the broker's, who may give it to another daemon. It is called before Run.
+func (r *Relay) Await(topic string, room func(ctx context.Context)) { r.rooms[topic] = room }
 
 // Publish has messages of a handled topic published. It neither waits nor fails.
 func (r *Relay) Publish(topic string, messages ...*message.Message) error {
@@ -211,7 +216,11 @@ type session struct {
 // receive hands on what comes. A message is acknowledged when it was: from then on it is this
 // daemon's, or, where its workers are busy, the sweeper's.
 func (s *session) receive(topic string, ch <-chan *message.Message) {
+	room := s.rooms[topic]
 	for m := range ch {
+		if room != nil {
+			room(s.ctx)
+		}
 		if s.ctx.Err() == nil {
 			s.received.Add(1)
 			s.takes[topic](m.Payload)

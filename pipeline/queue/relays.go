@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -45,7 +46,8 @@ func NewRelays(brokers map[string]Broker, tag string, local message.Publisher, l
 func TopicOn(broker, name string) string { return broker + "/" + name }
 
 // Handle has what comes of a topic that TopicOn gave for this broker handed to take, which must not wait.
-func (x *Relays) Handle(broker, topic string, take func(payload []byte)) error {
+// room, if any, is waited for before each message: see Relay.Await.
+func (x *Relays) Handle(broker, topic string, take func(payload []byte), room func(ctx context.Context)) error {
 	r := x.by[broker]
 	if r == nil {
 		b := x.brokers[broker]
@@ -58,6 +60,9 @@ func (x *Relays) Handle(broker, topic string, take func(payload []byte)) error {
 	s := stand{r, prefix + x.tag + "." + strings.TrimPrefix(topic, TopicOn(broker, ""))}
 	x.on[topic] = s
 	r.Handle(s.topic, take)
+	if room != nil {
+		r.Await(s.topic, room)
+	}
 	return nil
 }
 

@@ -24,20 +24,21 @@ type Waiting struct {
 
 // Meter keeps the daemon's metrics.
 type Meter struct {
-	reg      *prometheus.Registry
-	received *prometheus.CounterVec
-	rendered prometheus.Histogram
-	attempts *prometheus.CounterVec
-	accepted *prometheus.HistogramVec
-	released *prometheus.HistogramVec
-	retries  *prometheus.CounterVec
-	held     *prometheus.CounterVec
-	hooks    *prometheus.CounterVec
-	keys     *prometheus.CounterVec
-	shut     prometheus.Counter
-	short    prometheus.Counter
-	shed     prometheus.Counter
-	waiting  func() (Waiting, error)
+	reg                   *prometheus.Registry
+	received              *prometheus.CounterVec
+	rendered              prometheus.Histogram
+	attempts              *prometheus.CounterVec
+	accepted              *prometheus.HistogramVec
+	released              *prometheus.HistogramVec
+	retries               *prometheus.CounterVec
+	held                  *prometheus.CounterVec
+	hooks                 *prometheus.CounterVec
+	keys                  *prometheus.CounterVec
+	shut                  prometheus.Counter
+	short                 prometheus.Counter
+	carried, carriedBytes *prometheus.CounterVec
+	shed                  prometheus.Counter
+	waiting               func() (Waiting, error)
 }
 
 var (
@@ -63,7 +64,9 @@ func New(waiting func() (Waiting, error)) *Meter {
 	m.shut = prometheus.NewCounter(prometheus.CounterOpts{Name: "waxwing_http_connections_shut_total", Help: "Connections shut to make room for others: their clients only waited."})
 	m.short = prometheus.NewCounter(prometheus.CounterOpts{Name: "waxwing_short_of_resources_total", Help: "Offers that this machine had no file descriptor, memory or port for."})
 	m.shed = prometheus.NewCounter(prometheus.CounterOpts{Name: "waxwing_events_shed_total", Help: "Events turned away with 503, since recording them would have taken longer than 2 s."})
-	m.reg.MustRegister(m.shut, m.short, m.shed, m.received, m.hooks, m.keys, m.rendered, m.attempts, m.accepted, m.released, m.retries, m.held, depth{m},
+	m.carried = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_carried_total", Help: "Messages given to a queue that carries content: with it, or as a reference, since it is too large."}, []string{"as"})
+	m.carriedBytes = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_carried_bytes_total", Help: "Bytes of those messages."}, []string{"as"})
+	m.reg.MustRegister(m.carried, m.carriedBytes, m.shut, m.short, m.shed, m.received, m.hooks, m.keys, m.rendered, m.attempts, m.accepted, m.released, m.retries, m.held, depth{m},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -137,6 +140,16 @@ func (m *Meter) ShortOfResources() { m.short.Inc() }
 
 // Shed counts an event that was turned away, since recording it would have taken too long.
 func (m *Meter) Shed() { m.shed.Inc() }
+
+// Carried counts a message that was given to a queue which carries content.
+func (m *Meter) Carried(content bool, bytes int) {
+	as := "reference"
+	if content {
+		as = "content"
+	}
+	m.carried.WithLabelValues(as).Inc()
+	m.carriedBytes.WithLabelValues(as).Add(float64(bytes))
+}
 
 // Connections has the number of open connections of the listener shown.
 func (m *Meter) Connections(open func() int) {
