@@ -243,3 +243,36 @@ func TestWorkersTakeWhatTheyCan(t *testing.T) {
 		}
 	})
 }
+
+// TestWorkersLeaveMailToOthers while their provider is down, but for a few that find out when it is back.
+func TestWorkersLeaveMailToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, at := newBook(), &bus{}
+		mail := &sickly{}
+		mail.ill.Store(true)
+		p := overBus(b, at, mail, "content")
+		p.SendsOnly, p.Composer = true, nil
+		x := newPipeline(t, p)
+		running(t, x)
+		synctest.Wait()
+		topic := at.topic("waxwing.tag.mail.email")
+		const n = 500
+		for i := range waxwing.ID(n) {
+			b.mu.Lock()
+			b.drafts[64*i+65] = waxwing.Draft{Channel: waxwing.Email, State: waxwing.Queued, To: fmt.Sprintf("c%d@mail.example", i)}
+			b.mu.Unlock()
+			topic <- message.NewMessage("m", queue.Carrying(64*i+65, []byte("sealed")))
+			time.Sleep(100 * time.Millisecond)
+		}
+		if left := len(topic); left < n/2 {
+			t.Errorf("of %d only %d are left for others", n, left)
+		}
+		mail.ill.Store(false)
+		time.Sleep(10 * time.Minute)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if sent := strings.Count(strings.Join(b.said, "; "), "email sent"); len(topic) != 0 || sent < n/2 {
+			t.Errorf("when it is back %d are sent, and %d wait", sent, len(topic))
+		}
+	})
+}

@@ -246,6 +246,9 @@ func (l *Ledger) reserve(ctx context.Context) (b ledger.Before, err error) {
 				return err
 			}
 		}
+		if len(b.Beside) >= store.Instances {
+			return fmt.Errorf("%d instances run on it, or were killed in the last seconds, and no more may", len(b.Beside))
+		}
 		b.Instance = apart(b.Instance, b.Beside)
 		if b.Last, err = all.Last(ctx); err != nil {
 			return err
