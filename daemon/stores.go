@@ -105,5 +105,8 @@ func openStore(ctx context.Context, c *config.Config, types []storeType, o sqlit
 	if i < 0 {
 		return nil, fmt.Errorf("ledger: there is no type %q", c.Ledger.Type)
 	}
+	if o.AcceptLoss != nil {
+		return nil, fmt.Errorf("--accept-loss is for a ledger in a data folder; one of type %s does not notice that it is older, and holds nothing back: leave it out", c.Ledger.Type)
+	}
 	return types[i].open(ctx, c.Ledger.Settings, o.Options)
 }
