@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
@@ -60,5 +61,9 @@ func TestOpenStore(t *testing.T) {
 	c.Ledger = &config.Store{Type: "hut"}
 	if _, err := openStore(t.Context(), c.Ledger, sheds, sqlite.Options{}); err == nil || err.Error() != `ledger: there is no type "hut"` {
 		t.Error(err)
+	}
+	c.Ledger.Type = "shed"
+	if _, err := openStore(t.Context(), c, sheds, sqlite.Options{AcceptLoss: &sqlite.Acceptance{}}); err == nil || !strings.Contains(err.Error(), "leave it out") {
+		t.Errorf("a flag does nothing, and nobody says so: %v", err)
 	}
 }

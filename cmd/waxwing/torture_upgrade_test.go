@@ -183,7 +183,7 @@ func TestTorturePostgresUpgrade(t *testing.T) {
 	_, seed := tortureSeeded(t)
 	rate, pause, limit := 60, time.Second/2, 4*time.Minute
 	if *tortureFull { // and it runs by itself, since it measures time
-		rate, pause, limit = 200, 7*time.Second, 15*time.Minute
+		rate, pause, limit = 200, 6*time.Second, 15*time.Minute
 	} else {
 		t.Parallel()
 	}
@@ -253,16 +253,16 @@ func TestTorturePostgresUpgrade(t *testing.T) {
 		}
 		f.exec(fmt.Sprintf("DELETE FROM meta WHERE k = '%s'", schema.MetaLeast)) // nothing that it needs is gone
 	}
-	v := f.judge(len(due))
 	d := f.delays(due)
 	if len(d) == 0 {
 		t.Fatal("nothing was sent")
 	}
 	at := func(q float64) time.Duration { return d[int(q*float64(len(d)-1))].Round(time.Millisecond) }
-	t.Logf("%d orders at %d/s in %s, while three daemons were replaced one by one, %d replacements, each away for %s at most. %d lost, %d silent duplicates, "+
-		"%d duplicates with %d marks; the trail of %d entries verifies; %d answers were no 2xx. From due to the mail: p50 %s, p99 %s, p99.9 %s, longest %s",
-		len(due), rate, (time.Duration(len(due)) * time.Second / time.Duration(rate)).Round(time.Second), steps, away.Round(time.Millisecond), v.lost, v.silent, v.doubled, v.marked,
-		v.entries, f.refused.Load(), at(.5), at(.99), at(.999), at(1))
+	t.Logf("%d orders at %d/s in %s, while three daemons were replaced one by one, %d replacements, each away for %s at most; %d answers were no 2xx. "+
+		"From due to the mail: p50 %s, p99 %s, p99.9 %s, longest %s", len(due), rate, (time.Duration(len(due)) * time.Second / time.Duration(rate)).Round(time.Second),
+		steps, away.Round(time.Millisecond), f.refused.Load(), at(.5), at(.99), at(.999), at(1))
+	v := f.judge(len(due))
+	t.Logf("%d lost, %d silent duplicates, %d duplicates with %d marks; the trail of %d entries verifies", v.lost, v.silent, v.doubled, v.marked, v.entries)
 	if p99 := at(.99); *tortureFull && p99 >= 3*time.Second {
 		t.Errorf("p99 is %s, want less than 3 s", p99)
 	}
