@@ -63,7 +63,7 @@ func TestOpenStore(t *testing.T) {
 		t.Error(err)
 	}
 	c.Ledger.Type = "shed"
-	if _, err := openStore(t.Context(), c, sheds, sqlite.Options{AcceptLoss: &sqlite.Acceptance{}}); err == nil || !strings.Contains(err.Error(), "leave it out") {
+	if _, err := openStore(t.Context(), c.Ledger, sheds, sqlite.Options{AcceptLoss: &sqlite.Acceptance{}}); err == nil || !strings.Contains(err.Error(), "leave it out") {
 		t.Errorf("a flag does nothing, and nobody says so: %v", err)
 	}
 }
