@@ -72,7 +72,7 @@ fuzz: ## Run each fuzz target for FUZZTIME, whatever the others find; FUZZ=REGEX
 docs: ## Write again what is generated: schema, reference, CLDR data
 	$(GO) generate ./...
 
-services: ## The tests that need a real Postgres, Redis, RabbitMQ or NATS; WAXWING_REQUIRE_SERVICES=1 fails where it is missing
+services: ## The tests that need a real Postgres, MariaDB, Redis, RabbitMQ or NATS; WAXWING_REQUIRE_SERVICES=1 fails where it is missing
 	$(GO) test -count=1 -run Postgres ./enrich
 	WAXWING_SERVICES=1 $(GO) test -count=1 ./ledger/postgres
 	WAXWING_SERVICES=1 $(GO) test -count=1 ./pipeline/queue/...
