@@ -60,6 +60,8 @@ var owners = []struct {
 	{"github.com/redis/go-redis", []string{"pipeline"}, "the client that Watermill's adapter for Redis takes"},
 	{"github.com/rabbitmq/amqp091-go", []string{"pipeline"}, "the client that Watermill's adapter for RabbitMQ takes"},
 	{"github.com/nats-io/nats.go", []string{"pipeline"}, "our own Pub/Sub for JetStream: Watermill's ends the process"},
+	{"github.com/IBM/sarama", []string{"pipeline"}, "the client that Watermill's adapter for Kafka takes"},
+	{"github.com/twmb/franz-go", []string{"pipeline"}, "kfake, the Kafka of tests"},
 	{"github.com/go-sql-driver/mysql", []string{"pipeline"}, "the driver for MariaDB, as Watermill's adapter for SQL takes it"},
 	{"github.com/goccy/go-yaml", []string{"config"}, "reads the configuration with line and column"},
 	{"golang.org/x/sys", []string{"ledger"}, "what names a file for good: its inode and the time it was made"},
@@ -97,6 +99,7 @@ var inTests = map[string]string{
 	"github.com/redis/go-redis":             "a client of a broker as somebody careless would have it",
 	"github.com/nats-io/nats.go":            "likewise",
 	"github.com/go-sql-driver/mysql":        "likewise",
+	"github.com/IBM/sarama":                 "likewise",
 }
 
 // sleepers are test files that may sleep, each with its reason.

@@ -20,6 +20,7 @@ import (
 	"github.com/waxwinghq/waxwing/locales"
 	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/pipeline/queue/amqp"
+	"github.com/waxwinghq/waxwing/pipeline/queue/kafka"
 	"github.com/waxwinghq/waxwing/pipeline/queue/nats"
 	"github.com/waxwinghq/waxwing/pipeline/queue/redis"
 	"github.com/waxwinghq/waxwing/pipeline/queue/sql"
@@ -66,6 +67,7 @@ var brokerTypes = []brokerType{
 	brokerOf(redis.Component(), (*redis.Settings).Open),
 	brokerOf(amqp.Component(), (*amqp.Settings).Open),
 	brokerOf(nats.Component(), (*nats.Settings).Open),
+	brokerOf(kafka.Component(), (*kafka.Settings).Open),
 	brokerOf(sql.Component(), (*sql.Settings).Open),
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/pipeline/queue"
 	"github.com/waxwinghq/waxwing/pipeline/queue/amqp"
+	wxkafka "github.com/waxwinghq/waxwing/pipeline/queue/kafka"
 	wxnats "github.com/waxwinghq/waxwing/pipeline/queue/nats"
 	"github.com/waxwinghq/waxwing/pipeline/queue/queuetest"
 	"github.com/waxwinghq/waxwing/pipeline/queue/redis"
@@ -51,6 +52,8 @@ func brokerTrials() []brokerTrial {
 			carelessAMQP, "no confirms: NewDurableQueueConfig as it is"},
 		{"nats", "", func(t *testing.T, _ bool) *queuetest.Server { return queuetest.NATS(t) }, func(u config.Secret) (queue.Broker, error) { return filled(&wxnats.Settings{URL: u}).Open("", nil) },
 			carelessNATS, "storage: memory"},
+		{"kafka", "", func(t *testing.T, _ bool) *queuetest.Server { return queuetest.Kafka(t) }, func(u config.Secret) (queue.Broker, error) { return filled(&wxkafka.Settings{URL: u}).Open("", nil) },
+			carelessKafka, "newest offset: DefaultSaramaSubscriberConfig as it is"},
 		{"postgres", "sql", queuetest.Postgres, func(u config.Secret) (queue.Broker, error) { return filled(&wxsql.Settings{URL: u}).Open("", nil) },
 			carelessPostgres, "synchronous_commit=off"},
 		{"mariadb", "sql", queuetest.MariaDB, func(u config.Secret) (queue.Broker, error) { return filled(&wxsql.Settings{URL: u}).Open("", nil) },
@@ -105,7 +108,7 @@ func told(t *testing.T, s *queuetest.Server, n int, pub message.Publisher, again
 	sub := again()
 	all, err := sub.Subscribe(ctx, "trial")
 	must(t, all, err)
-	quiet := time.NewTimer(5 * time.Second)
+	quiet := time.NewTimer(15 * time.Second) // a group of Kafka waits for members that were killed
 	for len(open) > 0 {
 		select {
 		case m := <-all:

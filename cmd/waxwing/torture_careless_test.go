@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/IBM/sarama"
 	"github.com/ThreeDotsLabs/watermill"
 	wmamqp "github.com/ThreeDotsLabs/watermill-amqp/v3/pkg/amqp"
+	wmkafka "github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
 	"github.com/ThreeDotsLabs/watermill-redisstream/pkg/redisstream"
 	wmsql "github.com/ThreeDotsLabs/watermill-sql/v4/pkg/sql"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -63,6 +67,48 @@ func carelessNATS(t *testing.T, url string) (message.Publisher, func() message.S
 	}
 	return inMemory{dial()}, func() message.Subscriber { return dial() }
 }
+
+// subscribed is a subscriber that has subscribed already.
+type subscribed struct {
+	message.Subscriber
+	all <-chan *message.Message
+}
+
+func (s subscribed) Subscribe(context.Context, string) (<-chan *message.Message, error) {
+	return s.all, nil
+}
+
+// carelessKafka listens before anything is published, as it must to get anything, and has taken
+// nothing yet when the cluster is killed.
+func carelessKafka(t *testing.T, url string) (message.Publisher, func() message.Subscriber) {
+	hosts := strings.Split(strings.TrimPrefix(url, "kafka://"), ",")
+	sub, err := wmkafka.NewSubscriber(wmkafka.SubscriberConfig{Brokers: hosts, Unmarshaler: wmkafka.DefaultMarshaler{}, ConsumerGroup: "careless",
+		InitializeTopicDetails: &sarama.TopicDetail{NumPartitions: 1, ReplicationFactor: nodesOfKafka}}, nil)
+	must(t, sub, err)
+	must(t, sub, sub.SubscribeInitialize("trial"))
+	all, err := sub.Subscribe(t.Context(), "trial")
+	must(t, all, err)
+	pub, err := wmkafka.NewPublisher(wmkafka.PublisherConfig{Brokers: hosts, Marshaler: wmkafka.DefaultMarshaler{}}, nil)
+	must(t, pub, err)
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(time.Minute)
+	for {
+		select {
+		case first := <-all: // it listens
+			return pub, func() message.Subscriber {
+				first.Ack()
+				return subscribed{sub, all}
+			}
+		case <-tick.C:
+			must(t, pub, pub.Publish("trial", message.NewMessage("first", []byte("first"))))
+		case <-limit:
+			t.Fatal("it does not listen")
+		}
+	}
+}
+
+const nodesOfKafka = 3
 
 func carelessPostgres(t *testing.T, url string) (message.Publisher, func() message.Subscriber) {
 	return carelessSQL(t, "pgx", url, wmsql.PostgreSQLQueueSchema{}, wmsql.PostgreSQLQueueOffsetsAdapter{DeleteOnAck: true})

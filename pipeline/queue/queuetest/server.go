@@ -203,6 +203,8 @@ func (s *Server) answers() bool {
 		say, hear = "PING\r\n", "+PONG"
 	case "amqp":
 		say = "AMQP\x00\x00\x09\x01"
+	case "kafk":
+		say = "\x00\x00\x00\x0a\x00\x12\x00\x00\x00\x00\x00\x01\xff\xff" // ApiVersions
 	case "post":
 		say, hear = "\x00\x00\x00\x29\x00\x03\x00\x00user\x00postgres\x00database\x00postgres\x00\x00", "R"
 	}
