@@ -77,13 +77,18 @@ func (b *Broker) prepare(admin sarama.ClusterAdmin, topic string) error {
 			}
 		}
 	}
-	entries, err := admin.DescribeConfig(sarama.ConfigResource{Type: sarama.TopicResource, Name: topic, ConfigNames: []string{"min.insync.replicas"}})
+	found, err := admin.DescribeConfigs([]*sarama.ConfigResource{{Type: sarama.TopicResource, Name: topic, ConfigNames: []string{"min.insync.replicas"}}}, sarama.DescribeConfigsOptions{})
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if n, err := strconv.Atoi(e.Value); e.Name == "min.insync.replicas" && err == nil && n < b.MinInsync {
-			return fmt.Errorf("its min.insync.replicas is %d, and min_insync is %d: kafka-configs.sh --alter --topic %s --add-config min.insync.replicas=%d", n, b.MinInsync, topic, b.MinInsync)
+	for _, of := range found {
+		if of.ErrorCode != sarama.ErrNoError {
+			return of.ErrorCode
+		}
+		for _, e := range of.Configs {
+			if n, err := strconv.Atoi(e.Value); e.Name == "min.insync.replicas" && err == nil && n < b.MinInsync {
+				return fmt.Errorf("its min.insync.replicas is %d, and min_insync is %d: kafka-configs.sh --alter --topic %s --add-config min.insync.replicas=%d", n, b.MinInsync, topic, b.MinInsync)
+			}
 		}
 	}
 	return nil
