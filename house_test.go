@@ -60,12 +60,15 @@ var owners = []struct {
 	{"github.com/redis/go-redis", []string{"pipeline"}, "the client that Watermill's adapter for Redis takes"},
 	{"github.com/rabbitmq/amqp091-go", []string{"pipeline"}, "the client that Watermill's adapter for RabbitMQ takes"},
 	{"github.com/nats-io/nats.go", []string{"pipeline"}, "our own Pub/Sub for JetStream: Watermill's ends the process"},
+	{"github.com/IBM/sarama", []string{"pipeline"}, "the client that Watermill's adapter for Kafka takes"},
+	{"github.com/twmb/franz-go", []string{"pipeline"}, "kfake, the Kafka of tests"},
+	{"github.com/go-sql-driver/mysql", []string{"pipeline"}, "the driver for MariaDB, as Watermill's adapter for SQL takes it"},
 	{"github.com/goccy/go-yaml", []string{"config"}, "reads the configuration with line and column"},
 	{"golang.org/x/sys", []string{"ledger"}, "what names a file for good: its inode and the time it was made"},
 	{"github.com/pressly/goose", []string{"ledger"}, "brings a store's tables to the program's layout"},
 	{"modernc.org/sqlite", []string{"ledger"}, "the embedded ledger, without cgo"},
 	{"modernc.org/libc", []string{"ledger"}, "what SQLite's own functions are called with"},
-	{"github.com/jackc/pgx", []string{"daemon", "ledger"}, "the ledger on Postgres; and a database/sql driver for enrich's lookups, named in a list of components"},
+	{"github.com/jackc/pgx", []string{"daemon", "ledger", "pipeline"}, "the ledger on Postgres, and queues there; and a database/sql driver for enrich's lookups, named in a list of components"},
 	{"github.com/klauspost/compress", []string{"ledger"}, "S2 with dictionaries for the kept bytes"},
 	{"github.com/prometheus/client_golang", []string{"web"}, "/metrics"},
 	{"github.com/prometheus/common", []string{"web"}, "reads what a daemon's /metrics tell of instances"},
@@ -95,6 +98,8 @@ var inTests = map[string]string{
 	"github.com/ThreeDotsLabs/watermill":    "loses messages on purpose",
 	"github.com/redis/go-redis":             "a client of a broker as somebody careless would have it",
 	"github.com/nats-io/nats.go":            "likewise",
+	"github.com/go-sql-driver/mysql":        "likewise",
+	"github.com/IBM/sarama":                 "likewise",
 }
 
 // sleepers are test files that may sleep, each with its reason.

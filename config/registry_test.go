@@ -24,7 +24,7 @@ func TestComponentsExamples(t *testing.T) {
 	}
 	for _, b := range Components.Brokers {
 		t.Run("broker "+b.Name, func(t *testing.T) {
-			text := strings.NewReplacer("${REDIS_URL}", "redis://h", "${AMQP_URL}", "amqp://h", "${NATS_URL}", "nats://h").Replace(b.Example)
+			text := strings.NewReplacer("${REDIS_URL}", "redis://h", "${AMQP_URL}", "amqp://h", "${NATS_URL}", "nats://h", "${KAFKA_URL}", "kafka://h", "${BUS_URL}", "postgres://h/d").Replace(b.Example)
 			c := parse(t, least+"brokers:\n  example:\n"+block(text)+"\n")
 			if got := c.Brokers["example"]; got.Type != b.Name || got.Settings == nil {
 				t.Errorf("%+v", got)

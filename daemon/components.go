@@ -20,8 +20,10 @@ import (
 	"github.com/waxwinghq/waxwing/locales"
 	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/pipeline/queue/amqp"
+	"github.com/waxwinghq/waxwing/pipeline/queue/kafka"
 	"github.com/waxwinghq/waxwing/pipeline/queue/nats"
 	"github.com/waxwinghq/waxwing/pipeline/queue/redis"
+	"github.com/waxwinghq/waxwing/pipeline/queue/sql"
 	"github.com/waxwinghq/waxwing/plugins/abi"
 	"github.com/waxwinghq/waxwing/shop/generic"
 	"github.com/waxwinghq/waxwing/shop/shopify"
@@ -65,6 +67,8 @@ var brokerTypes = []brokerType{
 	brokerOf(redis.Component(), (*redis.Settings).Open),
 	brokerOf(amqp.Component(), (*amqp.Settings).Open),
 	brokerOf(nats.Component(), (*nats.Settings).Open),
+	brokerOf(kafka.Component(), (*kafka.Settings).Open),
+	brokerOf(sql.Component(), (*sql.Settings).Open),
 }
 
 // Components are all that a configuration of this program may name.

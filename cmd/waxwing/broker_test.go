@@ -53,7 +53,7 @@ func TestBrokerAloneSuffices(t *testing.T) {
 	queuetest.Wanted(t)
 	for _, b := range brokerTrials() {
 		t.Run(b.name, func(t *testing.T) {
-			r := onBroker(t, b.name, b.server(t, false).URL, func(_ *rig, x *daemon.Extras) { x.NoSweeper = true })
+			r := onBroker(t, b.kind(), b.server(t, false).URL, func(_ *rig, x *daemon.Extras) { x.NoSweeper = true })
 			r.metered("the broker is there", func(m map[string]int) bool { return m["connected"] == 1 })
 			const n, atOnce = 1000, 100
 			begun := time.Now()

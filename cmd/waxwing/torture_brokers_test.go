@@ -16,20 +16,17 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
-	wmamqp "github.com/ThreeDotsLabs/watermill-amqp/v3/pkg/amqp"
-	"github.com/ThreeDotsLabs/watermill-redisstream/pkg/redisstream"
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/pipeline/queue"
 	"github.com/waxwinghq/waxwing/pipeline/queue/amqp"
+	wxkafka "github.com/waxwinghq/waxwing/pipeline/queue/kafka"
 	wxnats "github.com/waxwinghq/waxwing/pipeline/queue/nats"
 	"github.com/waxwinghq/waxwing/pipeline/queue/queuetest"
 	"github.com/waxwinghq/waxwing/pipeline/queue/redis"
+	wxsql "github.com/waxwinghq/waxwing/pipeline/queue/sql"
 )
 
 var tortureBrokers = flag.Bool("torture.brokers", false, "run each broker at its full size: 10,000 orders, 20 kills of it and 20 of the daemon")
@@ -40,6 +37,7 @@ const brokerEnv = "WAXWING_TORTURE_BROKER"
 // brokerTrial is a kind of broker, set up as it must be and as somebody careless does.
 type brokerTrial struct {
 	name     string
+	typ      string // of its settings, where that is another
 	server   func(t *testing.T, careless bool) *queuetest.Server
 	open     func(url config.Secret) (queue.Broker, error)
 	careless func(t *testing.T, url string) (message.Publisher, func() message.Subscriber)
@@ -48,14 +46,23 @@ type brokerTrial struct {
 
 func brokerTrials() []brokerTrial {
 	return []brokerTrial{
-		{"redis", queuetest.Redis, func(u config.Secret) (queue.Broker, error) { return filled(&redis.Settings{URL: u}).Open("", nil) },
+		{"redis", "", queuetest.Redis, func(u config.Secret) (queue.Broker, error) { return filled(&redis.Settings{URL: u}).Open("", nil) },
 			carelessRedis, "server without appendonly"},
-		{"amqp", func(t *testing.T, _ bool) *queuetest.Server { return queuetest.RabbitMQ(t) }, func(u config.Secret) (queue.Broker, error) { return filled(&amqp.Settings{URL: u}).Open("", nil) },
+		{"amqp", "", func(t *testing.T, _ bool) *queuetest.Server { return queuetest.RabbitMQ(t) }, func(u config.Secret) (queue.Broker, error) { return filled(&amqp.Settings{URL: u}).Open("", nil) },
 			carelessAMQP, "no confirms: NewDurableQueueConfig as it is"},
-		{"nats", func(t *testing.T, _ bool) *queuetest.Server { return queuetest.NATS(t) }, func(u config.Secret) (queue.Broker, error) { return filled(&wxnats.Settings{URL: u}).Open("", nil) },
+		{"nats", "", func(t *testing.T, _ bool) *queuetest.Server { return queuetest.NATS(t) }, func(u config.Secret) (queue.Broker, error) { return filled(&wxnats.Settings{URL: u}).Open("", nil) },
 			carelessNATS, "storage: memory"},
+		{"kafka", "", func(t *testing.T, _ bool) *queuetest.Server { return queuetest.Kafka(t) }, func(u config.Secret) (queue.Broker, error) { return filled(&wxkafka.Settings{URL: u}).Open("", nil) },
+			carelessKafka, "newest offset: DefaultSaramaSubscriberConfig as it is"},
+		{"postgres", "sql", queuetest.Postgres, func(u config.Secret) (queue.Broker, error) { return filled(&wxsql.Settings{URL: u}).Open("", nil) },
+			carelessPostgres, "synchronous_commit=off"},
+		{"mariadb", "sql", queuetest.MariaDB, func(u config.Secret) (queue.Broker, error) { return filled(&wxsql.Settings{URL: u}).Open("", nil) },
+			carelessMariaDB, "innodb_flush_log_at_trx_commit=0"},
 	}
 }
+
+// kind is the type of its settings.
+func (b brokerTrial) kind() string { return cmp.Or(b.typ, b.name) }
 
 // filled is a block with its defaults.
 func filled[B config.Block](b B) B {
@@ -69,49 +76,6 @@ func must[T any](t *testing.T, x T, err error) T {
 		t.Fatal(err)
 	}
 	return x
-}
-
-func carelessRedis(t *testing.T, url string) (message.Publisher, func() message.Subscriber) {
-	o, err := goredis.ParseURL(url)
-	must(t, o, err)
-	pub, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: goredis.NewClient(o)}, nil)
-	must(t, pub, err)
-	return pub, func() message.Subscriber {
-		s, err := redisstream.NewSubscriber(redisstream.SubscriberConfig{Client: goredis.NewClient(o), ConsumerGroup: "careless", DisableIndefiniteInitialBlock: true}, nil)
-		return must(t, s, err)
-	}
-}
-
-func carelessAMQP(t *testing.T, url string) (message.Publisher, func() message.Subscriber) {
-	c := wmamqp.NewDurableQueueConfig(url)
-	sub, err := wmamqp.NewSubscriber(c, watermill.NopLogger{})
-	must(t, sub, err)
-	if err := sub.SubscribeInitialize("trial"); err != nil {
-		t.Fatal(err)
-	}
-	pub, err := wmamqp.NewPublisher(c, watermill.NopLogger{})
-	return must(t, pub, err), func() message.Subscriber {
-		_ = sub.Close() // its server was killed
-		again, err := wmamqp.NewSubscriber(c, watermill.NopLogger{})
-		return must(t, again, err)
-	}
-}
-
-// inMemory is a stream of JetStream that is kept in memory, which a configuration may not have.
-type inMemory struct{ queue.Link }
-
-func carelessNATS(t *testing.T, url string) (message.Publisher, func() message.Subscriber) {
-	dial := func() queue.Link {
-		c, err := nats.Connect(url)
-		js, err := jetstream.New(must(t, c, err))
-		must(t, js, err)
-		s, err := js.CreateOrUpdateStream(t.Context(), jetstream.StreamConfig{Name: "trial", Subjects: []string{"trial"}, Storage: jetstream.MemoryStorage})
-		_, err = must(t, s, err).CreateOrUpdateConsumer(t.Context(), jetstream.ConsumerConfig{Durable: "careless", AckPolicy: jetstream.AckExplicitPolicy})
-		must(t, s, err)
-		t.Cleanup(c.Close)
-		return wxnats.NewLink(c, js, "careless", func(error) {})
-	}
-	return inMemory{dial()}, func() message.Subscriber { return dial() }
 }
 
 // told publishes n messages, kills the server as soon as it has said of the last that it has it, and
@@ -144,7 +108,7 @@ func told(t *testing.T, s *queuetest.Server, n int, pub message.Publisher, again
 	sub := again()
 	all, err := sub.Subscribe(ctx, "trial")
 	must(t, all, err)
-	quiet := time.NewTimer(5 * time.Second)
+	quiet := time.NewTimer(15 * time.Second) // a group of Kafka waits for members that were killed
 	for len(open) > 0 {
 		select {
 		case m := <-all:
@@ -194,9 +158,9 @@ func TestTortureBrokers(t *testing.T) {
 	seed := cmp.Or(*tortureSeed, uint64(time.Now().UnixNano()))
 	t.Logf("seed %d", seed)
 	var table strings.Builder
-	fmt.Fprintf(&table, "\n%-6s %7s %7s %7s %6s %9s %7s | %9s %9s %7s | %18s | %18s  %s\n", "broker", "orders", "broker", "daemon", "lost", "unmarked", "marked", "taken by", "came from", "kept",
+	fmt.Fprintf(&table, "\n%-8s %7s %7s %7s %6s %9s %7s | %9s %9s %7s | %18s | %18s  %s\n", "broker", "orders", "broker", "daemon", "lost", "unmarked", "marked", "taken by", "came from", "kept",
 		"careful: lost of", "careless: lost of", "careless is")
-	fmt.Fprintf(&table, "%-6s %7s %7s %7s %6s %9s %7s | %9s %9s %7s |\n", "", "", "kills", "kills", "", "twice", "twice", "broker", "broker", "here")
+	fmt.Fprintf(&table, "%-8s %7s %7s %7s %6s %9s %7s | %9s %9s %7s |\n", "", "", "kills", "kills", "", "twice", "twice", "broker", "broker", "here")
 	for i, b := range brokerTrials() {
 		t.Run(b.name, func(t *testing.T) {
 			r := b.storm(t, rand.New(rand.NewPCG(seed, uint64(i))), orders, kills)
@@ -209,7 +173,7 @@ func TestTortureBrokers(t *testing.T) {
 			s = b.server(t, true)
 			pub, again = b.careless(t, s.URL)
 			r.said, r.naiveGone = told(t, s, alone, pub, again)
-			fmt.Fprintf(&table, "%-6s %7d %7d %7d %6d %9d %7d | %9d %9d %7d | %9d of %5d | %9d of %5d  %s\n", b.name, r.orders, r.brokerKills, r.daemonKills, r.lost, r.silent, r.marked,
+			fmt.Fprintf(&table, "%-8s %7d %7d %7d %6d %9d %7d | %9d %9d %7d | %9d of %5d | %9d of %5d  %s\n", b.name, r.orders, r.brokerKills, r.daemonKills, r.lost, r.silent, r.marked,
 				r.published, r.received, r.kept, r.carefulLost, r.carefulSaid, r.naiveGone, r.said, b.how)
 			if r.naiveGone == 0 {
 				t.Errorf("nothing was lost of %d that a careless setup had said it has: the trial tries nothing", r.said)
@@ -226,7 +190,7 @@ func TestTortureBrokers(t *testing.T) {
 func (b brokerTrial) storm(t *testing.T, rng *rand.Rand, orders, kills int) (row brokerRow) {
 	t.Helper()
 	s := b.server(t, false)
-	t.Setenv(brokerEnv, b.name+" "+s.URL)
+	t.Setenv(brokerEnv, b.kind()+" "+s.URL)
 	x := newTorture(t, sink.Faults{Seed: rng.Uint64(), LostReply: .02, Dropped: .02, DeferRcpt: .025, DeferDot: .025})
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute+time.Duration(kills)*30*time.Second+time.Duration(orders)*20*time.Millisecond)
 	defer cancel()

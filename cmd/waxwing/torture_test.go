@@ -33,6 +33,7 @@ import (
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/pipeline"
+	"github.com/waxwinghq/waxwing/pipeline/queue/queuetest"
 	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
 
@@ -48,6 +49,7 @@ const childEnv = "WAXWING_TORTURE_CHILD"
 // TestMain lets the test binary be the daemon that is killed, and the program
 // that scripts call.
 func TestMain(m *testing.M) {
+	queuetest.KafkaChild()
 	if dir := os.Getenv(childEnv); dir != "" {
 		os.Exit(tortureChild(dir))
 	}

@@ -4,6 +4,7 @@ package queuetest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -34,6 +35,7 @@ type Server struct {
 	program string
 	args    []string
 	env     []string
+	as      *syscall.Credential // who it runs as; nil: who tests
 	process *exec.Cmd
 	ended   chan struct{}
 }
@@ -57,17 +59,20 @@ func program(t *testing.T, name, pkg string, places ...string) string {
 	return ""
 }
 
+// freePort is one that no connection out takes while its server is dead.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 12000 + rand.IntN(20000)
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return port
+		}
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return port
+	t.Fatal("no port is free")
+	return 0
 }
 
 func newServer(t *testing.T, scheme string) *Server {
@@ -133,8 +138,25 @@ func (s *Server) begin() *Server {
 	return s
 }
 
-// Start starts it, and waits until it answers.
+// Start starts it, and waits until it answers. What a killed one left behind may be in its way for a
+// moment: it is tried again.
 func (s *Server) Start() {
+	s.t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for tries := 0; ; tries++ {
+		said, ok := s.start()
+		if ok {
+			return
+		}
+		if tries == 20 {
+			s.t.Fatalf("%s did not start: %s", s.program, said)
+		}
+		<-tick.C
+	}
+}
+
+func (s *Server) start() (said []byte, ok bool) {
 	s.t.Helper()
 	log, err := os.OpenFile(filepath.Join(s.dir, "out"), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
 	if err != nil {
@@ -144,7 +166,7 @@ func (s *Server) Start() {
 	s.process = exec.Command(s.program, s.args...)
 	s.process.Env = append(os.Environ(), s.env...)
 	s.process.Dir, s.process.Stdout, s.process.Stderr = s.dir, log, log
-	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: s.as}
 	if err := s.process.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -159,10 +181,12 @@ func (s *Server) Start() {
 			continue
 		case <-s.ended:
 		case <-limit:
+			s.Kill()
 		}
-		said, _ := os.ReadFile(log.Name())
-		s.t.Fatalf("%s did not start: %s", s.program, said)
+		said, _ = os.ReadFile(log.Name())
+		return said, false
 	}
+	return nil, true
 }
 
 // answers reports whether the server says anything to what begins a conversation.
@@ -173,12 +197,16 @@ func (s *Server) answers() bool {
 	}
 	defer func() { _ = c.Close() }() // it was only asked
 	_ = c.SetDeadline(time.Now().Add(time.Second))
-	say, hear := "", "" // NATS speaks first
+	say, hear := "", "" // NATS and MariaDB speak first
 	switch s.URL[:4] {
 	case "redi":
 		say, hear = "PING\r\n", "+PONG"
 	case "amqp":
 		say = "AMQP\x00\x00\x09\x01"
+	case "kafk":
+		say = "\x00\x00\x00\x0a\x00\x12\x00\x00\x00\x00\x00\x01\xff\xff" // ApiVersions
+	case "post":
+		say, hear = "\x00\x00\x00\x29\x00\x03\x00\x00user\x00postgres\x00database\x00postgres\x00\x00", "R"
 	}
 	b := make([]byte, 64)
 	if _, err := c.Write([]byte(say)); err != nil {
@@ -188,8 +216,15 @@ func (s *Server) answers() bool {
 	return err == nil && n > 0 && strings.HasPrefix(string(b[:n]), hear)
 }
 
-// Kill ends it with SIGKILL, and all that it started.
+// Kill ends it with SIGKILL, and all that it started, also what is in groups of its own.
 func (s *Server) Kill() {
-	_ = syscall.Kill(-s.process.Process.Pid, syscall.SIGKILL) // it may be gone
+	pid := s.process.Process.Pid
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	_ = syscall.Kill(-pid, syscall.SIGKILL) // it may be gone
+	for _, c := range strings.Fields(string(children)) {
+		if n, err := strconv.Atoi(c); err == nil {
+			_ = syscall.Kill(n, syscall.SIGKILL) // likewise
+		}
+	}
 	<-s.ended
 }
