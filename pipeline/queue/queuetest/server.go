@@ -59,17 +59,31 @@ func program(t *testing.T, name, pkg string, places ...string) string {
 	return ""
 }
 
-// freePort is one that no connection out takes while its server is dead.
+// freePort is one that no connection out takes while its server is dead, and no other test that
+// asks here: a server takes its port only seconds later. A locked file says that one is given away,
+// until its test ends.
 func freePort(t *testing.T) int {
 	t.Helper()
+	given := filepath.Join(os.TempDir(), "waxwing-ports")
+	if err := os.MkdirAll(given, 0o777); err != nil {
+		t.Fatal(err)
+	}
 	for range 100 {
 		port := 12000 + rand.IntN(20000)
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			if err := l.Close(); err != nil {
-				t.Fatal(err)
-			}
-			return port
+		f, err := os.OpenFile(filepath.Join(given, strconv.Itoa(port)), os.O_CREATE|os.O_RDWR, 0o666)
+		if err != nil {
+			continue // another user's
 		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			err = l.Close()
+		}
+		if err != nil || syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+			_ = f.Close() // it was only asked
+			continue
+		}
+		t.Cleanup(func() { _ = f.Close() }) // which gives it back
+		return port
 	}
 	t.Fatal("no port is free")
 	return 0
