@@ -314,24 +314,11 @@ func (x *checker) ledgers() {
 				x.failKey(at, at+" is the same database as ledgers."+other, "Take one of them out, or name another database")
 			}
 		}
-		if x.c.TenantsDir == "" && !x.isBad("tenants") && !x.chosen(name) {
-			x.failKey(at, fmt.Sprintf("no tenant has chosen the ledger %q", name), "Write ledger: "+name+" at one, or take it out")
-		}
 	}
 }
 
 // same says whether two stores have the same settings.
 func same(a, b Block) bool { return a != nil && b != nil && reflect.DeepEqual(a, b) }
-
-// chosen says whether a tenant has chosen the ledger, or may have meant it.
-func (x *checker) chosen(name string) bool {
-	for tenant, t := range x.c.Tenants {
-		if _, known := x.c.Ledgers[t.Ledger]; t.Ledger == name || x.isBad("tenants."+tenant+".ledger") || t.Ledger != "" && !known {
-			return true
-		}
-	}
-	return false
-}
 
 // choosesLedger checks a tenant's choice.
 func (x *checker) choosesLedger(path, name string) {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -101,6 +102,11 @@ func (c *Config) Warnings() []string {
 	if c.TenantsDir != "" {
 		for _, name := range c.unusedPipelines() {
 			out = append(out, fmt.Sprintf("no tenant has chosen the pipeline %q: write pipeline: %s at one, or take it out", name, name))
+		}
+	}
+	for _, name := range sorted(c.Ledgers) {
+		if !slices.ContainsFunc(sorted(c.Tenants), func(t string) bool { return c.Tenants[t].Ledger == name }) {
+			out = append(out, fmt.Sprintf("no tenant has chosen the ledger %q: keep it while something waits in it, and then take it out", name))
 		}
 	}
 	return out

@@ -73,7 +73,7 @@ type Extras struct {
 	NoSweeper bool
 	Clock     waxwing.Clock
 	// AcceptLoss lets the daemon go on from an older ledger; nil: it does not start.
-	AcceptLoss *sqlite.Acceptance
+	AcceptLoss *ledger.Acceptance
 	// Held is called when the ledger is this daemon's and nobody was answered yet; nil: nothing is.
 	Held func() error
 	// Root is where /proc and /sys are; "" is "/".
@@ -167,14 +167,14 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 func (d *Daemon) openLedgers(ctx context.Context, x Extras) (err error) {
 	known, c := Formats(), d.cfg
 	o := sqlite.Options{Options: ledger.Options{Dir: c.Data, Master: c.Keys.Master, Clock: x.Clock, Log: d.log,
-		Quota: pluginQuota(c.Plugins), HotBytes: d.memory.hot / int64(max(1, len(c.Ledgers))),
+		Quota: pluginQuota(c.Plugins), HotBytes: d.memory.hot / int64(len(LedgerNames(c))), AcceptLoss: x.AcceptLoss,
 		People: func(format, topic string, raw []byte) (waxwing.People, bool) {
 			return pipeline.PeopleOf(known[format], topic, raw, compose.Numbers)
 		},
 		Address: func(s string) (string, error) {
 			a, err := address.Parse(s)
 			return a.String(), err
-		}}, Fatal: d.failed, Witness: c.Witness, AcceptLoss: x.AcceptLoss, CacheBytes: d.memory.cache}
+		}}, Fatal: d.failed, Witness: c.Witness, CacheBytes: d.memory.cache}
 	o.Sends = d.sends
 	if s := pipeline.SendOf(c.Pipeline); s != nil { // it is the same in all pipelines
 		r := s.Uncertain.Rule()

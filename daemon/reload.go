@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -28,6 +29,11 @@ func (d *Daemon) Reload(next *config.Config) (changes config.TenantChanges, err 
 	}
 	if err := next.Fixed(d.loaded); err != nil {
 		return changes, err
+	}
+	for _, name := range sortedNames(next.Tenants) { // also of those that were gone for a while: their orders are where they were
+		if old, ok := d.behind.Tenants[name]; ok && old.Ledger != next.Tenants[name].Ledger {
+			return changes, fmt.Errorf("tenants.%s.ledger is not what it was when the daemon had this tenant, and cannot change while it runs: put it back, or restart the daemon", name)
+		}
 	}
 	next.Forget()
 	changes = next.TenantsSince(d.loaded)

@@ -35,11 +35,8 @@ type shards struct {
 // openShards opens the ledgers that a configuration names, each by open. Where it fails, those
 // that are open are there, to be closed.
 func openShards(c *config.Config, open func(s *config.Store, dir string, tenants []waxwing.TenantID, log *slog.Logger) (Ledger, error), log *slog.Logger) (*shards, error) {
-	x, names := &shards{}, sortedNames(c.Ledgers)
-	if len(names) == 0 || c.Ledger != nil {
-		names = append([]string{""}, names...)
-	}
-	for _, name := range names {
+	x := &shards{}
+	for _, name := range LedgerNames(c) {
 		s, dir, err := LedgerAt(c, name)
 		if err != nil {
 			return x, err
@@ -59,6 +56,15 @@ func openShards(c *config.Config, open func(s *config.Store, dir string, tenants
 	}
 	x.use(c.Tenants)
 	return x, nil
+}
+
+// LedgerNames are the ledgers of a configuration: "" is the one of the section ledger, or of the folder.
+func LedgerNames(c *config.Config) []string {
+	names := sortedNames(c.Ledgers)
+	if len(names) == 0 || c.Ledger != nil {
+		names = append([]string{""}, names...)
+	}
+	return names
 }
 
 // LedgerAt is a ledger of a configuration: its store, which is nil where the folder is the ledger, and
@@ -203,15 +209,21 @@ func (x *shards) healthy() error {
 
 // waiting is what waits in all ledgers together.
 func (x *shards) waiting() (w metrics.Waiting, err error) {
+	known := false
 	for _, s := range x.all {
-		d, err := s.ledger.Depth(context.Background())
-		if err != nil {
-			return w, err
+		d, err2 := s.ledger.Depth(context.Background())
+		if err2 != nil { // the others' is told all the same
+			err = err2
+			continue
 		}
+		known = true
 		w.Orders, w.Messages = w.Orders+d.Work, w.Messages+d.Messages
 		w.Oldest, w.Erasing = earlier(w.Oldest, d.Oldest), earlier(w.Erasing, s.ledger.Scrub().Since)
 	}
-	return w, nil
+	if known {
+		return w, nil
+	}
+	return w, err
 }
 
 // earlier is the earlier of two times, of which zero is none.
@@ -229,16 +241,20 @@ func (x *shards) members() (out []waxwing.Member, err error) {
 		if !ok {
 			continue
 		}
-		all, err := l.Members(context.Background())
-		if err != nil {
-			return nil, err
+		all, err2 := l.Members(context.Background())
+		if err2 != nil { // the others' are told all the same
+			err = err2
+			continue
 		}
 		for i := range all {
 			all[i].Ledger = s.name
 		}
 		out = append(out, all...)
 	}
-	return out, nil
+	if len(out) > 0 {
+		return out, nil
+	}
+	return nil, err
 }
 
 // queues says how many orders wait in each queue between stages.
@@ -339,10 +355,16 @@ func (x books) PluginVersions(ctx context.Context, t waxwing.TenantID) ([]waxwin
 
 // PluginModule is web.Shelves' and plugins.Store's: the code of a hash is the same in each ledger.
 func (x books) PluginModule(ctx context.Context, hash string) (code []byte, err error) {
+	var errs []error
 	for _, s := range x.all {
-		if code, err = s.ledger.PluginModule(ctx, hash); !errors.Is(err, waxwing.ErrNotFound) {
-			return code, err
+		if code, err = s.ledger.PluginModule(ctx, hash); err == nil {
+			return code, nil
+		} else if !errors.Is(err, waxwing.ErrNotFound) {
+			errs = append(errs, err)
 		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
 	}
 	return nil, err
 }

@@ -114,8 +114,5 @@ func openStore(ctx context.Context, s *config.Store, types []storeType, o sqlite
 	if i < 0 {
 		return nil, fmt.Errorf("ledger: there is no type %q", s.Type)
 	}
-	if o.AcceptLoss != nil {
-		return nil, fmt.Errorf("--accept-loss is for a ledger in a data folder; one of type %s does not notice that it is older, and holds nothing back: leave it out", s.Type)
-	}
 	return types[i].open(ctx, s.Settings, o.Options)
 }

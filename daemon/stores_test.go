@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
@@ -61,9 +60,5 @@ func TestOpenStore(t *testing.T) {
 	c.Ledger = &config.Store{Type: "hut"}
 	if _, err := openStore(t.Context(), c.Ledger, sheds, sqlite.Options{}); err == nil || err.Error() != `ledger: there is no type "hut"` {
 		t.Error(err)
-	}
-	c.Ledger.Type = "shed"
-	if _, err := openStore(t.Context(), c.Ledger, sheds, sqlite.Options{AcceptLoss: &sqlite.Acceptance{}}); err == nil || !strings.Contains(err.Error(), "leave it out") {
-		t.Errorf("a flag does nothing, and nobody says so: %v", err)
 	}
 }

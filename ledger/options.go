@@ -36,6 +36,8 @@ type Options struct {
 	// Address reads an e-mail address by the strict grammar and gives the form that
 	// all its spellings have in common. Nil: a plain one of its own.
 	Address func(string) (string, error)
+	// AcceptLoss lets the ledger start though it is not the newest that there was.
+	AcceptLoss *Acceptance
 	// Sends says that this instance only sends what comes by a queue: it makes do with one
 	// connection, and leaves to the others what is due, and what dead ones held. It is for a
 	// store that several instances share.

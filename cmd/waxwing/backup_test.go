@@ -16,6 +16,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
@@ -120,7 +121,7 @@ func TestBackupAndRestoreByTheBook(t *testing.T) {
 			if _, err := daemon.Start(r.cfg, slog.New(slog.DiscardHandler), daemon.Extras{}); err == nil || !strings.Contains(err.Error(), "--accept-loss") {
 				t.Fatalf("a copy starts as if it were the ledger: %v", err)
 			}
-			r.start(daemon.Extras{AcceptLoss: &sqlite.Acceptance{Since: backedUp}})
+			r.start(daemon.Extras{AcceptLoss: &ledger.Acceptance{Since: backedUp}})
 			if v := r.get(before); v.State != waxwing.Sent || v.Order == nil {
 				t.Errorf("%+v", v)
 			}

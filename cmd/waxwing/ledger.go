@@ -16,6 +16,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/postgres"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/ledger/verify"
@@ -146,7 +147,7 @@ func moment(s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	if t, ok := sqlite.ParseTime(s); ok {
+	if t, ok := ledger.ParseTime(s); ok {
 		return t, nil
 	}
 	return time.Time{}, fmt.Errorf("%q is no time: write it as 2006-01-02T15:04:05Z, \"2006-01-02 15:04\" or 2006-01-02", s)

@@ -30,8 +30,9 @@ ledgers:
 func TestPostgresSeveralLedgers(t *testing.T) {
 	here, there := postgrestest.Own(t), postgrestest.Own(t)
 	north, south := here.Database(t), there.Database(t)
+	var text string
 	r := newRig(t, func(r *rig, _ *daemon.Extras) {
-		text := fmt.Sprintf(twoLedgers+rigConfig, strings.Repeat("5a", 32), north.Reveal(), south.Reveal(), t.TempDir(), testShopSecret)
+		text = fmt.Sprintf(twoLedgers+rigConfig, strings.Repeat("5a", 32), north.Reveal(), south.Reveal(), t.TempDir(), testShopSecret)
 		text = strings.Replace(text, "    keys: [acme-key]\n", "    keys: [acme-key]\n    ledger: north\n", 1)
 		text = strings.Replace(text, "pipeline:", "  bolt: {name: Bolt, from: orders@bolt.example, support_url: \"https://bolt.example\", tracking_url: \"https://bolt.example/{order}\", keys: [bolt-key], "+
 			"ledger: south, shops: {shopify: {secret: "+testShopSecret+"}}}\npipeline:", 1)
@@ -99,17 +100,31 @@ func TestPostgresSeveralLedgers(t *testing.T) {
 	if code, _ := r.do("GET", "/readyz", "", nil, nil); code != http.StatusOK {
 		t.Errorf("ready: %d", code)
 	}
-	next := *r.cfg
-	next.Tenants = map[string]config.Tenant{"acme": r.cfg.Tenants["acme"], "bolt": r.cfg.Tenants["bolt"], "coil": r.cfg.Tenants["acme"]}
-	moved := next.Tenants["bolt"]
-	moved.Ledger = "north"
-	next.Tenants["bolt"] = moved
-	if _, err := r.d.Reload(&next); err == nil || !strings.Contains(err.Error(), "tenants.bolt.ledger has changed, and cannot while the daemon runs") {
+	reload := func(change func(tenants map[string]config.Tenant)) error {
+		c := configtest.Load(t, daemon.Components(), text)
+		c.Providers = r.cfg.Providers
+		change(c.Tenants)
+		_, err := r.d.Reload(c)
+		return err
+	}
+	moved := func(tenants map[string]config.Tenant) {
+		bolt := tenants["bolt"]
+		bolt.Ledger = "north"
+		tenants["bolt"] = bolt
+	}
+	if err := reload(moved); err == nil || !strings.Contains(err.Error(), "tenants.bolt.ledger has changed, and cannot while the daemon runs") {
 		t.Errorf("a tenant that changes its ledger: %v", err)
 	}
 	if err := there.Start(); err != nil {
 		t.Fatal(err)
 	}
+	r.poll("the tenant is taken out", func() bool {
+		return reload(func(tenants map[string]config.Tenant) { delete(tenants, "bolt") }) == nil
+	})
+	if err := reload(moved); err == nil || !strings.Contains(err.Error(), "tenants.bolt.ledger is not what it was") {
+		t.Errorf("a tenant that comes back in another ledger: %v", err)
+	}
+	r.poll("the tenant is back", func() bool { return reload(func(map[string]config.Tenant) {}) == nil })
 	r.poll("it is there again", func() bool {
 		code, _ := order("bolt", 2)
 		return code == http.StatusAccepted

@@ -18,6 +18,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
@@ -73,7 +74,7 @@ func (x *lossRig) refused() *sqlite.LossError {
 func (x *lossRig) goesOn(since time.Time) {
 	x.t.Helper()
 	mails := len(x.mails)
-	x.start(daemon.Extras{AcceptLoss: &sqlite.Acceptance{Since: since}})
+	x.start(daemon.Extras{AcceptLoss: &ledger.Acceptance{Since: since}})
 	for _, o := range x.orders {
 		if code, rc := x.shopify("shopify", o); code/100 != 2 || rc.State == string(waxwing.Received) {
 			x.t.Errorf("%d, %s: it would be mailed again", code, rc.State)
@@ -188,7 +189,7 @@ func TestLostLedger(t *testing.T) {
 			x.goesOn(since)
 			// Said once it is settled: the next start needs no word, and the same word
 			// again changes nothing.
-			x.start(daemon.Extras{AcceptLoss: &sqlite.Acceptance{Since: since}})
+			x.start(daemon.Extras{AcceptLoss: &ledger.Acceptance{Since: since}})
 			x.stop()
 			x.start(daemon.Extras{})
 		})
@@ -213,7 +214,7 @@ func TestLossOutside(t *testing.T) {
 	if lost := l.refused(); !strings.Contains(lost.Error(), away) {
 		t.Errorf("%v", lost)
 	}
-	x.start(daemon.Extras{AcceptLoss: &sqlite.Acceptance{Since: time.Now().Add(-time.Hour)}})
+	x.start(daemon.Extras{AcceptLoss: &ledger.Acceptance{Since: time.Now().Add(-time.Hour)}})
 }
 
 // TestMovedLedger: a ledger that is merely moved goes on whole, once that is said.
@@ -225,7 +226,7 @@ func TestMovedLedger(t *testing.T) {
 		t.Fatal(err)
 	}
 	x.refused()
-	x.start(daemon.Extras{AcceptLoss: &sqlite.Acceptance{Nothing: true}})
+	x.start(daemon.Extras{AcceptLoss: &ledger.Acceptance{Nothing: true}})
 	x.until(x.accepted(shopifyOrder(901, "new@example.com", "paid")), waxwing.Sent)
 	x.verified()
 	x.stop()
@@ -245,7 +246,7 @@ func TestForkedLedger(t *testing.T) {
 		r.cfg.Data = dir
 		x := daemon.Extras{}
 		if dir == copied {
-			x.AcceptLoss = &sqlite.Acceptance{Nothing: true} // not so
+			x.AcceptLoss = &ledger.Acceptance{Nothing: true} // not so
 		}
 		r.start(x)
 		r.until(r.accepted(shopifyOrder(10+i, "b@example.com", "paid")), waxwing.Sent)
@@ -268,7 +269,7 @@ func TestForkedLedger(t *testing.T) {
 	if _, err := daemon.Start(r.cfg, slog.New(slog.DiscardHandler), daemon.Extras{}); err == nil || !strings.Contains(err.Error(), "two ledgers went on from one copy") {
 		t.Errorf("%v", err)
 	}
-	r.start(daemon.Extras{AcceptLoss: &sqlite.Acceptance{Since: time.Now().Add(-time.Hour)}})
+	r.start(daemon.Extras{AcceptLoss: &ledger.Acceptance{Since: time.Now().Add(-time.Hour)}})
 }
 
 // TestLedgerTakenAway: whatever somebody does to the files while the daemon runs ends
@@ -468,7 +469,7 @@ func TestLogLostAfterKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	rewrite(t, db, func([]byte) []byte { return before })
-	if d, err := daemon.Start(c, slog.New(slog.DiscardHandler), daemon.Extras{AcceptLoss: &sqlite.Acceptance{Nothing: true}}); err == nil || !strings.Contains(err.Error(), "mixture") {
+	if d, err := daemon.Start(c, slog.New(slog.DiscardHandler), daemon.Extras{AcceptLoss: &ledger.Acceptance{Nothing: true}}); err == nil || !strings.Contains(err.Error(), "mixture") {
 		if err == nil {
 			_ = d.Stop()
 		}

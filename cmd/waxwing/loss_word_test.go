@@ -12,11 +12,12 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/daemon"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
 // doesNotStart wants the daemon not to start on a word, and gives what it says.
-func (x *lossRig) doesNotStart(a *sqlite.Acceptance) string {
+func (x *lossRig) doesNotStart(a *ledger.Acceptance) string {
 	x.t.Helper()
 	d, err := daemon.Start(x.cfg, slog.New(slog.DiscardHandler), daemon.Extras{AcceptLoss: a})
 	if err == nil {
@@ -31,10 +32,10 @@ func (x *lossRig) doesNotStart(a *sqlite.Acceptance) string {
 func TestLossWrongWord(t *testing.T) {
 	x := newLossRig(t)
 	x.put("ledger.db")
-	if s := x.doesNotStart(&sqlite.Acceptance{Nothing: true}); !strings.Contains(s, "--accept-loss 20") || strings.Contains(s, "moved: --accept-loss none") {
+	if s := x.doesNotStart(&ledger.Acceptance{Nothing: true}); !strings.Contains(s, "--accept-loss 20") || strings.Contains(s, "moved: --accept-loss none") {
 		t.Errorf("none, where entries are lacking: %s", s)
 	}
-	if s := x.doesNotStart(&sqlite.Acceptance{Since: time.Now().Add(time.Hour)}); !strings.Contains(s, "future") {
+	if s := x.doesNotStart(&ledger.Acceptance{Since: time.Now().Add(time.Hour)}); !strings.Contains(s, "future") {
 		t.Errorf("a time to come: %s", s)
 	}
 	since := x.refused().Newest
@@ -49,7 +50,7 @@ func TestLossWrongWord(t *testing.T) {
 	x.stop()
 	x.put("ledger.db")
 	later := func() time.Time { return time.Now().Add(time.Minute) }
-	x.start(daemon.Extras{AcceptLoss: &sqlite.Acceptance{Since: since}, Clock: later})
+	x.start(daemon.Extras{AcceptLoss: &ledger.Acceptance{Since: since}, Clock: later})
 	if _, rc := x.shopify("shopify", lost); rc.State == string(waxwing.Received) {
 		t.Error("an order of the second loss would be mailed again")
 	}
@@ -84,7 +85,7 @@ func TestLossUnsettled(t *testing.T) {
 			}
 			since := x.refused().Newest
 			spoil("INSERT INTO meta (k,v) VALUES ('losses','no JSON')") // as good as a kill there
-			x.doesNotStart(&sqlite.Acceptance{Since: since})
+			x.doesNotStart(&ledger.Acceptance{Since: since})
 			spoil("DELETE FROM meta WHERE k='losses'")
 			x.refused()
 		})

@@ -13,6 +13,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/demo"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 )
 
@@ -69,7 +70,7 @@ func (c serveCmd) Run(s streams) error {
 		begin = daemon.StartWorker
 	}
 	if c.AcceptLoss != "" {
-		if x.AcceptLoss, err = sqlite.ParseAcceptance(c.AcceptLoss); err != nil {
+		if x.AcceptLoss, err = ledger.ParseAcceptance(c.AcceptLoss); err != nil {
 			return fmt.Errorf("--accept-loss: %w", err)
 		}
 	}
@@ -95,7 +96,7 @@ func (c serveCmd) Run(s streams) error {
 		}
 	}()
 	d, err := begin(cfg, log, x)
-	if errors.As(err, new(*sqlite.LossError)) {
+	if errors.As(err, new(*sqlite.LossError)) || errors.As(err, new(*ledger.LossError)) {
 		return statusError{statusLoss, err} // starting again changes nothing
 	}
 	if err != nil {

@@ -112,7 +112,17 @@ func (l *Ledger) open(ctx context.Context) error {
 	if err := l.learnAll(ctx); err != nil { // the right master key before a line is written with it
 		return err
 	}
-	before, err := l.reserve(ctx)
+	lost, last, err := (*ledger.LossError)(nil), int64(0), error(nil)
+	if l.o.moving == "" {
+		if lost, last, err = (past{l}).refuse(ctx); err != nil {
+			return err
+		}
+	}
+	if lost != nil {
+		now := l.now()
+		l.inherited.losses = append(l.inherited.losses, ledger.Loss{Since: l.o.AcceptLoss.Since, Until: now, Accepted: now})
+	}
+	before, err := l.reserve(ctx, last)
 	if err != nil {
 		return err
 	}
@@ -131,6 +141,11 @@ func (l *Ledger) open(ctx context.Context) error {
 	}
 	if err := l.learnAll(ctx); err != nil {
 		return err
+	}
+	if lost != nil {
+		if err := (past{l}).settle(ctx); err != nil {
+			return err
+		}
 	}
 	if err := l.AnchorNow(); err != nil {
 		l.o.Log.Error("anchor not written", "err", err)
@@ -212,9 +227,9 @@ func (l *Ledger) learnAll(ctx context.Context) error {
 	})
 }
 
-// reserve gives this instance its number, and says what it goes on from. Of several that
+// reserve gives this instance its number, which is above that of a chain that is lost (0: none is), and says what it goes on from. Of several that
 // begin at once each has its own, and knows of those before it.
-func (l *Ledger) reserve(ctx context.Context) (b ledger.Before, err error) {
+func (l *Ledger) reserve(ctx context.Context, lost int64) (b ledger.Before, err error) {
 	c, err := l.write.Acquire(ctx)
 	if err != nil {
 		return b, unread(ctx, err)
@@ -233,8 +248,10 @@ func (l *Ledger) reserve(ctx context.Context) (b ledger.Before, err error) {
 			return err
 		}
 		var id, run int64
-		if err := tx.QueryRow(ctx, "SELECT (SELECT coalesce(max(id), 0) FROM confirmations), (SELECT coalesce(max(id), 0) FROM plugin_runs), "+
-			"(SELECT coalesce(max(id), 0) + 1 FROM instances)").Scan(&id, &run, &b.Instance); err != nil {
+		if err := tx.QueryRow(ctx, "SELECT (SELECT coalesce(max(id), 0) FROM confirmations), (SELECT coalesce(max(id), 0) FROM plugin_runs)").Scan(&id, &run); err != nil {
+			return err
+		}
+		if b.Instance, err = begins(ctx, tx, lost); err != nil {
 			return err
 		}
 		b.ID, b.Run = waxwing.ID(id), run
@@ -246,15 +263,20 @@ func (l *Ledger) reserve(ctx context.Context) (b ledger.Before, err error) {
 				return err
 			}
 		}
-		if len(b.Beside) >= store.Instances {
-			return fmt.Errorf("%d instances run on it, or were killed in the last seconds, and no more may", len(b.Beside))
+		// Those whose lease is long over give no ids any more, though nobody has buried them yet.
+		living, err := all.ids(ctx, "SELECT id FROM instances WHERE stopped = 0 AND lease > $1", l.now().Add(-time.Minute).UnixMilli())
+		if err != nil {
+			return err
 		}
-		b.Instance = apart(b.Instance, b.Beside)
+		if len(living) >= store.Instances {
+			return fmt.Errorf("%d instances run on it, or were killed in the last minute, and no more may", len(living))
+		}
+		b.Instance = apart(b.Instance, ints(living))
 		if b.Last, err = all.Last(ctx); err != nil {
 			return err
 		}
 		now := l.now()
-		_, err := tx.Exec(ctx, "INSERT INTO instances ("+instanceColumns+", layout) VALUES ($1, 1, $2, 0, $3, $4, $5)", b.Instance, now.UnixMilli(), l.lease(now),
+		_, err = tx.Exec(ctx, "INSERT INTO instances ("+instanceColumns+", layout) VALUES ($1, 1, $2, 0, $3, $4, $5)", b.Instance, now.UnixMilli(), l.lease(now),
 			l.o.Sends, schema.Layout)
 		return err
 	})

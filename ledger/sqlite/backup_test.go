@@ -33,7 +33,7 @@ func TestBackupUnderLoad(t *testing.T) {
 		o := Options{Options: ledger.Options{Dir: dir, Tenants: []waxwing.TenantID{"acme"}}, ReadOnly: readOnly}
 		l, err := Open(t.Context(), o)
 		if lost := new(LossError); errors.As(err, &lost) && strings.HasPrefix(filepath.Base(dir), "copy") {
-			o.AcceptLoss = &Acceptance{Nothing: true} // a copy is not started by mistake
+			o.AcceptLoss = &ledger.Acceptance{Nothing: true} // a copy is not started by mistake
 			l, err = Open(t.Context(), o)
 		} else if strings.HasPrefix(filepath.Base(dir), "copy") && placeOf(filepath.Join(dir, LedgerFile)) != "" {
 			t.Errorf("a copy starts as if it were the ledger: %v", err)

@@ -36,8 +36,6 @@ type Options struct {
 	// Witness is a second place for the witness file, outside the data folder and
 	// what is restored with it; empty: there is none.
 	Witness string
-	// AcceptLoss lets the ledger start though it is not the newest that there was.
-	AcceptLoss *Acceptance
 	// lease is this instance's, where a test opens another beside it; 0: the folder's lock
 	// keeps all others away.
 	lease time.Duration

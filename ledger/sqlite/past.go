@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite/db"
 	"github.com/waxwinghq/waxwing/ledger/sqlite/guard"
 	"github.com/waxwinghq/waxwing/ledger/sqlite/schema"
@@ -38,49 +39,11 @@ func (e *LossError) Error() string {
 	if e.remedy != "" {
 		return strings.Join(e.Found, "; ") + ". " + e.remedy
 	}
-	from := e.Newest
-	if from.IsZero() {
-		from = e.Until.AddDate(0, 0, -1)
-	}
-	s := strings.Join(e.Found, "; ") + ". What was sent since is not known here, and would be mailed again. " +
-		"Put the newest ledger back. If there is none, start once with --accept-loss " + from.UTC().Format(time.RFC3339) +
-		" (since when orders may be lacking): what may have been sent is then held for a person"
+	s := (&ledger.LossError{Found: e.Found, Newest: e.Newest, Until: e.Until}).Error()
 	if !e.Newest.IsZero() && !e.proven {
 		s += ". If nothing was sent since, because this is the only ledger and it was merely moved: --accept-loss none"
 	}
 	return s
-}
-
-// Acceptance is a person's word that a loss is known and shall be lived with.
-type Acceptance struct {
-	// Since is the time from which on entries may be lacking.
-	Since time.Time
-	// Nothing says that nothing was sent since: the ledger was moved, its
-	// original is stopped for good, and nothing has to be held.
-	Nothing bool
-}
-
-// ParseTime reads a time as people write it: RFC 3339, or a day with or without a time of
-// this machine's zone.
-func ParseTime(s string) (t time.Time, ok bool) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
-			return t, true
-		}
-	}
-	return t, false
-}
-
-// ParseAcceptance reads "none" or a time: RFC 3339, or "2006-01-02 15:04" of
-// this machine's zone.
-func ParseAcceptance(s string) (*Acceptance, error) {
-	if s == "none" {
-		return &Acceptance{Nothing: true}, nil
-	}
-	if t, ok := ParseTime(s); ok {
-		return &Acceptance{Since: t}, nil
-	}
-	return nil, fmt.Errorf("%q is no time: write it as 2006-01-02T15:04:05Z or \"2006-01-02 15:04\", or none where nothing was sent since", s)
 }
 
 // marks reads what stands outside the database about how far it had come, and
