@@ -22,6 +22,8 @@ type channel struct {
 	sender   func(*waxwing.Claim) *delivery.Sender
 	contents *contents // of what came with it
 	only     bool      // nobody sweeps: this process only sends
+	knows    func(waxwing.TenantID) bool
+	well     func() error // why the ledger cannot be written just now
 }
 
 // outbound is how messages go out: each channel with its workers, and who sends what by which
@@ -46,7 +48,12 @@ const unconfigured = 4
 // What an older configuration left behind of the latter fails.
 func (x *outbound) open(name waxwing.Channel) error {
 	ch := &channel{name: name, only: x.p.SendsOnly, health: delivery.NewHealth(x.p.Clock, x.stop), sender: x.senderOf,
-		senders: func() []*delivery.Sender { return x.settings.Load().senders[name] }}
+		senders: func() []*delivery.Sender { return x.settings.Load().senders[name] },
+		knows:   func(t waxwing.TenantID) bool { return x.settings.Load().members[t] != nil },
+		well:    func() error { return nil }}
+	if l, ok := x.p.Ledger.(interface{ Healthy() error }); ok {
+		ch.well = l.Healthy
+	}
 	x.channels[name] = ch
 	n := unconfigured
 	topics := map[string]*flow{} // with a pipeline that each is of
@@ -143,7 +150,12 @@ func (ch *channel) sendNew(id waxwing.ID) {
 	if !healthy(all) && (!ch.only || ch.limit() == 0) {
 		return
 	}
-	if c := all[0].Claim(id, sealed); c != nil {
+	c := all[0].Claim(id, sealed)
+	switch {
+	case c == nil:
+	case ch.only && !ch.knows(c.Out.Tenant): // it came after this process did, and may send by providers of its own alone
+		_ = all[0].GiveBack(c) // it says so itself where that fails
+	default:
 		ch.sender(c).Send(c)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -273,6 +274,65 @@ func TestWorkersLeaveMailToOthers(t *testing.T) {
 		defer b.mu.Unlock()
 		if sent := strings.Count(strings.Join(b.said, "; "), "email sent"); len(topic) != 0 || sent < n/2 {
 			t.Errorf("when it is back %d are sent, and %d wait", sent, len(topic))
+		}
+	})
+}
+
+// TestWorkersLeaveStrangers: a message of a tenant that came after the process did goes back to the queue: it
+// may send by providers of its own alone.
+func TestWorkersLeaveStrangers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, at := newBook(), &bus{}
+		b.drafts[65] = waxwing.Draft{Channel: waxwing.Email, State: waxwing.Queued, To: "ida@mail.example"}
+		b.tenants[64] = "late"
+		mail := &post{}
+		p := overBus(b, at, mail, "content")
+		p.SendsOnly, p.Composer = true, nil
+		x := newPipeline(t, p)
+		running(t, x)
+		synctest.Wait()
+		at.topic("waxwing.tag.mail.email") <- message.NewMessage("1", queue.Carrying(65, []byte("sealed")))
+		synctest.Wait()
+		b.want(t, "a stranger's", "carried sealed", "email queued not offered")
+	})
+}
+
+// frail is a ledger that is away at times.
+type frail struct {
+	*book
+	away atomic.Bool
+}
+
+func (f *frail) Healthy() error {
+	if f.away.Load() {
+		return waxwing.ErrUnavailable
+	}
+	return nil
+}
+
+// TestNothingIsTakenWithoutALedger: whoever cannot claim leaves what is on the broker to those who can.
+func TestNothingIsTakenWithoutALedger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, at := &frail{book: newBook()}, &bus{}
+		b.away.Store(true)
+		const n = 20
+		topic := at.topic("waxwing.tag.mail.email")
+		for i := range waxwing.ID(n) {
+			b.drafts[64*i+65] = waxwing.Draft{Channel: waxwing.Email, State: waxwing.Queued, To: fmt.Sprintf("c%d@mail.example", i)}
+			topic <- message.NewMessage("m", queue.Carrying(64*i+65, []byte("sealed")))
+		}
+		p := overBus(b.book, at, &post{}, "content")
+		p.Ledger, p.SendsOnly, p.Composer = b, true, nil
+		x := newPipeline(t, p)
+		running(t, x)
+		time.Sleep(time.Minute)
+		if left := len(topic); left < n-2 {
+			t.Errorf("%d of %d are left", left, n)
+		}
+		b.away.Store(false)
+		time.Sleep(10 * time.Second)
+		if len(topic) != 0 {
+			t.Errorf("%d are left where the ledger is there again", len(topic))
 		}
 	})
 }

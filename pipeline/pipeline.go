@@ -150,13 +150,13 @@ func (x *Pipeline) drain() error {
 	for _, p := range pools {
 		p.stop()
 	}
-	x.sweeper.loops.Wait()
 	limit = time.Until(end)
 	// What has not reached its commit point by then goes back to the queue;
 	// what has waits for its answer as long as the provider's own limit says.
 	defer time.AfterFunc(moment, x.stop.Withdraw).Stop()
 	defer time.AfterFunc(limit*4/5, x.stop.Cut).Stop()
 	defer x.stop.Cut()
+	x.sweeper.loops.Wait() // which the ledger may hold up until the cut
 	busy := 0
 	for _, p := range pools[before:] {
 		busy += p.wait(time.Until(end))

@@ -239,7 +239,8 @@ func (ch *channel) room(ctx context.Context) {
 }
 
 func (ch *channel) roomy() bool {
-	return ch.pool.takes() && (healthy(ch.senders()) || ch.only && ch.limit() > 0)
+	// Whoever cannot claim would take all that there is from those who can.
+	return ch.pool.takes() && ch.well() == nil && (healthy(ch.senders()) || ch.only && ch.limit() > 0)
 }
 
 // contents keeps sealed contents that came by a queue until a worker takes them. It is bounded:

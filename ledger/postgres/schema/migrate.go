@@ -27,6 +27,8 @@ const one = 0x77617877
 // most, lets all go on for a while, and comes again, until patience is over.
 const (
 	tableWait = 250 * time.Millisecond
+	// idleWait ends a step whose program stands still while it has a table.
+	idleWait  = 5 * time.Second
 	firstRest = time.Second
 	mostRest  = 5 * time.Second
 	patience  = time.Minute
@@ -62,18 +64,19 @@ func (p program) migrate(ctx context.Context, c *pgx.ConnConfig, log *slog.Logge
 	if err != nil {
 		return o, err
 	}
-	// Of a transaction and not of the session, so that it holds behind a pooler, too.
-	lock, err := db.BeginTx(ctx, nil)
+	lock, err := p.alone(ctx, db, log)
 	if err != nil {
 		return o, err
 	}
-	defer func() { _ = lock.Rollback() }() // it wrote nothing
-	for _, q := range []string{"SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true)",
-		"SELECT pg_advisory_xact_lock(" + strconv.Itoa(one) + ")"} {
-		if _, err := lock.ExecContext(ctx, q); err != nil {
-			return o, err
+	if lock == nil { // somebody else was faster
+		s, err = Of(ctx, db)
+		o.From, o.To = s.Layout, s.Layout
+		if err == nil {
+			err = p.suits(s)
 		}
+		return o, err
 	}
+	defer func() { _ = lock.Rollback() }() // it wrote nothing
 	if s, err = Of(ctx, db); err != nil {
 		return o, err
 	}
@@ -102,6 +105,45 @@ func (p program) migrate(ctx context.Context, c *pgx.ConnConfig, log *slog.Logge
 		err = p.suits(s)
 	}
 	return o, err
+}
+
+// lockEvery is how often a start looks whether another one has brought the tables along.
+const lockEvery = 500 * time.Millisecond
+
+// alone takes the lock of whoever changes the tables, of a transaction and not of the session, so that it holds behind a
+// pooler, too. Who waits for it holds no connection, which a pooler would lend to nobody else
+// meanwhile: hundreds may start at once. Nil: another one has brought the tables to where this program wants them.
+func (p program) alone(ctx context.Context, db *sql.DB, log *slog.Logger) (*sql.Tx, error) {
+	tick := time.NewTicker(lockEvery)
+	defer tick.Stop()
+	for tries := 0; ; tries++ {
+		lock, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return nil, err
+		}
+		var got bool
+		// The server ends it where this program stands still for long, or is gone and nobody says so.
+		err = lock.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock("+strconv.Itoa(one)+"), set_config('idle_in_transaction_session_timeout', '1800000', true)").Scan(&got, new(string))
+		if err == nil && got {
+			return lock, nil
+		}
+		_ = lock.Rollback() // it wrote nothing
+		if err != nil {
+			return nil, err
+		}
+		if tries == 0 && log != nil {
+			log.Info("another program brings the ledger's tables along; waiting for it")
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		s, err := Of(ctx, db)
+		if err != nil || s.Layout >= p.layout {
+			return nil, err
+		}
+	}
 }
 
 // onlyContract says that a program can work without these.
@@ -150,7 +192,8 @@ func (x *run) provider(p program) (*goose.Provider, error) {
 
 // step runs a migration in the transaction that keeps its number.
 func step(ctx context.Context, tx *sql.Tx, m layout.Migration) error {
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("SELECT set_config('lock_timeout', '%d', true), set_config('statement_timeout', '0', true)", tableWait.Milliseconds())); err != nil {
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("SELECT set_config('lock_timeout', '%d', true), set_config('statement_timeout', '0', true), "+
+		"set_config('idle_in_transaction_session_timeout', '%d', true)", tableWait.Milliseconds(), idleWait.Milliseconds())); err != nil {
 		return err
 	}
 	if m.Kind != layout.Expand && m.Number > 1 { // the first one makes the instances' table

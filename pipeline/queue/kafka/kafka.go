@@ -19,7 +19,7 @@ import (
 // Component is the broker's entry in a registry.
 func Component() config.Component {
 	return config.Component{Name: "kafka", Settings: func() config.Block { return &Settings{} }, Example: "type: kafka\nurl: \"${KAFKA_URL}\"",
-		Notes: "Kafka 2.8 or newer. Topics that are missing are made; one that is there on fewer brokers, or that fewer must have, than `replication` and `min_insync` say is not used. The user must be allowed to create, describe, read and write topics `waxwing.*`, and to read groups of these names. Users are known by SASL PLAIN, which takes kafkas://; SCRAM and Kerberos are not there."}
+		Notes: "Kafka 2.8 or newer. Topics that are missing are made; one that is there on fewer brokers, or that fewer must have, than `replication` and `min_insync` say is not used. The user must be allowed to create, describe, read and write topics `waxwing.*` and to describe their configuration (DESCRIBE_CONFIGS), and to read groups of these names. Users are known by SASL PLAIN, which takes kafkas://; SCRAM and Kerberos are not there."}
 }
 
 // Settings are the keys of a Kafka cluster, whose topics carry queues.
@@ -147,6 +147,7 @@ func client(a address) *sarama.Config {
 		c.Net.SASL.Enable, c.Net.SASL.User, c.Net.SASL.Password = true, a.user, a.password
 	}
 	c.Metadata.Retry.Max, c.Metadata.Retry.Backoff, c.Metadata.Timeout = 2, 100*time.Millisecond, dialFor
+	c.Metadata.AllowAutoTopicCreation = false // a topic that somebody deleted would come back with the broker's careless defaults
 	c.Producer.RequiredAcks, c.Producer.Idempotent, c.Net.MaxOpenRequests = sarama.WaitForAll, true, 1
 	c.Producer.Timeout, c.Producer.Return.Successes = dialFor, true
 	c.Producer.Retry.Max, c.Producer.Retry.Backoff = 2, 100*time.Millisecond

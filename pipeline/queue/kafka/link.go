@@ -50,7 +50,7 @@ func (b *Broker) Dial(_ context.Context, topics []string, failed func(error)) (q
 	if err != nil {
 		return give(err)
 	}
-	l := &link{Broker: b, client: c, pub: pub, over: make(chan struct{})}
+	l := &link{Broker: b, client: c, topics: topics, pub: pub, over: make(chan struct{})}
 	l.work.Go(func() { l.watch(failed) })
 	return l, nil
 }
@@ -71,6 +71,9 @@ func (b *Broker) prepare(admin sarama.ClusterAdmin, topic string) error {
 		return err
 	}
 	for _, t := range all {
+		if t.Err != sarama.ErrNoError {
+			return t.Err
+		}
 		for _, p := range t.Partitions {
 			if len(p.Replicas) < b.Replication {
 				return fmt.Errorf("it is kept on %d brokers, and replication is %d: move it with kafka-reassign-partitions.sh, or delete it, so that it is made anew", len(p.Replicas), b.Replication)
@@ -99,6 +102,7 @@ func (b *Broker) prepare(admin sarama.ClusterAdmin, topic string) error {
 type link struct {
 	*Broker
 	client sarama.Client
+	topics []string // of ours: a cluster has others, whose trouble is not ours
 	pub    *kafka.Publisher
 	over   chan struct{}
 	once   sync.Once
@@ -123,7 +127,7 @@ func (l *link) watch(failed func(error)) {
 		case <-l.over:
 			return
 		case <-tick.C:
-			if err := l.client.RefreshMetadata(); err != nil {
+			if err := l.client.RefreshMetadata(l.topics...); err != nil {
 				failed(err)
 				return
 			}

@@ -42,6 +42,9 @@ func dialectOf(address config.Secret) (dialect, error) {
 	}
 	c.DefaultQueryExecMode = pgx.QueryExecModeExec // of one round trip, and none of a pooler's business
 	c.ConnectTimeout = dialFor
+	if c.ValidateConnect == nil { // of several hosts the one that writes
+		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
 	c.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(idleFor.Milliseconds(), 10)
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "waxwing"
