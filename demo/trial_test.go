@@ -71,8 +71,8 @@ providers: {mail: {type: smtp, addr: "mail.example:25"}}
 tenants:
   acme: {name: Acme, from: a@acme.example}
   bolt: {name: Bolt, from: b@bolt.example, ledger: north, pipeline: other}
-pipeline: [normalise, render, {queue: {name: mail, on: bus}}, send]
-pipelines: {other: [normalise, render, {queue: {name: post, on: bus}}, send]}
+pipeline: [normalise, render, {queue: {name: mail, on: bus}}, {send: {providers: [mail]}}]
+pipelines: {other: [normalise, render, {queue: {name: post, on: bus}}, {send: {providers: [mail]}}]}
 `)
 	try, err := NewTrial(c, nil)
 	if err != nil {
