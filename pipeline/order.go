@@ -1,7 +1,9 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +22,8 @@ type runner struct {
 	orders   *pool // its workers
 	out      *outbound
 	first    waxwing.Channel // what rendering waits for
+	// strangers are tenants that were told of, since they are not in the configuration.
+	strangers sync.Map
 }
 
 // work takes one confirmation from its event to the first queue, as function calls.
@@ -71,7 +75,7 @@ func (x *runner) advance(w *waxwing.Work) error {
 	set := x.settings.Load()
 	m := set.members[w.Tenant]
 	if m == nil {
-		return x.quarantine(w, "the tenant is not in the configuration any more")
+		return x.stranger(w)
 	}
 	if w.State == waxwing.Held {
 		return x.expireHold(w, m.config)
@@ -81,6 +85,25 @@ func (x *runner) advance(w *waxwing.Work) error {
 		w = &own
 	}
 	return x.advanceFrom(&Job{Work: w, Tenant: m.config, Settings: set, flow: m.flow, began: x.p.Clock()}, 0)
+}
+
+// strangerFor is how long an order waits whose tenant is unknown here, where others share the ledger: for as long as
+// a new configuration may take to all of them.
+const strangerFor = time.Hour
+
+// stranger decides about an order whose tenant this process does not know. Others may know it, having read a
+// newer configuration: what was taken over from one that died waits for this one to read it, too.
+func (x *runner) stranger(w *waxwing.Work) error {
+	_, shared := x.p.Ledger.(interface {
+		Members(ctx context.Context) ([]waxwing.Member, error)
+	})
+	if !shared || x.p.Clock().Sub(w.Created) >= strangerFor {
+		return x.quarantine(w, "the tenant is not in the configuration any more")
+	}
+	if _, told := x.strangers.LoadOrStore(w.Tenant, true); !told { // and not each second
+		x.p.Log.Warn("orders of a tenant wait that is not in this configuration; reload it here, too", "tenant", w.Tenant, "quarantined_after", strangerFor)
+	}
+	return nil
 }
 
 // advanceFrom takes a job through one run of its stages: to the next queue, or, behind the

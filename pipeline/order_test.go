@@ -70,6 +70,41 @@ func TestAdvance(t *testing.T) {
 	}
 }
 
+// among is a ledger that several share.
+type among struct{ *book }
+
+func (among) Members(context.Context) ([]waxwing.Member, error) { return nil, nil }
+
+// TestStrangersWait: an order of a tenant that others may know is not quarantined by who has not read the
+// newest configuration, and goes on when it has; one that nobody comes to know ends.
+func TestStrangersWait(t *testing.T) {
+	b := newBook()
+	p := partsOf(b, paid, &taker{}, &taker{})
+	p.Ledger = among{b}
+	x := newPipeline(t, p)
+	x.flows.all["default"].runs = []run{{stages: []Stage{stageFunc(func(j *Job) (Decision, error) {
+		j.Drafts = append(j.Drafts, waxwing.Draft{Channel: waxwing.Email, State: waxwing.Queued})
+		return Decision{}, nil
+	})}}}
+	advance := func(tenant waxwing.TenantID, age time.Duration) {
+		t.Helper()
+		w := &waxwing.Work{ID: 64, Tenant: tenant, Format: "f", Raw: []byte("{}"), State: waxwing.Received, Created: time.Now().Add(-age), Next: 1}
+		if err := x.runner.advance(w); err != nil {
+			t.Error(err)
+		}
+	}
+	for range 2 {
+		advance("late", time.Minute)
+	}
+	b.want(t, "unknown here")
+	set := x.settings.Load()
+	set.members["late"] = set.members["acme"]
+	advance("late", time.Minute)
+	b.want(t, "known by now", "ready email queued for 24h0m0s")
+	advance("nobody", strangerFor+time.Minute)
+	b.want(t, "nobody's", "quarantine: the tenant is not in the configuration any more")
+}
+
 // TestWorkInTurn: rendering waits while all senders are busy, not for long, and not at all
 // where no provider works anyhow.
 func TestWorkInTurn(t *testing.T) {
