@@ -112,7 +112,10 @@ func parse(s config.Secret) (a address, err error) {
 }
 
 // Open makes the broker; it connects in Dial.
-func (s *Settings) Open(string, *slog.Logger) (*Broker, error) {
+func (s *Settings) Open(_ string, log *slog.Logger) (*Broker, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	if s.Acks != "all" || s.Initial != "oldest" {
 		return nil, errors.New("acks is all and initial is oldest")
 	}
@@ -120,7 +123,7 @@ func (s *Settings) Open(string, *slog.Logger) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{Settings: *s, hosts: a.hosts, config: client(a)}
+	b := &Broker{Settings: *s, hosts: a.hosts, config: client(a), log: log, keepFor: keepFor}
 	if s.OneBroker {
 		b.Replication, b.MinInsync = 1, 1
 	}
@@ -133,6 +136,8 @@ const (
 	sessionFor = 6 * time.Second
 	// answerFor is above the time that a group may take to agree.
 	agreeFor, answerFor = 7 * time.Second, 9 * time.Second
+	// keepFor is how long a daemon without room keeps its partitions.
+	keepFor = 5 * time.Second
 	// A topic forgets what is older, and the sweeper finds what it stood for.
 	maxAge = 24 * time.Hour
 )

@@ -1,11 +1,19 @@
 package kafka
 
 import (
+	"bytes"
+	"errors"
+	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/pubsub/tests"
 
 	"github.com/waxwinghq/waxwing/config"
@@ -112,4 +120,99 @@ func TestPassword(t *testing.T) {
 	if _, err := open(t, "kafkas://u:hunter2@127.0.0.1:1").Dial(t.Context(), nil, func(error) {}); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestLeftToOthers: whoever has no room leaves its partitions to those who have, and takes again when it has.
+func TestLeftToOthers(t *testing.T) {
+	s := queuetest.Kafka(t)
+	b := open(t, s.URL)
+	b.keepFor = 100 * time.Millisecond
+	const n = 24
+	join := func() (queue.Link, <-chan *message.Message) {
+		t.Helper()
+		l, err := b.Dial(t.Context(), []string{"a"}, func(err error) { t.Error(err) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := l.Subscribe(t.Context(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l, in
+	}
+	publish := func(l queue.Link, from int) {
+		t.Helper()
+		for i := range n {
+			if err := l.Publish("a", message.NewMessage(watermill.NewUUID(), []byte(strconv.Itoa(from+i)))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	limit := time.After(time.Minute)
+	next := func(in <-chan *message.Message) *message.Message {
+		t.Helper()
+		select {
+		case m := <-in:
+			return m
+		case <-limit:
+			t.Fatal("nothing comes")
+			return nil
+		}
+	}
+	full, at := join()
+	publish(full, 0)
+	held := next(at) // of all partitions, and there is no room for it
+	free, in := join()
+	seen := map[string]bool{}
+	for len(seen) < n {
+		m := next(in)
+		seen[string(m.Payload)] = true
+		m.Ack()
+	}
+	if err := free.Close(); err != nil {
+		t.Error(err)
+	}
+	held.Ack() // there is room by now
+	publish(full, n)
+	for again := map[string]bool{}; len(again) < n; {
+		m := next(at)
+		if i, _ := strconv.Atoi(string(m.Payload)); i >= n { // a last one of before may come again
+			again[string(m.Payload)] = true
+		}
+		m.Ack()
+	}
+	if err := full.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReports: what a group says stands in the log, each kind once a minute, and nothing behind its end.
+func TestReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		over := make(chan struct{})
+		r := newReporter(slog.New(slog.NewTextHandler(&b, nil)), over)
+		told := func(want int) {
+			t.Helper()
+			if got := strings.Count(b.String(), "level=WARN"); got != want {
+				t.Errorf("%d times, want %d: %s", got, want, b.String())
+			}
+		}
+		for range 5 {
+			r.Error("Group consume error", errors.New("no coordinator"), watermill.LogFields{"topic": "a"})
+			r.Info("Subscribing", nil)
+		}
+		told(1)
+		r.With(nil).Error("Sarama internal error", errors.New("no leader"), nil)
+		told(2)
+		time.Sleep(reportEvery)
+		r.Error("Group consume error", errors.New("no coordinator"), nil)
+		told(3)
+		close(over)
+		r.Error("Cannot close client", errors.New("closed"), nil)
+		told(3)
+		if !strings.Contains(b.String(), "topic=a") || !strings.Contains(b.String(), "no coordinator") {
+			t.Error(b.String())
+		}
+	})
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
+	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
 	"github.com/ThreeDotsLabs/watermill/message"
 
@@ -18,8 +20,10 @@ import (
 // Broker is a Kafka cluster.
 type Broker struct {
 	Settings
-	hosts  []string
-	config *sarama.Config
+	hosts   []string
+	config  *sarama.Config
+	log     *slog.Logger
+	keepFor time.Duration
 }
 
 // Dial is queue.Broker's.
@@ -50,8 +54,9 @@ func (b *Broker) Dial(_ context.Context, topics []string, failed func(error)) (q
 	if err != nil {
 		return give(err)
 	}
-	l := &link{Broker: b, client: c, topics: topics, pub: pub, over: make(chan struct{})}
-	l.work.Go(func() { l.watch(failed) })
+	l := &link{Broker: b, client: c, topics: topics, pub: pub, failed: failed, over: make(chan struct{})}
+	l.says = newReporter(b.log, l.over)
+	l.work.Go(l.watch)
 	return l, nil
 }
 
@@ -104,13 +109,14 @@ type link struct {
 	client sarama.Client
 	topics []string // of ours: a cluster has others, whose trouble is not ours
 	pub    *kafka.Publisher
+	failed func(error)
+	says   watermill.LoggerAdapter
 	over   chan struct{}
 	once   sync.Once
 	work   sync.WaitGroup
 
-	mu   sync.RWMutex // read by who publishes, so that Close waits
+	mu   sync.RWMutex // read by who publishes or joins, so that Close waits
 	done bool
-	subs []*kafka.Subscriber
 }
 
 var errOver = errors.New("the link is over")
@@ -119,7 +125,7 @@ var errOver = errors.New("the link is over")
 // by itself, and says so to nobody.
 const lookEvery = 2 * time.Second
 
-func (l *link) watch(failed func(error)) {
+func (l *link) watch() {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
@@ -128,7 +134,7 @@ func (l *link) watch(failed func(error)) {
 			return
 		case <-tick.C:
 			if err := l.client.RefreshMetadata(l.topics...); err != nil {
-				failed(err)
+				l.failed(err)
 				return
 			}
 		}
@@ -145,33 +151,108 @@ func (l *link) Publish(topic string, messages ...*message.Message) error {
 	return l.pub.Publish(topic, messages...)
 }
 
-// Subscribe is queue.Link's.
+// Subscribe is queue.Link's. A message that nobody here has room for within keepFor is left to others, with the
+// partitions: the link leaves the group, and joins it again when there is room.
 func (l *link) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.done {
-		return nil, errOver
-	}
-	sub, err := kafka.NewSubscriber(kafka.SubscriberConfig{Brokers: l.hosts, Unmarshaler: kafka.DefaultMarshaler{}, OverwriteSaramaConfig: l.config, ConsumerGroup: topic,
-		ReconnectRetrySleep: 200 * time.Millisecond, NackResendSleep: 50 * time.Millisecond}, queue.Logger())
+	l.mu.RLock() // until the work has begun, which Close waits for
+	defer l.mu.RUnlock()
+	sub, in, err := l.join(ctx, topic)
 	if err != nil {
 		return nil, err
 	}
-	l.subs = append(l.subs, sub)
-	return sub.Subscribe(ctx, topic)
+	out := make(chan *message.Message)
+	l.work.Go(func() {
+		defer close(out)
+		for {
+			held := l.hand(ctx, in, out)
+			_ = sub.Close() // it gives no error
+			if held == nil {
+				return
+			}
+			select {
+			case <-held.Acked():
+			case <-held.Nacked():
+			case <-ctx.Done():
+				return
+			case <-l.over:
+				return
+			}
+			l.mu.RLock()
+			sub, in, err = l.join(ctx, topic)
+			l.mu.RUnlock()
+			if err != nil {
+				if !errors.Is(err, errOver) {
+					l.failed(err)
+				}
+				return
+			}
+		}
+	})
+	return out, nil
+}
+
+// join becomes one of a topic's group. mu is held for reading.
+func (l *link) join(ctx context.Context, topic string) (*kafka.Subscriber, <-chan *message.Message, error) {
+	if l.done {
+		return nil, nil, errOver
+	}
+	sub, err := kafka.NewSubscriber(kafka.SubscriberConfig{Brokers: l.hosts, Unmarshaler: kafka.DefaultMarshaler{}, OverwriteSaramaConfig: l.config, ConsumerGroup: topic,
+		ReconnectRetrySleep: 200 * time.Millisecond, NackResendSleep: 50 * time.Millisecond}, l.says)
+	if err != nil {
+		return nil, nil, err
+	}
+	in, err := sub.Subscribe(ctx, topic)
+	if err != nil {
+		return nil, nil, errors.Join(err, sub.Close())
+	}
+	return sub, in, nil
+}
+
+// hand hands messages on, each when the one before was acknowledged. It gives the one that was not for too long;
+// nil: the subscription is over.
+func (l *link) hand(ctx context.Context, in <-chan *message.Message, out chan<- *message.Message) (held *message.Message) {
+	limit := time.NewTimer(l.keepFor)
+	defer limit.Stop()
+	for {
+		var m *message.Message
+		select {
+		case m = <-in:
+		case <-l.over:
+		case <-ctx.Done():
+		}
+		if m == nil {
+			return nil
+		}
+		select {
+		case out <- m:
+		case <-l.over:
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
+		limit.Reset(l.keepFor)
+		select {
+		case <-m.Acked():
+		case <-m.Nacked():
+		case <-limit.C:
+			return m
+		case <-l.over:
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // Close is queue.Link's. The subscribers end beside each other: each says good-bye to its group.
 func (l *link) Close() error {
 	l.once.Do(func() { close(l.over) })
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.done {
-		return nil
-	}
+	was := l.done
 	l.done = true
-	for _, s := range l.subs {
-		l.work.Go(func() { _ = s.Close() }) // it gives no error
+	l.mu.Unlock()
+	if was {
+		return nil
 	}
 	err := l.pub.Close()
 	l.work.Wait()
