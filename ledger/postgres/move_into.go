@@ -79,6 +79,12 @@ func (m *mover) Write(ctx context.Context, t *move.Table, all []move.Row, k *mov
 	for i, c := range t.Columns {
 		columns[i] = c.Name
 	}
+	// An instance that was killed is one of this program's from now on: by the table's default it were one of the
+	// oldest, which a contraction keeps out.
+	beside := move.Row{}
+	if t.Name == "instances" {
+		columns, beside = append(columns, "layout"), move.Row{schema.Layout}
+	}
 	return m.within(ctx, func(tx pgx.Tx) error {
 		if err := m.tell(ctx, tx, k); err != nil {
 			return err
@@ -90,7 +96,7 @@ func (m *mover) Write(ctx context.Context, t *move.Table, all []move.Row, k *mov
 					r[n] = r[n] != int64(0)
 				}
 			}
-			return r, nil
+			return append(r, beside...), nil
 		}))
 		return err
 	})

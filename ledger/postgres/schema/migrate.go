@@ -32,6 +32,9 @@ const (
 	firstRest = time.Second
 	mostRest  = 5 * time.Second
 	patience  = time.Minute
+	// A contraction can wait, and a start should not: it is left for later after briefly. Nor does it hold the
+	// instances' table from who lives for longer than that.
+	briefly = 3 * time.Second
 )
 
 // Outcome is what came of a migration.
@@ -85,7 +88,7 @@ func (p program) migrate(ctx context.Context, c *pgx.ConnConfig, log *slog.Logge
 	if err != nil {
 		return o, err
 	}
-	x := &run{db: db, log: log}
+	x := &run{db: db, log: log, all: all}
 	if x.goose, err = x.provider(p); err != nil {
 		return o, err
 	}
@@ -96,6 +99,9 @@ func (p program) migrate(ctx context.Context, c *pgx.ConnConfig, log *slog.Logge
 			o.To = m.Number
 		case errors.As(err, &older) && !all && onlyContract(lacks[i:]):
 			o.Waits = older.Error()
+			return o, nil
+		case !all && onlyContract(lacks[i:]) && canWait(err):
+			o.Waits = fmt.Sprintf("migration %d takes away what no program needs any more, and was not done (%s): run waxwing ledger migrate as the owner of the tables, when nobody uses them for long", m.Number, err)
 			return o, nil
 		default:
 			return o, fmt.Errorf("bring the tables from layout %d to %d: %w", o.To, p.layout, err)
@@ -156,6 +162,13 @@ func onlyContract(lacks []layout.Migration) bool {
 	return true
 }
 
+// canWait says that a migration failed for what may be otherwise another time, or for another user: others use its
+// tables, it took too long, or it is not allowed to this one.
+func canWait(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && (e.Code == "55P03" || e.Code == "40P01" || e.Code == "57014" || e.Code == "42501")
+}
+
 // olderError says which instances keep a contraction waiting.
 type olderError struct {
 	number int64
@@ -172,7 +185,11 @@ type run struct {
 	db    *sql.DB
 	goose *goose.Provider
 	log   *slog.Logger
+	all   bool // nothing may be left for later
 }
+
+// brief says that a migration is left for later where it cannot be done soon.
+func (x *run) brief(m layout.Migration) bool { return !x.all && m.Kind == layout.Contract }
 
 func (x *run) provider(p program) (*goose.Provider, error) {
 	all, err := layout.After(p.files, 0)
@@ -185,15 +202,19 @@ func (x *run) provider(p program) (*goose.Provider, error) {
 	}
 	var steps []*goose.Migration
 	for _, m := range all {
-		steps = append(steps, goose.NewGoMigration(m.Number, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error { return step(ctx, tx, m) }}, nil))
+		steps = append(steps, goose.NewGoMigration(m.Number, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error { return x.step(ctx, tx, m) }}, nil))
 	}
 	return goose.NewProvider(goose.DialectCustom, x.db, nil, goose.WithStore(store), goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(steps...))
 }
 
 // step runs a migration in the transaction that keeps its number.
-func step(ctx context.Context, tx *sql.Tx, m layout.Migration) error {
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("SELECT set_config('lock_timeout', '%d', true), set_config('statement_timeout', '0', true), "+
-		"set_config('idle_in_transaction_session_timeout', '%d', true)", tableWait.Milliseconds(), idleWait.Milliseconds())); err != nil {
+func (x *run) step(ctx context.Context, tx *sql.Tx, m layout.Migration) error {
+	most := time.Duration(0) // what time it needs
+	if x.brief(m) {
+		most = briefly
+	}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("SELECT set_config('lock_timeout', '%d', true), set_config('statement_timeout', '%d', true), "+
+		"set_config('idle_in_transaction_session_timeout', '%d', true)", tableWait.Milliseconds(), most.Milliseconds(), idleWait.Milliseconds())); err != nil {
 		return err
 	}
 	if m.Kind != layout.Expand && m.Number > 1 { // the first one makes the instances' table
@@ -231,7 +252,10 @@ func older(ctx context.Context, tx *sql.Tx, number int64) (who string, err error
 
 // apply runs a migration, and again where others use its tables.
 func (x *run) apply(ctx context.Context, m layout.Migration) error {
-	began, rest := time.Now(), firstRest
+	began, rest, limit := time.Now(), firstRest, patience
+	if x.brief(m) {
+		limit = briefly
+	}
 	for {
 		_, err := x.goose.ApplyVersion(ctx, m.Number, true)
 		var e *pgconn.PgError
@@ -239,8 +263,8 @@ func (x *run) apply(ctx context.Context, m layout.Migration) error {
 			return err
 		}
 		who := x.holders(ctx, m)
-		if time.Since(began) > patience {
-			return fmt.Errorf("others hold its tables for longer than %s (%s): end them, or try again later: %w", patience, who, err)
+		if time.Since(began) > limit {
+			return fmt.Errorf("others hold its tables for longer than %s (%s): end them, or try again later: %w", limit, who, err)
 		}
 		x.log.Warn("a migration waits for its tables: others use them, and nobody is kept waiting for it", "migration", m.Name, "held_by", who, "again_in", rest)
 		select {

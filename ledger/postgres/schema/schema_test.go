@@ -232,6 +232,35 @@ func TestPostgresExpandAndContract(t *testing.T) {
 	b.migrate(present, true, "run the newer program")
 }
 
+// TestPostgresContractionsCanWait: a start goes on where its contraction cannot be done just now, since others use the
+// table, it takes too long, or the user may not; and says so. Asked for, it is an error.
+func TestPostgresContractionsCanWait(t *testing.T) {
+	b := newBase(t)
+	b.migrate(present, false, "")
+	waits := func(p program, why string) {
+		t.Helper()
+		if o := b.migrate(p, false, ""); o.To != Layout || !strings.Contains(o.Waits, why) || !strings.Contains(o.Waits, "run waxwing ledger migrate") {
+			t.Errorf("%+v, want %q", o, why)
+		}
+	}
+	const slow = "-- waxwing: contract\n-- waxwing: holds trail from reads and writes\nSELECT pg_sleep(3600)"
+	waits(present.with(slow), "SQLSTATE 57014")
+	reader := must(b.connect().Begin(t.Context()))
+	if _, err := reader.Exec(t.Context(), "SELECT count(*) FROM trail"); err != nil {
+		t.Fatal(err)
+	}
+	waits(present.with(contract), "SQLSTATE 55P03")
+	if err := reader.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const forbidden = "-- waxwing: contract\n-- waxwing: holds trail from reads and writes\nCREATE ROLE waxwing_may_not"
+	waits(present.with(forbidden), "SQLSTATE 42501")
+	b.migrate(present.with(forbidden), true, "SQLSTATE 42501")
+	if o := b.migrate(present.with(contract), false, ""); o.To != Layout+1 || o.Waits != "" {
+		t.Errorf("%+v", o)
+	}
+}
+
 // TestPostgresOldestGoOn: whoever runs when the first expansion comes is of a program that tells no layout.
 func TestPostgresOldestGoOn(t *testing.T) {
 	b := newBase(t)
