@@ -26,6 +26,14 @@ type Link interface {
 	message.Subscriber
 }
 
+// Bounded is a link to a broker that would keep whatever it is given. While it is full a Relay hands over in this
+// process, and what finds no room there waits in the ledger.
+type Bounded interface {
+	// Full says whether the broker has as many messages of a topic as it is to have at most. With an
+	// error the link is of no more use. It is asked by one goroutine.
+	Full(ctx context.Context, topic string) (bool, error)
+}
+
 // Logger drops what Watermill and its adapters say: a Relay tells of a broker that goes and comes,
 // once and not at each attempt.
 func Logger() watermill.LoggerAdapter { return watermill.NopLogger{} }

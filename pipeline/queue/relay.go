@@ -22,6 +22,8 @@ const (
 	// link counts as broken.
 	dialWithin    = 10 * time.Second
 	publishWithin = 3 * time.Second
+	// fullEvery is how often a broker is asked whether it is full: what is published meanwhile goes beyond its bound.
+	fullEvery = time.Second
 	// closeWithin bounds how long a link may take for its end.
 	closeWithin = 5 * time.Second
 	// How long a broker that is away is left alone; each time twice as long, and not all
@@ -60,6 +62,7 @@ type Relay struct {
 	ctx    context.Context
 
 	up                                        atomic.Bool
+	full                                      map[string]*atomic.Bool // by topic, as takes
 	published, received, kept, failures, lost atomic.Int64
 }
 
@@ -71,7 +74,7 @@ type parcel struct {
 
 // NewRelay makes a relay for a broker of this name. It connects in Run.
 func NewRelay(name string, b Broker, log *slog.Logger) *Relay {
-	r := &Relay{name: name, broker: b, log: log, takes: map[string]func([]byte){}, rooms: map[string]func(context.Context){}, out: make(chan parcel, pending)}
+	r := &Relay{name: name, broker: b, log: log, takes: map[string]func([]byte){}, rooms: map[string]func(context.Context){}, full: map[string]*atomic.Bool{}, out: make(chan parcel, pending)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
@@ -79,7 +82,7 @@ func NewRelay(name string, b Broker, log *slog.Logger) *Relay {
 // Handle has a topic's messages handed to take, which must not wait. It is called before Run, once
 // a topic.
 func (r *Relay) Handle(topic string, take func(payload []byte)) {
-	r.takes[topic] = take
+	r.takes[topic], r.full[topic] = take, &atomic.Bool{}
 	r.topics = append(r.topics, topic)
 }
 
@@ -91,7 +94,7 @@ func (r *Relay) Await(topic string, room func(ctx context.Context)) { r.rooms[to
 func (r *Relay) Publish(topic string, messages ...*message.Message) error {
 	for _, m := range messages {
 		p := parcel{topic, m}
-		if !r.up.Load() {
+		if !r.up.Load() || r.full[topic].Load() {
 			r.keep(p)
 			continue
 		}
@@ -166,6 +169,9 @@ func (r *Relay) session() (was bool, err error) {
 	for range publishers {
 		s.work.Go(s.publish)
 	}
+	if b, ok := link.(Bounded); ok {
+		s.work.Go(func() { s.measure(b) })
+	}
 	r.up.Store(true)
 	r.log.Info("a broker is there", "broker", r.name)
 	<-ctx.Done()
@@ -230,6 +236,37 @@ func (s *session) receive(topic string, ch <-chan *message.Message) {
 		}
 	}
 	s.fail(errors.New("the broker ended a subscription"))
+}
+
+// measure looks whether the broker is full, until the link ends.
+func (s *session) measure(b Bounded) {
+	tick := time.NewTicker(fullEvery)
+	defer tick.Stop()
+	defer func() {
+		for _, f := range s.full {
+			f.Store(false)
+		}
+	}()
+	for last := int64(0); ; {
+		for topic, f := range s.full {
+			if now := s.published.Load(); !f.Load() && now == last {
+				continue // nothing was published, by this process
+			}
+			full, err := b.Full(s.ctx, topic)
+			switch {
+			case err != nil:
+				s.fail(fmt.Errorf("look whether it is full: %w", err))
+			case full != f.Swap(full):
+				s.log.Warn("how much a broker keeps of a queue has reached its bound, or is below it again", "broker", s.name, "topic", topic, "full", full)
+			}
+		}
+		last = s.published.Load()
+		select {
+		case <-tick.C:
+		case <-s.ctx.Done():
+			return
+		}
+	}
 }
 
 // publish takes messages to the broker until the link ends.

@@ -17,6 +17,7 @@ type pretend struct {
 	mu    sync.Mutex
 	away  bool // Dial fails
 	stuck bool // Publish hangs until the link is closed
+	full  bool
 	dials int
 	links []*pretended
 }
@@ -85,6 +86,12 @@ func (l *pretended) Subscribe(_ context.Context, topic string) (<-chan *message.
 		}
 	}()
 	return out, nil
+}
+
+func (l *pretended) Full(context.Context, string) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.full, nil
 }
 
 // last is the newest link, and how often one was asked for.
@@ -214,5 +221,40 @@ func TestRelayEnds(t *testing.T) {
 		stop()
 		publish(r, "two")
 		x.want(t, "two", 1)
+	})
+}
+
+// TestFull: what a full broker would have to keep is handed over here, until it has room again.
+func TestFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &pretend{}
+		r := NewRelay("bus", b, slog.New(slog.DiscardHandler))
+		r.Handle("mail", func([]byte) {})
+		over := make(chan struct{})
+		go func() { defer close(over); r.Run() }()
+		synctest.Wait()
+		publish := func(what string, published, kept int64) {
+			t.Helper()
+			time.Sleep(2 * fullEvery)
+			before := r.Stats()
+			_ = r.Publish("mail", message.NewMessage("1", []byte("x"))) // it never fails
+			time.Sleep(2 * fullEvery)
+			if st := r.Stats(); st.Published-before.Published != published || st.Kept-before.Kept != kept {
+				t.Errorf("%s: %+v after %+v", what, st, before)
+			}
+		}
+		set := func(full bool) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.full = full
+		}
+		publish("there is room", 1, 0)
+		set(true)
+		publish("it fills", 1, 0) // which shows after this one
+		publish("it is full", 0, 1)
+		set(false)
+		publish("there is room again", 1, 0)
+		r.Stop()
+		<-over
 	})
 }

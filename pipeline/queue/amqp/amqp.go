@@ -34,6 +34,9 @@ type Settings struct {
 	Confirms bool `yaml:"confirms,omitempty" default:"true"`
 	// Durable is whether queues and messages outlast the server's restart. It cannot be switched off.
 	Durable bool `yaml:"durable,omitempty" default:"true"`
+	// MaxLen is about how many messages of a queue are kept, as after hours in which no provider works. What comes
+	// then waits in the ledger alone, and is sent by the sweeper.
+	MaxLen int64 `yaml:"maxlen,omitempty" default:"100000" min:"10000" max:"100000000"`
 }
 
 // Check reports what is no RabbitMQ, and settings that lose messages.
@@ -57,11 +60,14 @@ func (s *Settings) Open(string, *slog.Logger) (*Broker, error) {
 	if !s.Confirms || !s.Durable {
 		return nil, errors.New("confirms and durable cannot be switched off")
 	}
-	return &Broker{url: s.URL}, nil
+	return &Broker{s.URL, s.MaxLen}, nil
 }
 
 // Broker is a RabbitMQ server.
-type Broker struct{ url config.Secret }
+type Broker struct {
+	url  config.Secret
+	most int64 // messages of a queue
+}
 
 const (
 	dialFor   = 5 * time.Second
@@ -100,7 +106,7 @@ func (b *Broker) Dial(_ context.Context, topics []string, failed func(error)) (q
 	if err != nil {
 		return nil, errors.Join(hidden(err), pub.Close())
 	}
-	l := &link{pub, sub, []*amqp091.Connection{pub.Connection(), sub.Connection()}}
+	l := &link{pub, sub, []*amqp091.Connection{pub.Connection(), sub.Connection()}, b.most}
 	for _, topic := range topics { // before anybody publishes: what is sent to a queue that is not there is lost
 		if err := sub.SubscribeInitialize(topic); err != nil {
 			return nil, errors.Join(fmt.Errorf("declare %s: %w", topic, err), l.Close())
@@ -138,6 +144,18 @@ type link struct {
 	*amqp.Publisher
 	sub         *amqp.Subscriber
 	connections []*amqp091.Connection
+	most        int64
+}
+
+// Full is queue.Bounded's. It goes by what waits, and not by the server's own bound of a queue, which could not be
+// changed for one that is there.
+func (l *link) Full(_ context.Context, topic string) (bool, error) {
+	ch, err := l.connections[1].Channel()
+	if err != nil {
+		return false, err
+	}
+	q, err := ch.QueueDeclarePassive(topic, true, false, false, false, nil)
+	return int64(q.Messages) >= l.most, errors.Join(err, ch.Close())
 }
 
 // Subscribe is queue.Link's.

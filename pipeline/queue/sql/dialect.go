@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
@@ -34,7 +35,7 @@ var errNoTable = errors.New("there is no table " + table)
 // dialectOf makes that of an address. Its errors hold nothing of the address.
 func dialectOf(address config.Secret) (dialect, error) {
 	if strings.HasPrefix(address.Reveal(), "mysql://") {
-		return mariaDB(address)
+		return mariaDB(address, answerFor)
 	}
 	c, err := pgx.ParseConfig(address.Reveal())
 	if err != nil {
@@ -89,8 +90,8 @@ func postgresKept(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
-// mariaDB makes the dialect of an address mysql://user:password@host:port/database.
-func mariaDB(address config.Secret) (dialect, error) {
+// mariaDB makes the dialect of an address mysql://user:password@host:port/database, whose server has so long to answer.
+func mariaDB(address config.Secret, answer time.Duration) (dialect, error) {
 	u, err := url.Parse(address.Reveal())
 	if err != nil {
 		return dialect{}, errors.New("it cannot be read")
@@ -110,6 +111,7 @@ func mariaDB(address config.Secret) (dialect, error) {
 		}
 		c.TLSConfig = u.Query().Get("tls")
 	}
+	c.ReadTimeout, c.WriteTimeout = answer, answer
 	c.Timeout, c.InterpolateParams, c.Logger = dialFor, true, silent{} // in one round trip
 	c.Params = map[string]string{"tx_isolation": "'READ-COMMITTED'", "idle_transaction_timeout": strconv.Itoa(int(idleFor.Seconds()))}
 	connector, err := mysql.NewConnector(c)

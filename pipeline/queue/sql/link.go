@@ -20,6 +20,7 @@ type link struct {
 	begin  wsql.Beginner
 	schema schema
 	poll   time.Duration
+	most   int64
 	failed func(error)
 	pub    *wsql.Publisher
 	ctx    context.Context
@@ -30,9 +31,9 @@ type link struct {
 	subs sync.WaitGroup
 }
 
-func newLink(db *sql.DB, s schema, poll time.Duration, failed func(error)) (queue.Link, error) {
-	l := &link{db: db, begin: wsql.BeginnerFromStdSQL(db), schema: s, poll: poll, failed: failed}
-	pub, err := wsql.NewPublisher(l.begin, wsql.PublisherConfig{SchemaAdapter: s}, queue.Logger())
+func newLink(db *sql.DB, b *Broker, failed func(error)) (queue.Link, error) {
+	l := &link{db: db, begin: wsql.BeginnerFromStdSQL(db), schema: b.schema, poll: b.poll, most: b.most, failed: failed}
+	pub, err := wsql.NewPublisher(l.begin, wsql.PublisherConfig{SchemaAdapter: b.schema}, queue.Logger())
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -56,6 +57,13 @@ func (l *link) Publish(topic string, messages ...*message.Message) error {
 		}
 	}
 	return nil
+}
+
+// Full is queue.Bounded's.
+func (l *link) Full(ctx context.Context, topic string) (bool, error) {
+	var n int64
+	err := l.db.QueryRowContext(ctx, l.schema.count, topic, l.most).Scan(&n)
+	return n >= l.most, err
 }
 
 // Subscribe is queue.Link's. The adapter takes one message after the other, each in a transaction:

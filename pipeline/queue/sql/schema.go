@@ -19,6 +19,7 @@ const table = "waxwing_queue"
 type schema struct {
 	isolation          sql.IsolationLevel
 	insert, take, done string
+	count              string // how many there are, up to a bound
 }
 
 var postgresSchema = schema{
@@ -26,7 +27,8 @@ var postgresSchema = schema{
 	insert:    `INSERT INTO ` + table + ` (topic, uuid, payload, metadata) VALUES ($1, $2, $3, $4)`,
 	take:      `SELECT id, uuid, payload, metadata FROM ` + table + ` WHERE topic = $1 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`,
 	// It need not be on the disk: a message that comes again costs nothing.
-	done: `DELETE FROM ` + table + ` USING (SELECT set_config('synchronous_commit', 'off', true) AS s) AS x WHERE topic = $1 AND id = $2 AND x.s = 'off'`,
+	done:  `DELETE FROM ` + table + ` USING (SELECT set_config('synchronous_commit', 'off', true) AS s) AS x WHERE topic = $1 AND id = $2 AND x.s = 'off'`,
+	count: `SELECT count(*) FROM (SELECT 1 FROM ` + table + ` WHERE topic = $1 LIMIT $2) AS x`,
 }
 
 var mariaDBSchema = schema{
@@ -34,6 +36,7 @@ var mariaDBSchema = schema{
 	insert:    `INSERT INTO ` + table + ` (topic, uuid, payload, metadata) VALUES (?, ?, ?, ?)`,
 	take:      `SELECT id, uuid, payload, metadata FROM ` + table + ` WHERE topic = ? ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`,
 	done:      `DELETE FROM ` + table + ` WHERE topic = ? AND id = ?`,
+	count:     `SELECT count(*) FROM (SELECT 1 FROM ` + table + ` WHERE topic = ? LIMIT ?) AS x`,
 }
 
 // InsertQuery is the adapter's. It is given one message.

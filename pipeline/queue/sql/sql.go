@@ -18,7 +18,7 @@ import (
 // Component is the broker's entry in a registry.
 func Component() config.Component {
 	return config.Component{Name: "sql", Settings: func() config.Block { return &Settings{} }, Example: "type: sql\nurl: \"${BUS_URL}\"",
-		Notes: "Postgres 12 or newer, or MariaDB 10.6 or newer. The messages of all queues are rows of one table, `waxwing_queue`; where it is missing it is made, for which the user must be allowed to create tables. A daemon holds four connections to publish, and four more for each topic that it takes from. A database that answers before it has written (`synchronous_commit` or `fsync` off, `innodb_flush_log_at_trx_commit` 0 or 2) is not used, and the log says so."}
+		Notes: "Postgres 12 or newer, or MariaDB 10.6 or newer. The messages of all queues are rows of one table, `waxwing_queue`; where it is missing it is made, for which the user must be allowed to create tables. A process has two connections at most to publish by, and two more for each topic that it takes from: four with one queue. A database that answers before it has written (`synchronous_commit` or `fsync` off, `innodb_flush_log_at_trx_commit` 0 or 2) is not used, and the log says so."}
 }
 
 // Settings are the keys of a database, of which a table carries queues.
@@ -28,12 +28,19 @@ type Settings struct {
 	// Poll is how often an idle daemon looks for messages. The sweeper finds in a second or two
 	// what they stand for: a longer time would make the broker of no use.
 	Poll config.Duration `yaml:"poll,omitempty" default:"100ms" min:"10ms" max:"1s"`
+	// MaxLen is about how many messages of a queue are kept, as after hours in which no provider works. What comes
+	// then waits in the ledger alone, and is sent by the sweeper.
+	MaxLen int64 `yaml:"maxlen,omitempty" default:"100000" min:"10000" max:"100000000"`
 }
 
 const (
 	// publishing is the connections to publish by, and reading those that take messages of a topic.
-	publishing, reading = 4, 4
+	publishing, reading = 2, 2
 	dialFor             = 5 * time.Second
+	// answerFor is how long the server may take for a part of an answer: one that is gone would be waited for without end.
+	answerFor = 10 * time.Second
+	// spareFor closes connections that were of use in a burst only.
+	spareFor = time.Minute
 	// idleFor ends the transaction of a daemon that stands still while it holds a message.
 	idleFor = time.Minute
 )
@@ -61,13 +68,14 @@ func (s *Settings) Open(string, *slog.Logger) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Broker{d, s.Poll.D()}, nil
+	return &Broker{d, s.Poll.D(), s.MaxLen}, nil
 }
 
 // Broker is a database.
 type Broker struct {
 	dialect
 	poll time.Duration
+	most int64 // messages of a topic
 }
 
 // Dial is queue.Broker's.
@@ -75,10 +83,11 @@ func (b *Broker) Dial(ctx context.Context, topics []string, failed func(error)) 
 	db := sql.OpenDB(b.connector)
 	db.SetMaxOpenConns(publishing + reading*len(topics))
 	db.SetMaxIdleConns(publishing + reading*len(topics))
+	db.SetConnMaxIdleTime(spareFor)
 	if err := b.ready(ctx, db, len(topics) > 0); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return newLink(db, b.schema, b.poll, failed)
+	return newLink(db, b, failed)
 }
 
 // ready says why a database would lose messages, and makes the table where it is missing and wanted.

@@ -3,8 +3,10 @@ package sql
 import (
 	"context"
 	"database/sql"
+	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -215,5 +217,116 @@ func TestPassword(t *testing.T) {
 		if _, err := open(t, url).Dial(t.Context(), nil, func(error) {}); err == nil || !strings.Contains(err.Error(), "refused") || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("got %v", err)
 		}
+	}
+}
+
+// TestSilentServer: a server that says nothing any more is not waited for without end.
+func TestSilentServer(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	var open sync.WaitGroup
+	defer open.Wait()
+	open.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+		}
+	})
+	defer ln.Close()
+	d, err := mariaDB(config.Secret("mysql://u:p@"+ln.Addr().String()+"/d"), 50*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(d.connector)
+	defer db.Close()
+	if err := d.safe(context.Background(), db); err == nil { // no deadline but its own
+		t.Error("it answers")
+	}
+}
+
+// TestConnectionsAreFew: hundreds of processes may take from one database.
+func TestConnectionsAreFew(t *testing.T) {
+	b := open(t, queuetest.Postgres(t, false).URL)
+	l, err := b.Dial(t.Context(), []string{"a"}, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if n := l.(*link).db.Stats().MaxOpenConnections; n != 4 {
+		t.Errorf("%d connections", n)
+	}
+	in, err := l.Subscribe(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 50 // published while all that may read hold a message
+	for i := range n {
+		if err := l.Publish("a", message.NewMessage(strconv.Itoa(i), []byte("x"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range n {
+		(<-in).Ack()
+	}
+}
+
+// TestFull: a queue that nobody takes from has a bound.
+func TestFull(t *testing.T) {
+	for _, x := range servers {
+		t.Run(x.name, func(t *testing.T) {
+			b := open(t, x.make(t, false).URL)
+			b.most = 5
+			l, err := b.Dial(t.Context(), []string{"a"}, func(error) {})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			fill := func(n int) {
+				t.Helper()
+				for i := range n {
+					if err := l.Publish("a", message.NewMessage(strconv.Itoa(i), []byte("x"))); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			is := func(want bool) {
+				t.Helper()
+				limit, tick := time.After(time.Minute), time.NewTicker(10*time.Millisecond)
+				defer tick.Stop()
+				for {
+					got, err := l.(queue.Bounded).Full(t.Context(), "a")
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got == want {
+						return
+					}
+					select {
+					case <-tick.C:
+					case <-limit:
+						t.Fatalf("full is %v, want %v", got, want)
+					}
+				}
+			}
+			is(false)
+			fill(4)
+			is(false)
+			fill(1)
+			is(true)
+			in, err := l.Subscribe(t.Context(), "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				(<-in).Ack()
+			}
+			is(false)
+		})
 	}
 }
