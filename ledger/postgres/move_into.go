@@ -75,9 +75,9 @@ func force(ctx context.Context, tx pgx.Tx, how string) error {
 
 // Write writes rows and the mark.
 func (m *mover) Write(ctx context.Context, t *move.Table, all []move.Row, k *move.Mark) error {
-	columns := make([]string, len(t.Columns))
-	for i, c := range t.Columns {
-		columns[i] = c.Name
+	columns := make([]string, 0, len(t.Columns)+1)
+	for _, c := range t.Columns {
+		columns = append(columns, c.Name)
 	}
 	// An instance that was killed is one of this program's from now on: by the table's default it were one of the
 	// oldest, which a contraction keeps out.
