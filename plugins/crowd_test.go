@@ -10,7 +10,7 @@ import (
 	"github.com/waxwinghq/waxwing/plugins/attack"
 )
 
-var tenants = flag.Int("plugins.tenants", 150, "tenants with a plugin of their own (acceptance: 1000)")
+var tenants = flag.Int("plugins.tenants", 40, "tenants with a plugin of their own (acceptance: 1000)")
 
 // TestManyTenantsTrapping: every call of all but one tenant's plugins traps. The
 // one's are answered all the same, and the others' breakers open.

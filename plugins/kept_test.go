@@ -11,7 +11,7 @@ import (
 	"github.com/waxwinghq/waxwing/plugins/quickjs"
 )
 
-var names = flag.Int("plugins.names", 8, "names of one tenant, with three versions each (acceptance: 200)")
+var names = flag.Int("plugins.names", 5, "names of one tenant, with three versions each (acceptance: 200)")
 
 // residentBytes is this process's memory.
 func residentBytes(t *testing.T) int64 {

@@ -228,7 +228,7 @@ func TestRollBackUnderLoad(t *testing.T) {
 	var sold sync.WaitGroup
 	for w := range 8 {
 		sold.Go(func() {
-			for n := range 100 {
+			for n := range 40 {
 				if got := sell(h, w*1000+n); got != "old" {
 					t.Errorf("order %d got %q", w*1000+n, got)
 				}
