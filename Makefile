@@ -77,10 +77,15 @@ docs: ## Write again what is generated: schema, reference, CLDR data
 	$(GO) generate ./...
 
 services: ## The tests that need a real Postgres, MariaDB, Redis, RabbitMQ or NATS; WAXWING_REQUIRE_SERVICES=1 fails where it is missing
+	@$(MAKE) --no-print-directory -j2 services-daemons services-stores
+
+# Beside each other, since they wait for servers most of the time: those of whole daemons, and those of each store and broker.
+.PHONY: services-daemons services-stores
+services-daemons:
+	WAXWING_SERVICES=1 $(GO) test -count=1 -parallel 4 -timeout 20m -run 'Postgres|Broker' ./cmd/waxwing
+services-stores:
 	$(GO) test -count=1 -run Postgres ./enrich
-	WAXWING_SERVICES=1 $(GO) test -count=1 ./ledger/postgres/...
-	WAXWING_SERVICES=1 $(GO) test -count=1 ./pipeline/queue/...
-	WAXWING_SERVICES=1 $(GO) test -count=1 -parallel 4 -run 'Postgres|Broker' ./cmd/waxwing
+	WAXWING_SERVICES=1 $(GO) test -count=1 -timeout 20m ./pipeline/queue/... ./ledger/postgres/...
 
 lint: ## gofmt, vet, and what .golangci.yml lists (fetched at its first use; without a network it says so)
 	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$bad" || { echo "gofmt -w $$bad"; exit 1; }
