@@ -19,6 +19,10 @@ type Format struct {
 	// SignedIn is the header that carries the signature, so that whoever set up a
 	// webhook without one can be told so.
 	SignedIn string
+	// SignedAt reads from the headers when the webhook was signed, where the time is part of
+	// what is signed: one that is too old may have been recorded by somebody and sent again.
+	// Zero: the headers say no time. Nil: this format signs none.
+	SignedAt func(h http.Header) time.Time
 	// Ping knows a test delivery that the shop sends without a signature and that
 	// must be answered with 2xx before the shop switches the webhook on. Nil: none.
 	Ping func(raw []byte) bool

@@ -27,6 +27,7 @@ import (
 	"github.com/waxwinghq/waxwing/plugins/abi"
 	"github.com/waxwinghq/waxwing/shop/generic"
 	"github.com/waxwinghq/waxwing/shop/shopify"
+	"github.com/waxwinghq/waxwing/shop/stripe"
 	"github.com/waxwinghq/waxwing/shop/woocommerce"
 )
 
@@ -38,6 +39,7 @@ import (
 var shopFormats = []waxwing.Format{
 	shopify.Format,
 	woocommerce.Format,
+	stripe.Format,
 	generic.Format,
 }
 

@@ -122,6 +122,16 @@ func (v Value) Items() iter.Seq2[int, Value] {
 	}
 }
 
+// At returns an item of a list by its place, counted from 0; Absent where there are fewer.
+func (v Value) At(i int) Value {
+	for k, w := range v.Items() {
+		if k == i {
+			return w
+		}
+	}
+	return Value{}
+}
+
 // Keyed reports whether an object stands for a list: all its keys are numbers,
 // or all its members are arrays and objects.
 func (v Value) Keyed() bool {

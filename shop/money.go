@@ -81,8 +81,8 @@ func (t *MoneyReader) Sum(at string, a, b waxwing.Money) waxwing.Money {
 	return m
 }
 
-// times returns n times an amount.
-func (t *MoneyReader) times(at string, m waxwing.Money, n int64) waxwing.Money {
+// Times returns n times an amount; beyond MaxSum it is an error at the place.
+func (t *MoneyReader) Times(at string, m waxwing.Money, n int64) waxwing.Money {
 	hi, lo := bits.Mul64(uint64(max(m.Minor, -m.Minor)), uint64(n))
 	if n < 0 || hi != 0 || lo > uint64(MaxSum) {
 		t.Spoil(at, errAmount)
@@ -97,10 +97,10 @@ func (t *MoneyReader) Line(at string, unit payload.Value, n int64) waxwing.Money
 	s := unit.Trimmed()
 	m, err := waxwing.ParseMoney(s, t.Currency)
 	if err == nil {
-		return t.times(at, m, n)
+		return t.Times(at, m, n)
 	}
 	if r, ok := new(big.Rat).SetString(s); ok && errors.Is(err, waxwing.ErrPrecision) {
-		t.times(at, t.Kept(unit, at), n) // for its bounds
+		t.Times(at, t.Kept(unit, at), n) // for its bounds
 		return t.Rounded(at, r.Mul(r, new(big.Rat).SetInt64(n)))
 	}
 	t.Spoil(at, BareError(err))

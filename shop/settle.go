@@ -92,7 +92,7 @@ func (t *MoneyReader) settleItems(o *waxwing.Order) {
 			priced = false
 			continue
 		}
-		if it.Unit != nil && t.times("unit_price", *it.Unit, it.Quantity) != *it.Total {
+		if it.Unit != nil && t.Times("unit_price", *it.Unit, it.Quantity) != *it.Total {
 			it.Unit = nil
 		}
 		sum = t.Sum("subtotal", sum, *it.Total)

@@ -31,12 +31,23 @@ var newHash = sha256.New
 // bytes for each of them whatever want is: the time of an answer must not tell which
 // shop, or which format, a body was meant for.
 func SignedAs(want, raw []byte, secrets []waxwing.Secret) bool {
+	return SignedAsAny([][]byte{want}, secrets, raw)
+}
+
+// SignedAsAny is SignedAs for shops that send several signatures, one for each secret that is
+// live, and that sign something before the body as well: the parts, one behind the other.
+func SignedAsAny(wants [][]byte, secrets []waxwing.Secret, parts ...[]byte) bool {
 	ok := false
 	for _, s := range secrets {
 		mac := hmac.New(newHash, []byte(s.Reveal()))
-		mac.Write(raw)
-		if hmac.Equal(mac.Sum(nil), want) && s != "" { // an empty secret is a missing one
-			ok = true
+		for _, p := range parts {
+			mac.Write(p)
+		}
+		sum := mac.Sum(nil)
+		for _, want := range wants {
+			if hmac.Equal(sum, want) && s != "" { // an empty secret is a missing one
+				ok = true
+			}
 		}
 	}
 	return ok

@@ -61,6 +61,7 @@ func (x *refusals) speak(k refusal) (leftOut int, ok bool) {
 var hints = map[string]string{
 	noSuchShop:   "the path names a tenant or shop that the configuration does not have",
 	noSignature:  "set the secret in the shop's webhook settings",
+	oldSignature: "what was recorded is sent again, or this machine's clock is wrong by minutes: set it by NTP",
 	badSignature: "the shop signs with another secret than the configuration has, or a proxy changes the body",
 	noSecret:     "give the shop a secret in the configuration",
 	noWebhooks:   "a shop of this format posts its orders to the API",
@@ -70,6 +71,7 @@ const (
 	noSuchShop   = "no such shop"
 	noSignature  = "no signature header"
 	badSignature = "bad signature"
+	oldSignature = "signed too long ago or ahead of time"
 	noSecret     = "no secret"
 	noWebhooks   = "takes no webhooks"
 	tooManyKeys  = "too many wrong keys"

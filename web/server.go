@@ -167,7 +167,7 @@ func (s *Server) routes() http.Handler {
 // orders makes the routes of whoever takes orders in and tells of them.
 func (s *Server) orders(m *http.ServeMux) {
 	said := &problems{s.p.Log, s.bodies.most}
-	(&hooks{doors: s.doors, bodies: s.bodies, problems: said, intake: s.p.Intake, log: s.p.Log, pings: make(chan struct{}, 1)}).routes(m)
+	(&hooks{doors: s.doors, bodies: s.bodies, problems: said, intake: s.p.Intake, log: s.p.Log, now: time.Now, pings: make(chan struct{}, 1)}).routes(m)
 	a := &api{doors: s.doors, bodies: s.bodies, problems: said, log: s.p.Log}
 	(&confirmations{api: a, intake: s.p.Intake, desk: s.p.Desk, books: s.p.Books, reads: newReads(), yield: s.gate.yield}).routes(m)
 	(&people{api: a, books: s.p.Books, yield: s.gate.yield}).routes(m)

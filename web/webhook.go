@@ -25,6 +25,7 @@ type hooks struct {
 	problems *problems
 	intake   Intake
 	log      *slog.Logger
+	now      func() time.Time
 	pings    chan struct{} // one test delivery is recorded at a time
 }
 
@@ -59,7 +60,22 @@ func (x *hooks) check(h *hook, r *http.Request, raw []byte) bool {
 			signed = true
 		}
 	}
-	return signed
+	return signed && fresh(f, r.Header, x.now())
+}
+
+// signatureAge is how long ago a webhook may have been signed, and by how much the shop's clock
+// may be ahead of ours: what a shop sends again it signs again, and five minutes are what all
+// shops name that sign a time.
+const signatureAge = 5 * time.Minute
+
+// fresh reports whether a webhook was signed lately, if its format says when.
+func fresh(f waxwing.Format, h http.Header, now time.Time) bool {
+	if f.SignedAt == nil {
+		return true
+	}
+	at := f.SignedAt(h)
+	// Shops sign whole seconds: the one that has begun counts.
+	return !at.IsZero() && now.Truncate(time.Second).Sub(at).Abs() <= signatureAge
 }
 
 func (x *hooks) webhook(w http.ResponseWriter, r *http.Request) {
@@ -143,7 +159,7 @@ func (x *hooks) isPing(raw []byte) bool {
 // fill the ledger with it. What is none in the shop's own format is answered all the
 // same and leaves nothing: it would be quarantined, and anybody could ring that alarm.
 func (x *hooks) ping(ctx context.Context, h *hook, tenant, shop string, raw []byte) {
-	today := time.Now().UTC().Format(time.DateOnly)
+	today := x.now().UTC().Format(time.DateOnly)
 	if h == nil || h.format.Ping == nil || !h.format.Ping(raw) {
 		return
 	}
