@@ -84,7 +84,7 @@ fuzz: ## Run each fuzz target for FUZZTIME, whatever the others find; FUZZ=REGEX
 docs: ## Write again what is generated: schema, reference, CLDR data
 	$(GO) generate ./...
 
-services: ## The tests that need a real Postgres, MariaDB, Redis, RabbitMQ or NATS; WAXWING_REQUIRE_SERVICES=1 fails where it is missing
+services: ## The tests that need a real Postgres, MariaDB, Redis, RabbitMQ or NATS, or an SQS (fauxqs); WAXWING_REQUIRE_SERVICES=1 fails where it is missing
 	@$(MAKE) --no-print-directory -j2 services-daemons services-stores
 
 # Beside each other, since they wait for servers most of the time: those of whole daemons, and those of each store and broker.

@@ -62,6 +62,7 @@ var owners = []struct {
 	{"github.com/nats-io/nats.go", []string{"pipeline"}, "our own Pub/Sub for JetStream: Watermill's ends the process"},
 	{"github.com/IBM/sarama", []string{"pipeline"}, "the client that Watermill's adapter for Kafka takes"},
 	{"github.com/twmb/franz-go", []string{"pipeline"}, "kfake, the Kafka of tests"},
+	{"github.com/aws/aws-sdk-go-v2", []string{"pipeline"}, "the client for our own Pub/Sub for SQS: Watermill's waits for ever and stops at what it cannot read"},
 	{"github.com/go-sql-driver/mysql", []string{"pipeline"}, "the driver for MariaDB, as Watermill's adapter for SQL takes it"},
 	{"github.com/goccy/go-yaml", []string{"config"}, "reads the configuration with line and column"},
 	{"golang.org/x/sys", []string{"ledger"}, "what names a file for good: its inode and the time it was made"},
@@ -100,6 +101,7 @@ var inTests = map[string]string{
 	"github.com/nats-io/nats.go":            "likewise",
 	"github.com/go-sql-driver/mysql":        "likewise",
 	"github.com/IBM/sarama":                 "likewise",
+	"github.com/aws/aws-sdk-go-v2":          "likewise",
 }
 
 // sleepers are test files that may sleep, each with its reason.

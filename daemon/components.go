@@ -24,6 +24,7 @@ import (
 	"github.com/waxwinghq/waxwing/pipeline/queue/nats"
 	"github.com/waxwinghq/waxwing/pipeline/queue/redis"
 	"github.com/waxwinghq/waxwing/pipeline/queue/sql"
+	"github.com/waxwinghq/waxwing/pipeline/queue/sqs"
 	"github.com/waxwinghq/waxwing/plugins/abi"
 	"github.com/waxwinghq/waxwing/shop/generic"
 	"github.com/waxwinghq/waxwing/shop/shopify"
@@ -71,6 +72,7 @@ var brokerTypes = []brokerType{
 	brokerOf(nats.Component(), (*nats.Settings).Open),
 	brokerOf(kafka.Component(), (*kafka.Settings).Open),
 	brokerOf(sql.Component(), (*sql.Settings).Open),
+	brokerOf(sqs.Component(), (*sqs.Settings).Open),
 }
 
 // Components are all that a configuration of this program may name.

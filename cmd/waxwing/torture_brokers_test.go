@@ -40,24 +40,27 @@ type brokerTrial struct {
 	typ      string // of its settings, where that is another
 	server   func(t *testing.T, careless bool) *queuetest.Server
 	open     func(url config.Secret) (queue.Broker, error)
-	careless func(t *testing.T, url string) (message.Publisher, func() message.Subscriber)
+	careless func(t *testing.T, url string) (message.Publisher, func(killed bool) message.Subscriber)
 	how      string // what is careless
+	// same is the careful side of a trial that is more than a publisher, and a subscriber afterwards.
+	same func(t *testing.T, url string) (message.Publisher, func(killed bool) message.Subscriber)
 }
 
 func brokerTrials() []brokerTrial {
 	return []brokerTrial{
 		{"redis", "", queuetest.Redis, func(u config.Secret) (queue.Broker, error) { return filled(&redis.Settings{URL: u}).Open("", nil) },
-			carelessRedis, "server without appendonly"},
+			carelessRedis, "server without appendonly", nil},
 		{"amqp", "", func(t *testing.T, _ bool) *queuetest.Server { return queuetest.RabbitMQ(t) }, func(u config.Secret) (queue.Broker, error) { return filled(&amqp.Settings{URL: u}).Open("", nil) },
-			carelessAMQP, "no confirms: NewDurableQueueConfig as it is"},
+			carelessAMQP, "no confirms: NewDurableQueueConfig as it is", nil},
 		{"nats", "", func(t *testing.T, _ bool) *queuetest.Server { return queuetest.NATS(t) }, func(u config.Secret) (queue.Broker, error) { return filled(&wxnats.Settings{URL: u}).Open("", nil) },
-			carelessNATS, "storage: memory"},
+			carelessNATS, "storage: memory", nil},
 		{"kafka", "", func(t *testing.T, _ bool) *queuetest.Server { return queuetest.Kafka(t) }, func(u config.Secret) (queue.Broker, error) { return filled(&wxkafka.Settings{URL: u}).Open("", nil) },
-			carelessKafka, "newest offset: DefaultSaramaSubscriberConfig as it is"},
+			carelessKafka, "newest offset: DefaultSaramaSubscriberConfig as it is", nil},
 		{"postgres", "sql", queuetest.Postgres, func(u config.Secret) (queue.Broker, error) { return filled(&wxsql.Settings{URL: u}).Open("", nil) },
-			carelessPostgres, "synchronous_commit=off"},
+			carelessPostgres, "synchronous_commit=off", nil},
 		{"mariadb", "sql", queuetest.MariaDB, func(u config.Secret) (queue.Broker, error) { return filled(&wxsql.Settings{URL: u}).Open("", nil) },
-			carelessMariaDB, "innodb_flush_log_at_trx_commit=0"},
+			carelessMariaDB, "innodb_flush_log_at_trx_commit=0", nil},
+		{"sqs", "", func(t *testing.T, _ bool) *queuetest.Server { return queuetest.SQS(t, false) }, nil, carelessSQS, "maxReceiveCount: 1, daemon killed as well", carefulSQS},
 	}
 }
 
@@ -80,7 +83,7 @@ func must[T any](t *testing.T, x T, err error) T {
 
 // told publishes n messages, kills the server as soon as it has said of the last that it has it, and
 // counts which of those that it said so of never come. Nil is a server that is not killed.
-func told(t *testing.T, s *queuetest.Server, n int, pub message.Publisher, again func() message.Subscriber) (said, lost int) {
+func told(t *testing.T, s *queuetest.Server, n int, pub message.Publisher, again func(killed bool) message.Subscriber) (said, lost int) {
 	t.Helper()
 	var mu sync.Mutex
 	open := map[string]bool{}
@@ -105,7 +108,7 @@ func told(t *testing.T, s *queuetest.Server, n int, pub message.Publisher, again
 	said = len(open)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	sub := again()
+	sub := again(s != nil)
 	all, err := sub.Subscribe(ctx, "trial")
 	must(t, all, err)
 	quiet := time.NewTimer(15 * time.Second) // a group of Kafka waits for members that were killed
@@ -114,7 +117,7 @@ func told(t *testing.T, s *queuetest.Server, n int, pub message.Publisher, again
 		case m := <-all:
 			delete(open, string(m.Payload))
 			m.Ack()
-			quiet.Reset(2 * time.Second)
+			quiet.Reset(4 * time.Second) // SQS shows after three what a killed daemon had in hand
 			continue
 		case <-quiet.C:
 		}
@@ -127,6 +130,10 @@ func told(t *testing.T, s *queuetest.Server, n int, pub message.Publisher, again
 func (b brokerTrial) careful(t *testing.T, n int) (said, lost int) {
 	t.Helper()
 	s := b.server(t, false)
+	if b.same != nil {
+		pub, again := b.same(t, s.URL)
+		return told(t, s, n, pub, again)
+	}
 	made, err := b.open(config.Secret(s.URL))
 	must(t, made, err)
 	dial := func() queue.Link {
@@ -135,7 +142,7 @@ func (b brokerTrial) careful(t *testing.T, n int) (said, lost int) {
 		t.Cleanup(func() { _ = l.Close() }) // its server was killed
 		return l
 	}
-	return told(t, s, n, dial(), func() message.Subscriber { return dial() })
+	return told(t, s, n, dial(), func(bool) message.Subscriber { return dial() })
 }
 
 // brokerRow is a line of the table.

@@ -68,7 +68,11 @@ func TestMain(m *testing.M) {
 func tortureConfig(dir, listen, sinkAddr string) *config.Config {
 	on, brokers := "gochannel", ""
 	if typ, url, ok := strings.Cut(os.Getenv(brokerEnv), " "); ok {
-		on, brokers = "bus", fmt.Sprintf("brokers: {bus: {type: %s, url: %q}}\n", typ, url)
+		keys := fmt.Sprintf("url: %q", url)
+		if typ == "sqs" {
+			keys = fmt.Sprintf("endpoint: %q, region: us-east-1, access_key: AKID, secret_key: secret", url)
+		}
+		on, brokers = "bus", fmt.Sprintf("brokers: {bus: {type: %s, %s}}\n", typ, keys)
 	}
 	c := configtest.Must(daemon.Components(), fmt.Sprintf(`data: %q
 http: {listen: %q}

@@ -217,6 +217,8 @@ func (s *Server) answers() bool {
 		say, hear = "PING\r\n", "+PONG"
 	case "amqp":
 		say = "AMQP\x00\x00\x09\x01"
+	case "http":
+		say, hear = "GET /health HTTP/1.0\r\n\r\n", "HTTP/1.1 200"
 	case "kafk":
 		say = "\x00\x00\x00\x0a\x00\x12\x00\x00\x00\x00\x00\x01\xff\xff" // ApiVersions
 	case "post":
