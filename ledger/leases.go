@@ -71,7 +71,6 @@ func (x *Leases) beat(ctx context.Context, g *Group) error {
 	if len(dead) == 0 {
 		return nil
 	}
-	g.Tell()
 	taken, err := x.claims.TakeOver(ctx, g, func(instance int64) bool { return slices.Contains(dead, instance) })
 	g.After(func() {
 		x.p.Log.Warn("instances are dead, since their leases are over: what they held was taken over", "instances", dead, "messages", taken)
