@@ -120,6 +120,14 @@ func (g *Group) Entry(e *machine.Entry) {
 // After has f called once the group is on disk.
 func (g *Group) After(f func()) { g.after = append(g.after, f) }
 
+// Tell has other instances look for work at once when the group is on disk, where the database can tell them.
+// It is for the rare group that leaves some to them: all that tell are committed one after the other.
+func (g *Group) Tell() {
+	if t, ok := g.Tx.(store.Teller); ok {
+		t.Tell()
+	}
+}
+
 // Rows gives rows that no command decides about.
 func (g *Group) Rows(ctx context.Context, k *store.Keys) (*store.Set, error) {
 	g.w.keys = *k // so that each caller's need no memory of their own

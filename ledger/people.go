@@ -45,6 +45,7 @@ func (x *People) Add(ctx context.Context, w *waxwing.Work, d *waxwing.Draft, ttl
 		if err != nil {
 			return err
 		}
+		g.Tell() // whoever took the order in, where this process cannot send it now
 		if err := g.Apply(ctx, &c); err != nil {
 			return err
 		}
@@ -55,19 +56,22 @@ func (x *People) Add(ctx context.Context, w *waxwing.Work, d *waxwing.Draft, ttl
 // Release puts a held or quarantined confirmation back to work because a
 // person asked for it: its age no longer counts.
 func (x *People) Release(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) error {
-	return x.whole(ctx, tid, id, func(s *machine.Set, t *seal.Tenant) (machine.Changes, error) { return s.Release(t.No, id, act) })
+	return x.whole(ctx, tid, id, func(g *Group, s *machine.Set, t *seal.Tenant) (machine.Changes, error) {
+		g.Tell() // likewise
+		return s.Release(t.No, id, act)
+	})
 }
 
 // Stop cancels what has not passed its commit point. ErrState says that
 // nothing could be cancelled: sent, being handed over at this moment, or over.
 func (x *People) Stop(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) error {
-	return x.whole(ctx, tid, id, func(s *machine.Set, t *seal.Tenant) (machine.Changes, error) {
+	return x.whole(ctx, tid, id, func(_ *Group, s *machine.Set, t *seal.Tenant) (machine.Changes, error) {
 		return s.Stop(t.No, id, t.Key.Index(view.Unread), act)
 	})
 }
 
 // whole decides over a confirmation with all of its messages.
-func (x *People) whole(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, decide func(*machine.Set, *seal.Tenant) (machine.Changes, error)) error {
+func (x *People) whole(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, decide func(*Group, *machine.Set, *seal.Tenant) (machine.Changes, error)) error {
 	t, err := x.p.Keys.Tenant(tid)
 	if err != nil {
 		return err
@@ -77,7 +81,7 @@ func (x *People) whole(ctx context.Context, tid waxwing.TenantID, id waxwing.ID,
 		if err != nil {
 			return err
 		}
-		c, err := decide(s, t)
+		c, err := decide(g, s, t)
 		if err != nil {
 			return err
 		}

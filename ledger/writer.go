@@ -430,6 +430,7 @@ func (w *Writer) End(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		g.Tell() // what it leaves is others' from now on
 		self := s.Instances[w.self.ID]
 		self.ID, self.Stopped = w.self.ID, g.Now.UnixMilli()
 		return g.Write(ctx, &store.Changes{Instances: []store.Instance{self}})

@@ -30,6 +30,7 @@ type pool struct {
 	busy    int          // workers that have work or are reserved
 	behind  bool         // there is a backlog in the ledger
 	turned  int          // how many were turned away since the sweeper last looked
+	hinted  bool         // there may be something in the ledger that nobody offered
 	last    time.Time    // when one was
 	stopped bool
 	empty   chan struct{} // closed when the last id is done, while somebody waits for that
@@ -97,6 +98,14 @@ func (p *pool) turnNext() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.turnAway()
+}
+
+// hint has the sweeper look at once: another process has left something in the ledger.
+func (p *pool) hint() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.last, p.hinted = time.Now(), true
+	signal(p.late)
 }
 
 // knows reports whether an id is worked on or in the queue.
@@ -228,12 +237,13 @@ func (p *pool) next(done waxwing.ID) (id waxwing.ID, more bool) {
 }
 
 // look begins a sweep: room is for how many ids there is a worker or a place in the queue,
-// and behind says that there is a backlog.
+// and behind says that there is a backlog, or a hint of something.
 func (p *pool) look() (room int, behind bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.turned = 0
-	return p.most*(1+queuePerWorker) - p.busy - len(p.queue), p.behind
+	behind = p.behind || p.hinted
+	p.turned, p.hinted = 0, false
+	return p.most*(1+queuePerWorker) - p.busy - len(p.queue), behind
 }
 
 // looked ends a sweep, which found more than there was room for, or not. It says whether

@@ -41,6 +41,24 @@ func (x *sweeper) sweep() {
 		})
 	}
 	x.loops.Go(x.sweepEnds)
+	if l, ok := x.p.Ledger.(interface{ Told() <-chan struct{} }); ok {
+		x.loops.Go(func() { x.heed(l.Told()) })
+	}
+}
+
+// heed looks at once when another process has left work in the ledger.
+func (x *sweeper) heed(told <-chan struct{}) {
+	for {
+		select {
+		case <-told:
+			x.orders.hint()
+			for _, ch := range x.channels {
+				ch.pool.hint()
+			}
+		case <-x.stop.Begun():
+			return
+		}
+	}
 }
 
 // each sweeps one pool's work until the pipeline stops.

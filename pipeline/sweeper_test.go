@@ -328,3 +328,49 @@ func TestSweepLooksAhead(t *testing.T) {
 		x.orders.close()
 	})
 }
+
+// tells is a ledger of which other processes tell when they leave something in it.
+type tells struct {
+	*due
+	told chan struct{}
+}
+
+func (l tells) Told() <-chan struct{} { return l.told }
+
+func (l tells) EndDue(context.Context) (bool, error) { return false, nil }
+
+func (l tells) DueHolds(context.Context, int) ([]waxwing.ID, error) { return nil, nil }
+
+// TestLooksWhenItIsTold: what another process left is looked for at once, also what is hidden for a
+// while from those who look each second.
+func TestLooksWhenItIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := tells{&due{}, make(chan struct{}, 1)}
+		stop := delivery.NewStop()
+		x := &sweeper{p: &Parts{Ledger: l, Clock: time.Now}, hops: &hops{}, stop: stop}
+		done := make(chan waxwing.ID, 1)
+		x.orders = newPool(1, "render", "", func(id waxwing.ID) { done <- id })
+		x.channels = map[waxwing.Channel]*channel{waxwing.Email: channelOf(t, waxwing.Email, l.due, says{}, false)}
+		x.sweep()
+		time.Sleep(10 * time.Second) // nothing is due
+		synctest.Wait()
+		time.Sleep(x.rest(sweepEvery) + 10*time.Millisecond) // a look was just taken
+		synctest.Wait()
+		l.mu.Lock()
+		l.asked, l.ids = nil, []waxwing.ID{7}
+		l.mu.Unlock()
+		began := time.Now()
+		l.told <- struct{}{}
+		if id := <-done; id != 7 || time.Since(began) != 0 || l.ahead != aheadBy {
+			t.Errorf("order %d was found after %s, looking %s ahead", id, time.Since(began), l.ahead)
+		}
+		time.Sleep(hiddenFor)
+		stop.Begin()
+		x.loops.Wait()
+		x.orders.close()
+		x.channels[waxwing.Email].pool.close()
+		if n := len(l.asked); n < int(hiddenFor/lookAgain) {
+			t.Errorf("messages were looked for %d times while they may be hidden", n)
+		}
+	})
+}

@@ -175,3 +175,34 @@ func TestOutcomeIsTheNewestFactThatMatters(t *testing.T) {
 		t.Errorf("without a message: %s", got)
 	}
 }
+
+// TestDueByTwoClocks: a message that nobody has tried is had by whoever hears of it, though their
+// clock is behind that of whoever made it; one that was tried, or put off for long, waits for its time.
+func TestDueByTwoClocks(t *testing.T) {
+	for name, x := range map[string]struct {
+		change func(*store.Message)
+		ahead  int64 // ms that its time is ahead of this clock
+		taken  bool
+	}{
+		"its time has come":           {func(*store.Message) {}, 0, true},
+		"the maker's clock is ahead":  {func(*store.Message) {}, 20, true},
+		"as far as clocks are apart":  {func(*store.Message) {}, apart, true},
+		"put off":                     {func(*store.Message) {}, apart + 1, false},
+		"tried":                       {func(m *store.Message) { m.Attempts = 1 }, 20, false},
+		"tried, by the schedule":      {func(m *store.Message) { m.Tries = 1 }, 20, false},
+		"its provider failed":         {func(m *store.Message) { m.Faults = 1 }, 20, false},
+		"no provider works":           {func(m *store.Message) { m.DownSince = 1 }, 20, false},
+		"in doubt":                    {func(m *store.Message) { m.State = waxwing.Uncertain }, 20, false},
+		"tried, and its time is here": {func(m *store.Message) { m.Attempts = 1 }, 0, true},
+	} {
+		s := begun("queued")
+		m := s.Messages[msg]
+		m.NextAt = s.ms() + x.ahead
+		x.change(&m)
+		s.Messages[msg] = m
+		c, taken := s.Claim(msg)
+		if taken != x.taken || taken != (len(c.Claims) == 1) {
+			t.Errorf("%s: taken %v, want %v", name, taken, x.taken)
+		}
+	}
+}

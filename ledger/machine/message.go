@@ -11,10 +11,19 @@ import (
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
-// due says that a message waits and its time has come.
+// apart is how far apart the clocks of two instances of one ledger may be, in ms: each is within half
+// of it of the database's.
+const apart = 500
+
+// due says that a message waits and its time has come. One that nobody has tried yet is due from
+// its making on, which may have been by another instance, and by its clock.
 func (s *Set) due(m *store.Message) bool {
+	now := s.ms()
+	if m.State == waxwing.Queued && m.Attempts == 0 && m.Tries == 0 && m.Faults == 0 && m.DownSince == 0 {
+		now += apart
+	}
 	_, held := s.Claims[m.ID]
-	return !held && (m.State == waxwing.Queued || m.State == waxwing.Uncertain) && m.NextAt != 0 && m.NextAt <= s.ms()
+	return !held && (m.State == waxwing.Queued || m.State == waxwing.Uncertain) && m.NextAt != 0 && m.NextAt <= now
 }
 
 // Claim takes a message for the set's instance, if it is due and nobody holds it. One

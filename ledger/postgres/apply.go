@@ -43,11 +43,12 @@ func (t *tx) Apply(ctx context.Context, c *store.Changes) (lost []waxwing.ID, er
 	}
 	if b := c.Batch; b != nil {
 		t.proof.batch, t.proof.head = b.N, slices.Clone(b.Head)
-		t.batch.Queue("INSERT INTO trail (batch, instance, first, last, entries, head) VALUES ($1,$2,$3,$4,$5,$6)",
-			b.N, b.Instance, b.First, b.Last, pack.Lines(nil, b.Entries), t.proof.head)
+		t.batch.Queue(insertBatch, b.N, b.Instance, b.First, b.Last, pack.Lines(nil, b.Entries), t.proof.head)
 	}
 	return nil, nil
 }
+
+const insertBatch = "INSERT INTO trail (batch, instance, first, last, entries, head) VALUES ($1,$2,$3,$4,$5,$6)"
 
 // flush queues the statements that write what was changed: one for each kind of change, however
 // many rows there are.

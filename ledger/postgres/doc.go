@@ -7,7 +7,8 @@
 // then messages, each by their ids. Where two instances meet in another order one of them is
 // undone and run again.
 //
-// It needs no session: no named statement, no session lock, no setting that outlives a
-// transaction. So it works behind a pooler that lends connections for a transaction, as
-// PgBouncer does with pool_mode=transaction, but not for a statement.
+// It needs no session: no session lock, and no setting that outlives a transaction. The usual
+// statements have names where those are kept, and one connection listens where that is heard;
+// nothing stands on either. So it works behind a pooler that lends connections for a transaction,
+// as PgBouncer does with pool_mode=transaction, but not for a statement.
 package postgres

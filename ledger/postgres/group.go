@@ -36,6 +36,8 @@ type database struct {
 	offset     atomic.Int64
 	// trips and statements count what groups had the server do.
 	trips, statements atomic.Int64
+	nameless          atomic.Bool // statements have no names: see misnamed
+	*listener
 }
 
 var _ store.Store = (*database)(nil)
@@ -54,7 +56,10 @@ func (d *database) Group(ctx context.Context, f func(ctx context.Context, tx sto
 		d.fault.Store(nil)
 		return nil
 	}
-	if again(err) || errors.Is(err, errLost) {
+	if d.misnamed(err) {
+		d.write.Reset()
+		err = fmt.Errorf("%w: %w", store.ErrAgain, err)
+	} else if again(err) || errors.Is(err, errLost) {
 		err = fmt.Errorf("%w: %w", store.ErrAgain, err)
 	}
 	d.fault.Store(&err)
@@ -74,7 +79,10 @@ func (d *database) group(ctx context.Context, f func(ctx context.Context, tx sto
 		return err
 	}
 	t := newTx(d, c.Conn())
-	if err = f(ctx, t); err == nil {
+	if err = d.name(ctx, c.Conn()); err == nil {
+		err = f(ctx, t)
+	}
+	if err == nil {
 		err = t.commit(ctx)
 	}
 	lost := err != nil && (c.Conn().IsClosed() || leadsNowhere(err))
@@ -125,6 +133,7 @@ type tx struct {
 	begun      bool // the server has heard of it
 	committing bool
 	changed    bool
+	tells      bool
 	proof      proof
 	rows       overlay
 	loaded     *store.Set
@@ -132,12 +141,17 @@ type tx struct {
 
 func newTx(d *database, c *pgx.Conn) *tx {
 	t := &tx{d: d, c: c, batch: &pgx.Batch{}, rows: newOverlay(), loaded: store.NewSet()}
-	t.batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
-	// For this transaction alone: the next one of the connection may be somebody else's.
-	t.batch.Queue(`SELECT pg_current_xact_id()::text, (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
-		set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true), set_config('idle_in_transaction_session_timeout', $3, true), `+forAll,
-		millis(statementTimeout), millis(lockTimeout), millis(idleTimeout)).Query(t.hear)
+	begin(t.batch, t.hear)
 	return t
+}
+
+// begin queues a group's first statements. What they set is for this transaction alone: the next
+// one of the connection may be somebody else's.
+func begin(b *pgx.Batch, hear func(pgx.Rows) error) {
+	b.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
+	b.Queue(`SELECT pg_current_xact_id()::text, (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+		set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true), set_config('idle_in_transaction_session_timeout', $3, true), `+forAll+" || "+byIndex,
+		millis(statementTimeout), millis(lockTimeout), millis(idleTimeout)).Query(hear)
 }
 
 func millis(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
@@ -196,6 +210,9 @@ func (t *tx) commit(ctx context.Context) error {
 		t.d.marks++
 		t.proof.instance, t.proof.mark = t.d.self, t.d.marks
 		t.batch.Queue("UPDATE instances SET mark = $1 WHERE id = $2", t.proof.mark, t.proof.instance)
+	}
+	if t.tells && t.changed {
+		t.tell()
 	}
 	t.batch.Queue("COMMIT")
 	t.committing = true

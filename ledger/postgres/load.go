@@ -112,29 +112,46 @@ const asked = "ANY(ARRAY(SELECT unnest($1::bigint[]) UNION SELECT x.id FROM unne
 	"LATERAL (SELECT id FROM messages WHERE id > w.a AND id < w.b ORDER BY id LIMIT 64) x))"
 
 // hot asks for what nearly each command decides by: first confirmations, then their messages,
-// and what those who hold a message's lock write after both.
+// and what those who hold a message's lock write after both. The server plans each statement anew, so that
+// none asks for more than there is to be found.
 func hot(b *pgx.Batch, s *store.Set, k *store.Keys, l locks) {
 	if len(k.Instances) > 0 {
 		b.Queue("SELECT "+instanceColumns+" FROM instances WHERE id = ANY($1)"+l.own, k.Instances).Query(each(scanInstance, func(in *store.Instance) { s.Instances[in.ID] = *in }))
 	}
-	confirmation := func(c *store.Confirmation) { s.Confirmations[c.ID], s.Keys[c.Key] = *c, c.ID }
-	if ids := ints(k.Confirmations, k.Whole); len(ids) > 0 || len(k.Keys) > 0 {
-		b.Queue("SELECT "+confirmationColumns+" FROM confirmations WHERE id = ANY($1) OR key = ANY($2)"+l.rows, ids, hashes(k.Keys)).Query(each(scanConfirmation, confirmation))
-	}
+	queueConfirmations(b, s, k, l)
 	if len(k.Messages)+len(k.Whole) > 0 {
-		ids, whole, ends := ints(k.Messages), ints(k.Whole), endsOf(ints(k.Whole))
-		b.Queue("SELECT "+messageColumns+" FROM messages m WHERE id = "+asked+l.messages, ids, whole, ends).
+		which, args := "ANY($1)", []any{ints(k.Messages)}
+		if len(k.Whole) > 0 {
+			which, args = asked, append(args, ints(k.Whole), endsOf(ints(k.Whole)))
+		}
+		b.Queue("SELECT "+messageColumns+" FROM messages m WHERE id = "+which+l.messages, args...).
 			Query(each(scanMessage, func(m *store.Message) { s.Messages[m.ID] = *m }))
-		b.Queue("SELECT "+claimColumns+" FROM claims WHERE message = "+asked, ids, whole, ends).
+		b.Queue("SELECT "+claimColumns+" FROM claims WHERE message = "+which, args...).
 			Query(each(scanClaim, func(c *store.Claim) { s.Claims[c.Message] = *c }))
 		if !k.Shown {
-			b.Queue("SELECT message, count(*) FROM attempts WHERE verdict = 'uncertain' AND message = "+asked+" GROUP BY message", ids, whole, ends).
+			b.Queue("SELECT message, count(*) FROM attempts WHERE verdict = 'uncertain' AND message = "+which+" GROUP BY message", args...).
 				Query(each(scanPair, func(p *[2]int64) { s.Doubts[waxwing.ID(p[0])] = int(p[1]) }))
 		}
 	}
 	if len(k.People) > 0 {
 		b.Queue("SELECT hash FROM suppressions WHERE hash = ANY($1)", hashes(k.People)).Query(each(scanHash, func(h *store.Hash) { s.Suppressed[*h] = true }))
 	}
+}
+
+// queueConfirmations asks for confirmations by id, by key, or by both.
+func queueConfirmations(b *pgx.Batch, s *store.Set, k *store.Keys, l locks) {
+	ids, keys := ints(k.Confirmations, k.Whole), hashes(k.Keys)
+	which, args := "id = ANY($1) OR key = ANY($2)", []any{ids, keys}
+	switch {
+	case len(ids) == 0 && len(keys) == 0:
+		return
+	case len(ids) == 0:
+		which, args = "key = ANY($1)", []any{keys}
+	case len(keys) == 0:
+		which, args = "id = ANY($1)", []any{ids}
+	}
+	b.Queue("SELECT "+confirmationColumns+" FROM confirmations WHERE "+which+l.rows, args...).
+		Query(each(scanConfirmation, func(c *store.Confirmation) { s.Confirmations[c.ID], s.Keys[c.Key] = *c, c.ID }))
 }
 
 // each calls f with each row that a query gives.

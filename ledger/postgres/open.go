@@ -151,6 +151,10 @@ func (l *Ledger) open(ctx context.Context) error {
 		l.o.Log.Error("anchor not written", "err", err)
 	}
 	l.Run()
+	if !l.o.alone && !l.o.Sends {
+		l.number, l.reshare = fmt.Sprint(l.database.self), l.Reshare
+		l.working.Go(l.listen)
+	}
 	if !l.o.alone && !l.o.quiet {
 		return l.Beat(ctx) // what the dead hold goes on at once, and not a beat later
 	}
@@ -175,6 +179,7 @@ func (l *Ledger) makeKeys() error {
 func (l *Ledger) connect(ctx context.Context) error {
 	d := &database{log: l.o.Log, serverTime: l.o.ServerTime}
 	d.closing, d.end = context.WithCancel(context.WithoutCancel(ctx))
+	d.listener = &listener{dsn: l.o.DSN.Reveal(), until: d.closing, log: d.log, told: make(chan struct{}, 1), tried: make(chan struct{})}
 	pool := func(conns int32) (*pgxpool.Pool, error) {
 		c, err := poolOf(l.o.DSN.Reveal(), conns)
 		if err != nil {
@@ -188,12 +193,14 @@ func (l *Ledger) connect(ctx context.Context) error {
 			return err
 		}
 		d.readers = newReaders(d.write)
+		d.nameless.Store(true) // who reads by it would not know what to do about a name that is gone
 		l.database = d
 		return nil
 	}
 	if d.write, err = pool(writerCount); err != nil {
 		return err
 	}
+	d.by = d.write
 	read, err := pool(shortCount + listCount)
 	if err != nil {
 		d.write.Close()
@@ -390,6 +397,7 @@ func (l *Ledger) release() {
 		return
 	}
 	l.end()
+	l.working.Wait()
 	close(l.gone)
 	l.pool.Close()
 	l.write.Close()

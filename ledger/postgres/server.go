@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
 // How long the server lets a transaction of ours wait. They are well below ledger.LeaseFor: an
@@ -38,8 +42,8 @@ const (
 	listCount   = 2
 )
 
-// poolOf reads a DSN. Statements have no names, so that any connection of a pooler can run
-// them: their descriptions are kept here, and the server reads each anew.
+// poolOf reads a DSN. Statements have no names but for the usual ones, so that any connection of a
+// pooler can run them: their descriptions are kept here, and the server reads each anew.
 func poolOf(dsn string, conns int32) (*pgxpool.Config, error) {
 	c, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
@@ -58,6 +62,7 @@ func poolOf(dsn string, conns int32) (*pgxpool.Config, error) {
 		c.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	c.ConnConfig.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: aliveIdle, Interval: aliveEvery, Count: aliveCount}}).DialContext
+	c.ConnConfig.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) {} // a pooler may bring what others asked for, which is not kept
 	c.MaxConns, c.MinConns = conns, 0
 	return c, nil
 }
@@ -97,4 +102,71 @@ func blob(b []byte) []byte {
 		return []byte{}
 	}
 	return b
+}
+
+// usual are the statements that nearly each group has. Reading and planning them takes the
+// server a third of its work, so that they have names, by which it keeps them and their plans.
+var usual = sync.OnceValue(func() (out []string) {
+	b := &pgx.Batch{}
+	begin(b, nil)
+	id := []waxwing.ID{1}
+	hot(b, store.NewSet(), &store.Keys{Instances: []int64{1}, Confirmations: id, Messages: id, People: make([]store.Hash, 1)}, locked)
+	hot(b, store.NewSet(), &store.Keys{Keys: make([]store.Hash, 1)}, locked)
+	insertConfirmations(b, []*confirmation{{}})
+	updateConfirmations(b, []*confirmation{{}})
+	insertMessages(b, []*message{{}})
+	updateMessages(b, []*message{{}})
+	o := newOverlay()
+	o.messages[2], o.claims[1], o.claims[2] = &message{claim: &store.Claim{}}, true, true
+	o.flushClaims(b)
+	o.queued = queued{events: make([]store.Event, 1), contents: make([]store.Content, 1), attempts: make([]store.Attempt, 1), lookups: make([]store.Lookup, 1)}
+	o.flushRest(b)
+	for _, q := range b.QueuedQueries[1:] { // but for the BEGIN
+		out = append(out, q.SQL)
+	}
+	return append(out, insertBatch)
+})
+
+// byIndex is part of a SELECT that has the transaction look for rows by indexes. A plan is kept
+// from when a table was small, and of such a one the planner thinks that all of it is read sooner.
+const byIndex = "set_config('enable_seqscan', 'off', true) || set_config('enable_hashjoin', 'off', true) || set_config('enable_mergejoin', 'off', true)"
+
+// named marks a connection whose usual statements have names.
+const named = "waxwing.named"
+
+// name gives a connection's usual statements names, once.
+func (d *database) name(ctx context.Context, c *pgx.Conn) error {
+	marks := c.PgConn().CustomData()
+	if d.nameless.Load() || marks[named] != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	for _, q := range usual() {
+		if _, err := c.Prepare(ctx, q, q); err != nil {
+			return err
+		}
+	}
+	marks[named] = true
+	return nil
+}
+
+// misnamed says that a group failed for its statements' names, and may be run again on a new
+// connection. Where a pooler lends another one of its own for each transaction, theirs are on
+// another: then they have none any more.
+func (d *database) misnamed(err error) bool {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code {
+	case "26000", "42P05": // it is not there; it is, since another client of the pooler's gave it
+		if !d.nameless.Swap(true) {
+			d.log.Info("statements have no names, since a pooler stands before the database that knows none: each is planned anew")
+		}
+	case "0A000": // a migration has changed what it gives
+	default:
+		return false
+	}
+	return true
 }

@@ -4,6 +4,9 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/postgres/postgrestest"
@@ -54,4 +57,51 @@ func (s *server) database(t *testing.T) waxwing.Secret {
 func (s *server) exec(t *testing.T, database, q string, may ...string) {
 	t.Helper()
 	s.Exec(t, database, q, may...)
+}
+
+// TestPostgresNames: the usual statements have names on the connection that commits; where they are gone, or
+// give something else since a migration, a group is run again.
+func TestPostgresNames(t *testing.T) {
+	s := running(t)
+	dsn := s.database(t)
+	l := beside(t, dsn, t.TempDir(), nil)
+	c, err := pgx.ParseConfig(dsn.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func() (most int) {
+		t.Helper()
+		for _, c := range l.write.AcquireAllIdle(t.Context()) {
+			var n int
+			if err := c.QueryRow(t.Context(), "SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'stmt_%'").Scan(&n); err != nil {
+				t.Error(err)
+			}
+			most = max(most, n)
+			c.Release()
+		}
+		return most
+	}
+	taken(t, l, 1, 1, time.Now())
+	if n := names(); n != len(usual()) || n == 0 {
+		t.Errorf("%d statements have names, want %d", n, len(usual()))
+	}
+	s.exec(t, c.Database, "ALTER TABLE confirmations ALTER COLUMN part TYPE varchar")
+	held(t, l, 2)
+	if l.nameless.Load() {
+		t.Error("a migration took the names away")
+	}
+	for _, c := range l.write.AcquireAllIdle(t.Context()) {
+		if _, err := c.Exec(t.Context(), "DEALLOCATE ALL"); err != nil { // as if a pooler had lent another one
+			t.Error(err)
+		}
+		c.Release()
+	}
+	held(t, l, 3)
+	if n := names(); n != 0 || !l.nameless.Load() {
+		t.Errorf("%d statements have names where a pooler knows none", n)
+	}
+	audited(t, l)
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
 }

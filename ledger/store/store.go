@@ -64,6 +64,12 @@ func NotBegun(ctx context.Context) error {
 // 0 is no tenant's, either, and nothing is theirs.
 const AnyTenant int64 = -1
 
+// Teller is a Tx that can tell other instances of work.
+type Teller interface {
+	// Tell has them look for it when the Tx is committed. Nothing may depend on that they hear it.
+	Tell()
+}
+
 // Viewer reads a database.
 type Viewer interface {
 	// View runs f over one state of the database, which lasts until f returns: f is short,

@@ -62,5 +62,12 @@ func (r *Reader) Share(ctx context.Context) *store.Share {
 	return x.now
 }
 
+// Reshare has the others that live be looked up anew: one of them may have ended.
+func (r *Reader) Reshare() {
+	r.sharing.mu.Lock()
+	r.sharing.at = time.Time{}
+	r.sharing.mu.Unlock()
+}
+
 // Stale is the share of whoever has found nothing of its own to do: all there is.
 func Stale() *store.Share { return &store.Share{Stale: true, Parts: 1} }
