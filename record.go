@@ -123,6 +123,9 @@ type Claim struct {
 	Released     time.Time // by the gate: the time to live runs from here
 	Expires      time.Time
 	Attempt      int // number of the coming attempt, from 1
+	// Epoch is the instance's when it took the message. Once others have taken the instance for
+	// dead, and the message from it, it has another, and this claim is worth nothing.
+	Epoch int64
 	// Doubts is how many earlier attempts were uncertain: it may have arrived as often.
 	Doubts int
 	// Resend says that a person asked for it, long after the event perhaps.

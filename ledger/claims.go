@@ -104,6 +104,7 @@ func (c *Claims) open(ctx context.Context, m *claimed, conf *store.Confirmation,
 type claimed struct {
 	store.Message
 	doubts int
+	epoch  int64 // the instance's
 }
 
 // take takes a message, or ends it. Nil: there is nothing to take.
@@ -111,7 +112,7 @@ type claimed struct {
 // Loaded: the message.
 func (c *Claims) take(ctx context.Context, g *Group, s *machine.Set, id waxwing.ID) (*claimed, error) {
 	ch, taken := s.Claim(id)
-	m := claimed{s.Messages[id], s.Doubts[id]}
+	m := claimed{s.Messages[id], s.Doubts[id], s.Epoch}
 	c.tellEnded(g, &ch)
 	if err := g.Apply(ctx, &ch); err != nil || !taken {
 		return nil, err
@@ -235,7 +236,7 @@ func (c *Claims) fill(ctx context.Context, m *claimed) (*waxwing.Claim, error) {
 // claim is a taken message without its content.
 func (c *Claims) claim(m *claimed) *waxwing.Claim {
 	conf := store.ConfirmationOf(m.ID)
-	k := &waxwing.Claim{Confirmation: conf, Tries: int(m.Tries), Faults: int(m.Faults), Attempt: int(m.Attempts) + 1, Doubts: m.doubts,
+	k := &waxwing.Claim{Confirmation: conf, Tries: int(m.Tries), Faults: int(m.Faults), Attempt: int(m.Attempts) + 1, Doubts: m.doubts, Epoch: m.epoch,
 		Accepted: conf.Time(), Released: time.UnixMilli(m.Released), Expires: time.UnixMilli(m.Expires), Resend: m.Resend}
 	if m.DownSince != 0 {
 		k.DownSince = time.UnixMilli(m.DownSince)
@@ -261,7 +262,7 @@ func (c *Claims) unfilled(ctx context.Context, m *claimed, attempt int, err erro
 	case view.Unreadable(err):
 		r.To, r.Reason, r.NextAt = waxwing.Failed, "content_unreadable", time.Time{}
 	}
-	k := &waxwing.Claim{Out: waxwing.Outgoing{Message: m.ID}, Confirmation: store.ConfirmationOf(m.ID), Attempt: attempt}
+	k := &waxwing.Claim{Out: waxwing.Outgoing{Message: m.ID}, Confirmation: store.ConfirmationOf(m.ID), Attempt: attempt, Epoch: m.epoch}
 	e := c.Resolve(ctx, k, r)
 	if awaited(e) { // often what kept the content from being read: nobody else knows of the claim
 		go c.settleLater(ctx, k, r)
@@ -304,7 +305,7 @@ func (c *Claims) CommitDot(ctx context.Context, k *waxwing.Claim, provider strin
 		if k.Digest != nil && !bytes.Equal(k.Digest, s.Messages[id].Digest) {
 			return fmt.Errorf("message %s: what came by a queue is not what the ledger has: %w", id, waxwing.ErrState)
 		}
-		ch, over, err := s.CommitPoint(id, person, provider)
+		ch, over, err := s.CommitPoint(id, k.Epoch, person, provider)
 		if err != nil {
 			return err
 		}
@@ -320,7 +321,7 @@ func (c *Claims) CommitDot(ctx context.Context, k *waxwing.Claim, provider strin
 
 // Resolve records what an attempt came to and what follows from it.
 func (c *Claims) Resolve(ctx context.Context, k *waxwing.Claim, r *waxwing.Resolution) error {
-	v := &machine.Verdict{Message: k.Out.Message, Attempt: r.Attempt, Number: k.Attempt, To: r.To, Reason: r.Reason, NextAt: r.NextAt,
+	v := &machine.Verdict{Message: k.Out.Message, Epoch: k.Epoch, Attempt: r.Attempt, Number: k.Attempt, To: r.To, Reason: r.Reason, NextAt: r.NextAt,
 		Counts: r.Counts, DownSince: r.DownSince}
 	if r.Attempt.Reply != "" || r.Attempt.Ref != "" || len(r.Fallback) > 0 {
 		t, dek, err := c.p.reader.KeysFor(ctx, k.Confirmation)

@@ -12,7 +12,7 @@
 //		if err != nil {
 //			return err
 //		}
-//		c, err := s.CommitPoint(id, person, provider) // machine decides, or refuses
+//		c, err := s.CommitPoint(id, epoch, person, provider) // machine decides, or refuses
 //		if err != nil {
 //			return err
 //		}

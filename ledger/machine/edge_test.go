@@ -132,7 +132,7 @@ func TestPlace(t *testing.T) {
 	}
 	// While it is held, its claim is the one row that changes.
 	s = begun("claimed")
-	c, _, err = s.CommitPoint(msg, store.Hash{}, "mail")
+	c, _, err = s.CommitPoint(msg, 0, store.Hash{}, "mail")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func Example() {
 	take(c)
 	c, _ = s.Claim(mail)
 	take(c)
-	c, _, _ = s.CommitPoint(mail, store.Hash{}, "mail")
+	c, _, _ = s.CommitPoint(mail, 0, store.Hash{}, "mail")
 	take(c)
 	c, _ = s.Resolve(&machine.Verdict{Message: mail, Number: 1, To: waxwing.Sent, Attempt: waxwing.Attempt{Provider: "mail", Verdict: waxwing.Accepted}})
 	take(c)

@@ -133,12 +133,12 @@ var more = map[string]func(*Set) Changes{
 	"claim in the first moment": func(s *Set) Changes { s.Now = noon.Add(-time.Millisecond); c, _ := s.Claim(msg); return c },
 	"commit in the last moment": func(s *Set) Changes {
 		s.Now = noon.Add(999 * time.Millisecond)
-		c, _, _ := s.CommitPoint(msg, store.Hash{}, "mail")
+		c, _, _ := s.CommitPoint(msg, 0, store.Hash{}, "mail")
 		return c
 	},
 	"commit too late": func(s *Set) Changes {
 		s.Now = noon.Add(time.Second)
-		c, _, _ := s.CommitPoint(msg, store.Hash{}, "mail")
+		c, _, _ := s.CommitPoint(msg, 0, store.Hash{}, "mail")
 		return c
 	},
 	"take over, held": func(s *Set) Changes {

@@ -54,7 +54,7 @@ func TestWhoIsTakenForDeadDoesNothing(t *testing.T) {
 	if c, taken := s.Claim(msg); taken || !c.Empty() {
 		t.Error("it takes a message")
 	}
-	if c, _, err := at.CommitPoint(msg, store.Hash{}, "mail"); !errors.Is(err, waxwing.ErrState) || !c.Empty() {
+	if c, _, err := at.CommitPoint(msg, 0, store.Hash{}, "mail"); !errors.Is(err, waxwing.ErrState) || !c.Empty() {
 		t.Errorf("it passes a commit point: %v", err)
 	}
 	c, epoch := s.Beat(15 * time.Second)
@@ -73,11 +73,51 @@ func TestWhoIsTakenForDeadDoesNothing(t *testing.T) {
 	}
 }
 
+// TestWhoHoldsAnewIsNotWhoHeld: an instance that stood still, was taken for dead and goes on
+// holds a message for the second time. Who worked for it before passes no commit point by that
+// claim and frees nothing, or a mail that is at its dot would go again without a mark.
+func TestWhoHoldsAnewIsNotWhoHeld(t *testing.T) {
+	s := leased("claimed")
+	s.Epoch = 1
+	c := s.Bury(mine)
+	s.Take(&c)
+	c, _ = s.TakeOver(msg)
+	s.Take(&c)
+	c, epoch := s.Beat(15 * time.Second)
+	s.Take(&c)
+	s.Epoch = epoch
+	c, taken := s.Claim(msg)
+	s.Take(&c)
+	if !taken || epoch != 2 {
+		t.Fatal("it takes nothing anew", epoch)
+	}
+	if c, _, err := s.CommitPoint(msg, 1, store.Hash{}, "mail"); !errors.Is(err, waxwing.ErrState) || !c.Empty() {
+		t.Errorf("who held it before passes the commit point: %v", err)
+	}
+	c, _, err := s.CommitPoint(msg, 2, store.Hash{}, "mail")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Take(&c)
+	for _, v := range []Verdict{{To: waxwing.Queued, Reason: "not offered"}, {To: waxwing.Sent, Number: 1, Attempt: waxwing.Attempt{Provider: "mail", Verdict: waxwing.Accepted}}} {
+		v.Message, v.Epoch = msg, 1
+		if c, err := s.Resolve(&v); !errors.Is(err, ErrNotHeld) || !c.Empty() {
+			t.Errorf("who held it before ends the attempt: %v", err)
+		}
+	}
+	if k := s.Claims[msg]; !k.Dot || k.Instance != mine {
+		t.Errorf("the claim is %+v", k)
+	}
+	if _, err := s.Resolve(&Verdict{Message: msg, Epoch: 2, To: waxwing.Sent, Number: 1, Attempt: waxwing.Attempt{Provider: "mail", Verdict: waxwing.Accepted}}); err != nil {
+		t.Error("who holds it cannot end it", err)
+	}
+}
+
 // TestItsRowMustBeLoaded: who has an epoch and no row passes nothing.
 func TestItsRowMustBeLoaded(t *testing.T) {
 	s := begun("claimed")
 	s.Epoch = 1
-	if _, _, err := s.CommitPoint(msg, store.Hash{}, "mail"); !errors.Is(err, waxwing.ErrState) {
+	if _, _, err := s.CommitPoint(msg, 0, store.Hash{}, "mail"); !errors.Is(err, waxwing.ErrState) {
 		t.Errorf("a commit point without the instance's row: %v", err)
 	}
 }

@@ -103,16 +103,17 @@ func errOver(id waxwing.ID) error {
 }
 
 // CommitPoint lets a claimed message pass its commit point: from then on it may have been
-// sent. It refuses with ErrState where the claim is not this instance's any more, the
-// instance was taken for dead, the message was cancelled, or its time is over. One to an address that is suppressed ends
+// sent. It refuses with ErrState where the claim is not this instance's any more, or not the
+// one of this epoch of its, the instance was taken for dead, the message was cancelled, or its
+// time is over. One to an address that is suppressed ends
 // here, with barred true: it could not be stopped before, or would go again.
 //
 // Loaded: the message, its claim, its doubts, the instance, and whether its person is
 // suppressed.
-func (s *Set) CommitPoint(id waxwing.ID, person store.Hash, provider string) (c Changes, barred bool, err error) {
+func (s *Set) CommitPoint(id waxwing.ID, epoch int64, person store.Hash, provider string) (c Changes, barred bool, err error) {
 	c = s.none()
 	k, held := s.Claims[id]
-	if !held || k.Instance != s.Instance || k.Dot || !s.alive() {
+	if !held || !s.same(&k, epoch) || k.Dot || !s.alive() {
 		return c, false, errOver(id)
 	}
 	if s.Suppressed[person] {
@@ -136,6 +137,7 @@ func (s *Set) CommitPoint(id waxwing.ID, person store.Hash, provider string) (c 
 // Verdict is what an attempt came to and what follows from it.
 type Verdict struct {
 	Message waxwing.ID
+	Epoch   int64 // the instance's, in which it took the message
 	Attempt waxwing.Attempt
 	Number  int // of the attempt
 	Sealed  []byte
@@ -167,7 +169,7 @@ func (e notHeld) Unwrap() []error { return []error{ErrNotHeld, waxwing.ErrState}
 
 // Resolve records a verdict. Where the person was erased while the message was at its
 // commit point there is nothing left to offer, and it ends. It refuses with ErrState
-// where this instance does not hold the message any more.
+// where this instance does not hold the message any more, or holds it anew.
 //
 // Loaded: the message, its claim, its confirmation, and whether the fallbacks' people are
 // suppressed.
@@ -175,7 +177,7 @@ func (s *Set) Resolve(v *Verdict) (c Changes, err error) {
 	c = s.none()
 	m, ok := s.Messages[v.Message]
 	k, held := s.Claims[v.Message]
-	if !ok || !held || k.Instance != s.Instance {
+	if !ok || !held || !s.same(&k, v.Epoch) {
 		return c, notHeld{v.Message}
 	}
 	conf, err := s.confirmation(v.Message)

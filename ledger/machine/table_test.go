@@ -54,21 +54,21 @@ var onMessage = map[string]func(*Set) Changes{
 	"end late":    func(s *Set) Changes { s.Now = noon.Add(time.Hour); c, _ := s.End(msg); return c },
 	"end":         func(s *Set) Changes { c, _ := s.End(msg); return c },
 	"end assumed": func(s *Set) Changes { s.Rule.Policy = waxwing.AssumeDoubt; c, _ := s.End(msg); return c },
-	"commit":      func(s *Set) Changes { c, _, _ := s.CommitPoint(msg, store.Hash{}, "mail"); return c },
+	"commit":      func(s *Set) Changes { c, _, _ := s.CommitPoint(msg, 0, store.Hash{}, "mail"); return c },
 	"commit late": func(s *Set) Changes {
 		s.Now = noon.Add(time.Hour)
-		c, _, _ := s.CommitPoint(msg, store.Hash{}, "mail")
+		c, _, _ := s.CommitPoint(msg, 0, store.Hash{}, "mail")
 		return c
 	},
 	"commit barred": func(s *Set) Changes {
 		s.Suppressed[store.Hash{5}] = true
-		c, _, _ := s.CommitPoint(msg, store.Hash{5}, "mail")
+		c, _, _ := s.CommitPoint(msg, 0, store.Hash{5}, "mail")
 		return c
 	},
 	"commit barred in doubt": func(s *Set) Changes {
 		s.Suppressed[store.Hash{5}] = true
 		s.Doubts[msg] = 1
-		c, _, _ := s.CommitPoint(msg, store.Hash{5}, "mail")
+		c, _, _ := s.CommitPoint(msg, 0, store.Hash{5}, "mail")
 		return c
 	},
 	"take over":       func(s *Set) Changes { c, _ := s.TakeOver(msg); return c },

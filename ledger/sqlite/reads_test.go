@@ -222,7 +222,7 @@ func TestVerdictOfErased(t *testing.T) {
 	if e, err := l.Erase(t.Context(), "acme", waxwing.Erase{Address: "ida@mail.example"}); err != nil || e.Erased != 1 {
 		t.Fatal(e, err)
 	}
-	v := &machine.Verdict{Message: ids[0], Attempt: r.Attempt, Number: c.Attempt, To: r.To, Sealed: reply}
+	v := &machine.Verdict{Message: ids[0], Epoch: c.Epoch, Attempt: r.Attempt, Number: c.Attempt, To: r.To, Sealed: reply}
 	err = l.Do(t.Context(), func(ctx context.Context, g *ledger.Group) error {
 		s, err := g.Load(ctx, &store.Keys{Messages: ids, Confirmations: []waxwing.ID{rc.ID}})
 		if err != nil {

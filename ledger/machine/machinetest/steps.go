@@ -16,7 +16,7 @@ func (w *World) step() {
 	if w.rng.IntN(40) == 0 {
 		w.s.Now = w.s.Now.Add(time.Hour)
 	}
-	w.s.Instance = w.lives[w.rng.IntN(2)]
+	w.as(w.lives[w.rng.IntN(2)])
 	switch w.rng.IntN(25) {
 	case 0, 1, 2:
 		w.accept()
@@ -27,7 +27,14 @@ func (w *World) step() {
 	case 5, 6, 7:
 		w.work()
 	case 8, 9, 10:
-		if id, ok := pick(w, w.messages()); ok {
+		all := w.messages()
+		if due := slices.DeleteFunc(slices.Clone(all), func(id waxwing.ID) bool {
+			m := w.s.Messages[id]
+			return m.NextAt == 0 || m.NextAt > w.s.Now.UnixMilli()
+		}); w.rng.IntN(4) > 0 {
+			all = due
+		}
+		if id, ok := pick(w, all); ok {
 			w.claim(id)
 		}
 	case 11, 12, 13:
@@ -121,14 +128,18 @@ func (w *World) mailed(first waxwing.ID, drafts []machine.Draft) {
 	}
 }
 
+// work goes on with an order, mostly as it stands now, and else as somebody saw it long ago.
 func (w *World) work() {
+	if id, ok := pick(w, w.ids()); ok && w.rng.IntN(4) > 0 {
+		w.works = append(w.works[:0:0], w.look(id))
+	}
 	seen, ok := pick(w, w.works)
 	if !ok {
 		return
 	}
 	var c machine.Changes
 	var err error
-	switch w.rng.IntN(6) {
+	switch w.rng.IntN(12) {
 	case 0:
 		c, err = w.s.Settle(seen, machine.Settled{State: waxwing.Held, Reason: "gate", Cause: machine.CauseGate, Due: w.s.Now.UnixMilli() + 1000}, nil)
 	case 1:
@@ -160,7 +171,7 @@ func (w *World) claim(id waxwing.ID) {
 	}
 	w.commit(c)
 	if taken {
-		w.claims = append(w.claims, held{instance: w.s.Instance, id: id, number: int(w.s.Messages[id].Attempts) + 1})
+		w.claims = append(w.claims, held{instance: w.s.Instance, epoch: w.s.Epoch, id: id, number: int(w.s.Messages[id].Attempts) + 1})
 	}
 }
 
@@ -171,7 +182,7 @@ func (w *World) mine() (int, bool) {
 		return 0, false
 	}
 	i := w.rng.IntN(len(w.claims))
-	w.s.Instance = w.claims[i].instance
+	w.as(w.claims[i].instance)
 	return i, true
 }
 
@@ -181,7 +192,7 @@ func (w *World) commitPoint() {
 		return
 	}
 	h := &w.claims[i]
-	c, barred, err := w.s.CommitPoint(h.id, w.person[h.id], "mail")
+	c, barred, err := w.s.CommitPoint(h.id, h.epoch, w.person[h.id], "mail")
 	if err == nil && !barred && w.s.Suppressed[w.person[h.id]] {
 		w.fail("%s passes its commit point, and its address is suppressed", h.id)
 	}
@@ -209,7 +220,7 @@ func (w *World) verdict() {
 		return
 	}
 	h := w.claims[i]
-	v := &machine.Verdict{Message: h.id, Number: h.number, Sealed: []byte{1}, Attempt: waxwing.Attempt{Provider: "mail", Phase: waxwing.PhaseDot}}
+	v := &machine.Verdict{Message: h.id, Epoch: h.epoch, Number: h.number, Sealed: []byte{1}, Attempt: waxwing.Attempt{Provider: "mail", Phase: waxwing.PhaseDot}}
 	v.NextAt = w.s.Now.Add(time.Minute)
 	switch {
 	case h.written && w.rng.IntN(3) > 0:
@@ -259,25 +270,40 @@ func (w *World) late(v *machine.Verdict) {
 	}
 }
 
-// crash ends an instance, or has it taken for dead, and the other one takes over what it
-// held. Where it runs again it has a number of its own.
+// crash ends an instance, or has it taken for dead, and the other one takes over what it held.
+// Where it runs again it has a number of its own. Where it only stood still it keeps its own
+// and hears of its new epoch: its workers go on with what they had, and its sweeper takes
+// some of it anew.
 func (w *World) crash() {
 	n := w.rng.IntN(2)
 	dead := w.lives[n]
 	w.claims = slices.DeleteFunc(w.claims, func(h held) bool { return h.instance == dead && w.rng.IntN(2) == 0 })
-	w.s.Instance = w.lives[1-n]
-	w.last++
-	w.lives[n] = w.last
-	w.takeOver(func(k store.Claim) bool { return k.Instance == dead })
+	woken := w.rng.IntN(2) == 0
+	if woken {
+		w.epochs[dead]++
+	} else {
+		w.last++
+		w.lives[n] = w.last
+	}
+	w.as(w.lives[1-n])
+	for _, id := range w.takeOver(func(k store.Claim) bool { return k.Instance == dead }) {
+		if woken && w.rng.IntN(2) == 0 {
+			w.as(dead)
+			w.claim(id)
+		}
+	}
 }
 
-func (w *World) takeOver(which func(store.Claim) bool) {
+// takeOver frees what is held so, and gives it.
+func (w *World) takeOver(which func(store.Claim) bool) (freed []waxwing.ID) {
 	for _, id := range w.messages() {
 		if k, is := w.s.Claims[id]; is && which(k) {
 			c, _ := w.s.TakeOver(id)
 			w.commit(c)
+			freed = append(freed, id)
 		}
 	}
+	return freed
 }
 
 func (w *World) act() {

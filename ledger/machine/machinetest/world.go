@@ -24,6 +24,8 @@ type World struct {
 	next  waxwing.ID
 	lives [2]int64 // the instances that live, by number
 	last  int64    // the newest instance
+	// epochs are the instances' rows', by number, as those who live have heard of them.
+	epochs map[int64]int64
 	// state is each thing's by the trail; marks are entries that say that a copy may follow.
 	state map[waxwing.ID]waxwing.State
 	marks map[waxwing.ID]int
@@ -44,6 +46,7 @@ type World struct {
 // held is a claim as its instance remembers it.
 type held struct {
 	instance int64
+	epoch    int64 // in which it was taken
 	id       waxwing.ID
 	number   int
 	dot      bool
@@ -57,8 +60,14 @@ func newWorld(seed uint64, o Options) *World {
 	policy := []string{waxwing.ResendDoubt, waxwing.ResendDoubt, waxwing.HoldDoubt, waxwing.AssumeDoubt}[w.rng.IntN(4)]
 	w.s = machine.NewSet(time.UnixMilli(1_800_000_000_000), 1, waxwing.DoubtRule{Policy: policy, After: time.Minute, Copies: 1 + w.rng.IntN(3)})
 	binary.BigEndian.PutUint64(w.salt[:], seed)
-	w.lives, w.last = [2]int64{1, 2}, 2
+	w.lives, w.last, w.epochs = [2]int64{1, 2}, 2, map[int64]int64{}
 	return w
+}
+
+// as has an instance act, which has heard of its epoch.
+func (w *World) as(instance int64) {
+	w.s.Instance, w.s.Epoch = instance, w.epochs[instance]+1
+	w.s.Instances[instance] = store.Instance{ID: instance, Epoch: w.s.Epoch}
 }
 
 func (w *World) fail(format string, args ...any) {
