@@ -13,10 +13,10 @@ import (
 // alive says that nobody has taken the set's instance for dead.
 func (s *Set) alive() bool { return s.Epoch == 0 || s.Instances[s.Instance].Epoch == s.Epoch }
 
-// same says that a claim is the one that the set's instance took in this epoch of its. One that
+// takenIn says that a claim is the one that the set's instance took in this epoch of its. One that
 // stood still, was taken for dead and goes on may hold a message for the second time, while who
 // works for it since the first time still believes in that one.
-func (s *Set) same(k *store.Claim, epoch int64) bool {
+func takenIn(epoch int64, k *store.Claim, s *Set) bool {
 	return k.Instance == s.Instance && (s.Epoch == 0 || s.Epoch == epoch)
 }
 

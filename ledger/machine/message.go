@@ -113,7 +113,7 @@ func errOver(id waxwing.ID) error {
 func (s *Set) CommitPoint(id waxwing.ID, epoch int64, person store.Hash, provider string) (c Changes, barred bool, err error) {
 	c = s.none()
 	k, held := s.Claims[id]
-	if !held || !s.same(&k, epoch) || k.Dot || !s.alive() {
+	if !held || !takenIn(epoch, &k, s) || k.Dot || !s.alive() {
 		return c, false, errOver(id)
 	}
 	if s.Suppressed[person] {
@@ -177,7 +177,7 @@ func (s *Set) Resolve(v *Verdict) (c Changes, err error) {
 	c = s.none()
 	m, ok := s.Messages[v.Message]
 	k, held := s.Claims[v.Message]
-	if !ok || !held || !s.same(&k, v.Epoch) {
+	if !ok || !held || !takenIn(v.Epoch, &k, s) {
 		return c, notHeld{v.Message}
 	}
 	conf, err := s.confirmation(v.Message)
