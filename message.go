@@ -96,6 +96,10 @@ const (
 	PhaseRequest   Phase = "request"
 )
 
+// Committed says that a message was past its commit point in this phase: what came before it
+// offers nothing.
+func (p Phase) Committed() bool { return p == PhaseDot || p == PhaseReset || p == PhaseRequest }
+
 // Outgoing is one message as a provider is offered it. Offering it again gives
 // the same bytes, Message-ID and idempotency key.
 type Outgoing struct {

@@ -57,8 +57,11 @@ func (x *People) Add(ctx context.Context, w *waxwing.Work, d *waxwing.Draft, ttl
 // person asked for it: its age no longer counts.
 func (x *People) Release(ctx context.Context, tid waxwing.TenantID, id waxwing.ID, act waxwing.Act) error {
 	return x.whole(ctx, tid, id, func(g *Group, s *machine.Set, t *seal.Tenant) (machine.Changes, error) {
-		g.Tell() // likewise
-		return s.Release(t.No, id, act)
+		c, err := s.Release(t.No, id, act)
+		if err == nil {
+			g.Tell() // likewise
+		}
+		return c, err
 	})
 }
 

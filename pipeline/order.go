@@ -14,16 +14,15 @@ import (
 
 // runner takes orders through the stages of their pipelines, and records what became of them.
 type runner struct {
-	p        *Parts
-	stop     *delivery.Stop
-	journal  *journal
-	settings *atomic.Pointer[Settings]
-	wakes    *wakes
-	orders   *pool // its workers
-	out      *outbound
-	first    waxwing.Channel // what rendering waits for
-	// strangers are tenants that were told of, since they are not in the configuration.
-	strangers sync.Map
+	p         *Parts
+	stop      *delivery.Stop
+	journal   *journal
+	settings  *atomic.Pointer[Settings]
+	wakes     *wakes
+	orders    *pool // its workers
+	out       *outbound
+	first     waxwing.Channel // what rendering waits for
+	strangers strangers
 }
 
 // work takes one confirmation from its event to the first queue, as function calls.
@@ -77,6 +76,7 @@ func (x *runner) advance(w *waxwing.Work) error {
 	if m == nil {
 		return x.stranger(w)
 	}
+	x.strangers.gone(w.ID)
 	if w.State == waxwing.Held {
 		return x.expireHold(w, m.config)
 	}
@@ -91,16 +91,80 @@ func (x *runner) advance(w *waxwing.Work) error {
 // a new configuration may take to all of them.
 const strangerFor = time.Hour
 
+// strangers are orders of tenants that are not in the configuration, and when they are looked at
+// again: each second would keep the workers from all others.
+type strangers struct {
+	mu   sync.Mutex
+	till map[waxwing.ID]time.Time
+	told map[waxwing.TenantID]bool
+}
+
+// How long one is left alone, and how many are. What is beyond is quarantined at once.
+const (
+	strangerRest  = 15 * time.Second
+	mostStrangers = 20_000
+)
+
+// put has an order rest. It says whether its tenant is a new one among them, and false where there are too many.
+func (s *strangers) put(id waxwing.ID, t waxwing.TenantID, now time.Time) (first, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.till[id]; !known && len(s.till) >= mostStrangers {
+		return false, false
+	}
+	if s.till == nil {
+		s.till, s.told = map[waxwing.ID]time.Time{}, map[waxwing.TenantID]bool{}
+	}
+	first = !s.told[t]
+	s.till[id], s.told[t] = now.Add(strangerRest), true
+	return first, true
+}
+
+// rests reports whether an order is left alone at this moment.
+func (s *strangers) rests(id waxwing.ID, now time.Time) bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return now.Before(s.till[id])
+}
+
+// gone forgets an order, whose tenant is known now, or which is over.
+func (s *strangers) gone(id waxwing.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.till) > 0 {
+		delete(s.till, id)
+	}
+}
+
+// any reports whether there are some. Nil has none.
+func (s *strangers) any() bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.till) > 0
+}
+
 // stranger decides about an order whose tenant this process does not know. Others may know it, having read a
 // newer configuration: what was taken over from one that died waits for this one to read it, too.
 func (x *runner) stranger(w *waxwing.Work) error {
 	_, shared := x.p.Ledger.(interface {
 		Members(ctx context.Context) ([]waxwing.Member, error)
 	})
-	if !shared || x.p.Clock().Sub(w.Created) >= strangerFor {
+	now := x.p.Clock()
+	first, room := false, false
+	if shared && now.Sub(w.Created) < strangerFor {
+		first, room = x.strangers.put(w.ID, w.Tenant, now)
+	}
+	if !room {
+		x.strangers.gone(w.ID)
 		return x.quarantine(w, "the tenant is not in the configuration any more")
 	}
-	if _, told := x.strangers.LoadOrStore(w.Tenant, true); !told { // and not each second
+	if first {
 		x.p.Log.Warn("orders of a tenant wait that is not in this configuration; reload it here, too", "tenant", w.Tenant, "quarantined_after", strangerFor)
 	}
 	return nil

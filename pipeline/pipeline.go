@@ -58,7 +58,7 @@ func New(p Parts) (*Pipeline, error) {
 	x.orders = newPool(p.Config.Limits.Render, "render", topic+"orders", x.runner.workInTurn)
 	x.runner.orders = x.orders
 	x.intake = &intake{p: &x.p, journal: x.journal, settings: &x.settings, wakes: x.wakes, orders: x.orders}
-	x.sweeper = &sweeper{p: &x.p, stop: x.stop.Earlier(), orders: x.orders, hops: x.hops, channels: x.out.channels, work: x.runner.work}
+	x.sweeper = &sweeper{p: &x.p, stop: x.stop.Earlier(), orders: x.orders, hops: x.hops, channels: x.out.channels, work: x.runner.work, strangers: &x.runner.strangers}
 	if x.p.NoSweeper = x.p.NoSweeper || x.p.SendsOnly; !x.p.SendsOnly {
 		x.wakes.to("orders", x.orders)
 	}

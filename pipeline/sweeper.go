@@ -13,16 +13,18 @@ import (
 
 // sweeper finds what is due in the ledger, so that nothing depends on a message of the queue.
 type sweeper struct {
-	p        *Parts
-	stop     *delivery.Stop // begins before that of who works
-	orders   *pool
-	hops     *hops
-	channels map[waxwing.Channel]*channel
-	work     func(waxwing.ID) // takes an order as far as it goes
-	loops    sync.WaitGroup
-	swept    time.Time // sweepOrders': up to when what is due was found; zero: it begins anew
-	still    int       // sweepOrders': sweeps since swept has moved
-	begun    time.Time // when the loops were to look first
+	p         *Parts
+	stop      *delivery.Stop // begins before that of who works
+	orders    *pool
+	hops      *hops
+	channels  map[waxwing.Channel]*channel
+	work      func(waxwing.ID) // takes an order as far as it goes
+	loops     sync.WaitGroup
+	strangers *strangers // orders that rest
+	swept     time.Time  // sweepOrders': up to when what is due was found; zero: it begins anew
+	fresh     bool       // sweepOrders': something was to be done since it began anew
+	still     int        // sweepOrders': sweeps since swept has moved
+	begun     time.Time  // when the loops were to look first
 }
 
 // sweep looks every second, give or take, for what is due, and goes on at once
@@ -55,6 +57,7 @@ func (x *sweeper) heed(told <-chan struct{}) {
 			for _, ch := range x.channels {
 				ch.pool.hint()
 			}
+			pause(x.stop, sweepEvery, nil) // many hints are no reason to look more often than that
 		case <-x.stop.Begun():
 			return
 		}
@@ -204,31 +207,35 @@ func (x *sweeper) sweepOrders() bool {
 			x.swept, x.still = last.Add(time.Millisecond), 0
 		}
 	case !x.swept.IsZero(): // the end; what came in front of it meanwhile, or failed, is next
-		x.swept = time.Time{}
-		return x.orders.looked(true)
+		more := x.fresh // and where nothing of all that was to be done, the next look is a second away
+		x.swept, x.fresh = time.Time{}, false
+		return x.orders.looked(more)
 	default:
 		return x.orders.looked(false)
 	}
 	return x.orders.looked(true)
 }
 
-// feed hands orders to the workers, but for those that are past their first queue: they are
-// under way. It says for how many something happens now.
+// feed hands orders to the workers, but for those that are past their first queue, which are
+// under way, and those that rest. It says for how many something happens now.
 func (x *sweeper) feed(ids []waxwing.ID) (taken int) {
-	if len(x.hops.all) == 0 {
-		return x.orders.feed(ids)
+	if len(x.hops.all) == 0 && !x.strangers.any() {
+		taken = x.orders.feed(ids)
+		x.fresh = x.fresh || taken > 0
+		return taken
 	}
-	fresh := false
+	fresh, now := false, x.p.Clock()
 	for i := range ids {
-		if x.underWay(ids[i]) {
+		if x.underWay(ids[i]) || x.strangers.rests(ids[i], now) {
 			continue
 		}
 		if x.orders.feed(ids[i:i+1]) == 0 {
+			x.fresh = x.fresh || fresh
 			return i
 		}
 		fresh = true
 	}
-	if !fresh && len(ids) > 0 {
+	if x.fresh = x.fresh || fresh; !fresh && len(ids) > 0 {
 		pause(x.stop, 20*time.Millisecond, nil) // for them to come further
 	}
 	return len(ids)

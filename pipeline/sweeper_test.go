@@ -374,3 +374,61 @@ func TestLooksWhenItIsTold(t *testing.T) {
 		}
 	})
 }
+
+// TestStrangersKeepNobodyWaiting: orders of tenants that nobody knows here stay due. More of them than
+// there is room for are looked at now and then, and not all the time, and fresh ones come in between.
+func TestStrangersKeepNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 2000
+		d, all := &due{}, &strangers{}
+		for i := range n {
+			d.ids = append(d.ids, waxwing.ID(i+1))
+		}
+		var mu sync.Mutex
+		worked := 0
+		x := &sweeper{p: &Parts{Ledger: d, Clock: time.Now}, hops: &hops{}, stop: delivery.NewStop(), strangers: all}
+		x.orders = newPool(64, "test", "", func(id waxwing.ID) {
+			mu.Lock()
+			defer mu.Unlock()
+			worked++
+			if _, room := all.put(id, "gone", time.Now()); !room {
+				t.Error("there is no room for so few")
+			}
+		})
+		sweeps := func() (n int) {
+			for n = 1; x.sweepOrders(); n++ {
+				if synctest.Wait(); n > 10*len(d.ids) {
+					t.Fatal("it begins anew without end")
+				}
+			}
+			synctest.Wait()
+			return n
+		}
+		if sweeps(); worked < n {
+			t.Errorf("%d of %d were looked at", worked, n)
+		}
+		before := worked
+		if sweeps(); worked != before {
+			t.Errorf("%d are looked at again at once", worked-before)
+		}
+		time.Sleep(strangerRest)
+		if sweeps(); worked != before+n {
+			t.Errorf("%d of %d are looked at when they have rested", worked-before, n)
+		}
+		x.orders.close()
+	})
+	s := &strangers{}
+	for i := range mostStrangers {
+		s.put(waxwing.ID(i+1), "gone", time.Now())
+	}
+	if _, ok := s.put(1, "gone", time.Now()); !ok {
+		t.Error("one that is among them has no room")
+	}
+	if _, ok := s.put(mostStrangers+1, "gone", time.Now()); ok {
+		t.Error("they grow without end")
+	}
+	s.gone(1)
+	if _, ok := s.put(mostStrangers+1, "gone", time.Now()); !ok {
+		t.Error("one that is gone leaves no room")
+	}
+}

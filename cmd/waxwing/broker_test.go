@@ -12,12 +12,21 @@ import (
 	"github.com/waxwinghq/waxwing/pipeline/queue/queuetest"
 )
 
+// brokerText is a configuration's broker, called bus.
+func brokerText(typ, url string) string {
+	keys := fmt.Sprintf("url: %q", url)
+	if typ == "sqs" {
+		keys = fmt.Sprintf("endpoint: %q, region: us-east-1, access_key: AKID, secret_key: secret", url)
+	}
+	return fmt.Sprintf("brokers: {bus: {type: %s, %s}}\n", typ, keys)
+}
+
 // onBroker is a rig whose mail queue stands on a broker.
 func onBroker(t *testing.T, typ, url string, opts ...rigOption) *rig {
 	t.Helper()
 	return newRig(t, append([]rigOption{func(r *rig, _ *daemon.Extras) {
 		text := strings.Replace(fmt.Sprintf(rigConfig, t.TempDir(), testShopSecret), "queue: {name: mail}", "queue: {name: mail, on: bus}", 1)
-		r.cfg = configtest.Load(t, daemon.Components(), text+fmt.Sprintf("brokers: {bus: {type: %s, url: %q}}\n", typ, url))
+		r.cfg = configtest.Load(t, daemon.Components(), text+brokerText(typ, url))
 	}}, opts...)...)
 }
 

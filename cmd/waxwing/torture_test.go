@@ -68,11 +68,7 @@ func TestMain(m *testing.M) {
 func tortureConfig(dir, listen, sinkAddr string) *config.Config {
 	on, brokers := "gochannel", ""
 	if typ, url, ok := strings.Cut(os.Getenv(brokerEnv), " "); ok {
-		keys := fmt.Sprintf("url: %q", url)
-		if typ == "sqs" {
-			keys = fmt.Sprintf("endpoint: %q, region: us-east-1, access_key: AKID, secret_key: secret", url)
-		}
-		on, brokers = "bus", fmt.Sprintf("brokers: {bus: {type: %s, %s}}\n", typ, keys)
+		on, brokers = "bus", brokerText(typ, url)
 	}
 	c := configtest.Must(daemon.Components(), fmt.Sprintf(`data: %q
 http: {listen: %q}

@@ -92,7 +92,7 @@ func TestALateVerdictTellsItsCode(t *testing.T) {
 		s := begun("uncertain")
 		s.Attempts[msg] = []store.Attempt{{Message: msg, N: 1, Provider: "mail", Verdict: waxwing.UncertainVerdict}}
 		v := verdicts["sent"]
-		v.Message, v.Number, v.Attempt.Provider, v.Attempt.Code = msg, 1, "mail", code
+		v.Message, v.Number, v.Attempt.Provider, v.Attempt.Code, v.Attempt.Phase = msg, 1, "mail", code, waxwing.PhaseDot
 		c, noted := s.Late(&v)
 		if !noted || len(c.Entries) != 1 {
 			t.Fatalf("code %d: noted %t, %d entries", code, noted, len(c.Entries))

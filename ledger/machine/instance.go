@@ -86,13 +86,14 @@ func (s *Set) Bury(instance int64) (c Changes) {
 // Late records the answer to an attempt of this instance's after the message was taken over
 // from it: the lost answer. A message that is still in doubt, and was taken for sent by its
 // provider, is sent; what goes on otherwise goes on. noted is false where no answer to the
-// attempt was lost.
+// attempt was lost, or this one is of an attempt that never came to its commit point: another
+// instance's has the same number then.
 //
 // Loaded: the message, its claim, its attempts.
 func (s *Set) Late(v *Verdict) (c Changes, noted bool) {
 	c = s.none()
 	m, ok := s.Messages[v.Message]
-	if !ok || v.Attempt.Verdict == "" || !s.lost(v) {
+	if !ok || v.Attempt.Verdict == "" || !v.Attempt.Phase.Committed() || !s.lost(v) {
 		return c, false
 	}
 	a := &v.Attempt

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"errors"
 	"testing"
 	"time"
@@ -157,13 +158,17 @@ func TestLate(t *testing.T) {
 		"taken, and sent again":          {"sent", lostOne, Verdict{To: waxwing.Sent, Attempt: waxwing.Attempt{Verdict: waxwing.Accepted}}, true, ""},
 		"no answer to it was lost":       {"queued", nil, Verdict{To: waxwing.Sent, Attempt: waxwing.Attempt{Verdict: waxwing.Accepted}}, false, ""},
 		"it was before its commit point": {"queued", lostOne, Verdict{To: waxwing.Queued}, false, ""},
-		"another provider's attempt":     {"uncertain", []store.Attempt{{Message: msg, N: 1, Provider: "x", Verdict: waxwing.UncertainVerdict}}, Verdict{To: waxwing.Sent, Attempt: waxwing.Attempt{Verdict: waxwing.Accepted}}, false, ""},
-		"that attempt had its answer":    {"queued", []store.Attempt{{Message: msg, N: 1, Provider: "mail", Verdict: waxwing.Deferred}}, Verdict{To: waxwing.Sent, Attempt: waxwing.Attempt{Verdict: waxwing.Accepted}}, false, ""},
+		"refused before its commit point, and another's attempt has that number": {"uncertain", lostOne, Verdict{To: waxwing.Failed,
+			Attempt: waxwing.Attempt{Verdict: waxwing.Rejected, Phase: waxwing.PhaseRcpt}}, false, ""},
+		"a request that was lost":     {"uncertain", lostOne, Verdict{To: waxwing.Sent, Attempt: waxwing.Attempt{Verdict: waxwing.Accepted, Phase: waxwing.PhaseRequest}}, true, waxwing.Sent},
+		"another provider's attempt":  {"uncertain", []store.Attempt{{Message: msg, N: 1, Provider: "x", Verdict: waxwing.UncertainVerdict}}, Verdict{To: waxwing.Sent, Attempt: waxwing.Attempt{Verdict: waxwing.Accepted}}, false, ""},
+		"that attempt had its answer": {"queued", []store.Attempt{{Message: msg, N: 1, Provider: "mail", Verdict: waxwing.Deferred}}, Verdict{To: waxwing.Sent, Attempt: waxwing.Attempt{Verdict: waxwing.Accepted}}, false, ""},
 	} {
 		s := begun(x.state)
 		s.Attempts[msg] = x.attempts
 		v := x.verdict
 		v.Message, v.Number, v.Attempt.Provider, v.Attempt.Code = msg, 1, "mail", 250
+		v.Attempt.Phase = cmp.Or(v.Attempt.Phase, waxwing.PhaseDot)
 		c, noted := s.Late(&v)
 		if noted != x.noted || noted != (len(c.Entries) == 1) {
 			t.Errorf("%s: noted %t with %d entries", name, noted, len(c.Entries))

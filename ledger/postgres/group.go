@@ -37,6 +37,7 @@ type database struct {
 	// trips and statements count what groups had the server do.
 	trips, statements atomic.Int64
 	nameless          atomic.Bool // statements have no names: see misnamed
+	mute              backOff     // until when nobody is told anything: see unheard
 	*listener
 }
 
@@ -58,6 +59,8 @@ func (d *database) Group(ctx context.Context, f func(ctx context.Context, tx sto
 	}
 	if d.misnamed(err) {
 		d.write.Reset()
+		err = fmt.Errorf("%w: %w", store.ErrAgain, err)
+	} else if d.unheard(err) {
 		err = fmt.Errorf("%w: %w", store.ErrAgain, err)
 	} else if again(err) || errors.Is(err, errLost) {
 		err = fmt.Errorf("%w: %w", store.ErrAgain, err)
@@ -211,7 +214,7 @@ func (t *tx) commit(ctx context.Context) error {
 		t.proof.instance, t.proof.mark = t.d.self, t.d.marks
 		t.batch.Queue("UPDATE instances SET mark = $1 WHERE id = $2", t.proof.mark, t.proof.instance)
 	}
-	if t.tells && t.changed {
+	if t.tells && t.changed && !time.Now().Before(t.d.mute.until) {
 		t.tell()
 	}
 	t.batch.Queue("COMMIT")

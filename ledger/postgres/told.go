@@ -24,6 +24,7 @@ type listener struct {
 	log     *slog.Logger
 	reshare func() // has the others that live be looked up anew
 	told    chan struct{}
+	heard   bool          // once, so that no pooler is in the way
 	tried   chan struct{} // closed when it is known whether anything can be heard
 	once    sync.Once     // closes it
 	working sync.WaitGroup
@@ -46,6 +47,22 @@ const (
 // tell queues that this instance leaves work to others.
 func (t *tx) tell() {
 	t.batch.Queue("SELECT pg_notify($1, $2)", heardOn, strconv.FormatInt(t.d.self, 10))
+}
+
+// muteFor is for how long nobody is told anything where that cannot be done.
+const muteFor = time.Minute
+
+// unheard says that a group failed because others could not be told: the queue of what is told,
+// which is all databases' of the server, is full since somebody who listens reads nothing, or this
+// role may not. Nothing may depend on telling: the group is run again without it.
+func (d *database) unheard(err error) bool {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) || e.Code != "54000" && e.Code != "42501" || time.Now().Before(d.mute.until) {
+		return false
+	}
+	d.mute.until = time.Now().Add(muteFor)
+	d.log.Warn("other daemons are not told of work, which they find within a second or two", "again_in", muteFor, "err", err)
+	return true
 }
 
 // errDeaf says that nothing of what is told is heard.
@@ -93,7 +110,9 @@ func (l *listener) hearken(again bool, heard func()) error {
 		defer cancel()
 		_ = c.Close(ctx) // it only listened
 	}()
-	if _, err := c.Exec(l.until, "LISTEN "+heardOn); err != nil {
+	soon, cancel := context.WithTimeout(l.until, connectTimeout)
+	defer cancel()
+	if _, err := c.Exec(soon, "LISTEN "+heardOn); err != nil {
 		return err
 	}
 	if err := l.probe(c, &last, l.number+"?"); err != nil {
@@ -123,12 +142,17 @@ func (l *listener) probe(c *pgx.Conn, last *string, what string) error {
 	}
 	for *last != what {
 		if err := c.PgConn().WaitForNotification(ctx); err != nil {
-			if ctx.Err() != nil && c.Ping(l.until) == nil {
+			alive, cancel := context.WithTimeout(l.until, connectTimeout)
+			defer cancel()
+			if ctx.Err() == nil || c.Ping(alive) != nil {
+				return err
+			}
+			if *last != what && !l.heard { // it may have come before the ping's answer, or be late
 				return errDeaf
 			}
-			return err
 		}
 	}
+	l.heard = true
 	return nil
 }
 

@@ -22,8 +22,9 @@ const (
 	// link counts as broken.
 	dialWithin    = 10 * time.Second
 	publishWithin = 3 * time.Second
-	// fullEvery is how often a broker is asked whether it is full: what is published meanwhile goes beyond its bound.
-	fullEvery = time.Second
+	// fullEvery is how often a broker is asked whether it is full: what is published meanwhile goes beyond its bound. One
+	// that was is asked each tenth time, by all who would publish, and it has fullWithin for its answer.
+	fullEvery, fullRarely, fullWithin = time.Second, 10, 3 * time.Second
 	// closeWithin bounds how long a link may take for its end.
 	closeWithin = 5 * time.Second
 	// How long a broker that is away is left alone; each time twice as long, and not all
@@ -247,13 +248,17 @@ func (s *session) measure(b Bounded) {
 			f.Store(false)
 		}
 	}()
-	for last := int64(0); ; {
+	for last, turn := int64(0), 0; ; turn++ {
 		for topic, f := range s.full {
-			if now := s.published.Load(); !f.Load() && now == last {
+			if now := s.published.Load(); !f.Load() && now == last || f.Load() && turn%fullRarely != 0 {
 				continue // nothing was published, by this process
 			}
-			full, err := b.Full(s.ctx, topic)
+			ctx, cancel := context.WithTimeout(s.ctx, fullWithin)
+			full, err := b.Full(ctx, topic)
+			slow := ctx.Err() != nil
+			cancel()
 			switch {
+			case slow && err != nil: // it has more to do: it is as it was
 			case err != nil:
 				s.fail(fmt.Errorf("look whether it is full: %w", err))
 			case full != f.Swap(full):

@@ -17,6 +17,9 @@ func (r *reader) amounts() error {
 		total = v.Get("total")
 	case r.object == intent:
 		total = v.Get("amount")
+		if got := v.Get("amount_received"); v.Get("status").Trimmed() == "succeeded" && shop.Nonzero(got.Trimmed()) {
+			total = got // a part may have been captured
+		}
 	}
 	if total.Trimmed() == "" {
 		return shop.ErrNoTotal
@@ -45,7 +48,28 @@ func (r *reader) amounts() error {
 		r.intentSums()
 	}
 	r.taxes()
+	r.balance()
 	return r.money.Err
+}
+
+// balance takes what a customer's credit paid of an invoice off its total, and adds what she
+// owed: the total is what she was charged.
+func (r *reader) balance() {
+	due := r.v.Get("amount_due")
+	if r.object != invoice || !due.Given() {
+		return
+	}
+	charged := r.amount(due, "amount_due")
+	off := charged.Sub(r.o.Total)
+	if off.IsZero() || charged.Minor < 0 {
+		return
+	}
+	kind := waxwing.StoreCredit
+	if off.Minor > 0 {
+		kind = waxwing.OtherAdjustment
+	}
+	r.money.Remain(r.o, kind, "", off)
+	r.o.Total = charged
 }
 
 func (r *reader) sessionSums() {
@@ -187,6 +211,9 @@ func (r *reader) items() error {
 	}
 	if err := shop.CheckLists(holder, name); err != nil {
 		return err
+	}
+	if holder.Get("has_more").Bool() {
+		return nil // an event has the first ten: a part of them would be taken for all
 	}
 	for i, v := range holder.Get(name).Items() {
 		it, err := r.item(v.Object())

@@ -98,7 +98,10 @@ func (e *event) whyNone() string {
 		switch s := v.Get("status").Trimmed(); {
 		case refID(v.Get("invoice")) != "", strings.HasPrefix(v.Get("payment_details").Get("order_reference").Trimmed(), "in_"):
 			return "an invoice's payment: invoice.paid confirms it"
-		case s == "succeeded", s == "requires_capture", s == "canceled":
+		case s == "succeeded", s == "requires_capture":
+		case s == "canceled" && refID(v.Get("latest_charge")) == "" && v.Get("charges").Get("data").Len() == 0:
+			return "a payment that was called off before it was made, not an order"
+		case s == "canceled":
 		default:
 			return "a payment that has not succeeded, not an order yet"
 		}
@@ -135,31 +138,17 @@ func refID(v payload.Value) string {
 	return s
 }
 
-// orderID is the id of the payment, so that all that tells of it is one order; an invoice of a
-// subscription keeps its own, since its Checkout names no payment.
+// orderID is the invoice's id where there is one, and else the payment's, so that all that tells
+// of one payment is one order. An invoice keeps its own: newer versions of the API (2025-03-31)
+// leave its payment out of it.
 func (e *event) orderID() string {
 	own := refID(e.v.Get("id"))
-	if own == "" {
-		return ""
+	if own == "" || e.object != session {
+		return own
 	}
-	switch e.object {
-	case session:
-		for _, key := range []string{"payment_intent", "invoice", "subscription"} {
-			if id := refID(e.v.Get(key)); id != "" {
-				return id
-			}
-		}
-	case invoice:
-		if strings.HasPrefix(e.v.Get("billing_reason").Trimmed(), "subscription") {
-			return own
-		}
-		if id := refID(e.v.Get("payment_intent")); id != "" {
+	for _, key := range []string{"invoice", "payment_intent", "subscription"} {
+		if id := refID(e.v.Get(key)); id != "" {
 			return id
-		}
-		for _, p := range e.v.Get("payments").Get("data").Items() {
-			if id := refID(p.Get("payment").Get("payment_intent")); id != "" {
-				return id
-			}
 		}
 	}
 	return own
@@ -176,6 +165,9 @@ func (e *event) status() waxwing.PaymentStatus {
 		case "paid", "no_payment_required":
 			return waxwing.PaymentPaid
 		}
+		if e.atOnce() {
+			return waxwing.PaymentAuthorized // it is complete: what is missing is the capture
+		}
 		return waxwing.PaymentPending
 	case intent:
 		switch e.v.Get("status").Trimmed() {
@@ -187,6 +179,20 @@ func (e *event) status() waxwing.PaymentStatus {
 		return waxwing.PaymentVoided
 	}
 	return waxwing.PaymentPaid
+}
+
+// atOnce says that a session could be paid only by what answers at once: complete and unpaid it
+// is authorised, and captured later (capture_method: manual), of which no event tells.
+func (e *event) atOnce() bool {
+	types := e.v.Get("payment_method_types")
+	for _, t := range types.Items() {
+		switch t.Trimmed() {
+		case "card", "link", "paypal", "klarna", "affirm", "afterpay_clearpay", "amazon_pay", "cashapp", "revolut_pay", "mobilepay":
+		default:
+			return false
+		}
+	}
+	return types.Len() > 0 && e.v.Get("status").Trimmed() == "complete"
 }
 
 // cancelled is when the payment was called off; zero: it was not.
@@ -205,9 +211,12 @@ func (e *event) cancelled() time.Time {
 // email is the customer's address.
 func (e *event) email() string {
 	v := e.v
-	for _, at := range []payload.Value{v.Get("customer_details").Get("email"), v.Get("customer_email"), v.Get("receipt_email"),
-		v.Get("customer").Object().Get("email"), v.Get("latest_charge").Object().Get("billing_details").Get("email"),
-		v.Get("charges").Get("data").At(0).Get("billing_details").Get("email"), v.Get("metadata").Get("email"), v.Get("metadata").Get("customer_email")} {
+	// A payment's is its own alone: the address of its charge is there for a Checkout's, too.
+	places := []payload.Value{v.Get("receipt_email"), v.Get("metadata").Get("email")}
+	if e.object != intent {
+		places = []payload.Value{v.Get("customer_details").Get("email"), v.Get("customer_email"), v.Get("customer").Object().Get("email"), v.Get("metadata").Get("email")}
+	}
+	for _, at := range places {
 		if a := shop.MailAddress(at.Text()); a != "" {
 			return a
 		}

@@ -133,8 +133,9 @@ func (r *reader) payment() {
 	}
 	switch name {
 	case "", "card": // "card" tells a customer nothing
-	case "customer_balance", "us_bank_account", "bank_transfer":
-		p.Offline = waxwing.BankTransfer
+	case "customer_balance": // a transfer to an account that Stripe told her: the merchant's own would be a wrong one
+	case "us_bank_account":
+		p.Method = "ACH" // a debit, and nothing that she has to do
 	default:
 		p.Method = shop.MethodName(shop.Clean(name, shop.MaxName))
 	}

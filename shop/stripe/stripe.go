@@ -1,6 +1,6 @@
 // Package stripe reads what Stripe says when somebody has paid: a finished Checkout, a paid
-// invoice, a payment by itself. All three may tell of one payment; it is one order, whose id is
-// the payment's (pi_...), or the invoice's where a subscription brought it.
+// invoice, a payment by itself. Several may tell of one payment; it is one order, whose id is the
+// invoice's (in_...) where there is one, and else the payment's (pi_...).
 package stripe
 
 import (
@@ -66,7 +66,7 @@ func verify(h http.Header, raw []byte, secrets []waxwing.Secret) bool {
 	s := signatureIn(h)
 	wants := make([][]byte, 0, len(s.v1))
 	for _, v := range s.v1 {
-		if want, err := hex.DecodeString(v); err == nil {
+		if want, err := hex.DecodeString(v[:min(len(v), 65)]); err == nil { // a longer one is none, and costs no more than one
 			wants = append(wants, want)
 		}
 	}
@@ -87,7 +87,9 @@ func keyOf(_ string, raw []byte) (waxwing.EventKey, error) {
 	if k.OccurredAt.IsZero() {
 		k.OccurredAt = k.PlacedAt
 	}
-	k.Rank = shop.Rank(e.status(), e.cancelled())
+	if k.Rank = shop.Rank(e.status(), e.cancelled()); e.object == intent && k.Rank == 1 {
+		k.Rank = 0 // of one second, what tells more counts
+	}
 	return k, nil
 }
 

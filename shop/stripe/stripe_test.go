@@ -82,15 +82,15 @@ func TestSignature(t *testing.T) {
 func TestOneOrder(t *testing.T) {
 	const pi, in = "pi_3RkQ2qB7WZ01zgkW1c9VtYxa", "in_1RkRa0B7WZ01zgkWu9fdqL6I"
 	for raw, want := range map[string]string{
-		`{"object":"checkout.session","id":"cs_1","status":"complete","mode":"payment","payment_intent":"` + pi + `"}`:                                    pi,
-		`{"object":"checkout.session","id":"cs_1","status":"complete","payment_intent":{"id":"` + pi + `","object":"payment_intent"}}`:                    pi,
-		`{"object":"payment_intent","id":"` + pi + `","status":"succeeded","receipt_email":"a@example.com"}`:                                              pi,
-		`{"object":"invoice","id":"in_2","billing_reason":"manual","payment_intent":"` + pi + `"}`:                                                        pi,
-		`{"object":"invoice","id":"in_2","payments":{"data":[{"payment":{"type":"payment_intent","payment_intent":"` + pi + `"}}]}}`:                      pi,
-		`{"object":"checkout.session","id":"cs_1","mode":"subscription","payment_intent":null,"invoice":"` + in + `","subscription":"sub_1"}`:             in,
-		`{"object":"invoice","id":"` + in + `","billing_reason":"subscription_create","payments":{"data":[{"payment":{"payment_intent":"` + pi + `"}}]}}`: in,
-		`{"object":"invoice","id":"` + in + `","billing_reason":"subscription_cycle","payment_intent":"` + pi + `","status":"paid"}`:                      in,
-		`{"object":"checkout.session","id":"cs_free","payment_status":"no_payment_required","payment_intent":null,"invoice":null,"subscription":null}`:    "cs_free",
+		`{"object":"checkout.session","id":"cs_1","status":"complete","mode":"payment","payment_intent":"` + pi + `"}`:                        pi,
+		`{"object":"checkout.session","id":"cs_1","status":"complete","payment_intent":{"id":"` + pi + `","object":"payment_intent"}}`:        pi,
+		`{"object":"payment_intent","id":"` + pi + `","status":"succeeded","receipt_email":"a@example.com"}`:                                  pi,
+		`{"object":"checkout.session","id":"cs_1","mode":"payment","status":"complete","payment_intent":"` + pi + `","invoice":"` + in + `"}`: in,
+		`{"object":"invoice","id":"` + in + `","billing_reason":"manual","payment_intent":"` + pi + `"}`:                                      in,
+		`{"object":"invoice","id":"` + in + `","payments":{"data":[{"payment":{"payment_intent":"` + pi + `"}}]}}`:                            in,
+		`{"object":"checkout.session","id":"cs_1","mode":"subscription","payment_intent":null,"invoice":"` + in + `","subscription":"sub_1"}`: in,
+		`{"object":"invoice","id":"` + in + `","billing_reason":"subscription_cycle","payment_intent":"` + pi + `","status":"paid"}`:          in,
+		`{"object":"checkout.session","id":"cs_free","payment_status":"no_payment_required","payment_intent":null,"invoice":null}`:            "cs_free",
 	} {
 		k, err := Format.Key("", []byte(raw))
 		if err != nil || k.OrderID != want || k.Ignore != "" {
@@ -110,6 +110,8 @@ func TestNoOrders(t *testing.T) {
 		`{"object":"payment_intent","id":"pi_1","status":"succeeded","receipt_email":null}`:                                                         "a payment without receipt_email",
 		`{"object":"payment_intent","id":"pi_1","status":"succeeded","receipt_email":"a@example.com","invoice":"in_1"}`:                             "an invoice's payment",
 		`{"object":"payment_intent","id":"pi_1","status":"succeeded","receipt_email":"a@example.com","payment_details":{"order_reference":"in_1"}}`: "an invoice's payment",
+		`{"object":"payment_intent","id":"pi_1","status":"succeeded","charges":{"data":[{"billing_details":{"email":"a@example.com"}}]}}`:           "a payment without receipt_email",
+		`{"object":"payment_intent","id":"pi_1","status":"canceled","cancellation_reason":"abandoned","latest_charge":null}`:                        "a payment that was called off before it was made",
 		`{"object":"invoice","id":"in_1","status":"open"}`:                                                                                          "an invoice that is not paid",
 		`{"object":"invoice","id":"in_1","status":"paid","total":-1250}`:                                                                            "a credit, not an order",
 		`{"object":"refund","id":"re_1"}`: "another object of Stripe's",
@@ -151,8 +153,16 @@ func TestLaterEvents(t *testing.T) {
 		}
 		return k, o
 	}
-	if k, o := read("checkout.session.completed", "data.object.payment_status", "unpaid"); o.Payment.Status != waxwing.PaymentPending || k.Rank != 0 {
-		t.Error(k.Rank, o.Payment.Status)
+	if k, o := read("checkout.session.completed", "data.object.payment_status", "unpaid"); o.Payment.Status != waxwing.PaymentAuthorized || k.Rank != 1 {
+		t.Error("by card, captured later:", k.Rank, o.Payment.Status)
+	}
+	m := shoptest.Payload(t, "testdata/session.json")
+	shoptest.With(t, m, "data.object.payment_status", "unpaid")
+	for _, types := range [][]any{{"card", "sepa_debit"}, {"boleto"}, {}, {"customer_balance"}, {"us_bank_account"}} {
+		o, err := Format.Normalise("", shoptest.With(t, m, "data.object.payment_method_types", types))
+		if err != nil || o.Payment.Status != waxwing.PaymentPending || o.Payment.Offline != "" {
+			t.Errorf("%v: %v %v", types, o, err)
+		}
 	}
 	if k, o := read("checkout.session.async_payment_succeeded", "", nil); o.Payment.Status != waxwing.PaymentPaid || k.Rank != 1 {
 		t.Error(k.Rank, o.Payment.Status)
@@ -160,7 +170,7 @@ func TestLaterEvents(t *testing.T) {
 	if _, o := read("checkout.session.async_payment_failed", "data.object.payment_status", "unpaid"); o.Payment.Status != waxwing.PaymentFailed {
 		t.Error(o.Payment.Status)
 	}
-	off := `{"object":"event","id":"evt_9","created":1769421999,"type":"payment_intent.canceled","data":{"object":{"object":"payment_intent","id":"pi_1","amount":100,"currency":"usd","status":"canceled","canceled_at":1769421998}}}`
+	off := `{"object":"event","id":"evt_9","created":1769421999,"type":"payment_intent.canceled","data":{"object":{"object":"payment_intent","id":"pi_1","amount":100,"currency":"usd","status":"canceled","latest_charge":"ch_1","canceled_at":1769421998}}}`
 	k, err := Format.Key("", []byte(off))
 	o, err2 := Format.Normalise("", []byte(off))
 	if err != nil || err2 != nil || k.Rank != 2 || o.Cancelled.Unix() != 1769421998 {
@@ -205,6 +215,31 @@ func TestTaxes(t *testing.T) {
 		shoptest.AddsUp(t, o)
 		if o.TaxesIncluded != c.included || o.TaxTotal.Decimal() != c.want {
 			t.Errorf("%s: included %v, %s", name, o.TaxesIncluded, o.TaxTotal.Decimal())
+		}
+	}
+}
+
+// What she was charged, where that is not what the payment or the invoice came to.
+func TestCharged(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"object":"payment_intent","id":"pi_1","status":"succeeded","receipt_email":"a@example.com","amount":10000,"amount_received":6000,"currency":"usd"}`:    "60.00",
+		`{"object":"invoice","id":"in_1","status":"paid","subtotal":500,"total":500,"amount_due":0,"amount_paid":0,"starting_balance":-500,"currency":"usd"}`:    "0.00 store_credit -5.00",
+		`{"object":"invoice","id":"in_1","status":"paid","subtotal":500,"total":500,"amount_due":800,"amount_paid":800,"starting_balance":300,"currency":"usd"}`: "8.00 adjustment 3.00",
+		`{"object":"invoice","id":"in_1","status":"paid","subtotal":1200,"total":1200,"amount_due":1200,"currency":"usd",
+			"lines":{"has_more":true,"data":[{"description":"one of twelve","quantity":1,"amount":100}]}}`: "12.00",
+	} {
+		o, err := Format.Normalise("", []byte(raw))
+		if err != nil {
+			t.Errorf("%s: %v", raw, err)
+			continue
+		}
+		shoptest.AddsUp(t, o)
+		got := o.Total.Decimal()
+		for _, r := range o.Remainder {
+			got += " " + string(r.Kind) + " " + r.Amount.Decimal()
+		}
+		if got != want || len(o.Items) != 0 {
+			t.Errorf("%s: %s with %d lines, want %s", raw, got, len(o.Items), want)
 		}
 	}
 }

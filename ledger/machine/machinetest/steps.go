@@ -16,7 +16,7 @@ func (w *World) step() {
 	if w.rng.IntN(40) == 0 {
 		w.s.Now = w.s.Now.Add(time.Hour)
 	}
-	w.as(w.lives[w.rng.IntN(2)])
+	w.as(w.lives[w.rng.IntN(2)], w.rng.IntN(4) == 0)
 	switch w.rng.IntN(25) {
 	case 0, 1, 2:
 		w.accept()
@@ -182,7 +182,7 @@ func (w *World) mine() (int, bool) {
 		return 0, false
 	}
 	i := w.rng.IntN(len(w.claims))
-	w.as(w.claims[i].instance)
+	w.as(w.claims[i].instance, false)
 	return i, true
 }
 
@@ -285,10 +285,10 @@ func (w *World) crash() {
 		w.last++
 		w.lives[n] = w.last
 	}
-	w.as(w.lives[1-n])
+	w.as(w.lives[1-n], true)
 	for _, id := range w.takeOver(func(k store.Claim) bool { return k.Instance == dead }) {
 		if woken && w.rng.IntN(2) == 0 {
-			w.as(dead)
+			w.as(dead, true)
 			w.claim(id)
 		}
 	}

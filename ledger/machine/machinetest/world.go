@@ -24,8 +24,8 @@ type World struct {
 	next  waxwing.ID
 	lives [2]int64 // the instances that live, by number
 	last  int64    // the newest instance
-	// epochs are the instances' rows', by number, as those who live have heard of them.
-	epochs map[int64]int64
+	// epochs are the instances' rows', by number, and heard as far as each has heard of its own.
+	epochs, heard map[int64]int64
 	// state is each thing's by the trail; marks are entries that say that a copy may follow.
 	state map[waxwing.ID]waxwing.State
 	marks map[waxwing.ID]int
@@ -61,13 +61,17 @@ func newWorld(seed uint64, o Options) *World {
 	w.s = machine.NewSet(time.UnixMilli(1_800_000_000_000), 1, waxwing.DoubtRule{Policy: policy, After: time.Minute, Copies: 1 + w.rng.IntN(3)})
 	binary.BigEndian.PutUint64(w.salt[:], seed)
 	w.lives, w.last, w.epochs = [2]int64{1, 2}, 2, map[int64]int64{}
+	w.heard = map[int64]int64{}
 	return w
 }
 
-// as has an instance act, which has heard of its epoch.
-func (w *World) as(instance int64) {
-	w.s.Instance, w.s.Epoch = instance, w.epochs[instance]+1
-	w.s.Instances[instance] = store.Instance{ID: instance, Epoch: w.s.Epoch}
+// as has an instance act, which hears that it was taken for dead, or may not have heard it yet.
+func (w *World) as(instance int64, hears bool) {
+	if hears {
+		w.heard[instance] = w.epochs[instance]
+	}
+	w.s.Instance, w.s.Epoch = instance, w.heard[instance]+1
+	w.s.Instances[instance] = store.Instance{ID: instance, Epoch: w.epochs[instance] + 1}
 }
 
 func (w *World) fail(format string, args ...any) {

@@ -93,6 +93,7 @@ func (p program) migrate(ctx context.Context, c *pgx.ConnConfig, log *slog.Logge
 		return o, err
 	}
 	for i, m := range lacks {
+		x.last = onlyContract(lacks[i:])
 		var older *olderError
 		switch err := x.apply(ctx, m); {
 		case err == nil:
@@ -186,10 +187,11 @@ type run struct {
 	goose *goose.Provider
 	log   *slog.Logger
 	all   bool // nothing may be left for later
+	last  bool // nothing but contractions is left to do
 }
 
 // brief says that a migration is left for later where it cannot be done soon.
-func (x *run) brief(m layout.Migration) bool { return !x.all && m.Kind == layout.Contract }
+func (x *run) brief(m layout.Migration) bool { return !x.all && x.last && m.Kind == layout.Contract }
 
 func (x *run) provider(p program) (*goose.Provider, error) {
 	all, err := layout.After(p.files, 0)
