@@ -134,3 +134,29 @@ func TestPostgresTellsNobody(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestPostgresTellsNobodyWhereItMayNot: a role that may not tell, as one that finds the server's queue full, does
+// what it was asked all the same.
+func TestPostgresTellsNobodyWhereItMayNot(t *testing.T) {
+	s := running(t)
+	dsn := s.database(t)
+	c, err := pgx.ParseConfig(dsn.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.exec(t, c.Database, "REVOKE EXECUTE ON FUNCTION pg_notify(text, text) FROM PUBLIC")
+	l := beside(t, dsn, t.TempDir(), nil)
+	for n := range 2 {
+		id := held(t, l, n)
+		if err := l.Release(t.Context(), "acme", id, waxwing.Act{By: "jana", Reason: "a test"}); err != nil {
+			t.Errorf("release %d: %v", n, err)
+		}
+	}
+	if !time.Now().Before(l.mute.until) {
+		t.Error("it may tell: the test tries nothing")
+	}
+	audited(t, l)
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -253,6 +253,7 @@ func TestFull(t *testing.T) {
 		publish("it fills", 1, 0) // which shows after this one
 		publish("it is full", 0, 1)
 		set(false)
+		time.Sleep(fullRarely * fullEvery) // one that was full is asked less often
 		publish("there is room again", 1, 0)
 		r.Stop()
 		<-over
