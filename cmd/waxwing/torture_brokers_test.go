@@ -55,7 +55,7 @@ func brokerTrials() []brokerTrial {
 		{"nats", "", func(t *testing.T, _ bool) *queuetest.Server { return queuetest.NATS(t) }, func(u config.Secret) (queue.Broker, error) { return filled(&wxnats.Settings{URL: u}).Open("", nil) },
 			carelessNATS, "storage: memory", nil},
 		{"kafka", "", func(t *testing.T, _ bool) *queuetest.Server { return queuetest.Kafka(t) }, func(u config.Secret) (queue.Broker, error) { return filled(&wxkafka.Settings{URL: u}).Open("", nil) },
-			carelessKafka, "newest offset: DefaultSaramaSubscriberConfig as it is", nil},
+			carelessKafka, "newest offset (DefaultSaramaSubscriberConfig), daemon killed as well", nil},
 		{"postgres", "sql", queuetest.Postgres, func(u config.Secret) (queue.Broker, error) { return filled(&wxsql.Settings{URL: u}).Open("", nil) },
 			carelessPostgres, "synchronous_commit=off", nil},
 		{"mariadb", "sql", queuetest.MariaDB, func(u config.Secret) (queue.Broker, error) { return filled(&wxsql.Settings{URL: u}).Open("", nil) },

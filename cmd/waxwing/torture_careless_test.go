@@ -86,11 +86,13 @@ func (s subscribed) Subscribe(context.Context, string) (<-chan *message.Message,
 }
 
 // carelessKafka listens before anything is published, as it must to get anything, and has taken
-// nothing yet when the cluster is killed.
+// nothing yet when the cluster is killed, and it with it: whoever comes in its place begins behind
+// what is there.
 func carelessKafka(t *testing.T, url string) (message.Publisher, func(killed bool) message.Subscriber) {
 	hosts := strings.Split(strings.TrimPrefix(url, "kafka://"), ",")
-	sub, err := wmkafka.NewSubscriber(wmkafka.SubscriberConfig{Brokers: hosts, Unmarshaler: wmkafka.DefaultMarshaler{}, ConsumerGroup: "careless",
-		InitializeTopicDetails: &sarama.TopicDetail{NumPartitions: 1, ReplicationFactor: nodesOfKafka}}, nil)
+	how := wmkafka.SubscriberConfig{Brokers: hosts, Unmarshaler: wmkafka.DefaultMarshaler{}, ConsumerGroup: "careless",
+		InitializeTopicDetails: &sarama.TopicDetail{NumPartitions: 1, ReplicationFactor: nodesOfKafka}}
+	sub, err := wmkafka.NewSubscriber(how, nil)
 	must(t, sub, err)
 	must(t, sub, sub.SubscribeInitialize("trial"))
 	all, err := sub.Subscribe(t.Context(), "trial")
@@ -103,9 +105,14 @@ func carelessKafka(t *testing.T, url string) (message.Publisher, func(killed boo
 	for {
 		select {
 		case first := <-all: // it listens
-			return pub, func(bool) message.Subscriber {
-				first.Ack()
-				return subscribed{sub, all}
+			return pub, func(killed bool) message.Subscriber {
+				if !killed {
+					first.Ack()
+					return subscribed{sub, all}
+				}
+				_ = sub.Close() // it took nothing
+				next, err := wmkafka.NewSubscriber(how, nil)
+				return must(t, next, err)
 			}
 		case <-tick.C:
 			must(t, pub, pub.Publish("trial", message.NewMessage("first", []byte("first"))))
