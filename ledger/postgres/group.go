@@ -37,6 +37,7 @@ type database struct {
 	// trips and statements count what groups had the server do.
 	trips, statements atomic.Int64
 	nameless          atomic.Bool // statements have no names: see misnamed
+	renamed           bool        // since the last group that was committed, as a migration had changed something
 	mute              backOff     // until when nobody is told anything: see unheard
 	*listener
 }
@@ -55,6 +56,7 @@ func (d *database) Group(ctx context.Context, f func(ctx context.Context, tx sto
 	err := d.group(context.WithoutCancel(ctx), f)
 	if err == nil {
 		d.fault.Store(nil)
+		d.renamed = false
 		return nil
 	}
 	if d.misnamed(err) {

@@ -165,9 +165,10 @@ func (d *database) misnamed(err error) bool {
 			d.log.Info("statements have no names, since a pooler stands before the database that knows none: each is planned anew")
 		}
 	case "0A000": // a migration has changed what it gives, and a pooler may keep the old one for all of its connections
-		if !d.nameless.Swap(true) {
-			d.log.Info("statements have no names until this daemon is started again, since a migration has changed what they give: each is planned anew")
+		if again := d.renamed; again && !d.nameless.Swap(true) {
+			d.log.Info("statements have no names until this daemon is started again, since a migration has changed what they give, and a pooler keeps what they were: each is planned anew")
 		}
+		d.renamed = true
 	default:
 		return false
 	}
