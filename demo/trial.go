@@ -147,16 +147,17 @@ func (t *Trial) Close() {
 	t.client.CloseIdleConnections()
 }
 
+// written are the formats whose events this program can write as well as read.
+var written = []string{"shopify", "woocommerce", "generic"}
+
 // sampleShops are those whose events this program can write as well as read.
 func sampleShops(c *config.Config, known map[string]waxwing.Format) (out []mailbox.SampleShop) {
 	for _, tenant := range slices.Sorted(maps.Keys(c.Tenants)) {
 		tc := c.Tenants[tenant]
 		for _, shop := range slices.Sorted(maps.Keys(tc.Shops)) {
-			switch f := config.FormatOf(tenant, shop, tc.Shops[shop].Format); f {
-			case "shopify", "woocommerce", "generic":
-				if _, ok := known[f]; ok {
-					out = append(out, mailbox.SampleShop{Tenant: tenant, Name: tc.Name, Shop: shop, Locales: tc.Locales})
-				}
+			f := config.FormatOf(tenant, shop, tc.Shops[shop].Format)
+			if _, ok := known[f]; ok && slices.Contains(written, f) {
+				out = append(out, mailbox.SampleShop{Tenant: tenant, Name: tc.Name, Shop: shop, Locales: tc.Locales})
 			}
 		}
 	}
