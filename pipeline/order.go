@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -110,7 +111,11 @@ func (s *strangers) put(id waxwing.ID, t waxwing.TenantID, now time.Time) (first
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.till[id]; !known && len(s.till) >= mostStrangers {
-		return false, false
+		// Those that others have done meanwhile are not met again.
+		maps.DeleteFunc(s.till, func(_ waxwing.ID, till time.Time) bool { return now.Sub(till) > strangerRest })
+		if len(s.till) >= mostStrangers {
+			return false, false
+		}
 	}
 	if s.till == nil {
 		s.till, s.told = map[waxwing.ID]time.Time{}, map[waxwing.TenantID]bool{}

@@ -431,4 +431,7 @@ func TestStrangersKeepNobodyWaiting(t *testing.T) {
 	if _, ok := s.put(mostStrangers+1, "gone", time.Now()); !ok {
 		t.Error("one that is gone leaves no room")
 	}
+	if _, ok := s.put(mostStrangers+2, "gone", time.Now().Add(3*strangerRest)); !ok || len(s.till) != 1 {
+		t.Errorf("%d that were not met again take the room", len(s.till))
+	}
 }
