@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -158,3 +159,54 @@ func Survive(t *testing.T, s *Server, b queue.Broker) {
 
 // publishedAtOnce is how many messages may be at their last step when a server is killed.
 const publishedAtOnce = 16
+
+// Fills holds a broker that keeps five messages of a topic at most to that: it is full with the fifth, and is
+// not once some were taken.
+func Fills(t *testing.T, b queue.Broker) {
+	t.Helper()
+	l, err := b.Dial(t.Context(), []string{"a"}, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }() // what it holds is not asked for
+	fill := func(n int) {
+		t.Helper()
+		for i := range n {
+			if err := l.Publish("a", message.NewMessage(strconv.Itoa(i), []byte("x"))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	is := func(want bool) {
+		t.Helper()
+		limit, tick := time.After(time.Minute), time.NewTicker(10*time.Millisecond)
+		defer tick.Stop()
+		for {
+			got, err := l.(queue.Bounded).Full(t.Context(), "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got == want {
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-limit:
+				t.Fatalf("full is %v, want %v", got, want)
+			}
+		}
+	}
+	is(false)
+	fill(4)
+	is(false)
+	fill(1)
+	is(true)
+	in, err := l.Subscribe(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		(<-in).Ack()
+	}
+	is(false)
+}

@@ -282,51 +282,7 @@ func TestFull(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			b := open(t, x.make(t, false).URL)
 			b.most = 5
-			l, err := b.Dial(t.Context(), []string{"a"}, func(error) {})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
-			fill := func(n int) {
-				t.Helper()
-				for i := range n {
-					if err := l.Publish("a", message.NewMessage(strconv.Itoa(i), []byte("x"))); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-			is := func(want bool) {
-				t.Helper()
-				limit, tick := time.After(time.Minute), time.NewTicker(10*time.Millisecond)
-				defer tick.Stop()
-				for {
-					got, err := l.(queue.Bounded).Full(t.Context(), "a")
-					if err != nil {
-						t.Fatal(err)
-					}
-					if got == want {
-						return
-					}
-					select {
-					case <-tick.C:
-					case <-limit:
-						t.Fatalf("full is %v, want %v", got, want)
-					}
-				}
-			}
-			is(false)
-			fill(4)
-			is(false)
-			fill(1)
-			is(true)
-			in, err := l.Subscribe(t.Context(), "a")
-			if err != nil {
-				t.Fatal(err)
-			}
-			for range 3 {
-				(<-in).Ack()
-			}
-			is(false)
+			queuetest.Fills(t, b)
 		})
 	}
 }
