@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/nats-io/nats.go"
@@ -17,6 +18,9 @@ const idHeader = nats.MsgIdHdr
 
 // prefetch is how many messages are on their way to this process.
 const prefetch = 64
+
+// drainFor is how long a subscription that ends waits for a server that is silent.
+const drainFor = time.Second
 
 // link is Watermill's Publisher and Subscriber on one connection. It is ours: Watermill's own
 // (watermill-nats v2.1.3) sends on a channel that it has closed when a subscription ends while a
@@ -72,27 +76,34 @@ func (l *link) Subscribe(ctx context.Context, topic string) (<-chan *message.Mes
 	out := make(chan *message.Message)
 	l.subs.Go(func() {
 		defer close(out)
-		stopped := make(chan struct{})
-		defer close(stopped)
+		within, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ends a little after the subscription
+		defer cancel()
 		go func() {
 			select {
 			case <-ctx.Done():
 			case <-l.closing:
-			case <-stopped:
+			case <-within.Done():
 			}
-			all.Stop()
+			all.Drain()
+			time.AfterFunc(drainFor, cancel)
 		}()
+		ending := false
 		for {
-			m, err := all.Next()
+			m, err := all.Next(jetstream.NextContext(within))
 			if err != nil {
-				if ctx.Err() == nil && !errors.Is(err, jetstream.ErrMsgIteratorClosed) {
+				if ctx.Err() == nil && within.Err() == nil && !errors.Is(err, jetstream.ErrMsgIteratorClosed) {
 					l.failed(err)
 				}
 				return
 			}
-			if !l.hand(ctx, m, out) {
-				return
+			if !ending && l.hand(ctx, m, out) {
+				continue
 			}
+			// What is on its way to a subscription that ends is given back, so that whoever listens
+			// next need not wait for ackWait.
+			ending = true
+			all.Drain()
+			_ = m.Nak() // lost, it comes again by itself
 		}
 	})
 	return out, nil
@@ -142,6 +153,7 @@ func (l *link) Close() error {
 		close(l.closing)
 		l.mu.Unlock()
 		l.subs.Wait()
+		_ = l.conn.FlushTimeout(time.Second) // what was given back
 		l.conn.Close()
 	})
 	return nil
