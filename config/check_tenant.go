@@ -194,7 +194,8 @@ func (x *tenantRules) shop(name string) Shop {
 		}
 		x.failKey(path, fmt.Sprintf("the shop %q does not say its format", name), remedy)
 	}
-	if !x.words.unsigned(s.Format) && s.Secret == "" && len(s.Secrets) == 0 && !x.isBad(path+".secret") && !x.isBad(path+".secrets") {
+	// A mapping's events often come from a database or a broker alone: its webhooks are then refused.
+	if s.Format != formatMapping && !x.words.unsigned(s.Format) && s.Secret == "" && len(s.Secrets) == 0 && !x.isBad(path+".secret") && !x.isBad(path+".secrets") {
 		x.failKey(path, path+" has no secret, so that its webhooks would be refused", `Add secret: "${VAR}" with the secret that the shop signs with`)
 	}
 	x.check.hard(path+".secret", s.Secret, "secret")
@@ -204,6 +205,7 @@ func (x *tenantRules) shop(name string) Shop {
 	if s.Format == "plugin" && s.Plugin == "" && !x.isBad(path+".plugin") {
 		x.failKey(path, path+" does not say which plugin reads its events", "Add plugin: with the name of one that fills the hook normalise")
 	}
+	x.mapping(path, s)
 	for _, p := range []struct{ key, value string }{{"order_id", s.OrderID}, {"updated_at", s.UpdatedAt}} {
 		if p.value != "" && !strings.HasPrefix(p.value, "/") {
 			x.fail(path+"."+p.key, fmt.Sprintf("%s.%s %s is no JSON pointer", path, p.key, x.quote(path+"."+p.key)), "Begin it with /, such as /order/id")
@@ -213,6 +215,25 @@ func (x *tenantRules) shop(name string) Shop {
 		x.fail(path+".locale", fmt.Sprintf("%s.locale %s is not among the tenant's locales", path, x.quote(path+".locale")), meant(s.Locale, locales, "Choose "+choices(locales)+", or add it there"))
 	}
 	return s
+}
+
+// mapping checks the rules of a shop that has some, or must.
+func (x *tenantRules) mapping(path string, s Shop) {
+	switch {
+	case s.Mapping == nil && s.Format == formatMapping && !x.isBad(path+".mapping"):
+		x.failKey(path, path+" has no mapping", "Add mapping: with read: below it, which says where the events have an order's fields; docs/sources.md shows one")
+	case s.Mapping != nil && s.Format != formatMapping && !x.isBad(path+".format"):
+		x.fail(path+".mapping", path+".mapping is read by nobody: the shop's format is "+s.Format, "Write format: mapping, or take it out")
+	case s.Mapping != nil && x.words.Mapping != nil && !x.isBad(path+".mapping") && !x.isBad(path+".mapping.read"):
+		for _, f := range x.words.Mapping(s.Mapping) {
+			at := path + ".mapping." + f.Key
+			if x.given(at) {
+				x.fail(at, at+": "+f.Text, f.Remedy)
+			} else {
+				x.failKey(path+".mapping", path+".mapping: "+f.Text, f.Remedy)
+			}
+		}
+	}
 }
 
 func (x *tenantRules) dkim(path string, k *DKIM) {

@@ -12,7 +12,7 @@ import "github.com/waxwinghq/waxwing"
 // file; enum lists the choices of a text or of each entry of a list; min and
 // max bound numbers and durations; of names the kind of component whose registered
 // names are the choices, of which a default of [*] is all; want says what a missing key
-// is to be given; last lists a key behind those of other components; keys says that a mapping's keys are locales; asis keeps "file:" in
+// is to be given; last lists a key behind those of other components; keys says what a mapping's keys are where they are no names; asis keeps "file:" in
 // a secret from being read as a path; params are what a query may ask with.
 type Config struct {
 	// Include names further files with sections of this one. A section stands in one
@@ -290,7 +290,8 @@ type DKIM struct {
 // Shop is one store of a tenant.
 type Shop struct {
 	// Format says how its events look; the shop's name where none is given.
-	// "plugin" is a shop that one of the tenant's plugins normalises.
+	// "plugin" is a shop that one of the tenant's plugins normalises, and "mapping" one whose
+	// events mapping reads.
 	Format string `yaml:"format,omitempty" of:"format"`
 	// Secret signs its webhooks: without one they would be refused.
 	Secret Secret `yaml:"secret,omitempty"`
@@ -311,6 +312,29 @@ type Shop struct {
 	// Signature is the header with the HMAC-SHA256 of such an event's body under
 	// the shop's secret, in hex or base64.
 	Signature string `yaml:"signature,omitempty" default:"X-Signature"`
+	// Mapping says where the events of a shop of format mapping have what an order is; they are
+	// signed as those of format plugin.
+	Mapping *Mapping `yaml:"mapping,omitempty"`
+}
+
+// Mapping says where in a shop's events, which are JSON of any shape, an order's fields stand.
+type Mapping struct {
+	// When are conditions by JSON pointer (RFC 6901), or topic for the webhook's: the value that must stand
+	// there, several with | between them, or set, or unset. An event that does not meet all of them is
+	// recorded as ignored.
+	When map[string]string `yaml:"when,omitempty" keys:"pointer"`
+	// Read says for each field of the generic order, as the API takes it, where it stands: a JSON pointer,
+	// several with " | " between them of which the first counts that is there, with " + " to put them
+	// together, or =TEXT for what is always the same. Within a list a pointer begins at the list's
+	// entry, and with $ before it at the event. /meta/[key=note]/value chooses of a list.
+	Read map[string]string `yaml:"read" keys:"field"`
+	// Words translate the shop's own words, by field: its word, and ours. Capitals do not count.
+	Words map[string]map[string]string `yaml:"words,omitempty" keys:"field"`
+	// Amounts says how amounts are written: major is 12.50, minor 1250 in the currency's own smallest unit, and
+	// hundredths 1250 in any currency.
+	Amounts string `yaml:"amounts,omitempty" enum:"major,minor,hundredths" default:"major"`
+	// Zone is that of times which have none: Europe/Berlin.
+	Zone string `yaml:"zone,omitempty" default:"UTC"`
 }
 
 // Stage is one entry of a pipeline: a stage's name, and its settings below it.
@@ -454,14 +478,14 @@ type Log struct {
 }
 
 // FormatOf is the name of a shop's format: the shop's own name where it gives
-// none, and one for each shop that a plugin reads, since its settings say where
+// none, and one for each shop that a plugin or a mapping reads, since its settings say where
 // an order's id stands.
 func FormatOf(tenant, shop, format string) string {
 	switch format {
 	case "":
 		return shop
-	case "plugin":
-		return "plugin:" + tenant + "/" + shop
+	case formatPlugin, formatMapping:
+		return format + ":" + tenant + "/" + shop
 	}
 	return format
 }

@@ -340,7 +340,11 @@ func (d *decoder) mapping(n ast.Node, v reflect.Value, f field, path string) {
 		}
 		d.mark(sub, spot{key: at, value: placeOf(start(p.Value))})
 		e := reflect.New(v.Type().Elem()).Elem()
-		d.value(p.Value, e, field{typ: e.Type()}, sub)
+		inner := field{typ: e.Type()}
+		if e.Kind() == reflect.Map {
+			inner.keys = f.keys
+		}
+		d.value(p.Value, e, inner, sub)
 		v.SetMapIndex(reflect.ValueOf(key), e)
 	}
 	if len(values) == 0 && f.required {

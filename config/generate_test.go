@@ -254,8 +254,12 @@ func (g *generator) value(t *testing.T, typ reflect.Type, f field) object {
 		return object{"type": "array", "items": g.value(t, typ.Elem(), f)}
 	case reflect.Map:
 		names := object{"pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"}
-		if f.keys == "locale" {
+		switch f.keys {
+		case "":
+		case "locale":
 			names = object{"enum": g.Locales}
+		default:
+			names = object{"minLength": 1}
 		}
 		o := object{"type": "object", "propertyNames": names, "additionalProperties": g.value(t, typ.Elem(), f)}
 		if f.required {
@@ -441,6 +445,8 @@ func (g *generator) wording(f field) string {
 		return "keys and values by locale"
 	case f.keys == "locale":
 		return "text by locale"
+	case typ.Kind() == reflect.Map && f.keys != "":
+		return "text by " + f.keys
 	case typ.Kind() == reflect.Map:
 		return "by name"
 	case g.choices(f) != nil:

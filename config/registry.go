@@ -29,11 +29,16 @@ type Registry struct {
 	Stages []Component
 	// Formats are the shops', by their names.
 	Formats []waxwing.Format
+	// Mapping says what is wrong with a mapping, if anything is; nil: nothing is looked at.
+	Mapping func(*Mapping) []MappingFault
 	// Hooks are what the stage plugins may ask about an order, in its order.
 	Hooks []string
 	// Locales are the tags of the languages that mails can be in.
 	Locales []string
 }
+
+// MappingFault is what is wrong with a mapping. Key is that of its place, below the mapping's.
+type MappingFault struct{ Key, Text, Remedy string }
 
 // Component is one type of provider, lookup or stage, as a configuration knows it. What
 // runs it is the business of whoever lists it.
@@ -78,8 +83,12 @@ const (
 	kindHook     = "hook"
 )
 
-// formatPlugin is the format of shops that a tenant's own plugin reads.
-const formatPlugin = "plugin"
+// Formats that are of each shop's own: formatPlugin's events a tenant's own plugin reads, and
+// formatMapping's the rules of its mapping.
+const (
+	formatPlugin  = "plugin"
+	formatMapping = "mapping"
+)
 
 // of are the components of one kind.
 func (r Registry) of(kind string) []Component {
@@ -103,7 +112,7 @@ func (r Registry) of(kind string) []Component {
 // names are what a key may be that the tag "of" leaves to the registry.
 func (r Registry) names(kind string) []string {
 	if kind == kindFormat {
-		return append(r.formats(), formatPlugin)
+		return append(r.formats(), formatMapping, formatPlugin)
 	}
 	if kind == kindHook {
 		return r.Hooks

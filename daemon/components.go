@@ -82,7 +82,7 @@ func Components() config.Registry {
 		Sources:   components(sourceTypes, func(t sourceType) config.Component { return t.Component }),
 		Stores:    components(storeTypes, func(t storeType) config.Component { return t.Component }),
 		Brokers:   components(brokerTypes, func(t brokerType) config.Component { return t.Component }),
-		Lookups:   enrich.Components(), Stages: pipeline.Components(), Formats: slices.Clone(shopFormats), Hooks: abi.OfOrders(), Locales: locales.Tags(),
+		Lookups:   enrich.Components(), Stages: pipeline.Components(), Formats: slices.Clone(shopFormats), Mapping: mappingFaults, Hooks: abi.OfOrders(), Locales: locales.Tags(),
 	}
 }
 

@@ -165,7 +165,8 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 }
 
 func (d *Daemon) openLedgers(ctx context.Context, x Extras) (err error) {
-	known, c := Formats(), d.cfg
+	c := d.cfg
+	known := FormatsOf(c)
 	o := sqlite.Options{Options: ledger.Options{Dir: c.Data, Master: c.Keys.Master, Clock: x.Clock, Log: d.log,
 		Quota: pluginQuota(c.Plugins), HotBytes: d.memory.hot / int64(len(LedgerNames(c))), AcceptLoss: x.AcceptLoss,
 		People: func(format, topic string, raw []byte) (waxwing.People, bool) {
@@ -189,7 +190,7 @@ func (d *Daemon) openLedgers(ctx context.Context, x Extras) (err error) {
 }
 
 func (d *Daemon) assemble(x Extras) (err error) {
-	parts := pipeline.Parts{Formats: Formats(), Composer: d.composer,
+	parts := pipeline.Parts{Formats: FormatsOf(d.cfg), Composer: d.composer,
 		Providers: map[string]delivery.Provider{}, Enrichers: map[string]pipeline.Enricher{}, Clock: x.Clock, Log: d.log,
 		Plugins: d.workshop, Numbers: compose.Numbers, Wrap: x.Wrap, NoSweeper: x.NoSweeper}
 	maps.Copy(parts.Formats, d.workshop.pluginFormats(d.cfg, parts.Formats["generic"]))

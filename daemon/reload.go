@@ -92,7 +92,7 @@ func (d *Daemon) prepare(next *config.Config, composer *compose.Composer) (behin
 
 // formatsOf are the shops' of a configuration, those of plugins among them.
 func (d *Daemon) formatsOf(next *config.Config) map[string]waxwing.Format {
-	formats := Formats()
+	formats := FormatsOf(next)
 	maps.Copy(formats, d.workshop.pluginFormats(next, formats["generic"]))
 	return formats
 }

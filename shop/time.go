@@ -12,7 +12,11 @@ import (
 // offset, which is then taken as being in zone. What is no time, such as PHP's
 // 0000-00-00, or lies before 1970, is the zero time.
 func ParseTime(v payload.Value, zone *time.Location) time.Time {
-	s := v.Trimmed()
+	return ParseTimeText(v.Trimmed(), zone)
+}
+
+// ParseTimeText is ParseTime of a text without spaces around it.
+func ParseTimeText(s string, zone *time.Location) time.Time {
 	if len(s) < len("2006-01-02") || len(s) > 40 {
 		return time.Time{}
 	}

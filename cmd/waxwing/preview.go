@@ -55,7 +55,7 @@ func (c previewCmd) Run(s streams) error {
 		return fmt.Errorf("--tenant: %q is not in %s", c.Tenant, c.Config)
 	}
 	format := config.FormatOf(c.Tenant, c.Shop, t.Shops[c.Shop].Format)
-	f, ok := daemon.Formats()[format]
+	f, ok := daemon.FormatsOf(cfg)[format]
 	if !ok {
 		return fmt.Errorf("--shop: tenant %s has no shop %q, and there is no format of that name (%s)", c.Tenant, c.Shop, formatNames())
 	}
@@ -71,7 +71,7 @@ func (c previewCmd) Run(s streams) error {
 		return err
 	}
 	w := &waxwing.Work{Tenant: waxwing.TenantID(c.Tenant), Shop: waxwing.ShopID(c.Shop), Format: format, Topic: c.Topic, Raw: raw, State: waxwing.Received, Token: "preview"}
-	said, err := pipeline.Preview(cfg, daemon.Formats(), printer{c, x, s}, w)
+	said, err := pipeline.Preview(cfg, daemon.FormatsOf(cfg), printer{c, x, s}, w)
 	if said.To != "" {
 		return fmt.Errorf("%s: would be %s: %s", c.Event, said.To, said.Reason)
 	}

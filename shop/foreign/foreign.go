@@ -21,13 +21,19 @@ import (
 // body in a header, in hex or base64. Normalise is not set: a plugin does that.
 // Accepting never depends on the plugin.
 func Format(orderID, updatedAt, header string) waxwing.Format {
+	f := Signed(header)
+	f.Key = func(_ string, raw []byte) (waxwing.EventKey, error) { return keyOf(orderID, updatedAt, raw) }
+	return f
+}
+
+// Signed is what a format has of a shop whose webhooks are signed so, and no more: their topic stands in X-Topic.
+func Signed(header string) waxwing.Format {
 	return waxwing.Format{
 		Topic: func(h http.Header) string { return strings.ToLower(h.Get("X-Topic")) },
 		Verify: func(h http.Header, raw []byte, secrets []waxwing.Secret) bool {
 			return signedEither(h, header, raw, secrets)
 		},
 		SignedIn: header,
-		Key:      func(_ string, raw []byte) (waxwing.EventKey, error) { return keyOf(orderID, updatedAt, raw) },
 	}
 }
 
