@@ -130,6 +130,9 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	if err = d.openLedgers(ctx, x); err != nil {
 		return nil, err
 	}
+	if err = d.sources.keepIn(d.Ledger()); err != nil {
+		return nil, err
+	}
 	if x.Held != nil {
 		if err = x.Held(); err != nil {
 			return nil, err
@@ -214,8 +217,11 @@ func (d *Daemon) assemble(x Extras) (err error) {
 	meter.Queues(d.shards.queues)
 	meter.Instances(d.shards.members)
 	meter.Brokers(d.shards.brokers)
+	if len(d.sources.open) > 0 {
+		meter.Sources(d.sources.statuses)
+	}
 	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.shards, Desk: d.shards, Books: d.Books(), Workshop: d.workshop, Shelves: d.Books(), Uses: d.workshop.host.Uses,
-		Meter: meter, Schema: generic.Schema, Ready: d.ready, Pages: x.Pages, Version: Version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
+		Meter: meter, Sources: d.sources.statuses, Schema: generic.Schema, Ready: d.ready, Pages: x.Pages, Version: Version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
 	return nil
 }
 

@@ -5,13 +5,16 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/source"
+	"github.com/waxwinghq/waxwing/web/metrics"
 )
 
 // sourceType is a component that makes sources of its settings.
@@ -32,15 +35,27 @@ type acceptFrom func(context.Context, *waxwing.Event) (waxwing.Receipt, error)
 
 // sources are those of a configuration, running.
 type sources struct {
-	open   map[string]source.Source
+	open   map[string]*reading
 	log    *slog.Logger
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 }
 
+// reading is one source, and what came of it since the start.
+type reading struct {
+	source.Source
+
+	mu       sync.Mutex
+	events   map[string]int64
+	last     time.Time
+	failures int64
+	failed   string // why it rests just now; "": it does not
+	started  bool
+}
+
 // openSources makes every source that the configuration names; none runs yet.
 func openSources(c *config.Config, types []sourceType, log *slog.Logger) (*sources, error) {
-	s := &sources{open: map[string]source.Source{}, log: log, cancel: func() {}}
+	s := &sources{open: map[string]*reading{}, log: log, cancel: func() {}}
 	for name, x := range c.Sources {
 		i := slices.IndexFunc(types, func(t sourceType) bool { return t.Name == x.Type })
 		if i < 0 {
@@ -50,9 +65,45 @@ func openSources(c *config.Config, types []sourceType, log *slog.Logger) (*sourc
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", name, err)
 		}
-		s.open[name] = made
+		s.open[name] = &reading{Source: made}
 	}
 	return s, nil
+}
+
+// shelf is a ledger that keeps pages for others.
+type shelf interface {
+	// Page is what was kept under a name; nil: nothing was.
+	Page(ctx context.Context, name string) ([]byte, error)
+	// SetPage keeps something in place of what was there.
+	SetPage(ctx context.Context, name string, page []byte) error
+}
+
+// book is a source's page in a ledger.
+type book struct {
+	shelf
+	name string
+}
+
+// Read is source.Book's.
+func (b book) Read(ctx context.Context) ([]byte, error) { return b.Page(ctx, b.name) }
+
+// Write is source.Book's.
+func (b book) Write(ctx context.Context, page []byte) error { return b.SetPage(ctx, b.name, page) }
+
+// keepIn gives those that remember something their page in a ledger.
+func (s *sources) keepIn(l any) error {
+	for name, x := range s.open {
+		k, ok := x.Source.(source.Keeper)
+		if !ok {
+			continue
+		}
+		at, ok := l.(shelf)
+		if !ok {
+			return fmt.Errorf("source %s: the ledger cannot keep how far it has read", name)
+		}
+		k.Keep(book{at, "source/" + name})
+	}
+	return nil
 }
 
 // run starts them, when ready is closed. They end with ctx, or by stop.
@@ -84,23 +135,28 @@ const (
 )
 
 // keep runs a source until ctx ends, and anew where it fails.
-func (s *sources) keep(ctx context.Context, name string, x source.Source, accept acceptFrom) {
+func (s *sources) keep(ctx context.Context, name string, x *reading, accept acceptFrom) {
 	rest := firstRest
 	for {
-		took := false
+		var took atomic.Bool
+		x.begin()
 		err := x.Run(ctx, func(ctx context.Context, t waxwing.TenantID, shop waxwing.ShopID, topic string, raw []byte) (waxwing.Receipt, error) {
 			// The ledger's cache and the order's strings share what they get: the source's
 			// own bytes are its own again.
 			rc, err := accept(ctx, &waxwing.Event{Tenant: t, Shop: shop, Source: name, Topic: topic, Raw: bytes.Clone(raw)})
-			took = took || err == nil
+			if err == nil {
+				took.Store(true)
+				x.count(rc)
+			}
 			return rc, err
 		})
 		if ctx.Err() != nil {
 			return
 		}
-		if took {
+		if took.Load() {
 			rest = firstRest
 		}
+		x.fail(err)
 		s.log.Error("a source ended; it is started again", "source", name, "in", rest, "err", err)
 		again := time.NewTimer(rest)
 		select {
@@ -111,4 +167,87 @@ func (s *sources) keep(ctx context.Context, name string, x source.Source, accept
 		}
 		rest = min(2*rest, longRest)
 	}
+}
+
+func (x *reading) begin() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.started = true
+}
+
+func (x *reading) fail(err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.failures++
+	if x.failed = "it ended without an error"; err != nil {
+		x.failed = err.Error()
+	}
+}
+
+// count notes what became of an event. The first that is accepted after a failure ends it.
+func (x *reading) count(rc waxwing.Receipt) {
+	became := "known"
+	if rc.New {
+		switch rc.State {
+		case waxwing.Ignored, waxwing.Quarantined, waxwing.Held:
+			became = string(rc.State)
+		default:
+			became = "new"
+		}
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.events == nil {
+		x.events = map[string]int64{}
+	}
+	x.events[became]++
+	x.last, x.failed = time.Now(), ""
+}
+
+// status is how a source is, by itself and by what came of it.
+func (x *reading) status() metrics.Source {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	out := metrics.Source{State: string(source.Starting), Events: maps.Clone(x.events), Failures: x.failures}
+	if out.Events == nil {
+		out.Events = map[string]int64{}
+	}
+	if x.started {
+		out.State = string(source.Reading)
+	}
+	last := x.last
+	own, ok := x.Source.(source.Reporter)
+	if ok {
+		st := own.Status()
+		out.State, out.Detail, out.Position, out.Gaps = string(st.State), st.Detail, st.Position, st.Gaps
+		if st.Lag >= 0 {
+			lag := st.Lag.Seconds()
+			out.Lag = &lag
+		}
+		if st.Behind >= 0 {
+			out.Behind = &st.Behind
+		}
+		if !st.Heard.IsZero() {
+			out.Heard = &st.Heard
+		}
+		if st.LastEvent.After(last) {
+			last = st.LastEvent
+		}
+	}
+	if x.failed != "" && (!ok || out.State == string(source.Starting)) {
+		out.State, out.Detail = string(source.Failing), x.failed
+	}
+	if !last.IsZero() {
+		out.Last = &last
+	}
+	return out
+}
+
+// statuses are how they are, by name.
+func (s *sources) statuses() map[string]metrics.Source {
+	out := make(map[string]metrics.Source, len(s.open))
+	for name, x := range s.open {
+		out[name] = x.status()
+	}
+	return out
 }

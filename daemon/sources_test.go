@@ -78,6 +78,9 @@ func TestSourcesRun(t *testing.T) {
 		if got != "acme till tap order hello 7s" {
 			t.Error(got)
 		}
+		if st := s.statuses()["tap"]; st.State != "reading" || st.Failures != 3 || st.Events["known"] != 1 || st.Last == nil || st.Lag != nil {
+			t.Errorf("it is %+v", st)
+		}
 	})
 }
 
@@ -100,7 +103,7 @@ func (reuser) Run(ctx context.Context, accept source.Accept) error {
 // TestSourcesKeepTheirBytes: what was accepted is not the source's room, which it may fill anew.
 func TestSourcesKeepTheirBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &sources{open: map[string]source.Source{"tap": reuser{}}, log: slog.New(slog.DiscardHandler)}
+		s := &sources{open: map[string]*reading{"tap": {Source: reuser{}}}, log: slog.New(slog.DiscardHandler)}
 		ready := make(chan struct{})
 		close(ready)
 		var got []*waxwing.Event
@@ -128,4 +131,59 @@ func TestSourcesOpen(t *testing.T) {
 	}
 	var none *sources
 	none.stop()
+}
+
+// shelved is a ledger's pages, and a source that keeps one and says how it is.
+type shelved struct {
+	pages map[string]string
+	book  source.Book
+	says  source.Status
+}
+
+func (s *shelved) Page(_ context.Context, name string) ([]byte, error) {
+	return []byte(s.pages[name]), nil
+}
+
+func (s *shelved) SetPage(_ context.Context, name string, page []byte) error {
+	s.pages[name] = string(page)
+	return nil
+}
+
+func (s *shelved) Keep(b source.Book) { s.book = b }
+
+func (s *shelved) Status() source.Status { return s.says }
+
+func (s *shelved) Run(context.Context, source.Accept) error { return errors.New("the slot is gone") }
+
+// TestSourcesKeepAPage: a source that remembers something has a page of its own name; how it is shows, and while it rests after a
+// failure, why.
+func TestSourcesKeepAPage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := &shelved{pages: map[string]string{"source/other": "not mine"}, says: source.Status{State: source.Starting, Lag: -1, Behind: 7, Position: "0/1", Gaps: 2}}
+		s := &sources{open: map[string]*reading{"tap": {Source: x}}, log: slog.New(slog.DiscardHandler)}
+		if err := s.keepIn(x); err != nil {
+			t.Fatal(err)
+		}
+		if err := x.book.Write(t.Context(), []byte("here")); err != nil || x.pages["source/tap"] != "here" {
+			t.Errorf("%v: %v", x.pages, err)
+		}
+		if b, err := x.book.Read(t.Context()); string(b) != "here" || err != nil {
+			t.Errorf("%s, %v", b, err)
+		}
+		if err := s.keepIn(7); err == nil || !strings.Contains(err.Error(), "source tap: the ledger cannot keep") {
+			t.Error(err)
+		}
+		ready := make(chan struct{})
+		close(ready)
+		s.run(t.Context(), ready, nil)
+		synctest.Wait()
+		if st := s.statuses()["tap"]; st.State != "failing" || st.Detail != "the slot is gone" || st.Lag != nil || *st.Behind != 7 || st.Gaps != 2 {
+			t.Errorf("it is %+v", st)
+		}
+		x.says.State, x.says.Lag, x.says.Detail = source.Gap, time.Second, "the slot is lost"
+		if st := s.statuses()["tap"]; st.State != "gap" || st.Detail != "the slot is lost" || *st.Lag != 1 || st.Failures != 1 {
+			t.Errorf("it is %+v", st)
+		}
+		s.stop()
+	})
 }

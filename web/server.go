@@ -3,14 +3,18 @@ package web
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"runtime/debug"
 	"runtime/pprof"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -74,6 +78,8 @@ type Parts struct {
 	// Uses is what a tenant's plugins have taken since the start; nil: nobody counts.
 	Uses  func(waxwing.TenantID) waxwing.TenantUse
 	Meter *metrics.Meter
+	// Sources is how it stands with the sources of events, by name; nil: there are none.
+	Sources func() map[string]metrics.Source
 	// Schema is the generic order's JSON Schema.
 	Schema []byte
 	// Ready says why the daemon is not ready to take orders; nil: it is.
@@ -157,7 +163,14 @@ func (s *Server) routes() http.Handler {
 		s.orders(m)
 	}
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
-	m.HandleFunc("GET /readyz", s.readyz)
+	verbose := s.doors.adminOnly(http.HandlerFunc(s.readyVerbose))
+	m.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("verbose") {
+			verbose.ServeHTTP(w, r)
+			return
+		}
+		s.readyz(w, r)
+	})
 	if s.p.Meter != nil {
 		m.Handle("GET /metrics", s.doors.adminOnly(s.p.Meter.Handler()))
 	}
@@ -231,11 +244,56 @@ func framed(w http.ResponseWriter, r *http.Request) bool {
 }
 
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	if s.p.Ready != nil {
-		if err := s.p.Ready(); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
+	if err := s.ready(); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
 	}
 	_, _ = io.WriteString(w, "ready\n")
+}
+
+func (s *Server) ready() error {
+	if s.p.Ready == nil {
+		return nil
+	}
+	return s.p.Ready()
+}
+
+// readyVerbose also says how it stands with each source: one that fails is no reason to send no webhooks here, so
+// that the status is that of /readyz. Programs ask for application/json.
+func (s *Server) readyVerbose(w http.ResponseWriter, r *http.Request) {
+	all := map[string]metrics.Source{}
+	if s.p.Sources != nil {
+		all = s.p.Sources()
+	}
+	err := s.ready()
+	status := http.StatusOK
+	if err != nil {
+		status = http.StatusServiceUnavailable
+	}
+	if strings.Contains(r.Header.Get("Accept"), "application/json") {
+		said := struct {
+			Ready   bool                      `json:"ready"`
+			Reason  string                    `json:"reason,omitempty"`
+			Sources map[string]metrics.Source `json:"sources"`
+		}{Ready: err == nil, Sources: all}
+		if err != nil {
+			said.Reason = err.Error()
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(said) // who asked may be gone
+		return
+	}
+	var b strings.Builder
+	if err != nil {
+		b.WriteString("not ready: " + err.Error() + "\n")
+	} else {
+		b.WriteString("ready\n")
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		b.WriteString("source " + name + ": " + all[name].Line(time.Now()) + "\n")
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprint(w, b.String()) // who asked may be gone
 }

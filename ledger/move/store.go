@@ -79,4 +79,6 @@ type Beside struct {
 	Indexed, Keyed int64
 	// Losses are those that a person accepted, as JSON; empty: there are none.
 	Losses []byte
+	// Pages are what the ledger keeps for others, by name.
+	Pages map[string][]byte
 }

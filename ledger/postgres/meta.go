@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -46,6 +47,43 @@ func metaOf(ctx context.Context, c queryer) (map[string][]byte, error) {
 		return nil
 	})
 	return out, err
+}
+
+// metaPage begins the rows that are kept for others under names of theirs.
+const metaPage = "page/"
+
+// Page is what was kept under a name; nil: nothing was.
+func (d *database) Page(ctx context.Context, name string) (page []byte, err error) {
+	err = d.write.QueryRow(ctx, "SELECT v FROM meta WHERE k = $1", metaPage+name).Scan(&page)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("page %s: %w: %w", name, waxwing.ErrUnavailable, err)
+	}
+	return page, nil
+}
+
+// SetPage keeps something under a name in place of what was there; with nil it is on disk.
+func (d *database) SetPage(ctx context.Context, name string, page []byte) error {
+	if _, err := d.write.Exec(ctx, "INSERT INTO meta (k, v) VALUES ($1, $2) ON CONFLICT (k) DO UPDATE SET v = excluded.v", metaPage+name, page); err != nil {
+		return fmt.Errorf("page %s: %w: %w", name, waxwing.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// pagesOf are all that are kept, by name.
+func pagesOf(meta map[string][]byte) map[string][]byte {
+	var out map[string][]byte
+	for k, v := range meta {
+		if name, ok := strings.CutPrefix(k, metaPage); ok {
+			if out == nil {
+				out = map[string][]byte{}
+			}
+			out[name] = v
+		}
+	}
+	return out
 }
 
 // inherited is what a ledger has from the store that it was moved from.

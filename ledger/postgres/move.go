@@ -365,7 +365,7 @@ func (m *mover) Beside(ctx context.Context) (b *move.Beside, err error) {
 		meta, err := metaOf(ctx, tx)
 		b.Indexed, _ = strconv.ParseInt(string(meta[metaIndexed]), 10, 64) // none is 0
 		b.Keyed, _ = strconv.ParseInt(string(meta[metaKeyed]), 10, 64)
-		b.Losses = meta[metaLosses]
+		b.Losses, b.Pages = meta[metaLosses], pagesOf(meta)
 		return err
 	})
 }

@@ -119,6 +119,11 @@ func (m *mover) Finish(ctx context.Context, b *move.Beside) error {
 				return err
 			}
 		}
+		for name, page := range b.Pages {
+			if err := put(ctx, tx, metaPage+name, page); err != nil {
+				return err
+			}
+		}
 		if len(b.Losses) > 0 {
 			if err := put(ctx, tx, metaLosses, b.Losses); err != nil {
 				return err

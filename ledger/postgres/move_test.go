@@ -140,7 +140,7 @@ func TestPostgresMovedInto(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := m.Finish(t.Context(), &move.Beside{Anchors: []byte{}, Keyed: 64, Indexed: 64, Losses: losses}); err != nil {
+		if err := m.Finish(t.Context(), &move.Beside{Anchors: []byte{}, Keyed: 64, Indexed: 64, Losses: losses, Pages: map[string][]byte{"source/tap": []byte("7")}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -158,6 +158,17 @@ func TestPostgresMovedInto(t *testing.T) {
 	ev.Key.OccurredAt = now.Add(-90 * time.Minute)
 	if !l.inherited.losses.MaybeSent(ev) {
 		t.Error("the loss is not known")
+	}
+	for _, want := range []string{"7", "8"} {
+		if page, err := l.Page(t.Context(), "source/tap"); err != nil || string(page) != want {
+			t.Errorf("the page is %q, %v, want %s", page, err, want)
+		}
+		if err := l.SetPage(t.Context(), "source/tap", []byte("8")); err != nil {
+			t.Error(err)
+		}
+	}
+	if page, err := l.Page(t.Context(), "source/other"); page != nil || err != nil {
+		t.Errorf("a page that nobody wrote is %q, %v", page, err)
 	}
 	if n := len(guarded); n == 0 {
 		t.Fatal("no table is guarded")

@@ -302,6 +302,13 @@ func (m *mover) Beside(context.Context) (b *move.Beside, err error) {
 			b.Keyed = db.Int(v[1])
 		case lossesRow:
 			b.Losses = bytes.Clone(db.Blob(v[1]))
+		default:
+			if name, ok := strings.CutPrefix(db.Text(v[0]), metaPage); ok {
+				if b.Pages == nil {
+					b.Pages = map[string][]byte{}
+				}
+				b.Pages[name] = []byte(db.Text(v[1]))
+			}
 		}
 		return nil
 	})
@@ -393,6 +400,12 @@ func (m *mover) Finish(_ context.Context, b *move.Beside) error {
 				k string
 				v any
 			}{lossesRow, b.Losses})
+		}
+		for name, page := range b.Pages {
+			meta = append(meta, struct {
+				k string
+				v any
+			}{metaPage + name, string(page)})
 		}
 		if _, err := m.c.Exec("INSERT OR REPLACE INTO lookup_segments (no, last) SELECT 0, coalesce(max(id),0) FROM confirmations"); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"database/sql/driver"
@@ -197,6 +198,27 @@ func (l opening) notePlace(_ context.Context, t *dbTx) error {
 func setMeta(t *dbTx, k, v string) error {
 	_, err := t.exec("INSERT INTO meta (k,v) VALUES (?,?) ON CONFLICT (k) DO UPDATE SET v=excluded.v", k, v)
 	return err
+}
+
+// metaPage begins the rows of meta that are kept for others under names of theirs.
+const metaPage = "page/"
+
+// Page is what was kept under a name; nil: nothing was.
+func (l *Ledger) Page(ctx context.Context, name string) (page []byte, err error) {
+	err = l.do(ctx, func(_ context.Context, t *dbTx) error {
+		v := make([]driver.Value, 1)
+		found, err := t.c.Row("SELECT v FROM meta WHERE k=?", v, metaPage+name)
+		if found {
+			page = bytes.Clone(db.Blob(v[0]))
+		}
+		return err
+	})
+	return page, err
+}
+
+// SetPage keeps something under a name in place of what was there; with nil it is on disk.
+func (l *Ledger) SetPage(ctx context.Context, name string, page []byte) error {
+	return l.do(ctx, func(_ context.Context, t *dbTx) error { return setMeta(t, metaPage+name, string(page)) })
 }
 
 func (l opening) sayResealed(_ context.Context, g *ledger.Group) error {

@@ -37,3 +37,24 @@ func TestSuite(t *testing.T) {
 			}
 		})
 }
+
+// TestPages: what is kept for others is there after the next start, and its rows are summed with the others.
+func TestPages(t *testing.T) {
+	dir := t.TempDir()
+	for _, want := range []string{"", "first", "second"} {
+		l := openTest(t, dir, nil, "resend")
+		if page, err := l.Page(t.Context(), "source/tap"); err != nil || string(page) != want {
+			t.Errorf("the page is %q, %v, want %q", page, err, want)
+		}
+		next := map[string]string{"": "first", "first": "second", "second": "third"}[want]
+		if err := l.SetPage(t.Context(), "source/tap", []byte(next)); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := l.Verify(t.Context(), ""); err != nil || !r.Whole() {
+			t.Errorf("%v, %v", r, err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -145,7 +145,9 @@ func (m *Mapping) complete(r Rules, readable bool) (bad []Fault) {
 // near is the field that somebody meant; "" unless one is close: one with the same last word, if it can be of
 // the same part, or of the same letters.
 func near(name string) (best string) {
-	plain := func(s string) string { return strings.ToLower(strings.NewReplacer("_", "", ".", "", "-", "").Replace(s)) }
+	plain := func(s string) string {
+		return strings.ToLower(strings.NewReplacer("_", "", ".", "", "-", "").Replace(s))
+	}
 	last := name[strings.LastIndexByte(name, '.')+1:]
 	for _, f := range fieldNames() {
 		switch {
