@@ -314,6 +314,11 @@ func (x books) Raw(ctx context.Context, t waxwing.TenantID, id waxwing.ID) (form
 	return x.of(t).ledger.Raw(ctx, t, id)
 }
 
+// Known is web.Books'.
+func (x books) Known(ctx context.Context, t waxwing.TenantID, orders []waxwing.OrderRef) ([]*waxwing.ConfirmationView, error) {
+	return x.of(t).ledger.Known(ctx, t, orders)
+}
+
 // Bytes is web.Books'.
 func (x books) Bytes(ctx context.Context, t waxwing.TenantID, id waxwing.ID, n int) (*waxwing.Outgoing, error) {
 	return x.of(t).ledger.Bytes(ctx, t, id, n)

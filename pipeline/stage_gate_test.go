@@ -53,7 +53,7 @@ func TestGateOfDeposits(t *testing.T) {
 		{waxwing.PaymentVoided, "", deposits, cancel("the payment was voided")},
 	} {
 		o := &waxwing.Order{Payment: waxwing.Payment{Status: c.status}, Stock: c.stock}
-		if got := atGate(o, c.t); got != c.want {
+		if got := AtGate(o, c.t); got != c.want {
 			t.Errorf("%s %s, deposits %v: %+v, want %+v", c.status, c.stock, c.t.Deposits, got, c.want)
 		}
 	}

@@ -101,6 +101,14 @@ type Checker interface {
 	Setup(ctx context.Context, name string, dry bool, w io.Writer) error
 }
 
+// Lister are settings of a source that can also be asked which orders were completed, apart from its log:
+// for a gap in it, and for whoever holds the shop's orders against the ledger. name is the source's.
+type Lister interface {
+	// List calls each with the event of every order that was completed at since or later, as Run would bring it, and
+	// perhaps of some before; each's error ends it. An event's bytes are each's own.
+	List(ctx context.Context, name string, since time.Time, each func(Event) error) error
+}
+
 // Finding is one thing that was looked at.
 type Finding struct {
 	// OK: it is as it must be. Else Remedy says what to do: in words, or as a statement that ends with a semicolon.

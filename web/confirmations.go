@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -50,7 +49,7 @@ func (x *confirmations) postOrder(w http.ResponseWriter, r *http.Request, t waxw
 	if err != nil {
 		return fault{http.StatusUnprocessableEntity, "not an order", err.Error()}
 	}
-	if err := x.knownShop(t, key.Shop); err != nil {
+	if err := knownShop(x.api.doors, t, key.Shop); err != nil {
 		return err
 	}
 	if _, err := f.Normalise("", raw); err != nil {
@@ -62,24 +61,6 @@ func (x *confirmations) postOrder(w http.ResponseWriter, r *http.Request, t waxw
 	}
 	receipt(w, rc)
 	return nil
-}
-
-// knownShop refuses a shop that the configuration does not know: a misspelt name
-// would make another order of the same number.
-func (x *confirmations) knownShop(t waxwing.TenantID, shop waxwing.ShopID) error {
-	tenant, ok := x.api.doors.access().tenants[string(t)]
-	if !ok { // a reload took it away after its key was looked at
-		return fault{http.StatusUnauthorized, "unauthorized", "the configuration has no such tenant any more"}
-	}
-	shops := tenant.Shops
-	if _, ok := shops[string(shop)]; ok || shop == "" { // "": a format whose events name none
-		return nil
-	}
-	known := slices.Sorted(maps.Keys(shops))
-	if len(known) == 0 {
-		return fault{http.StatusUnprocessableEntity, "no such shop", fmt.Sprintf("shop: there is no shop %.64q; the configuration knows none yet: add it under tenants.%s.shops, such as {%s: {format: generic}}", shop, t, "web")}
-	}
-	return fault{http.StatusUnprocessableEntity, "no such shop", fmt.Sprintf("shop: there is no shop %.64q; known are %s", shop, strings.Join(known, ", "))}
 }
 
 func (x *confirmations) list(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {

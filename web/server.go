@@ -50,6 +50,9 @@ type Books interface {
 	Get(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID) (*waxwing.ConfirmationView, error)
 	// Raw is the event that counts, see RawBooks.
 	Raw(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID) (format, topic string, raw []byte, err error)
+	// Known gives the confirmations of a tenant's orders, with messages and attempts, each in its order's place; nil where
+	// there is none.
+	Known(ctx context.Context, tenant waxwing.TenantID, orders []waxwing.OrderRef) ([]*waxwing.ConfirmationView, error)
 	// Bytes gives a message as it was offered, the n-th, or the newest e-mail where n is 0.
 	Bytes(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID, n int) (*waxwing.Outgoing, error)
 	// Stop cancels what has not passed its commit point; ErrState: there is nothing to cancel.
@@ -182,7 +185,9 @@ func (s *Server) orders(m *http.ServeMux) {
 	said := &problems{s.p.Log, s.bodies.most}
 	(&hooks{doors: s.doors, bodies: s.bodies, problems: said, intake: s.p.Intake, log: s.p.Log, now: time.Now, pings: make(chan struct{}, 1)}).routes(m)
 	a := &api{doors: s.doors, bodies: s.bodies, problems: said, log: s.p.Log}
-	(&confirmations{api: a, intake: s.p.Intake, desk: s.p.Desk, books: s.p.Books, reads: newReads(), yield: s.gate.yield}).routes(m)
+	large := newReads()
+	(&confirmations{api: a, intake: s.p.Intake, desk: s.p.Desk, books: s.p.Books, reads: large, yield: s.gate.yield}).routes(m)
+	(&accounts{api: a, intake: s.p.Intake, books: s.p.Books, reads: large}).routes(m)
 	(&people{api: a, books: s.p.Books, yield: s.gate.yield}).routes(m)
 	(&plugins{api: a, workshop: s.p.Workshop, shelves: s.p.Shelves, uses: s.p.Uses}).routes(m)
 	s.describe(m)

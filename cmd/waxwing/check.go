@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/waxwinghq/waxwing/cmd/waxwing/remote"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 )
@@ -61,13 +62,13 @@ func (c checkCmd) connect(cfg *config.Config, s streams) error {
 			mark = "FAIL"
 			failed++
 		}
-		_, _ = fmt.Fprintf(s.out, "%s  %s: %s.\n", mark, t.What, strings.TrimSuffix(printable(t.Said), "."))
+		_, _ = fmt.Fprintf(s.out, "%s  %s: %s.\n", mark, t.What, strings.TrimSuffix(remote.Printable(t.Said), "."))
 		if t.Remedy != "" {
 			end := "."
 			if strings.HasSuffix(t.Remedy, "?") {
 				end = ""
 			}
-			_, _ = fmt.Fprintf(s.out, "      %s%s\n", strings.TrimSuffix(printable(t.Remedy), "."), end)
+			_, _ = fmt.Fprintf(s.out, "      %s%s\n", strings.TrimSuffix(remote.Printable(t.Remedy), "."), end)
 		}
 	}
 	if failed > 0 {

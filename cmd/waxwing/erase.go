@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/cmd/waxwing/remote"
 )
 
 type eraseCmd struct {
@@ -45,7 +46,7 @@ type scrubbed struct {
 func (c eraseCmd) ask(dry bool, confirm int) (e erasure, err error) {
 	b, err := json.Marshal(map[string]any{"address": c.Address, "reason": c.Reason, "dry_run": dry, "confirm": confirm})
 	if err == nil {
-		err = c.call(http.MethodPost, "/people/erase", "application/json", b, &e)
+		err = c.Call(http.MethodPost, "/people/erase", "application/json", b, &e)
 	}
 	return e, err
 }
@@ -162,8 +163,8 @@ func (c eraseCmd) wait(s streams, v *scrubbed) error {
 		case <-t.C:
 		}
 		var now scrubbed
-		err := c.call(http.MethodGet, "/people/erase", "", nil, &now)
-		if away := (awayError{}); err != nil && !errors.As(err, &away) { // else it is being restarted
+		err := c.Call(http.MethodGet, "/people/erase", "", nil, &now)
+		if away := (remote.AwayError{}); err != nil && !errors.As(err, &away) { // else it is being restarted
 			return err
 		}
 		if err == nil {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/waxwinghq/waxwing/cmd/waxwing/orders"
+	"github.com/waxwinghq/waxwing/cmd/waxwing/remote"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/plugins/sandbox"
@@ -19,12 +21,16 @@ import (
 
 // cli is the command line; its tags are the help.
 type cli struct {
-	Serve   serveCmd   `cmd:"" help:"Run the daemon: webhooks and API in, confirmations out. SIGTERM drains."`
-	Demo    demoCmd    `cmd:"" help:"Run a demonstration with invented orders and a built-in mailbox; nothing leaves this machine."`
-	Check   checkCmd   `cmd:"" help:"Check a configuration file and say what is wrong with it: line, column and remedy."`
-	Reload  reloadCmd  `cmd:"" help:"Have the daemon on this machine take what changed in its configuration, all or nothing."`
-	Preview previewCmd `cmd:"" help:"Render a shop's event without sending it."`
-	Ledger  ledgerCmd  `cmd:"" help:"Look into the ledger on this machine: list, show, verify, backup, export."`
+	Serve     serveCmd         `cmd:"" help:"Run the daemon: webhooks and API in, confirmations out. SIGTERM drains."`
+	Demo      demoCmd          `cmd:"" help:"Run a demonstration with invented orders and a built-in mailbox; nothing leaves this machine."`
+	Check     checkCmd         `cmd:"" help:"Check a configuration file and say what is wrong with it: line, column and remedy."`
+	Reload    reloadCmd        `cmd:"" help:"Have the daemon on this machine take what changed in its configuration, all or nothing."`
+	Preview   previewCmd       `cmd:"" help:"Render a shop's event without sending it."`
+	Shop      orders.Shop      `cmd:"" help:"Try what is read of a shop's event."`
+	Source    orders.Source    `cmd:"" help:"What events are read from beside webhooks: check it, set it up, ask how it stands."`
+	Import    orders.Import    `cmd:"" help:"Bring the orders of a file, CSV or JSON: first shown, then sent at a rate."`
+	Reconcile orders.Reconcile `cmd:"" help:"Hold a shop's orders against the ledger: each is confirmed, held and why, undeliverable with evidence, or missing."`
+	Ledger    ledgerCmd        `cmd:"" help:"Look into the ledger on this machine: list, show, verify, backup, export."`
 
 	Find     findCmd     `cmd:"" group:"Support, over a running daemon's API:" help:"Find confirmations by order number, e-mail address, phone number or id."`
 	Show     showCmd     `cmd:"" group:"Support, over a running daemon's API:" help:"Show one confirmation: order, messages, attempts, and its trail in words."`
@@ -82,7 +88,7 @@ func run(args []string, s streams) int {
 		_, _ = fmt.Fprintf(s.err, "waxwing: %v\nRun \"waxwing --help\", or \"waxwing COMMAND --help\".\n", err)
 		return 2
 	}
-	if err := ctx.Run(s); err != nil {
+	if err := ctx.Run(s, orders.Streams{In: s.in, Out: s.out, Err: s.err}); err != nil {
 		_, _ = fmt.Fprintln(s.err, "waxwing:", err)
 		var e statusError
 		if errors.As(err, &e) {
@@ -101,6 +107,9 @@ type statusError struct {
 
 func (e statusError) Error() string { return e.err.Error() }
 func (e statusError) Unwrap() error { return e.err }
+
+// apiFlags say where the daemon is, and by whose key it is asked.
+type apiFlags struct{ remote.Flags }
 
 // configFlag names the configuration file.
 type configFlag struct {

@@ -9,89 +9,13 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/cmd/waxwing/remote"
 )
-
-// apiFlags say where the daemon is.
-type apiFlags struct {
-	URL    string `default:"http://127.0.0.1:8080" env:"WAXWING_URL" help:"The daemon."`
-	Tenant string `required:"" env:"WAXWING_TENANT" help:"The tenant."`
-	Key    string `env:"WAXWING_KEY" help:"The tenant's API key; better given in the environment." placeholder:"KEY"`
-}
-
-// call sends a request to the tenant's API. An answer that is no success is an
-// error with the daemon's own words.
-func (a apiFlags) call(method, path, contentType string, body []byte, into any) error {
-	if u, err := url.Parse(a.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("--url (or WAXWING_URL): %q is no address: write it as http://127.0.0.1:8080", a.URL)
-	}
-	if a.Tenant == "" {
-		return errors.New("--tenant (or WAXWING_TENANT) is empty: name the tenant")
-	}
-	if a.Key == "" {
-		return errors.New("--key (or WAXWING_KEY) is empty: set it to a key of the tenant's")
-	}
-	req, err := http.NewRequest(method, strings.TrimRight(a.URL, "/")+"/v1/tenants/"+url.PathEscape(a.Tenant)+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+a.Key)
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
-	}
-	client := &http.Client{Timeout: 90 * time.Second}
-	res, err := client.Do(req)
-	if err != nil {
-		return awayError{fmt.Errorf("the daemon at %s cannot be reached: %w", a.URL, err)}
-	}
-	defer func() { _ = res.Body.Close() }()
-	b, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
-	if err != nil {
-		return awayError{fmt.Errorf("the daemon at %s broke off its answer: %w", a.URL, err)}
-	}
-	if res.StatusCode >= 300 {
-		var p struct{ Title, Detail string }
-		if json.Unmarshal(b, &p) != nil || p.Title == "" {
-			p.Title, p.Detail = res.Status, "is there a Waxwing at "+a.URL+"?"
-		}
-		p.Title, p.Detail = printable(p.Title), printable(p.Detail)
-		if res.StatusCode == http.StatusNotFound {
-			return notFoundError{p.Title, p.Detail}
-		}
-		if res.StatusCode == http.StatusServiceUnavailable {
-			return awayError{fmt.Errorf("%s: %s", p.Title, p.Detail)}
-		}
-		return fmt.Errorf("%s: %s", p.Title, p.Detail)
-	}
-	if raw, ok := into.(*[]byte); ok {
-		*raw = b
-		return nil
-	}
-	if into == nil || len(b) == 0 {
-		return nil
-	}
-	return json.Unmarshal(b, into)
-}
-
-// awayError is a daemon that does not answer, or is about to end.
-type awayError struct{ error }
-
-func (e awayError) Unwrap() error { return e.error }
-
-// notFoundError is the daemon's 404, in its own words.
-type notFoundError struct{ title, detail string }
-
-func (e notFoundError) Error() string {
-	if strings.Contains(e.detail, "not found") {
-		return e.detail
-	}
-	return e.title + ": " + e.detail
-}
 
 type pluginPushCmd struct {
 	pluginDir
@@ -146,7 +70,7 @@ func (c pluginPushCmd) Run(s streams) error {
 		_, _ = fmt.Fprintf(s.out, "It needs to see of each order: %s.\n", strings.Join(n, ", "))
 	}
 	var v waxwing.PluginVersion
-	if err := c.call(http.MethodPut, "/plugins/"+p.manifest.Name, w.FormDataContentType(), body.Bytes(), &v); err != nil {
+	if err := c.Call(http.MethodPut, "/plugins/"+p.manifest.Name, w.FormDataContentType(), body.Bytes(), &v); err != nil {
 		return err
 	}
 	word := map[waxwing.PluginState]string{waxwing.PluginActive: "serves all orders from now on",
@@ -174,7 +98,7 @@ func (c pluginListCmd) Run(s streams) error {
 		} `json:"plugins"`
 		Use *waxwing.TenantUse `json:"use"`
 	}
-	if err := c.call(http.MethodGet, "/plugins", "", nil, &list); err != nil {
+	if err := c.Call(http.MethodGet, "/plugins", "", nil, &list); err != nil {
 		return err
 	}
 	var all []waxwing.PluginVersion
@@ -185,7 +109,7 @@ func (c pluginListCmd) Run(s streams) error {
 		var vs struct {
 			Versions []waxwing.PluginVersion `json:"versions"`
 		}
-		if err := c.call(http.MethodGet, "/plugins/"+p.Name+"/versions", "", nil, &vs); err != nil {
+		if err := c.Call(http.MethodGet, "/plugins/"+p.Name+"/versions", "", nil, &vs); err != nil {
 			return err
 		}
 		all = append(all, vs.Versions...)
@@ -235,7 +159,7 @@ func needsAndWhy(v *waxwing.PluginVersion) string {
 	if v.Why != "" {
 		parts = append(parts, v.Why)
 	}
-	return printable(strings.Join(parts, "; "))
+	return remote.Printable(strings.Join(parts, "; "))
 }
 
 type pluginNameArg struct {
@@ -253,7 +177,7 @@ func (c pluginApproveCmd) Run(s streams) error {
 	var vs struct {
 		Versions []waxwing.PluginVersion `json:"versions"`
 	}
-	if err := c.call(http.MethodGet, "/plugins/"+c.Name+"/versions", "", nil, &vs); err != nil {
+	if err := c.Call(http.MethodGet, "/plugins/"+c.Name+"/versions", "", nil, &vs); err != nil {
 		return err
 	}
 	i := slices.IndexFunc(vs.Versions, func(v waxwing.PluginVersion) bool {
@@ -267,10 +191,10 @@ func (c pluginApproveCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	if err := c.call(http.MethodPost, "/plugins/"+c.Name+"/approve", "application/json", body, &v); err != nil {
+	if err := c.Call(http.MethodPost, "/plugins/"+c.Name+"/approve", "application/json", body, &v); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "%s version %d may see %s, and is %s now.\n", v.Plugin, v.No, printable(strings.Join(vs.Versions[i].Unapproved, ", ")), v.State)
+	_, err = fmt.Fprintf(s.out, "%s version %d may see %s, and is %s now.\n", v.Plugin, v.No, remote.Printable(strings.Join(vs.Versions[i].Unapproved, ", ")), v.State)
 	return err
 }
 
@@ -292,7 +216,7 @@ func (c pluginRollbackCmd) Run(s streams) error { return c.change(s, c.Name, "ro
 
 func (a apiFlags) change(s streams, name, what string) error {
 	var v waxwing.PluginVersion
-	if err := a.call(http.MethodPost, "/plugins/"+name+"/"+what, "", nil, &v); err != nil {
+	if err := a.Call(http.MethodPost, "/plugins/"+name+"/"+what, "", nil, &v); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(s.out, "%s version %d is %s now.\n", v.Plugin, v.No, v.State)
@@ -306,7 +230,7 @@ type pluginWithdrawCmd struct {
 
 // Run takes the plugin out of service.
 func (c pluginWithdrawCmd) Run(s streams) error {
-	if err := c.call(http.MethodDelete, "/plugins/"+c.Name, "", nil, nil); err != nil {
+	if err := c.Call(http.MethodDelete, "/plugins/"+c.Name, "", nil, nil); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(s.out, "%s serves no more; its versions and runs stay on record.\n", c.Name)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waxwinghq/waxwing/cmd/waxwing/remote"
 	"github.com/waxwinghq/waxwing/sdk"
 )
 
@@ -23,7 +24,7 @@ func plainly(t *testing.T, status int, answer string, cmd func(apiFlags, streams
 	}))
 	defer srv.Close()
 	var b bytes.Buffer
-	if err := cmd(apiFlags{URL: srv.URL, Tenant: "acme", Key: "k"}, streams{out: &b, err: &b}); err != nil {
+	if err := cmd(apiFlags{remote.Flags{URL: srv.URL, Tenant: "acme", Key: "k"}}, streams{out: &b, err: &b}); err != nil {
 		t.Fatal(err)
 	}
 	return b.String(), asked
@@ -59,7 +60,7 @@ func TestPluginListShowsUse(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(answers[r.URL.Path])) }))
 	defer srv.Close()
 	var b bytes.Buffer
-	if err := (pluginListCmd{apiFlags: apiFlags{URL: srv.URL, Tenant: "acme", Key: "k"}}).Run(streams{out: &b, err: &b}); err != nil {
+	if err := (pluginListCmd{apiFlags: apiFlags{remote.Flags{URL: srv.URL, Tenant: "acme", Key: "k"}}}).Run(streams{out: &b, err: &b}); err != nil {
 		t.Fatal(err)
 	}
 	got := strings.Join(strings.Fields(b.String()), " ")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/cmd/waxwing/remote"
 	"github.com/waxwinghq/waxwing/plugins/abi"
 	"github.com/waxwinghq/waxwing/plugins/sandbox"
 )
@@ -28,7 +29,7 @@ type pluginRunsCmd struct {
 func (c pluginRunsCmd) Run(s streams) error {
 	if c.RunID > 0 {
 		var b []byte
-		if err := c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/runs/%d", c.Name, c.RunID), "", nil, &b); err != nil {
+		if err := c.Call(http.MethodGet, fmt.Sprintf("/plugins/%s/runs/%d", c.Name, c.RunID), "", nil, &b); err != nil {
 			return err
 		}
 		var shown bytes.Buffer
@@ -40,7 +41,7 @@ func (c pluginRunsCmd) Run(s streams) error {
 	}
 	if c.JSON {
 		var b []byte
-		if err := c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/runs?limit=%d", c.Name, c.Limit), "", nil, &b); err != nil {
+		if err := c.Call(http.MethodGet, fmt.Sprintf("/plugins/%s/runs?limit=%d", c.Name, c.Limit), "", nil, &b); err != nil {
 			return err
 		}
 		return writeIndented(s, json.RawMessage(b))
@@ -54,7 +55,7 @@ func (c pluginRunsCmd) Run(s streams) error {
 			Micros       int64      `json:"micros"`
 		} `json:"runs"`
 	}
-	if err := c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/runs?limit=%d", c.Name, c.Limit), "", nil, &page); err != nil {
+	if err := c.Call(http.MethodGet, fmt.Sprintf("/plugins/%s/runs?limit=%d", c.Name, c.Limit), "", nil, &page); err != nil {
 		return err
 	}
 	if len(page.Runs) > 0 {
@@ -96,11 +97,11 @@ type apiRun struct {
 // Run runs the recorded run again and compares.
 func (c pluginReplayCmd) Run(s streams) error {
 	var r apiRun
-	if err := c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/runs/%d", c.Name, c.RunID), "", nil, &r); err != nil {
+	if err := c.Call(http.MethodGet, fmt.Sprintf("/plugins/%s/runs/%d", c.Name, c.RunID), "", nil, &r); err != nil {
 		return err
 	}
 	if r.Left != "" {
-		return fmt.Errorf("run %d cannot be run again: of it are %s", c.RunID, printable(r.Left))
+		return fmt.Errorf("run %d cannot be run again: of it are %s", c.RunID, remote.Printable(r.Left))
 	}
 	v, body, err := c.moduleOf(r.Hash)
 	if err != nil {
@@ -168,7 +169,7 @@ func (c pluginReplayCmd) moduleOf(hash string) (v waxwing.PluginVersion, body []
 	var vs struct {
 		Versions []waxwing.PluginVersion `json:"versions"`
 	}
-	if err := c.call(http.MethodGet, "/plugins/"+c.Name+"/versions", "", nil, &vs); err != nil {
+	if err := c.Call(http.MethodGet, "/plugins/"+c.Name+"/versions", "", nil, &vs); err != nil {
 		return v, nil, err
 	}
 	for _, v := range vs.Versions {
@@ -178,7 +179,7 @@ func (c pluginReplayCmd) moduleOf(hash string) (v waxwing.PluginVersion, body []
 		if c.Module != "" {
 			body, err = os.ReadFile(c.Module)
 		} else {
-			err = c.call(http.MethodGet, fmt.Sprintf("/plugins/%s/versions/%d/module", c.Name, v.No), "", nil, &body)
+			err = c.Call(http.MethodGet, fmt.Sprintf("/plugins/%s/versions/%d/module", c.Name, v.No), "", nil, &body)
 		}
 		return v, body, err
 	}
@@ -206,13 +207,13 @@ func (c pluginLogsCmd) Run(s streams) error {
 				Log   string       `json:"log"`
 			} `json:"logs"`
 		}
-		if err := c.call(http.MethodGet, "/plugins/"+c.Name+"/logs"+query, "", nil, &page); err != nil {
+		if err := c.Call(http.MethodGet, "/plugins/"+c.Name+"/logs"+query, "", nil, &page); err != nil {
 			return err
 		}
 		for _, l := range page.Logs {
 			_, _ = fmt.Fprintf(s.out, "%s run %d %s %s %s\n", l.At.Local().Format(time.DateTime), l.Run, l.Role, l.Hook, l.Fault)
 			for line := range strings.Lines(l.Log) {
-				_, _ = fmt.Fprintf(s.out, "  %s\n", printable(strings.TrimRight(line, "\n")))
+				_, _ = fmt.Fprintf(s.out, "  %s\n", remote.Printable(strings.TrimRight(line, "\n")))
 			}
 		}
 		query = fmt.Sprintf("?after=%d", page.After)

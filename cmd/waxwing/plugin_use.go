@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/cmd/waxwing/remote"
 )
 
 // sayUse prints what a plugin has taken since the daemon's start, below a heading where
@@ -34,7 +35,7 @@ func faultsInWords(of map[string]int64) string {
 	for i, k := range kinds {
 		kinds[i] = fmt.Sprintf("%d %s", of[k], k)
 	}
-	return printable(strings.Join(kinds, ", "))
+	return remote.Printable(strings.Join(kinds, ", "))
 }
 
 // sayTenantUse prints what all of a tenant's plugins have taken.

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/cmd/waxwing/remote"
 	"github.com/waxwinghq/waxwing/web/story"
 )
 
@@ -22,23 +22,9 @@ func table(out io.Writer, found []waxwing.ConfirmationView) error {
 	for i := range found {
 		v := &found[i]
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", v.ID, v.Created.Local().Format(time.DateTime), v.Shop, v.State,
-			dash(printable(v.Number)), dash(printable(toWhom(v))), dash(printable(v.Locale)), v.Tried, printable(v.Reason))
+			dash(remote.Printable(v.Number)), dash(remote.Printable(toWhom(v))), dash(remote.Printable(v.Locale)), v.Tried, remote.Printable(v.Reason))
 	}
 	return w.Flush()
-}
-
-// printable is text of a shop, a customer or a server as a terminal may have it: what
-// would move its cursor, colour it or turn its writing round is shown as a box.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n', r == '\t':
-			return ' '
-		case unicode.IsControl(r), unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp):
-			return '\u25a1'
-		}
-		return r
-	}, s)
 }
 
 // toWhom is to whom a confirmation goes, or why nobody knows any more.
@@ -62,7 +48,7 @@ func dash(s string) string { return cmp.Or(s, "-") }
 func show(s streams, v *waxwing.ConfirmationView) error {
 	w := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
 	line := func(name string, values ...string) {
-		if text := strings.Join(strings.Fields(printable(strings.Join(values, " "))), " "); text != "" {
+		if text := strings.Join(strings.Fields(remote.Printable(strings.Join(values, " "))), " "); text != "" {
 			_, _ = fmt.Fprintf(w, "%s\t%s\n", name, text)
 		}
 	}
@@ -97,9 +83,9 @@ func show(s streams, v *waxwing.ConfirmationView) error {
 	}
 	_, _ = fmt.Fprint(s.out, "\nTrail\n")
 	for _, e := range story.Tell(v) {
-		_, _ = fmt.Fprintf(s.out, "  %s  %s\n", e.At.Local().Format("2006-01-02 15:04:05.000"), printable(strings.TrimSuffix(e.Title, "."))+".")
+		_, _ = fmt.Fprintf(s.out, "  %s  %s\n", e.At.Local().Format("2006-01-02 15:04:05.000"), remote.Printable(strings.TrimSuffix(e.Title, "."))+".")
 		if e.Text != "" {
-			_, _ = fmt.Fprintf(s.out, "%27s%s\n", "", printable(e.Text))
+			_, _ = fmt.Fprintf(s.out, "%27s%s\n", "", remote.Printable(e.Text))
 		}
 		_, _ = fmt.Fprintf(s.out, "%27s#%d  %s\n", "", e.Seq, turned(e.Cause))
 	}

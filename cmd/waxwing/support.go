@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/cmd/waxwing/remote"
 	"github.com/waxwinghq/waxwing/web"
 )
 
@@ -76,7 +77,7 @@ func (a apiFlags) search(what, state string, limit int, full bool) ([]waxwing.Co
 	what = strings.TrimSpace(what)
 	if id, err := waxwing.ParseID(what); err == nil {
 		var v waxwing.ConfirmationView
-		err := a.call(http.MethodGet, "/confirmations/"+id.String(), "", nil, &v)
+		err := a.Call(http.MethodGet, "/confirmations/"+id.String(), "", nil, &v)
 		if err == nil && (state == "" || string(v.State) == state) {
 			if v.To == "" && v.Order != nil {
 				v.To = v.Order.Customer.Email
@@ -86,7 +87,7 @@ func (a apiFlags) search(what, state string, limit int, full bool) ([]waxwing.Co
 			}
 			return []waxwing.ConfirmationView{v}, nil
 		}
-		var none notFoundError
+		var none remote.NotFoundError
 		if err != nil && !errors.As(err, &none) {
 			return nil, err
 		}
@@ -116,7 +117,7 @@ func (a apiFlags) search(what, state string, limit int, full bool) ([]waxwing.Co
 		var page struct {
 			Confirmations []waxwing.ConfirmationView `json:"confirmations"`
 		}
-		if err := a.call(http.MethodGet, "/confirmations?"+q.Encode(), "", nil, &page); err != nil {
+		if err := a.Call(http.MethodGet, "/confirmations?"+q.Encode(), "", nil, &page); err != nil {
 			return nil, err
 		}
 		for _, v := range page.Confirmations {
@@ -178,13 +179,13 @@ func (c showCmd) Run(s streams) error {
 	}
 	var b []byte
 	if c.Message {
-		if err := c.call(http.MethodGet, "/confirmations/"+id.String()+"/message", "", nil, &b); err != nil {
+		if err := c.Call(http.MethodGet, "/confirmations/"+id.String()+"/message", "", nil, &b); err != nil {
 			return err
 		}
 		_, err = s.out.Write(b)
 		return err
 	}
-	if err := c.call(http.MethodGet, "/confirmations/"+id.String(), "", nil, &b); err != nil {
+	if err := c.Call(http.MethodGet, "/confirmations/"+id.String(), "", nil, &b); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -205,7 +206,7 @@ func (a apiFlags) post(s streams, path string, body any, raw bool, say func(map[
 		return err
 	}
 	var answer map[string]any
-	if err := a.call(http.MethodPost, path, "application/json", b, &answer); err != nil {
+	if err := a.Call(http.MethodPost, path, "application/json", b, &answer); err != nil {
 		return err
 	}
 	if raw {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/cmd/waxwing/remote"
 	"github.com/waxwinghq/waxwing/daemon"
 )
 
@@ -17,7 +18,7 @@ import (
 func TestPrintable(t *testing.T) {
 	for in, want := range map[string]string{"#1042": "#1042", "a\x1b[2Jb": "a\u25a1[2Jb", "\u009b31m": "\u25a131m", "\u202eevil": "\u25a1evil", "a\u2028b": "a\u25a1b",
 		"a\r\nb": "a\u25a1 b", "\u0645\u0631\u062d\u0628\u0627 \u6d4b\u8bd5": "\u0645\u0631\u062d\u0628\u0627 \u6d4b\u8bd5", "\U0001f468\u200d\U0001f469": "\U0001f468\u200d\U0001f469"} {
-		if got := printable(in); got != want {
+		if got := remote.Printable(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
@@ -36,7 +37,7 @@ func TestHostileOrdersOnATerminal(t *testing.T) {
 	var out bytes.Buffer
 	ctx, stop := context.WithCancel(context.Background())
 	stop()
-	c := tailCmd{Lines: 10, Full: true, apiFlags: apiFlags{URL: "http://" + r.d.Addr(), Tenant: "acme", Key: "anna-key-of-acme"}}
+	c := tailCmd{Lines: 10, Full: true, apiFlags: apiFlags{remote.Flags{URL: "http://" + r.d.Addr(), Tenant: "acme", Key: "anna-key-of-acme"}}}
 	if err := c.follow(ctx, streams{out: &out, err: &out}, nil); err != nil || !strings.Contains(out.String(), id) || strings.ContainsAny(out.String(), "\x1b\u009b\u202e") {
 		t.Errorf("tail: %v %q", err, out.String())
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/cmd/waxwing/remote"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
@@ -192,7 +193,7 @@ func TestTail(t *testing.T) {
 	tick := make(chan time.Time)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	c := tailCmd{Lines: 10, apiFlags: apiFlags{URL: "http://" + r.d.Addr(), Tenant: "acme", Key: "acme-key"}}
+	c := tailCmd{Lines: 10, apiFlags: apiFlags{remote.Flags{URL: "http://" + r.d.Addr(), Tenant: "acme", Key: "acme-key"}}}
 	go func() { done <- c.follow(ctx, streams{out: &out}, tick) }()
 	tick <- time.Time{} // the first look is over
 	if s := out.String(); !strings.Contains(s, "held") || !strings.Contains(s, "order #1 ") || !strings.Contains(s, "j•••@example.com") {
@@ -221,7 +222,7 @@ func TestTailOutlivesARestart(t *testing.T) {
 	tick := make(chan time.Time)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	c := tailCmd{Lines: 10, apiFlags: apiFlags{URL: "http://" + r.d.Addr(), Tenant: "acme", Key: "acme-key"}}
+	c := tailCmd{Lines: 10, apiFlags: apiFlags{remote.Flags{URL: "http://" + r.d.Addr(), Tenant: "acme", Key: "acme-key"}}}
 	go func() { done <- c.follow(ctx, streams{out: &out, err: &errs}, tick) }()
 	tick <- time.Time{} // the first look is over
 	tick <- time.Time{} // and so is the second: this is the third

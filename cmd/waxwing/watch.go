@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/cmd/waxwing/remote"
 	"github.com/waxwinghq/waxwing/web/metrics"
 )
 
@@ -50,7 +51,7 @@ func (c tailCmd) follow(ctx context.Context, s streams, tick <-chan time.Time) e
 	away := false
 	for first := true; ; first = false {
 		list, err := c.search("", "", tailWindow, c.Full)
-		switch gone := (awayError{}); {
+		switch gone := (remote.AwayError{}); {
 		case err == nil && away:
 			away = false
 			_, _ = fmt.Fprintln(s.err, "The daemon is back.")
@@ -88,8 +89,8 @@ func (c tailCmd) line(s streams, v *waxwing.ConfirmationView) error {
 	if c.JSON {
 		return json.NewEncoder(s.out).Encode(v)
 	}
-	_, err := fmt.Fprintf(s.out, "%s  %s  %-11s  %s  order %s  to %s  %s\n", time.Now().Format(time.TimeOnly), v.ID, v.State, v.Shop, dash(printable(v.Number)),
-		dash(printable(toWhom(v))), printable(v.Reason))
+	_, err := fmt.Fprintf(s.out, "%s  %s  %-11s  %s  order %s  to %s  %s\n", time.Now().Format(time.TimeOnly), v.ID, v.State, v.Shop, dash(remote.Printable(v.Number)),
+		dash(remote.Printable(toWhom(v))), remote.Printable(v.Reason))
 	return err
 }
 
@@ -125,7 +126,7 @@ func (c topCmd) follow(ctx context.Context, s streams, tick <-chan time.Time) er
 	}
 	for first := true; ; first = false {
 		all, err := c.look(ctx)
-		switch gone := (awayError{}); {
+		switch gone := (remote.AwayError{}); {
 		case ctx.Err() != nil:
 			return nil
 		case errors.As(err, &gone) && !first: // it is being restarted
@@ -158,14 +159,14 @@ func (c topCmd) look(ctx context.Context) ([]waxwing.Member, error) {
 	}
 	res, err := (&http.Client{Timeout: 30 * time.Second}).Do(req)
 	if err != nil {
-		return nil, awayError{fmt.Errorf("the daemon at %s cannot be reached: %w", c.URL, err)}
+		return nil, remote.Away(fmt.Errorf("the daemon at %s cannot be reached: %w", c.URL, err))
 	}
 	defer func() { _ = res.Body.Close() }() // only read
 	switch {
 	case res.StatusCode == http.StatusUnauthorized:
 		return nil, errors.New("the daemon's metrics are shown to admin keys alone: set --key (or WAXWING_KEY)")
 	case res.StatusCode == http.StatusServiceUnavailable:
-		return nil, awayError{fmt.Errorf("the daemon at %s is about to end", c.URL)}
+		return nil, remote.Away(fmt.Errorf("the daemon at %s is about to end", c.URL))
 	case res.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("%s: is there a Waxwing at %s?", res.Status, c.URL)
 	}

@@ -233,10 +233,13 @@ func TestTrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`{number [/order/ref] BR-2041}`, `{items [/order/lines/[kind=goods]] 3}`, `{items[1].sku [/order/lines/1/art] BK/7}`, `{discounts[0].amount [/order/lines/3/sum] 5.00}`,
-		`{addresses.shipping.name [/order/ship/to/first /order/ship/to/last] Jörg Weiß}`, `{taxes_included [=true] true}`, `{purchase_order [] }`,
+		`{number [/order/ref] BR-2041 }`, `{items [/order/lines/[kind=goods]] 3 }`, `{items[1].sku [/order/lines/1/art] BK/7 }`, `{discounts[0].amount [/order/lines/3/sum] 5.00 }`,
+		`{addresses.shipping.name [/order/ship/to/first /order/ship/to/last] Jörg Weiß }`, `{taxes_included [=true] true }`, `{purchase_order []  }`,
 	} {
-		if !slices.ContainsFunc(all, func(f Found) bool { return fmt.Sprint(f) == want }) {
+		if !slices.ContainsFunc(all, func(f Found) bool {
+			f.Rule = ""
+			return strings.TrimSpace(fmt.Sprint(f)) == want
+		}) {
 			t.Errorf("no %s in %v", want, all)
 		}
 	}

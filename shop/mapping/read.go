@@ -23,6 +23,8 @@ type Found struct {
 	At []string
 	// Value is what was made of it; "" where the event has nothing there.
 	Value string
+	// Rule is the expression that was followed.
+	Rule string
 }
 
 // reading makes a generic order of one event.
@@ -149,7 +151,7 @@ func worth(entry map[string]any) bool {
 func (r *reading) items(name string, here at, shown string) (out []any) {
 	found, from, ok := r.read[name].list(r.root, here)
 	if r.seen != nil {
-		f := Found{Field: shown}
+		f := Found{Field: shown, Rule: r.read[name].String()}
 		if ok {
 			f.At, f.Value = []string{from}, strconv.Itoa(len(found))
 		}
@@ -211,7 +213,7 @@ func (r *reading) value(name string, here at, shown string) any {
 		v = r.convert(name, f, texts)
 	}
 	if r.seen != nil {
-		x := Found{Field: shown, At: from}
+		x := Found{Field: shown, At: from, Rule: r.read[name].String()}
 		if v != nil {
 			x.Value = fmt.Sprint(v)
 		}

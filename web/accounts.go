@@ -1,0 +1,153 @@
+package web
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/waxwinghq/waxwing"
+)
+
+// accounts takes events of shops from programs that have the tenant's key, and says of orders that a shop has how
+// they stand here.
+type accounts struct {
+	api    *api
+	intake Intake
+	books  Books
+	reads  *reads
+}
+
+func (x *accounts) routes(m *http.ServeMux) {
+	m.HandleFunc("POST "+ofTenant+"/shops/{shop}/events", x.api.of(x.postEvent))
+	m.HandleFunc("POST "+ofTenant+"/reconcile", x.api.of(x.reconcile))
+}
+
+// sourceImport is the source of events that a person or a program brings, in place of their shop.
+const sourceImport = "import"
+
+// postEvent takes an event as the shop would send it. The key stands in for the shop's signature. What cannot be
+// read is quarantined, as it is when a webhook brings it.
+func (x *accounts) postEvent(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	v := r.URL.Query()
+	if err := known(v, "topic"); err != nil {
+		return err
+	}
+	raw, err := x.api.bodies.take(w, r)
+	if err != nil {
+		return err
+	}
+	shop := waxwing.ShopID(r.PathValue("shop"))
+	if err := knownShop(x.api.doors, t, shop); err != nil {
+		return err
+	}
+	rc, err := x.intake.Accept(r.Context(), &waxwing.Event{Tenant: t, Shop: shop, Source: sourceImport, Topic: v.Get("topic"), Raw: raw})
+	if err != nil {
+		return err
+	}
+	receipt(w, rc)
+	return nil
+}
+
+// mostReconciled is how many orders one request may ask for: a few hundred milliseconds' work.
+const mostReconciled = 500
+
+// stood is how one order stands.
+type stood struct {
+	waxwing.OrderRef
+	Standing waxwing.Standing `json:"standing"`
+	// Reason is of what is held, suppressed, cancelled or quarantined; Evidence is what a provider said last of what is
+	// undeliverable.
+	Reason       string      `json:"reason,omitempty"`
+	Evidence     string      `json:"evidence,omitempty"`
+	Confirmation *waxwing.ID `json:"confirmation,omitempty"`
+	// Total is the order's as we read it: where it is missing we cannot read it any more.
+	Total *waxwing.Money `json:"total,omitempty"`
+	// Resends is how many messages a person has asked for.
+	Resends int `json:"resends,omitempty"`
+}
+
+// reconcile says of orders how they stand.
+func (x *accounts) reconcile(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	var body struct {
+		Orders []waxwing.OrderRef `json:"orders"`
+	}
+	if err := x.api.readSmall(w, r, &body); err != nil {
+		return err
+	}
+	if n := len(body.Orders); n > mostReconciled {
+		return fault{http.StatusUnprocessableEntity, "too many orders", fmt.Sprintf("orders: %d, at most %d in one request", n, mostReconciled)}
+	}
+	for i, o := range body.Orders {
+		if o.ID == "" || o.Shop == "" {
+			return fault{http.StatusUnprocessableEntity, "not an order", fmt.Sprintf("orders[%d]: want shop and id", i)}
+		}
+		if err := knownShop(x.api.doors, t, o.Shop); err != nil {
+			return err
+		}
+	}
+	done, err := x.reads.enter(r.Context(), t)
+	if err != nil {
+		return err
+	}
+	defer done()
+	found, err := x.books.Known(r.Context(), t, body.Orders)
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Orders []stood `json:"orders"`
+	}{make([]stood, len(found))}
+	for i, v := range found {
+		answer.Orders[i] = x.standing(r, t, body.Orders[i], v)
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+func (x *accounts) standing(r *http.Request, t waxwing.TenantID, o waxwing.OrderRef, v *waxwing.ConfirmationView) stood {
+	out := stood{OrderRef: o, Standing: v.Standing()}
+	if v == nil {
+		return out
+	}
+	out.Confirmation, out.Reason = &v.ID, v.Reason
+	if out.Standing == waxwing.Confirmed {
+		out.Reason = ""
+	}
+	for i := range v.Messages {
+		m := &v.Messages[i]
+		if m.Resend {
+			out.Resends++
+		}
+		if n := len(m.Attempts); n > 0 && out.Standing == waxwing.Undeliverable {
+			a := &m.Attempts[n-1]
+			out.Evidence = fmt.Sprintf("%s by %s at %s: %d %s", a.Verdict, a.Provider, a.Ended.UTC().Format("2006-01-02T15:04:05Z"), a.Code, a.Reply)
+		}
+	}
+	if format, topic, raw, err := x.books.Raw(r.Context(), t, v.ID); err == nil {
+		if f := x.api.doors.access().formats[format]; f.Normalise != nil && f.NormaliseWork == nil {
+			if read := safely(f, topic, raw); read != nil {
+				out.Total = &read.Total
+			}
+		}
+	}
+	return out
+}
+
+// knownShop refuses a shop that the configuration does not know: a misspelt name
+// would make another order of the same number.
+func knownShop(d *doors, t waxwing.TenantID, shop waxwing.ShopID) error {
+	tenant, ok := d.access().tenants[string(t)]
+	if !ok { // a reload took it away after its key was looked at
+		return fault{http.StatusUnauthorized, "unauthorized", "the configuration has no such tenant any more"}
+	}
+	shops := tenant.Shops
+	if _, ok := shops[string(shop)]; ok || shop == "" { // "": a format whose events name none
+		return nil
+	}
+	known := slices.Sorted(maps.Keys(shops))
+	if len(known) == 0 {
+		return fault{http.StatusUnprocessableEntity, "no such shop", fmt.Sprintf("shop: there is no shop %.64q; the configuration knows none yet: add it under tenants.%s.shops, such as {%s: {format: generic}}", shop, t, "web")}
+	}
+	return fault{http.StatusUnprocessableEntity, "no such shop", fmt.Sprintf("shop: there is no shop %.64q; known are %s", shop, strings.Join(known, ", "))}
+}
