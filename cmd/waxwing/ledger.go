@@ -28,6 +28,7 @@ type ledgerCmd struct {
 	Count   ledgerCount   `cmd:"" help:"Count a tenant's confirmations by what became of them, exactly."`
 	Show    ledgerShow    `cmd:"" help:"Show one confirmation: messages, attempts, trail."`
 	Verify  ledgerVerify  `cmd:"" help:"Prove that no entry of the trail and no row was edited, removed, reordered or cut off. Status 0: whole; 1: tampered with; 2: it could not be looked at; 3: whole as far as can be seen, without anchors."`
+	Prove   ledgerProve   `cmd:"" help:"Write a signed statement of what became of a tenant's orders in a day or month, which others can check without the ledger: waxwing ledger verify FILE."`
 	Backup  ledgerBackup  `cmd:"" help:"Copy the ledger as it is at one instant into a new folder, or into one file that ends in .tar; the daemon may be running."`
 	Migrate ledgerMigrate `cmd:"" help:"Bring the ledger's tables to this program's layout, as its first start would; or tell with --status whether that is needed. With a data folder the daemon must not run."`
 	Move    ledgerMove    `cmd:"" help:"Move the whole ledger to another store: from a data folder to Postgres, or back. The daemon must not run. Killed at any moment, the same command goes on where it was."`
@@ -52,6 +53,8 @@ type books interface {
 	Verify(ctx context.Context, anchors ...string) (*verify.Report, error)
 	// PublicKey is the key that anchors are checked with, in hex.
 	PublicKey() string
+	// Sign signs with that key (Ed25519).
+	Sign(b []byte) []byte
 	// Close ends the reading.
 	Close() error
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waxwinghq/waxwing/cmd/waxwing/proof"
+	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/ledger/verify"
 )
@@ -30,12 +32,17 @@ var (
 
 type ledgerVerify struct {
 	where
-	Anchors []string `help:"Read the signed heads from here, such as your off-site copy, instead of the data folder. Of several files each is read, and what contradicts another is an alarm." placeholder:"FILE" sep:"none"`
-	JSON    bool     `help:"Print JSON."`
+	Statement string   `arg:"" optional:"" help:"Check this signed statement, by itself, instead of a ledger." type:"path" placeholder:"STATEMENT"`
+	Key       string   `help:"The public key that the statement must be signed with, in hex, or the file anchor.pub." placeholder:"KEY"`
+	Anchors   []string `help:"Read the signed heads from here, such as your off-site copy, instead of the data folder. Of several files each is read, and what contradicts another is an alarm." placeholder:"FILE" sep:"none"`
+	JSON      bool     `help:"Print JSON."`
 }
 
 // Run verifies.
 func (c ledgerVerify) Run(s streams) error {
+	if c.Statement != "" {
+		return proof.Check(c.Statement, c.Key, c.Anchors, s.out)
+	}
 	l, err := c.open(context.Background(), "")
 	if err != nil {
 		return statusError{statusUnseen, err}
@@ -192,4 +199,33 @@ func tarFile(w *tar.Writer, path string) error {
 		_, err = io.Copy(w, f)
 	}
 	return err
+}
+
+type ledgerProve struct {
+	where
+	tenantFlag
+	Period string `required:"" help:"A day (2026-11-27), a month (2026-11), or FROM..UNTIL with times, the second not included. Without a zone it is this machine's." placeholder:"PERIOD"`
+	Out    string `short:"o" help:"Write it here; else to standard output." type:"path" placeholder:"FILE"`
+}
+
+// Run writes a statement.
+func (c ledgerProve) Run(s streams) error {
+	span, err := proof.ParsePeriod(c.Period)
+	if err != nil {
+		return fmt.Errorf("--period: %w", err)
+	}
+	l, err := c.open(context.Background(), c.Tenant)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = l.Close() }() // reads only
+	t, err := c.of(l)
+	if err != nil {
+		return err
+	}
+	formats := daemon.Formats()
+	if cfg, err := c.load(); err == nil && c.Data == "" {
+		formats = daemon.FormatsOf(cfg)
+	}
+	return proof.Prover{Books: l, Tenant: t, Span: span, Formats: formats, Progress: s.err}.Write(context.Background(), c.Out, s.out)
 }

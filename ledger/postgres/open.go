@@ -48,14 +48,14 @@ type Ledger struct {
 	*database
 	o         *Options
 	inherited inherited
-	keys      *seal.Keyring
-	contents  *seal.Contents
-	lookups   *view.Lookups
-	hot       *seal.Cache
-	anchors   anchors
-	taken     int
-	erased    atomic.Int64 // when the first erasure of this instance was, in ms
-	closed    atomic.Bool
+	keyed
+	contents *seal.Contents
+	lookups  *view.Lookups
+	hot      *seal.Cache
+	anchors  anchors
+	taken    int
+	erased   atomic.Int64 // when the first erasure of this instance was, in ms
+	closed   atomic.Bool
 }
 
 // Open begins an instance of the ledger in a database, beside those that run, and takes over
@@ -359,14 +359,20 @@ func (l *Ledger) Scrub() waxwing.Scrub {
 		"and in its write-ahead log, its archive and its backups until those are gone. The daemon cannot see when that is."}
 }
 
+// keyed is a ledger's keys.
+type keyed struct{ keys *seal.Keyring }
+
+// Sign signs with the key that signs anchors (Ed25519).
+func (l *keyed) Sign(b []byte) []byte { return ed25519.Sign(l.keys.AnchorKey(), b) }
+
 // Derive makes a key from the master key, the same at each start and for each instance.
-func (l *Ledger) Derive(label string) [32]byte { return l.keys.Derive(label) }
+func (l *keyed) Derive(label string) [32]byte { return l.keys.Derive(label) }
 
 // PublicKey is the key that anchors are checked with, in hex.
-func (l *Ledger) PublicKey() string { return l.keys.PublicKey() }
+func (l *keyed) PublicKey() string { return l.keys.PublicKey() }
 
 // Tenants lists the tenants that the ledger has keys for.
-func (l *Ledger) Tenants() []waxwing.TenantID { return l.keys.Tenants() }
+func (l *keyed) Tenants() []waxwing.TenantID { return l.keys.Tenants() }
 
 // TakenOver says how many messages of dead instances Open found, where it is alone. Beside
 // others they are taken over as their leases end, and the log says so.

@@ -189,6 +189,9 @@ func (l *Ledger) orderKeys(t *seal.Tenant, ev *waxwing.Event) (key, former seal.
 	return key, key
 }
 
+// Sign signs with the key that signs anchors (Ed25519).
+func (f *folder) Sign(b []byte) []byte { return ed25519.Sign(f.keys.AnchorKey(), b) }
+
 // Derive makes a key from the master key, the same at each start: what other
 // parts seal with it is worth nothing in another installation.
 func (l *Ledger) Derive(label string) [32]byte { return l.keys.Derive(label) }
