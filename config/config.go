@@ -357,6 +357,10 @@ type Store struct {
 type Source struct {
 	// Type is the kind of source, which says what keys stand beside it.
 	Type string `yaml:"type" of:"source"`
+	// Reconcile is how often the orders that the source's shop has completed in the last day are held against the
+	// ledger, where the source can be asked for them (postgres, shopify, woocommerce); 0 is never. Those that are missing are named in the
+	// log and counted by waxwing_orders_without_confirmation.
+	Reconcile Duration `yaml:"reconcile,omitempty" min:"0s" max:"7d" default:"0s"`
 	// Settings are the keys of its type.
 	Settings Block `settings:"source"`
 }

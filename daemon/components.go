@@ -33,6 +33,7 @@ import (
 	"github.com/waxwinghq/waxwing/shop/shopify"
 	"github.com/waxwinghq/waxwing/shop/stripe"
 	"github.com/waxwinghq/waxwing/shop/woocommerce"
+	"github.com/waxwinghq/waxwing/source/poll"
 )
 
 // The lists of components: a new one is one file or package and one line in its list, here
@@ -111,7 +112,8 @@ var providerTypes = []providerType{
 // sourceTypes are the types of sources beside webhooks and the API, which the listener
 // brings.
 var sourceTypes = []sourceType{
-	// sourceOf(postgres.Component(), (*postgres.Settings).Open),
+	sourceOf(poll.Shopify(), (*poll.ShopifySettings).Open),
+	sourceOf(poll.WooCommerce(), (*poll.WooSettings).Open),
 }
 
 // brokerTypes are the types of brokers that a queue may stand on.

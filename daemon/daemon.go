@@ -28,6 +28,7 @@ import (
 	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/plugins"
 	"github.com/waxwinghq/waxwing/shop/generic"
+	"github.com/waxwinghq/waxwing/source"
 	"github.com/waxwinghq/waxwing/web"
 	"github.com/waxwinghq/waxwing/web/metrics"
 )
@@ -157,6 +158,7 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	go d.run(ctx)
 	d.shards.running()
 	go d.serve()
+	d.sources.books = &source.Books{Key: d.keyOf, Known: d.Books().Known}
 	d.sources.run(ctx, d.restored, d.shards.Accept) // an order that nobody waits for may wait for its plugins
 	d.keepers.Go(func() { giveBack(ctx) })
 	for _, s := range d.shards.all {
@@ -374,4 +376,14 @@ func (d *Daemon) release() error {
 		_ = d.listener.Close() // Shutdown closed it already, in the usual case
 	}
 	return errors.Join(errs...)
+}
+
+// keyOf reads which order an event of a source's tells of, by the formats of the daemon's start.
+func (d *Daemon) keyOf(ev source.Event) (waxwing.EventKey, error) {
+	name := config.FormatOf(string(ev.Tenant), string(ev.Shop), d.cfg.Tenants[string(ev.Tenant)].Shops[string(ev.Shop)].Format)
+	f, ok := d.formats[name]
+	if !ok {
+		return waxwing.EventKey{}, waxwing.ErrNotFound
+	}
+	return f.Key(ev.Topic, ev.Raw)
 }

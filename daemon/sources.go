@@ -39,11 +39,15 @@ type sources struct {
 	log    *slog.Logger
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+	// books are what orders are held against; nil: they are not.
+	books *source.Books
 }
 
 // reading is one source, and what came of it since the start.
 type reading struct {
 	source.Source
+	list  source.Lister // nil: its orders are not held against the ledger
+	every time.Duration
 
 	mu       sync.Mutex
 	events   map[string]int64
@@ -51,6 +55,7 @@ type reading struct {
 	failures int64
 	failed   string // why it rests just now; "": it does not
 	started  bool
+	held     map[source.ShopName]int // how many orders were missing when they were last held against the ledger
 }
 
 // openSources makes every source that the configuration names; none runs yet.
@@ -65,7 +70,14 @@ func openSources(c *config.Config, types []sourceType, log *slog.Logger) (*sourc
 		if err != nil {
 			return nil, fmt.Errorf("source %s: %w", name, err)
 		}
-		s.open[name] = &reading{Source: made}
+		r := &reading{Source: made, every: x.Reconcile.D()}
+		if r.every > 0 {
+			var ok bool
+			if r.list, ok = x.Settings.(source.Lister); !ok {
+				return nil, fmt.Errorf("source %s: a source of type %s cannot be asked for its orders: take reconcile out", name, x.Type)
+			}
+		}
+		s.open[name] = r
 	}
 	return s, nil
 }
@@ -109,6 +121,9 @@ func (s *sources) keepIn(l any) error {
 // run starts them, when ready is closed. They end with ctx, or by stop.
 func (s *sources) run(ctx context.Context, ready <-chan struct{}, accept acceptFrom) {
 	ctx, s.cancel = context.WithCancel(ctx)
+	if s.books != nil {
+		s.reconcile(ctx, *s.books)
+	}
 	for name, x := range s.open {
 		s.wg.Go(func() {
 			select {
@@ -209,6 +224,9 @@ func (x *reading) status() metrics.Source {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	out := metrics.Source{State: string(source.Starting), Events: maps.Clone(x.events), Failures: x.failures}
+	for shop, n := range x.held {
+		out.Without = append(out.Without, metrics.Without{Tenant: string(shop.Tenant), Shop: string(shop.Shop), Orders: n})
+	}
 	if out.Events == nil {
 		out.Events = map[string]int64{}
 	}
@@ -250,4 +268,51 @@ func (s *sources) statuses() map[string]metrics.Source {
 		out[name] = x.status()
 	}
 	return out
+}
+
+const (
+	// heldFor is how far back orders are held against the ledger, and grace how young those are that may be under way.
+	heldFor = 24 * time.Hour
+	grace   = 15 * time.Minute
+)
+
+// reconcile holds each source's orders against the ledger, as often as it says, until ctx ends.
+func (s *sources) reconcile(ctx context.Context, b source.Books) {
+	for name, x := range s.open {
+		if x.list == nil {
+			continue
+		}
+		s.wg.Go(func() {
+			t := time.NewTicker(x.every)
+			defer t.Stop()
+			for {
+				s.hold(ctx, name, x, b)
+				select {
+				case <-t.C:
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+	}
+}
+
+func (s *sources) hold(ctx context.Context, name string, x *reading, b source.Books) {
+	ctx, cancel := context.WithTimeout(ctx, max(x.every, time.Minute))
+	defer cancel()
+	now := time.Now()
+	a, err := source.Hold(ctx, source.Span{Lister: x.list, Name: name, Since: now.Add(-heldFor), Until: now.Add(-grace)}, b)
+	if err != nil {
+		s.log.Warn("a source's orders could not be held against the ledger", "source", name, "err", err)
+		return
+	}
+	x.mu.Lock()
+	x.held = a.Without
+	x.mu.Unlock()
+	for t, orders := range a.Missing {
+		for _, o := range orders {
+			s.log.Error("an order has no confirmation", "source", name, "tenant", t, "shop", o.Shop, "order", o.ID,
+				"remedy", "waxwing reconcile --source "+name+" --accept")
+		}
+	}
 }

@@ -187,3 +187,45 @@ func TestSourcesKeepAPage(t *testing.T) {
 		s.stop()
 	})
 }
+
+// listing is a source that can be asked for its orders.
+type listing struct{ drip }
+
+func (*listing) List(_ context.Context, _ string, _ time.Time, each func(source.Event) error) error {
+	for _, id := range []string{"1", "2", "3"} {
+		if err := each(source.Event{Tenant: "acme", Shop: "till", Raw: []byte(id)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestSourcesReconcile: orders that the ledger does not know are counted at each round, and named.
+func TestSourcesReconcile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var logged strings.Builder
+		x := &listing{}
+		known := 1
+		s := &sources{open: map[string]*reading{"tap": {Source: x, list: x, every: time.Hour}}, log: slog.New(slog.NewTextHandler(&logged, nil)),
+			books: &source.Books{Key: func(ev source.Event) (waxwing.EventKey, error) { return waxwing.EventKey{OrderID: string(ev.Raw)}, nil },
+				Known: func(_ context.Context, _ waxwing.TenantID, list []waxwing.OrderRef) ([]*waxwing.ConfirmationView, error) {
+					out := make([]*waxwing.ConfirmationView, len(list))
+					for i := range known {
+						out[i] = &waxwing.ConfirmationView{State: waxwing.Sent}
+					}
+					return out, nil
+				}}}
+		s.run(t.Context(), nil, nil)
+		synctest.Wait()
+		if st := s.statuses()["tap"]; len(st.Without) != 1 || st.Without[0].Orders != 2 || !strings.Contains(logged.String(), "order=3") || strings.Contains(logged.String(), "order=1") {
+			t.Errorf("%+v: %s", st, logged.String())
+		}
+		known = 3
+		time.Sleep(time.Hour + time.Second) // of the bubble's clock
+		synctest.Wait()
+		if st := s.statuses()["tap"]; len(st.Without) != 1 || st.Without[0].Orders != 0 {
+			t.Errorf("%+v", st)
+		}
+		s.stop()
+	})
+}

@@ -28,6 +28,15 @@ type Source struct {
 	// Gaps and Failures were met since the start.
 	Gaps     int64 `json:"gaps"`
 	Failures int64 `json:"failures"`
+	// Without are orders that the shop has and the ledger does not know, when they were last held against it.
+	Without []Without `json:"orders_without_confirmation,omitempty"`
+}
+
+// Without is how many orders of one shop have no confirmation.
+type Without struct {
+	Tenant string `json:"tenant"`
+	Shop   string `json:"shop"`
+	Orders int    `json:"orders"`
 }
 
 // Line says it in one line.
@@ -54,6 +63,11 @@ func (s Source) Line(now time.Time) string {
 	if len(became) > 0 {
 		out += " (" + strings.Join(became, ", ") + ")"
 	}
+	for _, x := range s.Without {
+		if x.Orders > 0 {
+			out += fmt.Sprintf(", %d orders of %s/%s without a confirmation", x.Orders, x.Tenant, x.Shop)
+		}
+	}
 	if s.Detail != "" {
 		out += ": " + s.Detail
 	}
@@ -75,6 +89,7 @@ var (
 	sourceLast     = ofSource("last_event_timestamp_seconds", "When an event of the source was last accepted.")
 	sourceEvents   = ofSource("events_total", "Events that were accepted, by what became of them.", "became")
 	sourceGaps     = ofSource("gaps_total", "How often something was missing between where the source stood and where it could go on.")
+	sourceWithout  = prometheus.NewDesc("waxwing_orders_without_confirmation", "Orders of the last day that the shop has and the ledger does not know, when they were last held against it.", []string{"source", "tenant", "shop"}, nil)
 	sourceFailures = ofSource("failures_total", "How often the source ended with an error and was started again.")
 )
 
@@ -85,7 +100,7 @@ var SourceStates = []string{"starting", "reading", "standby", "gap", "failing"}
 type sources func() map[string]Source
 
 func (sources) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{sourceState, sourceLag, sourceBehind, sourceHeard, sourceLast, sourceEvents, sourceGaps, sourceFailures} {
+	for _, d := range []*prometheus.Desc{sourceState, sourceLag, sourceBehind, sourceHeard, sourceLast, sourceEvents, sourceGaps, sourceFailures, sourceWithout} {
 		ch <- d
 	}
 }
@@ -119,6 +134,9 @@ func (f sources) Collect(ch chan<- prometheus.Metric) {
 		}
 		for became, n := range s.Events {
 			counter(sourceEvents, n, name, became)
+		}
+		for _, x := range s.Without {
+			gauge(sourceWithout, float64(x.Orders), name, x.Tenant, x.Shop)
 		}
 		counter(sourceGaps, s.Gaps, name)
 		counter(sourceFailures, s.Failures, name)
