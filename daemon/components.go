@@ -27,6 +27,7 @@ import (
 	"github.com/waxwinghq/waxwing/pipeline/queue/sqs"
 	"github.com/waxwinghq/waxwing/plugins/abi"
 	"github.com/waxwinghq/waxwing/shop/generic"
+	"github.com/waxwinghq/waxwing/shop/magento"
 	"github.com/waxwinghq/waxwing/shop/shopify"
 	"github.com/waxwinghq/waxwing/shop/stripe"
 	"github.com/waxwinghq/waxwing/shop/woocommerce"
@@ -41,6 +42,7 @@ var shopFormats = []waxwing.Format{
 	shopify.Format,
 	woocommerce.Format,
 	stripe.Format,
+	magento.Format,
 	generic.Format,
 }
 
