@@ -29,6 +29,7 @@ import (
 	"github.com/waxwinghq/waxwing/shop/generic"
 	"github.com/waxwinghq/waxwing/shop/magento"
 	"github.com/waxwinghq/waxwing/shop/shopify"
+	"github.com/waxwinghq/waxwing/shop/shopware"
 	"github.com/waxwinghq/waxwing/shop/stripe"
 	"github.com/waxwinghq/waxwing/shop/woocommerce"
 )
@@ -43,6 +44,7 @@ var shopFormats = []waxwing.Format{
 	woocommerce.Format,
 	stripe.Format,
 	magento.Format,
+	shopware.Format,
 	generic.Format,
 }
 
