@@ -26,6 +26,7 @@ import (
 	"github.com/waxwinghq/waxwing/pipeline/queue/sql"
 	"github.com/waxwinghq/waxwing/pipeline/queue/sqs"
 	"github.com/waxwinghq/waxwing/plugins/abi"
+	"github.com/waxwinghq/waxwing/shop/bigcommerce"
 	"github.com/waxwinghq/waxwing/shop/generic"
 	"github.com/waxwinghq/waxwing/shop/magento"
 	"github.com/waxwinghq/waxwing/shop/shopify"
@@ -45,6 +46,7 @@ var shopFormats = []waxwing.Format{
 	stripe.Format,
 	magento.Format,
 	shopware.Format,
+	bigcommerce.Format,
 	generic.Format,
 }
 
