@@ -31,6 +31,7 @@ import (
 	"github.com/waxwinghq/waxwing/shop/magento"
 	"github.com/waxwinghq/waxwing/shop/shopify"
 	"github.com/waxwinghq/waxwing/shop/shopware"
+	"github.com/waxwinghq/waxwing/shop/square"
 	"github.com/waxwinghq/waxwing/shop/stripe"
 	"github.com/waxwinghq/waxwing/shop/woocommerce"
 )
@@ -47,6 +48,7 @@ var shopFormats = []waxwing.Format{
 	magento.Format,
 	shopware.Format,
 	bigcommerce.Format,
+	square.Format,
 	generic.Format,
 }
 
