@@ -32,6 +32,7 @@ import (
 	"github.com/waxwinghq/waxwing/shop/shopify"
 	"github.com/waxwinghq/waxwing/shop/shopware"
 	"github.com/waxwinghq/waxwing/shop/square"
+	"github.com/waxwinghq/waxwing/shop/squarespace"
 	"github.com/waxwinghq/waxwing/shop/stripe"
 	"github.com/waxwinghq/waxwing/shop/woocommerce"
 )
@@ -49,6 +50,7 @@ var shopFormats = []waxwing.Format{
 	shopware.Format,
 	bigcommerce.Format,
 	square.Format,
+	squarespace.Format,
 	generic.Format,
 }
 
