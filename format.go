@@ -40,6 +40,22 @@ type Format struct {
 	NormaliseWork func(w *Work) (*Order, error)
 }
 
+// postedTo is the name under which the headers of a webhook hold the address that it was posted to.
+// No client can send a header of this name, which is none of HTTP's.
+const postedTo = ":posted-to"
+
+// PostedTo is the address that a webhook was posted to, for Verify of a format whose signature
+// holds it; "" unknown. It is what the request says of itself, or what the configuration says of the shop.
+func PostedTo(h http.Header) string {
+	if list := h[postedTo]; len(list) == 1 {
+		return list[0]
+	}
+	return ""
+}
+
+// SetPostedTo notes the address in the headers.
+func SetPostedTo(h http.Header, url string) { h[postedTo] = []string{url} }
+
 // EventKey is what accepting needs to know of an event.
 type EventKey struct {
 	// Ignore, where not empty, says why the event makes no confirmation: a

@@ -211,6 +211,7 @@ func (x *tenantRules) shop(name string) Shop {
 			x.fail(path+"."+p.key, fmt.Sprintf("%s.%s %s is no JSON pointer", path, p.key, x.quote(path+"."+p.key)), "Begin it with /, such as /order/id")
 		}
 	}
+	x.link(path+".url", s.URL, false)
 	if s.Locale != "" && !slices.Contains(locales, s.Locale) && !x.isBad(x.path+".locales") {
 		x.fail(path+".locale", fmt.Sprintf("%s.locale %s is not among the tenant's locales", path, x.quote(path+".locale")), meant(s.Locale, locales, "Choose "+choices(locales)+", or add it there"))
 	}

@@ -297,6 +297,9 @@ type Shop struct {
 	Secret Secret `yaml:"secret,omitempty"`
 	// Secrets holds the old and the new one during a rotation.
 	Secrets []Secret `yaml:"secrets,omitempty"`
+	// URL is the address that the shop posts to (https), for a format whose signature
+	// holds it (square) where a proxy changes host or path; as the request says where it is empty.
+	URL string `yaml:"url,omitempty"`
 	// Locale is for orders that do not say theirs: one of the tenant's.
 	Locale string `yaml:"locale,omitempty"`
 	// Legal is what this shop says in place of the tenant's, key by key.

@@ -27,10 +27,15 @@ import (
 	"github.com/waxwinghq/waxwing/pipeline/queue/sql"
 	"github.com/waxwinghq/waxwing/pipeline/queue/sqs"
 	"github.com/waxwinghq/waxwing/plugins/abi"
+	"github.com/waxwinghq/waxwing/shop/bigcommerce"
 	"github.com/waxwinghq/waxwing/shop/foreign"
 	"github.com/waxwinghq/waxwing/shop/generic"
+	"github.com/waxwinghq/waxwing/shop/magento"
 	"github.com/waxwinghq/waxwing/shop/mapping"
 	"github.com/waxwinghq/waxwing/shop/shopify"
+	"github.com/waxwinghq/waxwing/shop/shopware"
+	"github.com/waxwinghq/waxwing/shop/square"
+	"github.com/waxwinghq/waxwing/shop/squarespace"
 	"github.com/waxwinghq/waxwing/shop/stripe"
 	"github.com/waxwinghq/waxwing/shop/woocommerce"
 	"github.com/waxwinghq/waxwing/source/poll"
@@ -45,6 +50,11 @@ var shopFormats = []waxwing.Format{
 	shopify.Format,
 	woocommerce.Format,
 	stripe.Format,
+	magento.Format,
+	shopware.Format,
+	bigcommerce.Format,
+	square.Format,
+	squarespace.Format,
 	generic.Format,
 }
 

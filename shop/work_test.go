@@ -10,7 +10,11 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/shop"
 	"github.com/waxwinghq/waxwing/shop/foreign"
+	"github.com/waxwinghq/waxwing/shop/magento"
 	"github.com/waxwinghq/waxwing/shop/shopify"
+	"github.com/waxwinghq/waxwing/shop/shopware"
+	"github.com/waxwinghq/waxwing/shop/square"
+	"github.com/waxwinghq/waxwing/shop/squarespace"
 	"github.com/waxwinghq/waxwing/shop/woocommerce"
 )
 
@@ -35,7 +39,8 @@ func TestVerifyDoesTheSameWork(t *testing.T) {
 	for name, f := range map[string]struct {
 		format waxwing.Format
 		header string
-	}{"shopify": {shopify.Format, "X-Shopify-Hmac-Sha256"}, "woocommerce": {woocommerce.Format, "X-WC-Webhook-Signature"}, "plugin": {foreign.Format("/id", "/updated_at", "X-Signature"), "X-Signature"}} {
+	}{"shopify": {shopify.Format, "X-Shopify-Hmac-Sha256"}, "woocommerce": {woocommerce.Format, "X-WC-Webhook-Signature"}, "magento": {magento.Format, "X-Magento-Signature"}, "shopware": {shopware.Format, "Shopware-Shop-Signature"},
+		"square": {square.Format, "X-Square-Hmacsha256-Signature"}, "squarespace": {squarespace.Format, "Squarespace-Signature"}, "plugin": {foreign.Format("/id", "/updated_at", "X-Signature"), "X-Signature"}} {
 		for _, sig := range []string{"", "%%%", "YQ==", base64.StdEncoding.EncodeToString(make([]byte, 32)), "sha256=00"} {
 			for _, other := range []bool{false, true} {
 				h := http.Header{}

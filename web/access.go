@@ -67,7 +67,7 @@ func (a *access) makeHooks(before *access) {
 			if !ok || f.Verify == nil {
 				continue
 			}
-			h := &hook{format: f, secrets: append([]waxwing.Secret(nil), c.Secrets...)}
+			h := &hook{format: f, url: c.URL, secrets: append([]waxwing.Secret(nil), c.Secrets...)}
 			if c.Secret != "" {
 				h.secrets = append(h.secrets, c.Secret)
 			}

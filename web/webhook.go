@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 // hook is one shop's webhook.
 type hook struct {
 	format  waxwing.Format
+	url     string // the address that it posts to; "": as the request says
 	secrets []waxwing.Secret
 	pinged  atomic.Pointer[string] // the day of the newest test delivery that is recorded
 }
@@ -49,6 +51,7 @@ func (x *hooks) check(h *hook, r *http.Request, raw []byte) bool {
 	if f.Verify == nil { // there are no webhooks at all
 		return false
 	}
+	waxwing.SetPostedTo(r.Header, addressOf(h, r))
 	signed := false
 	for i := range a.mostSecrets {
 		known := i < len(secrets) && secrets[i] != ""
@@ -61,6 +64,19 @@ func (x *hooks) check(h *hook, r *http.Request, raw []byte) bool {
 		}
 	}
 	return signed && fresh(f, r.Header, x.now())
+}
+
+// addressOf is the address that a webhook was posted to. What the request says of it may be a lie,
+// which helps nobody: the signature is the shop's over whatever address is signed.
+func addressOf(h *hook, r *http.Request) string {
+	if h != nil && h.url != "" {
+		return h.url
+	}
+	host, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Host"), ",") // the outermost proxy's
+	if host = strings.TrimSpace(host); host == "" {
+		host = r.Host
+	}
+	return "https://" + host + r.URL.RequestURI()
 }
 
 // signatureAge is how long ago a webhook may have been signed, and by how much the shop's clock

@@ -15,7 +15,8 @@ import (
 
 // Format reads the order webhooks of Shopify's Admin REST API (2019-10 to
 // 2025-07 and the older shape): orders/create and orders/paid, and as later
-// events of the same order orders/updated and orders/cancelled.
+// events of the same order orders/updated and orders/cancelled. The order of the
+// GraphQL Admin API is the same order: its key is the number in its id.
 var Format = waxwing.Format{
 	Name:      "shopify",
 	Topic:     func(h http.Header) string { return strings.TrimSpace(h.Get("X-Shopify-Topic")) },
@@ -41,7 +42,7 @@ func keyOf(topic string, raw []byte) (waxwing.EventKey, error) {
 	if !ofOrders(topic) {
 		return shop.OtherTopic(topic), nil
 	}
-	d, err := payload.ReadBytes(raw)
+	d, err := read(raw)
 	if err != nil {
 		return waxwing.EventKey{}, err
 	}
@@ -86,7 +87,7 @@ func normalise(topic string, raw []byte) (*waxwing.Order, error) {
 	if !ofOrders(topic) {
 		return nil, shop.PayloadError("Shopify", errors.New("the topic is not one of completed orders"))
 	}
-	d, err := payload.ReadBytes(raw)
+	d, err := read(raw)
 	if err != nil {
 		return nil, err
 	}
