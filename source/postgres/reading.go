@@ -143,9 +143,9 @@ func (r *reading) end(err error, all bool) error {
 		err = r.window.Wait()
 	}
 	r.cancel(nil)
+	r.wg.Wait() // the window is one goroutine's
 	if of := r.window.Close(); of != nil {
 		err = of
 	}
-	r.wg.Wait()
 	return err
 }
