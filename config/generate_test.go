@@ -258,6 +258,9 @@ func (g *generator) value(t *testing.T, typ reflect.Type, f field) object {
 			names = object{"enum": g.Locales}
 		}
 		o := object{"type": "object", "propertyNames": names, "additionalProperties": g.value(t, typ.Elem(), f)}
+		if f.keys != "" && f.keys != "locale" { // names that are not ours
+			delete(o, "propertyNames")
+		}
 		if f.required {
 			o["minProperties"] = 1
 		}
@@ -441,6 +444,8 @@ func (g *generator) wording(f field) string {
 		return "keys and values by locale"
 	case f.keys == "locale":
 		return "text by locale"
+	case typ.Kind() == reflect.Map && f.keys != "":
+		return "by " + f.keys
 	case typ.Kind() == reflect.Map:
 		return "by name"
 	case g.choices(f) != nil:

@@ -246,6 +246,7 @@ func TestStorm(t *testing.T) {
 	server := queuetest.PostgresLog(t, "logical_decoding_work_mem=64kB", "max_wal_size=4GB")
 	s := &storm{t: t, shop: newShop(t, server, "storm"), ledger: &ledger{seen: map[string]int{}}, rounds: rounds, done: map[string]bool{}}
 	exec(t, s.shop.db, "alter table orders alter note set storage external, add unique (name)")
+	exec(t, s.shop.db, "create index on lines (order_id); create index on orders (paid_at)")
 	_ = s.shop.db.Close(t.Context())
 	s.url.Store(&s.shop.url)
 	s.start()
@@ -310,7 +311,7 @@ func (s *storm) strike(what string, i int) {
 		s.shop.server.Kill()
 		s.shop.server.Start()
 	case "drop":
-		if !soon(time.Minute, func() bool { return s.source.Status().State == "reading" }) {
+		if !soon(5*time.Minute, func() bool { return s.source.Status().State == "reading" }) {
 			s.t.Fatalf("it does not read: %+v", s.source.Status())
 		}
 		s.kill(i%2 == 0)

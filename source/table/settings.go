@@ -18,7 +18,7 @@ type Watch struct {
 	// Several values stand as `A|B`; one in single quotes is taken as it is; null is SQL's. All columns must be as they
 	// are to be, and one must have become so by this change, or by the row's INSERT. With `= B` alone each later change of such a row tells of its order
 	// again, which is absorbed. Without conditions each INSERT counts.
-	When map[string]string `yaml:"when,omitempty"`
+	When map[string]string `yaml:"when,omitempty" keys:"column"`
 	// Key is the column whose value is the order's key. For Find it may be several: a, b.
 	Key string `yaml:"key,omitempty" default:"id"`
 	// Find is a query that gives the keys of the orders that the changed row completes, where it is no order itself; $1 is the value of Key ($2 of its second column).
@@ -30,7 +30,7 @@ type Order struct {
 	// Row is a query for the order by its key, $1. Its columns are the event's members. It gives no row where the order was undone: nothing is made then. Without it the changed row itself is the event.
 	Row string `yaml:"row,omitempty"`
 	// Lists are queries by the same key, whose rows become arrays of objects beside the row's columns, by name.
-	Lists map[string]string `yaml:"lists,omitempty"`
+	Lists map[string]string `yaml:"lists,omitempty" keys:"member"`
 	// JSON are columns of type text that hold JSON: the event has it as JSON.
 	JSON []string `yaml:"json,omitempty"`
 }
@@ -40,7 +40,7 @@ type Shops struct {
 	// Column is the one of the order's row (without such a query of the changed row) that says whose the order is.
 	Column string `yaml:"column"`
 	// Of says which shop of the tenant a value stands for; "" is none of ours. A value that is not listed is an error where `shop` is not given.
-	Of map[string]string `yaml:"of"`
+	Of map[string]string `yaml:"of" keys:"value"`
 }
 
 // Check reports what is wrong with a table's block.
