@@ -277,7 +277,11 @@ func TestStorm(t *testing.T) {
 		s.strike(what, i)
 	}
 	wg.Wait()
-	if !soon(time.Minute, func() bool { return len(s.ledger.missing(s.done)) == 0 }) {
+	patience := time.Minute
+	if *full {
+		patience = 15 * time.Minute
+	}
+	if !soon(patience, func() bool { return len(s.ledger.missing(s.done)) == 0 }) {
 		missing := s.ledger.missing(s.done)
 		t.Errorf("%d of %d orders never came, %s among them; %+v", len(missing), len(s.done), missing[0], s.source.Status())
 	}
