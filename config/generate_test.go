@@ -410,7 +410,7 @@ func (g *generator) types(t *testing.T, kind string) string {
 			strings.ReplaceAll(c.Example, "\n", "\n  "), g.table(t, typ))
 		for _, f := range shape(typ) {
 			below := f.typ
-			if below.Kind() == reflect.Pointer {
+			for below.Kind() == reflect.Pointer || below.Kind() == reflect.Slice {
 				below = below.Elem()
 			}
 			if below.Kind() == reflect.Struct {

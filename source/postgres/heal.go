@@ -50,7 +50,8 @@ func (s *Source) begin(ctx context.Context, l *link, o *orders, accept source.Ac
 	if s.settings.Scan == "" {
 		return nil, s.person(why, "orders completed since "+p.Watermark.Format(time.RFC3339)+" may be missing: give the query scan, which finds them. Until then nothing is read")
 	}
-	return s.heal(ctx, l, o, accept, p, have, why)
+	p.Gap = why
+	return s.heal(ctx, l, o, accept, p)
 }
 
 // gap notes one, once for each.
@@ -86,13 +87,18 @@ func (s *Source) first(ctx context.Context, l *link, have *slot) (*page, error) 
 	return p, s.writePage(ctx, p)
 }
 
-// heal fills a gap: first the slot, so that nothing falls between it and what the scan sees; then the
+// heal fills the gap that p.Gap tells of: first the slot, so that nothing falls between it and what the scan sees; then the
 // scan; and the page last. Whatever ends it in between, it begins anew.
-func (s *Source) heal(ctx context.Context, l *link, o *orders, accept source.Accept, p *page, have *slot, why string) (*page, error) {
+func (s *Source) heal(ctx context.Context, l *link, o *orders, accept source.Accept, p *page) (*page, error) {
+	why := p.Gap
 	s.is(source.Gap, why+"; orders are being looked for")
 	p.heal(why, s.settings.ScanMargin.D())
 	s.log.Error("GAP: the log cannot be read on where it was left; orders are looked for by the scan, and then it is read on", "why", why, "since", *p.Healing)
 	if err := s.writePage(ctx, p); err != nil {
+		return nil, err
+	}
+	have, err := l.look(ctx)
+	if err != nil {
 		return nil, err
 	}
 	if have != nil && have.lost() {
@@ -102,7 +108,6 @@ func (s *Source) heal(ctx context.Context, l *link, o *orders, accept source.Acc
 		have = nil
 	}
 	if have == nil {
-		var err error
 		if have, err = l.create(ctx); err != nil {
 			return nil, err
 		}

@@ -54,7 +54,7 @@ type Settings struct {
 	// Publication is the publication's name; by default as the slot.
 	Publication string `yaml:"publication,omitempty"`
 	// Settle is how long after the commit an order is looked at, where a shop may undo it a moment later.
-	Settle config.Duration `yaml:"settle,omitempty" default:"0" max:"1h"`
+	Settle config.Duration `yaml:"settle,omitempty" default:"0" min:"0" max:"1h"`
 	// Watch are the tables, and when a change in them completes an order.
 	Watch []table.Watch `yaml:"watch"`
 	// Order is how a completed order is read.

@@ -151,7 +151,7 @@ func (s *storm) write(w int) {
 				_ = c.Close(context.Background())
 			}
 			c = nil
-			time.Sleep(20 * time.Millisecond)
+			<-time.After(20 * time.Millisecond) // the server may be starting
 		}
 	}
 	if c != nil {
