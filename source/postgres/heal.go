@@ -75,6 +75,7 @@ func (s *Source) person(why, remedy string) error {
 func (s *Source) first(ctx context.Context, l *link, have *slot) (*page, error) {
 	p := &page{identity: l.id, Slot: l.slot, Watermark: l.id.now, Began: l.id.now}
 	if have == nil {
+		s.is(source.Starting, "the slot "+l.slot+" is being made, which waits for each transaction that is open")
 		var err error
 		if have, err = l.create(ctx); err != nil {
 			return nil, err
