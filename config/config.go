@@ -12,7 +12,7 @@ import "github.com/waxwinghq/waxwing"
 // file; enum lists the choices of a text or of each entry of a list; min and
 // max bound numbers and durations; of names the kind of component whose registered
 // names are the choices, of which a default of [*] is all; want says what a missing key
-// is to be given; last lists a key behind those of other components; keys says what a mapping's keys are where they are no names; asis keeps "file:" in
+// is to be given; last lists a key behind those of other components; keys says what a mapping's keys are, if no names of ours: locales, or another's columns and values; asis keeps "file:" in
 // a secret from being read as a path; params are what a query may ask with.
 type Config struct {
 	// Include names further files with sections of this one. A section stands in one

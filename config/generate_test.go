@@ -254,14 +254,13 @@ func (g *generator) value(t *testing.T, typ reflect.Type, f field) object {
 		return object{"type": "array", "items": g.value(t, typ.Elem(), f)}
 	case reflect.Map:
 		names := object{"pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"}
-		switch f.keys {
-		case "":
-		case "locale":
+		if f.keys == "locale" {
 			names = object{"enum": g.Locales}
-		default:
-			names = object{"minLength": 1}
 		}
 		o := object{"type": "object", "propertyNames": names, "additionalProperties": g.value(t, typ.Elem(), f)}
+		if f.keys != "" && f.keys != "locale" { // names that are not ours
+			delete(o, "propertyNames")
+		}
 		if f.required {
 			o["minProperties"] = 1
 		}
@@ -411,7 +410,7 @@ func (g *generator) types(t *testing.T, kind string) string {
 			strings.ReplaceAll(c.Example, "\n", "\n  "), g.table(t, typ))
 		for _, f := range shape(typ) {
 			below := f.typ
-			if below.Kind() == reflect.Pointer {
+			for below.Kind() == reflect.Pointer || below.Kind() == reflect.Slice {
 				below = below.Elem()
 			}
 			if below.Kind() == reflect.Struct {
@@ -446,7 +445,7 @@ func (g *generator) wording(f field) string {
 	case f.keys == "locale":
 		return "text by locale"
 	case typ.Kind() == reflect.Map && f.keys != "":
-		return "text by " + f.keys
+		return "by " + f.keys
 	case typ.Kind() == reflect.Map:
 		return "by name"
 	case g.choices(f) != nil:

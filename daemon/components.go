@@ -39,6 +39,7 @@ import (
 	"github.com/waxwinghq/waxwing/shop/stripe"
 	"github.com/waxwinghq/waxwing/shop/woocommerce"
 	"github.com/waxwinghq/waxwing/source/poll"
+	"github.com/waxwinghq/waxwing/source/postgres"
 )
 
 // The lists of components: a new one is one file or package and one line in its list, here
@@ -124,6 +125,7 @@ var providerTypes = []providerType{
 var sourceTypes = []sourceType{
 	sourceOf(poll.Shopify(), (*poll.ShopifySettings).Open),
 	sourceOf(poll.WooCommerce(), (*poll.WooSettings).Open),
+	sourceOf(postgres.Component(), (*postgres.Settings).Open),
 }
 
 // brokerTypes are the types of brokers that a queue may stand on.

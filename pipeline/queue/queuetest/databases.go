@@ -31,6 +31,18 @@ func Postgres(t *testing.T, naive bool) *Server {
 	return s.begin()
 }
 
+// PostgresLog is a postgres whose log can be read by logical replication, with further settings ("name=value").
+func PostgresLog(t *testing.T, settings ...string) *Server {
+	t.Helper()
+	s := Postgres(t, false)
+	s.Kill()
+	for _, x := range append([]string{"wal_level=logical", "max_wal_senders=20", "max_replication_slots=20"}, settings...) {
+		s.args = append(s.args, "-c", x)
+	}
+	s.Start()
+	return s
+}
+
 // MariaDB is a mariadbd that has each write on the disk before it answers, or, if naive, within a second.
 func MariaDB(t *testing.T, naive bool) *Server {
 	t.Helper()

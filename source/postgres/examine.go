@@ -1,0 +1,333 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/waxwinghq/waxwing/source"
+)
+
+// examiner looks at a database before anything is read.
+type examiner struct {
+	s           *Settings
+	db          *pgxpool.Pool
+	slot        string
+	publication string
+	watches     []watch
+	found       []source.Finding
+}
+
+func (s *Settings) examiner(ctx context.Context, name string) (*examiner, error) {
+	x := &examiner{s: s}
+	x.slot, x.publication = s.names(name)
+	var err error
+	if x.watches, err = s.watches(); err != nil {
+		return nil, err
+	}
+	if x.db, err = openPool(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := x.db.Ping(ctx); err != nil {
+		x.db.Close()
+		return nil, fmt.Errorf("connecting to the shop's database: %w", err)
+	}
+	return x, nil
+}
+
+// Examine is source.Checker's.
+func (s *Settings) Examine(ctx context.Context, name string) ([]source.Finding, error) {
+	x, err := s.examiner(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer x.db.Close()
+	return x.look(ctx)
+}
+
+// look looks at everything, in the order in which it is to be put right.
+func (x *examiner) look(ctx context.Context) ([]source.Finding, error) {
+	x.found = nil
+	for _, step := range []func(context.Context) error{x.server, x.role, x.tables, x.published, x.identities, x.queries, x.slots} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return x.found, nil
+}
+
+func (x *examiner) say(ok bool, what, remedy string) {
+	if ok {
+		remedy = ""
+	}
+	x.found = append(x.found, source.Finding{OK: ok, What: what, Remedy: remedy})
+}
+
+func (x *examiner) server(ctx context.Context) error {
+	var version, level, keep string
+	var free, senders int
+	err := x.db.QueryRow(ctx, `select current_setting('server_version'), current_setting('wal_level'),
+		(current_setting('max_replication_slots')::int - (select count(*) from pg_replication_slots where slot_name <> $1))::int,
+		(current_setting('max_wal_senders')::int - (select count(*) from pg_stat_replication))::int, current_setting('max_slot_wal_keep_size')`, x.slot).
+		Scan(&version, &level, &free, &senders, &keep)
+	if err != nil {
+		return fmt.Errorf("looking at the server's settings: %w", err)
+	}
+	var major int
+	_, _ = fmt.Sscanf(version, "%d", &major) // 0 is taken for old
+	x.say(major >= 14, "Postgres "+version, "Postgres 14 or newer is needed")
+	x.say(level == "logical", "wal_level is "+level, "ALTER SYSTEM SET wal_level = 'logical';")
+	x.say(free > 0, fmt.Sprintf("slots that are free: %d", free), "ALTER SYSTEM SET max_replication_slots = 20;")
+	x.say(senders > 0, fmt.Sprintf("connections for replication that are free: %d", senders), "ALTER SYSTEM SET max_wal_senders = 20;")
+	x.say(keep != "-1", "max_slot_wal_keep_size is "+keep+" (without a limit a slot that nobody reads fills the disk)", "ALTER SYSTEM SET max_slot_wal_keep_size = '10GB';")
+	return nil
+}
+
+func (x *examiner) role(ctx context.Context) error {
+	var name string
+	var may bool
+	if err := x.db.QueryRow(ctx, "select rolname, rolreplication or rolsuper from pg_roles where rolname = current_user").Scan(&name, &may); err != nil {
+		return fmt.Errorf("looking at the role: %w", err)
+	}
+	x.say(may, "the role "+name+" may read the log (REPLICATION)", "ALTER ROLE "+quoteIdent(name)+" REPLICATION;")
+	return nil
+}
+
+// names are the watched tables, each once.
+func (x *examiner) names() (out []string) {
+	for _, w := range x.watches {
+		if !slices.Contains(out, w.table) {
+			out = append(out, w.table)
+		}
+	}
+	return out
+}
+
+func (x *examiner) tables(ctx context.Context) error {
+	for _, name := range x.names() {
+		var there, may bool
+		var role string
+		var columns []string
+		err := x.db.QueryRow(ctx, `select c.oid is not null, coalesce(has_table_privilege(c.oid, 'select'), false), current_user,
+			coalesce((select array_agg(attname::text) from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped), '{}')
+			from (select to_regclass($1) as oid) c`, quoteTable(name)).Scan(&there, &may, &role, &columns)
+		if err != nil {
+			return fmt.Errorf("looking at the table %s: %w", name, err)
+		}
+		if !there {
+			x.say(false, "there is no table "+name, "correct watch: names stand without quotes, and in the letters that the database has")
+			continue
+		}
+		x.say(may, "the table "+name+" may be read", "GRANT SELECT ON "+quoteTable(name)+" TO "+quoteIdent(role)+";")
+		for _, w := range x.watches {
+			for _, c := range append(w.when.Columns(), w.keys...) {
+				if w.table == name && !slices.Contains(columns, c) {
+					x.say(false, "the table "+name+" has no column "+c, "correct watch: names stand without quotes, and in the letters that the database has")
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (x *examiner) published(ctx context.Context) error {
+	var all, acts bool
+	var tables []string
+	err := x.db.QueryRow(ctx, `select puballtables, pubinsert and pubupdate,
+		coalesce((select array_agg(schemaname || '.' || tablename order by 1) from pg_publication_tables t where t.pubname = p.pubname), '{}')
+		from pg_publication p where pubname = $1`, x.publication).Scan(&all, &acts, &tables)
+	want := x.names()
+	list := make([]string, len(want))
+	for i, n := range want {
+		list[i] = quoteTable(n)
+	}
+	slices.Sort(want)
+	slices.Sort(tables)
+	name := quoteIdent(x.publication)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		x.say(false, "there is no publication "+x.publication, "CREATE PUBLICATION "+name+" FOR TABLE "+strings.Join(list, ", ")+" WITH (publish = 'insert, update, delete', publish_via_partition_root = true);")
+	case err != nil:
+		return fmt.Errorf("looking at the publication %s: %w", x.publication, err)
+	case all:
+		x.say(false, "the publication "+x.publication+" has all tables, also those that nobody outside is to read", "make one of its own: name another in publication, and run setup")
+	case !slices.Equal(want, tables):
+		x.say(false, fmt.Sprintf("the publication %s has the tables %s, and not %s", x.publication, strings.Join(tables, ", "), strings.Join(want, ", ")),
+			"ALTER PUBLICATION "+name+" SET TABLE "+strings.Join(list, ", ")+";")
+	default:
+		x.say(true, "the publication "+x.publication+" has the tables "+strings.Join(tables, ", "), "")
+	}
+	if err == nil {
+		x.say(acts, "it publishes inserts and updates", "ALTER PUBLICATION "+name+" SET (publish = 'insert, update, delete');")
+	}
+	return nil
+}
+
+func (x *examiner) identities(ctx context.Context) error {
+	done := map[string]bool{}
+	for _, w := range x.watches {
+		if len(w.when.Old()) == 0 {
+			continue
+		}
+		missing, err := unidentified(ctx, x.db, w)
+		if err != nil {
+			return fmt.Errorf("looking at the replica identity of %s: %w", w.table, err)
+		}
+		remedy := "ALTER TABLE " + quoteTable(w.table) + " REPLICA IDENTITY FULL;"
+		if len(missing) > 0 && done[w.table] {
+			continue
+		}
+		done[w.table] = len(missing) > 0
+		x.say(len(missing) == 0, "the log has the old values of "+w.table+" that its condition needs ("+strings.Join(w.when.Old(), ", ")+")", remedy)
+	}
+	return nil
+}
+
+func (x *examiner) queries(ctx context.Context) error {
+	c, err := x.db.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Release()
+	all := x.s.queries()
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		_, err := describe(ctx, c.Conn().PgConn(), all[key])
+		var p *pgconn.PgError
+		if err != nil && !errors.As(err, &p) {
+			return fmt.Errorf("having the server read %s: %w", key, err)
+		}
+		remedy := ""
+		if err != nil {
+			remedy = strings.TrimSuffix(advised(err, key).Error(), ";")
+		}
+		x.say(err == nil, "the server understands "+key, remedy)
+	}
+	if x.s.Scan == "" {
+		x.say(false, "there is no query that finds orders after a gap, so a gap stops the source", "add scan: the keys of the orders completed since $1")
+	}
+	return nil
+}
+
+func (x *examiner) slots(ctx context.Context) error {
+	var raw string
+	err := x.db.QueryRow(ctx, slotQuery(x.slot)).Scan(&raw)
+	if errors.Is(err, pgx.ErrNoRows) {
+		x.say(true, "the slot "+x.slot+" is made at the first start: orders completed from then on are read", "")
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("looking at the slot %s: %w", x.slot, err)
+	}
+	var s slot
+	if err := json.Unmarshal([]byte(raw), &s); err != nil {
+		return fmt.Errorf("looking at the slot %s: %w", x.slot, err)
+	}
+	switch {
+	case s.Plugin != "pgoutput":
+		x.say(false, fmt.Sprintf("the slot %s is none of pgoutput's, but of %q", x.slot, s.Plugin), "name another in slot")
+	case s.lost():
+		x.say(false, "the slot "+x.slot+" is lost", "start the daemon: it makes the slot anew, and the scan finds what is missing")
+	default:
+		x.say(true, "the slot "+x.slot+" stands at "+s.Confirmed, "")
+	}
+	return nil
+}
+
+// Setup is source.Checker's.
+func (s *Settings) Setup(ctx context.Context, name string, dry bool, w io.Writer) error {
+	x, err := s.examiner(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer x.db.Close()
+	found, err := x.look(ctx)
+	if err != nil {
+		return err
+	}
+	out := &printer{w: w}
+	var refused []string
+	for _, f := range found {
+		switch {
+		case f.OK:
+			continue
+		case !strings.HasSuffix(f.Remedy, ";"):
+			out.line("-- %s: %s", f.What, f.Remedy)
+			continue
+		}
+		out.line("-- %s", f.What)
+		out.line("%s", f.Remedy)
+		if dry {
+			continue
+		}
+		_, err := x.db.Exec(ctx, f.Remedy)
+		var p *pgconn.PgError
+		switch {
+		case errors.As(err, &p):
+			out.line("-- refused: %s. Run it as a superuser, or as the table's owner.", p.Message)
+			refused = append(refused, f.Remedy)
+		case err != nil:
+			return fmt.Errorf("setting up: %w", err)
+		}
+		if strings.HasPrefix(f.Remedy, "ALTER SYSTEM") && err == nil {
+			out.line("%s", after(ctx, x.db, f.Remedy))
+		}
+	}
+	if out.n == 0 {
+		out.line("-- nothing is to be done")
+	}
+	if out.err == nil && len(refused) > 0 {
+		return fmt.Errorf("%d statements were refused; as a superuser run: %s", len(refused), strings.Join(refused, " "))
+	}
+	return out.err
+}
+
+// after has a setting of the server's take effect, where that does not take a restart.
+func after(ctx context.Context, db *pgxpool.Pool, remedy string) string {
+	if !strings.Contains(remedy, "max_slot_wal_keep_size") {
+		return "-- this takes effect when the server is started anew"
+	}
+	if _, err := db.Exec(ctx, "SELECT pg_reload_conf();"); err != nil {
+		return "-- SELECT pg_reload_conf(); was refused: it takes effect when the server reads its settings anew"
+	}
+	return "SELECT pg_reload_conf();"
+}
+
+// printer remembers what could not be written.
+type printer struct {
+	w   io.Writer
+	n   int
+	err error
+}
+
+func (p *printer) line(format string, args ...any) {
+	p.n++
+	if _, err := fmt.Fprintf(p.w, format+"\n", args...); err != nil && p.err == nil {
+		p.err = err
+	}
+}
+
+// unidentified are the columns of which a condition needs the old value and the log does not hold it.
+func unidentified(ctx context.Context, pool *pgxpool.Pool, w watch) (missing []string, err error) {
+	var have []string
+	err = pool.QueryRow(ctx, `select coalesce(array_agg(a.attname::text), '{}') from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+		where c.oid = to_regclass($1) and (c.relreplident = 'f' or exists (select from pg_index i where i.indrelid = c.oid and a.attnum = any(i.indkey)
+			and (c.relreplident = 'i' and i.indisreplident or c.relreplident = 'd' and i.indisprimary)))`, quoteTable(w.table)).Scan(&have)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range w.when.Old() {
+		if !slices.Contains(have, c) {
+			missing = append(missing, c)
+		}
+	}
+	return missing, nil
+}
