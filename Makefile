@@ -93,7 +93,7 @@ services-daemons:
 	WAXWING_SERVICES=1 $(GO) test -count=1 -parallel 4 -timeout 20m -run 'Postgres|Broker' ./cmd/waxwing
 services-stores:
 	$(GO) test -count=1 -run Postgres ./enrich
-	WAXWING_SERVICES=1 $(GO) test -count=1 -timeout 20m ./pipeline/queue/... ./ledger/postgres/...
+	WAXWING_SERVICES=1 $(GO) test -count=1 -timeout 20m ./pipeline/queue/... ./ledger/postgres/... ./source/...
 
 lint: ## gofmt, vet, and what .golangci.yml lists (fetched at its first use; without a network it says so)
 	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$bad" || { echo "gofmt -w $$bad"; exit 1; }

@@ -30,6 +30,7 @@ import (
 	"github.com/waxwinghq/waxwing/shop/shopify"
 	"github.com/waxwinghq/waxwing/shop/stripe"
 	"github.com/waxwinghq/waxwing/shop/woocommerce"
+	"github.com/waxwinghq/waxwing/source/outbox"
 )
 
 // The lists of components: a new one is one file or package and one line in its list, here
@@ -62,7 +63,7 @@ var providerTypes = []providerType{
 // sourceTypes are the types of sources beside webhooks and the API, which the listener
 // brings.
 var sourceTypes = []sourceType{
-	// sourceOf(postgres.Component(), (*postgres.Settings).Open),
+	sourceOf(outbox.Component(), (*outbox.Settings).Open),
 }
 
 // brokerTypes are the types of brokers that a queue may stand on.
