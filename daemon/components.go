@@ -30,7 +30,12 @@ import (
 	"github.com/waxwinghq/waxwing/shop/shopify"
 	"github.com/waxwinghq/waxwing/shop/stripe"
 	"github.com/waxwinghq/waxwing/shop/woocommerce"
+	amqpsource "github.com/waxwinghq/waxwing/source/amqp"
+	kafkasource "github.com/waxwinghq/waxwing/source/kafka"
+	natssource "github.com/waxwinghq/waxwing/source/nats"
 	"github.com/waxwinghq/waxwing/source/outbox"
+	redissource "github.com/waxwinghq/waxwing/source/redis"
+	sqssource "github.com/waxwinghq/waxwing/source/sqs"
 )
 
 // The lists of components: a new one is one file or package and one line in its list, here
@@ -64,6 +69,11 @@ var providerTypes = []providerType{
 // brings.
 var sourceTypes = []sourceType{
 	sourceOf(outbox.Component(), (*outbox.Settings).Open),
+	sourceOf(amqpsource.Component(), (*amqpsource.Settings).Open),
+	sourceOf(natssource.Component(), (*natssource.Settings).Open),
+	sourceOf(kafkasource.Component(), (*kafkasource.Settings).Open),
+	sourceOf(redissource.Component(), (*redissource.Settings).Open),
+	sourceOf(sqssource.Component(), (*sqssource.Settings).Open),
 }
 
 // brokerTypes are the types of brokers that a queue may stand on.

@@ -51,7 +51,7 @@ func TestEvents(t *testing.T) {
 		"called one, and is none":   {Message{Body: []byte("{"), ContentType: "application/cloudevents+json"}, "|{"},
 		"batch": {Message{Body: []byte("[" + envelope(`"data":{"id":"1"}`) + `,{"id":"2"},` + envelope(`"data":{"id":"3"}`) + "]"), ContentType: "application/cloudevents-batch+json", Topic: "t"},
 			`com.acme.order.completed|{"id":"1"} t|{"id":"2"} com.acme.order.completed|{"id":"3"}`},
-		"batch of none": {Message{Body: []byte("[]"), ContentType: "application/cloudevents-batch+json"}, "|[]"},
+		"batch of none":         {Message{Body: []byte("[]"), ContentType: "application/cloudevents-batch+json"}, "|[]"},
 		"topic that is no text": {Message{Body: []byte(order), Topic: "a\xffb" + strings.Repeat("x", 300)}, "ab" + strings.Repeat("x", 253) + "|" + order},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,9 +77,9 @@ func TestRefused(t *testing.T) {
 		body []byte
 		want string
 	}{
-		"empty":  {nil, `{"waxwing_refused":{"why":"it is empty","where":"queue orders, message 7","bytes":0,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}`},
-		"blank":  {[]byte(" \r\n"), `{"waxwing_refused":{"why":"it is empty","where":"queue orders, message 7","bytes":3,"sha256":"41bf34dfbb70f46b1abbd5b05f0d8a6dc5fe37c3a5a2dd95d69e7bb1e9b09bea"}}`},
-		"large":  {large, `{"waxwing_refused":{"why":"it is larger than 8 MiB","where":"queue orders, message 7","bytes":8388609,"sha256":"`},
+		"empty":   {nil, `{"waxwing_refused":{"why":"it is empty","where":"queue orders, message 7","bytes":0,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}`},
+		"blank":   {[]byte(" \r\n"), `{"waxwing_refused":{"why":"it is empty","where":"queue orders, message 7","bytes":3,"sha256":"41bf34dfbb70f46b1abbd5b05f0d8a6dc5fe37c3a5a2dd95d69e7bb1e9b09bea"}}`},
+		"large":   {large, `{"waxwing_refused":{"why":"it is larger than 8 MiB","where":"queue orders, message 7","bytes":8388609,"sha256":"`},
 		"no data": {[]byte(envelope(`"data":""`)), `{"waxwing_refused":{"why":"it is empty","where":"queue orders, message 7","bytes":93,"sha256":"`},
 	} {
 		m := Message{Body: x.body, Where: "queue orders, message 7"}

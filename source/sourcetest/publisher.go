@@ -53,7 +53,7 @@ func (p *publisher) run(ctx context.Context) {
 }
 
 func (p *publisher) poison(n int) string {
-	if s := poisons[n%len(poisons)]; strings.Contains(s, "%d") {
+	if s := p.Poisons[n%len(p.Poisons)]; strings.Contains(s, "%d") {
 		return fmt.Sprintf(s, n)
 	}
 	return ""

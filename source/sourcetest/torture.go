@@ -98,6 +98,8 @@ type Trial struct {
 	Body func(id string) string
 	// Publish hands one over, and is called again with the same when it gave an error.
 	Publish func(ctx context.Context, body string) error
+	// Poisons are what no format reads, with %d for what tells them apart; nil: some of each kind.
+	Poisons []string
 	// Left is how many messages are to be acknowledged yet.
 	Left func(ctx context.Context) (int64, error)
 }
@@ -147,6 +149,9 @@ func Torture(t *testing.T, x Trial) {
 	var publishing sync.WaitGroup
 	defer publishing.Wait()
 	defer cancel()
+	if x.Poisons == nil {
+		x.Poisons = poisons
+	}
 	p := &publisher{Trial: x, pass: make(chan struct{}, 1<<20)}
 	publishing.Go(func() { p.run(ctx) })
 
