@@ -262,15 +262,7 @@ func feedKafka(t *testing.T, url, name string) *feed {
 		if err != nil {
 			return 0, err
 		}
-		topics := got.Topics
-		for _, g := range got.Groups {
-			for _, x := range g.Topics {
-				for _, p := range x.Partitions {
-					left -= max(p.Offset, 0)
-				}
-			}
-		}
-		for _, x := range topics {
+		for _, x := range got.Topics { // the client asks as old servers are asked, or puts it here, too
 			for _, p := range x.Partitions {
 				left -= max(p.Offset, 0)
 			}
@@ -393,7 +385,10 @@ func each(t *testing.T, do func(t *testing.T, name string, k kind)) {
 }
 
 func TestConforms(t *testing.T) {
-	each(t, func(t *testing.T, _ string, k kind) {
+	each(t, func(t *testing.T, name string, k kind) {
+		if name == "sqs" { // whose files do not take a message back that somebody waits for
+			k.serve = func(t *testing.T) *queuetest.Server { return queuetest.SQS(t, true) }
+		}
 		s := k.serve(t)
 		n := 0
 		sourcetest.Conform(t, func(t *testing.T) sourcetest.Shop {

@@ -194,9 +194,9 @@ func (r *reader) Behind(ctx context.Context) (int64, error) {
 	return int64(info.NumPending) + int64(info.NumAckPending), nil
 }
 
-// Close is broker.Reader's. What was on its way is given back, too.
+// Close is broker.Reader's. What was on its way is given back, too, and nothing before the server gives us no more: it would
+// give it to us again.
 func (r *reader) Close(ctx context.Context, at []jetstream.Msg) {
-	_ = all(at, jetstream.Msg.Nak) // lost, they come again by themselves, later
 	r.all.Drain()
 	ctx, cancel := context.WithTimeout(ctx, partFor)
 	defer cancel()
@@ -205,11 +205,16 @@ func (r *reader) Close(ctx context.Context, at []jetstream.Msg) {
 		if err != nil {
 			break
 		}
-		_ = m.Nak() // likewise
+		at = append(at, m)
 	}
+	_ = all(at, func(m jetstream.Msg) error { return m.NakWithDelay(soon) }) // lost, they come again by themselves, later
 	_ = r.conn.FlushTimeout(partFor)
 	r.conn.Close()
 }
 
-// partFor is how long each step of parting may take.
-const partFor = 200 * time.Millisecond
+const (
+	// partFor is how long each step of parting may take.
+	partFor = 200 * time.Millisecond
+	// soon is when what was given back is to be given to others: a server of 2.9 would give the first of it to who has just gone.
+	soon = 50 * time.Millisecond
+)
