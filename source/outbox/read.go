@@ -102,12 +102,9 @@ func (r *reader) turn(ctx context.Context, w *broker.Watch) error {
 
 // there says whether the table is, and may be read.
 func (r *reader) there(ctx context.Context) error {
-	q, args := r.choose(row{tx: "0"})
-	rows, err := r.conn.QueryContext(ctx, q, args...)
-	if err == nil {
-		err = errors.Join(rows.Close(), rows.Err())
-	}
-	if err != nil {
+	q, args := r.count()
+	var n int64
+	if err := r.conn.QueryRowContext(ctx, q, args...).Scan(&n); err != nil {
 		return fmt.Errorf("the table %s cannot be read; waxwing source setup makes what is missing: %w", r.table, err)
 	}
 	return nil
