@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -529,6 +530,119 @@ func TestNobodyThere(t *testing.T) {
 			cancel()
 			if err := x.Run(ctx, nil); err != nil {
 				t.Errorf("its context ended: %v", err)
+			}
+		})
+	}
+}
+
+// TestTwoReaders: of two sources that read the same, either may come or go: each message comes to one of them at least, and
+// none is left.
+func TestTwoReaders(t *testing.T) {
+	each(t, func(t *testing.T, name string, k kind) {
+		s := k.serve(t)
+		f := k.prepare(t, s.URL, "orders")
+		seen := make(chan string, 10_000)
+		run := func() (stop func()) {
+			x, err := k.open(s.URL, "orders")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				if err := x.Run(ctx, sourcetest.Heard(seen)); err != nil {
+					t.Error(err)
+				}
+			}()
+			return sync.OnceFunc(func() { cancel(); <-ended })
+		}
+		missing := map[string]bool{}
+		publish := func(part string) {
+			for i := range 100 {
+				body := order(fmt.Sprintf("%s-%d", part, i))
+				missing[body] = true
+				if err := f.publish(t.Context(), body, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		until := func(n int) {
+			t.Helper()
+			for limit := time.After(2 * time.Minute); len(missing) > n; {
+				select {
+				case body := <-seen:
+					delete(missing, body)
+				case <-limit:
+					t.Fatalf("%d of the messages never came", len(missing))
+				}
+			}
+		}
+		first := run()
+		defer first()
+		publish("one")
+		until(0)
+		second := run()
+		defer second()
+		publish("both")
+		until(60) // in the middle of it
+		first()
+		publish("other")
+		until(0)
+		third := run()
+		defer third()
+		publish("again")
+		until(0)
+		if !(&shop{k, f, s.URL, "orders"}).Taken(t) {
+			t.Error("messages were left")
+		}
+	})
+}
+
+// TestSilent: a source whose broker takes the connection and says nothing ends with its context.
+func TestSilent(t *testing.T) {
+	for _, name := range slices.Sorted(maps.Keys(kinds)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			called := make(chan struct{}, 100)
+			go func() {
+				for {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					defer c.Close()
+					select {
+					case called <- struct{}{}:
+					default:
+					}
+				}
+			}()
+			scheme := map[string]string{"sqs": "http"}[name]
+			if scheme == "" {
+				scheme = name
+			}
+			x, err := kinds[name].open(scheme+"://"+l.Addr().String(), "orders")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			ended := make(chan error, 1)
+			go func() { ended <- x.Run(ctx, sourcetest.Heard(make(chan string))) }()
+			<-called
+			cancel()
+			select {
+			case err := <-ended:
+				if err != nil {
+					t.Error(err)
+				}
+			case <-time.After(2500 * time.Millisecond): // below what each client takes to give up by itself
+				t.Error("it waits for the broker")
 			}
 		})
 	}

@@ -92,6 +92,8 @@ type flow[P any] struct {
 	mu    sync.Mutex
 	open  []held[P] // as Next gave them
 	ready int       // so many of the first are on disk
+
+	broken bool // an acknowledgement failed: settle's, and whose who waits for it
 }
 
 type held[P any] struct {
@@ -143,13 +145,17 @@ func (f *flow[P]) took(list []Delivery[P]) {
 
 // settle acknowledges what is on disk.
 func (f *flow[P]) settle(ctx context.Context) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx)) // an acknowledgement that is under way at the end may take a moment
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(partFor, cancel) })()
 	for {
 		select {
 		case <-f.more:
 		case <-ctx.Done():
 			return
 		}
-		if err := f.acknowledge(context.WithoutCancel(ctx), callFor); err != nil {
+		if err := f.acknowledge(late, callFor); err != nil {
+			f.broken = true
 			f.fail(err)
 			return
 		}
@@ -227,7 +233,9 @@ func (f *flow[P]) look(ctx context.Context) error {
 // part acknowledges what is on disk, gives back what is not, and ends the connection.
 func (f *flow[P]) part(ctx context.Context) {
 	ctx = context.WithoutCancel(ctx)
-	_ = f.acknowledge(ctx, partFor) // it comes again
+	if !f.broken {
+		_ = f.acknowledge(ctx, partFor) // it comes again
+	}
 	ctx, cancel := context.WithTimeout(ctx, partFor)
 	defer cancel()
 	f.r.Close(ctx, places(f.open))
@@ -308,11 +316,31 @@ func (w *Watch) behind(n int64) {
 	}
 }
 
-// Dialled bounds what a dial does before the first message.
-func Dialled[R any](ctx context.Context, dial func(ctx context.Context) (R, error)) (R, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialFor)
-	defer cancel()
-	return dial(ctx)
+// Dialled bounds what a dial does before the first message. It ends with ctx, also where the client goes on for some
+// seconds: what that brings is closed.
+func Dialled[P any](ctx context.Context, dial func(ctx context.Context) (Reader[P], error)) (Reader[P], error) {
+	type result struct {
+		r   Reader[P]
+		err error
+	}
+	came := make(chan result, 1)
+	limited, cancel := context.WithTimeout(ctx, dialFor)
+	go func() {
+		defer cancel()
+		r, err := dial(limited)
+		came <- result{r, err}
+	}()
+	select {
+	case x := <-came:
+		return x.r, x.err
+	case <-ctx.Done():
+		go func() {
+			if x := <-came; x.err == nil {
+				x.r.Close(limited, nil)
+			}
+		}()
+		return nil, ctx.Err()
+	}
 }
 
 // CheckRoute reports a tenant or shop that has no name that a file may have.

@@ -87,8 +87,12 @@ type reader struct {
 	stop     func() bool
 }
 
-// blockFor is how long the server is asked to wait for an entry.
-const blockFor = 2 * time.Second
+const (
+	// blockFor is how long the server is asked to wait for an entry.
+	blockFor = 2 * time.Second
+	// partFor is how long it may take to say good-bye.
+	partFor = 800 * time.Millisecond
+)
 
 func (x *Source) dial(ctx context.Context) (broker.Reader[string], error) {
 	life := ctx
@@ -100,7 +104,10 @@ func (x *Source) dial(ctx context.Context) (broker.Reader[string], error) {
 		}
 		o := *x.options
 		r := &reader{Settings: x.settings, consumer: host, in: api.NewClient(&o), out: api.NewClient(&o), cursor: "0-0"}
-		r.stop = context.AfterFunc(life, func() { _ = r.in.Close() }) // the client waits for an answer whatever its context says
+		r.stop = context.AfterFunc(life, func() { // the client waits for an answer whatever its context says
+			_ = r.in.Close()
+			time.AfterFunc(partFor, func() { _ = r.out.Close() })
+		})
 		err = r.out.XGroupCreateMkStream(ctx, r.Stream, r.Group, "0").Err()
 		if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
 			r.Close(ctx, nil)
