@@ -29,7 +29,7 @@ LONGEST := $(addprefix ./,cmd/waxwing plugins plugins/examples ledger/sqlite plu
 # passes on whatever else is said, and ends with the command's status.
 PROGRESS := .ci/progress env
 
-.PHONY: help run engine torture-plugins torture-postgres torture-brokers build test torture bench fuzz docs services lint check release cover mutate shots phone toolchains examples
+.PHONY: help run engine torture-plugins torture-postgres torture-brokers torture-sources build test torture bench fuzz docs services lint check release cover mutate shots phone toolchains examples
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ torture-postgres: ## Three daemons on one Postgres ledger: 300 kills, 30 ends of
 
 torture-brokers: ## Each broker as the mail queue: 10,000 orders, 20 kills of the broker and 20 of the daemon; beside it what careless settings lose; print a table
 	@WAXWING_SERVICES=1 WAXWING_REQUIRE_SERVICES=1 bash -o pipefail -c "$(GO) test ./cmd/waxwing -run TortureBrokers -count=1 -v -torture.brokers -torture.seed=$(SEED) -timeout 60m | grep -v 'daemon: '"
+
+torture-sources: ## Each broker as a source: 5,000 orders with duplicates and poison, 10 kills of the source and 10 of the broker; outboxes on Postgres and MariaDB: 20,000, 30 kills
+	@WAXWING_SOURCES_FULL=1 WAXWING_SERVICES=1 WAXWING_REQUIRE_SERVICES=1 $(GO) test ./source/broker ./source/outbox -run Torture -count=1 -v -timeout 60m
 
 bench: ## Measure orders a second, latency and CPU against this machine's ceiling
 	$(GO) run ./cmd/bench

@@ -30,7 +30,7 @@ var folders = map[string][]string{
 	"config":    {"."},
 	"locales":   {"."},
 	"templates": {".", "config", "locales"},
-	"source":    {".", "config"},
+	"source":    {".", "config", "pipeline"}, // the queue's brokers, of which some are shops', too
 	"channel":   {".", "config"},
 	"payload":   {"."},
 	"shop":      {".", "payload"},
@@ -57,12 +57,12 @@ var owners = []struct {
 	reason  string
 }{
 	{"github.com/ThreeDotsLabs/watermill", []string{"pipeline", "source", "daemon"}, "carries the work between stages"},
-	{"github.com/redis/go-redis", []string{"pipeline"}, "the client that Watermill's adapter for Redis takes"},
-	{"github.com/rabbitmq/amqp091-go", []string{"pipeline"}, "the client that Watermill's adapter for RabbitMQ takes"},
-	{"github.com/nats-io/nats.go", []string{"pipeline"}, "our own Pub/Sub for JetStream: Watermill's ends the process"},
+	{"github.com/redis/go-redis", []string{"pipeline", "source"}, "the client that Watermill's adapter for Redis takes"},
+	{"github.com/rabbitmq/amqp091-go", []string{"pipeline", "source"}, "the client that Watermill's adapter for RabbitMQ takes"},
+	{"github.com/nats-io/nats.go", []string{"pipeline", "source"}, "our own Pub/Sub for JetStream: Watermill's ends the process"},
 	{"github.com/IBM/sarama", []string{"pipeline"}, "the client that Watermill's adapter for Kafka takes"},
-	{"github.com/twmb/franz-go", []string{"pipeline"}, "kfake, the Kafka of tests"},
-	{"github.com/aws/aws-sdk-go-v2", []string{"pipeline"}, "the client for our own Pub/Sub for SQS: Watermill's waits for ever and stops at what it cannot read"},
+	{"github.com/twmb/franz-go", []string{"pipeline", "source"}, "the client of a shop's Kafka; and kfake, the Kafka of tests"},
+	{"github.com/aws/aws-sdk-go-v2", []string{"pipeline", "source"}, "the client for our own Pub/Sub for SQS: Watermill's waits for ever and stops at what it cannot read"},
 	{"github.com/go-sql-driver/mysql", []string{"pipeline"}, "the driver for MariaDB, as Watermill's adapter for SQL takes it"},
 	{"github.com/goccy/go-yaml", []string{"config"}, "reads the configuration with line and column"},
 	{"golang.org/x/sys", []string{"ledger"}, "what names a file for good: its inode and the time it was made"},

@@ -38,8 +38,14 @@ import (
 	"github.com/waxwinghq/waxwing/shop/squarespace"
 	"github.com/waxwinghq/waxwing/shop/stripe"
 	"github.com/waxwinghq/waxwing/shop/woocommerce"
+	amqpsource "github.com/waxwinghq/waxwing/source/amqp"
+	kafkasource "github.com/waxwinghq/waxwing/source/kafka"
+	natssource "github.com/waxwinghq/waxwing/source/nats"
+	"github.com/waxwinghq/waxwing/source/outbox"
 	"github.com/waxwinghq/waxwing/source/poll"
 	"github.com/waxwinghq/waxwing/source/postgres"
+	redissource "github.com/waxwinghq/waxwing/source/redis"
+	sqssource "github.com/waxwinghq/waxwing/source/sqs"
 )
 
 // The lists of components: a new one is one file or package and one line in its list, here
@@ -126,6 +132,12 @@ var sourceTypes = []sourceType{
 	sourceOf(poll.Shopify(), (*poll.ShopifySettings).Open),
 	sourceOf(poll.WooCommerce(), (*poll.WooSettings).Open),
 	sourceOf(postgres.Component(), (*postgres.Settings).Open),
+	sourceOf(outbox.Component(), (*outbox.Settings).Open),
+	sourceOf(amqpsource.Component(), (*amqpsource.Settings).Open),
+	sourceOf(natssource.Component(), (*natssource.Settings).Open),
+	sourceOf(kafkasource.Component(), (*kafkasource.Settings).Open),
+	sourceOf(redissource.Component(), (*redissource.Settings).Open),
+	sourceOf(sqssource.Component(), (*sqssource.Settings).Open),
 }
 
 // brokerTypes are the types of brokers that a queue may stand on.

@@ -41,17 +41,22 @@ type Settings struct {
 
 // Check reports what is no RabbitMQ, and settings that lose messages.
 func (s *Settings) Check(r *config.Report) {
-	queue.CheckURL(r, "url", s.URL, "amqp", "amqps")
-	if !r.Bad("url") {
-		if _, err := amqp091.ParseURI(s.URL.Reveal()); err != nil {
-			r.Fail("url", r.Path("url")+" is no address of a RabbitMQ server", "Write amqp://user:password@host:5672/vhost")
-		}
-	}
+	CheckURL(r, "url", s.URL)
 	if !s.Confirms && !r.Bad("confirms") {
 		r.Fail("confirms", r.Path("confirms")+" is false: what the server has not written is lost at its crash, and nobody is told", "Take the line out: publishing is always confirmed")
 	}
 	if !s.Durable && !r.Bad("durable") {
 		r.Fail("durable", r.Path("durable")+" is false: the queue and all that is in it are gone after the server's restart", "Take the line out: queues are always durable")
+	}
+}
+
+// CheckURL reports an address of a RabbitMQ server that is none.
+func CheckURL(r *config.Report, key string, address config.Secret) {
+	queue.CheckURL(r, key, address, "amqp", "amqps")
+	if !r.Bad(key) && address != "" {
+		if _, err := amqp091.ParseURI(address.Reveal()); err != nil {
+			r.Fail(key, r.Path(key)+" is no address of a RabbitMQ server", "Write amqp://user:password@host:5672/vhost")
+		}
 	}
 }
 
@@ -90,9 +95,15 @@ func (b *Broker) config(once *atomic.Bool) amqp.Config {
 		}
 		return amqp091.DefaultDial(dialFor)(network, addr)
 	}
-	c.Connection.AmqpConfig = &amqp091.Config{Heartbeat: heartbeat, Locale: "en_US", Dial: dial,
-		Properties: amqp091.Table{"connection_name": "waxwing", "product": "Waxwing"}}
+	c.Connection.AmqpConfig = Connection()
+	c.Connection.AmqpConfig.Dial = dial
 	return c
+}
+
+// Connection is how we connect, and by which name: within five seconds, and with a heartbeat.
+func Connection() *amqp091.Config {
+	return &amqp091.Config{Heartbeat: heartbeat, Locale: "en_US", Dial: amqp091.DefaultDial(dialFor),
+		Properties: amqp091.Table{"connection_name": "waxwing", "product": "Waxwing"}}
 }
 
 // Dial is queue.Broker's.
@@ -100,11 +111,11 @@ func (b *Broker) Dial(_ context.Context, topics []string, failed func(error)) (q
 	var first, second atomic.Bool
 	pub, err := amqp.NewPublisher(b.config(&first), queue.Logger())
 	if err != nil {
-		return nil, hidden(err)
+		return nil, Hidden(err)
 	}
 	sub, err := amqp.NewSubscriber(b.config(&second), queue.Logger())
 	if err != nil {
-		return nil, errors.Join(hidden(err), pub.Close())
+		return nil, errors.Join(Hidden(err), pub.Close())
 	}
 	l := &link{pub, sub, []*amqp091.Connection{pub.Connection(), sub.Connection()}, b.most}
 	for _, topic := range topics { // before anybody publishes: what is sent to a queue that is not there is lost
@@ -125,8 +136,8 @@ func (b *Broker) Dial(_ context.Context, topics []string, failed func(error)) (q
 	return l, nil
 }
 
-// hidden is an error without the address, which has a password in it.
-func hidden(err error) error {
+// Hidden is an error without the address, which has a password in it.
+func Hidden(err error) error {
 	var n net.Error
 	var a *amqp091.Error
 	switch {

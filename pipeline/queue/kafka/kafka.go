@@ -44,7 +44,7 @@ type Settings struct {
 
 // Check reports what is no Kafka, and settings that lose messages.
 func (s *Settings) Check(r *config.Report) {
-	s.checkURL(r)
+	CheckURL(r, "url", s.URL)
 	if s.Acks != "all" && !r.Bad("acks") {
 		r.Fail("acks", r.Path("acks")+" is "+s.Acks+": what one broker has, or none, is lost with it, and nobody is told", "Take the line out: all that must have a message are waited for")
 	}
@@ -68,37 +68,39 @@ func (s *Settings) Check(r *config.Report) {
 	}
 }
 
-func (s *Settings) checkURL(r *config.Report) {
-	first, _, _ := strings.Cut(s.URL.Reveal(), ",")
-	queue.CheckURL(r, "url", config.Secret(first), "kafka", "kafkas")
-	if r.Bad("url") || s.URL == "" {
+// CheckURL reports an address of a Kafka cluster that is none, or would have a password sent in plain text.
+func CheckURL(r *config.Report, key string, address config.Secret) {
+	first, _, _ := strings.Cut(address.Reveal(), ",")
+	queue.CheckURL(r, key, config.Secret(first), "kafka", "kafkas")
+	if r.Bad(key) || address == "" {
 		return
 	}
-	a, err := parse(s.URL)
+	a, err := Parse(address)
 	switch {
 	case err != nil:
-		r.Fail("url", r.Path("url")+" is no address of a Kafka cluster", "Write kafka://host:9092,host:9092")
-	case a.user != "" && !a.tls:
-		r.Fail("url", r.Path("url")+" would have a password sent to Kafka in plain text", "Write kafkas://user:password@host:9093")
+		r.Fail(key, r.Path(key)+" is no address of a Kafka cluster", "Write kafka://host:9092,host:9092")
+	case a.User != "" && !a.TLS:
+		r.Fail(key, r.Path(key)+" would have a password sent to Kafka in plain text", "Write kafkas://user:password@host:9093")
 	}
 }
 
-// address is what a URL names.
-type address struct {
-	hosts          []string
-	user, password string
-	tls            bool
+// Address is what a URL names.
+type Address struct {
+	// Hosts have a port each.
+	Hosts          []string
+	User, Password string
+	TLS            bool
 }
 
-// parse reads a URL with one host or more.
-func parse(s config.Secret) (a address, err error) {
+// Parse reads a URL with one host or more. Its error holds nothing of it.
+func Parse(s config.Secret) (a Address, err error) {
 	first, rest, _ := strings.Cut(s.Reveal(), ",")
 	u, err := url.Parse(first)
 	if err != nil || u.Scheme != "kafka" && u.Scheme != "kafkas" {
 		return a, errors.New("url is no address of a Kafka cluster") // the error has the password in it
 	}
-	a.tls, a.user = u.Scheme == "kafkas", u.User.Username()
-	a.password, _ = u.User.Password()
+	a.TLS, a.User = u.Scheme == "kafkas", u.User.Username()
+	a.Password, _ = u.User.Password()
 	for _, h := range append([]string{u.Host}, strings.FieldsFunc(rest, func(r rune) bool { return r == ',' })...) {
 		if !strings.Contains(h, ":") {
 			h += ":9092"
@@ -106,7 +108,7 @@ func parse(s config.Secret) (a address, err error) {
 		if name, port, err := net.SplitHostPort(h); err != nil || name == "" || port == "" {
 			return a, errors.New("url is no address of a Kafka cluster")
 		}
-		a.hosts = append(a.hosts, h)
+		a.Hosts = append(a.Hosts, h)
 	}
 	return a, nil
 }
@@ -119,11 +121,11 @@ func (s *Settings) Open(_ string, log *slog.Logger) (*Broker, error) {
 	if s.Acks != "all" || s.Initial != "oldest" {
 		return nil, errors.New("acks is all and initial is oldest")
 	}
-	a, err := parse(s.URL)
+	a, err := Parse(s.URL)
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{Settings: *s, hosts: a.hosts, config: client(a), log: log, keepFor: keepFor}
+	b := &Broker{Settings: *s, hosts: a.Hosts, config: client(a), log: log, keepFor: keepFor}
 	if s.OneBroker {
 		b.Replication, b.MinInsync = 1, 1
 	}
@@ -143,13 +145,13 @@ const (
 )
 
 // client is sarama's settings, as they are safe. It tries little by itself: the relay connects anew.
-func client(a address) *sarama.Config {
+func client(a Address) *sarama.Config {
 	c := sarama.NewConfig()
 	c.ClientID, c.Version = "waxwing", sarama.V2_8_0_0
 	c.Net.DialTimeout, c.Net.ReadTimeout, c.Net.WriteTimeout = dialFor, answerFor, dialFor
-	c.Net.TLS.Enable = a.tls
-	if a.user != "" {
-		c.Net.SASL.Enable, c.Net.SASL.User, c.Net.SASL.Password = true, a.user, a.password
+	c.Net.TLS.Enable = a.TLS
+	if a.User != "" {
+		c.Net.SASL.Enable, c.Net.SASL.User, c.Net.SASL.Password = true, a.User, a.Password
 	}
 	c.Metadata.Retry.Max, c.Metadata.Retry.Backoff, c.Metadata.Timeout = 2, 100*time.Millisecond, dialFor
 	c.Metadata.AllowAutoTopicCreation = false // a topic that somebody deleted would come back with the broker's careless defaults

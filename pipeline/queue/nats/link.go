@@ -19,6 +19,9 @@ const idHeader = nats.MsgIdHdr
 // prefetch is how many messages are on their way to this process.
 const prefetch = 64
 
+// givenBackAfter is when what is given back may go to others.
+const givenBackAfter = 50 * time.Millisecond
+
 // drainFor is how long a subscription that ends waits for a server that is silent.
 const drainFor = time.Second
 
@@ -103,7 +106,8 @@ func (l *link) Subscribe(ctx context.Context, topic string) (<-chan *message.Mes
 			// next need not wait for ackWait.
 			ending = true
 			all.Drain()
-			_ = m.Nak() // lost, it comes again by itself
+			// At once it might be given to this subscription's last request, which nobody reads. Lost, it comes by itself.
+			_ = m.NakWithDelay(givenBackAfter)
 		}
 	})
 	return out, nil

@@ -38,8 +38,7 @@ type Settings struct {
 
 // Check reports what is no NATS, and settings that lose messages.
 func (s *Settings) Check(r *config.Report) {
-	first, _, _ := strings.Cut(s.URL.Reveal(), ",")
-	queue.CheckURL(r, "url", config.Secret(first), "nats", "tls")
+	CheckURL(r, "url", s.URL)
 	switch {
 	case r.Bad("durable"):
 	case s.Durable == "":
@@ -50,6 +49,12 @@ func (s *Settings) Check(r *config.Report) {
 	if s.Storage == "memory" && !r.Bad("storage") {
 		r.Fail("storage", r.Path("storage")+" is memory: what waits is gone after the server's restart", "Take the line out: streams are kept in files")
 	}
+}
+
+// CheckURL reports an address of a NATS server, or of several, that is none.
+func CheckURL(r *config.Report, key string, address config.Secret) {
+	first, _, _ := strings.Cut(address.Reveal(), ",")
+	queue.CheckURL(r, key, config.Secret(first), "nats", "tls")
 }
 
 // Open makes the broker; it connects in Dial.
@@ -74,21 +79,8 @@ func Name(topic string) string { return strings.ReplaceAll(topic, ".", "-") }
 
 // Dial is queue.Broker's.
 func (b *Broker) Dial(ctx context.Context, topics []string, failed func(error)) (queue.Link, error) {
-	broken := func(_ *nats.Conn, err error) {
-		if err == nil {
-			err = nats.ErrConnectionClosed
-		}
-		failed(err)
-	}
-	// The relay connects anew, with another link.
-	conn, err := nats.Connect(b.settings.URL.Reveal(), nats.Name("waxwing"), nats.NoReconnect(), nats.Timeout(dialFor), nats.PingInterval(5*time.Second),
-		nats.DisconnectErrHandler(broken), nats.ClosedHandler(func(c *nats.Conn) { broken(c, c.LastError()) }))
+	conn, js, err := Connect(b.settings.URL, failed)
 	if err != nil {
-		return nil, err
-	}
-	js, err := jetstream.New(conn)
-	if err != nil {
-		conn.Close()
 		return nil, err
 	}
 	l := NewLink(conn, js, b.settings.Durable, failed)
@@ -98,6 +90,27 @@ func (b *Broker) Dial(ctx context.Context, topics []string, failed func(error)) 
 		}
 	}
 	return l, nil
+}
+
+// Connect connects to a server with JetStream, once: failed is told, once or often, when the connection is over.
+func Connect(address config.Secret, failed func(error)) (*nats.Conn, jetstream.JetStream, error) {
+	broken := func(_ *nats.Conn, err error) {
+		if err == nil {
+			err = nats.ErrConnectionClosed
+		}
+		failed(err)
+	}
+	conn, err := nats.Connect(address.Reveal(), nats.Name("waxwing"), nats.NoReconnect(), nats.Timeout(dialFor), nats.PingInterval(5*time.Second),
+		nats.DisconnectErrHandler(broken), nats.ClosedHandler(func(c *nats.Conn) { broken(c, c.LastError()) }))
+	if err != nil {
+		return nil, nil, err
+	}
+	js, err := jetstream.New(conn)
+	if err != nil {
+		conn.Close()
+		return nil, nil, err
+	}
+	return conn, js, nil
 }
 
 // prepare makes a topic's stream and consumer, or those that there are as they must be.

@@ -38,26 +38,40 @@ type Settings struct {
 
 // Check reports what is no Redis, and a time to claim that takes messages from daemons that are at work.
 func (s *Settings) Check(r *config.Report) {
-	queue.CheckURL(r, "url", s.URL, "redis", "rediss")
-	if !r.Bad("url") {
-		if _, err := redis.ParseURL(s.URL.Reveal()); err != nil {
-			r.Fail("url", r.Path("url")+" is no address of a Redis server", "Write redis://user:password@host:6379/0")
-		}
-	}
+	CheckURL(r, "url", s.URL)
 	if !r.Bad("claim_idle") && s.ClaimIdle.D() < time.Minute {
 		r.Fail("claim_idle", r.Path("claim_idle")+" "+r.Quote("claim_idle")+" is shorter than a slow daemon may take: its messages would be given to another one, too",
 			"Write 1m or more, or leave it out")
 	}
 }
 
-// Open makes the broker; it connects in Dial.
-func (s *Settings) Open(string, *slog.Logger) (*Broker, error) {
-	o, err := redis.ParseURL(s.URL.Reveal())
+// CheckURL reports an address of a Redis server that is none.
+func CheckURL(r *config.Report, key string, address config.Secret) {
+	queue.CheckURL(r, key, address, "redis", "rediss")
+	if !r.Bad(key) {
+		if _, err := redis.ParseURL(address.Reveal()); err != nil {
+			r.Fail(key, r.Path(key)+" is no address of a Redis server", "Write redis://user:password@host:6379/0")
+		}
+	}
+}
+
+// Options are how we connect to such an address: nothing is tried again by the client.
+func Options(address config.Secret) (*redis.Options, error) {
+	o, err := redis.ParseURL(address.Reveal())
 	if err != nil {
 		return nil, errors.New("url is no address of a Redis server") // the error has the password in it
 	}
 	o.MaxRetries, o.DialTimeout, o.ReadTimeout, o.WriteTimeout = -1, dialFor, answerFor, answerFor
 	o.ContextTimeoutEnabled = true
+	return o, nil
+}
+
+// Open makes the broker; it connects in Dial.
+func (s *Settings) Open(string, *slog.Logger) (*Broker, error) {
+	o, err := Options(s.URL)
+	if err != nil {
+		return nil, err
+	}
 	return &Broker{options: o, claimIdle: s.ClaimIdle.D(), maxLen: s.MaxLen}, nil
 }
 

@@ -57,9 +57,28 @@ func (s *Settings) Check(r *config.Report) {
 			"Take it out of the address: it is on by default")
 		return
 	}
-	if _, err := dialectOf(s.URL); err != nil {
-		r.Fail("url", r.Path("url")+" is no address of such a database: "+err.Error(), "Write postgres://user:password@host/database or mysql://user:password@host:3306/database")
+	CheckURL(r, "url", s.URL)
+}
+
+// CheckURL reports an address of a database that is none.
+func CheckURL(r *config.Report, key string, address config.Secret) {
+	queue.CheckURL(r, key, address, "postgres", "postgresql", "mysql")
+	if r.Bad(key) || address == "" {
+		return
 	}
+	if _, err := dialectOf(address); err != nil {
+		r.Fail(key, r.Path(key)+" is no address of such a database: "+err.Error(), "Write postgres://user:password@host/database or mysql://user:password@host:3306/database")
+	}
+}
+
+// Connect opens a database of such an address; it connects when it is first asked. Statements see what
+// is committed when they begin, and the server ends a transaction of this process that stands still.
+func Connect(address config.Secret) (*sql.DB, error) {
+	d, err := dialectOf(address)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(d.connector), nil
 }
 
 // Open makes the broker; it connects in Dial.

@@ -69,6 +69,15 @@ const (
 
 // Open makes the broker; it connects in Dial.
 func (s *Settings) Open(string, *slog.Logger) (*Broker, error) {
+	c, err := s.Client()
+	if err != nil {
+		return nil, err
+	}
+	return &Broker{Settings: *s, client: c}, nil
+}
+
+// Client is one for the account that Region, Endpoint and the key name; nothing else of the settings counts for it.
+func (s *Settings) Client() (*api.Client, error) {
 	transport := awshttp.NewBuildableClient().
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout, d.KeepAlive = dialFor, 5*time.Second }).
 		WithTransportOptions(func(t *http.Transport) {
@@ -94,11 +103,11 @@ func (s *Settings) Open(string, *slog.Logger) (*Broker, error) {
 	if c.Region == "" {
 		return nil, errors.New("it has no region, and neither AWS_REGION nor a profile names one: write region")
 	}
-	return &Broker{Settings: *s, client: api.NewFromConfig(c, func(o *api.Options) {
+	return api.NewFromConfig(c, func(o *api.Options) {
 		if s.Endpoint != "" {
 			o.BaseEndpoint = aws.String(s.Endpoint.Reveal())
 		}
-	})}, nil
+	}), nil
 }
 
 // Broker is an account at SQS, in one region.
