@@ -112,6 +112,7 @@ var sleepers = map[string]string{
 	"cmd/waxwing/torture_test.go":          "kills at random moments: the moment is what is tested",
 	"cmd/waxwing/torture_disk_test.go":     "the time between a start and a kill is the attack",
 	"cmd/waxwing/torture_brokers_test.go":  "likewise",
+	"cmd/waxwing/torture_log_test.go":      "likewise",
 	"cmd/waxwing/torture_workers_test.go":  "likewise",
 }
 

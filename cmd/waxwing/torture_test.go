@@ -73,9 +73,10 @@ func tortureConfig(dir, listen, sinkAddr string) *config.Config {
 	c := configtest.Must(daemon.Components(), fmt.Sprintf(`data: %q
 http: {listen: %q}
 providers: {mail: {type: smtp, addr: %q, tls: none, connections: 16}}
-tenants: {acme: {name: Acme, from: orders@acme.example, offline: [], keys: [acme-key], shops: {shopify: {secret: %q}}}}
+tenants: {acme: {name: Acme, from: orders@acme.example, offline: [], keys: [acme-key], shops: {shopify: {secret: %q}, till: {format: generic}}}}
 pipeline: [normalise, render, {queue: {name: mail, on: %s}}, {send: {providers: [mail], uncertain: {copies: 20}}}]
-%s`, dir, listen, sinkAddr, testShopSecret, on, brokers))
+%s
+%s`, dir, listen, sinkAddr, testShopSecret, on, brokers, os.Getenv(sourcesEnv)))
 	// Killed each quarter of a second, a mail may be in doubt often by chance.
 	s, short := pipeline.SendOf(c.Pipeline), config.Duration(200*time.Millisecond) // shorter than a file may say
 	s.Retry, s.Uncertain.After = []config.Duration{short}, short
