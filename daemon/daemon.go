@@ -285,7 +285,12 @@ func (d *Daemon) announceShops() {
 		t := d.cfg.Tenants[tenant]
 		for _, name := range sortedNames(t.Shops) {
 			format := config.FormatOf(tenant, name, t.Shops[name].Format)
-			if f, ok := d.formats[format]; !ok || f.Verify == nil {
+			f, ok := d.formats[format]
+			if ok && f.Verify != nil && t.Shops[name].Secret == "" && len(t.Shops[name].Secrets) == 0 {
+				d.log.Info("shop without webhooks, since it has no secret", "tenant", tenant, "shop", name, "format", cmp.Or(t.Shops[name].Format, format))
+				continue
+			}
+			if !ok || f.Verify == nil {
 				d.log.Info("shop by API", "tenant", tenant, "shop", name, "format", t.Shops[name].Format, "path", "/v1/tenants/"+tenant+"/orders")
 				continue
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/waxwinghq/waxwing/source"
+	"github.com/waxwinghq/waxwing/source/table"
 )
 
 // examiner looks at a database before anything is read.
@@ -85,7 +86,7 @@ func (x *examiner) server(ctx context.Context) error {
 	var major int
 	_, _ = fmt.Sscanf(version, "%d", &major) // 0 is taken for old
 	x.say(major >= 14, "Postgres "+version, "Postgres 14 or newer is needed")
-	x.say(level == "logical", "wal_level is "+level, "ALTER SYSTEM SET wal_level = 'logical';")
+	x.say(level == "logical", "wal_level is "+level, "ALTER SYSTEM SET wal_level = 'logical'; -- and start the server anew")
 	x.say(free > 0, fmt.Sprintf("slots that are free: %d", free), "ALTER SYSTEM SET max_replication_slots = 20;")
 	x.say(senders > 0, fmt.Sprintf("connections for replication that are free: %d", senders), "ALTER SYSTEM SET max_wal_senders = 20;")
 	x.say(keep != "-1", "max_slot_wal_keep_size is "+keep+" (without a limit a slot that nobody reads fills the disk)", "ALTER SYSTEM SET max_slot_wal_keep_size = '10GB';")
@@ -200,7 +201,7 @@ func (x *examiner) queries(ctx context.Context) error {
 	defer c.Release()
 	all := x.s.queries()
 	for _, key := range slices.Sorted(maps.Keys(all)) {
-		_, err := describe(ctx, c.Conn().PgConn(), all[key])
+		err := tried(ctx, c.Conn().PgConn(), all[key])
 		var p *pgconn.PgError
 		if err != nil && !errors.As(err, &p) {
 			return fmt.Errorf("having the server read %s: %w", key, err)
@@ -215,6 +216,22 @@ func (x *examiner) queries(ctx context.Context) error {
 		x.say(false, "there is no query that finds orders after a gap, so a gap stops the source", "add scan: the keys of the orders completed since $1")
 	}
 	return nil
+}
+
+// tried has the server read a query and begin it, without a row: so it also tells of rights that are missing.
+func tried(ctx context.Context, c *pgconn.PgConn, query string) error {
+	d, err := describe(ctx, c, query)
+	if err != nil {
+		return err
+	}
+	call := "EXPLAIN EXECUTE waxwing_tried"
+	if n := len(d.ParamOIDs); n > 0 {
+		call += "(" + strings.TrimSuffix(strings.Repeat("NULL, ", n), ", ") + ")"
+	}
+	if err := c.Exec(ctx, "PREPARE waxwing_tried AS "+table.Query(query)).Close(); err != nil {
+		return err
+	}
+	return errors.Join(c.Exec(ctx, call).Close(), c.Exec(ctx, "DEALLOCATE waxwing_tried").Close())
 }
 
 func (x *examiner) slots(ctx context.Context) error {
