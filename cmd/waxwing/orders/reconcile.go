@@ -31,6 +31,7 @@ type Reconcile struct {
 	Until  string `help:"Only orders placed before this time." placeholder:"TIME"`
 	Topic  string `help:"The webhook's topic, where the events do not show it." placeholder:"orders/paid"`
 	Accept bool   `help:"Have the daemon accept what is missing. What is older than max_age is held until somebody releases it."`
+	Rate   int    `help:"How many a second are accepted, at most." default:"50"`
 	JSON   bool   `name:"json" help:"Print JSON."`
 	URL    string `default:"http://127.0.0.1:8080" env:"WAXWING_URL" help:"The daemon."`
 	Key    string `env:"WAXWING_KEY" help:"The tenant's API key; better given in the environment." placeholder:"KEY"`
@@ -79,6 +80,9 @@ func (c Reconcile) Run(s Streams) error {
 	if (c.Source == "") == (c.File == "") {
 		return errors.New("say where the shop's orders are: --source NAME, or --file FILE")
 	}
+	if c.Rate < 1 {
+		return errors.New("--rate is not above 0")
+	}
 	since, err := moment("--since", c.Since, time.Now())
 	if err != nil {
 		return err
@@ -105,7 +109,7 @@ func (c Reconcile) Run(s Streams) error {
 		return err
 	}
 	if c.Accept {
-		return a.accept(to, c.Topic, s)
+		return a.accept(ctx, to, c, s)
 	}
 	return a.verdict()
 }
@@ -364,11 +368,18 @@ func areOrders(n int) string {
 }
 
 // accept brings what is missing.
-func (a *account) accept(to remote.Flags, topic string, s Streams) error {
-	became := map[string]int{}
+func (a *account) accept(ctx context.Context, to remote.Flags, c Reconcile, s Streams) error {
+	became, topic := map[string]int{}, c.Topic
+	pace := time.NewTicker(time.Second / time.Duration(c.Rate))
+	defer pace.Stop()
 	for _, e := range a.orders {
 		if e.stood.Standing != waxwing.Missing {
 			continue
+		}
+		select {
+		case <-pace.C:
+		case <-ctx.Done():
+			return fmt.Errorf("interrupted after %s; the same command goes on", some(sum(became), "order"))
 		}
 		query := ""
 		if t := e.Topic; t != "" || topic != "" {
