@@ -21,6 +21,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/address"
 	"github.com/waxwinghq/waxwing/compose"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/daemon/silence"
 	"github.com/waxwinghq/waxwing/delivery"
 	"github.com/waxwinghq/waxwing/enrich"
 	"github.com/waxwinghq/waxwing/ledger"
@@ -46,6 +47,7 @@ type Daemon struct {
 	own       own // guarded by reloads after the start
 	lookups   *enrich.Lookups
 	sources   *sources
+	silence   *silence.Watcher
 	composer  *compose.Composer // the one that is in use; guarded by reloads after the start
 	formats   map[string]waxwing.Format
 	behind    *pipeline.Settings // of the pipeline; guarded by reloads after the start
@@ -158,9 +160,10 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	go d.run(ctx)
 	d.shards.running()
 	go d.serve()
-	d.sources.books = &source.Books{Key: d.keyOf, Known: d.Books().Known}
-	d.sources.run(ctx, d.restored, d.shards.Accept) // an order that nobody waits for may wait for its plugins
+	d.sources.books = &source.Books{Key: keysOf(d.cfg, d.formats), Known: d.Books().Known}
+	d.sources.run(ctx, d.restored, d.Accept) // an order that nobody waits for may wait for its plugins
 	d.keepers.Go(func() { giveBack(ctx) })
+	d.keepers.Go(func() { d.silence.Run(ctx, d.shops) })
 	for _, s := range d.shards.all {
 		d.keepers.Go(func() { s.upkeep.teach(ctx, d.workshop.composer.Load()) })
 		d.keepers.Go(func() { s.upkeep.prune(ctx, c.Plugins.Runs.D()) })
@@ -222,7 +225,14 @@ func (d *Daemon) assemble(x Extras) (err error) {
 	if len(d.sources.open) > 0 {
 		meter.Sources(d.sources.statuses)
 	}
-	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d.shards, Desk: d.shards, Books: d.Books(), Workshop: d.workshop, Shelves: d.Books(), Uses: d.workshop.host.Uses,
+	d.silence = silence.New(d.Books(), x.Clock, d.log)
+	meter.Silences(func() (out []metrics.Silent) {
+		for _, s := range d.silence.Silent() {
+			out = append(out, metrics.Silent{Tenant: string(s.Tenant), Shop: string(s.Shop.Shop), Usual: s.Usual})
+		}
+		return out
+	})
+	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d, Desk: d.shards, Books: d.Books(), Workshop: d.workshop, Shelves: d.Books(), Uses: d.workshop.host.Uses,
 		Meter: meter, Sources: d.sources.statuses, Schema: generic.Schema, Ready: d.ready, Pages: x.Pages, Version: Version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
 	return nil
 }
@@ -325,7 +335,12 @@ func (d *Daemon) Formats() map[string]waxwing.Format { return d.formats }
 
 // Accept takes an event as the API does; see pipeline.Pipeline.Accept.
 func (d *Daemon) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt, error) {
-	return d.shards.Accept(ctx, ev)
+	shop := silence.Shop{Tenant: ev.Tenant, Shop: ev.Shop}
+	rc, err := d.shards.Accept(ctx, ev)
+	if err == nil && ev.Source != waxwing.SourcePing {
+		d.silence.Heard(shop)
+	}
+	return rc, err
 }
 
 // Stop drains and closes: no new orders, no new claims, then verdicts, then
@@ -383,12 +398,25 @@ func (d *Daemon) release() error {
 	return errors.Join(errs...)
 }
 
-// keyOf reads which order an event of a source's tells of, by the formats of the daemon's start.
-func (d *Daemon) keyOf(ev source.Event) (waxwing.EventKey, error) {
-	name := config.FormatOf(string(ev.Tenant), string(ev.Shop), d.cfg.Tenants[string(ev.Tenant)].Shops[string(ev.Shop)].Format)
-	f, ok := d.formats[name]
-	if !ok {
-		return waxwing.EventKey{}, waxwing.ErrNotFound
+// keysOf reads which order an event of a source's tells of, by these formats.
+func keysOf(c *config.Config, formats map[string]waxwing.Format) func(source.Event) (waxwing.EventKey, error) {
+	return func(ev source.Event) (waxwing.EventKey, error) {
+		f, ok := formats[config.FormatOf(string(ev.Tenant), string(ev.Shop), c.Tenants[string(ev.Tenant)].Shops[string(ev.Shop)].Format)]
+		if !ok {
+			return waxwing.EventKey{}, waxwing.ErrNotFound
+		}
+		return f.Key(ev.Topic, ev.Raw)
 	}
-	return f.Key(ev.Topic, ev.Raw)
+}
+
+// shops are all that the configuration has now.
+func (d *Daemon) shops() (out []silence.Shop) {
+	d.reloads.Lock()
+	defer d.reloads.Unlock()
+	for tenant, t := range d.loaded.Tenants {
+		for name := range t.Shops {
+			out = append(out, silence.Shop{Tenant: waxwing.TenantID(tenant), Shop: waxwing.ShopID(name)})
+		}
+	}
+	return out
 }

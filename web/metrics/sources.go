@@ -142,3 +142,25 @@ func (f sources) Collect(ch chan<- prometheus.Metric) {
 		counter(sourceFailures, s.Failures, name)
 	}
 }
+
+// Silent is a shop from which nothing comes at a time at which orders are usual.
+type Silent struct {
+	Tenant, Shop string
+	// Usual is how many orders come in the time in which none came.
+	Usual float64
+}
+
+// Silences has shops shown that are silent.
+func (m *Meter) Silences(now func() []Silent) { m.reg.MustRegister(silences(now)) }
+
+var silentShop = prometheus.NewDesc("waxwing_shop_silent", "How many orders are usual for the hours in which none came from a shop; there is no sample of a shop from which they come.", []string{"tenant", "shop"}, nil)
+
+type silences func() []Silent
+
+func (silences) Describe(ch chan<- *prometheus.Desc) { ch <- silentShop }
+
+func (f silences) Collect(ch chan<- prometheus.Metric) {
+	for _, s := range f() {
+		ch <- prometheus.MustNewConstMetric(silentShop, prometheus.GaugeValue, s.Usual, s.Tenant, s.Shop)
+	}
+}
