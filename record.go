@@ -2,6 +2,10 @@ package waxwing
 
 import "time"
 
+// RefusedKey begins an event that stands for one which could not be kept as it is, empty or too large: an object of this one key,
+// which says why. It is quarantined, whatever its shop's format.
+const RefusedKey = "waxwing_refused"
+
 // SourcePing is the source of test deliveries that nobody signed.
 const SourcePing = "ping"
 

@@ -51,6 +51,9 @@ func check(d *decoder, c *Config) {
 	}
 	x.ledgers()
 	for _, name := range sorted(c.Sources) {
+		if slices.Contains(builtIn, name) {
+			x.failKey("sources."+name, fmt.Sprintf("a source cannot be called %q, which the trail says of what comes without one", name), "Give it another name, such as "+name+"-orders")
+		}
 		x.block("sources."+name, c.Sources[name].Settings)
 	}
 	for _, name := range sorted(c.Brokers) {
@@ -336,3 +339,6 @@ func (x *checker) choosesLedger(path, name string) {
 			", or a section ledger for those tenants that name none")
 	}
 }
+
+// builtIn are the names under which events are known that no source of the configuration brings.
+var builtIn = []string{"api", "import", "ping", "webhook"}

@@ -41,6 +41,7 @@ type sources struct {
 	wg     sync.WaitGroup
 	// books are what orders are held against; nil: they are not.
 	books *source.Books
+	shelf shelf // the ledger's; nil: it keeps none
 }
 
 // reading is one source, and what came of it since the start.
@@ -102,8 +103,34 @@ func (b book) Read(ctx context.Context) ([]byte, error) { return b.Page(ctx, b.n
 // Write is source.Book's.
 func (b book) Write(ctx context.Context, page []byte) error { return b.SetPage(ctx, b.name, page) }
 
+// since is from when on orders are held against the ledger: what was completed before the first time is not ours, and to
+// have it accepted could mail somebody twice.
+func (s *sources) since(ctx context.Context, name string, now time.Time) (time.Time, error) {
+	since := now.Add(-heldFor)
+	if s.shelf == nil {
+		return since, nil
+	}
+	b := book{s.shelf, "held/" + name}
+	page, err := b.Read(ctx)
+	if err != nil {
+		return since, err
+	}
+	began, err := time.Parse(time.RFC3339, string(page))
+	if err != nil {
+		began = now
+		if err := b.Write(ctx, []byte(now.UTC().Format(time.RFC3339))); err != nil {
+			return since, err
+		}
+	}
+	if began.After(since) {
+		return began, nil
+	}
+	return since, nil
+}
+
 // keepIn gives those that remember something their page in a ledger.
 func (s *sources) keepIn(l any) error {
+	s.shelf, _ = l.(shelf)
 	for name, x := range s.open {
 		k, ok := x.Source.(source.Keeper)
 		if !ok {
@@ -160,7 +187,7 @@ func (s *sources) keep(ctx context.Context, name string, x *reading, accept acce
 			// own bytes are its own again.
 			rc, err := accept(ctx, &waxwing.Event{Tenant: t, Shop: shop, Source: name, Topic: topic, Raw: bytes.Clone(raw)})
 			if err == nil {
-				took.Store(true)
+				took.Store(took.Load() || rc.New)
 				x.count(rc)
 			}
 			return rc, err
@@ -274,6 +301,8 @@ const (
 	// heldFor is how far back orders are held against the ledger, and grace how young those are that may be under way.
 	heldFor = 24 * time.Hour
 	grace   = 15 * time.Minute
+	// firstHeld is how long after the start they are held against it first.
+	firstHeld = 5 * time.Minute
 )
 
 // reconcile holds each source's orders against the ledger, as often as it says, until ctx ends.
@@ -283,15 +312,17 @@ func (s *sources) reconcile(ctx context.Context, b source.Books) {
 			continue
 		}
 		s.wg.Go(func() {
-			t := time.NewTicker(x.every)
+			// Not at once: what came while the daemon was away is read first.
+			t := time.NewTimer(min(x.every, firstHeld))
 			defer t.Stop()
 			for {
-				s.hold(ctx, name, x, b)
 				select {
 				case <-t.C:
 				case <-ctx.Done():
 					return
 				}
+				s.hold(ctx, name, x, b)
+				t.Reset(x.every)
 			}
 		})
 	}
@@ -301,7 +332,12 @@ func (s *sources) hold(ctx context.Context, name string, x *reading, b source.Bo
 	ctx, cancel := context.WithTimeout(ctx, max(x.every, time.Minute))
 	defer cancel()
 	now := time.Now()
-	a, err := source.Hold(ctx, source.Span{Lister: x.list, Name: name, Since: now.Add(-heldFor), Until: now.Add(-grace)}, b)
+	since, err := s.since(ctx, name, now)
+	if err != nil {
+		s.log.Warn("a source's orders could not be held against the ledger", "source", name, "err", err)
+		return
+	}
+	a, err := source.Hold(ctx, source.Span{Lister: x.list, Name: name, Since: since, Until: now.Add(-grace)}, b)
 	if err != nil {
 		s.log.Warn("a source's orders could not be held against the ledger", "source", name, "err", err)
 		return
@@ -309,6 +345,9 @@ func (s *sources) hold(ctx context.Context, name string, x *reading, b source.Bo
 	x.mu.Lock()
 	x.held = a.Without
 	x.mu.Unlock()
+	if a.Unread > 0 {
+		s.log.Warn("a source lists events that name no order", "source", name, "events", a.Unread)
+	}
 	for t, orders := range a.Missing {
 		for _, o := range orders {
 			s.log.Error("an order has no confirmation", "source", name, "tenant", t, "shop", o.Shop, "order", o.ID,

@@ -210,12 +210,13 @@ func TestSourcesReconcile(t *testing.T) {
 			books: &source.Books{Key: func(ev source.Event) (waxwing.EventKey, error) { return waxwing.EventKey{OrderID: string(ev.Raw)}, nil },
 				Known: func(_ context.Context, _ waxwing.TenantID, list []waxwing.OrderRef) ([]*waxwing.ConfirmationView, error) {
 					out := make([]*waxwing.ConfirmationView, len(list))
-					for i := range known {
+					for i := range min(known, len(list)) {
 						out[i] = &waxwing.ConfirmationView{State: waxwing.Sent}
 					}
 					return out, nil
 				}}}
 		s.run(t.Context(), nil, nil)
+		time.Sleep(firstHeld + time.Second) // of the bubble's clock
 		synctest.Wait()
 		if st := s.statuses()["tap"]; len(st.Without) != 1 || st.Without[0].Orders != 2 || !strings.Contains(logged.String(), "order=3") || strings.Contains(logged.String(), "order=1") {
 			t.Errorf("%+v: %s", st, logged.String())

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,9 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 )
+
+// refusedBegin is how an event begins that stands for one which could not be kept.
+var refusedBegin = []byte(`{"` + waxwing.RefusedKey + `":`)
 
 // Accept makes an event durable and wakes the workers. It is what every source
 // calls; it returns after the record is on disk. Of the event it wants Tenant, Shop,
@@ -49,8 +53,19 @@ func (x *intake) accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 		return waxwing.Receipt{}, fmt.Errorf("shop: %w", waxwing.ErrNotFound)
 	}
 	ev.Format, ev.At = name, x.p.Clock()
-	key, err := f.Key(ev.Topic, ev.Raw)
+	key, err := waxwing.EventKey{}, error(nil)
+	refused := bytes.HasPrefix(ev.Raw, refusedBegin)
+	if !refused {
+		key, err = f.Key(ev.Topic, ev.Raw)
+		if key.Ignore != "" && foreignTopic(ev, name) {
+			if k, err := f.Key("", ev.Raw); err == nil && k.Ignore == "" && k.OrderID != "" {
+				key, ev.Topic = k, ""
+			}
+		}
+	}
 	switch {
+	case refused:
+		ev.Poison = "the message could not be kept as it was: see the event"
 	case err != nil:
 		ev.Poison = err.Error()
 	case key.Ignore == "" && key.OrderID == "":
@@ -79,6 +94,16 @@ func (x *intake) accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 		x.wakes.wake(x.orders, rc.ID)
 	}
 	return rc, nil
+}
+
+// foreignTopic says that an event's topic may be its publisher's and none of the shop's platform, since it came by a broker or
+// a table: CloudEvents have types such as com.acme.order.paid. Formats that are written for a shop go by whatever topics it has.
+func foreignTopic(ev *waxwing.Event, format string) bool {
+	switch ev.Source {
+	case "webhook", "api", "import", waxwing.SourcePing:
+		return false
+	}
+	return ev.Topic != "" && !strings.Contains(ev.Topic, "/") && format != "generic" && !strings.Contains(format, ":")
 }
 
 // record writes an event to the ledger, within acceptLimit or not at all: what waits that

@@ -150,3 +150,47 @@ func (*stuck) Accept(ctx context.Context, _ *waxwing.Event) (waxwing.Receipt, er
 	<-ctx.Done()
 	return waxwing.Receipt{}, fmt.Errorf("not begun: %w: %w", waxwing.ErrUnavailable, ctx.Err())
 }
+
+// lastEvent is a ledger that keeps the last event.
+type lastEvent struct {
+	Ledger
+	ev waxwing.Event
+}
+
+func (l *lastEvent) Accept(_ context.Context, ev *waxwing.Event) (waxwing.Receipt, error) {
+	l.ev = *ev
+	return waxwing.Receipt{ID: 64, State: waxwing.Received, New: true}, nil
+}
+
+// TestAcceptFromSources: a publisher's own type is no topic of the shop's platform, and what stands for a message that could not
+// be kept is quarantined, whatever the format makes of it.
+func TestAcceptFromSources(t *testing.T) {
+	l := &lastEvent{}
+	f := waxwing.Format{Name: "shopify", Key: func(topic string, raw []byte) (k waxwing.EventKey, err error) {
+		if topic != "" && topic != "orders/paid" || string(raw) == "cart" || raw[0] == '{' {
+			k.Ignore = "not a topic of orders, or no order"
+			return k, nil
+		}
+		k.OrderID = "7"
+		return k, nil
+	}}
+	x := &Pipeline{p: Parts{Ledger: l, Meter: noMeter{}, Clock: time.Now,
+		Config:  configtest.Load(t, registryOf(f), "providers: {mail: {type: post}}\ntenants: {acme: {name: Acme, from: a@acme.example, shops: {shopify: {format: shopify}}}}\n"),
+		Formats: map[string]waxwing.Format{"shopify": f}}, flows: &flows{all: map[string]*flow{"default": {}}}, orders: newPool(1, "test", "", nil)}
+	x.out = &outbound{flows: x.flows}
+	x.intake = &intake{p: &x.p, journal: newJournal(nobody), settings: &x.settings, wakes: &wakes{}, orders: x.orders}
+	use(t, x, &Settings{Tenants: x.p.Config.Tenants, Formats: x.p.Formats})
+	for _, c := range []struct{ source, topic, raw, order, poison string }{
+		{"bus", "com.acme.order.paid", "order", "7", ""}, {"bus", "order.completed", "order", "7", ""}, {"bus", "", "order", "7", ""}, {"bus", "orders/paid", "order", "7", ""},
+		{"bus", "carts/update", "order", "", ""}, {"bus", "com.acme.cart.saved", "cart", "", ""}, {"webhook", "com.acme.order.paid", "order", "", ""}, {"import", "com.acme.order.paid", "order", "", ""},
+		{"bus", "", `{"waxwing_refused":{"why":"it is empty"}}`, "", "the message could not be kept as it was: see the event"},
+		{"bus", "", `{"waxwing":{}}`, "", ""},
+	} {
+		if _, err := x.Accept(t.Context(), &waxwing.Event{Tenant: "acme", Shop: "shopify", Source: c.source, Topic: c.topic, Raw: []byte(c.raw)}); err != nil {
+			t.Fatal(err)
+		}
+		if l.ev.Key.OrderID != c.order || l.ev.Poison != c.poison {
+			t.Errorf("%s %s %s: order %q, poison %q, ignored %q", c.source, c.topic, c.raw, l.ev.Key.OrderID, l.ev.Poison, l.ev.Key.Ignore)
+		}
+	}
+}

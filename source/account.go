@@ -12,6 +12,8 @@ type Account struct {
 	// Orders were looked at, and Missing are those that the ledger knows nothing of, up to a hundred, by tenant.
 	Orders  int
 	Missing map[waxwing.TenantID][]waxwing.OrderRef
+	// Unread are events that name no order.
+	Unread int
 	// Without is how many of each shop's are missing.
 	Without map[ShopName]int
 }
@@ -49,8 +51,14 @@ func Hold(ctx context.Context, s Span, b Books) (*Account, error) {
 	a := &account{Account: Account{Missing: map[waxwing.TenantID][]waxwing.OrderRef{}, Without: map[ShopName]int{}}, Books: b, waiting: map[waxwing.TenantID][]waxwing.OrderRef{}, seen: map[seenOrder]bool{}}
 	err := s.List(ctx, s.Name, s.Since, func(ev Event) error {
 		k, err := b.Key(ev)
-		if err != nil || k.Ignore != "" || k.OrderID == "" || k.OccurredAt.After(s.Until) || k.UpdatedAt.After(s.Until) {
+		switch placed := k.PlacedAt; {
+		case err != nil || k.Ignore == "" && k.OrderID == "":
+			a.Unread++
 			return nil
+		case k.Ignore != "" || k.OccurredAt.After(s.Until) || k.UpdatedAt.After(s.Until):
+			return nil
+		case placed.IsZero() && k.OccurredAt.Before(s.Since) && !k.OccurredAt.IsZero(), !placed.IsZero() && placed.Before(s.Since):
+			return nil // it was completed before, and changed since
 		}
 		o := seenOrder{ev.Tenant, waxwing.OrderRef{Shop: ev.Shop, ID: k.OrderID}}
 		if a.seen[o] {

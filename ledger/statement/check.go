@@ -78,7 +78,13 @@ func Check(in io.Reader, anchors []trail.Anchor) (*Report, error) {
 func strict(b []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	return d.Decode(v)
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something stands behind it")
+	}
+	return nil
 }
 
 // place is that of an entry in its chain.
@@ -214,6 +220,9 @@ func (c *checker) end(sums, last, sum []byte) {
 	if err := strict(last, &s); err != nil {
 		c.r.problem("the signature: %v", err)
 		return
+	}
+	if b, _ := json.Marshal(s); string(last) != string(b)+"\n" || strings.ToLower(s.Sig) != s.Sig {
+		c.r.problem("the signature is not written as it was")
 	}
 	if err := s.verify(c.r.Head.Key, sum); err != nil {
 		c.r.problem("%v", err)

@@ -133,6 +133,15 @@ func (e expression) String() string {
 type at struct {
 	payload.Value
 	pointer string
+	left    *int // how many entries may still be looked at to choose some: rules within rules must not take for ever
+}
+
+// mostLooked is how many entries are looked at for one event.
+const mostLooked = 1_000_000
+
+func start(v payload.Value) at {
+	left := mostLooked
+	return at{Value: v, left: &left}
 }
 
 // enter goes down by a step; of a choice of items it is the first.
@@ -141,9 +150,9 @@ func (a at) enter(s step) at {
 		for _, item := range a.choose(s) {
 			return item
 		}
-		return at{}
+		return at{left: a.left}
 	}
-	next := at{pointer: a.pointer + "/" + strings.ReplaceAll(strings.ReplaceAll(s.key, "~", "~0"), "/", "~1")}
+	next := at{left: a.left, pointer: a.pointer + "/" + strings.ReplaceAll(strings.ReplaceAll(s.key, "~", "~0"), "/", "~1")}
 	if n, err := strconv.Atoi(s.key); err == nil && a.Kind() == payload.Array && n >= 0 {
 		next.Value = a.At(n)
 	} else if a.Kind() == payload.Object {
@@ -158,6 +167,9 @@ func (a at) choose(s step) (out []at) {
 		return nil
 	}
 	for i, item := range a.Items() {
+		if *a.left--; *a.left < 0 {
+			return nil
+		}
 		v := item.Get(s.key)
 		text := v.Text()
 		switch v.Kind() {
@@ -167,7 +179,7 @@ func (a at) choose(s step) (out []at) {
 			text = "false"
 		}
 		if (text == s.value) != s.not {
-			out = append(out, at{item, a.pointer + "/" + strconv.Itoa(i)})
+			out = append(out, at{item, a.pointer + "/" + strconv.Itoa(i), a.left})
 		}
 	}
 	return out
@@ -207,7 +219,7 @@ func (e expression) list(root, here at) (items []at, from string, found bool) {
 			case a.Kind() == payload.Array || a.Kind() == payload.Object && a.Numbered() && a.Len() > 0:
 				for i, item := range a.Items() {
 					if item.Given() {
-						items = append(items, at{item, a.pointer + "/" + strconv.Itoa(i)})
+						items = append(items, at{item, a.pointer + "/" + strconv.Itoa(i), a.left})
 					}
 				}
 			case a.Kind() == payload.Object:

@@ -19,7 +19,7 @@ func (m *Mapping) Format(shop waxwing.ShopID) waxwing.Format {
 }
 
 // keyFields are what accepting an event must know.
-var keyFields = []string{"type", "id", "placed_at", "updated_at", "cancelled_at", "payment.status"}
+var keyFields = []string{"type", "placed_at", "updated_at", "cancelled_at", "payment.status"}
 
 func (m *Mapping) key(shop waxwing.ShopID, topic string, raw []byte) (k waxwing.EventKey, err error) {
 	d, err := payload.ReadBytes(raw)
@@ -27,11 +27,22 @@ func (m *Mapping) key(shop waxwing.ShopID, topic string, raw []byte) (k waxwing.
 		return k, err
 	}
 	defer d.Release()
-	r := &reading{Mapping: m, root: at{d.Root(), ""}}
+	r := &reading{Mapping: m, root: start(d.Root())}
 	if k.Ignore = m.ignored(topic, r.root); k.Ignore != "" {
 		return k, nil
 	}
-	made, err := r.made(shop, r.some(keyFields...))
+	out := r.some("id")
+	// Of what else cannot be read here the order says so, under its own key: as an event that names none it would be
+	// another order than the one that comes when the rules are mended.
+	for _, name := range keyFields {
+		own := &reading{Mapping: m, root: r.root}
+		if more := own.some(name); own.err == nil {
+			for k, v := range more {
+				out[k] = v
+			}
+		}
+	}
+	made, err := r.made(shop, out)
 	if err != nil {
 		return k, err
 	}
@@ -59,7 +70,7 @@ func (m *Mapping) Make(shop waxwing.ShopID, raw []byte, seen func(Found)) ([]byt
 		return nil, err
 	}
 	defer d.Release()
-	r := &reading{Mapping: m, root: at{d.Root(), ""}, seen: seen}
+	r := &reading{Mapping: m, root: start(d.Root()), seen: seen}
 	return r.made(shop, r.order())
 }
 
@@ -79,7 +90,7 @@ func (m *Mapping) Ignored(topic string, raw []byte) (string, error) {
 		return "", err
 	}
 	defer d.Release()
-	return m.ignored(topic, at{d.Root(), ""}), nil
+	return m.ignored(topic, start(d.Root())), nil
 }
 
 func (m *Mapping) ignored(topic string, root at) string {

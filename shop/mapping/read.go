@@ -147,6 +147,9 @@ func worth(entry map[string]any) bool {
 	return ok && strings.Trim(s, "-0.") != ""
 }
 
+// mostEntries is how many lines an order may have, as the generic one.
+const mostEntries = 1000
+
 // items reads a list.
 func (r *reading) items(name string, here at, shown string) (out []any) {
 	found, from, ok := r.read[name].list(r.root, here)
@@ -160,7 +163,18 @@ func (r *reading) items(name string, here at, shown string) (out []any) {
 	if !ok && fields[name].required {
 		r.fail(name, "the event has no list there")
 	}
+	if len(found) > mostEntries {
+		r.fail(name, fmt.Sprintf("it has more than %d entries", mostEntries))
+		return nil
+	}
 	for i, item := range found {
+		if r.err != nil && r.seen == nil {
+			return nil
+		}
+		if *item.left < 0 {
+			r.fail(name, "the event is too large for rules that choose within lists")
+			return nil
+		}
 		entry := map[string]any{}
 		r.into(entry, name, item, shown+"["+strconv.Itoa(i)+"]")
 		switch {
@@ -244,10 +258,16 @@ func (r *reading) texts(name string, here at, several bool) (out, from []string)
 			}
 			switch a.Kind() {
 			case payload.Array:
-				if several {
-					for _, item := range a.Items() {
-						out = append(out, item.Trimmed())
-					}
+				if !several {
+					r.fail(name, "the event has a list there")
+					continue
+				}
+				for _, item := range a.Items() {
+					out = append(out, item.Trimmed())
+				}
+			case payload.Object:
+				if a.Len() > 0 || !a.Numbered() { // else PHP's nothing
+					r.fail(name, "the event has an object there")
 				}
 			case payload.True:
 				out = append(out, "true")
@@ -359,7 +379,7 @@ func (r *reading) flag(name, s string) any {
 const firstUnix, lastUnix = 100_000_000, 100_000_000_000
 
 func (r *reading) moment(name string, k kind, s string) any {
-	if n, err := strconv.ParseFloat(s, 64); err == nil && n >= firstUnix {
+	if n, err := strconv.ParseFloat(s, 64); err == nil && strings.Trim(s, "0123456789.") == "" && n >= firstUnix && n < 1000*lastUnix {
 		if n >= lastUnix {
 			n /= 1000
 		}
@@ -458,8 +478,8 @@ func trimZeros(s string, places int) string {
 
 // share reads a rate, as a fraction or per cent.
 func (r *reading) share(name, s string) any {
-	x, ok := new(big.Rat).SetString(strings.TrimSpace(strings.TrimSuffix(s, "%")))
-	if !ok || len(s) > maxDecimal || x.Sign() < 0 || strings.ContainsAny(s, "eE/_xXpPbBoO") {
+	x, ok := plainRat(strings.TrimSpace(strings.TrimSuffix(s, "%")))
+	if !ok || x.Sign() < 0 {
 		r.fail(name, "it is no rate such as 0.19 or 19")
 		return nil
 	}
@@ -470,10 +490,18 @@ func (r *reading) share(name, s string) any {
 }
 
 func (r *reading) count(name, s string) any {
-	x, ok := new(big.Rat).SetString(s)
-	if !ok || len(s) > maxDecimal || strings.ContainsAny(s, "eE/_xXpPbBoO") || !x.IsInt() || x.Sign() < 0 {
+	x, ok := plainRat(s)
+	if !ok || !x.IsInt() || x.Sign() < 0 {
 		r.fail(name, "it is no whole number")
 		return nil
 	}
 	return number(x.Num().String())
+}
+
+// plainRat reads digits with a point perhaps, and a sign: nothing that is short to write and long to read.
+func plainRat(s string) (*big.Rat, bool) {
+	if len(s) > maxDecimal || strings.Trim(s, "+-0123456789.") != "" {
+		return nil, false
+	}
+	return new(big.Rat).SetString(s)
 }

@@ -88,7 +88,7 @@ func (m *Message) refused(why string, body []byte) []byte {
 		Bytes  int    `json:"bytes"`
 		SHA256 string `json:"sha256"`
 	}
-	raw, _ := json.Marshal(map[string]refusal{"waxwing_refused": {why, strings.ToValidUTF8(m.Where, "?"), len(body), hex.EncodeToString(sum[:])}}) // text and a number
+	raw, _ := json.Marshal(map[string]refusal{waxwing.RefusedKey: {why, strings.ToValidUTF8(m.Where, "?"), len(body), hex.EncodeToString(sum[:])}}) // text and a number
 	return raw
 }
 

@@ -4,6 +4,7 @@ package poll
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,8 +65,8 @@ type platform struct {
 	read func(u *url.URL, h http.Header, body []byte) (page, error)
 	// sign adds what opens the list.
 	sign func(*http.Request)
-	// seen names an order and its last change.
-	seen func(order []byte) (id, changed string)
+	// id names an order; "" where it cannot be read.
+	id func(order []byte) string
 }
 
 const (
@@ -88,14 +89,15 @@ type Poller struct {
 	now  waxwing.Clock
 	book source.Book
 
-	known map[string]string // the changes of orders that were accepted, by id; Run's own
+	knownMu sync.Mutex
+	known   map[string][sha256.Size]byte // orders that were accepted as they are, by id
 
 	mu     sync.Mutex
 	status source.Status
 }
 
 func newPoller(c Common, p platform, log *slog.Logger) *Poller {
-	return &Poller{c: c, p: p, log: log, now: waxwing.SystemClock, http: client(), known: map[string]string{},
+	return &Poller{c: c, p: p, log: log, now: waxwing.SystemClock, http: client(), known: map[string][sha256.Size]byte{},
 		status: source.Status{State: source.Starting, Lag: -1, Behind: -1}}
 }
 
@@ -158,8 +160,12 @@ func (x *Poller) begin(ctx context.Context) (time.Time, error) {
 		return x.now(), nil
 	}
 	b, err := x.book.Read(ctx)
-	if err != nil || len(b) == 0 {
-		return x.now(), err
+	if err == nil && len(b) == 0 { // noted before the first answer, so that a wrong key costs no orders
+		b = []byte(x.now().UTC().Format(time.RFC3339))
+		err = x.book.Write(ctx, b)
+	}
+	if err != nil {
+		return time.Time{}, err
 	}
 	at, err := time.Parse(time.RFC3339, string(b))
 	if err != nil {
@@ -170,14 +176,19 @@ func (x *Poller) begin(ctx context.Context) (time.Time, error) {
 
 // round asks for all that was changed, and returns when it is on disk, and until when the next one need not look.
 func (x *Poller) round(ctx context.Context, since time.Time, accept source.Accept) (reached time.Time, err error) {
-	w := source.NewWindow(ctx, accept, underWay, func(struct{}) {})
-	fresh := map[string]string{}
+	fresh := 0
+	w := source.NewWindow(ctx, func(ctx context.Context, t waxwing.TenantID, shop waxwing.ShopID, topic string, raw []byte) (waxwing.Receipt, error) {
+		rc, err := accept(ctx, t, shop, topic, raw)
+		if err == nil {
+			x.know(raw)
+		}
+		return rc, err
+	}, underWay, func(struct{}) {})
 	err = x.list(w.Context(), since.Add(-overlap), func(order []byte) error {
-		id, changed := x.p.seen(order)
-		if id != "" && x.known[id] == changed {
+		if x.knows(order) {
 			return nil
 		}
-		fresh[id] = changed
+		fresh++
 		return w.Put(struct{}{}, source.Event{Tenant: waxwing.TenantID(x.c.Tenant), Shop: waxwing.ShopID(x.c.Shop), Topic: x.p.topic, Raw: order})
 	}, &reached)
 	if err == nil {
@@ -189,20 +200,36 @@ func (x *Poller) round(ctx context.Context, since time.Time, accept source.Accep
 	if err != nil || ctx.Err() != nil {
 		return since, err
 	}
-	if len(x.known) > remembered {
-		clear(x.known)
-	}
-	for id, changed := range fresh {
-		x.known[id] = changed
-	}
 	now := x.now()
 	x.say(func(s *source.Status) {
 		s.State, s.Detail, s.Heard, s.Position = source.Reading, "", now, "changes until "+reached.UTC().Format(time.RFC3339)
-		if len(fresh) > 0 {
+		if fresh > 0 {
 			s.LastEvent = now
 		}
 	})
 	return reached, nil
+}
+
+// know notes that an order was accepted as it is: by all of it, since two changes within a second have one time.
+func (x *Poller) know(order []byte) {
+	id := x.p.id(order)
+	if id == "" {
+		return
+	}
+	x.knownMu.Lock()
+	defer x.knownMu.Unlock()
+	if len(x.known) > remembered {
+		clear(x.known)
+	}
+	x.known[id] = sha256.Sum256(order)
+}
+
+func (x *Poller) knows(order []byte) bool {
+	id := x.p.id(order)
+	x.knownMu.Lock()
+	defer x.knownMu.Unlock()
+	sum, ok := x.known[id]
+	return ok && sum == sha256.Sum256(order)
 }
 
 // list calls each with every order that was changed since a time, page by page. reached becomes the shop's time of the first
@@ -269,7 +296,7 @@ func (x *Poller) get(ctx context.Context, u *url.URL) (p page, err error) {
 		if p.at, err = http.ParseTime(res.Header.Get("Date")); err != nil {
 			p.at = x.now()
 		}
-		if p.next != nil && p.next.Host != u.Host {
+		if p.next != nil && (p.next.Host != u.Host || p.next.Scheme != u.Scheme) {
 			return p, errors.New("the shop's list of orders goes on at another host")
 		}
 		return p, nil

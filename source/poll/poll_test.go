@@ -110,6 +110,11 @@ func (s *shop) answer(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
+	slices.SortFunc(all, func(a, b listed) int { return a.id - b.id })
+	if q.Get("orderby") != "id" || q.Get("order") != "asc" {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
 	i := 0
 	for _, o := range all {
 		if !o.changed.Truncate(time.Second).After(from) {

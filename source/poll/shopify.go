@@ -65,14 +65,16 @@ func (s *ShopifySettings) platform() platform {
 			return p, err
 		},
 		sign: func(r *http.Request) { r.Header.Set("X-Shopify-Access-Token", s.Token.Reveal()) },
-		seen: func(order []byte) (string, string) {
-			var x struct {
-				ID        json.Number `json:"id"`
-				UpdatedAt string      `json:"updated_at"`
-			}
-			_ = json.Unmarshal(order, &x) // what cannot be read is accepted anew, and quarantined
-			return x.ID.String(), x.UpdatedAt
-		}}
+		id:   numberOf}
+}
+
+// numberOf is an order's id; what cannot be read is accepted anew, and quarantined.
+func numberOf(order []byte) string {
+	var x struct {
+		ID json.Number `json:"id"`
+	}
+	_ = json.Unmarshal(order, &x)
+	return x.ID.String()
 }
 
 var linkPattern = regexp.MustCompile(`<([^>]*)>\s*;[^,]*rel="?next"?`)

@@ -52,47 +52,23 @@ const wooTime = "2006-01-02T15:04:05"
 func (s *WooSettings) platform() platform {
 	at := func(after time.Time, page int) *url.URL {
 		u, _ := url.Parse(strings.TrimRight(s.URL, "/") + "/wp-json/wc/v3/orders") // it was checked
-		u.RawQuery = url.Values{"modified_after": {after.UTC().Format(wooTime)}, "dates_are_gmt": {"true"}, "orderby": {"modified"}, "order": {"asc"},
+		u.RawQuery = url.Values{"modified_after": {after.UTC().Format(wooTime)}, "dates_are_gmt": {"true"}, "orderby": {"id"}, "order": {"asc"},
 			"per_page": {strconv.Itoa(wooPage)}, "page": {strconv.Itoa(page)}, "status": {"any"}}.Encode()
 		return u
 	}
 	return platform{topic: "order.updated",
 		first: func(since time.Time) *url.URL { return at(since, 1) },
-		// An order that is changed while its list is read goes to the end, and all behind it come one place nearer: by
-		// the number of a page one would be passed over. So the next page is the first one of those changed since the last.
+		// By their ids, which never change: by the time of their last change, one that is changed while its list is read
+		// would go to the end, all behind it would come one place nearer, and one would be passed over.
 		read: func(u *url.URL, _ http.Header, body []byte) (p page, err error) {
 			if err := json.Unmarshal(body, &p.orders); err != nil || len(p.orders) < wooPage {
 				return p, err
 			}
-			last := wooChanged(p.orders[len(p.orders)-1])
 			after, _ := time.Parse(wooTime, u.Query().Get("modified_after")) // it is ours
-			if next := last.Add(-time.Second); next.After(after) {
-				p.next = at(next, 1)
-				return p, nil
-			}
-			n, _ := strconv.Atoi(u.Query().Get("page")) // likewise
-			p.next = at(after, n+1)                     // a hundred orders of one second
+			n, _ := strconv.Atoi(u.Query().Get("page"))                      // likewise
+			p.next = at(after, n+1)
 			return p, nil
 		},
 		sign: func(r *http.Request) { r.SetBasicAuth(s.Key.Reveal(), s.Secret.Reveal()) },
-		seen: func(order []byte) (string, string) {
-			var x struct {
-				ID      json.Number `json:"id"`
-				Changed string      `json:"date_modified_gmt"`
-			}
-			_ = json.Unmarshal(order, &x) // what cannot be read is accepted anew, and quarantined
-			return x.ID.String(), x.Changed
-		}}
-}
-
-func wooChanged(order []byte) time.Time {
-	var x struct {
-		Changed string `json:"date_modified_gmt"`
-	}
-	_ = json.Unmarshal(order, &x) // the zero time
-	t, err := time.Parse(wooTime, x.Changed)
-	if err != nil {
-		return time.Time{}
-	}
-	return t
+		id:   numberOf}
 }

@@ -126,24 +126,27 @@ func (c Import) render(v *survey, s Streams) error {
 
 // progress is how far a file was imported. It stands beside the file.
 type progress struct {
-	// File is the hash of the file's beginning, so that another one of its name begins anew.
-	File   string `json:"file"`
-	Tenant string `json:"tenant"`
-	Shop   string `json:"shop"`
+	// Run is the hash of the whole file, of where it goes, and of how it is read: with anything else it begins anew.
+	Run string `json:"run"`
 	// Done is up to which event all were accepted.
 	Done   int            `json:"done"`
 	Became map[string]int `json:"became"`
 }
 
-// fingerprint is the hash of a file's first MiB.
-func fingerprint(path string) (string, error) {
-	f, err := os.Open(path) // the user's own file
+// fingerprint names one import of one file.
+func (c Import) fingerprint(x chosen) (string, error) {
+	f, err := os.Open(c.File) // the user's own file
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = f.Close() }() // only read
 	h := sha256.New()
-	if _, err := io.CopyN(h, f, 1<<20); err != nil && !errors.Is(err, io.EOF) {
+	how, err := json.Marshal([]any{c.URL, x.tenant, x.shop, c.Topic, c.Group, x.settings.Format, x.settings.Mapping})
+	if err != nil {
+		return "", err
+	}
+	h.Write(how)
+	if _, err := io.Copy(h, f); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
@@ -162,11 +165,11 @@ func (p *progress) save(path string) error {
 
 // begin reads how far an earlier run came.
 func (c Import) begin(x chosen, path string) (*progress, error) {
-	mark, err := fingerprint(c.File)
+	mark, err := c.fingerprint(x)
 	if err != nil {
 		return nil, err
 	}
-	p := &progress{File: mark, Tenant: x.tenant, Shop: x.shop, Became: map[string]int{}}
+	p := &progress{Run: mark, Became: map[string]int{}}
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
@@ -175,7 +178,7 @@ func (c Import) begin(x chosen, path string) (*progress, error) {
 		return nil, err
 	}
 	var old progress
-	if json.Unmarshal(b, &old) == nil && old.File == p.File && old.Tenant == p.Tenant && old.Shop == p.Shop && old.Became != nil {
+	if json.Unmarshal(b, &old) == nil && old.Run == p.Run && old.Became != nil {
 		return &old, nil
 	}
 	return p, nil
@@ -301,7 +304,14 @@ func (s *sender) done(n int) {
 func (s *sender) end(seen int, err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if saved := s.p.save(s.path); saved != nil && err == nil {
+	// When it is through, the same command begins anew: what is known is absorbed.
+	saved := s.p.save(s.path)
+	if err == nil {
+		if saved = os.Remove(s.path); saved != nil && errors.Is(saved, fs.ErrNotExist) {
+			saved = nil
+		}
+	}
+	if err == nil {
 		err = saved
 	}
 	_, _ = fmt.Fprintf(s.errs, "%d of %d events were accepted:", s.p.Done, seen)
@@ -311,6 +321,9 @@ func (s *sender) end(seen int, err error) error {
 	_, _ = fmt.Fprintln(s.errs)
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("interrupted: the same command goes on behind event %d", s.p.Done)
+	}
+	if n := s.p.Became["not sent"]; n > 0 && err == nil {
+		return fmt.Errorf("%s not sent", some(n, "event"))
 	}
 	return err
 }

@@ -109,7 +109,15 @@ func (c Reconcile) Run(s Streams) error {
 		return err
 	}
 	if c.Accept {
-		return a.accept(ctx, to, c, s)
+		if err := a.accept(ctx, to, c, s); err != nil {
+			return err
+		}
+		for _, e := range a.orders {
+			if e.stood.Standing == waxwing.Missing {
+				e.stood.Standing = waxwing.Waiting // it was accepted
+			}
+		}
+		return a.verdict()
 	}
 	return a.verdict()
 }
@@ -392,7 +400,9 @@ func (a *account) accept(ctx context.Context, to remote.Flags, c Reconcile, s St
 		if err := to.Call(http.MethodPost, "/shops/"+url.PathEscape(string(e.Shop))+"/events"+query, "application/json", e.Raw, &said); err != nil {
 			return fmt.Errorf("order %s: %w", remote.Printable(e.number), err)
 		}
-		became[said.State]++
+		if became[said.State]++; said.State == string(waxwing.Quarantined) {
+			a.unread = append(a.unread, e.number+": it was accepted, and quarantined")
+		}
 		_, _ = fmt.Fprintf(s.Out, "  accepted\t%s\t%s: %s\n", e.Shop, remote.Printable(e.number), said.State)
 	}
 	_, err := fmt.Fprintf(s.Out, "%d accepted:", sum(became))
