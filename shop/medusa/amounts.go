@@ -49,6 +49,23 @@ type off struct {
 
 var hundred = big.NewRat(100, 1)
 
+// cut rounds to so many decimals: what is divided by a rate has no end, and sums of such fractions grow with each.
+func cut(n *big.Rat, places int) *big.Rat {
+	out, _ := new(big.Rat).SetString(n.FloatString(places)) // it is a decimal
+	return out
+}
+
+// How many decimals are computed with, which is more than Medusa does, and how many count when an amount is rounded: a
+// half that was divided by a rate and multiplied by it is a half again.
+const (
+	places  = 24
+	counted = 9
+)
+
+func (r *reader) rounded(at string, n *big.Rat) waxwing.Money {
+	return r.money.Rounded(at, cut(n, counted))
+}
+
 func partOf(v payload.Value, price payload.Value, quantity int64) (p part, err error) {
 	p = part{v: v, quantity: quantity, inclusive: v.Get("is_tax_inclusive").Bool(), factor: big.NewRat(1, 1)}
 	if p.price, err = decimal(price); err != nil {
@@ -67,7 +84,7 @@ func partOf(v payload.Value, price payload.Value, quantity int64) (p part, err e
 	}
 	all := new(big.Rat).Mul(p.price, new(big.Rat).SetInt64(quantity))
 	if p.inclusive {
-		p.gross, p.net = all, new(big.Rat).Quo(all, p.factor)
+		p.gross, p.net = all, cut(new(big.Rat).Quo(all, p.factor), places)
 	} else {
 		p.net, p.gross = all, new(big.Rat).Mul(all, p.factor)
 	}
@@ -77,7 +94,7 @@ func partOf(v payload.Value, price payload.Value, quantity int64) (p part, err e
 			return p, shop.InField("adjustments", err)
 		}
 		if a.Get("is_tax_inclusive").Bool() {
-			n.Quo(n, p.factor)
+			n = cut(n.Quo(n, p.factor), places)
 		}
 		p.off = append(p.off, off{shop.Clean(a.First("code", "description"), shop.MaxName), n})
 	}
@@ -90,6 +107,14 @@ func (r *reader) shown(p *part, net *big.Rat) *big.Rat {
 		return new(big.Rat).Mul(net, p.factor)
 	}
 	return net
+}
+
+// price is what all of a part costs before discounts.
+func (r *reader) price(p *part) *big.Rat {
+	if r.o.TaxesIncluded {
+		return p.gross
+	}
+	return p.net
 }
 
 // offNet is all that is taken off it, without tax.
@@ -107,7 +132,7 @@ func (r *reader) amounts() error {
 	if total == nil {
 		return shop.ErrNoTotal
 	}
-	r.o.Total = r.money.Rounded("total", total)
+	r.o.Total = r.rounded("total", total)
 	if r.o.Total.Minor < 0 {
 		return shop.ErrNegative
 	}
@@ -169,8 +194,8 @@ func (r *reader) items(lines []part) {
 	o := r.o
 	for i := range lines {
 		p := &lines[i]
-		line := r.money.Rounded("items", r.shown(p, p.net))
-		unit := r.money.Rounded("items", new(big.Rat).Quo(r.shown(p, p.net), new(big.Rat).SetInt64(p.quantity)))
+		line := r.rounded("items", r.price(p))
+		unit := r.rounded("items", new(big.Rat).Quo(r.price(p), new(big.Rat).SetInt64(p.quantity)))
 		it := waxwing.Item{
 			SKU:       shop.Clean(p.v.Get("variant_sku").Text(), shop.MaxNumber),
 			ProductID: shop.Clean(p.v.Get("product_id").Text(), shop.MaxNumber),
@@ -188,7 +213,7 @@ func (r *reader) items(lines []part) {
 			it.Variant = ""
 		}
 		it.Name = shop.ItemName(&it)
-		if m := r.money.Rounded("adjustments", r.shown(p, p.offNet())); m.Minor > 0 {
+		if m := r.rounded("adjustments", r.shown(p, p.offNet())); m.Minor > 0 {
 			it.Discount = m
 		}
 		o.Subtotal = r.money.Sum("items", o.Subtotal, line)
@@ -200,7 +225,7 @@ func (r *reader) shipping(ship []part) {
 	o := r.o
 	for i := range ship {
 		p := &ship[i]
-		a := waxwing.Adjustment{Title: shop.Clean(p.v.Get("name").Text(), shop.MaxName), Amount: r.money.Rounded("shipping_methods", r.shown(p, p.net))}
+		a := waxwing.Adjustment{Title: shop.Clean(p.v.Get("name").Text(), shop.MaxName), Amount: r.rounded("shipping_methods", r.price(p))}
 		o.Ship = append(o.Ship, a)
 		o.ShippingTotal = r.money.Sum("shipping_methods", o.ShippingTotal, a.Amount)
 		if o.Delivery.Method == "" {
@@ -226,9 +251,9 @@ func (r *reader) discounts(lists ...[]part) {
 			}
 		}
 	}
-	r.o.DiscountTotal = r.money.Rounded("discounts", r.off)
+	r.o.DiscountTotal = r.rounded("discounts", r.off)
 	for _, c := range codes {
-		if m := r.money.Rounded("discounts", sums[c]); !m.IsZero() {
+		if m := r.rounded("discounts", sums[c]); !m.IsZero() {
 			r.o.Discounts = append(r.o.Discounts, waxwing.Adjustment{Title: c, Amount: m})
 		}
 	}
@@ -255,9 +280,9 @@ func (r *reader) taxes(lists ...[]part) {
 			}
 		}
 	}
-	r.o.TaxTotal = r.money.Rounded("taxes", all)
+	r.o.TaxTotal = r.rounded("taxes", all)
 	for _, k := range keys {
-		if m := r.money.Rounded("taxes", sums[k]); !m.IsZero() {
+		if m := r.rounded("taxes", sums[k]); !m.IsZero() {
 			r.o.Taxes = append(r.o.Taxes, waxwing.Adjustment{Title: k.title, Amount: m, Rate: shop.Fraction(k.text, 2)})
 		}
 	}

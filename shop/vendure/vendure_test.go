@@ -45,10 +45,10 @@ func TestNoOrders(t *testing.T) {
 		}
 	}
 	for raw, want := range map[string]string{
-		`[]`:                      "not an object",
+		`[]`:                       "not an object",
 		`{"code":"A1","code":"B"}`: "given twice",
-		`{"code":"A <b>"}`:        "code: missing",
-		`{"id":7}`:                "code: missing",
+		`{"code":"A <b>"}`:         "code: missing",
+		`{"id":7}`:                 "code: missing",
 	} {
 		if k, err := Format.Key("", []byte(raw)); err == nil || !strings.Contains(err.Error(), want) || !waxwing.IsPermanent(err) {
 			t.Errorf("%s: %+v %v", raw, k, err)

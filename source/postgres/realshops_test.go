@@ -66,13 +66,44 @@ func TestRealShops(t *testing.T) {
 	for _, s := range shops {
 		d.compare(t, s)
 	}
+	// And with the log lost: what is sold meanwhile is found by the scan.
+	d.kill()
+	for _, s := range shops {
+		s.dropSlot(t)
+		s.sell(t, s.count()+5)
+	}
+	d.start(t)
+	for _, s := range shops {
+		d.compare(t, s)
+	}
+}
+
+// dropSlot takes the slot away once the server has noticed that its reader is gone.
+func (s *realShop) dropSlot(t *testing.T) {
+	t.Helper()
+	c, err := pgx.Connect(context.Background(), s.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close(context.Background()) }()
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		tag, err := c.Exec(context.Background(), `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = $1 and not active`, s.slot)
+		if err == nil && tag.RowsAffected() == 1 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the slot %s cannot be dropped: %v", s.slot, err)
+		}
+	}
 }
 
 // realShop is one of ../shared/shops, started.
 type realShop struct {
 	name, dir, dsn, outbox string
+	slot                   string
 	env                    []string
-	sell                   func(t *testing.T, n int)
+	// sell goes on until so many orders were sold in all.
+	sell func(t *testing.T, n int)
 	// same holds an order of ours against the shop's answer: what differs.
 	same func(o *waxwing.Order, told json.RawMessage) []string
 
@@ -187,6 +218,7 @@ func startVendure(t *testing.T, dir string) *realShop {
 			}
 			return sold{number: o.Code, raw: bytes.Clone(line)}
 		}
+		n -= s.count()
 		some := n / 5
 		s.place(t, nil, read, strconv.Itoa(some), "2", "authorize")
 		s.place(t, nil, read, strconv.Itoa(some), "2", "decline")
@@ -299,12 +331,11 @@ func newRealDaemon(t *testing.T, shops []*realShop) *realDaemon {
 	for _, x := range shops {
 		list += fmt.Sprintf("      %s: {format: %s}\n", x.name, x.name)
 		sources += fmt.Sprintf("  %s-db:\n    type: postgres\n    dsn: %q\n    tenant: acme\n    shop: %s\n    preset: %s\n", x.name, x.dsn, x.name, x.name)
-		if os.Getenv("WAXWING_REAL_SHOPS_OUTBOX") != "" {
+		if x.slot = "waxwing_" + x.name + "_db"; os.Getenv("WAXWING_REAL_SHOPS_OUTBOX") != "" {
+			x.slot = "waxwing_outbox"
 			sources += "    slot: waxwing_outbox\n    " + x.outbox + "\n"
-			x.exec(t, `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = 'waxwing_outbox' and not active`, `drop publication if exists waxwing_outbox`)
-		} else {
-			x.exec(t, `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = 'waxwing_`+x.name+`_db' and not active`, `drop publication if exists waxwing_`+x.name+`_db`)
 		}
+		x.exec(t, `select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = '`+x.slot+`'`, `drop publication if exists `+x.slot)
 	}
 	text := fmt.Sprintf("data: %s\nhttp: {listen: %q}\nproviders: {mail: {type: smtp, addr: %q, tls: none}}\ntenants:\n  acme:\n    name: Acme\n    from: orders@acme.example\n    keys: [%q]\n    shops:\n%ssources:\n%s",
 		filepath.Join(dir, "data"), listen, mx, realKey, list, sources)
