@@ -128,7 +128,7 @@ func (p *part) offNet() *big.Rat {
 
 // amounts reads what the order cost, and for what.
 func (r *reader) amounts() error {
-	total := firstDecimal(r.v.Get("totals").Get("raw_current_order_total").Get("value"), r.v.Get("totals").Get("current_order_total"))
+	total := r.total()
 	if total == nil {
 		return shop.ErrNoTotal
 	}

@@ -74,12 +74,18 @@ func (e *event) cancelled() time.Time {
 	return timeOf(e.v.Get("created_at"))
 }
 
+// total is the stored one; nil: there is none.
+func (e *event) total() *big.Rat {
+	t := e.v.Get("totals")
+	return firstDecimal(t.Get("raw_current_order_total").Get("value"), t.Get("current_order_total"))
+}
+
 // status tells how far the payment has come. A collection's `awaiting` says only that there is no money yet: its
 // session tells a payment that comes later from one that was refused.
 func (e *event) status() waxwing.PaymentStatus {
 	list := e.v.Get("payments")
-	if list.Len() == 0 {
-		return waxwing.PaymentPaid // an order over nothing
+	if n := e.total(); n != nil && n.Sign() == 0 {
+		return waxwing.PaymentPaid // no bank was asked, whatever session was begun
 	}
 	best, refunded := waxwing.PaymentPending, false
 	for _, p := range list.Items() {

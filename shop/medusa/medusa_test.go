@@ -77,12 +77,17 @@ func TestStatus(t *testing.T) {
 		"the collection is a step behind":   {pay("not_paid", "authorized"), waxwing.PaymentAuthorized, ""},
 		"later":                             {pay("awaiting", "pending_authorization"), waxwing.PaymentPending, waxwing.BankTransfer},
 		"refused, then not":                 {pay("authorized", "error", "authorized", "authorized"), waxwing.PaymentAuthorized, ""},
-		"nothing to pay":                    {pay(), waxwing.PaymentPaid, ""},
+		"no payment of an order that costs": {pay(), waxwing.PaymentPending, ""},
 		"given back before it was captured": {pay("canceled", "canceled"), waxwing.PaymentVoided, ""},
 	} {
 		if _, o := read(t, "yen.json", "payments", c.list); o.Payment.Status != c.want || o.Payment.Offline != c.offline {
 			t.Errorf("%s: %+v", name, o.Payment)
 		}
+	}
+	m := shoptest.Payload(t, "testdata/yen.json")
+	m["payments"] = pay("not_paid", "pending")
+	if o, err := Format.Normalise("", shoptest.With(t, m, "totals", map[string]any{"current_order_total": 0})); err != nil || o.Payment.Status != waxwing.PaymentPaid {
+		t.Error("an order over nothing:", o, err)
 	}
 	if k, o := read(t, "yen.json", "canceled_at", "2026-11-28T01:30:00+00:00"); k.Rank != 2 || o.Cancelled.IsZero() {
 		t.Error(k, o.Cancelled)

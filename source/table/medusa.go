@@ -8,8 +8,8 @@ import (
 
 // medusa reads Medusa 2. The order's row comes before the payment, so it is the payment's session that completes an
 // order: by the values that it has, not by those it had, so that the table needs no other replica identity; what is
-// written to it later tells of the order again, which the ledger absorbs. An order over nothing has no payment: its
-// link to the cart completes it. A step after the payment that fails deletes the order, which is why it is looked at later.
+// written to it later tells of the order again, which the ledger absorbs. Of an order over nothing no payment is asked for,
+// though a session may have been begun: its link to the cart completes it. A step after the payment that fails deletes the order, which is why it is looked at later.
 func medusa() Preset {
 	return Preset{
 		Watch: []Watch{
@@ -64,5 +64,4 @@ const medusaDone = `o.deleted_at is null and o.canceled_at is null and not o.is_
 and exists (select from order_cart x where x.order_id = o.id and x.deleted_at is null)
 and (exists (select from order_payment_collection x join payment_session s on s.payment_collection_id = x.payment_collection_id and s.deleted_at is null
     where x.order_id = o.id and x.deleted_at is null and s.status in ('authorized', 'captured', 'pending_authorization'))
-  or not exists (select from order_payment_collection x where x.order_id = o.id and x.deleted_at is null)
-    and exists (select from order_summary s where s.order_id = o.id and s.deleted_at is null and (s.totals ->> 'current_order_total')::numeric = 0))`
+  or exists (select from order_summary s where s.order_id = o.id and s.version = o.version and s.deleted_at is null and (s.totals ->> 'current_order_total')::numeric = 0))`
