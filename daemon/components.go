@@ -32,11 +32,13 @@ import (
 	"github.com/waxwinghq/waxwing/shop/generic"
 	"github.com/waxwinghq/waxwing/shop/magento"
 	"github.com/waxwinghq/waxwing/shop/mapping"
+	"github.com/waxwinghq/waxwing/shop/medusa"
 	"github.com/waxwinghq/waxwing/shop/shopify"
 	"github.com/waxwinghq/waxwing/shop/shopware"
 	"github.com/waxwinghq/waxwing/shop/square"
 	"github.com/waxwinghq/waxwing/shop/squarespace"
 	"github.com/waxwinghq/waxwing/shop/stripe"
+	"github.com/waxwinghq/waxwing/shop/vendure"
 	"github.com/waxwinghq/waxwing/shop/woocommerce"
 	amqpsource "github.com/waxwinghq/waxwing/source/amqp"
 	kafkasource "github.com/waxwinghq/waxwing/source/kafka"
@@ -62,6 +64,8 @@ var shopFormats = []waxwing.Format{
 	bigcommerce.Format,
 	square.Format,
 	squarespace.Format,
+	vendure.Format,
+	medusa.Format,
 	generic.Format,
 }
 

@@ -47,6 +47,8 @@ type Settings struct {
 	Shop string `yaml:"shop,omitempty"`
 	// Shops tell the shops apart, where several are in one database.
 	Shops *table.Shops `yaml:"shops,omitempty"`
+	// Preset finds and reads the orders of a shop of this make: watch, order, scan and settle are then known, and those given beside it go before. The shop's format has the same name.
+	Preset string `yaml:"preset,omitempty" enum:"vendure,medusa"`
 	// Topic is what the shop's format is told that the events are, where it asks.
 	Topic string `yaml:"topic,omitempty"`
 	// Slot is the replication slot's name; by default waxwing_ and the source's name.
@@ -55,8 +57,8 @@ type Settings struct {
 	Publication string `yaml:"publication,omitempty"`
 	// Settle is how long after the commit an order is looked at, where a shop may undo it a moment later.
 	Settle config.Duration `yaml:"settle,omitempty" default:"0" min:"0" max:"1h"`
-	// Watch are the tables, and when a change in them completes an order.
-	Watch []table.Watch `yaml:"watch"`
+	// Watch are the tables, and when a change in them completes an order. It may be left out with a preset.
+	Watch []table.Watch `yaml:"watch,omitempty"`
 	// Order is how a completed order is read.
 	Order table.Order `yaml:"order,omitempty"`
 	// Scan is a query that gives the keys of the orders completed since $1 (timestamptz); without order.row whole rows. It finds what a gap has hidden. Without it a gap stops the source.
@@ -83,8 +85,11 @@ func (s *Settings) Check(r *config.Report) {
 	if s.Shop == "" && s.Shops == nil {
 		r.FailKey("", r.Path("")+" names no shop", "Add shop, the tenant's shop whose format reads the events; or shops, where several are in one database")
 	}
-	if len(s.Watch) == 0 && !r.Bad("watch") {
-		r.FailKey("", r.Path("")+" watches no table", "Add watch, a list of tables with the condition that completes an order")
+	if p, ok := table.PresetOf(s.Preset); ok {
+		s.take(p)
+	}
+	if len(s.Watch) == 0 && !r.Bad("watch") && !r.Bad("preset") {
+		r.FailKey("", r.Path("")+" watches no table", "Add watch, a list of tables with the condition that completes an order, or preset for a shop whose tables are known")
 	}
 	for i, w := range s.Watch {
 		key := fmt.Sprintf("watch[%d]", i)
@@ -95,6 +100,20 @@ func (s *Settings) Check(r *config.Report) {
 	}
 	s.Order.Check(r, "order")
 	table.CheckQuery(r, "scan", s.Scan, 1)
+}
+
+// take fills what is not given beside a preset.
+func (s *Settings) take(p table.Preset) {
+	if len(s.Watch) == 0 {
+		s.Watch = p.Watch
+	}
+	if s.Settle == 0 {
+		s.Settle = p.Settle
+	}
+	if s.Scan == "" {
+		s.Scan = p.Scan
+	}
+	s.Order = p.Over(s.Order)
 }
 
 // Open makes the source; it connects when it runs.
