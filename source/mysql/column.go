@@ -209,7 +209,7 @@ func (c column) kind() kind {
 	case mysql.MYSQL_TYPE_TIMESTAMP, mysql.MYSQL_TYPE_TIMESTAMP2:
 		return kindUTC
 	}
-	if c.charset == "binary" && c.words == nil {
+	if c.charset == "binary" && len(c.words) == 0 {
 		return kindBytes
 	}
 	return kindText

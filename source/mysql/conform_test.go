@@ -198,3 +198,15 @@ func TestConform(t *testing.T) {
 		return s
 	})
 }
+
+// purge throws away all of the log but its last file, which the server does when it has noticed that nobody reads the others.
+func purge(t *testing.T, db *sql.DB) {
+	t.Helper()
+	if !soon(time.Minute, func() bool {
+		_, err := db.ExecContext(t.Context(), "purge binary logs before now() + interval 1 day")
+		oldest, newest, _, of := (&orders{db: db}).files(t.Context(), "")
+		return err == nil && of == nil && oldest == newest
+	}) {
+		t.Fatal("the log is not purged")
+	}
+}

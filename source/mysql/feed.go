@@ -103,7 +103,7 @@ func (f *feed) take(ctx context.Context, ev *replication.BinlogEvent) (*commit, 
 	case *replication.MariadbGTIDEvent:
 		return nil, f.begin(e)
 	case *replication.QueryEvent:
-		return f.query(strings.TrimSpace(string(e.Query)), ev.Header)
+		return f.query(string(e.Schema), strings.TrimSpace(string(e.Query)), ev.Header)
 	case *replication.XIDEvent:
 		return f.commit(ev.Header), nil
 	case *replication.RowsEvent:
@@ -145,7 +145,7 @@ func (f *feed) commit(h *replication.EventHeader) *commit {
 }
 
 // query reads what stands in the log as text: the ends of transactions, what alters tables, and what should not be there.
-func (f *feed) query(text string, h *replication.EventHeader) (*commit, error) {
+func (f *feed) query(database, text string, h *replication.EventHeader) (*commit, error) {
 	word, rest, _ := strings.Cut(text, " ")
 	word, rest = strings.ToUpper(word), strings.TrimSpace(rest)
 	switch {
@@ -160,7 +160,7 @@ func (f *feed) query(text string, h *replication.EventHeader) (*commit, error) {
 		return f.commit(h), nil
 	case word == "XA":
 		return f.xa(rest, h)
-	case slices.Contains([]string{"INSERT", "UPDATE", "REPLACE", "LOAD", "WITH", "CALL", "ROLLBACK"}, word) && f.mentions(text):
+	case slices.Contains([]string{"INSERT", "UPDATE", "REPLACE", "LOAD", "WITH", "CALL", "ROLLBACK"}, word) && f.mentions(database, text):
 		return nil, &undecidedError{"a statement that changes a watched table was logged without rows", "SET GLOBAL binlog_format = 'ROW'"}
 	}
 	clear(f.columns) // a table may have been altered
@@ -170,11 +170,12 @@ func (f *feed) query(text string, h *replication.EventHeader) (*commit, error) {
 	return nil, nil
 }
 
-func (f *feed) mentions(text string) bool {
+// mentions says whether a statement, said in a database, names a watched table.
+func (f *feed) mentions(database, text string) bool {
 	text = strings.ToLower(text)
 	return slices.ContainsFunc(f.watches, func(w watch) bool {
-		_, name, _ := strings.Cut(w.table, ".")
-		return strings.Contains(text, strings.ToLower(name))
+		of, name, _ := strings.Cut(strings.ToLower(w.table), ".")
+		return strings.Contains(text, name) && (strings.EqualFold(of, database) || strings.Contains(text, of))
 	})
 }
 

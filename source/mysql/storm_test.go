@@ -321,17 +321,7 @@ func (s *storm) strike(what string, i int) {
 			s.kill(i%2 == 0)
 			exec(s.t, db, "insert into orders (name) values ('open"+fmt.Sprint(i)+"')") // if nobody writes any more
 			exec(s.t, db, "flush binary logs")
-			if !soon(time.Minute, func() bool {
-				_, err := db.ExecContext(s.t.Context(), "purge binary logs before now() + interval 1 day")
-				var n int
-				rows, _ := db.QueryContext(s.t.Context(), "show binary logs")
-				for rows != nil && rows.Next() {
-					n++
-				}
-				return err == nil && n == 1
-			}) {
-				s.t.Fatal("the log is not purged")
-			}
+			purge(s.t, db)
 			s.start()
 		case 1: // it is begun anew while nobody reads
 			s.kill(i%2 == 0)
