@@ -38,6 +38,7 @@ import (
 	"github.com/waxwinghq/waxwing/shop/squarespace"
 	"github.com/waxwinghq/waxwing/shop/stripe"
 	"github.com/waxwinghq/waxwing/shop/woocommerce"
+	sourcemysql "github.com/waxwinghq/waxwing/source/mysql"
 	"github.com/waxwinghq/waxwing/source/poll"
 	"github.com/waxwinghq/waxwing/source/postgres"
 )
@@ -126,6 +127,7 @@ var sourceTypes = []sourceType{
 	sourceOf(poll.Shopify(), (*poll.ShopifySettings).Open),
 	sourceOf(poll.WooCommerce(), (*poll.WooSettings).Open),
 	sourceOf(postgres.Component(), (*postgres.Settings).Open),
+	sourceOf(sourcemysql.Component(), (*sourcemysql.Settings).Open),
 }
 
 // brokerTypes are the types of brokers that a queue may stand on.

@@ -112,9 +112,7 @@ func (f *feed) take(ctx context.Context, ev *replication.BinlogEvent) (*commit, 
 		return nil, &undecidedError{"LOAD DATA was logged as a statement, without rows", "SET GLOBAL binlog_format = 'ROW'"}
 	case *replication.GenericEvent:
 		if ev.Header.EventType == replication.XA_PREPARE_LOG_EVENT && f.open != nil {
-			if len(f.open.found) > 0 {
-				f.prepared[f.open.xa] = f.open.found
-			}
+			f.prepared[f.open.xa] = f.open.found // also if there is none: that is known then
 			f.open.found = nil
 			return f.commit(ev.Header), nil
 		}
