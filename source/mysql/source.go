@@ -127,16 +127,16 @@ func (s *Source) turn(ctx context.Context, o *orders, accept source.Accept) (aga
 	if err := sv.fit(); err != nil {
 		return 0, err
 	}
-	at, err := s.begin(ctx, o, accept)
+	p, err := s.begin(ctx, o, accept)
 	switch {
 	case errors.Is(err, errPerson):
 		return gapWait, nil
 	case err != nil:
 		return 0, err
 	}
-	err = s.follow(ctx, o, lock, sv, accept, at)
+	err = s.follow(ctx, &stream{orders: o, lock: lock, server: sv, page: *p}, accept)
 	if why := gapIn(err); why != "" && ctx.Err() == nil {
-		return 0, s.lost(ctx, why)
+		return time.Second, s.lost(ctx, why)
 	}
 	return 0, err
 }

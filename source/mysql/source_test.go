@@ -381,6 +381,29 @@ func phases(t *testing.T, s *shop) {
 	part("px1", "back", "xa rollback 'px1'")
 	part("px2", "both", "xa commit 'px2'")
 	e.wait(t, "both")
+	c, err := s.db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	run := func(q string) {
+		if _, err := c.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run("xa start 'px3'")
+	run("insert into orders (name, status, paid_at) values ('slow', 'paid', utc_timestamp(6))")
+	run("xa end 'px3'")
+	run("xa prepare 'px3'")
+	s.Place(t, []string{"meanwhile"})
+	e.wait(t, "meanwhile")
+	r.stop(t)
+	r = s.run(t, e.accept, source.Reading)
+	run("xa commit 'px3'")
+	e.wait(t, "slow")
+	if r.Status().Gaps != 1 {
+		t.Errorf("%+v", r.Status())
+	}
 	r.stop(t)
 	if strings.Contains(e.all(), "back") {
 		t.Error(e.all())

@@ -27,8 +27,8 @@ type stream struct {
 	orders  *orders
 	feed    *feed
 	link    *link
-	lock    *sql.Conn
-	ahead   time.Duration
+	lock    *sql.Conn // holds the source's lock
+	server  *server
 	reading *table.Reading[place]
 	moved   chan struct{} // done has moved
 	noted   time.Time     // when a place without orders was last queued; the reader's
@@ -43,15 +43,15 @@ type stream struct {
 	left  int64
 }
 
-// follow reads the log until ctx ends or something is wrong.
-func (s *Source) follow(ctx context.Context, o *orders, lock *sql.Conn, sv *server, accept source.Accept, p *page) error {
-	at := p.at()
+// follow reads the log from x.page on until ctx ends or something is wrong.
+func (s *Source) follow(ctx context.Context, x *stream, accept source.Accept) error {
+	at, sv, o := x.page.at(), x.server, x.orders
 	t := &texts{charsets: sv.charsets, convert: func(ctx context.Context, charset, hex string) (out string, err error) {
 		err = o.db.QueryRowContext(ctx, "SELECT CONVERT(_"+charset+" X'"+hex+"' USING utf8mb4)").Scan(&out)
 		return out, err
 	}}
-	x := &stream{s: s, orders: o, feed: newFeed(s.watches, t, at), lock: lock, ahead: sv.ahead, moved: make(chan struct{}, 1),
-		page: *p, done: at, saved: at.pos, told: at, heard: time.Now(), late: -1, left: -1}
+	x.s, x.feed, x.moved = s, newFeed(s.watches, t, at), make(chan struct{}, 1)
+	x.done, x.saved, x.told, x.heard, x.late, x.left = at, at.pos, at, time.Now(), -1, -1
 	x.reading = table.NewReading(ctx, s.counted(accept), s.settings.Settle > 0, x.advance)
 	var err error
 	if x.link, err = s.address.start(x.reading.Context(), s.id, at.pos, sv.version, x.feed.wanted); err != nil {
@@ -142,7 +142,7 @@ func (x *stream) commit(c *commit) error {
 		return x.reading.Put(&table.Job[place]{At: c.place})
 	}
 	// By the server's clock alone, ours may be another; it tells whole seconds.
-	age := time.Now().Add(x.ahead).Sub(c.when) - time.Second
+	age := time.Now().Add(x.server.ahead).Sub(c.when) - time.Second
 	due := time.Now().Add(x.s.settings.Settle.D() - max(0, age))
 	for list := c.found; len(list) > 0; {
 		n := min(table.Chunk, len(list))
