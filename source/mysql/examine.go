@@ -3,6 +3,7 @@ package mysql
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -135,7 +136,7 @@ func (x *examiner) tables(ctx context.Context) error {
 			continue
 		}
 		done = append(done, w.table)
-		rows, err := x.db.QueryContext(ctx, "SELECT * FROM "+quoteTable(w.table)+" LIMIT 0")
+		columns, err := x.columns(ctx, w.table)
 		switch code(err) {
 		case 1142:
 			x.say(false, "the table "+w.table+" cannot be read", "GRANT SELECT ON "+quoteTable(w.table)+" TO "+x.user+";")
@@ -144,11 +145,6 @@ func (x *examiner) tables(ctx context.Context) error {
 			x.say(false, "there is no table "+w.table+", or it may not be seen", "correct watch: names stand without quotes, as database.table; or grant SELECT")
 			continue
 		}
-		if err != nil {
-			return fmt.Errorf("looking at the table %s: %w", w.table, err)
-		}
-		columns, err := rows.Columns()
-		_ = rows.Close() // it has none
 		if err != nil {
 			return fmt.Errorf("looking at the table %s: %w", w.table, err)
 		}
@@ -162,6 +158,16 @@ func (x *examiner) tables(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (x *examiner) columns(ctx context.Context, name string) ([]string, error) {
+	rows, err := x.db.QueryContext(ctx, "SELECT * FROM "+quoteTable(name)+" LIMIT 0")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // Err says what was wrong
+	columns, err := rows.Columns()
+	return columns, errors.Join(err, rows.Err())
 }
 
 func (x *examiner) queries(ctx context.Context) error {

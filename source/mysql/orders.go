@@ -57,7 +57,8 @@ func describe(ctx context.Context, db *sql.DB, query string) error {
 	if err != nil {
 		return err
 	}
-	return st.Close()
+	defer func() { _ = st.Close() }() // it was only prepared
+	return nil
 }
 
 // typed is a key as its column compares it.

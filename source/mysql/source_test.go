@@ -121,7 +121,7 @@ func (e *events) wait(t *testing.T, part string) {
 func TestSource(t *testing.T) {
 	server := queuetest.MariaDBLog(t)
 	for name, story := range map[string]func(*testing.T, *shop){
-		"standby": aStandby, "types": values, "rowevents": rows, "several": several, "undone": undone, "altered": altered, "phases": phases,
+		"standby": aStandby, "types": values, "rowevents": rows, "several": several, "undone": undone, "altered": altered,
 		"unnamed": unnamed, "statement": aStatement, "badquery": aBadQuery, "listed": listed, "conditions": conditions, "setup": setUp,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -359,8 +359,10 @@ func altered(t *testing.T, s *shop) {
 	}
 }
 
-// phases: a transaction in two phases tells its orders when it is committed, also if it was prepared before the start.
-func phases(t *testing.T, s *shop) {
+// TestTwoPhases: a transaction in two phases tells its orders when it is committed, also if it was prepared before the start;
+// which is a gap to all who start between, so that it has a server of its own.
+func TestTwoPhases(t *testing.T) {
+	s := newShop(t, queuetest.MariaDBLog(t), "phases")
 	var e events
 	r := s.run(t, e.accept, source.Reading)
 	part := func(id, name, end string) {
