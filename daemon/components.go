@@ -42,6 +42,7 @@ import (
 	"github.com/waxwinghq/waxwing/shop/woocommerce"
 	amqpsource "github.com/waxwinghq/waxwing/source/amqp"
 	kafkasource "github.com/waxwinghq/waxwing/source/kafka"
+	sourcemysql "github.com/waxwinghq/waxwing/source/mysql"
 	natssource "github.com/waxwinghq/waxwing/source/nats"
 	"github.com/waxwinghq/waxwing/source/outbox"
 	"github.com/waxwinghq/waxwing/source/poll"
@@ -142,6 +143,7 @@ var sourceTypes = []sourceType{
 	sourceOf(kafkasource.Component(), (*kafkasource.Settings).Open),
 	sourceOf(redissource.Component(), (*redissource.Settings).Open),
 	sourceOf(sqssource.Component(), (*sqssource.Settings).Open),
+	sourceOf(sourcemysql.Component(), (*sourcemysql.Settings).Open),
 }
 
 // brokerTypes are the types of brokers that a queue may stand on.

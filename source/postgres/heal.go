@@ -131,23 +131,32 @@ func (s *Source) heal(ctx context.Context, l *link, o *orders, accept source.Acc
 
 // scan has each order accepted that was completed since then. Those that the ledger has are absorbed.
 func (s *Source) scan(ctx context.Context, o *orders, accept source.Accept, since time.Time) (n int, err error) {
-	r := newReading(ctx, o, s.counted(accept), 0, func(place) {})
-	err = s.scanInto(r, o, since, &n)
-	return n, r.end(err, true)
+	r := table.NewReading(ctx, s.counted(accept), false, func(place) {})
+	told := time.Now()
+	err = o.scan(r.Context(), since, func(list []found) error {
+		if n += len(list); time.Since(told) > 10*time.Second {
+			told = time.Now()
+			s.log.Info("orders are looked for", "so_far", n)
+			s.is(source.Gap, fmt.Sprintf("orders are being looked for: %d so far", n))
+		}
+		return r.Put(o.job(0, list))
+	})
+	return n, r.End(err, true)
 }
 
-func (s *Source) scanInto(r *reading, o *orders, since time.Time, n *int) error {
-	c, err := o.pool.Acquire(r.ctx)
+// scan calls each with the orders that the query finds, some at a time.
+func (o *orders) scan(ctx context.Context, since time.Time, each func([]found) error) error {
+	c, err := o.pool.Acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.Release()
-	query := table.Query(s.settings.Scan)
-	if s.settings.Order.Row == "" {
+	whole := o.settings.Order.Row == ""
+	query := table.Query(o.settings.Scan)
+	if whole {
 		query = asRows(query)
 	}
-	rows := c.Conn().PgConn().ExecParams(r.ctx, query, [][]byte{[]byte(since.UTC().Format(time.RFC3339Nano))}, nil, nil, nil)
-	told := time.Now()
+	rows := c.Conn().PgConn().ExecParams(ctx, query, [][]byte{[]byte(since.UTC().Format(time.RFC3339Nano))}, nil, nil, nil)
 	var list []found
 	for rows.NextRow() {
 		v := rows.Values()[0]
@@ -155,26 +164,53 @@ func (s *Source) scanInto(r *reading, o *orders, since time.Time, n *int) error 
 			continue
 		}
 		f := found{watch: -1}
-		if s.settings.Order.Row == "" {
+		if whole {
 			f.row = slices.Clone(v)
 		} else {
 			f.key = []string{string(v)}
 		}
-		list = append(list, f)
-		if len(list) == chunk {
-			if err := r.put(&job{found: list}); err != nil {
-				break // Close has the reason, or r
+		if list = append(list, f); len(list) == table.Chunk {
+			if err := each(list); err != nil {
+				_ = c.Conn().Close(ctx) // else the rest would be read
+				return err
 			}
 			list = nil
-		}
-		if *n++; time.Since(told) > 10*time.Second {
-			told = time.Now()
-			s.log.Info("orders are looked for", "so_far", *n)
-			s.is(source.Gap, fmt.Sprintf("orders are being looked for: %d so far", *n))
 		}
 	}
 	if _, err := rows.Close(); err != nil {
 		return advised(err, "scan")
 	}
-	return r.put(&job{found: list})
+	return each(list)
+}
+
+// List is source.Lister's: what the scan finds.
+func (s *Settings) List(ctx context.Context, name string, since time.Time, each func(source.Event) error) error {
+	if s.Scan == "" {
+		return errors.New("the source " + name + " has no query scan, which gives the keys of the orders completed since $1: add it")
+	}
+	watches, err := s.watches()
+	if err != nil {
+		return err
+	}
+	pool, err := openPool(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	o := newOrders(s, watches, pool)
+	if err := o.prepare(ctx); err != nil {
+		return err
+	}
+	return o.scan(ctx, since, func(list []found) error {
+		events, err := o.events(ctx, 0, list)
+		if err != nil {
+			return err
+		}
+		for _, ev := range events {
+			if err := each(ev); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -13,7 +13,7 @@ import (
 
 // keep tells the ledger's page and then the server what is on disk, until the stream ends.
 func (x *stream) keep() {
-	ctx := x.reading.ctx
+	ctx := x.reading.Context()
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	var write <-chan time.Time // when the page may be written again
@@ -29,7 +29,7 @@ func (x *stream) keep() {
 			still := time.Since(x.heard)
 			x.mu.Unlock()
 			if ask = still > statusEvery; still > silence && !x.busy.Load() {
-				x.reading.cancel(fmt.Errorf("the server has said nothing for %s, though asked", silence))
+				x.reading.Cancel(fmt.Errorf("the server has said nothing for %s, though asked", silence))
 				return
 			}
 		case <-x.moved:
@@ -48,7 +48,7 @@ func (x *stream) keep() {
 			}
 		}
 		if err := x.confirm(ask); err != nil {
-			x.reading.cancel(fmt.Errorf("telling the server what is on disk: %w", err))
+			x.reading.Cancel(fmt.Errorf("telling the server what is on disk: %w", err))
 			return
 		}
 	}
@@ -95,7 +95,7 @@ func (x *stream) finish() {
 
 // watch writes heartbeats, and looks after the slot.
 func (x *stream) watch() {
-	ctx := x.reading.ctx
+	ctx := x.reading.Context()
 	beats, slots := time.NewTicker(beatEvery), time.NewTicker(slotEvery)
 	defer beats.Stop()
 	defer slots.Stop()

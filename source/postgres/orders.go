@@ -86,6 +86,15 @@ func (o *orders) with(query string) func(name string, v []byte) []byte {
 	}
 }
 
+// job reads them; xid is as for events.
+func (o *orders) job(xid uint32, list []found) *table.Job[place] {
+	j := &table.Job[place]{}
+	if len(list) > 0 {
+		j.Read = func(ctx context.Context) ([]source.Event, error) { return o.events(ctx, xid, list) }
+	}
+	return j
+}
+
 // events makes those of what a transaction has completed; an order that is not there any more makes none.
 // xid is the transaction's; 0: all see it already.
 func (o *orders) events(ctx context.Context, xid uint32, list []found) ([]source.Event, error) {
@@ -284,16 +293,7 @@ func (o *orders) event(raw, row []byte) (*source.Event, error) {
 	if o.settings.Shops == nil {
 		return ev, nil
 	}
-	value, ok := "", false
-	err := table.Members(row, func(name string, v []byte) {
-		if name != o.settings.Shops.Column {
-			return
-		}
-		ok, value = true, string(v)
-		if len(v) > 0 && v[0] == '"' {
-			_ = json.Unmarshal(v, &value) // it was read as JSON just now
-		}
-	})
+	value, ok, err := table.Member(row, o.settings.Shops.Column)
 	if err != nil {
 		return nil, err
 	}

@@ -93,13 +93,13 @@ func (s *Settings) Check(r *config.Report) {
 	}
 	for i, w := range s.Watch {
 		key := fmt.Sprintf("watch[%d]", i)
-		w.Check(r, key)
+		w.Check(r, key, table.Dollars)
 		if w.Find != "" && s.Order.Row == "" {
 			r.Fail(key+".find", r.Path(key+".find")+" finds orders, and nothing reads them", "Add order.row, a query that gives the order by its key")
 		}
 	}
-	s.Order.Check(r, "order")
-	table.CheckQuery(r, "scan", s.Scan, 1)
+	s.Order.Check(r, "order", table.Dollars)
+	table.CheckQuery(r, "scan", s.Scan, 1, table.Dollars)
 }
 
 // take fills what is not given beside a preset.

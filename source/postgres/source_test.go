@@ -3,6 +3,8 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"net/url"
 	"strings"
@@ -117,7 +119,7 @@ func TestSource(t *testing.T) {
 	server := queuetest.PostgresLog(t)
 	for name, story := range map[string]func(*testing.T, *shop){
 		"gap": aGap, "standby": aStandby, "undecided": anUndecided, "values": values, "rows": rows, "several": several, "undone": undone,
-		"query": aBadQuery, "idle": idle, "setup": setUp,
+		"query": aBadQuery, "list": listed, "idle": idle, "setup": setUp,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -135,7 +137,13 @@ func aGap(t *testing.T, s *shop) {
 	s.Place(t, []string{"before"})
 	e.wait(t, "before")
 	r.stop(t)
-	exec(t, s.db, "select pg_drop_replication_slot($1)", s.settings.Slot)
+	var err error
+	if !soon(10*time.Second, func() bool { // the server may not have noticed yet that its reader is gone
+		_, err = s.db.Exec(t.Context(), "select pg_drop_replication_slot($1)", s.settings.Slot)
+		return err == nil
+	}) {
+		t.Fatal(err)
+	}
 	s.Place(t, []string{"between"})
 	page := string(s.book.page)
 	r = s.run(t, e.accept, source.Gap)
@@ -413,5 +421,29 @@ func setUp(t *testing.T, s *shop) {
 	left, err := s.settings.Examine(ctx, "shop-db")
 	if err != nil || !strings.Contains(left[len(left)-1].What, "stands at") {
 		t.Errorf("%+v, %v", left, err)
+	}
+}
+
+// listed: apart from the log the orders completed since a time can be asked for, as Run would bring them.
+func listed(t *testing.T, s *shop) {
+	s.Place(t, []string{"early", "one", "two"})
+	exec(t, s.db, "insert into orders (name) values ('open')")
+	exec(t, s.db, "update orders set paid_at = now() - interval '1 day' where name = 'early'")
+	var _ source.Lister = &s.settings
+	var list []string
+	each := func(ev source.Event) error {
+		list = append(list, string(ev.Tenant)+" "+string(ev.Shop)+" "+string(ev.Raw))
+		return nil
+	}
+	since := time.Now().Add(-time.Hour)
+	if err := s.settings.List(t.Context(), "shop-db", since, each); err != nil || len(list) != 2 || !strings.HasPrefix(list[0], `acme web {"id":2,"name":"one","total":12.50,`) || !strings.Contains(list[0], `"items":[]`) || !strings.Contains(list[1], `"two"`) || !strings.Contains(list[1], `"price":1.10`) {
+		t.Errorf("%q, %v", list, err)
+	}
+	if err := s.settings.List(t.Context(), "shop-db", since, func(source.Event) error { return io.EOF }); !errors.Is(err, io.EOF) {
+		t.Errorf("%v", err)
+	}
+	s.settings.Scan = ""
+	if err := s.settings.List(t.Context(), "shop-db", since, each); err == nil || !strings.Contains(err.Error(), "scan") {
+		t.Errorf("%v", err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/source"
+	"github.com/waxwinghq/waxwing/source/table"
 )
 
 const (
@@ -37,13 +38,19 @@ const (
 // prefix marks our heartbeats in the log.
 const prefix = "waxwing"
 
+// place is where in the log something is done, and when it was committed.
+type place struct {
+	at   LSN // 0: it is not the end of anything
+	when time.Time
+}
+
 // stream is the log being read.
 type stream struct {
 	s       *Source
 	link    *link
 	feed    *feed
 	orders  *orders
-	reading *reading
+	reading *table.Reading[place]
 	kick    chan struct{} // a status is to be sent
 	moved   chan struct{} // done has moved
 	busy    atomic.Bool   // the reader is not waiting for the server
@@ -74,11 +81,11 @@ func (s *Source) follow(ctx context.Context, l *link, o *orders, accept source.A
 	s.stream.Store(x)
 	s.is(source.Reading, "")
 	s.said = ""
-	x.reading = newReading(ctx, o, s.counted(accept), s.settings.Settle.D(), x.advance)
+	x.reading = table.NewReading(ctx, s.counted(accept), s.settings.Settle > 0, x.advance)
 	var wg sync.WaitGroup
 	wg.Go(x.keep)
 	wg.Go(x.watch)
-	err := x.reading.end(x.read(x.reading.ctx), false)
+	err := x.reading.End(x.read(x.reading.Context()), false)
 	wg.Wait()
 	s.stream.Store(nil)
 	x.finish()
@@ -194,11 +201,11 @@ func (x *stream) hear(end LSN) {
 
 // note queues a place before which everything has been told: it is done when all before it are.
 func (x *stream) note(p place) error {
-	if p.at <= x.noted || p.when.IsZero() && time.Since(x.when) < quiet && len(x.reading.jobs) > 0 {
+	if p.at <= x.noted || p.when.IsZero() && time.Since(x.when) < quiet && x.reading.Queued() {
 		return nil
 	}
 	x.noted, x.when = p.at, time.Now()
-	return x.reading.put(&job{place: p})
+	return x.reading.Put(&table.Job[place]{At: p})
 }
 
 // commit queues a transaction's orders, in parts of which the last one is its end.
@@ -208,14 +215,15 @@ func (x *stream) commit(c *commit, sent time.Time) error {
 	}
 	x.noted = max(x.noted, c.end)
 	// By the server's clock alone: ours may be another.
-	due := time.Now().Add(x.reading.settle - max(0, sent.Sub(c.when)))
+	due := time.Now().Add(x.s.settings.Settle.D() - max(0, sent.Sub(c.when)))
 	for list := c.found; len(list) > 0; {
-		n := min(chunk, len(list))
-		j := &job{found: list[:n:n], xid: c.xid, due: due}
+		n := min(table.Chunk, len(list))
+		j := x.orders.job(c.xid, list[:n:n])
+		j.Due = due
 		if list = list[n:]; len(list) == 0 {
-			j.place = place{c.end, c.when}
+			j.At = place{c.end, c.when}
 		}
-		if err := x.reading.put(j); err != nil {
+		if err := x.reading.Put(j); err != nil {
 			return err
 		}
 	}

@@ -91,3 +91,17 @@ func Unwrap(v []byte) []byte {
 	}
 	return Inline(s)
 }
+
+// Member gives one of an object's as text: a JSON text's own, of others as they stand.
+func Member(raw []byte, name string) (value string, ok bool, err error) {
+	err = Members(raw, func(n string, v []byte) {
+		if n != name {
+			return
+		}
+		ok, value = true, string(v)
+		if len(v) > 0 && v[0] == '"' {
+			_ = json.Unmarshal(v, &value) // it was read as JSON just now
+		}
+	})
+	return value, ok, err
+}

@@ -12,7 +12,7 @@ import (
 
 // Watch is a table, and when a change in it completes an order.
 type Watch struct {
-	// Table is its name with its schema, as the database has it, without quotes: public.orders.
+	// Table is its name with its schema (in MySQL its database, or that of the dsn), as the database has it, without quotes: public.orders.
 	Table string `yaml:"table"`
 	// When says which changes complete an order, by column: `A -> B` (it becomes B from A), `-> B` (from anything else), `= B` (it is B, whatever it was), `set` (it was null and is not).
 	// Several values stand as `A|B`; one in single quotes is taken as it is; null is SQL's. All columns must be as they
@@ -21,13 +21,13 @@ type Watch struct {
 	When map[string]string `yaml:"when,omitempty" keys:"column"`
 	// Key is the column whose value is the order's key. For Find it may be several: a, b.
 	Key string `yaml:"key,omitempty" default:"id"`
-	// Find is a query that gives the keys of the orders that the changed row completes, where it is no order itself; $1 is the value of Key ($2 of its second column).
+	// Find is a query that gives the keys of the orders that the changed row completes, where it is no order itself; $1 is the value of Key ($2 of its second column); in MySQL each is a ?.
 	Find string `yaml:"find,omitempty"`
 }
 
 // Order is how an order is read once it is complete.
 type Order struct {
-	// Row is a query for the order by its key, $1. Its columns are the event's members. It gives no row where the order was undone: nothing is made then. Without it the changed row itself is the event.
+	// Row is a query for the order by its key, $1 (in MySQL ?). Its columns are the event's members. It gives no row where the order was undone: nothing is made then. Without it the changed row itself is the event.
 	Row string `yaml:"row,omitempty"`
 	// Lists are queries by the same key, whose rows become arrays of objects beside the row's columns, by name.
 	Lists map[string]string `yaml:"lists,omitempty" keys:"member"`
@@ -44,8 +44,8 @@ type Shops struct {
 }
 
 // Check reports what is wrong with a table's block.
-func (w Watch) Check(r *config.Report, key string) {
-	if schema, name, ok := strings.Cut(w.Table, "."); w.Table != "" && (!ok || schema == "" || name == "") {
+func (w Watch) Check(r *config.Report, key string, d Dialect) {
+	if schema, name, ok := strings.Cut(w.Table, "."); d == Dollars && w.Table != "" && (!ok || schema == "" || name == "") {
 		r.Fail(key+".table", fmt.Sprintf("%s %s has no schema", r.Path(key+".table"), r.Quote(key+".table")), "Write schema.table, such as public.orders")
 	}
 	if _, err := ParseWhen(w.When); err != nil {
@@ -60,7 +60,7 @@ func (w Watch) Check(r *config.Report, key string) {
 	if len(w.Keys()) > 1 && w.Find == "" {
 		r.Fail(key+".key", r.Path(key+".key")+" names several columns, and there is no query that finds the order by them", "Name one column, or add find")
 	}
-	CheckQuery(r, key+".find", w.Find, len(w.Keys()))
+	CheckQuery(r, key+".find", w.Find, len(w.Keys()), d)
 }
 
 // Keys are the columns of its key.
@@ -74,10 +74,10 @@ func (w Watch) Keys() (out []string) {
 }
 
 // Check reports what is wrong with the queries.
-func (o Order) Check(r *config.Report, key string) {
-	CheckQuery(r, key+".row", o.Row, 1)
+func (o Order) Check(r *config.Report, key string, d Dialect) {
+	CheckQuery(r, key+".row", o.Row, 1, d)
 	for name, q := range o.Lists {
-		CheckQuery(r, key+".lists."+name, q, 1)
+		CheckQuery(r, key+".lists."+name, q, 1, d)
 	}
 	if o.Row == "" && len(o.Lists) > 0 {
 		r.Fail(key+".lists", r.Path(key+".lists")+" has no row beside it", "Add "+r.Path(key+".row")+", a query that gives the order by its key")
@@ -86,9 +86,43 @@ func (o Order) Check(r *config.Report, key string) {
 
 var dollar = regexp.MustCompile(`\$(\d+)`)
 
-// CheckQuery reports a query whose parameters are not exactly $1 to $n; "" is none.
-func CheckQuery(r *config.Report, key, text string, n int) {
+// Dialect is how a database's queries name what they are asked about.
+type Dialect byte
+
+// The dialects.
+const (
+	// Dollars are Postgres': $1, $2.
+	Dollars Dialect = iota
+	// Questions are MySQL's: each ? is the next one. Where there is one value all of them are it.
+	Questions
+)
+
+// Marks counts the question marks of a query that stand in no quotes.
+func Marks(text string) (n int) {
+	var quote rune
+	for _, c := range text {
+		switch {
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote != 0:
+		case c == '\'' || c == '"' || c == '`':
+			quote = c
+		case c == '?':
+			n++
+		}
+	}
+	return n
+}
+
+// CheckQuery reports a query whose parameters are not exactly $1 to $n, or n question marks; "" is none.
+func CheckQuery(r *config.Report, key, text string, n int, d Dialect) {
 	if text == "" || r.Bad(key) {
+		return
+	}
+	if d == Questions {
+		if m := Marks(text); m == 0 || n > 1 && m != n {
+			r.Fail(key, fmt.Sprintf("%s has %d parameters, and is given %d", r.Path(key), m, n), "Write ? for what the query is asked about, once for each column of the key")
+		}
 		return
 	}
 	var seen []string

@@ -60,6 +60,17 @@ func MariaDB(t *testing.T, naive bool) *Server {
 	return s.begin()
 }
 
+// MariaDBLog is a mariadbd whose binary log has rows with the names of their columns, with further arguments (which begin with --).
+func MariaDBLog(t *testing.T, args ...string) *Server {
+	t.Helper()
+	s := MariaDB(t, false)
+	s.Kill()
+	s.args = append(s.args, "--log-bin="+s.dir+"/log", "--binlog-format=ROW", "--binlog-row-metadata=FULL", "--gtid-strict-mode=1", "--server-id="+strconv.Itoa(s.port), "--sync-binlog=1")
+	s.args = append(s.args, args...)
+	s.Start()
+	return s
+}
+
 // within gives a server that does not run as root a user, where root tests, and a folder of that user's.
 func (s *Server) within(t *testing.T, name string) {
 	t.Helper()
