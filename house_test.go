@@ -63,7 +63,7 @@ var owners = []struct {
 	{"github.com/IBM/sarama", []string{"pipeline"}, "the client that Watermill's adapter for Kafka takes"},
 	{"github.com/twmb/franz-go", []string{"pipeline", "source"}, "the client of a shop's Kafka; and kfake, the Kafka of tests"},
 	{"github.com/aws/aws-sdk-go-v2", []string{"pipeline", "source"}, "the client for our own Pub/Sub for SQS: Watermill's waits for ever and stops at what it cannot read"},
-		{"github.com/go-sql-driver/mysql", []string{"pipeline", "source"}, "the driver for MariaDB, as Watermill's adapter for SQL takes it, and for shops there"},
+	{"github.com/go-sql-driver/mysql", []string{"pipeline", "source"}, "the driver for MariaDB, as Watermill's adapter for SQL takes it, and for shops there"},
 	{"github.com/go-mysql-org/go-mysql", []string{"source"}, "reads the binary log of a shop's MariaDB"},
 	{"github.com/goccy/go-yaml", []string{"config"}, "reads the configuration with line and column"},
 	{"golang.org/x/sys", []string{"ledger"}, "what names a file for good: its inode and the time it was made"},
