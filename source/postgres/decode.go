@@ -113,6 +113,7 @@ type column struct {
 // relation is a table as the log describes it, until it describes it anew.
 type relation struct {
 	name    string // schema.table
+	whole   bool   // its identity is FULL: an update without an old row is one of a partition whose is not
 	columns []column
 }
 
@@ -125,7 +126,7 @@ func (c *cut) relation() (uint32, *relation) {
 	if schema == "" {
 		r.name = "pg_catalog" + r.name
 	}
-	c.u8() // the replica identity: each column says whether it is of it
+	r.whole = c.u8() == 'f' // of others each column says whether it is of the identity
 	n := c.u16()
 	for range n {
 		if c.short {

@@ -141,11 +141,11 @@ func (x *examiner) tables(ctx context.Context) error {
 }
 
 func (x *examiner) published(ctx context.Context) error {
-	var all, acts bool
+	var all, acts, root bool
 	var tables []string
-	err := x.db.QueryRow(ctx, `select puballtables, pubinsert and pubupdate,
+	err := x.db.QueryRow(ctx, `select puballtables, pubinsert and pubupdate, pubviaroot,
 		coalesce((select array_agg(schemaname || '.' || tablename order by 1) from pg_publication_tables t where t.pubname = p.pubname), '{}')
-		from pg_publication p where pubname = $1`, x.publication).Scan(&all, &acts, &tables)
+		from pg_publication p where pubname = $1`, x.publication).Scan(&all, &acts, &root, &tables)
 	want := x.names()
 	list := make([]string, len(want))
 	for i, n := range want {
@@ -154,6 +154,10 @@ func (x *examiner) published(ctx context.Context) error {
 	slices.Sort(want)
 	slices.Sort(tables)
 	name := quoteIdent(x.publication)
+	viaRoot := "" // else a partitioned table's changes are those of tables that nobody watches
+	if !root && len(tables) > len(want) {
+		viaRoot = " ALTER PUBLICATION " + name + " SET (publish_via_partition_root = true);"
+	}
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		x.say(false, "there is no publication "+x.publication, "CREATE PUBLICATION "+name+" FOR TABLE "+strings.Join(list, ", ")+" WITH (publish = 'insert, update, delete', publish_via_partition_root = true);")
@@ -163,7 +167,7 @@ func (x *examiner) published(ctx context.Context) error {
 		x.say(false, "the publication "+x.publication+" has all tables, also those that nobody outside is to read", "make one of its own: name another in publication, and run setup")
 	case !slices.Equal(want, tables):
 		x.say(false, fmt.Sprintf("the publication %s has the tables %s, and not %s", x.publication, strings.Join(tables, ", "), strings.Join(want, ", ")),
-			"ALTER PUBLICATION "+name+" SET TABLE "+strings.Join(list, ", ")+";")
+			"ALTER PUBLICATION "+name+" SET TABLE "+strings.Join(list, ", ")+";"+viaRoot)
 	default:
 		x.say(true, "the publication "+x.publication+" has the tables "+strings.Join(tables, ", "), "")
 	}
@@ -183,7 +187,10 @@ func (x *examiner) identities(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("looking at the replica identity of %s: %w", w.table, err)
 		}
-		remedy := "ALTER TABLE " + quoteTable(w.table) + " REPLICA IDENTITY FULL;"
+		remedy, err := identified(ctx, x.db, w.table)
+		if err != nil {
+			return fmt.Errorf("looking at the partitions of %s: %w", w.table, err)
+		}
 		if len(missing) > 0 && done[w.table] {
 			continue
 		}
@@ -211,6 +218,12 @@ func (x *examiner) queries(ctx context.Context) error {
 			remedy = strings.TrimSuffix(advised(err, key).Error(), ";")
 		}
 		x.say(err == nil, "the server understands "+key, remedy)
+		if key != "scan" || err != nil {
+			continue
+		}
+		if d, err := describe(ctx, c.Conn().PgConn(), all[key]); err == nil && len(d.ParamOIDs) > 0 && d.ParamOIDs[0] == oidStamp {
+			x.say(true, "scan compares with times that have no zone, which must be UTC: else write $1::timestamptz at time zone 'Europe/Berlin'", "")
+		}
 	}
 	if x.s.Scan == "" {
 		x.say(false, "there is no query that finds orders after a gap, so a gap stops the source", "add scan: the keys of the orders completed since $1")
@@ -234,7 +247,25 @@ func tried(ctx context.Context, c *pgconn.PgConn, query string) error {
 	return errors.Join(c.Exec(ctx, call).Close(), c.Exec(ctx, "DEALLOCATE waxwing_tried").Close())
 }
 
+// leftover names slots like ours that nobody reads: that of a source that was renamed or taken out keeps the server's log for ever.
+func (x *examiner) leftover(ctx context.Context) error {
+	rows, err := x.db.Query(ctx, `select slot_name, coalesce(pg_size_pretty(pg_current_wal_lsn() - restart_lsn), 'nothing') from pg_replication_slots
+		where slot_name like 'waxwing\_%' and slot_name <> $1 and not active and plugin = 'pgoutput' and database = current_database() order by 1`, x.slot)
+	if err != nil {
+		return fmt.Errorf("looking for slots that nobody reads: %w", err)
+	}
+	var name, held string
+	_, err = pgx.ForEachRow(rows, []any{&name, &held}, func() error {
+		x.say(false, "the slot "+name+" is read by nobody and keeps "+held+" of the log", "start what reads it, or, if its source was renamed or taken out: SELECT pg_drop_replication_slot("+literal(name)+");")
+		return nil
+	})
+	return err
+}
+
 func (x *examiner) slots(ctx context.Context) error {
+	if err := x.leftover(ctx); err != nil {
+		return err
+	}
 	var raw string
 	err := x.db.QueryRow(ctx, slotQuery(x.slot)).Scan(&raw)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -335,9 +366,14 @@ func (p *printer) line(format string, args ...any) {
 // unidentified are the columns of which a condition needs the old value and the log does not hold it.
 func unidentified(ctx context.Context, pool *pgxpool.Pool, w watch) (missing []string, err error) {
 	var have []string
-	err = pool.QueryRow(ctx, `select coalesce(array_agg(a.attname::text), '{}') from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-		where c.oid = to_regclass($1) and (c.relreplident = 'f' or exists (select from pg_index i where i.indrelid = c.oid and a.attnum = any(i.indkey)
-			and (c.relreplident = 'i' and i.indisreplident or c.relreplident = 'd' and i.indisprimary)))`, quoteTable(w.table)).Scan(&have)
+	// Of a partitioned table each leaf has an identity of its own: what all of them have counts.
+	err = pool.QueryRow(ctx, `with leaf as (select c.oid, c.relreplident from pg_class c where c.oid in
+			(select to_regclass($1)::oid where not exists (select from pg_partition_tree(to_regclass($1)) t where t.level > 0)
+			union select relid::oid from pg_partition_tree(to_regclass($1)) where isleaf)),
+		col as (select l.oid, a.attname::text as name from leaf l join pg_attribute a on a.attrelid = l.oid and a.attnum > 0 and not a.attisdropped
+			where l.relreplident = 'f' or exists (select from pg_index i where i.indrelid = l.oid and a.attnum = any(i.indkey)
+				and (l.relreplident = 'i' and i.indisreplident or l.relreplident = 'd' and i.indisprimary)))
+		select coalesce(array_agg(name), '{}') from (select name from col group by name having count(*) = (select count(*) from leaf)) x`, quoteTable(w.table)).Scan(&have)
 	if err != nil {
 		return nil, err
 	}
@@ -347,4 +383,45 @@ func unidentified(ctx context.Context, pool *pgxpool.Pool, w watch) (missing []s
 		}
 	}
 	return missing, nil
+}
+
+// identified is the statement that gives a table, or each of its partitions, the identity FULL.
+func identified(ctx context.Context, pool *pgxpool.Pool, name string) (string, error) {
+	var leaves []string
+	err := pool.QueryRow(ctx, `select coalesce(array_agg(n.nspname || '.' || c.relname order by 1), '{}') from pg_partition_tree(to_regclass($1)) t
+		join pg_class c on c.oid = t.relid join pg_namespace n on n.oid = c.relnamespace where t.isleaf and t.level > 0`, quoteTable(name)).Scan(&leaves)
+	if err != nil {
+		return "", err
+	}
+	if len(leaves) == 0 {
+		leaves = []string{name}
+	}
+	var out []string
+	for _, l := range leaves {
+		out = append(out, "ALTER TABLE "+quoteTable(l)+" REPLICA IDENTITY FULL;")
+	}
+	return strings.Join(out, " "), nil
+}
+
+// unpublished says why the log does not have what is watched; "" where it has. A table that was swapped for another of its name is
+// in no publication, and nothing else would tell.
+func unpublished(ctx context.Context, pool *pgxpool.Pool, publication string, watches []watch) (string, error) {
+	var acts bool
+	var tables []string
+	err := pool.QueryRow(ctx, `select pubinsert and pubupdate, coalesce((select array_agg(schemaname || '.' || tablename) from pg_publication_tables t where t.pubname = p.pubname), '{}')
+		from pg_publication p where pubname = $1`, publication).Scan(&acts, &tables)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return "there is no publication " + publication, nil
+	case err != nil:
+		return "", fmt.Errorf("looking at the publication %s: %w", publication, err)
+	case !acts:
+		return "the publication " + publication + " leaves out inserts or updates", nil
+	}
+	for _, w := range watches {
+		if !slices.Contains(tables, w.table) {
+			return "the publication " + publication + " does not have the table " + w.table, nil
+		}
+	}
+	return "", nil
 }

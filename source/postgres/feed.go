@@ -319,10 +319,13 @@ func (r *relation) before(x *change, name string) table.Value {
 		if c.name != name || !c.identity {
 			continue
 		}
-		if len(x.old) == 0 {
-			return c.value(x.now[i])
+		switch {
+		case len(x.old) > 0:
+			return c.value(x.old[i])
+		case r.whole && x.op == 'U':
+			return table.Value{}
 		}
-		return c.value(x.old[i])
+		return c.value(x.now[i])
 	}
 	return table.Value{}
 }

@@ -48,6 +48,13 @@ func relationOf(id uint32, name string, columns ...string) msg {
 	return m
 }
 
+// wholly makes a description's identity FULL.
+func wholly(m msg) msg {
+	out := slices.Clone(m)
+	out[len(msg("R").u32(1).text("public").text("orders"))] = 'f'
+	return out
+}
+
 func begin(xid uint32) msg { return msg("B").u64(100).u64(0).u32(xid) }
 func committed(end uint64) msg {
 	return msg("C").u8(0).u64(end - 1).u64(end).u64(uint64(time.Hour / time.Microsecond))
@@ -105,24 +112,26 @@ func TestFeed(t *testing.T) {
 		want     string
 		fails    string
 	}{
-		"an insert":           {paid, []msg{begin(7), full, insertOf(1, "a", "paid", "~"), committed(9)}, "a 0/9", ""},
-		"other tables":        {paid, []msg{begin(7), full, other, insertOf(2, "a"), committed(9)}, "0/9", ""},
-		"an update":           {paid, []msg{begin(7), full, updateFrom(1, []string{"a", "pending", "x"}, "a", "paid", "^"), committed(9)}, "a 0/9", ""},
-		"no change":           {paid, []msg{begin(7), full, updateFrom(1, []string{"a", "paid", "x"}, "a", "paid", "y"), committed(9)}, "0/9", ""},
-		"twice in one":        {paid, []msg{begin(7), full, insertOf(1, "a", "paid", "~"), updateFrom(1, []string{"a", "pending", "~"}, "a", "paid", "~"), insertOf(1, "b", "paid", "~"), committed(9)}, "a b 0/9", ""},
-		"no old value":        {paid, []msg{begin(7), short, updateOf(1, "a", "paid", "~")}, "", "REPLICA IDENTITY FULL"},
-		"none is needed":      {map[string]string{"status": "= paid"}, []msg{begin(7), short, updateOf(1, "a", "paid", "~"), committed(9)}, "a 0/9", ""},
-		"not that one":        {paid, []msg{begin(7), short, updateOf(1, "a", "open", "~"), committed(9)}, "0/9", ""},
-		"altered":             {paid, []msg{begin(7), full, insertOf(1, "a", "paid", "~"), relationOf(1, "orders", "new*", "status*", "id*"), insertOf(1, "1", "paid", "b"), committed(9)}, "a b 0/9", ""},
-		"renamed away":        {paid, []msg{begin(7), full, relationOf(1, "old_orders", "id*", "status*", "note*"), insertOf(1, "a", "paid", "~"), committed(9)}, "0/9", ""},
-		"its column gone":     {paid, []msg{begin(7), relationOf(1, "orders", "id*"), insertOf(1, "a")}, "", `no column "status"`},
-		"its key gone":        {paid, []msg{begin(7), relationOf(1, "orders", "status*"), insertOf(1, "paid")}, "", `no column "id" for the key`},
-		"no key yet":          {paid, []msg{begin(7), full, insertOf(1, "~", "paid", "~"), committed(9)}, "0/9", ""},
-		"origin, type":        {paid, []msg{begin(7), msg("O").u64(1).text("x"), msg("Y").u32(9).text("s").text("t"), full, insertOf(1, "a", "paid", "~"), msg("T").u32(1).u8(0).u32(1), msg("D").u32(1).u8('K').tuple("a"), committed(9)}, "a 0/9", ""},
-		"unknown table":       {paid, []msg{begin(7), insertOf(1, "a", "paid", "~")}, "", "not described"},
-		"unknown kind":        {paid, []msg{msg("x")}, "", "not known"},
-		"a large key as is":   {map[string]string{"status": "-> paid"}, []msg{begin(7), full, updateFrom(1, []string{"a", "pending", "x"}, "^", "paid", "^"), committed(9)}, "a 0/9", ""},
-		"large and as it was": {map[string]string{"note": "-> null"}, []msg{begin(7), full, updateFrom(1, []string{"a", "pending", "x"}, "a", "paid", "^"), committed(9)}, "0/9", ""},
+		"an insert":                           {paid, []msg{begin(7), full, insertOf(1, "a", "paid", "~"), committed(9)}, "a 0/9", ""},
+		"a partition of a table that is FULL": {paid, []msg{begin(7), wholly(full), updateOf(1, "a", "paid", "x"), committed(9)}, "", "cannot be decided"},
+		"FULL, as it should be":               {paid, []msg{begin(7), wholly(full), updateFrom(1, []string{"a", "pending", "x"}, "a", "paid", "x"), committed(9)}, "a 0/9", ""},
+		"other tables":                        {paid, []msg{begin(7), full, other, insertOf(2, "a"), committed(9)}, "0/9", ""},
+		"an update":                           {paid, []msg{begin(7), full, updateFrom(1, []string{"a", "pending", "x"}, "a", "paid", "^"), committed(9)}, "a 0/9", ""},
+		"no change":                           {paid, []msg{begin(7), full, updateFrom(1, []string{"a", "paid", "x"}, "a", "paid", "y"), committed(9)}, "0/9", ""},
+		"twice in one":                        {paid, []msg{begin(7), full, insertOf(1, "a", "paid", "~"), updateFrom(1, []string{"a", "pending", "~"}, "a", "paid", "~"), insertOf(1, "b", "paid", "~"), committed(9)}, "a b 0/9", ""},
+		"no old value":                        {paid, []msg{begin(7), short, updateOf(1, "a", "paid", "~")}, "", "REPLICA IDENTITY FULL"},
+		"none is needed":                      {map[string]string{"status": "= paid"}, []msg{begin(7), short, updateOf(1, "a", "paid", "~"), committed(9)}, "a 0/9", ""},
+		"not that one":                        {paid, []msg{begin(7), short, updateOf(1, "a", "open", "~"), committed(9)}, "0/9", ""},
+		"altered":                             {paid, []msg{begin(7), full, insertOf(1, "a", "paid", "~"), relationOf(1, "orders", "new*", "status*", "id*"), insertOf(1, "1", "paid", "b"), committed(9)}, "a b 0/9", ""},
+		"renamed away":                        {paid, []msg{begin(7), full, relationOf(1, "old_orders", "id*", "status*", "note*"), insertOf(1, "a", "paid", "~"), committed(9)}, "0/9", ""},
+		"its column gone":                     {paid, []msg{begin(7), relationOf(1, "orders", "id*"), insertOf(1, "a")}, "", `no column "status"`},
+		"its key gone":                        {paid, []msg{begin(7), relationOf(1, "orders", "status*"), insertOf(1, "paid")}, "", `no column "id" for the key`},
+		"no key yet":                          {paid, []msg{begin(7), full, insertOf(1, "~", "paid", "~"), committed(9)}, "0/9", ""},
+		"origin, type":                        {paid, []msg{begin(7), msg("O").u64(1).text("x"), msg("Y").u32(9).text("s").text("t"), full, insertOf(1, "a", "paid", "~"), msg("T").u32(1).u8(0).u32(1), msg("D").u32(1).u8('K').tuple("a"), committed(9)}, "a 0/9", ""},
+		"unknown table":                       {paid, []msg{begin(7), insertOf(1, "a", "paid", "~")}, "", "not described"},
+		"unknown kind":                        {paid, []msg{msg("x")}, "", "not known"},
+		"a large key as is":                   {map[string]string{"status": "-> paid"}, []msg{begin(7), full, updateFrom(1, []string{"a", "pending", "x"}, "^", "paid", "^"), committed(9)}, "a 0/9", ""},
+		"large and as it was":                 {map[string]string{"note": "-> null"}, []msg{begin(7), full, updateFrom(1, []string{"a", "pending", "x"}, "a", "paid", "^"), committed(9)}, "0/9", ""},
 		"streamed": {paid, []msg{start(7), part(7, full), part(7, insertOf(1, "a", "paid", "~")), stop, begin(8), insertOf(1, "z", "paid", "~"), committed(5),
 			start(7), part(7, insertOf(1, "b", "paid", "~")), stop, end(7, 9)}, "z 0/5 a b 0/9", ""},
 		"streamed and undone": {paid, []msg{start(7), part(7, full), part(7, insertOf(1, "a", "paid", "~")), stop, abort(7, 7), begin(8), committed(9)}, "0/9", ""},
@@ -281,5 +290,20 @@ func TestValues(t *testing.T) {
 		if got := string(asJSON(c.typ, c.text)); got != c.want {
 			t.Errorf("%d %s: %s, want %s", c.typ, c.text, got, c.want)
 		}
+	}
+}
+
+// TestHealNotBeforeTheStart: what was completed before the first start is not looked for, unless the slot was there before.
+func TestHealNotBeforeTheStart(t *testing.T) {
+	at := time.Date(2026, 11, 28, 10, 0, 30, 0, time.UTC)
+	p := &page{Watermark: at, Began: at.Add(-30 * time.Second)}
+	p.heal("x", 5*time.Minute)
+	if !p.Healing.Equal(p.Began) {
+		t.Errorf("since %s", p.Healing)
+	}
+	p = &page{Watermark: at}
+	p.heal("x", 5*time.Minute)
+	if !p.Healing.Equal(at.Add(-5 * time.Minute)) {
+		t.Errorf("since %s", p.Healing)
 	}
 }

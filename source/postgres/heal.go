@@ -81,7 +81,7 @@ func (s *Source) first(ctx context.Context, l *link, have *slot) (*page, error) 
 			return nil, err
 		}
 		s.log.Info("the slot was made: orders completed from now on are read, and none that were before", "slot", l.slot, "at", have.Confirmed)
-	} else if s.book != nil {
+	} else if p.Began = (time.Time{}); s.book != nil {
 		s.log.Info("a slot that was there is read from where it stands", "slot", l.slot, "at", have.Confirmed)
 	}
 	p.Flushed = have.Confirmed

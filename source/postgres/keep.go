@@ -146,6 +146,10 @@ func (x *stream) pulse(ctx context.Context) {
 func (x *stream) inspect(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, slotEvery)
 	defer cancel()
+	if why, err := unpublished(ctx, x.orders.pool, x.link.publication, x.s.watches); err == nil && why != "" {
+		x.reading.Cancel(&unpublishedError{why})
+		return
+	}
 	var raw string
 	var keep int64 // MB; -1 is no limit
 	err := x.orders.pool.QueryRow(ctx, `select coalesce((`+slotQuery(x.link.slot)+`), '{}'), (select setting::bigint from pg_settings where name = 'max_slot_wal_keep_size')`).Scan(&raw, &keep)

@@ -20,6 +20,7 @@ type link struct {
 	slot        string
 	publication string
 	id          identity
+	confirmed   LSN // where the slot stood when it was looked at last
 }
 
 // identity says which database it is, so that another in its place is noticed.
@@ -147,6 +148,7 @@ func (l *link) look(ctx context.Context) (*slot, error) {
 	if err := json.Unmarshal([]byte(row[0]), &s); err != nil {
 		return nil, fmt.Errorf("looking at the slot %s: %w", l.slot, err)
 	}
+	l.confirmed = s.confirmed()
 	if s.Plugin != "pgoutput" {
 		return nil, fmt.Errorf("the slot %s is none of pgoutput's, but of %q: name another in slot", l.slot, s.Plugin)
 	}

@@ -17,7 +17,8 @@ type page struct {
 	Flushed string `json:"flushed"`
 	// Watermark: what was committed before it is on disk here.
 	Watermark time.Time `json:"watermark"`
-	// Began is when the source was first started.
+	// Began is when the source was first started and made its slot, which waits for all transactions that are open: none that began
+	// before it comes after it. Zero: the slot was there.
 	Began time.Time `json:"began"`
 	// Healing is since when orders are looked for after a gap, until all are found; and Gap why.
 	Healing *time.Time `json:"healing,omitempty"`
@@ -34,6 +35,9 @@ func (p *page) flushed() LSN {
 // heal notes that orders are to be looked for. What is being looked for already stays.
 func (p *page) heal(why string, margin time.Duration) {
 	since := p.Watermark.Add(-margin)
+	if since.Before(p.Began) { // what was completed before the first start is not ours
+		since = p.Began
+	}
 	if p.Healing == nil || since.Before(*p.Healing) {
 		p.Healing = &since
 	}

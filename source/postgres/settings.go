@@ -98,6 +98,9 @@ func (s *Settings) Check(r *config.Report) {
 			r.Fail(key+".find", r.Path(key+".find")+" finds orders, and nothing reads them", "Add order.row, a query that gives the order by its key")
 		}
 	}
+	if s.Settle > 0 && s.Order.Row == "" && !r.Bad("settle") {
+		r.Fail("settle", r.Path("settle")+" looks again, and there is nothing to look with", "Add order.row, a query that gives the order by its key, or take it out")
+	}
 	s.Order.Check(r, "order", table.Dollars)
 	table.CheckQuery(r, "scan", s.Scan, 1, table.Dollars)
 }

@@ -114,6 +114,13 @@ func (s *Source) turn(ctx context.Context, o *orders, accept source.Accept) (aga
 		s.is(source.Standby, "another daemon reads the slot "+s.settings.Slot)
 		return standbyWait, nil
 	}
+	why, err := unpublished(ctx, o.pool, s.settings.Publication, s.watches)
+	if err != nil {
+		return 0, err
+	}
+	if why != "" {
+		return 0, s.unpublished(ctx, &unpublishedError{why})
+	}
 	p, err := s.begin(ctx, l, o, accept)
 	switch {
 	case errors.Is(err, errPerson):
@@ -133,7 +140,32 @@ func (s *Source) turn(ctx context.Context, o *orders, accept source.Accept) (aga
 	if errors.As(err, &u) {
 		return 0, s.undecided(ctx, o, u)
 	}
+	var n *unpublishedError
+	if errors.As(err, &n) {
+		return 0, s.unpublished(ctx, n)
+	}
 	return 0, err
+}
+
+// unpublishedError says that the log does not have what is watched.
+type unpublishedError struct{ why string }
+
+// Error says it, with the remedy.
+func (e *unpublishedError) Error() string {
+	return e.why + ", so that the log does not have its orders: run waxwing source setup"
+}
+
+// unpublished: what was written meanwhile is in no log that can be read, and is looked for by the scan once the publication is right.
+func (s *Source) unpublished(ctx context.Context, n *unpublishedError) error {
+	p, err := s.readPage(ctx)
+	if err != nil || p == nil {
+		return errors.Join(n, err)
+	}
+	if p.Healing == nil {
+		s.gap(n.why)
+	}
+	p.heal(n.why, s.settings.ScanMargin.D())
+	return errors.Join(n, s.writePage(ctx, p))
 }
 
 // undecided: what the log does not say is looked for by the scan, once the table's identity holds it from now on.
@@ -190,6 +222,7 @@ const (
 // params has values written the same everywhere.
 func params(p map[string]string) {
 	p["timezone"], p["datestyle"], p["intervalstyle"], p["bytea_output"], p["extra_float_digits"] = "UTC", "ISO", "postgres", "hex", "1"
+	p["statement_timeout"], p["lock_timeout"], p["idle_in_transaction_session_timeout"] = "0", "0", "0" // all of ours end by themselves
 	if p["application_name"] == "" {
 		p["application_name"] = "waxwing"
 	}

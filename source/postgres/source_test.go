@@ -119,7 +119,7 @@ func TestSource(t *testing.T) {
 	server := queuetest.PostgresLog(t)
 	for name, story := range map[string]func(*testing.T, *shop){
 		"gap": aGap, "standby": aStandby, "undecided": anUndecided, "values": values, "rows": rows, "several": several, "undone": undone,
-		"query": aBadQuery, "list": listed, "idle": idle, "setup": setUp,
+		"query": aBadQuery, "swapped": swapped, "partitions": partitions, "list": listed, "idle": idle, "setup": setUp,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -446,4 +446,63 @@ func listed(t *testing.T, s *shop) {
 	if err := s.settings.List(t.Context(), "shop-db", since, each); err == nil || !strings.Contains(err.Error(), "scan") {
 		t.Errorf("%v", err)
 	}
+}
+
+// swapped: a table that another one takes the place of is in no publication any more; that is told, and what was written meanwhile
+// is found when it is again.
+func swapped(t *testing.T, s *shop) {
+	var e events
+	r := s.run(t, e.accept, source.Reading)
+	s.Place(t, []string{"before"})
+	e.wait(t, "before")
+	r.stop(t)
+	exec(t, s.db, "alter table lines drop constraint lines_order_id_fkey; alter table orders rename to orders_old; create table orders (like orders_old including all); alter table orders replica identity full; insert into orders overriding system value select * from orders_old; select setval(pg_get_serial_sequence('orders', 'id'), 100)")
+	s.Place(t, []string{"between"})
+	r = s.run(t, e.accept, source.Failing)
+	if err := r.failed(t); err == nil || !strings.Contains(err.Error(), "does not have the table public.orders") || !strings.Contains(err.Error(), "source setup") {
+		t.Fatalf("%v", err)
+	}
+	exec(t, s.db, "alter publication waxwing_test set table orders")
+	r = s.run(t, e.accept, source.Reading)
+	e.wait(t, "between")
+	s.Place(t, []string{"after"})
+	e.wait(t, "after")
+	r.stop(t)
+}
+
+// partitions: each has a replica identity of its own, and the remedy names each.
+func partitions(t *testing.T, s *shop) {
+	exec(t, s.db, `create table parts (id bigint, area text, status text not null, paid_at timestamptz, primary key (id, area)) partition by list (area);
+		create table parts_de partition of parts for values in ('de'); create table parts_fr partition of parts for values in ('fr');
+		alter table parts replica identity full; drop publication waxwing_test; create publication waxwing_test for table parts with (publish_via_partition_root = true)`)
+	s.settings.Watch = []table.Watch{{Table: "public.parts", When: map[string]string{"status": "pending -> paid"}, Key: "id"}}
+	s.settings.Order = table.Order{Row: "select id, 'part' || id as name from parts where id = $1"}
+	s.settings.Scan = "select id from parts where paid_at >= $1"
+	found, err := s.settings.Examine(t.Context(), "shop-db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := false
+	for _, f := range found {
+		told = told || !f.OK && strings.Contains(f.Remedy, `ALTER TABLE "public"."parts_de" REPLICA IDENTITY FULL; ALTER TABLE "public"."parts_fr" REPLICA IDENTITY FULL;`)
+	}
+	if !told {
+		t.Errorf("%+v", found)
+	}
+	var e events
+	r := s.run(t, e.accept, source.Reading)
+	exec(t, s.db, "insert into parts values (1, 'de', 'pending'); update parts set status = 'paid', paid_at = now() where id = 1")
+	if err := r.failed(t); err == nil || !strings.Contains(err.Error(), "cannot be decided") {
+		t.Fatalf("%v", err)
+	}
+	exec(t, s.db, "alter table parts_de replica identity full; alter table parts_fr replica identity full")
+	r = s.run(t, e.accept, source.Failing)
+	if err := r.failed(t); err == nil || !strings.Contains(err.Error(), "done by now") {
+		t.Fatalf("%v", err)
+	}
+	r = s.run(t, e.accept, source.Reading)
+	e.wait(t, "part1")
+	exec(t, s.db, "insert into parts values (2, 'fr', 'pending'); update parts set status = 'paid', paid_at = now() where id = 2")
+	e.wait(t, "part2")
+	r.stop(t)
 }

@@ -73,7 +73,11 @@ type stream struct {
 // follow reads the log until ctx ends or something is wrong.
 func (s *Source) follow(ctx context.Context, l *link, o *orders, accept source.Accept, p *page) error {
 	x := &stream{s: s, link: l, orders: o, feed: newFeed(s.watches, prefix), kick: make(chan struct{}, 1), moved: make(chan struct{}, 1),
-		page: *p, safe: p.flushed(), done: place{p.flushed(), p.Watermark}, end: l.id.at, heard: time.Now(), beats: map[string]time.Time{}, round: -1}
+		page: *p, end: l.id.at, heard: time.Now(), beats: map[string]time.Time{}, round: -1}
+	// Where the slot stands, also where the page says more: after a failover it may have gone back, and what lies between is not on
+	// disk here.
+	x.safe = min(p.flushed(), l.confirmed)
+	x.done = place{x.safe, p.Watermark}
 	x.feed.passed, _ = pglogrepl.ParseLSN(p.Passed) // "" is 0
 	if err := l.start(ctx); err != nil {
 		return err

@@ -26,10 +26,10 @@ type Job[P any] struct {
 const Chunk = 16
 
 const (
-	waiting = 16384 // jobs of which keys are in memory
-	ahead   = 32    // jobs of which events are
-	size    = 32    // events being accepted
-	readFor = 30 * time.Second
+	waiting = 16384           // jobs of which keys are in memory
+	ahead   = 32              // jobs of which events are
+	size    = 32              // events being accepted
+	readFor = 5 * time.Minute // with the wait for a connection: a table without an index is slow, and no reason to begin anew
 )
 
 // Reading has orders read several at a time, and accepted in their order. Its methods are called by one goroutine, but for
