@@ -202,9 +202,9 @@ func (c Import) send(ctx context.Context, x chosen, s Streams) error {
 	w := source.NewWindow(ctx, snd.accept, underWay, snd.done)
 	pace := time.NewTicker(time.Second / time.Duration(c.Rate))
 	defer pace.Stop()
-	seen := 0
+	seen, before := 0, p.Done // which moves on from now on
 	err = c.records(c.File, func(r record) error {
-		if seen = r.n; r.n <= p.Done {
+		if seen = r.n; r.n <= before {
 			return nil
 		}
 		select {
