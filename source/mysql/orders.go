@@ -71,6 +71,9 @@ func typed(k kind, s string) any {
 			return n
 		}
 	}
+	if k == kindBytes { // as text the server would read them in the connection's character set
+		return []byte(s)
+	}
 	return s
 }
 
