@@ -123,7 +123,7 @@ func TestSource(t *testing.T) {
 	server := queuetest.MariaDBLog(t)
 	for name, story := range map[string]func(*testing.T, *shop){
 		"standby": aStandby, "types": values, "rowevents": rows, "several": several, "undone": undone, "altered": altered,
-		"unnamed": unnamed, "statement": aStatement, "badquery": aBadQuery, "listed": listed, "savepoint": aSavepoint, "conditions": conditions, "setup": setUp,
+		"unnamed": unnamed, "statement": aStatement, "badquery": aBadQuery, "listed": listed, "savepoint": aSavepoint, "earlier": earlier, "conditions": conditions, "setup": setUp,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
