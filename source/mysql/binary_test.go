@@ -43,6 +43,25 @@ web {"id":"/wpcJyI//////////////w==","status":"cGFpZAAAAAA="}`},
 	}
 }
 
+// TestFixedTypes: of types that the log has as bytes an order is found as well, whatever they end in.
+func TestFixedTypes(t *testing.T) {
+	server := queuetest.MariaDBLog(t)
+	for kind, ids := range map[string][]string{"uuid": {"00112233-4455-6677-8899-aabbccddee00", "6ccd780c-baba-1026-9564-5b8c65000000", "00000000-0000-0000-0000-000000000000"}, "inet6": {"2001:db8::", "2001:db8::ff00:42:8329", "::"}} {
+		s := newShop(t, server, "of"+kind)
+		exec(t, s.db, "create table things (id "+kind+" primary key)")
+		s.settings.Watch = []table.Watch{{Table: "things", Key: "id"}}
+		s.settings.Order = table.Order{Row: "select id from things where id = ?"}
+		s.settings.Scan = ""
+		var e events
+		r := s.run(t, e.accept, source.Reading)
+		for _, id := range ids {
+			exec(t, s.db, "insert into things values ('"+id+"')")
+			e.wait(t, `web {"id":"`+id+`"}`)
+		}
+		r.stop(t)
+	}
+}
+
 func TestSizeOf(t *testing.T) {
 	for meta, want := range map[uint16]int{16: 16, 0xfe10: 16, 0xfeff: 255, 0xee10: 256 + 16, 0xcefd: 0x3fd} {
 		if got := sizeOf(meta); got != want {

@@ -220,10 +220,7 @@ func (o *orders) fits(ctx context.Context, sv *server) error {
 	if err := sv.fit(o.watches); err != nil {
 		return err
 	}
-	list, err := zones(ctx, o.db, o.settings.queries())
-	if err != nil {
-		return err
-	}
+	var list []source.Finding
 	for _, w := range o.watches {
 		f, err := named(ctx, o.db, w.table)
 		if err != nil {

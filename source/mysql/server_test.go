@@ -74,6 +74,9 @@ func TestServers(t *testing.T) {
 	// Without time zones a scan finds nothing, and says nothing.
 	good.settings.Scan = "select id from orders where paid_at >= CONVERT_TZ(?, 'UTC', 'Europe/Berlin')"
 	refused(t, good, "orders", "mariadb-tzinfo-to-sql")
+	if err := good.settings.List(t.Context(), "shop-db", time.Now(), nil); err == nil || !strings.Contains(err.Error(), "mariadb-tzinfo-to-sql") {
+		t.Errorf("it lists nothing in silence: %v", err)
+	}
 	a, err := parseAddress(server.URL)
 	if err != nil {
 		t.Fatal(err)
