@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,12 +17,12 @@ func TestFixedBytes(t *testing.T) {
 	for name, c := range map[string]struct {
 		row, want string
 	}{
-		"queried": {"select hex(id) as h, status from things where id = ?", `web {"h":"00112233445566778899AABBCCDDEE00","status":"cGFpZAAAAAA="}
-web {"h":"00000000000000000000000000000000","status":"cGFpZAAAAAA="}
+		"queried": {"select hex(id) as h, status from things where id = ?", `web {"h":"00000000000000000000000000000000","status":"cGFpZAAAAAA="}
+web {"h":"00112233445566778899AABBCCDDEE00","status":"cGFpZAAAAAA="}
 web {"h":"FF0A5C27223FFFFFFFFFFFFFFFFFFFFF","status":"cGFpZAAAAAA="}`},
-		"whole": {"", `web {"id":"ABEiM0RVZneImaq7zN3uAA==","status":"cGFpZAAAAAA="}
+		"whole": {"", `web {"id":"/wpcJyI//////////////w==","status":"cGFpZAAAAAA="}
 web {"id":"AAAAAAAAAAAAAAAAAAAAAA==","status":"cGFpZAAAAAA="}
-web {"id":"/wpcJyI//////////////w==","status":"cGFpZAAAAAA="}`},
+web {"id":"ABEiM0RVZneImaq7zN3uAA==","status":"cGFpZAAAAAA="}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShop(t, server, name)
@@ -36,7 +37,9 @@ web {"id":"/wpcJyI//////////////w==","status":"cGFpZAAAAAA="}`},
 			}
 			soon(10*time.Second, func() bool { return strings.Count(e.all(), "web ") == 3 })
 			r.stop(t)
-			if got := e.all(); got != c.want {
+			lines := strings.Split(e.all(), "\n") // several are accepted at a time
+			slices.Sort(lines)
+			if got := strings.Join(lines, "\n"); got != c.want {
 				t.Errorf("\ngot  %s\nwant %s", got, c.want)
 			}
 		})

@@ -423,6 +423,8 @@ func unnamed(t *testing.T, s *shop) {
 	}
 	exec(t, own.db, "set global binlog_row_metadata = 'FULL'")
 	r = own.run(t, e.accept, source.Reading)
+	own.Place(t, []string{"seen"}) // by which the log is known again
+	e.wait(t, "seen")
 	r.stop(t)
 	exec(t, own.db, "set global binlog_row_metadata = 'NO_LOG'")
 	own.Place(t, []string{"hidden"})
