@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,6 +21,7 @@ type column struct {
 	typ      byte
 	unsigned bool
 	charset  string   // of its text; "binary": bytes
+	size     int      // in bytes, of BINARY(n), whose zeros at the end are not in the log; 0: no such column
 	words    []string // of an enum or a set
 }
 
@@ -32,6 +34,22 @@ func realType(typ byte, meta uint16) byte {
 		return b | 0x30
 	}
 	return byte(meta >> 8)
+}
+
+// sizeOf is how long a column of fixed length is, whose upper bits stand in what else is its type.
+func sizeOf(meta uint16) int {
+	if meta < 256 {
+		return int(meta)
+	}
+	return int(meta&0xff) | int(^meta>>8&0x30)<<4
+}
+
+// full gives bytes the zeros at their end.
+func (c column) full(b []byte) []byte {
+	if n := c.size - len(b); n > 0 {
+		return append(slices.Clip(b), make([]byte, n)...)
+	}
+	return b
 }
 
 // columnsOf are those that the log itself tells of (binlog_row_metadata=FULL); nil where it does not.
@@ -56,6 +74,9 @@ func (t *texts) columnsOf(ctx context.Context, e *replication.TableMapEvent) ([]
 			if c.charset = t.charsets[id]; c.charset == "" {
 				return nil, fmt.Errorf("column %q of %s.%s has a collation that the server does not know, %d", c.name, e.Schema, e.Table, id)
 			}
+		}
+		if c.typ == mysql.MYSQL_TYPE_STRING && c.charset == "binary" {
+			c.size = sizeOf(e.ColumnMeta[i])
 		}
 		list := make([]string, len(c.words))
 		for j, w := range c.words {
@@ -124,9 +145,9 @@ func (t *texts) text(ctx context.Context, c column, v any) (string, error) {
 	case float64:
 		return strconv.FormatFloat(x, 'g', -1, 64), nil
 	case []byte:
-		return t.decode(ctx, c.charset, x)
+		return t.decode(ctx, c.charset, c.full(x))
 	case string:
-		return t.decode(ctx, c.charset, []byte(x))
+		return t.decode(ctx, c.charset, c.full([]byte(x)))
 	}
 	return "", fmt.Errorf("column %q has a value of a kind that is not known: %T", c.name, v)
 }
@@ -176,7 +197,7 @@ func (t *texts) json(ctx context.Context, c column, v any) ([]byte, error) {
 		return []byte("null"), nil
 	}
 	if b, ok := v.([]byte); ok && (c.charset == "binary" || c.charset == "") && c.typ != mysql.MYSQL_TYPE_JSON {
-		return asJSON(kindBytes, string(b)), nil
+		return asJSON(kindBytes, string(c.full(b))), nil
 	}
 	s, err := t.text(ctx, c, v)
 	if err != nil {

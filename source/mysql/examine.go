@@ -28,7 +28,7 @@ func (s *Settings) examiner(ctx context.Context, name string) (*examiner, error)
 	if err != nil {
 		return nil, fmt.Errorf("dsn: %w", err)
 	}
-	x := &examiner{s: s, id: s.serverID(name)}
+	x := &examiner{s: s, id: s.serverID(name, a.database)}
 	if x.watches, err = s.watches(a.database); err != nil {
 		return nil, err
 	}
@@ -97,6 +97,9 @@ func (x *examiner) server(ctx context.Context) error {
 		return fmt.Errorf("looking at the server's settings: %w", err)
 	}
 	x.say(id != int64(x.id), fmt.Sprintf("server_id is %d here, and %d there", x.id, id), "give the source another server_id")
+	if sv.unseen == nil { // else the rights say it
+		x.found = append(x.found, sv.holds(x.watches)...)
+	}
 	x.say(days == 0 || days >= 3, fmt.Sprintf("expire_logs_days is %d (0: for ever)", days), "SET GLOBAL expire_logs_days = 7;")
 	return nil
 }
@@ -149,6 +152,11 @@ func (x *examiner) tables(ctx context.Context) error {
 			return fmt.Errorf("looking at the table %s: %w", w.table, err)
 		}
 		x.say(true, "the table "+w.table+" may be read", "")
+		f, err := named(ctx, x.db, w.table)
+		if err != nil {
+			return err
+		}
+		x.found = append(x.found, f)
 		for _, v := range x.watches {
 			for _, c := range append(v.when.Columns(), v.keys...) {
 				if v.table == w.table && !slices.Contains(columns, c) {
@@ -183,6 +191,11 @@ func (x *examiner) queries(ctx context.Context) error {
 		}
 		x.say(err == nil, "the server understands "+key, remedy)
 	}
+	list, err := zones(ctx, x.db, all)
+	if err != nil {
+		return err
+	}
+	x.found = append(x.found, list...)
 	if x.s.Scan == "" {
 		x.say(false, "there is no query that finds orders after a gap, so a gap stops the source", "add scan: the keys of the orders completed since ?")
 	}

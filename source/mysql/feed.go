@@ -16,7 +16,7 @@ import (
 // found is an order that a change completed.
 type found struct {
 	watch int
-	// key is the value of its columns: text, or a number where the column holds numbers.
+	// key is the value of its columns: text, a number where the column holds numbers, or bytes where it holds these.
 	key []any
 	// row is the changed row as an object; nil where a query reads the order.
 	row []byte
@@ -36,7 +36,8 @@ type group struct {
 	flags byte
 	found []found
 	seen  map[string]bool
-	xa    string // what a prepared transaction is called
+	saved map[string]int // how many were found at a savepoint, by its name
+	xa    string         // what a prepared transaction is called
 }
 
 // Flags of a group.
@@ -103,7 +104,7 @@ func (f *feed) take(ctx context.Context, ev *replication.BinlogEvent) (*commit, 
 	case *replication.MariadbGTIDEvent:
 		return nil, f.begin(e)
 	case *replication.QueryEvent:
-		return f.query(string(e.Schema), strings.TrimSpace(string(e.Query)), ev.Header)
+		return f.query(string(e.Schema), string(e.Query), ev.Header)
 	case *replication.XIDEvent:
 		return f.commit(ev.Header), nil
 	case *replication.RowsEvent:
@@ -111,6 +112,9 @@ func (f *feed) take(ctx context.Context, ev *replication.BinlogEvent) (*commit, 
 	case *replication.BeginLoadQueryEvent, *replication.ExecuteLoadQueryEvent:
 		return nil, &undecidedError{"LOAD DATA was logged as a statement, without rows", "SET GLOBAL binlog_format = 'ROW'"}
 	case *replication.GenericEvent:
+		if ev.Header.EventType == replication.INCIDENT_EVENT {
+			return nil, &gapError{"the server has noted in its log that changes are missing there (an incident event)"}
+		}
 		if ev.Header.EventType == replication.XA_PREPARE_LOG_EVENT && f.open != nil {
 			f.prepared[f.open.xa] = f.open.found // also if there is none: that is known then
 			f.open.found = nil
@@ -125,7 +129,7 @@ func (f *feed) begin(e *replication.MariadbGTIDEvent) error {
 	if last, ok := f.at.pos[g.domain]; ok && g.seq <= last.seq {
 		return &gapError{fmt.Sprintf("the server's log was begun anew: after %s it tells of %s", last, g)}
 	}
-	f.open = &group{gtid: g, flags: e.Flags, seen: map[string]bool{}}
+	f.open = &group{gtid: g, flags: e.Flags, seen: map[string]bool{}, saved: map[string]int{}}
 	return nil
 }
 
@@ -144,21 +148,25 @@ func (f *feed) commit(h *replication.EventHeader) *commit {
 
 // query reads what stands in the log as text: the ends of transactions, what alters tables, and what should not be there.
 func (f *feed) query(database, text string, h *replication.EventHeader) (*commit, error) {
-	word, rest, _ := strings.Cut(text, " ")
-	word, rest = strings.ToUpper(word), strings.TrimSpace(rest)
+	word, rest := statement(text)
 	switch {
 	case f.open == nil:
 		return nil, nil
-	case word == "BEGIN" || word == "SAVEPOINT" || word == "RELEASE":
+	case word == "BEGIN" && rest == "" || word == "RELEASE":
+		return nil, nil
+	case word == "SAVEPOINT":
+		f.open.saved[savepoint(rest)] = len(f.open.found)
 		return nil, nil
 	case word == "COMMIT":
 		return f.commit(h), nil
 	case word == "ROLLBACK" && rest == "":
 		f.open.found = nil
 		return f.commit(h), nil
+	case word == "ROLLBACK":
+		return nil, f.back(rest)
 	case word == "XA":
 		return f.xa(rest, h)
-	case slices.Contains([]string{"INSERT", "UPDATE", "REPLACE", "LOAD", "WITH", "CALL", "ROLLBACK"}, word) && f.mentions(database, text):
+	case !definition(word, rest) && f.mentions(database, text):
 		return nil, &undecidedError{"a statement that changes a watched table was logged without rows", "SET GLOBAL binlog_format = 'ROW'"}
 	}
 	clear(f.columns) // a table may have been altered
@@ -166,6 +174,23 @@ func (f *feed) query(database, text string, h *replication.EventHeader) (*commit
 		return f.commit(h), nil
 	}
 	return nil, nil
+}
+
+// back undoes what came after a savepoint. The log tells of it where the transaction has changed a table that cannot undo.
+func (f *feed) back(rest string) error {
+	name := savepoint(rest)
+	n, ok := f.open.saved[name]
+	if !ok || n > len(f.open.found) || strings.ContainsFunc(name, func(r rune) bool { return r > 0x7f }) { // the server holds ä and a for one name
+		return &undecidedError{"a transaction was rolled back to a savepoint that is not known", "nothing is to be changed; the scan finds its orders"}
+	}
+	f.open.found = f.open.found[:n]
+	clear(f.open.seen)
+	for _, x := range f.open.found {
+		if x.row == nil {
+			f.open.seen[x.id()] = true
+		}
+	}
+	return nil
 }
 
 // mentions says whether a statement, said in a database, names a watched table.
@@ -281,11 +306,20 @@ func (x *change) value(m image, name string, left table.Kind) table.Value {
 	return table.Value{Kind: table.Text, Text: s}
 }
 
+// word is a value as a condition has it: without the zeros that fill its column, which nobody can write there.
+func (x *change) word(name string, v table.Value) table.Value {
+	if i := x.find(name); i >= 0 && x.columns[i].size > 0 {
+		v.Text = strings.TrimRight(v.Text, "\x00")
+	}
+	return v
+}
+
 // look holds a change against a watch.
 func (f *feed) look(x *change, i int) error {
 	w := f.watches[i]
 	now := func(name string) table.Value { return x.value(x.now, name, table.Unchanged) }
-	ok, err := w.when.Match(x.op, func(name string) table.Value { return x.value(x.old, name, table.Unknown) }, now)
+	ok, err := w.when.Match(x.op, func(name string) table.Value { return x.word(name, x.value(x.old, name, table.Unknown)) },
+		func(name string) table.Value { return x.word(name, now(name)) })
 	switch {
 	case x.err != nil:
 		return fmt.Errorf("watching %s: %w", w.table, x.err)

@@ -68,6 +68,18 @@ func TestFeed(t *testing.T) {
 		"of another database":      {[]*replication.BinlogEvent{groupOf(6, 0), queryOf("blog", "insert into orders values (1)"), endOf()}, "0-1-6", "", false},
 		"loaded":                   {[]*replication.BinlogEvent{groupOf(6, 0), eventOf(replication.EXECUTE_LOAD_QUERY_EVENT, &replication.ExecuteLoadQueryEvent{})}, "", "LOAD DATA", true},
 		"a savepoint":              {[]*replication.BinlogEvent{groupOf(6, 0), queryOf("shop", "SAVEPOINT `a`"), endOf()}, "0-1-6", "", false},
+		"a comment before it":      {[]*replication.BinlogEvent{groupOf(6, 0), queryOf("shop", "/* app */ -- x\n# y\nUPDATE orders set x = 1")}, "", "binlog_format", true},
+		"with a line's end":        {[]*replication.BinlogEvent{groupOf(6, 0), queryOf("shop", "update\norders set x = 1")}, "", "binlog_format", true},
+		"with settings":            {[]*replication.BinlogEvent{groupOf(6, 0), queryOf("shop", "SET STATEMENT max_statement_time=3, sql_mode=' for x' FOR UPDATE orders set x = 1")}, "", "binlog_format", true},
+		"settings of none":         {[]*replication.BinlogEvent{groupOf(6, 0), queryOf("shop", "SET STATEMENT orders")}, "", "binlog_format", true},
+		"an alteration with some":  {[]*replication.BinlogEvent{groupOf(6, standalone), queryOf("shop", "SET STATEMENT lock_wait_timeout=3 FOR /* x */ alter table orders add x int")}, "0-1-6", "", false},
+		"one of a dump's":          {[]*replication.BinlogEvent{groupOf(6, standalone), queryOf("shop", "/*!40000 ALTER TABLE `orders` DISABLE KEYS */")}, "0-1-6", "", false},
+		"in such a comment":        {[]*replication.BinlogEvent{groupOf(6, 0), queryOf("shop", "/*M!100100 UPDATE orders set x = 1 */")}, "", "binlog_format", true},
+		"of no known word":         {[]*replication.BinlogEvent{groupOf(6, 0), queryOf("shop", "(merge orders)")}, "", "binlog_format", true},
+		"a password":               {[]*replication.BinlogEvent{groupOf(6, standalone), queryOf("shop", "SET PASSWORD FOR 'orders'@'%' = 'x'")}, "0-1-6", "", false},
+		"changes are missing":      {[]*replication.BinlogEvent{groupOf(6, 0), eventOf(replication.INCIDENT_EVENT, &replication.GenericEvent{})}, "", "incident", true},
+		"back to no savepoint":     {[]*replication.BinlogEvent{groupOf(6, 0), queryOf("shop", "SAVEPOINT `a`"), queryOf("shop", "ROLLBACK TO `b`")}, "", "savepoint", true},
+		"back to one":              {[]*replication.BinlogEvent{groupOf(6, 0), queryOf("shop", "SAVEPOINT `a``b`"), queryOf("shop", "ROLLBACK TO `A``b`"), endOf()}, "0-1-6", "", false},
 		"what is of no interest":   {[]*replication.BinlogEvent{eventOf(replication.HEARTBEAT_EVENT, &replication.GenericEvent{}), queryOf("", "# x"), endOf()}, "", "", false},
 		"two domains, out of turn": {[]*replication.BinlogEvent{groupOf(6, 0), endOf(), eventOf(replication.MARIADB_GTID_EVENT, &replication.MariadbGTIDEvent{GTID: mysql.MariadbGTID{DomainID: 2, ServerID: 9, SequenceNumber: 1}}), endOf()}, "0-1-6 0-1-6,2-9-1", "", false},
 	} {
@@ -87,6 +99,62 @@ func TestFeed(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q, %q", name, got, err, c.want, c.fails)
 		}
 	}
+}
+
+// TestBack: what came after a savepoint is undone, and may come again.
+func TestBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		steps string // letters are found; ( sets a savepoint, ) goes back to it; [ and ] another
+		want  string
+		row   []byte
+	}{
+		"none": {"(ab)", "", nil}, "some": {"a(b)c", "ac", nil}, "again": {"a(b)b", "ab", nil}, "not twice": {"a(b)ab", "ab", nil}, "twice the name": {"a(b(c)", "ab", nil},
+		"one in another": {"a(b[c)d", "ad", nil}, "the inner": {"a(b[c]d", "abd", nil}, "one after the other": {"a(b)c[d]", "ac", nil}, "whole rows": {"a(b)a", "aa", []byte("{}")},
+	} {
+		f := newFeed([]watch{{table: "shop.orders"}}, &texts{}, place{})
+		if _, err := f.take(t.Context(), groupOf(6, 0)); err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range c.steps {
+			text := map[rune]string{'(': "SAVEPOINT `one`", ')': "ROLLBACK TO `ONE`", '[': "SAVEPOINT two", ']': "ROLLBACK WORK TO SAVEPOINT two"}[step]
+			if text == "" {
+				x := found{key: []any{string(step)}, row: c.row}
+				if c.row == nil && f.open.seen[x.id()] {
+					continue
+				}
+				f.open.seen[x.id()] = true
+				f.open.found = append(f.open.found, x)
+				continue
+			}
+			if _, err := f.take(t.Context(), queryOf("shop", text)); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		done, err := f.take(t.Context(), endOf())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, x := range done.found {
+			got += fmt.Sprint(x.key[0])
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func FuzzStatement(f *testing.F) {
+	for _, s := range []string{"update x", "/*!50000 x", "-- ", "--", "#", "SET STATEMENT a='\\' FOR x", "/*", "/*/", "SAVEPOINT `a"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		word, rest := statement(s)
+		if word != strings.ToUpper(word) || len(word)+len(rest) > 3*len(s) {
+			t.Errorf("%q: %q, %q", s, word, rest)
+		}
+		savepoint(rest)
+	})
 }
 
 func TestGapIn(t *testing.T) {

@@ -30,9 +30,15 @@ func (s *Source) begin(ctx context.Context, o *orders, accept source.Accept) (*p
 		if why, err = o.gap(ctx, p.at()); err != nil {
 			return nil, err
 		}
-		if why == "" {
+		if why == "" && (p.Spot.Born != 0 || s.settings.Scan == "") {
 			return p, nil
 		}
+		if why == "" { // another log, begun anew twice, may have the same place: only who has read it knows it again
+			return s.heal(ctx, o, accept, p, unread)
+		}
+	}
+	if why == unread {
+		return s.heal(ctx, o, accept, p, why)
 	}
 	s.gap(why)
 	if s.settings.Scan == "" {
@@ -40,6 +46,9 @@ func (s *Source) begin(ctx context.Context, o *orders, accept source.Accept) (*p
 	}
 	return s.heal(ctx, o, accept, p, why)
 }
+
+// unread is why orders are looked for where nothing was read of the log since its place was noted. It is no gap that is known of.
+const unread = "the log was not read yet where it is to be read on"
 
 // gap says why the log cannot be read on where it was left; "" where it can, as far as can be told before it is asked for.
 // The log itself proves that it is the one that was read: where we stood in it the same transactions have been.
@@ -136,9 +145,14 @@ func (s *Source) first(ctx context.Context, o *orders) (*page, error) {
 // heal fills a gap: the scan looks at one moment of the database, of which the server says where in its log it is, and from
 // there on it is read. Whatever ends it in between, it begins anew.
 func (s *Source) heal(ctx context.Context, o *orders, accept source.Accept, p *page, why string) (*page, error) {
-	s.is(source.Gap, why+"; orders are being looked for")
 	p.heal(why, s.settings.ScanMargin.D())
-	s.log.Error("GAP: the log cannot be read on where it was left; orders are looked for by the scan, and then it is read on", "why", why, "since", *p.Healing)
+	if why == unread {
+		s.is(source.Starting, why+"; orders are being looked for")
+		s.log.Info("orders are looked for, since "+why, "since", *p.Healing)
+	} else {
+		s.is(source.Gap, why+"; orders are being looked for")
+		s.log.Error("GAP: the log cannot be read on where it was left; orders are looked for by the scan, and then it is read on", "why", why, "since", *p.Healing)
+	}
 	if err := s.writePage(ctx, p); err != nil {
 		return nil, err
 	}

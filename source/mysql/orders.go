@@ -41,14 +41,18 @@ func (s *Settings) queries() map[string]string {
 	return out
 }
 
-// prepare has the server look at each query before the first order depends on it.
+// prepare has the server look at each query before the first order depends on it, and at what the queries need.
 func (o *orders) prepare(ctx context.Context) error {
 	for key, q := range o.settings.queries() {
 		if err := describe(ctx, o.db, q); err != nil {
 			return advised(err, key)
 		}
 	}
-	return nil
+	list, err := zones(ctx, o.db, o.settings.queries())
+	if err != nil {
+		return err
+	}
+	return failed(list)
 }
 
 // describe has a query read by the server, which does not run it.
@@ -70,6 +74,9 @@ func typed(k kind, s string) any {
 		if n, err := strconv.ParseUint(s, 10, 64); err == nil {
 			return n
 		}
+	}
+	if k == kindBytes { // as text the server would read them in the connection's character set
+		return []byte(s)
 	}
 	return s
 }

@@ -27,9 +27,16 @@ func (p *page) at() place {
 	return place{pos, p.Spot, p.Watermark}
 }
 
-// heal notes that orders are to be looked for. What is being looked for already stays.
+// opened is how long before the first start a transaction may have begun that was committed after it.
+const opened = time.Minute
+
+// heal notes that orders are to be looked for. What is being looked for already stays. Orders completed before the first
+// start are none of ours, however wide the margin is.
 func (p *page) heal(why string, margin time.Duration) {
 	since := p.Watermark.Add(-margin)
+	if first := p.Began.Add(-opened); since.Before(first) {
+		since = first
+	}
 	if p.Healing == nil || since.Before(*p.Healing) {
 		p.Healing = &since
 	}

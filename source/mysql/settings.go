@@ -47,7 +47,7 @@ type Settings struct {
 	Shops *table.Shops `yaml:"shops,omitempty"`
 	// Topic is what the shop's format is told that the events are, where it asks.
 	Topic string `yaml:"topic,omitempty"`
-	// ServerID is by what the server knows who reads its log: one that no server and no other reader there has. 0: one made of the source's name.
+	// ServerID is by what the server knows who reads its log: one that no server and no other reader there has. 0: one made of the source's name, the database and the tenant.
 	ServerID int `yaml:"server_id,omitempty" default:"0" min:"0" max:"4294967295"`
 	// Settle is how long after the commit an order is looked at, where a shop may undo it a moment later.
 	Settle config.Duration `yaml:"settle,omitempty" default:"0" min:"0" max:"1h"`
@@ -87,11 +87,12 @@ func (s *Settings) Check(r *config.Report) {
 
 // Open makes the source; it connects when it runs.
 func (s *Settings) Open(name string, log *slog.Logger) (*Source, error) {
-	x := &Source{settings: *s, id: s.serverID(name), log: log.With("source", name)}
+	x := &Source{settings: *s, log: log.With("source", name)}
 	var err error
 	if x.address, err = parseAddress(s.DSN.Reveal()); err != nil {
 		return nil, fmt.Errorf("dsn: %w", err)
 	}
+	x.id = s.serverID(name, x.address.database)
 	if x.watches, err = s.watches(x.address.database); err != nil {
 		return nil, err
 	}
@@ -99,13 +100,14 @@ func (s *Settings) Open(name string, log *slog.Logger) (*Source, error) {
 	return x, nil
 }
 
-// serverID is the one given, or one of the upper half, where people give none.
-func (s *Settings) serverID(source string) uint32 {
+// serverID is the one given, or one of the upper half, where people give none: of two installations whose sources have
+// one name each has its own, since one would stand by for the other.
+func (s *Settings) serverID(source, database string) uint32 {
 	if s.ServerID > 0 {
 		return uint32(s.ServerID) //nolint:gosec // its max is checked
 	}
 	h := fnv.New32a()
-	_, _ = h.Write([]byte("waxwing " + source)) // never fails
+	_, _ = h.Write(fmt.Appendf(nil, "waxwing %q %q %q", source, database, s.Tenant)) // never fails
 	return h.Sum32() | 1<<31
 }
 

@@ -124,7 +124,7 @@ func (s *Source) turn(ctx context.Context, o *orders, accept source.Accept) (aga
 	if err != nil {
 		return 0, err
 	}
-	if err := sv.fit(); err != nil {
+	if err := o.fits(ctx, sv); err != nil {
 		return 0, err
 	}
 	p, err := s.begin(ctx, o, accept)
@@ -164,67 +164,4 @@ func (s *Source) lost(ctx context.Context, why string) error {
 	}
 	p.heal(why, s.settings.ScanMargin.D())
 	return s.writePage(ctx, p)
-}
-
-// server is how it is set up.
-type server struct {
-	version, format, image, metadata, log string
-	charsets                              map[uint64]string
-	ahead                                 time.Duration // its clock before ours
-}
-
-func look(ctx context.Context, db *sql.DB) (*server, error) {
-	sv := &server{charsets: map[uint64]string{}}
-	var us int64
-	err := db.QueryRowContext(ctx, `SELECT VERSION(), @@GLOBAL.binlog_format, @@GLOBAL.binlog_row_image, @@GLOBAL.log_bin, CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS UNSIGNED)`).Scan(&sv.version, &sv.format, &sv.image, &sv.log, &us)
-	if err != nil {
-		return nil, fmt.Errorf("looking at the server's settings: %w", err)
-	}
-	sv.ahead = time.Until(time.UnixMicro(us))
-	if !strings.Contains(strings.ToLower(sv.version), "mariadb") || before(sv.version, 10, 5) {
-		return sv, nil
-	}
-	if err := db.QueryRowContext(ctx, "SELECT @@GLOBAL.binlog_row_metadata").Scan(&sv.metadata); err != nil {
-		return nil, fmt.Errorf("looking at the server's settings: %w", err)
-	}
-	query := "SELECT id, character_set_name FROM information_schema.collation_character_set_applicability WHERE id IS NOT NULL"
-	if before(sv.version, 10, 10) {
-		query = "SELECT id, character_set_name FROM information_schema.collations WHERE id IS NOT NULL"
-	}
-	rows, err := db.QueryContext(ctx, query)
-	if err != nil {
-		return nil, fmt.Errorf("asking for the server's collations: %w", err)
-	}
-	defer func() { _ = rows.Close() }() // Err says what was wrong
-	for rows.Next() {
-		var id uint64
-		var name string
-		if err := rows.Scan(&id, &name); err != nil {
-			return nil, fmt.Errorf("asking for the server's collations: %w", err)
-		}
-		sv.charsets[id] = name
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("asking for the server's collations: %w", err)
-	}
-	return sv, nil
-}
-
-// fit says what keeps its log from being read.
-func (sv *server) fit() error {
-	switch {
-	case !strings.Contains(strings.ToLower(sv.version), "mariadb"):
-		return fmt.Errorf("the server is no MariaDB but %s, whose log cannot be read yet: let the application fill an outbox, or ask by `waxwing reconcile`", sv.version)
-	case before(sv.version, 10, 5):
-		return fmt.Errorf("MariaDB %s does not name columns in its log: 10.5 or newer is needed", sv.version)
-	case sv.log != "1":
-		return errors.New("the server writes no log: start it with log_bin, binlog_format=ROW and binlog_row_metadata=FULL")
-	case sv.format != "ROW":
-		return fmt.Errorf("binlog_format is %s: SET GLOBAL binlog_format = 'ROW', and have the shop connect anew", sv.format)
-	case sv.image != "FULL":
-		return fmt.Errorf("binlog_row_image is %s: SET GLOBAL binlog_row_image = 'FULL', and have the shop connect anew", sv.image)
-	case sv.metadata != "FULL":
-		return fmt.Errorf("binlog_row_metadata is %s: SET GLOBAL binlog_row_metadata = 'FULL'", sv.metadata)
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package mysql
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"io"
 	"log/slog"
@@ -122,7 +123,7 @@ func TestSource(t *testing.T) {
 	server := queuetest.MariaDBLog(t)
 	for name, story := range map[string]func(*testing.T, *shop){
 		"standby": aStandby, "types": values, "rowevents": rows, "several": several, "undone": undone, "altered": altered,
-		"unnamed": unnamed, "statement": aStatement, "badquery": aBadQuery, "listed": listed, "conditions": conditions, "setup": setUp,
+		"unnamed": unnamed, "statement": aStatement, "badquery": aBadQuery, "listed": listed, "savepoint": aSavepoint, "earlier": earlier, "conditions": conditions, "setup": setUp,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -422,6 +423,8 @@ func unnamed(t *testing.T, s *shop) {
 	}
 	exec(t, own.db, "set global binlog_row_metadata = 'FULL'")
 	r = own.run(t, e.accept, source.Reading)
+	own.Place(t, []string{"seen"}) // by which the log is known again
+	e.wait(t, "seen")
 	r.stop(t)
 	exec(t, own.db, "set global binlog_row_metadata = 'NO_LOG'")
 	own.Place(t, []string{"hidden"})
@@ -455,6 +458,57 @@ func aStatement(t *testing.T, s *shop) {
 		t.Errorf("%+v", r.Status())
 	}
 	r.stop(t)
+}
+
+// aSavepoint: what is rolled back stays in the log where a table that cannot undo was changed too.
+func aSavepoint(t *testing.T, s *shop) {
+	exec(t, s.db, "create table visits (n int) engine=myisam; insert into orders (name) values ('undone'), ('paid')")
+	var e events
+	r := s.run(t, e.accept, source.Reading)
+	tx, err := s.db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []string{"insert into visits values (1)", "savepoint `a b`", "update orders set status = 'paid' where name = 'undone'", "insert into visits values (2)", "rollback to `A b`", "update orders set status = 'paid' where name = 'paid'"} {
+		if _, err := tx.Exec(q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	e.wait(t, `"paid"`)
+	if st := r.Status(); st.Gaps != 0 || strings.Contains(e.all(), "undone") {
+		t.Errorf("%+v: %s", st, e.all())
+	}
+	r.stop(t)
+	// Else nothing was tested.
+	if !strings.Contains(logged(t, s.db), "ROLLBACK TO") {
+		t.Error("the server has not written ROLLBACK TO")
+	}
+}
+
+// logged are the texts in the log.
+func logged(t *testing.T, db *sql.DB) string {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), "show binlog events limit 100000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	var all strings.Builder
+	for rows.Next() {
+		var file, kind, info string
+		var at, id, end int64
+		if err := rows.Scan(&file, &at, &kind, &id, &end, &info); err != nil {
+			t.Fatal(err)
+		}
+		all.WriteString(info + "\n")
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
 }
 
 // aBadQuery: a query that the server refuses stops the source, and leaves nothing out.
