@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -205,12 +206,13 @@ func TestSourcesReconcile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var logged strings.Builder
 		x := &listing{}
-		known := 1
+		var known atomic.Int64
+		known.Store(1)
 		s := &sources{open: map[string]*reading{"tap": {Source: x, list: x, every: time.Hour}}, log: slog.New(slog.NewTextHandler(&logged, nil)),
 			books: &source.Books{Key: func(ev source.Event) (waxwing.EventKey, error) { return waxwing.EventKey{OrderID: string(ev.Raw)}, nil },
 				Known: func(_ context.Context, _ waxwing.TenantID, list []waxwing.OrderRef) ([]*waxwing.ConfirmationView, error) {
 					out := make([]*waxwing.ConfirmationView, len(list))
-					for i := range min(known, len(list)) {
+					for i := range min(int(known.Load()), len(list)) {
 						out[i] = &waxwing.ConfirmationView{State: waxwing.Sent}
 					}
 					return out, nil
@@ -221,7 +223,7 @@ func TestSourcesReconcile(t *testing.T) {
 		if st := s.statuses()["tap"]; len(st.Without) != 1 || st.Without[0].Orders != 2 || !strings.Contains(logged.String(), "order=3") || strings.Contains(logged.String(), "order=1") {
 			t.Errorf("%+v: %s", st, logged.String())
 		}
-		known = 3
+		known.Store(3)
 		time.Sleep(time.Hour + time.Second) // of the bubble's clock
 		synctest.Wait()
 		if st := s.statuses()["tap"]; len(st.Without) != 1 || st.Without[0].Orders != 0 {

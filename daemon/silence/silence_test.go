@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,15 +15,32 @@ import (
 
 // rhythm is a ledger in which shops sell so many orders an hour in some hours of the day, until they stop.
 type rhythm struct {
-	hour     func(shop waxwing.ShopID, at time.Time) int64
-	stops    map[waxwing.ShopID]time.Time
-	began    time.Time
-	asked    int
-	canceled bool
+	hour  func(shop waxwing.ShopID, at time.Time) int64
+	began time.Time
+
+	mu    sync.Mutex
+	stops map[waxwing.ShopID]time.Time
+}
+
+// stop has shops sell nothing from now on.
+func (r *rhythm) stop(shops ...waxwing.ShopID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range shops {
+		r.stops[s] = time.Now()
+	}
+}
+
+// goOn has one sell again.
+func (r *rhythm) goOn(shop waxwing.ShopID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.stops, shop)
 }
 
 func (r *rhythm) Count(_ context.Context, q waxwing.Query) (map[waxwing.State]int64, error) {
-	r.asked++
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	n := int64(0)
 	for at := q.Since.Truncate(time.Hour); at.Before(q.Until); at = at.Add(time.Hour) {
 		if stop, ok := r.stops[q.Shop]; ok && !at.Before(stop) || at.Before(r.began) {
@@ -51,11 +70,12 @@ func TestSilence(t *testing.T) {
 		}}
 		var logged strings.Builder
 		w := New(r, nil, slog.New(slog.NewTextHandler(&logged, nil)))
-		shops := []Shop{{"acme", "busy"}, {"acme", "small"}, {"acme", "new"}, {"acme", "none"}}
+		var shops atomic.Pointer[[]Shop]
+		shops.Store(&[]Shop{{"acme", "busy"}, {"acme", "small"}, {"acme", "new"}, {"acme", "none"}})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
-			w.Run(ctx, func() []Shop { return shops })
+			w.Run(ctx, func() []Shop { return *shops.Load() })
 			close(done)
 		}()
 		is := func(want string) {
@@ -72,7 +92,7 @@ func TestSilence(t *testing.T) {
 		at := func(d time.Duration) { time.Sleep(start.Truncate(24 * time.Hour).Add(d).Sub(time.Now())) } // of the bubble's clock
 		at(24*time.Hour + 3*time.Hour)                                                                    // the first night
 		is("")
-		r.stops["busy"], r.stops["small"], r.stops["new"] = time.Now(), time.Now(), time.Now() // all stop at three
+		r.stop("busy", "small", "new") // all stop at three
 		at(24*time.Hour + 8*time.Hour + 10*time.Minute)
 		is("")
 		at(24*time.Hour + 10*time.Hour + 20*time.Minute)
@@ -82,11 +102,11 @@ func TestSilence(t *testing.T) {
 		if is2() != 2 {
 			t.Errorf("%d are silent, want busy and small", is2())
 		}
-		w.Heard(shops[0])
+		w.Heard(Shop{"acme", "busy"})
 		is("small")
-		delete(r.stops, "small")
+		r.goOn("small")
 		at(4*24*time.Hour + 13*time.Hour)
-		shops = shops[2:]
+		shops.Store(&[]Shop{{"acme", "new"}, {"acme", "none"}})
 		at(5*24*time.Hour + 13*time.Hour)
 		is("")
 		cancel()
