@@ -16,6 +16,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/cmd/waxwing/remote"
+	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/source"
 )
 
@@ -128,10 +129,8 @@ func moment(flag, s string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(s); err == nil && d > 0 {
 		return now.Add(-d), nil
 	}
-	for _, layout := range []string{time.RFC3339, time.DateOnly, time.DateTime} {
-		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
-			return t, nil
-		}
+	if t, ok := ledger.ParseTime(s); ok {
+		return t, nil
 	}
 	return time.Time{}, fmt.Errorf("%s: %q is no time: write 2026-03-01, 2026-03-01T12:00:00Z or 24h", flag, s)
 }
