@@ -38,7 +38,10 @@ type provider struct {
 	failedSince time.Time
 	worked      bool // ever, in this process
 	held        int  // messages in doubt since it last worked
+	deferrals   int  // in a row
 	rate        rate
+	dots        dots
+	early       map[*offer]struct{}
 }
 
 const (
@@ -124,7 +127,7 @@ func (p *provider) open(others, doubt bool, now time.Time) time.Duration {
 // succeeded notes a success, which was answered so long after its commit point. slow: it
 // stands back for others, which work; closed: the circuit was open, and is closed now.
 func (p *provider) succeeded(took time.Duration, others bool, now time.Time) (slow, closed bool) {
-	p.faults, p.failedSince, p.worked, p.held = 0, time.Time{}, true, 0
+	p.faults, p.failedSince, p.worked, p.held, p.deferrals = 0, time.Time{}, true, 0, 0
 	p.rate.served++
 	p.score = max(0, p.score-1)
 	if p.lateAnswers++; took < late {

@@ -215,10 +215,18 @@ func (f *failover) record(p *provider, a *waxwing.Attempt, took time.Duration, n
 	}
 	// What one tenant has besides says nothing to those who share this one with it.
 	others := f.any(func(o *provider) bool { return o != p && o.healthy() && o.worked && (p.own || !o.own) })
-	if !bad(a) {
+	if deferral(a) && len(f.all) > 1 {
+		// The recipient's server may mean the recipient, or this provider: whether another one gets the
+		// message through will tell (blame). One that is on trial has not passed it.
+		p.deferrals++
+		if p.failedSince = (time.Time{}); p.healthy() {
+			return 0, false
+		}
+	} else if !bad(a) {
 		slow, closed := p.succeeded(took, others, now)
 		if slow {
 			opened = p.open(true, false, now)
+			p.leave()
 		}
 		return opened, closed
 	}
@@ -228,7 +236,9 @@ func (f *failover) record(p *provider, a *waxwing.Attempt, took time.Duration, n
 	}
 	p.slow = false
 	last := p.healthy() && !others
-	opened = p.open(others, doubt, now)
+	if opened = p.open(others, doubt, now); others {
+		p.leave()
+	}
 	if last { // nobody is left: those that could take their time are wanted soon
 		for _, o := range f.all {
 			if o.openUntil.After(p.openUntil) {
@@ -237,6 +247,11 @@ func (f *failover) record(p *provider, a *waxwing.Attempt, took time.Duration, n
 		}
 	}
 	return opened, false
+}
+
+// deferral reports whether an attempt was put off by the recipient's side, and no word on the provider by itself.
+func deferral(a *waxwing.Attempt) bool {
+	return a.Verdict == waxwing.Deferred && a.Fault == waxwing.RecipientFault && !a.Bad
 }
 
 // bad reports whether an attempt speaks against its provider's health.

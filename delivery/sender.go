@@ -80,6 +80,7 @@ type Config struct {
 type Sender struct {
 	Config
 	failover *failover
+	watch    watch
 	shortage shortage
 	spread   spread
 	offering atomic.Int32 // messages
@@ -94,7 +95,7 @@ func New(c Config) (*Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sender{Config: c, failover: f}, nil
+	return &Sender{Config: c, failover: f, watch: watch{f}}, nil
 }
 
 // Healthy reports whether any provider works.
@@ -197,6 +198,9 @@ func (s *Sender) attempt(c *waxwing.Claim, t *tries) (*waxwing.Resolution, bool)
 	if r := s.unreachable(c); r != nil {
 		return r, false
 	}
+	if p, d := s.watch.stalled(); p != nil {
+		s.Log.Warn("provider does not answer; others go first", "provider", p.name, "for", d)
+	}
 	p := f.choose(s.Stop.offers, t)
 	if p == nil {
 		// Nobody to ask: back to the queue, without an attempt.
@@ -213,10 +217,15 @@ func (s *Sender) attempt(c *waxwing.Claim, t *tries) (*waxwing.Resolution, bool)
 	if s.Journal.Debug() {
 		s.Journal.Step("offered", c.Confirmation, "message", c.Out.Message, "provider", p.name, "attempt", c.Attempt)
 	}
-	a, took := s.offer(p, &out, c)
+	a, took, left := s.offer(p, &out, c)
 	now := s.Clock()
+	if a.Verdict == waxwing.Accepted && t.deferred != 0 {
+		if p, d := s.watch.blame(t.deferred, p, now); p != nil {
+			s.Log.Warn("provider puts off what another one gets through; it rests", "provider", p.name, "for", d)
+		}
+	}
 	health := a
-	if s.Stop.offers.Err() != nil && a.Verdict != waxwing.Accepted {
+	if left || s.Stop.offers.Err() != nil && a.Verdict != waxwing.Accepted {
 		health = waxwing.Attempt{} // we ended it
 	}
 	s.recordHealth(p, &health, took, now)
@@ -229,22 +238,26 @@ func (s *Sender) attempt(c *waxwing.Claim, t *tries) (*waxwing.Resolution, bool)
 }
 
 // offer has the provider make an attempt. took is from its commit point to its answer.
-func (s *Sender) offer(p *provider, out *waxwing.Outgoing, c *waxwing.Claim) (a waxwing.Attempt, took time.Duration) {
+func (s *Sender) offer(p *provider, out *waxwing.Outgoing, c *waxwing.Claim) (a waxwing.Attempt, took time.Duration, left bool) {
 	var committed time.Time // not read before the Offer is over
-	a = p.Offer(s.Stop.offers, out, func() error {
+	o := begin(s.Stop.offers, s.failover, p)
+	a = p.Offer(o.ctx, out, func() error {
 		c.Hurry = s.failover.overtaxed(p)
 		err := s.Outbox.CommitDot(s.Stop.all, c, p.name)
-		committed = time.Now()
+		if committed = time.Now(); err == nil {
+			o.commit()
+		}
 		return err
 	})
 	if a.Provider = p.name; !committed.IsZero() {
 		took = time.Since(committed)
 	}
+	o.over(&a)
 	if a.Reply == "" && a.Err != nil {
 		// Nobody answered: what went wrong is all that support can be shown.
 		a.Reply = waxwing.PII(a.Err.Error())
 	}
-	return a, took
+	return a, took, o.left
 }
 
 // resolve records the verdict; a ledger that cannot write for a while is tried

@@ -14,6 +14,8 @@ func (s set) has(p *provider) bool { return s&p.bit != 0 }
 type tries struct {
 	tried   set
 	refused set // those who have refused it for policy
+	// deferred are those who have put it off in the recipient's name.
+	deferred set
 	// busy had no connection free for it in time; waits is how often that was so.
 	busy  *provider
 	waits int

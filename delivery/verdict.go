@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
@@ -42,10 +43,30 @@ func (s *Sender) judge(c *waxwing.Claim, a waxwing.Attempt, p *provider, t *trie
 	case a.Fault == waxwing.ProviderFault || a.Fault == waxwing.TransportFault:
 		return r, s.elsewhere(c, r, t, now)
 	default:
-		r.To, r.Counts = waxwing.Queued, true
-		r.NextAt = now.Add(max(s.retryAfter(c.Tries), a.RetryAfter))
+		return r, s.deferred(c, r, p, t, now)
 	}
 	return r, false
+}
+
+// deferred follows what the recipient's side put off: by another provider at once, since it may be this one whom it does not
+// like (a definite refusal makes no copy), and else by the tenant's schedule. What is wrong with the mailbox is so by whatever
+// way it is reached, unless the provider says the same of everybody.
+func (s *Sender) deferred(c *waxwing.Claim, r *waxwing.Resolution, p *provider, t *tries, now time.Time) (again bool) {
+	r.To, t.deferred = waxwing.Queued, t.deferred|p.bit
+	if a := &r.Attempt; (!ofMailbox(a) || s.watch.hasty(p)) && s.failover.healthyBut(p, t.tried|t.refused) && s.Stop.offers.Err() == nil {
+		r.NextAt, r.Reason = now, "deferred; trying the next provider"
+		return true
+	}
+	r.Counts = true
+	r.NextAt = now.Add(max(s.retryAfter(c.Tries), r.Attempt.RetryAfter))
+	return false
+}
+
+// ofMailbox reports whether an answer is about the recipient's address (x.1.x) or mailbox (x.2.x), by RFC 3463 3.2 and 3.3; a bare 552
+// says that it is full.
+func ofMailbox(a *waxwing.Attempt) bool {
+	_, rest, _ := strings.Cut(a.Enhanced, ".")
+	return strings.HasPrefix(rest, "1.") || strings.HasPrefix(rest, "2.") || a.Code == 552 && rest == ""
 }
 
 // policy follows a refusal that another provider may not share: one that has no

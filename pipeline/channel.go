@@ -88,7 +88,7 @@ func (x *outbound) open(name waxwing.Channel) error {
 
 // listen has a channel take what comes by a topic of a pipeline's.
 func (x *outbound) listen(ch *channel, topic string, f *flow) error {
-	take := func(id waxwing.ID) { ch.pool.offer(id) }
+	take := func(id waxwing.ID, t waxwing.TenantID) { ch.pool.offer(id, t) }
 	switch {
 	case f.carries:
 		return x.wakes.relays.Handle(f.on, topic, func(payload []byte) { ch.take(payload, x.p.Log) }, ch.room)
@@ -112,7 +112,7 @@ func (x *outbound) commonOf(f *flow, ch waxwing.Channel) (out []delivery.Named) 
 // newSender makes who sends a pipeline's messages by these providers.
 func (x *outbound) newSender(f *flow, ch waxwing.Channel, by []delivery.Named) (*delivery.Sender, error) {
 	c := delivery.Config{Channel: ch, Providers: by, Health: x.channels[ch].health, Doubt: f.send.Uncertain.Rule(), Outbox: x.p.Ledger, Meter: x.p.Meter,
-		Journal: x.journal, Stop: x.stop, Clock: x.p.Clock, Log: x.p.Log, Queued: func(ch waxwing.Channel, id waxwing.ID) { x.wake(f, ch, id) }}
+		Journal: x.journal, Stop: x.stop, Clock: x.p.Clock, Log: x.p.Log, Queued: func(ch waxwing.Channel, id waxwing.ID) { x.wake(f, ch, id, "") }}
 	for _, d := range f.send.Retry {
 		c.Retry = append(c.Retry, d.D())
 	}
@@ -136,9 +136,9 @@ func (x *outbound) newSender(f *flow, ch waxwing.Channel, by []delivery.Named) (
 // its own may take: however slow those are, there are workers for all others.
 const ownPart = 8
 
-// wake has a message sent, which is in the queue of its channel.
-func (x *outbound) wake(f *flow, ch waxwing.Channel, id waxwing.ID) {
-	x.wakes.wakeBy(f.topics[ch], x.channels[ch].pool, id)
+// wake has a message of a tenant sent, which is in the queue of its channel.
+func (x *outbound) wake(f *flow, ch waxwing.Channel, id waxwing.ID, tenant waxwing.TenantID) {
+	x.wakes.wakeBy(f.topics[ch], x.channels[ch].pool, id, tenant)
 }
 
 // sendNew claims a message that somebody has queued, and sends it. While no provider

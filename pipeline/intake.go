@@ -91,7 +91,7 @@ func (x *intake) accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 		x.journal.tell(rc.ID, ev.Tenant, rc.State, firstReason(ev))
 	}
 	if rc.Work {
-		x.wakes.wake(x.orders, rc.ID)
+		x.wakes.wake(x.orders, rc.ID, ev.Tenant)
 	}
 	return rc, nil
 }
@@ -171,7 +171,7 @@ func (x *intake) foundBy(f waxwing.Format, ev *waxwing.Event) waxwing.Lookup {
 }
 
 // Wake puts a confirmation to work that a person released.
-func (x *Pipeline) Wake(id waxwing.ID) { x.wakes.wake(x.orders, id) }
+func (x *Pipeline) Wake(id waxwing.ID) { x.wakes.wake(x.orders, id, "") }
 
 // shedder turns events away where recording one would take longer than acceptLimit: shops
 // give up on an answer after some seconds, and come again by themselves. It expects of the

@@ -52,7 +52,7 @@ const aheadAtMost = 500 * time.Millisecond
 
 // workInTurn is work after the senders' turn.
 func (x *runner) workInTurn(id waxwing.ID) {
-	x.letSend()
+	x.letSend(x.orders.at(id).tenant)
 	if !x.stop.HasBegun() {
 		x.work(id)
 	}
@@ -60,9 +60,9 @@ func (x *runner) workInTurn(id waxwing.ID) {
 
 // letSend lets the senders go first while all of them are busy: rendering
 // ahead of them would only take their processor time, and make the first customers
-// wait for the last ones' mails.
-func (x *runner) letSend() {
-	if ch := x.out.channels[x.first]; healthy(ch.senders()) {
+// wait for the last ones' mails. Whose mail goes past what they have to send does not wait for it here.
+func (x *runner) letSend(tenant waxwing.TenantID) {
+	if ch := x.out.channels[x.first]; healthy(ch.senders()) && !ch.pool.passes(tenant) {
 		if calm := ch.pool.crowded(); calm != nil {
 			pause(x.stop, aheadAtMost, calm)
 		}
@@ -252,7 +252,7 @@ func (x *runner) ready(j *Job) error {
 			if x.journal.debug {
 				x.journal.Step("queued", w.ID, "message", id)
 			}
-			x.out.hand(j.flow, d.Channel, id, d.Sealed)
+			x.out.hand(j, d.Channel, id, d.Sealed)
 		}
 	}
 	return nil
@@ -276,7 +276,7 @@ func (x *runner) handOver(j *Job, next int) {
 		return
 	}
 	h.put(j, next, x.p.Clock())
-	if !x.wakes.publish(h.pool.topic, id) {
+	if !x.wakes.publish(h.pool.topic, id, "") {
 		h.take(id)
 		return
 	}
@@ -288,7 +288,7 @@ func (x *runner) handOver(j *Job, next int) {
 // goOn takes an order out of a queue, and further. Another event of it may bring it here
 // again meanwhile.
 func (x *runner) goOn(h *hop, id waxwing.ID) {
-	for x.letSend(); !x.stop.HasBegun(); {
+	for x.letSend(h.pool.at(id).tenant); !x.stop.HasBegun(); {
 		c, ok := h.take(id)
 		if !ok {
 			return

@@ -1,3 +1,6 @@
+// Package pipeline runs confirmations through their stages: one Watermill
+// router carries ids, bounded workers do the work, the ledger keeps the truth,
+// and a sweeper finds whatever a lost message left behind.
 package pipeline
 
 import (
@@ -81,7 +84,7 @@ func New(p Parts) (*Pipeline, error) {
 // connect has the orders of a new queue worked on.
 func (x *Pipeline) connect(h *hop) {
 	h.pool = newPool(x.p.Config.Limits.Render, "render", topic+h.name+".orders", func(id waxwing.ID) { x.runner.goOn(h, id) })
-	x.wakes.handle("queue "+h.name, h.pool.topic, func(id waxwing.ID) {
+	x.wakes.handle("queue "+h.name, h.pool.topic, func(id waxwing.ID, _ waxwing.TenantID) {
 		if h.pool.feed([]waxwing.ID{id}) == 0 { // no place
 			h.take(id)
 			x.orders.turnNext()

@@ -77,7 +77,7 @@ func TestFlow(t *testing.T) {
 			if err := <-ended; err != nil {
 				t.Error(err)
 			}
-			if x.orders.offer(99) {
+			if x.orders.offer(99, "") {
 				t.Error("it takes work after its end")
 			}
 		})
@@ -156,7 +156,7 @@ func TestDrainFinishes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for tick := time.NewTicker(time.Millisecond); !x.orders.knows(rc.ID); {
+		for tick := time.NewTicker(time.Millisecond); x.orders.at(rc.ID).place == nowhere; {
 			<-tick.C
 		}
 	}
@@ -224,10 +224,10 @@ func TestWakeIsDropped(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := newPool(1, "test", "topic", nil)
-		w.wake(p, 64)
+		w.wake(p, 64, "")
 		hear(t, d.lost, "topic")
 		p.behind = true
-		w.wake(p, 128)
+		w.wake(p, 128, "")
 		if got := len(d.lost) == 1; got != always || p.turned == 1 == always {
 			t.Errorf("always %v: published %v, %d turned away", always, got, p.turned)
 		}
@@ -250,7 +250,7 @@ func TestOddMessages(t *testing.T) {
 	if err := w.pub.Publish("topic", message.NewMessage("x", []byte("no id"))); err != nil {
 		t.Fatal(err)
 	}
-	w.wake(p, 64)
+	w.wake(p, 64, "")
 	hear(t, got, waxwing.ID(64).String())
 	if err := w.close(); err != nil {
 		t.Error(err)

@@ -13,7 +13,8 @@ import (
 // process. An id that finds no free worker waits in a short queue; one that finds no place
 // there is turned away: it costs nothing until the sweeper reads it from the ledger, where
 // every backlog lies. As long as there is a backlog all newcomers are turned away, so that
-// they do not overtake what the sweeper takes, the oldest first.
+// they do not overtake what the sweeper takes, the oldest first; but for a few of each tenant
+// that has none waiting there: one tenant's backlog must not make the others wait (lane).
 type pool struct {
 	most  int              // workers at once
 	topic string           // where its ids are published
@@ -25,16 +26,23 @@ type pool struct {
 	late  chan struct{}    // a hint for the sweeper: somebody was turned away
 
 	mu      sync.Mutex
-	ids     map[waxwing.ID]place
+	ids     map[waxwing.ID]spot
 	queue   []waxwing.ID // at most queuePerWorker for each worker
-	busy    int          // workers that have work or are reserved
-	behind  bool         // there is a backlog in the ledger
-	turned  int          // how many were turned away since the sweeper last looked
-	hinted  bool         // there may be something in the ledger that nobody offered
-	last    time.Time    // when one was
+	lane    lane
+	busy    int       // workers that have work or are reserved
+	behind  bool      // there is a backlog in the ledger
+	turned  int       // how many were turned away since the sweeper last looked
+	hinted  bool      // there may be something in the ledger that nobody offered
+	last    time.Time // when one was
 	stopped bool
 	empty   chan struct{} // closed when the last id is done, while somebody waits for that
 	calm    chan struct{} // closed when a worker is free and there is no backlog, while somebody waits for that
+}
+
+// spot is where an id is, and whose it is; "": nobody knows.
+type spot struct {
+	place  place
+	tenant waxwing.TenantID
 }
 
 // place is where an id is.
@@ -64,40 +72,57 @@ func newPool(most int, part, topic string, work func(waxwing.ID)) *pool {
 	return &pool{
 		most: most, topic: topic, work: work, label: pprof.WithLabels(context.Background(), pprof.Labels("part", part)),
 		idle: make(chan task), quit: make(chan struct{}), freed: make(chan struct{}, 1), late: make(chan struct{}, 1),
-		ids: map[waxwing.ID]place{},
+		ids: map[waxwing.ID]spot{}, lane: newLane(most * queuePerWorker),
 	}
 }
 
-// offer gives an id to a free worker, or to the queue. It never waits. False: it was
+// offer gives an id of a tenant, "" where that is not known, to a free worker, or to the queue. It never waits. False: it was
 // turned away.
-func (p *pool) offer(id waxwing.ID) bool {
+func (p *pool) offer(id waxwing.ID, tenant waxwing.TenantID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stopped {
 		return false
 	}
-	if p.ids[id] != nowhere || !p.behind && p.take(id) {
+	if p.ids[id].place != nowhere || (!p.behind || p.lane.welcomes(tenant)) && p.take(id, tenant) {
 		return true
 	}
-	p.turnAway()
+	p.turnAway(tenant)
 	return false
 }
 
-// refuses reports whether a newcomer would be turned away, which it then is.
-func (p *pool) refuses() bool {
+// refuses reports whether a newcomer of a tenant would be turned away, which it then is.
+func (p *pool) refuses(tenant waxwing.TenantID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.behind {
-		p.turnAway()
+	if !p.behind || p.lane.welcomes(tenant) {
+		return false
 	}
-	return p.behind
+	p.turnAway(tenant)
+	return true
+}
+
+// passes reports whether a newcomer of a tenant has no part in what keeps the workers busy, and hardly any work here.
+func (p *pool) passes(tenant waxwing.TenantID) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.lane.welcomes(tenant) {
+		return false
+	}
+	has := 0
+	for _, at := range p.ids {
+		if at.tenant == tenant {
+			has++
+		}
+	}
+	return has < lanePerTenant
 }
 
 // turnNext turns the next newcomer away, since there is no room for it further on.
 func (p *pool) turnNext() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.turnAway()
+	p.turnAway("")
 }
 
 // hint has the sweeper look at once: another process has left something in the ledger.
@@ -108,14 +133,15 @@ func (p *pool) hint() {
 	signal(p.late)
 }
 
-// knows reports whether an id is worked on or in the queue.
-func (p *pool) knows(id waxwing.ID) bool {
+// at is where an id is, and whose: worked on, in the queue or the lane, or nowhere.
+func (p *pool) at(id waxwing.ID) spot {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.ids[id] != nowhere
+	return p.ids[id]
 }
 
-func (p *pool) turnAway() {
+func (p *pool) turnAway(tenant waxwing.TenantID) {
+	p.lane.close(tenant)
 	p.last = time.Now()
 	if p.turned++; !p.behind {
 		p.behind = true
@@ -128,22 +154,25 @@ func (p *pool) turnAway() {
 func (p *pool) feed(ids []waxwing.ID) (taken int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for taken < len(ids) && !p.stopped && (p.ids[ids[taken]] != nowhere || p.take(ids[taken])) {
+	for taken < len(ids) && !p.stopped && (p.ids[ids[taken]].place != nowhere || p.take(ids[taken], "")) {
 		taken++
 	}
 	return taken
 }
 
-// take finds a worker or a place in the queue for a new id; mu is held.
-func (p *pool) take(id waxwing.ID) bool {
+// take finds a worker, or a place in the queue or the lane, for a new id; mu is held.
+func (p *pool) take(id waxwing.ID, tenant waxwing.TenantID) bool {
 	switch {
 	case p.busy < p.most:
 		p.busy++
-		p.ids[id] = atWork
+		p.ids[id] = spot{atWork, tenant}
 		p.run(task{id, p.work})
-	case len(p.queue) < p.most*queuePerWorker:
-		p.ids[id] = inQueue
+	case len(p.queue) < p.most*queuePerWorker && (tenant == "" || !p.behind):
+		p.ids[id] = spot{inQueue, tenant}
 		p.queue = append(p.queue, id)
+	case p.lane.welcomes(tenant):
+		p.ids[id] = spot{inQueue, tenant}
+		p.lane.put(id, tenant)
 	default:
 		return false
 	}
@@ -164,13 +193,13 @@ func (p *pool) reserve(n int) int {
 
 // start gives a reserved worker its work. False: somebody else works on the id, or all
 // work ends; the worker is still reserved.
-func (p *pool) start(id waxwing.ID, work func(waxwing.ID)) bool {
+func (p *pool) start(id waxwing.ID, tenant waxwing.TenantID, work func(waxwing.ID)) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stopped || p.ids[id] == atWork {
+	if p.stopped || p.ids[id].place == atWork {
 		return false
 	}
-	p.ids[id] = atWork // where it waits in the queue, too, it is passed over there
+	p.ids[id] = spot{atWork, tenant} // where it waits in the queue, too, it is passed over there
 	p.run(task{id, work})
 	return true
 }
@@ -220,10 +249,20 @@ func (p *pool) next(done waxwing.ID) (id waxwing.ID, more bool) {
 	defer p.mu.Unlock()
 	delete(p.ids, done)
 	signal(p.freed)
+	for !p.lane.rests(p.behind && p.busy > 1) {
+		var ok bool
+		if id, ok = p.lane.take(); !ok {
+			break
+		}
+		if at := p.ids[id]; at.place == inQueue {
+			p.ids[id] = spot{atWork, at.tenant}
+			return id, true
+		}
+	}
 	for len(p.queue) > 0 {
 		id, p.queue = p.queue[0], p.queue[1:]
-		if p.ids[id] == inQueue {
-			p.ids[id] = atWork
+		if at := p.ids[id]; at.place == inQueue {
+			p.ids[id] = spot{atWork, at.tenant}
 			return id, true
 		}
 	}
@@ -251,7 +290,9 @@ func (p *pool) look() (room int, behind bool) {
 func (p *pool) looked(more bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.behind = more || p.turned > 0
+	if p.behind = more || p.turned > 0; !p.behind {
+		p.lane.open()
+	}
 	p.becalm()
 	return p.behind
 }
@@ -263,13 +304,6 @@ func (p *pool) turnedWithin(d time.Duration) bool {
 	return !p.last.IsZero() && time.Since(p.last) < d
 }
 
-// roomy reports whether a quarter of the workers is free.
-func (p *pool) roomy() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return 4*(p.most-p.busy) >= p.most
-}
-
 // takes reports whether a newcomer has a worker soon: no more wait than there are workers, and
 // none in the ledger. A pool that has stopped takes it, and drops it.
 func (p *pool) takes() bool {
@@ -278,11 +312,11 @@ func (p *pool) takes() bool {
 	return p.stopped || !p.behind && len(p.queue) < p.most
 }
 
-// low reports whether the queue is half empty.
-func (p *pool) low() bool {
+// roomy reports whether a quarter of the workers is free, and whether half of the queue is.
+func (p *pool) roomy() (workers, queue bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.queue) <= p.most*queuePerWorker/2
+	return 4*(p.most-p.busy) >= p.most, len(p.queue) <= p.most*queuePerWorker/2
 }
 
 // crowded gives, while all workers are busy or there is a backlog, what is closed when
@@ -311,12 +345,12 @@ func (p *pool) becalm() {
 func (p *pool) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, id := range p.queue {
-		if p.ids[id] == inQueue {
+	for id, at := range p.ids {
+		if at.place == inQueue {
 			delete(p.ids, id)
 		}
 	}
-	p.stopped, p.queue = true, nil
+	p.stopped, p.queue, p.lane = true, nil, newLane(0)
 }
 
 // wait waits until nobody works. It gives how many still do after the limit.

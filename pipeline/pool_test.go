@@ -72,7 +72,7 @@ func withPool(t *testing.T, story func(t *testing.T, p *pool, g *gatedWork)) {
 func TestPoolWorksInTurn(t *testing.T) {
 	withPool(t, func(t *testing.T, p *pool, g *gatedWork) {
 		for id := range waxwing.ID(5) {
-			if !p.offer(id+1) || !p.offer(id+1) {
+			if !p.offer(id+1, "") || !p.offer(id+1, "") {
 				t.Fatal("there is room")
 			}
 		}
@@ -97,11 +97,11 @@ func TestPoolTurnsAway(t *testing.T) {
 	withPool(t, func(t *testing.T, p *pool, g *gatedWork) {
 		all := []waxwing.ID{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
 		for _, id := range all {
-			if p.refuses() || !p.offer(id) {
+			if p.refuses("") || !p.offer(id, "") {
 				t.Fatalf("%d is turned away while there is room", id)
 			}
 		}
-		if p.offer(11) || !p.offer(10) {
+		if p.offer(11, "") || !p.offer(10, "") {
 			t.Error("an eleventh has no place; one that has one keeps it")
 		}
 		select {
@@ -112,7 +112,7 @@ func TestPoolTurnsAway(t *testing.T) {
 		g.want(t, "two workers", 1, 2)
 		g.finish(all[:9]...)
 		g.want(t, "the queue", all[2:]...)
-		if p.offer(12) || !p.refuses() {
+		if p.offer(12, "") || !p.refuses("") {
 			t.Error("a newcomer overtakes the backlog")
 		}
 		if room, _ := p.look(); room != 9 {
@@ -125,12 +125,12 @@ func TestPoolTurnsAway(t *testing.T) {
 		if calm == nil {
 			t.Error("a worker is free, but there is a backlog")
 		}
-		p.refuses() // somebody comes while the sweeper looks
-		if !p.looked(false) || p.offer(13) {
+		p.refuses("") // somebody comes while the sweeper looks
+		if !p.looked(false) || p.offer(13, "") {
 			t.Error("whom the sweeper has not seen is still behind")
 		}
 		p.look()
-		if p.looked(false) || !p.offer(13) {
+		if p.looked(false) || !p.offer(13, "") {
 			t.Error("all were found: newcomers are let in again")
 		}
 		g.finish(10, 11, 12, 13)
@@ -152,11 +152,11 @@ func TestPoolFeedsUntilFull(t *testing.T) {
 		if n := p.feed(ids); n != 10 {
 			t.Errorf("%d of 12 were taken, want 10", n)
 		}
-		if p.low() {
+		if _, half := p.roomy(); half {
 			t.Error("the queue is full")
 		}
 		g.finish(1, 2, 3, 4)
-		if !p.low() {
+		if _, half := p.roomy(); !half {
 			t.Error("half of the queue is gone")
 		}
 		g.finish(ids[4:10]...)
@@ -167,20 +167,20 @@ func TestPoolFeedsUntilFull(t *testing.T) {
 // queue passes over an id that it has started.
 func TestPoolReserves(t *testing.T) {
 	withPool(t, func(t *testing.T, p *pool, g *gatedWork) {
-		p.offer(1)
+		p.offer(1, "")
 		if n := p.reserve(5); n != 1 {
 			t.Fatalf("%d workers are reserved, one is free", n)
 		}
-		p.offer(2)
-		p.offer(3)
+		p.offer(2, "")
+		p.offer(3, "")
 		calm := p.crowded()
-		if calm == nil || p.roomy() {
+		if free, _ := p.roomy(); calm == nil || free {
 			t.Fatal("all workers are taken")
 		}
-		if p.start(1, g.work) {
+		if p.start(1, "", g.work) {
 			t.Error("two work on one id")
 		}
-		if !p.start(2, g.work) {
+		if !p.start(2, "", g.work) {
 			t.Error("it only waited in the queue")
 		}
 		g.want(t, "one and two", 1, 2)
@@ -195,7 +195,7 @@ func TestPoolReserves(t *testing.T) {
 		if n := p.reserve(5); n != 2 {
 			t.Errorf("%d workers are free", n)
 		}
-		p.offer(4)
+		p.offer(4, "")
 		p.giveBack(2)
 		g.want(t, "who is not needed works for others", 4)
 		g.finish(4)
@@ -208,7 +208,7 @@ func TestPoolStops(t *testing.T) {
 		p.feed([]waxwing.ID{1, 2, 3})
 		synctest.Wait()
 		p.stop()
-		if p.offer(4) || p.feed([]waxwing.ID{4}) != 0 || p.reserve(1) != 0 || p.start(4, g.work) {
+		if p.offer(4, "") || p.feed([]waxwing.ID{4}) != 0 || p.reserve(1) != 0 || p.start(4, "", g.work) {
 			t.Error("it takes new work")
 		}
 		if busy := p.wait(time.Second); busy != 2 {

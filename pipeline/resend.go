@@ -44,7 +44,7 @@ func (x *Pipeline) Resend(ctx context.Context, tenant waxwing.TenantID, id waxwi
 	if x.journal.debug {
 		x.journal.Step("queued", id, "message", msg, "by", ask.Act.By, "rendered", rendered)
 	}
-	x.out.wake(m.flow, d.Channel, msg)
+	x.out.wake(m.flow, d.Channel, msg, w.Tenant)
 	return msg, rendered, nil
 }
 

@@ -139,7 +139,7 @@ func (h *hop) has(id waxwing.ID, now time.Time) bool {
 	h.mu.Lock()
 	c, ok := h.jobs[id]
 	h.mu.Unlock()
-	return ok && now.Sub(c.at) < lostAfter || h.pool.knows(id)
+	return ok && now.Sub(c.at) < lostAfter || h.pool.at(id).place != nowhere
 }
 
 // forget drops jobs whose message was lost, or turned away.
@@ -147,7 +147,7 @@ func (h *hop) forget(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for id, c := range h.jobs {
-		if now.Sub(c.at) >= lostAfter && !h.pool.knows(id) {
+		if now.Sub(c.at) >= lostAfter && h.pool.at(id).place == nowhere {
 			delete(h.jobs, id)
 		}
 	}
@@ -184,11 +184,12 @@ func (x *hops) have(id waxwing.ID, now time.Time) bool {
 // mostAside is how many bytes of contents wait for workers at most.
 const mostAside = 32 << 20
 
-// hand has a message sent whose sealed content is at hand: by a queue that carries it, where its
+// hand has a job's message sent whose sealed content is at hand: by a queue that carries it, where its
 // pipeline has one, whatever waits in this process. Others may have room.
-func (x *outbound) hand(f *flow, ch waxwing.Channel, id waxwing.ID, sealed []byte) {
+func (x *outbound) hand(j *Job, ch waxwing.Channel, id waxwing.ID, sealed []byte) {
+	f := j.flow
 	if !f.carries || len(f.providers[ch]) == 0 || len(sealed) == 0 {
-		x.wake(f, ch, id)
+		x.wake(f, ch, id, j.Work.Tenant)
 		return
 	}
 	payload, content := queue.Carrying(id, sealed), len(sealed) <= queue.MostCarried
@@ -264,7 +265,7 @@ func (c *contents) put(id waxwing.ID, sealed []byte) {
 	defer c.mu.Unlock()
 	if c.bytes+len(sealed) > mostAside {
 		for id, b := range c.m { // the sweeper may have had a message sent beside them
-			if !c.pool.knows(id) {
+			if c.pool.at(id).place == nowhere {
 				c.bytes -= len(b)
 				delete(c.m, id)
 			}

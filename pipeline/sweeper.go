@@ -39,7 +39,7 @@ func (x *sweeper) sweep() {
 	})
 	for _, ch := range x.channels {
 		x.loops.Go(func() {
-			x.each(ch.pool, ch.pool.roomy, func() bool { return x.sweepMessages(ch) }, func() time.Duration { return x.restOf(ch) })
+			x.each(ch.pool, func() bool { free, _ := ch.pool.roomy(); return free }, func() bool { return x.sweepMessages(ch) }, func() time.Duration { return x.restOf(ch) })
 		})
 	}
 	x.loops.Go(x.sweepEnds)
@@ -243,13 +243,14 @@ func (x *sweeper) feed(ids []waxwing.ID) (taken int) {
 
 // underWay reports whether an order is worked on, or waits in a queue between stages.
 func (x *sweeper) underWay(id waxwing.ID) bool {
-	return x.orders.knows(id) || x.hops.have(id, x.p.Clock())
+	return x.orders.at(id).place != nowhere || x.hops.have(id, x.p.Clock())
 }
 
 // roomForOrders reports whether a good part of the orders' queue is empty, and there is room
 // behind it.
 func (x *sweeper) roomForOrders() bool {
-	return x.orders.low() && (len(x.hops.all) == 0 || x.hops.room() > x.orders.most*queuePerWorker/2)
+	_, half := x.orders.roomy()
+	return half && (len(x.hops.all) == 0 || x.hops.room() > x.orders.most*queuePerWorker/2)
 }
 
 // sweepMessages claims due messages of a channel, as many as it has free workers and can do
@@ -281,7 +282,7 @@ func (x *sweeper) claimDue(ch *channel, reserved int) (found int) {
 	}
 	for _, c := range claims {
 		by := ch.sender(c)
-		if ch.pool.start(c.Out.Message, func(waxwing.ID) { by.Send(c) }) {
+		if ch.pool.start(c.Out.Message, c.Out.Tenant, func(waxwing.ID) { by.Send(c) }) {
 			reserved--
 			continue
 		}

@@ -150,14 +150,14 @@ func TestSweepClaimsWhatItCanSend(t *testing.T) {
 		if !x.sweepMessages(ch) || len(d.asked) != 1 {
 			t.Errorf("asked %v while all are busy", d.asked)
 		}
-		if ch.pool.offer(99) {
+		if ch.pool.offer(99, "") {
 			t.Error("a newcomer overtakes them")
 		}
 		close(p.when)
 		synctest.Wait()
 		d.have = 0
 		x.sweepMessages(ch) // it was told of the newcomer
-		if x.sweepMessages(ch) || !ch.pool.offer(99) {
+		if x.sweepMessages(ch) || !ch.pool.offer(99, "") {
 			t.Error("all were found: newcomers are let in")
 		}
 		synctest.Wait()
@@ -165,7 +165,7 @@ func TestSweepClaimsWhatItCanSend(t *testing.T) {
 		d.have, d.asked = 1, nil
 		gate := make(chan struct{})
 		ch.pool.reserve(1)
-		ch.pool.start(1, func(waxwing.ID) { <-gate })
+		ch.pool.start(1, "", func(waxwing.ID) { <-gate })
 		synctest.Wait()
 		x.sweepMessages(ch)
 		if got := strings.Join(d.asked, ", "); got != "7 email, resolve" {

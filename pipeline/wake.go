@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"sync/atomic"
@@ -47,12 +48,12 @@ func newWakes(p *Parts) (*wakes, error) {
 
 // to has a pool's topic handled by the pool.
 func (w *wakes) to(name string, p *pool) {
-	w.handle(name, p.topic, func(id waxwing.ID) { p.offer(id) })
+	w.handle(name, p.topic, func(id waxwing.ID, t waxwing.TenantID) { p.offer(id, t) })
 }
 
 // handle has a topic's ids handed on. take never waits, and the handler acks at once: an
 // ack says that an id was handed on or turned away, the ledger says what became of it.
-func (w *wakes) handle(name, topic string, take func(waxwing.ID)) {
+func (w *wakes) handle(name, topic string, take func(waxwing.ID, waxwing.TenantID)) {
 	w.near[topic] = true
 	w.router.AddConsumerHandler(name, topic, w.pubsub, func(m *message.Message) error {
 		defer w.flying.Add(-1)
@@ -61,34 +62,44 @@ func (w *wakes) handle(name, topic string, take func(waxwing.ID)) {
 	})
 }
 
-// hand gives an id to whoever takes it.
-func (w *wakes) hand(payload []byte, take func(waxwing.ID)) {
+// hand gives an id to whoever takes it, with its tenant, where that stands behind it.
+func (w *wakes) hand(payload []byte, take func(waxwing.ID, waxwing.TenantID)) {
 	var id waxwing.ID
-	if err := id.UnmarshalText(payload); err != nil {
+	text, tenant, _ := bytes.Cut(payload, behindID)
+	if err := id.UnmarshalText(text); err != nil {
 		w.log.Error("a message that is no id was dropped; the ledger knows better", "err", err)
 		return
 	}
-	take(id)
+	take(id, waxwing.TenantID(tenant))
 }
 
+// behindID stands between an id and its tenant.
+var behindID = []byte{' '}
+
 // over is handle for a queue's topic that stands on a broker.
-func (w *wakes) over(broker, topic string, take func(waxwing.ID)) error {
+func (w *wakes) over(broker, topic string, take func(waxwing.ID, waxwing.TenantID)) error {
 	return w.relays.Handle(broker, topic, func(payload []byte) { w.hand(payload, take) }, nil)
 }
 
-// wake publishes an id for a pool, unless that has a backlog.
-func (w *wakes) wake(p *pool, id waxwing.ID) { w.wakeBy(p.topic, p, id) }
+// wake publishes an id of a tenant for a pool, unless that has a backlog in front of it; "": whose it is is not known.
+func (w *wakes) wake(p *pool, id waxwing.ID, tenant waxwing.TenantID) {
+	w.wakeBy(p.topic, p, id, tenant)
+}
 
 // wakeBy is wake by one of several topics that the pool handles.
-func (w *wakes) wakeBy(topic string, p *pool, id waxwing.ID) {
-	if w.always || !p.refuses() {
-		w.publish(topic, id)
+func (w *wakes) wakeBy(topic string, p *pool, id waxwing.ID, tenant waxwing.TenantID) {
+	if w.always || !p.refuses(tenant) {
+		w.publish(topic, id, tenant)
 	}
 }
 
-// publish says whether it went well. Where it did not, the sweeper takes the id.
-func (w *wakes) publish(topic string, id waxwing.ID) bool {
+// publish says whether it went well. Where it did not, the sweeper takes the id. What leaves
+// this process names nobody, and is an id as ever: other versions read it.
+func (w *wakes) publish(topic string, id waxwing.ID, tenant waxwing.TenantID) bool {
 	b, _ := id.MarshalText() // never fails
+	if tenant != "" && w.near[topic] {
+		b = append(append(b, behindID...), tenant...)
+	}
 	return w.send(topic, id, b)
 }
 

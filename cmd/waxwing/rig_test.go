@@ -120,6 +120,11 @@ func testConfig(t *testing.T) *config.Config {
 	return configtest.Load(t, daemon.Components(), fmt.Sprintf(rigConfig, t.TempDir(), testShopSecret))
 }
 
+// testConfigWith is the same with a further section.
+func testConfigWith(t *testing.T, section string) *config.Config {
+	return configtest.Load(t, daemon.Components(), fmt.Sprintf(rigConfig, t.TempDir(), testShopSecret)+section)
+}
+
 // provider is one that the loader makes of its keys.
 func provider(keys string) config.Provider { return configtest.Provider(daemon.Components(), keys) }
 
