@@ -46,7 +46,11 @@ type Config struct {
 	ConnectTimeout time.Duration
 	// Guard is how long after the start of the commit a request may still
 	// begin (5 s). Later than that, another instance may have taken over.
-	Guard     time.Duration
+	Guard time.Duration
+	// Theirs says that each message goes to a server of its recipient's: one that cannot be reached,
+	// or is unwell, says nothing of the others, so that no attempt is Bad and what would be the
+	// provider's fault is the recipient's.
+	Theirs    bool
 	TLSConfig *tls.Config // roots for tests; nil: the system's
 	// Dial opens a connection; nil: a net.Dialer.
 	Dial  func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -151,6 +155,12 @@ var (
 func (s *Sender) Offer(ctx context.Context, out *waxwing.Outgoing, commit func() error) waxwing.Attempt {
 	a := waxwing.Attempt{Provider: s.cfg.Name, Phase: waxwing.PhaseConnect, Began: s.cfg.Clock()}
 	s.offer(ctx, &a, out, commit)
+	if s.cfg.Theirs && a.Bad {
+		a.Bad = false
+		if a.Fault == waxwing.ProviderFault {
+			a.Fault = waxwing.RecipientFault
+		}
+	}
 	a.Ended = s.cfg.Clock()
 	return a
 }
