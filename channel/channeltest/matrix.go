@@ -116,13 +116,16 @@ func (m Matrix) cell(t *testing.T, f []string, bomb []byte) {
 	}
 }
 
+// say writes to a client that may have gone already.
+func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
+
 // answer writes status row's head and does to the body what column says.
 func (m Matrix) answer(w http.ResponseWriter, f []string, bomb []byte, stop <-chan struct{}) {
 	c, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }() // however it ends
 	row, column, body := f[0], f[1], m.Made
 	if row == "200-bad-json" {
 		body = "{" + body[:min(len(body), 20)]
@@ -146,21 +149,21 @@ func (m Matrix) answer(w http.ResponseWriter, f []string, bomb []byte, stop <-ch
 	}
 	switch column {
 	case "normal":
-		fmt.Fprintf(c, "%sContent-Length: %d\r\n\r\n%s", head, len(body), body)
+		say(c, "%sContent-Length: %d\r\n\r\n%s", head, len(body), body)
 	case "reset-before-body":
-		fmt.Fprintf(c, "%sContent-Length: %d\r\n\r\n", head, max(len(body), 1))
+		say(c, "%sContent-Length: %d\r\n\r\n", head, max(len(body), 1))
 		_ = c.(*net.TCPConn).SetLinger(0)
 	case "reset-after-body":
-		fmt.Fprintf(c, "%sContent-Length: %d\r\n\r\n%s", head, len(body), body)
+		say(c, "%sContent-Length: %d\r\n\r\n%s", head, len(body), body)
 		_ = c.(*net.TCPConn).SetLinger(0)
 	case "stall":
-		fmt.Fprintf(c, "%sContent-Length: %d\r\n\r\n", head, max(len(body), 1))
+		say(c, "%sContent-Length: %d\r\n\r\n", head, max(len(body), 1))
 		<-stop
 	case "100MiB":
-		fmt.Fprintf(c, "%sContent-Length: %d\r\n\r\n", head, 100<<20)
+		say(c, "%sContent-Length: %d\r\n\r\n", head, 100<<20)
 		_, _ = io.CopyN(c, zeros{}, 100<<20)
 	case "gzip-bomb":
-		fmt.Fprintf(c, "%sContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n", head, len(bomb))
+		say(c, "%sContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n", head, len(bomb))
 		_, _ = c.Write(bomb)
 	}
 }

@@ -332,6 +332,7 @@ func (s *Sender) post(ctx context.Context, a *waxwing.Attempt, r *Request, patie
 		return s.failed(a, p, err)
 	}
 	a.Phase = waxwing.PhaseRequest
+	defer func() { _ = resp.Body.Close() }() // nothing more is read from it
 	ans := s.read(resp)
 	a.Code, a.Reply = ans.Status, waxwing.PII(strings.ToValidUTF8(string(ans.Body[:min(len(ans.Body), 512)]), "�"))
 	s.api.Judge(a, ans)
@@ -341,9 +342,8 @@ func (s *Sender) post(ctx context.Context, a *waxwing.Attempt, r *Request, patie
 	return false
 }
 
-// read takes an answer as far as it comes and closes it: what is missing, the status decides.
+// read takes an answer as far as it comes: what is missing, the status decides.
 func (s *Sender) read(resp *http.Response) *Answer {
-	defer func() { _ = resp.Body.Close() }() // nothing more is read from it
 	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxResponse+1))
 	return &Answer{Status: resp.StatusCode, Header: resp.Header, Body: body,
 		Whole: err == nil && len(body) <= MaxResponse, Now: s.cfg.Clock()}
@@ -363,6 +363,7 @@ func (s *Sender) Ask(ctx context.Context, r *Request) (*Answer, error) {
 	if err != nil {
 		return nil, plain(err)
 	}
+	defer func() { _ = resp.Body.Close() }() // nothing more is read from it
 	return s.read(resp), nil
 }
 
