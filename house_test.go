@@ -63,6 +63,7 @@ var owners = []struct {
 	{"github.com/IBM/sarama", []string{"pipeline"}, "the client that Watermill's adapter for Kafka takes"},
 	{"github.com/twmb/franz-go", []string{"pipeline", "source"}, "the client of a shop's Kafka; and kfake, the Kafka of tests"},
 	{"github.com/aws/aws-sdk-go-v2", []string{"pipeline", "source"}, "the client for our own Pub/Sub for SQS: Watermill's waits for ever and stops at what it cannot read"},
+	{"github.com/aws/aws-sdk-go-v2/aws", []string{"channel"}, "signs what goes to SES; its client leaves no room for a commit point"},
 	{"github.com/go-sql-driver/mysql", []string{"pipeline", "source"}, "the driver for MariaDB, as Watermill's adapter for SQL takes it, and for shops there"},
 	{"github.com/go-mysql-org/go-mysql", []string{"source"}, "reads the binary log of a shop's MariaDB"},
 	{"github.com/goccy/go-yaml", []string{"config"}, "reads the configuration with line and column"},
@@ -87,6 +88,7 @@ var owners = []struct {
 // inTests are modules that only tests know, wherever they are.
 var inTests = map[string]string{
 	"github.com/jhillyerd/enmime":           "reads mails back with other code than wrote them",
+	"github.com/mailgun/mailgun-go":         "its own stand-in takes what we post to Mailgun",
 	"github.com/emersion/go-msgauth":        "verifies DKIM signatures with other code than made them",
 	"go.uber.org/goleak":                    "goroutines that stay behind",
 	"github.com/rogpeppe/go-internal":       "testscript: the command line's stories",

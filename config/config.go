@@ -44,8 +44,8 @@ type Config struct {
 	// stands what would stand below tenants.NAME.
 	TenantsDir string `yaml:"tenants_dir,omitempty"`
 	// Pipeline lists the stages in their order; queues stand between them.
-	// Left out, it is normalise, enrich, render, a queue, send by every SMTP
-	// provider in the order of their names, and a fallback by every Twilio one.
+	// Left out, it is normalise, enrich, render, a queue, send by every
+	// provider of e-mails in the order of their names, and a fallback by every one of texts.
 	Pipeline []Stage `yaml:"pipeline,omitempty"`
 	// Pipelines are further ones by name, each a list of stages as pipeline is; a tenant
 	// chooses by its pipeline. The one named default may stand here, too.

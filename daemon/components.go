@@ -13,8 +13,16 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/fcm"
+	"github.com/waxwinghq/waxwing/channel/httptext"
+	"github.com/waxwinghq/waxwing/channel/mailgun"
+	"github.com/waxwinghq/waxwing/channel/postmark"
+	"github.com/waxwinghq/waxwing/channel/sendgrid"
+	"github.com/waxwinghq/waxwing/channel/ses"
 	"github.com/waxwinghq/waxwing/channel/smtp"
 	"github.com/waxwinghq/waxwing/channel/twilio"
+	"github.com/waxwinghq/waxwing/channel/vonage"
+	"github.com/waxwinghq/waxwing/channel/webpush"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/delivery"
 	"github.com/waxwinghq/waxwing/enrich"
@@ -129,6 +137,14 @@ func FormatsOf(c *config.Config) map[string]waxwing.Format {
 var providerTypes = []providerType{
 	provider(smtp.Component(), (*smtp.Settings).Open),
 	provider(twilio.Component(), (*twilio.Settings).Open),
+	provider(mailgun.Component(), (*mailgun.Settings).Open),
+	provider(ses.Component(), (*ses.Settings).Open),
+	provider(postmark.Component(), (*postmark.Settings).Open),
+	provider(sendgrid.Component(), (*sendgrid.Settings).Open),
+	provider(vonage.Component(), (*vonage.Settings).Open),
+	provider(httptext.Component(), (*httptext.Settings).Open),
+	provider(webpush.Component(), (*webpush.Settings).Open),
+	provider(fcm.Component(), (*fcm.Settings).Open),
 }
 
 // sourceTypes are the types of sources beside webhooks and the API, which the listener
@@ -229,6 +245,9 @@ func typeOf(p config.Provider) (t providerType) {
 	}
 	return t
 }
+
+// Carries is the channel of a provider's messages; "" where there is no such type.
+func Carries(p config.Provider) waxwing.Channel { return typeOf(p).Carries }
 
 // FirstMailer is the provider that mails go by first; "" where there is none.
 func FirstMailer(c *config.Config) string {

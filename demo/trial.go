@@ -90,7 +90,32 @@ func NewTrial(cfg *config.Config, log *slog.Logger) (t *Trial, err error) {
 
 // Fit puts the stand-ins into a configuration.
 func (t *Trial) Fit(cfg *config.Config) error {
-	providers := maps.Clone(cfg.Providers)
+	providers, err := t.standIns(cfg.Providers)
+	if err != nil {
+		return err
+	}
+	cfg.Providers = providers
+	// A ledger of its own: what counts as sent here was not, and must not keep a
+	// daemon that sends from sending it.
+	cfg.Data, cfg.Ledger, cfg.Ledgers = TrialData(cfg.Data), nil, nil
+	cfg.Tenants = maps.Clone(cfg.Tenants)
+	for name, x := range cfg.Tenants {
+		x.Ledger = ""
+		if x.Providers, err = t.standIns(x.Providers); err != nil {
+			return fmt.Errorf("tenant %s: %w", name, err)
+		}
+		cfg.Tenants[name] = x
+	}
+	// Nor may it take from a broker what is for them.
+	cfg.Brokers = nil
+	pipeline.KeepQueues(cfg)
+	return nil
+}
+
+// standIns are the providers with the mailbox in place of each: mails come to it by SMTP and texts as
+// to Twilio, whatever would carry them.
+func (t *Trial) standIns(from map[string]config.Provider) (map[string]config.Provider, error) {
+	providers := maps.Clone(from)
 	for name, p := range providers {
 		switch s := p.Settings.(type) {
 		case *smtp.Settings:
@@ -102,23 +127,19 @@ func (t *Trial) Fit(cfg *config.Config) error {
 			own.BaseURL, own.Account, own.Token = t.twilio, "ACmailbox", t.token
 			p.Settings = &own
 		default:
-			return fmt.Errorf("the provider %s has no stand-in: serve --mailbox knows smtp and twilio", name)
+			pool := config.Pool{Connections: max(p.MaxConnections(), 1)}
+			switch daemon.Carries(p) {
+			case waxwing.Email:
+				p.Type, p.Settings = "smtp", &smtp.Settings{Addr: t.smtp, TLS: string(smtp.NoTLS), Pool: pool}
+			case waxwing.SMS:
+				p.Type, p.Settings = "twilio", &twilio.Settings{BaseURL: t.twilio, Account: "ACmailbox", Token: t.token, From: "+15005550006", Pool: pool}
+			default:
+				return nil, fmt.Errorf("the provider %s has no stand-in: the mailbox takes mails and texts", name)
+			}
 		}
 		providers[name] = p
 	}
-	cfg.Providers = providers
-	// A ledger of its own: what counts as sent here was not, and must not keep a
-	// daemon that sends from sending it.
-	cfg.Data, cfg.Ledger, cfg.Ledgers = TrialData(cfg.Data), nil, nil
-	cfg.Tenants = maps.Clone(cfg.Tenants)
-	for name, x := range cfg.Tenants {
-		x.Ledger = ""
-		cfg.Tenants[name] = x
-	}
-	// Nor may it take from a broker what is for them.
-	cfg.Brokers = nil
-	pipeline.KeepQueues(cfg)
-	return nil
+	return providers, nil
 }
 
 // TrialData is the data folder of a trial, beside the one of a configuration.

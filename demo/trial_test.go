@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waxwinghq/waxwing/channel/mailgun"
 	"github.com/waxwinghq/waxwing/channel/smtp"
+	"github.com/waxwinghq/waxwing/channel/twilio"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/daemon"
@@ -56,6 +58,42 @@ func TestTryingOutNeedsThisMachine(t *testing.T) {
 			}
 			try.Close()
 		}
+	}
+}
+
+// TestTryingOutSendsNothing: whatever carries mails or texts, also for one tenant only, is the mailbox.
+func TestTryingOutSendsNothing(t *testing.T) {
+	c := configtest.Load(t, daemon.Components(), `http: {listen: "127.0.0.1:0"}
+providers:
+  mail: {type: mailgun, domain: mg.acme.example, key: "a-key-of-mailgun"}
+  texts: {type: vonage, key: abcd, secret: "a-secret-of-vonage", from: Acme}
+tenants:
+  acme:
+    name: Acme
+    from: a@acme.example
+    providers: {mine: {type: smtp, addr: "mail.acme.example:25"}, other: {type: ses, region: eu-central-1, access_key: AKIA, secret_key: "a-secret-of-ses"}}
+`)
+	try, err := NewTrial(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer try.Close()
+	own := c.Tenants["acme"].Providers
+	for name, p := range map[string]config.Provider{"mail": c.Providers["mail"], "mine": own["mine"], "other": own["other"]} {
+		if s, ok := p.Settings.(*smtp.Settings); !ok || p.Type != "smtp" || s.Addr != try.smtp {
+			t.Errorf("%s is %+v", name, p)
+		}
+	}
+	if s, ok := c.Providers["texts"].Settings.(*twilio.Settings); !ok || s.BaseURL != try.twilio {
+		t.Errorf("texts are %+v", c.Providers["texts"])
+	}
+	if made, err := daemon.OpenProvider("mail", c.Providers["mail"], nil); err != nil {
+		t.Error(err)
+	} else {
+		daemon.CloseNow(made)
+	}
+	if _, ok := try.real["mail"].Settings.(*mailgun.Settings); !ok {
+		t.Errorf("a release would go by %+v", try.real["mail"])
 	}
 }
 

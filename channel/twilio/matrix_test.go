@@ -1,34 +1,31 @@
 package twilio_test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
-	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/channeltest"
+	"github.com/waxwinghq/waxwing/channel/httpsend"
 	"github.com/waxwinghq/waxwing/channel/sink"
 	"github.com/waxwinghq/waxwing/channel/twilio"
 )
 
-var now = time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC)
+var now = channeltest.Now
 
 const made = `{"sid":"SM0123456789abcdef0123456789abcdef","status":"queued"}`
 
 // sender returns one for the server at url.
-func sender(t *testing.T, url string, change func(*twilio.Config)) *twilio.Sender {
+func sender(t *testing.T, url string, change func(*twilio.Config)) *httpsend.Sender {
 	t.Helper()
 	c := twilio.Config{Name: "texts", BaseURL: url, Account: "AC1", Token: "secret", From: "+15005550006", Clock: func() time.Time { return now }}
 	if change != nil {
@@ -44,117 +41,9 @@ func sender(t *testing.T, url string, change func(*twilio.Config)) *twilio.Sende
 func nothing() error { return nil }
 
 func TestMatrix(t *testing.T) {
-	raw, err := os.ReadFile("testdata/matrix.tsv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var bomb bytes.Buffer
-	z := gzip.NewWriter(&bomb)
-	_, _ = io.CopyN(z, zeros{}, 20<<20)
-	_ = z.Close()
-	cells := 0
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, 8)
-	for l := range strings.Lines(string(raw)) {
-		f := strings.Fields(l)
-		if len(f) != 6 || f[0] == "#" {
-			continue
-		}
-		cells++
-		wg.Go(func() {
-			if f[1] != "stall" { // those only wait, all at once
-				slots <- struct{}{}
-				defer func() { <-slots }()
-			}
-			runCell(t, f, bomb.Bytes())
-		})
-	}
-	wg.Wait()
-	if cells != 22*6 {
-		t.Errorf("%d cells in the table", cells)
-	}
-}
-
-type zeros struct{}
-
-func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
-
-func runCell(t *testing.T, f []string, bomb []byte) {
-	stop := make(chan struct{})
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		answer(w, f[0], f[1], bomb, stop)
-	}))
-	s := sender(t, srv.URL, func(c *twilio.Config) {
-		if f[1] == "stall" {
-			c.Timeout, c.ConnectTimeout = time.Second, time.Second
-		}
-	})
-	commits := 0
-	a := s.Offer(context.Background(), text(1), func() error { commits++; return nil })
-	close(stop)
-	_ = s.Close(context.Background())
-	srv.Close()
-	side, bad := string(a.Fault), "-"
-	if side == "" {
-		side = "-"
-	}
-	if a.Bad {
-		bad = "bad"
-	}
-	got := []string{f[0], f[1], string(a.Verdict), side, bad, fmt.Sprintf("%.0fs", a.RetryAfter.Seconds())}
-	if strings.Join(got, " ") != strings.Join(f, " ") || commits != 1 {
-		t.Errorf("got %v, want %v (%v), %d commits", got, f, a.Err, commits)
-	}
-	if (a.Ref != "") != (a.Verdict == waxwing.Accepted && (f[1] == "normal" || f[1] == "reset-after-body")) {
-		t.Errorf("%v: ref %q", f, a.Ref)
-	}
-}
-
-// answer writes status row's head and does to the body what column says.
-func answer(w http.ResponseWriter, row, column string, bomb []byte, stop <-chan struct{}) {
-	c, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return
-	}
-	defer c.Close()
-	body := made
-	if row == "200-bad-json" {
-		body = made[:20]
-	}
-	if row[0] > '2' {
-		body = `{"message":"no"}`
-	}
-	head := "HTTP/1.1 " + row[:3] + " Status\r\nContent-Type: application/json\r\nLocation: http://127.0.0.1:1/\r\n"
-	switch row {
-	case "429-int":
-		head += "Retry-After: 7\r\n"
-	case "429-date":
-		head += "Retry-After: " + now.Add(90*time.Second).Format(http.TimeFormat) + "\r\n"
-	case "429-negative":
-		head += "Retry-After: -5\r\n"
-	case "429-huge":
-		head += "Retry-After: 99999999999999999999\r\n"
-	}
-	switch column {
-	case "normal":
-		fmt.Fprintf(c, "%sContent-Length: %d\r\n\r\n%s", head, len(body), body)
-	case "reset-before-body":
-		fmt.Fprintf(c, "%sContent-Length: %d\r\n\r\n", head, len(body))
-		_ = c.(*net.TCPConn).SetLinger(0)
-	case "reset-after-body":
-		fmt.Fprintf(c, "%sContent-Length: %d\r\n\r\n%s", head, len(body), body)
-		_ = c.(*net.TCPConn).SetLinger(0)
-	case "stall":
-		fmt.Fprintf(c, "%sContent-Length: %d\r\n\r\n", head, len(body))
-		<-stop
-	case "100MiB":
-		fmt.Fprintf(c, "%sContent-Length: %d\r\n\r\n", head, 100<<20)
-		_, _ = io.CopyN(c, zeros{}, 100<<20)
-	case "gzip-bomb":
-		fmt.Fprintf(c, "%sContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n", head, len(bomb))
-		_, _ = c.Write(bomb)
-	}
+	channeltest.Matrix{Message: text(1), Made: made, No: `{"message":"no"}`, Open: func(url string, timeout time.Duration) (channeltest.Provider, error) {
+		return sender(t, url, func(c *twilio.Config) { c.Timeout, c.ConnectTimeout = timeout, timeout }), nil
+	}}.Run(t, "testdata/matrix.tsv")
 }
 
 func TestTwilioCodes(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/httpsend"
 	"github.com/waxwinghq/waxwing/config"
 )
 
@@ -71,6 +72,6 @@ func sendsFrom(s string) bool {
 
 // Open makes the provider of this name, which connects when there is something to send.
 // It fails where the settings cannot work.
-func (s *Settings) Open(name string, _ *slog.Logger) (*Sender, error) {
+func (s *Settings) Open(name string, _ *slog.Logger) (*httpsend.Sender, error) {
 	return New(Config{Name: name, BaseURL: s.BaseURL, Account: s.Account, Token: s.Token, From: s.From, Connections: s.Connections})
 }
