@@ -60,26 +60,35 @@ func (x *runner) ask(w *waxwing.Work, order string) {
 	own := *w // the ledger's is shared, and its event is not needed any more
 	own.Raw = nil
 	x.desk.Put(&callback.Question{ID: w.ID, Tenant: w.Tenant, Shop: w.Shop, Order: order, Created: w.Created, Until: m.config.HoldTTL.D(), API: f.API, At: at,
-		Take: func(ctx context.Context, raw []byte) error { return x.answered(ctx, &own, m, f, order, raw) },
+		Take: func(ctx context.Context, raw []byte) error { return x.answered(ctx, &askedFor{&own, m, f, order}, raw) },
 		GiveUp: func(ctx context.Context, reason string) error {
 			return x.told(x.p.Ledger.Quarantine(ctx, &own, reason, waxwing.Lookup{Order: []string{order}}), &own, waxwing.Quarantined, reason)
 		},
 		Wake: func() { x.wakes.wake(x.orders, own.ID) }})
 }
 
+// askedFor is an order that a shop is asked about.
+type askedFor struct {
+	*waxwing.Work
+	member *member
+	format waxwing.Format
+	order  string
+}
+
 // answered records what the shop said about an order.
-func (x *runner) answered(ctx context.Context, w *waxwing.Work, m *member, f waxwing.Format, order string, raw []byte) error {
-	key, err := f.Key("", raw)
+func (x *runner) answered(ctx context.Context, n *askedFor, raw []byte) error {
+	w := n.Work
+	key, err := n.format.Key("", raw)
 	switch {
 	case err != nil:
 		return &callback.AnswerError{Text: "what the shop's API answers cannot be read: " + err.Error()}
 	case key.Ignore != "": // it may become one: the shop says so then
-		err := x.told(x.p.Ledger.Hold(ctx, w, "the shop's API: "+key.Ignore, w.Created.Add(m.config.HoldTTL.D()), waxwing.Lookup{Order: []string{order}}), w, waxwing.Held, key.Ignore)
+		err := x.told(x.p.Ledger.Hold(ctx, w, "the shop's API: "+key.Ignore, w.Created.Add(n.member.config.HoldTTL.D()), waxwing.Lookup{Order: []string{n.order}}), w, waxwing.Held, key.Ignore)
 		if errors.Is(err, waxwing.ErrState) {
 			err = nil // something newer came
 		}
 		return err
-	case key.Bare != "" || key.OrderID != order || key.Kind != "" || key.Part != "":
+	case key.Bare != "" || key.OrderID != n.order || key.Kind != "" || key.Part != "":
 		return &callback.AnswerError{Text: "the shop's API answers with another order than was asked for"}
 	}
 	_, err = x.accept(ctx, &waxwing.Event{Tenant: w.Tenant, Shop: w.Shop, Source: waxwing.SourceCallback, Raw: raw, Answers: w.Version})
