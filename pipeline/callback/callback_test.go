@@ -286,6 +286,7 @@ func sweep(d *Desk, long time.Duration, all ...*Question) {
 		}
 		<-time.After(time.Second)
 	}
+	synctest.Wait()
 }
 
 func desk() *Desk { return NewDesk(&Client{}, time.Now, slog.New(slog.DiscardHandler)) }
