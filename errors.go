@@ -36,12 +36,23 @@ type LaterError struct {
 // Error is what must be waited for.
 func (e *LaterError) Error() string { return e.Text }
 
+// BareError is Normalise's of an event that names its order and does not show it.
+type BareError struct {
+	OrderID string
+	Text    string // says what to do where the shop cannot be asked
+}
+
+// Error is what to do.
+func (e *BareError) Error() string { return e.Text }
+
 // Errors that several packages share.
 var (
 	// ErrNotFound: no such thing in this tenant. Another tenant's thing looks the same.
 	ErrNotFound = errors.New("not found")
 	// ErrState: the thing is not in a state that allows this.
 	ErrState = errors.New("not possible in this state")
+	// ErrRefused: a shop's API does not let its token read that.
+	ErrRefused = errors.New("refused")
 	// ErrStopping: the program is shutting down.
 	ErrStopping = errors.New("shutting down")
 	// ErrUnavailable: the ledger cannot write (a full disk, a lost lease); try later.

@@ -1,6 +1,7 @@
 package waxwing
 
 import (
+	"context"
 	"net/http"
 	"time"
 )
@@ -38,7 +39,24 @@ type Format struct {
 	// NormaliseWork is Normalise for a format that a plugin reads: it also writes
 	// the plugin's runs to w. Nil: Normalise is all there is.
 	NormaliseWork func(w *Work) (*Order, error)
+	// API asks the shop for what a bare event leaves out (see BareError); nil: this format's events
+	// show their orders.
+	API *ShopAPI
 }
+
+// ShopAPI is how one kind of shop is asked for a whole order.
+type ShopAPI struct {
+	// Sign puts into a request's headers what opens the API.
+	Sign func(h http.Header, token Secret)
+	// Order asks for an order by the id that its event's key has, and gives it as Normalise reads
+	// it. Errors of get are returned as they are, or wrapped.
+	Order func(ctx context.Context, get Get, id string) ([]byte, error)
+}
+
+// Get asks for a path below the address of a shop's API, which may have a query; whoever makes it
+// escapes it. The answer is that of a 200, or nil for a 204; it is bounded, and the caller's.
+// ErrNotFound: the shop has no such thing. ErrRefused: the token may not read it.
+type Get func(ctx context.Context, path string) ([]byte, error)
 
 // postedTo is the name under which the headers of a webhook hold the address that it was posted to.
 // No client can send a header of this name, which is none of HTTP's.
@@ -62,6 +80,9 @@ type EventKey struct {
 	// ping, a topic that is not an order's. The other fields are then empty.
 	Ignore  string
 	OrderID string
+	// Bare, where not empty, says that the event names its order and does not show it, and what to do
+	// about that where the shop cannot be asked; with Ignore, that it is then ignored.
+	Bare string
 	// Kind and Part say what of the order the event tells of: the shipment or refund with the
 	// id Part. Both empty: of the order itself.
 	Kind Kind

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -206,6 +207,7 @@ func (x *tenantRules) shop(name string) Shop {
 		x.failKey(path, path+" does not say which plugin reads its events", "Add plugin: with the name of one that fills the hook normalise")
 	}
 	x.mapping(path, s)
+	x.shopAPI(path, s)
 	for _, p := range []struct{ key, value string }{{"order_id", s.OrderID}, {"updated_at", s.UpdatedAt}} {
 		if p.value != "" && !strings.HasPrefix(p.value, "/") {
 			x.fail(path+"."+p.key, fmt.Sprintf("%s.%s %s is no JSON pointer", path, p.key, x.quote(path+"."+p.key)), "Begin it with /, such as /order/id")
@@ -233,6 +235,31 @@ func (x *tenantRules) mapping(path string, s Shop) {
 			} else {
 				x.failKey(path+".mapping", path+".mapping: "+f.Text, f.Remedy)
 			}
+		}
+	}
+}
+
+// shopAPI checks where a shop is asked for its orders.
+func (x *tenantRules) shopAPI(path string, s Shop) {
+	if s.API == nil {
+		return
+	}
+	path += ".api"
+	if i := slices.Index(x.words.formats(), s.Format); !x.isBad(path) && (i < 0 || x.words.Formats[i].API == nil) {
+		x.fail(path, path+" is asked by nobody: events of the format "+s.Format+" show their orders", "Take it out")
+	}
+	u, err := url.Parse(s.API.URL)
+	if !x.isBad(path+".url") && (err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+		u.Scheme != "https" && !(u.Scheme == "http" && IsLoopback(u.Hostname()))) {
+		x.fail(path+".url", path+".url is no https address", "Write https://shop.example, without user, password and query")
+	}
+	if t := s.API.Token.Reveal(); strings.TrimSpace(t) != t || strings.ContainsFunc(t, unicode.IsControl) {
+		x.fail(path+".token", path+".token begins or ends in a space, or holds a control character", "Take it out: no token has one")
+	}
+	for i, n := range s.API.Allow {
+		at := fmt.Sprintf("%s.allow[%d]", path, i)
+		if _, err := netip.ParsePrefix(n); err != nil && !x.isBad(at) {
+			x.fail(at, fmt.Sprintf("%s %s is no network", at, x.quote(at)), "Write it as 10.1.0.0/16")
 		}
 	}
 }

@@ -3,7 +3,11 @@
 // the reference page, both generated from these types.
 package config
 
-import "github.com/waxwinghq/waxwing"
+import (
+	"net/netip"
+
+	"github.com/waxwinghq/waxwing"
+)
 
 // Config is one whole configuration file.
 //
@@ -318,6 +322,32 @@ type Shop struct {
 	// Mapping says where the events of a shop of format mapping have what an order is; they are
 	// signed as those of format plugin.
 	Mapping *Mapping `yaml:"mapping,omitempty"`
+	// API is asked for the whole order where the shop's webhooks only name it (bigcommerce, prestashop,
+	// square, squarespace). Without it they are quarantined.
+	API *ShopAPI `yaml:"api,omitempty"`
+}
+
+// ShopAPI is where a shop is asked for its orders.
+type ShopAPI struct {
+	// URL is the API's address: https://api.bigcommerce.com/stores/HASH, https://api.squarespace.com,
+	// https://connect.squareup.com, or the PrestaShop's own.
+	URL string `yaml:"url"`
+	// Token opens it, and needs no more than the right to read orders: BigCommerce's X-Auth-Token, Squarespace's key,
+	// Square's access token, PrestaShop's webservice key.
+	Token Secret `yaml:"token"`
+	// Allow are networks, such as 10.1.0.0/16, in which the shop may be. Else it is only asked at public
+	// addresses, whatever its name leads to.
+	Allow []string `yaml:"allow,omitempty"`
+}
+
+// Networks are those of allow. They were checked.
+func (a *ShopAPI) Networks() (out []netip.Prefix) {
+	for _, s := range a.Allow {
+		if p, err := netip.ParsePrefix(s); err == nil {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // Mapping says where in a shop's events, which are JSON of any shape, an order's fields stand.

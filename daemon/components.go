@@ -41,6 +41,7 @@ import (
 	"github.com/waxwinghq/waxwing/shop/magento"
 	"github.com/waxwinghq/waxwing/shop/mapping"
 	"github.com/waxwinghq/waxwing/shop/medusa"
+	"github.com/waxwinghq/waxwing/shop/prestashop"
 	"github.com/waxwinghq/waxwing/shop/shopify"
 	"github.com/waxwinghq/waxwing/shop/shopware"
 	"github.com/waxwinghq/waxwing/shop/square"
@@ -73,6 +74,7 @@ var shopFormats = []waxwing.Format{
 	bigcommerce.Format,
 	square.Format,
 	squarespace.Format,
+	prestashop.Format,
 	vendure.Format,
 	medusa.Format,
 	generic.Format,
@@ -152,6 +154,7 @@ var providerTypes = []providerType{
 var sourceTypes = []sourceType{
 	sourceOf(poll.Shopify(), (*poll.ShopifySettings).Open),
 	sourceOf(poll.WooCommerce(), (*poll.WooSettings).Open),
+	sourceOf(poll.PrestaShop(), (*poll.PrestaSettings).Open),
 	sourceOf(postgres.Component(), (*postgres.Settings).Open),
 	sourceOf(outbox.Component(), (*outbox.Settings).Open),
 	sourceOf(amqpsource.Component(), (*amqpsource.Settings).Open),

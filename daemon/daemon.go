@@ -222,9 +222,12 @@ func (d *Daemon) assemble(x Extras) (err error) {
 	meter.Queues(d.shards.queues)
 	meter.Instances(d.shards.members)
 	meter.Brokers(d.shards.brokers)
-	if len(d.sources.open) > 0 {
-		meter.Sources(d.sources.statuses)
+	brings := func() map[string]metrics.Source {
+		all := d.shards.callbacks()
+		maps.Copy(all, d.sources.statuses())
+		return all
 	}
+	meter.Sources(brings)
 	d.silence = silence.New(d.Books(), x.Clock, d.log)
 	meter.Silences(func() (out []metrics.Silent) {
 		for _, s := range d.silence.Silent() {
@@ -233,7 +236,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 		return out
 	})
 	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d, Desk: d.shards, Books: d.Books(), Workshop: d.workshop, Shelves: d.Books(), Uses: d.workshop.host.Uses,
-		Meter: meter, Sources: d.sources.statuses, Schema: generic.Schema, Ready: d.ready, Pages: x.Pages, Version: Version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
+		Meter: meter, Sources: brings, Schema: generic.Schema, Ready: d.ready, Pages: x.Pages, Version: Version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/pipeline"
+	"github.com/waxwinghq/waxwing/source"
 	"github.com/waxwinghq/waxwing/web/metrics"
 )
 
@@ -276,6 +277,24 @@ func (x *shards) brokers() map[string]metrics.Broker {
 			was, there := out[name]
 			out[name] = metrics.Broker{Connected: b.Connected && (was.Connected || !there), Published: was.Published + b.Published, Received: was.Received + b.Received,
 				Kept: was.Kept + b.Kept, Failed: was.Failed + b.Failed, Lost: was.Lost + b.Lost}
+		}
+	}
+	return out
+}
+
+// callbacks says how it stands with each shop that was asked for whole orders, as with a source of events.
+func (x *shards) callbacks() map[string]metrics.Source {
+	out := map[string]metrics.Source{}
+	for _, s := range x.all {
+		for _, c := range s.pipe.Callbacks() {
+			as := metrics.Source{State: string(source.Reading), Events: map[string]int64{"answered": c.Answered}, Failures: c.Failed}
+			if c.Trouble != "" {
+				as.State, as.Detail = string(source.Failing), c.Line()
+			}
+			if !c.Last.IsZero() {
+				as.Last = &c.Last
+			}
+			out["api of "+string(c.Tenant)+"/"+string(c.Shop)] = as
 		}
 	}
 	return out

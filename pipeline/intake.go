@@ -63,6 +63,13 @@ func (x *intake) accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 			}
 		}
 	}
+	if key.Bare != "" && key.Ignore != "" {
+		if apiOf(t, ev.Shop, f) != nil {
+			key.Ignore = ""
+		} else {
+			key.Bare = ""
+		}
+	}
 	switch {
 	case refused:
 		ev.Poison = "the message could not be kept as it was: see the event"
@@ -70,6 +77,8 @@ func (x *intake) accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 		ev.Poison = err.Error()
 	case key.Ignore == "" && key.OrderID == "":
 		ev.Poison = "the event names no order"
+	case key.Bare != "" && apiOf(t, ev.Shop, f) == nil:
+		ev.Poison = key.Bare
 	}
 	ev.Key = key
 	if ev.Source == "api" && key.Shop != "" {

@@ -11,6 +11,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/delivery"
+	"github.com/waxwinghq/waxwing/pipeline/callback"
 )
 
 // runner takes orders through the stages of their pipelines, and records what became of them.
@@ -24,6 +25,8 @@ type runner struct {
 	out       *outbound
 	first     waxwing.Channel // what rendering waits for
 	strangers strangers
+	desk      *callback.Desk // asks shops for what events leave out
+	accept    func(context.Context, *waxwing.Event) (waxwing.Receipt, error)
 }
 
 // work takes one confirmation from its event to the first queue, as function calls.
@@ -32,7 +35,64 @@ func (x *runner) work(id waxwing.ID) {
 	if err == nil {
 		err = x.advance(w)
 	}
+	var bare *waxwing.BareError
+	if errors.As(err, &bare) {
+		x.ask(w, bare.OrderID)
+		return
+	}
+	x.desk.Done(id)
 	x.report(id, err)
+}
+
+// ask has the shop asked for an order that its event only names. What it says becomes the order's newer event;
+// until then the order stays as it is, so that a crash asks again.
+func (x *runner) ask(w *waxwing.Work, order string) {
+	set := x.settings.Load()
+	m := set.members[w.Tenant]
+	if m == nil {
+		return // the sweeper finds it among strangers
+	}
+	f := set.Formats[w.Format]
+	at := apiOf(m.config, w.Shop, f)
+	if at == nil {
+		return // taken out of the configuration a moment ago: it is quarantined next
+	}
+	own := *w // the ledger's is shared, and its event is not needed any more
+	own.Raw = nil
+	x.desk.Put(&callback.Question{ID: w.ID, Tenant: w.Tenant, Shop: w.Shop, Order: order, Created: w.Created, Until: m.config.HoldTTL.D(), API: f.API, At: at,
+		Take: func(ctx context.Context, raw []byte) error { return x.answered(ctx, &askedFor{&own, m, f, order}, raw) },
+		GiveUp: func(ctx context.Context, reason string) error {
+			return x.told(x.p.Ledger.Quarantine(ctx, &own, reason, waxwing.Lookup{Order: []string{order}}), &own, waxwing.Quarantined, reason)
+		},
+		Wake: func() { x.wakes.wake(x.orders, own.ID) }})
+}
+
+// askedFor is an order that a shop is asked about.
+type askedFor struct {
+	*waxwing.Work
+	member *member
+	format waxwing.Format
+	order  string
+}
+
+// answered records what the shop said about an order.
+func (x *runner) answered(ctx context.Context, n *askedFor, raw []byte) error {
+	w := n.Work
+	key, err := n.format.Key("", raw)
+	switch {
+	case err != nil:
+		return &callback.AnswerError{Text: "what the shop's API answers cannot be read: " + err.Error()}
+	case key.Ignore != "": // it may become one: the shop says so then
+		err := x.told(x.p.Ledger.Hold(ctx, w, "the shop's API: "+key.Ignore, w.Created.Add(n.member.config.HoldTTL.D()), waxwing.Lookup{Order: []string{n.order}}), w, waxwing.Held, key.Ignore)
+		if errors.Is(err, waxwing.ErrState) {
+			err = nil // something newer came
+		}
+		return err
+	case key.Bare != "" || key.OrderID != n.order || key.Kind != "" || key.Part != "":
+		return &callback.AnswerError{Text: "the shop's API answers with another order than was asked for"}
+	}
+	_, err = x.accept(ctx, &waxwing.Event{Tenant: w.Tenant, Shop: w.Shop, Source: waxwing.SourceCallback, Raw: raw, Answers: w.Version})
+	return err
 }
 
 // report tells what kept an order from going on.

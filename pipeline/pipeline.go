@@ -14,6 +14,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/delivery"
+	"github.com/waxwinghq/waxwing/pipeline/callback"
 	"github.com/waxwinghq/waxwing/pipeline/queue"
 )
 
@@ -30,6 +31,7 @@ type Pipeline struct {
 	runner   *runner
 	out      *outbound
 	sweeper  *sweeper
+	desk     *callback.Desk
 	stop     *delivery.Stop
 	journal  *journal
 }
@@ -56,12 +58,13 @@ func New(p Parts) (*Pipeline, error) {
 	x.flows = &flows{p: &x.p, hops: x.hops, connect: x.connect}
 	x.out = &outbound{p: &x.p, stop: x.stop, journal: x.journal, settings: &x.settings, flows: x.flows, wakes: x.wakes,
 		channels: map[waxwing.Channel]*channel{}, senders: map[way]*delivery.Sender{}}
-	x.runner = &runner{p: &x.p, stop: x.stop, journal: x.journal, settings: &x.settings, wakes: x.wakes, out: x.out, first: waxwing.Channels[0]}
+	x.desk = callback.NewDesk(&callback.Client{Resolver: p.Resolver}, p.Clock, p.Log)
+	x.runner = &runner{desk: x.desk, accept: x.Accept, p: &x.p, stop: x.stop, journal: x.journal, settings: &x.settings, wakes: x.wakes, out: x.out, first: waxwing.Channels[0]}
 	x.out.instead = x.runner.instead
 	x.orders = newPool(p.Config.Limits.Render, "render", topic+"orders", x.runner.workInTurn)
 	x.runner.orders = x.orders
 	x.intake = &intake{p: &x.p, journal: x.journal, settings: &x.settings, wakes: x.wakes, orders: x.orders}
-	x.sweeper = &sweeper{p: &x.p, stop: x.stop.Earlier(), orders: x.orders, hops: x.hops, channels: x.out.channels, work: x.runner.work, strangers: &x.runner.strangers}
+	x.sweeper = &sweeper{p: &x.p, stop: x.stop.Earlier(), orders: x.orders, hops: x.hops, channels: x.out.channels, work: x.runner.work, strangers: &x.runner.strangers, desk: x.desk}
 	if x.p.NoSweeper = x.p.NoSweeper || x.p.SendsOnly; !x.p.SendsOnly {
 		x.wakes.to("orders", x.orders)
 	}
@@ -121,6 +124,9 @@ func (x *Pipeline) Queues() map[string]int {
 	return out
 }
 
+// Callbacks says how it stands with each shop that was asked for whole orders.
+func (x *Pipeline) Callbacks() []callback.Status { return x.desk.Statuses() }
+
 // Brokers says how it stands with each broker that a queue stands on.
 func (x *Pipeline) Brokers() map[string]queue.Stats { return x.wakes.relays.Stats() }
 
@@ -132,6 +138,7 @@ func (x *Pipeline) drain() error {
 	limit := x.p.Config.Limits.Drain.D()
 	end := time.Now().Add(limit)
 	x.sweeper.stop.Begin()
+	x.desk.Close()
 	x.wakes.relays.Stop() // what others publish is for those that go on
 	pools := []*pool{x.orders}
 	for _, h := range x.hops.all {

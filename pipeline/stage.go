@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -195,8 +196,10 @@ type Parts struct {
 	Brokers map[string]queue.Broker
 	Tag     string
 	Meter   Meter
-	Clock   waxwing.Clock
-	Log     *slog.Logger
+	// Resolver looks up the names of shops' APIs; nil: the system's.
+	Resolver *net.Resolver
+	Clock    waxwing.Clock
+	Log      *slog.Logger
 	// Wrap lets a test put itself between the stages and Watermill; NoSweeper
 	// switches the sweeper off, for the test that Watermill alone suffices.
 	Wrap      func(message.Publisher) message.Publisher

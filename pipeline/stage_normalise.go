@@ -37,6 +37,10 @@ func (s *normaliser) Run(_ context.Context, j *Job) (Decision, error) {
 		return quarantine("the shop's format is not known any more: " + j.Work.Format), nil
 	}
 	o, err := normalise(f, j.Work)
+	var bare *waxwing.BareError
+	if errors.As(err, &bare) && j.For == Confirm && apiOf(j.Tenant, j.Work.Shop, f) != nil {
+		return Decision{}, bare // the shop is asked
+	}
 	if errors.Is(err, waxwing.ErrUnavailable) {
 		return Decision{}, err
 	}
@@ -49,6 +53,14 @@ func (s *normaliser) Run(_ context.Context, j *Job) (Decision, error) {
 	}
 	j.Said = append(j.Said, "format", j.Work.Format, "items", len(o.Items))
 	return Decision{}, nil
+}
+
+// apiOf is where a shop is asked for whole orders; nil: nowhere.
+func apiOf(t *config.Tenant, shop waxwing.ShopID, f waxwing.Format) *config.ShopAPI {
+	if f.API == nil {
+		return nil
+	}
+	return t.Shops[string(shop)].API
 }
 
 // normalise calls the format and turns its panic into a reason: hostile input

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/delivery"
+	"github.com/waxwinghq/waxwing/pipeline/callback"
 )
 
 // sweeper finds what is due in the ledger, so that nothing depends on a message of the queue.
@@ -21,10 +22,11 @@ type sweeper struct {
 	work      func(waxwing.ID) // takes an order as far as it goes
 	loops     sync.WaitGroup
 	strangers *strangers // orders that rest
-	swept     time.Time  // sweepOrders': up to when what is due was found; zero: it begins anew
-	fresh     bool       // sweepOrders': something was to be done since it began anew
-	still     int        // sweepOrders': sweeps since swept has moved
-	begun     time.Time  // when the loops were to look first
+	desk      *callback.Desk
+	swept     time.Time // sweepOrders': up to when what is due was found; zero: it begins anew
+	fresh     bool      // sweepOrders': something was to be done since it began anew
+	still     int       // sweepOrders': sweeps since swept has moved
+	begun     time.Time // when the loops were to look first
 }
 
 // sweep looks every second, give or take, for what is due, and goes on at once
@@ -219,14 +221,14 @@ func (x *sweeper) sweepOrders() bool {
 // feed hands orders to the workers, but for those that are past their first queue, which are
 // under way, and those that rest. It says for how many something happens now.
 func (x *sweeper) feed(ids []waxwing.ID) (taken int) {
-	if len(x.hops.all) == 0 && !x.strangers.any() {
+	if len(x.hops.all) == 0 && !x.strangers.any() && !x.desk.Any() {
 		taken = x.orders.feed(ids)
 		x.fresh = x.fresh || taken > 0
 		return taken
 	}
 	fresh, now := false, x.p.Clock()
 	for i := range ids {
-		if x.underWay(ids[i]) || x.strangers.rests(ids[i], now) {
+		if x.underWay(ids[i]) || x.strangers.rests(ids[i], now) || x.desk.Rests(ids[i], now) {
 			continue
 		}
 		if x.orders.feed(ids[i:i+1]) == 0 {

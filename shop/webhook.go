@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -78,6 +79,34 @@ func Rank(status waxwing.PaymentStatus, cancelled time.Time) int {
 		return 1
 	}
 	return 0
+}
+
+// BareKey is the key of an event that names its order and does not show it; err says what to do about that.
+func BareKey(format, id string, err error) waxwing.EventKey {
+	return waxwing.EventKey{OrderID: strings.Clone(id), Bare: PayloadError(format, err).Error()}
+}
+
+// BareOrder is the error of such an event in an order's stead.
+func BareOrder(format, id string, err error) error {
+	return PayloadError(format, &waxwing.BareError{OrderID: strings.Clone(id), Text: err.Error()})
+}
+
+// Parts puts an order's parts, each a JSON value, into the object that the order is, by name. What is empty is left out.
+func Parts(order []byte, parts map[string][]byte) ([]byte, error) {
+	whole := map[string]json.RawMessage{}
+	if err := json.Unmarshal(order, &whole); err != nil {
+		return nil, errors.New("what the shop's API answers is no object")
+	}
+	for name, part := range parts {
+		if len(part) == 0 {
+			continue
+		}
+		if !json.Valid(part) {
+			return nil, errors.New("what the shop's API answers for " + name + " is no JSON")
+		}
+		whole[name] = part
+	}
+	return json.Marshal(whole)
 }
 
 // OrderID reads an id that is a whole number or its digits, however large, and says whether it

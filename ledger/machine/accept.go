@@ -32,8 +32,31 @@ type Arrival struct {
 	Poison, Ignore string
 	// Stale: too old for a mail, whatever is known; Old: where it is the first.
 	Stale, Old bool
+	// Bare: it names an order and does not show it, and the shop is asked. Answer: it is what the shop
+	// said about the bare event Answers.
+	Bare, Answer bool
+	Answers      int64
 	// Maybe: its mail may have gone out in a time that the ledger lost.
 	Maybe bool
+}
+
+// A bare event has no place of its own in the order of events: something has happened to its order, and
+// what is on the record may be older than that. It takes the row's rank down below nought and leaves
+// its time, so that any event of that time which shows the order takes its place.
+const bareFirst = -1 // of an order that no event has shown yet, or none that was news
+
+// bare reports whether the event that counts names its order only.
+func bare(row *store.Confirmation) bool { return row.Rank < 0 }
+
+// bared is the rank of a row behind a bare event: it keeps what the row knew.
+func bared(row *store.Confirmation) int64 {
+	switch {
+	case bare(row):
+		return row.Rank
+	case !fresh(row):
+		return bareFirst
+	}
+	return bareFirst - 1 - row.Rank
 }
 
 // First is the state that an event gives a new confirmation, with its reason and cause.
@@ -64,6 +87,9 @@ func (s *Set) Accept(a *Arrival) (c Changes, rc waxwing.Receipt, reseal bool) {
 	state, reason, cause := a.First()
 	row := store.Confirmation{ID: a.ID, Tenant: a.Tenant, Key: a.Key, Kind: a.Kind, Part: a.Part, Shop: a.Shop, Format: a.Format, State: state, Reason: reason,
 		Updated: a.Updated, Rank: a.Rank, Events: 1, DEK: a.DEK}
+	if a.Bare {
+		row.Rank = bareFirst
+	}
 	if state == waxwing.Received {
 		row.Due = s.Now.Add(SweepAfter).UnixMilli()
 	}
@@ -95,7 +121,14 @@ func (s *Set) again(a *Arrival, old store.Confirmation) (c Changes, rc waxwing.R
 
 // newer: the shop's updated_at decides; of two events of one second the one that says
 // more (paid rather than created) does.
+// What a shop has answered stands for the bare event that it was asked about, and for no other.
 func newer(a *Arrival, old *store.Confirmation) bool {
+	switch {
+	case a.Bare:
+		return true
+	case a.Answer:
+		return bare(old) && old.Event == a.Answers
+	}
 	if a.Updated != old.Updated {
 		return a.Updated > old.Updated
 	}
@@ -128,6 +161,9 @@ func (s *Set) Replace(a *Arrival) (c Changes, rc waxwing.Receipt, err error) {
 		return c, rc, nil
 	}
 	kept := old.Events < MaxEvents
+	if a.Bare { // its answer needs a place, too
+		kept = old.Events+1 < MaxEvents
+	}
 	row := old
 	if kept {
 		ev := a.Event
@@ -142,6 +178,9 @@ func (s *Set) Replace(a *Arrival) (c Changes, rc waxwing.Receipt, err error) {
 		return c, rc, nil
 	}
 	to, reason, _ := a.First()
+	if a.Answer && old.Rank == bareFirst && a.Old {
+		a.Stale = true // it is the first of its order that shows how old that is
+	}
 	switch {
 	case old.State == waxwing.Held && old.Reason == CauseLoss: // a person looks first, whatever the shop says meanwhile
 		to, reason = waxwing.Held, CauseLoss
@@ -152,7 +191,10 @@ func (s *Set) Replace(a *Arrival) (c Changes, rc waxwing.Receipt, err error) {
 		return Changes{}, rc, err
 	}
 	// The format, too: an order held by webhook may be paid by the API.
-	row.State, row.Reason, row.Format, row.Event, row.Updated, row.Rank, row.Due = to, reason, a.Format, old.Events, a.Updated, a.Rank, 0
+	row.State, row.Reason, row.Format, row.Event, row.Updated, row.Rank, row.Due = to, reason, a.Format, old.Events, max(a.Updated, old.Updated), a.Rank, 0
+	if a.Bare {
+		row.Rank = bared(&old)
+	}
 	if to == waxwing.Received {
 		row.Due = s.Now.Add(SweepAfter).UnixMilli()
 	}

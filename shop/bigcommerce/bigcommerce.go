@@ -36,6 +36,7 @@ var Format = waxwing.Format{
 	SignedAt:  signedAt,
 	Key:       keyOf,
 	Normalise: normalise,
+	API:       &api,
 }
 
 func signedAt(h http.Header) time.Time {
@@ -70,13 +71,14 @@ var (
 	errNoTotal    = errors.New("total_inc_tax: missing")
 	errSeveral    = errors.New("a list of several orders: send each by itself")
 	// errBare tells what BigCommerce itself sends.
-	errBare = errors.New("data: a webhook of BigCommerce's names an order and does not show it: ask its API for v2/orders/ID, put products, shipping_addresses and coupons into it, and send that")
+	errBare = errors.New("data: a webhook of BigCommerce's names an order and does not show it: ask its API for v2/orders/ID, put products, shipping_addresses and coupons into it, and send that; or write api: below the shop, and Waxwing asks")
 )
 
 // event is an event that tells of an order, or why it does not.
 type event struct {
 	v     payload.Value // the order
 	other string        // why it is none
+	bare  string        // the id of an order that is named only
 }
 
 func eventIn(d *payload.Document) (event, error) {
@@ -93,7 +95,7 @@ func eventIn(d *payload.Document) (event, error) {
 		}
 		whole := v.Get("data").Get("order").Object()
 		if whole.Kind() != payload.Object {
-			return event{}, shop.PayloadError("BigCommerce", errBare)
+			return named(v)
 		}
 		v = whole
 	}
@@ -115,6 +117,19 @@ func eventIn(d *payload.Document) (event, error) {
 	return e, nil
 }
 
+// named is an event as BigCommerce sends it: it names an order, or a payment or message of one.
+func named(v payload.Value) (event, error) {
+	data := v.Get("data")
+	at := data.Get("id")
+	if kind := data.Get("type").Trimmed(); kind != "" && kind != "order" || data.Get("order_id").Given() {
+		at = data.Get("order_id")
+	}
+	if id, ok := shop.OrderID(at); ok && !data.Twice("id") {
+		return event{v: v, bare: id}, nil
+	}
+	return event{}, shop.PayloadError("BigCommerce", errBare)
+}
+
 // timeOf reads a time as mails have it, as BigCommerce writes it, or as ISO 8601.
 func timeOf(v payload.Value) time.Time {
 	if t, err := time.Parse(time.RFC1123Z, v.Trimmed()); err == nil && t.Year() >= 1970 {
@@ -133,6 +148,9 @@ func keyOf(_ string, raw []byte) (waxwing.EventKey, error) {
 	if err != nil || e.other != "" {
 		return waxwing.EventKey{Ignore: e.other}, err
 	}
+	if e.bare != "" {
+		return shop.BareKey("BigCommerce", e.bare, errBare), nil
+	}
 	id, _ := shop.OrderID(e.v.Get("id"))
 	status, _ := e.status()
 	placed := timeOf(e.v.Get("date_created"))
@@ -146,6 +164,9 @@ func normalise(_ string, raw []byte) (*waxwing.Order, error) {
 	}
 	defer d.Release()
 	e, err := eventIn(d)
+	if err == nil && e.bare != "" {
+		err = shop.BareOrder("BigCommerce", e.bare, errBare)
+	}
 	if err == nil && e.other != "" {
 		err = shop.PayloadError("BigCommerce", errors.New("this is "+e.other))
 	}

@@ -1,9 +1,12 @@
 package bigcommerce
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -100,8 +103,8 @@ func TestKeyAndOthers(t *testing.T) {
 		}
 	}
 	for raw, want := range map[string]string{
-		`{"scope":"store/order/created","store_id":"1","data":{"type":"order","id":250},"hash":"3f"}`: "ask its API for v2/orders/ID",
-		`[{"id":5,"status_id":1},{"id":6,"status_id":1}]`:                                             "several orders",
+		`{"scope":"store/order/created","store_id":"1","data":{"type":"order"},"hash":"3f"}`: "ask its API for v2/orders/ID",
+		`[{"id":5,"status_id":1},{"id":6,"status_id":1}]`:                                    "several orders",
 		`{"id":0,"status_id":1}`:        "id: missing",
 		`{"id":5,"id":6,"status_id":1}`: "id: given twice",
 		`"x"`:                           "not an object",
@@ -118,6 +121,81 @@ func TestKeyAndOthers(t *testing.T) {
 		_, err := Format.Normalise("", shoptest.With(t, shoptest.Payload(t, fixture), path, c.to))
 		if err == nil || !strings.Contains(err.Error(), c.want) || !waxwing.IsPermanent(err) {
 			t.Errorf("%s: got %v, want %q", path, err, c.want)
+		}
+	}
+}
+
+// TestNamed: what BigCommerce sends names an order, whatever of it changed.
+func TestNamed(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"scope":"store/order/created","store_id":"1","data":{"type":"order","id":250},"hash":"3f"}`:                                 "250",
+		`{"scope":"store/order/statusUpdated","data":{"type":"order","id":250,"status":{"previous_status_id":0,"new_status_id":11}}}`: "250",
+		`{"scope":"store/order/transaction/created","data":{"type":"transaction","order_id":251,"transaction_id":9}}`:                 "251",
+		`{"scope":"store/order/refund/created","data":{"type":"refund","order_id":252,"id":9}}`:                                       "252",
+		`{"scope":"store/order/message/created","data":{"type":"order","id":253,"message":{"order_message_id":3}}}`:                   "253",
+		`{"scope":"store/order/created","data":{"type":"order","id":"../../v3/customers?x"}}`:                                         "",
+		`{"scope":"store/order/created","data":{"type":"order","id":1,"id":2}}`:                                                       "",
+		`{"scope":"store/order/refund/created","data":{"type":"refund","id":9}}`:                                                      "",
+	} {
+		k, err := Format.Key("", []byte(raw))
+		var bare *waxwing.BareError
+		_, err2 := Format.Normalise("", []byte(raw))
+		if named := errors.As(err2, &bare); k.OrderID != want || (want == "") != (err != nil) || named != (want != "") || named && (bare.OrderID != want || k.Bare == "") || err2 == nil {
+			t.Errorf("%s: %+v %v, %v", raw, k, err, err2)
+		}
+	}
+}
+
+// TestAsking puts an order together of its parts, over pages and without what there is not.
+func TestAsking(t *testing.T) {
+	whole := shoptest.Payload(t, fixture)
+	part := func(v any) []byte {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	lines, _ := whole["products"].([]any)
+	var first []any // a page that is full
+	for range perPage {
+		first = append(first, lines[0])
+	}
+	asked := map[string]int{}
+	get := func(_ context.Context, path string) ([]byte, error) {
+		asked[path]++
+		switch path {
+		case "/v2/orders/2101":
+			bare := shoptest.Payload(t, fixture)
+			bare["products"] = map[string]any{"url": "https://evil.example", "resource": "/orders/2101/products"}
+			delete(bare, "shipping_addresses")
+			return part(bare), nil
+		case "/v2/orders/2101/products?limit=250&page=1":
+			return part(first), nil
+		case "/v2/orders/2101/products?limit=250&page=2":
+			return part(lines[1:]), nil
+		case "/v2/orders/2101/shipping_addresses?limit=250":
+			return part(whole["shipping_addresses"]), nil
+		case "/v2/orders/2101/coupons?limit=250":
+			return nil, nil // 204
+		}
+		t.Errorf("asked for %s", path)
+		return nil, waxwing.ErrNotFound
+	}
+	raw, err := Format.API.Order(t.Context(), get, "2101")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := Format.Normalise("", raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(asked) != 5 || len(o.Items) != perPage+len(lines)-1 || o.Shipping == nil || o.ID != "2101" || o.Total.Decimal() != "97.86" {
+		t.Errorf("%d questions, %d lines, to %v, %v", len(asked), len(o.Items), o.Shipping, o.Total)
+	}
+	for _, bad := range []string{"[]", "<html>", `"x"`} {
+		if _, err := Format.API.Order(t.Context(), func(context.Context, string) ([]byte, error) { return []byte(bad), nil }, "2101"); err == nil {
+			t.Errorf("%s is an order", bad)
 		}
 	}
 }

@@ -26,6 +26,7 @@ var Format = waxwing.Format{
 	SignedIn:  signatureHeader,
 	Key:       keyOf,
 	Normalise: normalise,
+	API:       &api,
 }
 
 func verify(h http.Header, raw []byte, secrets []waxwing.Secret) bool {
@@ -47,6 +48,7 @@ var (
 	errNoID       = errors.New("id: missing or not one of Square's")
 	errNoCurrency = errors.New("total_money.currency: missing or no code")
 	errNoTotal    = errors.New("total_money.amount: missing")
+	errBare       = errors.New("an event that names an order and does not show it: payment.updated tells of its payment, or write api: below the shop, and Waxwing asks for the order")
 )
 
 // event is an event that tells of an order, or why it does not.
@@ -54,6 +56,9 @@ type event struct {
 	v      payload.Value // the payment or the order
 	object string
 	other  string // why it is none
+	bare   string // the id of an order that is named only
+	// customer is whom the order names by id, where whoever asked the API put it beside the order.
+	customer payload.Value
 }
 
 // eventIn reads what came: an event of a payment, or a payment or an order by itself.
@@ -66,7 +71,7 @@ func eventIn(d *payload.Document) (event, error) {
 	if topic := v.Get("type").Trimmed(); topic != "" && v.Get("data").Kind() == payload.Object {
 		switch {
 		case strings.HasPrefix(topic, "order."):
-			e.other = "an event that names an order and does not show it: payment.updated tells of its payment"
+			e.other, e.bare = errBare.Error(), named(v.Get("data"))
 		case topic != "payment.created" && topic != "payment.updated":
 			e.other = shop.OtherTopic(topic).Ignore
 		}
@@ -77,7 +82,7 @@ func eventIn(d *payload.Document) (event, error) {
 	}
 	for _, name := range []string{payment, order} {
 		if w := v.Get(name).Object(); w.Kind() == payload.Object && !v.Get("id").Given() {
-			e.v, e.object = w, name
+			e.v, e.object, e.customer = w, name, v.Get("customer")
 		}
 	}
 	if e.object == "" {
@@ -98,6 +103,16 @@ func eventIn(d *payload.Document) (event, error) {
 		return e, shop.PayloadError("Square", errNoID)
 	}
 	return e, nil
+}
+
+// named is the id of the order in an order's event: it stands in an object named as the event is.
+func named(data payload.Value) string {
+	for _, name := range []string{"order_created", "order_updated", "order_fulfillment_updated"} {
+		if id := idOf(data.Get("object").Get(name).Get("order_id")); id != "" {
+			return id
+		}
+	}
+	return idOf(data.Get("id"))
 }
 
 // whyNone says why an object is no order, or "".
@@ -152,7 +167,13 @@ func (e *event) email() string {
 	if e.object == payment {
 		return shop.MailAddress(e.v.Get("buyer_email_address").Text())
 	}
-	return shop.MailAddress(e.recipient().Get("email_address").Text())
+	if a := shop.MailAddress(e.recipient().Get("email_address").Text()); a != "" {
+		return a
+	}
+	if e.v.Get("fulfillments").Len() > 0 { // else it was sold over the counter
+		return shop.MailAddress(e.customer.Get("email_address").Text())
+	}
+	return ""
 }
 
 // fulfillment is how the order is handed over: the first one that was not given up, or the first
@@ -244,6 +265,11 @@ func keyOf(_ string, raw []byte) (waxwing.EventKey, error) {
 	}
 	defer d.Release()
 	e, err := eventIn(d)
+	if err == nil && e.bare != "" {
+		k := shop.BareKey("Square", e.bare, errBare)
+		k.Ignore = e.other
+		return k, nil
+	}
 	if err != nil || e.other != "" {
 		return waxwing.EventKey{Ignore: e.other}, err
 	}
@@ -258,6 +284,9 @@ func normalise(_ string, raw []byte) (*waxwing.Order, error) {
 	}
 	defer d.Release()
 	e, err := eventIn(d)
+	if err == nil && e.bare != "" {
+		err = shop.BareOrder("Square", e.bare, errBare)
+	}
 	if err == nil && e.other != "" {
 		err = shop.PayloadError("Square", errors.New("this is "+e.other))
 	}

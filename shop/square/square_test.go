@@ -1,9 +1,11 @@
 package square
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -76,10 +78,60 @@ func TestOneOrder(t *testing.T) {
 	}
 }
 
+// TestNamed: an order's event is ignored where nobody can be asked, and names the order for who can.
+func TestNamed(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"type":"order.updated","data":{"type":"order_updated","id":"abcd","object":{"order_updated":{"order_id":"abcd","state":"OPEN","version":4}}}}`: "abcd",
+		`{"type":"order.created","data":{"type":"order_created","id":"abcd","object":{"order_created":{"order_id":"abcd"}}}}`:                            "abcd",
+		`{"type":"order.fulfillment.updated","data":{"id":"x","object":{"order_fulfillment_updated":{"order_id":"abcd"}}}}`:                              "abcd",
+		`{"type":"order.created","data":{"id":"../x?y"}}`: "",
+	} {
+		var bare *waxwing.BareError
+		k, err := Format.Key("", []byte(raw))
+		_, err2 := Format.Normalise("", []byte(raw))
+		if err != nil || !strings.Contains(k.Ignore, "does not show it") || k.OrderID != want || (k.Bare != "") != (want != "") || errors.As(err2, &bare) != (want != "") || err2 == nil {
+			t.Errorf("%s: %+v %v, %v", raw, k, err, err2)
+		}
+	}
+}
+
+// TestCustomerBeside: to whom a mail may go stands with the customer, where the order was not sold over the counter.
+func TestCustomerBeside(t *testing.T) {
+	for order, want := range map[string]string{
+		`"customer_id":"CUST1","fulfillments":[{"type":"PICKUP","state":"PROPOSED","pickup_details":{"recipient":{"customer_id":"CUST1"}}}]`: "c@example.com",
+		`"customer_id":"CUST1"`: "",
+		`"customer_id":"CUST2","fulfillments":[{"type":"PICKUP","pickup_details":{"recipient":{"email_address":"r@example.com"}}}]`: "r@example.com",
+		`"customer_id":"../x","fulfillments":[{"type":"PICKUP"}]`:                                                                   "",
+	} {
+		raw, err := Format.API.Order(t.Context(), func(_ context.Context, path string) ([]byte, error) {
+			switch path {
+			case "/v2/orders/abcd":
+				return []byte(`{"order":{"id":"abcd",` + order + `,"state":"OPEN","total_money":{"amount":1000,"currency":"USD"},"net_amount_due_money":{"amount":0,"currency":"USD"},"line_items":[{"name":"Mug","quantity":"1","total_money":{"amount":1000,"currency":"USD"}}]}}`), nil
+			case "/v2/customers/CUST1":
+				return []byte(`{"customer":{"id":"CUST1","email_address":"c@example.com"}}`), nil
+			}
+			if strings.Contains(path, "..%2Fx") || path == "/v2/customers/CUST2" {
+				return nil, waxwing.ErrRefused
+			}
+			t.Errorf("asked for %s", path)
+			return nil, waxwing.ErrNotFound
+		}, "abcd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if o, err := Format.Normalise("", raw); err == nil {
+			got = o.Customer.Email
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", order, got, want)
+		}
+	}
+}
+
 func TestNoOrders(t *testing.T) {
 	event := func(typ, object string) string { return `{"type":"` + typ + `","data":{"object":` + object + `}}` }
 	for raw, want := range map[string]string{
-		event("order.updated", `{"order_updated":{"order_id":"abcd"}}`):                                                                   "names an order and does not show it",
 		event("refund.created", `{"refund":{"id":"abcd"}}`):                                                                               "not a topic of completed orders refund.created",
 		event("payment.updated", `{"payment":{"id":"abcd","status":"COMPLETED"}}`):                                                        "without buyer_email_address",
 		event("payment.updated", `{"payment":{"id":"abcd","status":"FAILED","buyer_email_address":"a@example.com"}}`):                     "failed",

@@ -25,6 +25,7 @@ var Format = waxwing.Format{
 	SignedIn:  signatureHeader,
 	Key:       keyOf,
 	Normalise: normalise,
+	API:       &api,
 }
 
 func verify(h http.Header, raw []byte, secrets []waxwing.Secret) bool {
@@ -50,13 +51,14 @@ var (
 	errNoTotal    = errors.New("grandTotal.value: missing")
 	errSeveral    = errors.New("result: a list of several orders: send each by itself")
 	// errBare tells what Squarespace itself sends.
-	errBare = errors.New("data.orderId: a webhook of Squarespace's names an order and does not show it: ask its API for 1.0/commerce/orders/ID and send what it answers")
+	errBare = errors.New("data.orderId: a webhook of Squarespace's names an order and does not show it: ask its API for 1.0/commerce/orders/ID and send what it answers; or write api: below the shop, and Waxwing asks")
 )
 
 // event is an event that tells of an order, or why it does not.
 type event struct {
 	v     payload.Value // the order
 	other string        // why it is none
+	bare  string        // the id of an order that is named only
 }
 
 func eventIn(d *payload.Document) (event, error) {
@@ -70,6 +72,9 @@ func eventIn(d *payload.Document) (event, error) {
 		case !strings.HasPrefix(topic, "order."):
 			return event{v: v, other: shop.OtherTopic(topic).Ignore}, nil
 		case whole.Kind() != payload.Object:
+			if id := idOf(v.Get("data").Get("orderId")); id != "" && !v.Get("data").Twice("orderId") {
+				return event{v: v, bare: id}, nil
+			}
 			return event{}, shop.PayloadError("Squarespace", errBare)
 		}
 		v = whole
@@ -98,8 +103,10 @@ func eventIn(d *payload.Document) (event, error) {
 }
 
 // id is the order's id: letters, digits and hyphens.
-func (e *event) id() string {
-	s := e.v.Get("id").Trimmed()
+func (e *event) id() string { return idOf(e.v.Get("id")) }
+
+func idOf(v payload.Value) string {
+	s := v.Trimmed()
 	if len(s) < 8 || len(s) > 64 {
 		return ""
 	}
@@ -153,6 +160,9 @@ func keyOf(_ string, raw []byte) (waxwing.EventKey, error) {
 	if err != nil || e.other != "" {
 		return waxwing.EventKey{Ignore: e.other}, err
 	}
+	if e.bare != "" {
+		return shop.BareKey("Squarespace", e.bare, errBare), nil
+	}
 	placed := timeOf(e.v.Get("createdOn"))
 	return waxwing.EventKey{OrderID: strings.Clone(e.id()), UpdatedAt: timeOf(e.v.Get("modifiedOn")), OccurredAt: placed, PlacedAt: placed, Rank: shop.Rank(e.status(), e.cancelled())}, nil
 }
@@ -164,6 +174,9 @@ func normalise(_ string, raw []byte) (*waxwing.Order, error) {
 	}
 	defer d.Release()
 	e, err := eventIn(d)
+	if err == nil && e.bare != "" {
+		err = shop.BareOrder("Squarespace", e.bare, errBare)
+	}
 	if err == nil && e.other != "" {
 		err = shop.PayloadError("Squarespace", errors.New("this is "+e.other))
 	}

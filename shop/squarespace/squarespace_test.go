@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -79,11 +80,19 @@ func TestKeyAndOthers(t *testing.T) {
 			t.Errorf("%s: %+v %v, want %s", in, k, err, want)
 		}
 	}
+	bare := []byte(`{"id":"n","topic":"order.create","data":{"orderId":"585d498fdee9f31a60284a37"}}`)
+	var named *waxwing.BareError
+	if k, err := Format.Key("", bare); err != nil || k.OrderID != "585d498fdee9f31a60284a37" || !strings.Contains(k.Bare, "ask its API") {
+		t.Errorf("%+v %v", k, err)
+	}
+	if _, err := Format.Normalise("", bare); !errors.As(err, &named) || named.OrderID != "585d498fdee9f31a60284a37" {
+		t.Error(err)
+	}
 	for in, want := range map[string]string{
-		`{"id":"n","topic":"order.create","data":{"orderId":"585d498fdee9f31a60284a37"}}`: "ask its API",
-		`{"result":[` + string(raw) + `,` + string(raw) + `]}`:                            "several orders",
-		`{"id":"a b c d e f","orderNumber":"1"}`:                                          "id: missing",
-		`{"id":"585d498fdee9","id":"585d498fdee8","orderNumber":"1"}`:                     "id: given twice",
+		`{"id":"n","topic":"order.create","data":{"orderId":"../../x?y"}}`: "ask its API",
+		`{"result":[` + string(raw) + `,` + string(raw) + `]}`:             "several orders",
+		`{"id":"a b c d e f","orderNumber":"1"}`:                           "id: missing",
+		`{"id":"585d498fdee9","id":"585d498fdee8","orderNumber":"1"}`:      "id: given twice",
 		`[]`: "not an object",
 	} {
 		if k, err := Format.Key("", []byte(in)); err == nil || !strings.Contains(err.Error(), want) || !waxwing.IsPermanent(err) {
