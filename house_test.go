@@ -41,7 +41,7 @@ var folders = map[string][]string{
 	"delivery":  {"."},
 	"feedback":  {".", "config"},
 	"pipeline":  {".", "config", "delivery"},
-	"compose":   {".", "config", "locales", "templates", "channel"},
+	"compose":   {".", "config", "locales", "templates", "channel", "feedback"},
 	"daemon":    {".", "config", "locales", "channel", "shop", "enrich", "ledger", "plugins", "web", "delivery", "pipeline", "compose", "source", "feedback"},
 	"demo":      {".", "config", "channel", "enrich", "web", "daemon", "pipeline"},
 	"cmd":       {"*"},
@@ -82,6 +82,7 @@ var owners = []struct {
 	{"github.com/vanng822/go-premailer", []string{"templates"}, "inlines CSS, at load"},
 	{"golang.org/x/net/html", []string{"templates"}, "reads a template's HTML, at load"},
 	{"github.com/tetratelabs/wazero", []string{"plugins"}, "runs merchants' WebAssembly, without cgo"},
+	{"github.com/emersion/go-smtp", []string{"feedback"}, "the server that takes mails that come back"},
 	{"golang.org/x/net/idna", []string{"channel"}, "domains of addresses as A-labels"},
 }
 
