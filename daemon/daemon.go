@@ -49,7 +49,7 @@ type Daemon struct {
 	lookups   *enrich.Lookups
 	sources   *sources
 	silence   *silence.Watcher
-	returns   *inbound.Service // nil: nobody takes mails that come back
+	returns   *inbound.Service  // nil: nobody takes mails that come back
 	composer  *compose.Composer // the one that is in use; guarded by reloads after the start
 	formats   map[string]waxwing.Format
 	behind    *pipeline.Settings // of the pipeline; guarded by reloads after the start

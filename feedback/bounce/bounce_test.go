@@ -38,11 +38,11 @@ func TestOrderMails(t *testing.T) {
 		}
 		for _, f := range files {
 			raw, err := os.ReadFile(f)
-			if err != nil {
-				continue // a folder
+			if err != nil || !strings.HasSuffix(f, ".txt") {
+				continue // a folder, or a page that says the same as the text beside it
 			}
 			n++
-			mail := "Return-Path: <>\r\nFrom: Shop <orders@example.org>\r\nTo: a@example.com\r\nSubject: Your order\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" + string(raw)
+			mail := "Return-Path: <>\r\nFrom: Shop <orders@example.org>\r\nTo: a@example.com\r\nSubject: Your order\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n" + string(raw)
 			if r := Read([]byte(mail)); r.Kind != None {
 				t.Errorf("%s is taken for %s", f, r.Kind)
 			}
@@ -128,7 +128,10 @@ func hostile() map[string][]byte {
 // reader that is quadratic in any of these would not end within the test's time.
 func TestHostile(t *testing.T) {
 	for name, raw := range hostile() {
-		bounded(t, name, Read(raw))
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bounded(t, name, Read(raw))
+		})
 	}
 }
 
