@@ -46,6 +46,7 @@ func (x *Composer) Again(w *waxwing.Work, sent *waxwing.Outgoing, to string, at 
 		}
 	}
 	d.MessageID = w.Token + "@" + p.domain
+	d.From = p.returnPath(w)
 	made, language, ok := readdressed(sent.Data, sent.To, d.To, d.MessageID, at)
 	if !ok {
 		return d, waxwing.ErrNotFound

@@ -59,7 +59,7 @@ func (x *Composer) email(p *profile, w *waxwing.Work, o *waxwing.Order, at time.
 		return d, err
 	}
 	d.Extents = slices.Clone(sc.extents)
-	d.From, d.To, d.MessageID, d.Locale = p.from.Addr, rcpt.String(), m.MessageID, in.Locale.Tag()
+	d.From, d.To, d.MessageID, d.Locale = p.returnPath(w), rcpt.String(), m.MessageID, in.Locale.Tag()
 	d.SMTPUTF8, d.Dictionary = m.SMTPUTF8(), set.dictionary(in.Locale.Tag())
 	return d, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/dkim"
 	"github.com/waxwinghq/waxwing/channel/mime"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/feedback/returnpath"
 	"github.com/waxwinghq/waxwing/templates"
 )
 
@@ -25,6 +26,14 @@ type profile struct {
 	domain string
 	signer *dkim.Signer
 	fault  error // why the tenant's own templates are not used, or not all of them
+}
+
+// returnPath is where the message that comes next comes back to.
+func (p *profile) returnPath(w *waxwing.Work) string {
+	if p.t.ReturnPath == "" {
+		return p.from.Addr
+	}
+	return returnpath.Write(p.t.ReturnPath, w.Tenant, w.ID|waxwing.ID(w.Next), w.Token)
 }
 
 func newProfile(name string, t *config.Tenant, builtin *templateSet, log *slog.Logger) (*profile, error) {

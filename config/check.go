@@ -59,6 +59,7 @@ func check(d *decoder, c *Config) {
 	for _, name := range sorted(c.Brokers) {
 		x.block("brokers."+name, c.Brokers[name].Settings)
 	}
+	x.feedback()
 	x.retention()
 	if m := c.Keys.Master; m != "" && !masterKey(m.Reveal()) {
 		x.fail("keys.master", "keys.master is not 32 bytes in hex or base64", "Make one with: openssl rand -hex 32")
@@ -125,6 +126,25 @@ func (x *checker) query(path, text string, known []string) {
 }
 
 // retention must outlast the work: what is erased can no longer be sent.
+func (x *checker) feedback() {
+	f := x.c.Feedback
+	if f == nil {
+		return
+	}
+	if f.Listen == "" && f.Maildir == "" {
+		x.failKey("feedback", "feedback has neither listen nor maildir", "Say where mails that come back are taken: listen: 127.0.0.1:2525, or maildir: a folder")
+	}
+	if problem := BadHostPort(f.Listen, true); f.Listen != "" && problem != "" {
+		x.fail("feedback.listen", fmt.Sprintf("feedback.listen %s %s", x.quote("feedback.listen"), problem), "Write host:port, such as 127.0.0.1:2525")
+	}
+	if f.Hello != "" && !IsHost(f.Hello) {
+		x.fail("feedback.hello", fmt.Sprintf("feedback.hello %s is no host name", x.quote("feedback.hello")), "Write this host's full name, such as bounces.example.com")
+	}
+	if f.Maildir != "" {
+		f.Maildir = x.beside("feedback.maildir", f.Maildir)
+	}
+}
+
 func (x *checker) retention() {
 	r := x.c.Retention
 	for _, name := range sorted(x.c.Tenants) {

@@ -34,6 +34,7 @@ func (x *tenantRules) all() {
 	}
 	x.mailbox(path+".from", t.From, true)
 	x.mailbox(path+".reply_to", t.ReplyTo, x.given(path+".reply_to"))
+	x.returnPath(path+".return_path", t.ReturnPath)
 	x.link(path+".support_url", t.SupportURL, true)
 	x.link(path+".tracking_url", strings.ReplaceAll(t.TrackingURL, "{order}", "1"), false)
 	x.link(path+".returns_url", strings.ReplaceAll(t.ReturnsURL, "{order}", "1"), false)
@@ -90,6 +91,18 @@ func (x *tenantRules) ownProviders() {
 
 // mostOwnProviders is how many providers of its own a tenant has at most.
 const mostOwnProviders = 8
+
+// maxReturn is how long the part before the @ may be, so that a token has room in it
+// (feedback/returnpath has the same).
+const maxReturn = 22
+
+func (x *tenantRules) returnPath(path, s string) {
+	x.mailbox(path, s, false)
+	local, _, _ := strings.Cut(s, "@")
+	if len(local) > maxReturn || strings.ContainsAny(local, "+\"") {
+		x.fail(path, fmt.Sprintf("%s %s leaves no room for a message's token", path, x.quote(path)), fmt.Sprintf("Take one of up to %d characters before the @, without a +, such as bounces@mail.example.com", maxReturn))
+	}
+}
 
 func (x *tenantRules) mailbox(path, s string, must bool) {
 	if s == "" && !must {

@@ -66,10 +66,35 @@ type Config struct {
 	Limits Limits `yaml:"limits,omitempty"`
 	// Retention says how long things are kept.
 	Retention Retention `yaml:"retention,omitempty"`
+	// Feedback is how mails that come back are taken: bounces and complaints at the tenants'
+	// return_path. Left out, nobody listens for them.
+	Feedback *Feedback `yaml:"feedback,omitempty"`
 	// Log is what the daemon writes to standard error.
 	Log Log `yaml:"log,omitempty"`
 
 	loaded *loaded
+}
+
+// Feedback takes mails that come back, by a listener, from a folder, or both.
+type Feedback struct {
+	// Listen is the host:port where a mail server hands them over; without a host every
+	// interface is listened on. TLS and the world's spam belong to the server in front.
+	Listen string `yaml:"listen,omitempty"`
+	// Protocol is what is spoken there.
+	Protocol string `yaml:"protocol,omitempty" enum:"smtp,lmtp" default:"smtp"`
+	// Hello is the name in the greeting, the host's own by default.
+	Hello string `yaml:"hello,omitempty"`
+	// MaxSize is the largest mail in bytes. Larger ones are refused.
+	MaxSize int64 `yaml:"max_size,omitempty" default:"4194304" min:"65536" max:"67108864"`
+	// MaxConnections is how many servers are let in at once; further ones wait.
+	MaxConnections int `yaml:"max_connections,omitempty" default:"50" min:"1" max:"1000"`
+	// Maildir is a mailbox's folder with new and cur below, relative to the configuration
+	// file: what a server puts in new is read and moved to cur.
+	Maildir string `yaml:"maildir,omitempty"`
+	// Every is how often the folder is looked at.
+	Every Duration `yaml:"every,omitempty" default:"15s" min:"1s" max:"1h"`
+	// Suppress are what keeps an address from being mailed again, by its tenant, at once.
+	Suppress []string `yaml:"suppress,omitempty" enum:"hard,complaint" default:"[hard, complaint]"`
 }
 
 // HTTP is the listener of webhooks, API and pages.
@@ -120,6 +145,10 @@ type Tenant struct {
 	From string `yaml:"from"`
 	// ReplyTo is where answers go, if not to From.
 	ReplyTo string `yaml:"reply_to,omitempty"`
+	// ReturnPath is the address that mails come back to, where feedback takes them: each
+	// mail's own has a token behind a + in it. Without it they come back to From, and nobody
+	// learns of it. Its domain needs an MX, or an SPF record that allows the providers.
+	ReturnPath string `yaml:"return_path,omitempty"`
 	// SupportURL is the help link in the mail, https or mailto, where the order
 	// brings none of its own.
 	SupportURL string `yaml:"support_url,omitempty"`

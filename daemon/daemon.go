@@ -24,6 +24,7 @@ import (
 	"github.com/waxwinghq/waxwing/daemon/silence"
 	"github.com/waxwinghq/waxwing/delivery"
 	"github.com/waxwinghq/waxwing/enrich"
+	"github.com/waxwinghq/waxwing/feedback/inbound"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
 	"github.com/waxwinghq/waxwing/pipeline"
@@ -48,6 +49,7 @@ type Daemon struct {
 	lookups   *enrich.Lookups
 	sources   *sources
 	silence   *silence.Watcher
+	returns   *inbound.Service  // nil: nobody takes mails that come back
 	composer  *compose.Composer // the one that is in use; guarded by reloads after the start
 	formats   map[string]waxwing.Format
 	behind    *pipeline.Settings // of the pipeline; guarded by reloads after the start
@@ -136,6 +138,9 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	if err = d.sources.keepIn(d.Ledger()); err != nil {
 		return nil, err
 	}
+	if d.returns, err = takeReturns(d); err != nil {
+		return nil, err
+	}
 	if x.Held != nil {
 		if err = x.Held(); err != nil {
 			return nil, err
@@ -160,6 +165,9 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	go d.run(ctx)
 	d.shards.running()
 	go d.serve()
+	if d.returns != nil {
+		d.keepers.Go(func() { d.returns.Run(ctx) })
+	}
 	d.sources.books = &source.Books{Key: keysOf(d.cfg, d.formats), Known: d.Books().Known}
 	d.sources.run(ctx, d.restored, d.Accept) // an order that nobody waits for may wait for its plugins
 	d.keepers.Go(func() { giveBack(ctx) })
@@ -390,6 +398,9 @@ func (d *Daemon) release() error {
 	errs = append(errs, closed...)
 	if d.lookups != nil {
 		errs = append(errs, d.lookups.Close())
+	}
+	if d.returns != nil {
+		_ = d.returns.Close() // Run closed it already, in the usual case
 	}
 	errs = append(errs, d.workshop.close())
 	if d.shards != nil {

@@ -2,12 +2,14 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/feedback/inbound"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/postgres"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
@@ -33,6 +35,7 @@ type Ledger interface {
 	plugins.Store
 	keeping
 	teaching
+	hearing
 
 	// Instance is the number of this start of a daemon, from 1.
 	Instance() int64
@@ -72,6 +75,59 @@ type teaching interface {
 	Teach(ctx context.Context, name string, passages [][]byte, sample []byte) error
 	// Derive makes a key for a purpose from the master key.
 	Derive(purpose string) [32]byte
+}
+
+// hearing is what a ledger is told of messages after they were sent.
+type hearing interface {
+	// Annotate records what became known of a message, once of a kind; see ledger.Feedback.
+	Annotate(ctx context.Context, a *ledger.Annotation) error
+	// Checks says whether a token begins as that of a tenant's message does.
+	Checks(tenant waxwing.TenantID, message waxwing.ID, token string) bool
+}
+
+// returns tells each tenant's ledger what came back.
+type returns struct{ *shards }
+
+// Checks is inbound.Teller's.
+func (x returns) Checks(t waxwing.TenantID, message waxwing.ID, token string) bool {
+	return x.of(t).ledger.Checks(t, message, token)
+}
+
+// Tell is inbound.Teller's. An address is suppressed when what is told of it stands in the
+// ledger; whoever ends between the two is told again.
+func (x returns) Tell(ctx context.Context, t *inbound.Told) error {
+	l := x.of(t.Tenant).ledger
+	err := l.Annotate(ctx, &ledger.Annotation{Tenant: t.Tenant, Message: t.Message, Kind: t.Kind, Provider: "return path",
+		Class: t.Class, Reason: t.Reason, Evidence: t.Evidence})
+	if err == nil && t.Suppress {
+		var out *waxwing.Outgoing
+		if out, err = l.Bytes(ctx, t.Tenant, store.ConfirmationOf(t.Message), int(t.Message&(store.IDStep-1))); err == nil {
+			err = l.Suppress(ctx, t.Tenant, out.To, waxwing.Act{By: "feedback", Reason: t.Class + ": " + t.Reason})
+		}
+	}
+	if errors.Is(err, waxwing.ErrNotFound) || errors.Is(err, waxwing.ErrState) {
+		return nil // it is gone, or was never sent: nobody is to send this again
+	}
+	return err
+}
+
+// takeReturns takes mails that come back, where the configuration says how; nil: it does not.
+func takeReturns(d *Daemon) (*inbound.Service, error) {
+	if d.cfg.Feedback == nil {
+		return nil, nil
+	}
+	s, err := inbound.Open(d.cfg.Feedback, returns{d.shards}, func() (out []waxwing.TenantID) {
+		d.reloads.Lock()
+		defer d.reloads.Unlock()
+		for t := range d.loaded.Tenants {
+			out = append(out, waxwing.TenantID(t))
+		}
+		return out
+	}, d.log)
+	if err != nil {
+		return nil, fmt.Errorf("feedback.listen: %w", err)
+	}
+	return s, nil
 }
 
 // storeType is a component that opens ledgers of its settings.

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"crypto/subtle"
 	"fmt"
 
 	"github.com/waxwinghq/waxwing"
@@ -20,6 +21,8 @@ type Annotation struct {
 	Message  waxwing.ID
 	Kind     waxwing.AnnotationKind
 	Provider string // who tells it
+	// Class and Reason say why a mail came back, in a word each. They stand in the trail.
+	Class, Reason string
 	// Evidence is how it was told. It is sealed with the message's bytes, and goes with them.
 	Evidence []byte
 }
@@ -33,7 +36,7 @@ func (f *Feedback) Annotate(ctx context.Context, a *Annotation) error {
 		return err
 	}
 	conf := store.ConfirmationOf(a.Message)
-	n := &machine.Note{Message: a.Message, Kind: a.Kind, Provider: a.Provider}
+	n := &machine.Note{Message: a.Message, Kind: a.Kind, Provider: a.Provider, Class: a.Class, Reason: a.Reason}
 	if len(a.Evidence) > 0 {
 		owner, dek, err := f.p.reader.KeysFor(ctx, conf)
 		switch {
@@ -58,6 +61,21 @@ func (f *Feedback) Annotate(ctx context.Context, a *Annotation) error {
 		return g.Apply(ctx, &c)
 	})
 }
+
+// Checks says whether a token begins as that of a message of this tenant does: who knows it
+// has seen the message, and may tell of it. It asks no database, and says nothing of whether
+// there is such a message.
+func (f *Feedback) Checks(tenant waxwing.TenantID, message waxwing.ID, token string) bool {
+	t, err := f.p.Keys.Tenant(tenant)
+	if err != nil {
+		return false
+	}
+	want := t.Key.Token(message)
+	return len(token) >= minToken && len(token) <= len(want) && subtle.ConstantTimeCompare([]byte(token), []byte(want[:len(token)])) == 1
+}
+
+// minToken is how much of a token must be known: 100 bits.
+const minToken = 20
 
 // SealEvidence seals how something was told of a message, tied to the message and the kind.
 func SealEvidence(dek *seal.Key, a *Annotation) []byte {

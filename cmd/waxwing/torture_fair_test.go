@@ -91,6 +91,8 @@ pipeline: [normalise, render, {queue: {name: mail}}, {send: {providers: [mail]}}
 		defer mu.Unlock()
 		return len(came) == len(due)+1
 	})
+	mu.Lock()
+	defer mu.Unlock()
 	var took []time.Duration
 	for to, d := range due {
 		took = append(took, came[to].Sub(d))

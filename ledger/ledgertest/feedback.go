@@ -18,8 +18,23 @@ func annotated(b *Bench) {
 	for range 2 {
 		b.must(b.s.Annotate(b.t.Context(), a))
 	}
-	if v := b.wantIs(conf, waxwing.Sent); marks(v, "annotated") != 1 {
-		b.t.Fatalf("%d entries tell of it, want 1", marks(v, "annotated"))
+	back := &ledger.Annotation{Tenant: "acme", Message: msg, Kind: waxwing.Complained, Provider: "mail", Class: "complaint", Reason: "abuse"}
+	b.must(b.s.Annotate(b.t.Context(), back))
+	if t := b.export(); !strings.Contains(t, "complaint") || !strings.Contains(t, "abuse") {
+		b.t.Fatal("the trail does not say why")
+	}
+	out, err := b.s.Bytes(b.t.Context(), "acme", conf, 0)
+	b.must(err)
+	token := out.IdempotencyKey
+	if !b.s.Checks("acme", msg, token) || !b.s.Checks("acme", msg, token[:20]) {
+		b.t.Fatal("a message's own token is not known")
+	}
+	if b.s.Checks("acme", msg, token[:19]) || b.s.Checks("acme", msg, token+"a") || b.s.Checks("acme", msg, "") || b.s.Checks("acme", msg+1, token) ||
+		b.s.Checks("bolt", msg, token) || b.s.Checks("nobody", msg, token) || b.s.Checks("acme", msg, strings.Repeat("a", 20)) {
+		b.t.Fatal("a token that is none of the message's is taken for it")
+	}
+	if v := b.wantIs(conf, waxwing.Sent); marks(v, "annotated") != 2 {
+		b.t.Fatalf("%d entries tell of it, want 2", marks(v, "annotated"))
 	}
 	if strings.Contains(b.export(), Person) {
 		b.t.Fatal("the evidence stands in the trail")

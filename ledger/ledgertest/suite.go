@@ -44,6 +44,8 @@ type Store interface {
 	Resolve(ctx context.Context, c *waxwing.Claim, r *waxwing.Resolution) error
 	// Annotate records what became known of a message, once of a kind.
 	Annotate(ctx context.Context, a *ledger.Annotation) error
+	// Checks says whether a token begins as that of a tenant's message does.
+	Checks(tenant waxwing.TenantID, message waxwing.ID, token string) bool
 	// DueWork lists what waits for its render, from what became due at since on, and says
 	// when the last of that did.
 	DueWork(ctx context.Context, since time.Time, ahead time.Duration, limit int) (ids []waxwing.ID, last time.Time, err error)

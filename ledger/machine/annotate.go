@@ -13,6 +13,8 @@ type Note struct {
 	Message  waxwing.ID
 	Kind     waxwing.AnnotationKind
 	Provider string
+	Class    string // of a bounce; no personal data, since it stands in the trail
+	Reason   string // likewise
 	Sealed   []byte // the evidence, under the confirmation's data key
 }
 
@@ -48,6 +50,17 @@ func (s *Set) Annotate(n *Note) (c Changes, err error) {
 	}
 	c.Annotations = append(c.Annotations, a)
 	c.note(Entry{Confirmation: conf.ID, Message: m.ID, Cause: CauseAnnotated,
-		Detail: [][2]string{{"kind", string(n.Kind)}, {"provider", Clip(n.Provider, 64)}}})
+		Detail: n.detail()})
 	return c, nil
+}
+
+// detail is what the trail says of it.
+func (n *Note) detail() [][2]string {
+	d := [][2]string{{"kind", string(n.Kind)}, {"provider", Clip(n.Provider, 64)}}
+	for _, x := range [][2]string{{"class", n.Class}, {"reason", n.Reason}} {
+		if x[1] != "" {
+			d = append(d, [2]string{x[0], Clip(x[1], 40)})
+		}
+	}
+	return d
 }
