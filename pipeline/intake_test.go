@@ -46,7 +46,7 @@ func TestAcceptSheds(t *testing.T) {
 	x.intake = &intake{p: &x.p, journal: newJournal(nobody), settings: &x.settings, wakes: &wakes{}, orders: x.orders}
 	use(t, x, &Settings{Tenants: x.p.Config.Tenants, Formats: x.p.Formats})
 	x.orders.behind = true // nobody is woken
-	x.orders.lane.close("acme")
+	x.orders.lane.Close("acme")
 	accept := func() error {
 		_, err := x.Accept(t.Context(), &waxwing.Event{Tenant: "acme", Shop: "shopify", Source: "webhook", Raw: []byte(`{}`)})
 		return err

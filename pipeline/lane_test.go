@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/waxwinghq/waxwing"
@@ -24,9 +23,9 @@ func TestLane(t *testing.T) {
 		if p.passes("hog") || !p.passes("small") || p.refuses("hog") {
 			t.Error("there is no backlog yet, and all of the work is the hog's")
 		}
-		p.lane.most = 0
+		p.lane.Most = 0
 		offer(false, "hog", 11)
-		p.lane.most = 8
+		p.lane.Most = 8
 		if !p.refuses("hog") || p.passes("hog") || p.refuses("small") || !p.passes("small") || !p.refuses("") {
 			t.Error("the hog waits in its backlog, and the small one does not; whoever is unknown does")
 		}
@@ -58,23 +57,4 @@ func TestLane(t *testing.T) {
 			g.gate(id) <- struct{}{}
 		}
 	})
-}
-
-// TestLaneTurns: a backlog goes on, too, and the lane is not left standing where nobody else works.
-func TestLaneTurns(t *testing.T) {
-	l := newLane(9)
-	l.put(1, "a")
-	var rests []bool
-	for range 8 {
-		rests = append(rests, l.rests(true))
-	}
-	if want := []bool{false, false, false, true, false, false, false, true}; !slices.Equal(rests, want) {
-		t.Errorf("rests %v", rests)
-	}
-	if l.rests(false) {
-		t.Error("it rests for nobody")
-	}
-	if id, ok := l.take(); id != 1 || !ok || l.rests(true) || len(l.of) != 0 {
-		t.Error("the one that waited")
-	}
 }

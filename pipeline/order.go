@@ -64,7 +64,7 @@ func (x *runner) ask(w *waxwing.Work, order string) {
 		GiveUp: func(ctx context.Context, reason string) error {
 			return x.told(x.p.Ledger.Quarantine(ctx, &own, reason, waxwing.Lookup{Order: []string{order}}), &own, waxwing.Quarantined, reason)
 		},
-		Wake: func() { x.wakes.wake(x.orders, own.ID) }})
+		Wake: func() { x.wakes.wake(x.orders, own.ID, own.Tenant) }})
 }
 
 // askedFor is an order that a shop is asked about.

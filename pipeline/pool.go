@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/pipeline/lane"
 )
 
 // pool works on ids, so many at once, and keeps one id from being worked on twice in this
@@ -28,7 +29,7 @@ type pool struct {
 	mu      sync.Mutex
 	ids     map[waxwing.ID]spot
 	queue   []waxwing.ID // at most queuePerWorker for each worker
-	lane    lane
+	lane    lane.Lane
 	busy    int       // workers that have work or are reserved
 	behind  bool      // there is a backlog in the ledger
 	turned  int       // how many were turned away since the sweeper last looked
@@ -72,7 +73,7 @@ func newPool(most int, part, topic string, work func(waxwing.ID)) *pool {
 	return &pool{
 		most: most, topic: topic, work: work, label: pprof.WithLabels(context.Background(), pprof.Labels("part", part)),
 		idle: make(chan task), quit: make(chan struct{}), freed: make(chan struct{}, 1), late: make(chan struct{}, 1),
-		ids: map[waxwing.ID]spot{}, lane: newLane(most * queuePerWorker),
+		ids: map[waxwing.ID]spot{}, lane: lane.New(most * queuePerWorker),
 	}
 }
 
@@ -84,7 +85,7 @@ func (p *pool) offer(id waxwing.ID, tenant waxwing.TenantID) bool {
 	if p.stopped {
 		return false
 	}
-	if p.ids[id].place != nowhere || (!p.behind || p.lane.welcomes(tenant)) && p.take(id, tenant) {
+	if p.ids[id].place != nowhere || (!p.behind || p.lane.Welcomes(tenant)) && p.take(id, tenant) {
 		return true
 	}
 	p.turnAway(tenant)
@@ -95,7 +96,7 @@ func (p *pool) offer(id waxwing.ID, tenant waxwing.TenantID) bool {
 func (p *pool) refuses(tenant waxwing.TenantID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.behind || p.lane.welcomes(tenant) {
+	if !p.behind || p.lane.Welcomes(tenant) {
 		return false
 	}
 	p.turnAway(tenant)
@@ -106,7 +107,7 @@ func (p *pool) refuses(tenant waxwing.TenantID) bool {
 func (p *pool) passes(tenant waxwing.TenantID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.lane.welcomes(tenant) {
+	if !p.lane.Welcomes(tenant) {
 		return false
 	}
 	has := 0
@@ -115,7 +116,7 @@ func (p *pool) passes(tenant waxwing.TenantID) bool {
 			has++
 		}
 	}
-	return has < lanePerTenant
+	return has < lane.PerTenant
 }
 
 // turnNext turns the next newcomer away, since there is no room for it further on.
@@ -141,7 +142,7 @@ func (p *pool) at(id waxwing.ID) spot {
 }
 
 func (p *pool) turnAway(tenant waxwing.TenantID) {
-	p.lane.close(tenant)
+	p.lane.Close(tenant)
 	p.last = time.Now()
 	if p.turned++; !p.behind {
 		p.behind = true
@@ -170,9 +171,9 @@ func (p *pool) take(id waxwing.ID, tenant waxwing.TenantID) bool {
 	case len(p.queue) < p.most*queuePerWorker && (tenant == "" || !p.behind):
 		p.ids[id] = spot{inQueue, tenant}
 		p.queue = append(p.queue, id)
-	case p.lane.welcomes(tenant):
+	case p.lane.Welcomes(tenant):
 		p.ids[id] = spot{inQueue, tenant}
-		p.lane.put(id, tenant)
+		p.lane.Put(id, tenant)
 	default:
 		return false
 	}
@@ -249,9 +250,9 @@ func (p *pool) next(done waxwing.ID) (id waxwing.ID, more bool) {
 	defer p.mu.Unlock()
 	delete(p.ids, done)
 	signal(p.freed)
-	for !p.lane.rests(p.behind && p.busy > 1) {
+	for !p.lane.Rests(p.behind && p.busy > 1) {
 		var ok bool
-		if id, ok = p.lane.take(); !ok {
+		if id, ok = p.lane.Take(); !ok {
 			break
 		}
 		if at := p.ids[id]; at.place == inQueue {
@@ -291,7 +292,7 @@ func (p *pool) looked(more bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.behind = more || p.turned > 0; !p.behind {
-		p.lane.open()
+		p.lane.Open()
 	}
 	p.becalm()
 	return p.behind
@@ -350,7 +351,7 @@ func (p *pool) stop() {
 			delete(p.ids, id)
 		}
 	}
-	p.stopped, p.queue, p.lane = true, nil, newLane(0)
+	p.stopped, p.queue, p.lane = true, nil, lane.New(0)
 }
 
 // wait waits until nobody works. It gives how many still do after the limit.
