@@ -14,6 +14,7 @@ import (
 // opened is a mail taken apart for reading.
 type opened struct {
 	subject, from, to, language string
+	sender                      string // the address in from
 	text, html                  string
 }
 
@@ -27,6 +28,9 @@ func openMail(data []byte) (o opened) {
 		return o
 	}
 	o.subject, o.from, o.to = plainHeader(m, "Subject"), plainHeader(m, "From"), plainHeader(m, "To")
+	if a, err := mail.ParseAddress(m.Header.Get("From")); err == nil {
+		o.sender = a.Address // the envelope's may be for bounces alone, and differ from mail to mail
+	}
 	o.language = m.Header.Get("Content-Language")
 	o.part(m.Header.Get("Content-Type"), m.Header.Get("Content-Transfer-Encoding"), m.Body, 0)
 	return o

@@ -59,7 +59,7 @@ func (l *list) take(x Letter) {
 		p := openMail(x.Data)
 		r.Subject, r.Locale = p.subject, p.language
 		for _, t := range l.tenants {
-			if t.from == x.From {
+			if t.from == x.From || t.from == p.sender {
 				r.sender(t)
 			}
 		}
