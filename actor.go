@@ -19,6 +19,9 @@ type Act struct {
 	Reason string // one line without personal data: see CheckReason
 }
 
+// ByFeedback acts by what came back from recipients' servers.
+const ByFeedback Actor = "feedback"
+
 // maxReason bounds a reason in characters.
 const maxReason = 200
 

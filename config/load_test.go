@@ -167,7 +167,7 @@ func TestIssueExample(t *testing.T) {
 	}
 	s := c.Pipeline
 	if len(s) != 6 || setting(s[1].Settings, "deadline") != Duration(300*time.Millisecond) || reflect.ValueOf(setting(s[4].Settings, "retry")).Len() != 7 ||
-		setting(s[5].Settings, "unreachable") != Duration(5*time.Minute) || !reflect.DeepEqual(setting(s[5].Settings, "after"), []string{"rejected", "unreachable"}) {
+		setting(s[5].Settings, "unreachable") != Duration(5*time.Minute) || !reflect.DeepEqual(setting(s[5].Settings, "after"), []string{"rejected", "bounced", "unreachable"}) {
 		t.Errorf("%+v", s)
 	}
 }

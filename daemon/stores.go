@@ -9,6 +9,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/feedback/bounce"
 	"github.com/waxwinghq/waxwing/feedback/inbound"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/postgres"
@@ -94,7 +95,7 @@ func (x returns) Checks(t waxwing.TenantID, message waxwing.ID, token string) bo
 }
 
 // Tell is inbound.Teller's. An address is suppressed when what is told of it stands in the
-// ledger; whoever ends between the two is told again.
+// ledger, and then what is sent instead is queued; whoever ends between them is told again.
 func (x returns) Tell(ctx context.Context, t *inbound.Told) error {
 	l := x.of(t.Tenant).ledger
 	err := l.Annotate(ctx, &ledger.Annotation{Tenant: t.Tenant, Message: t.Message, Kind: t.Kind, Provider: "return path",
@@ -102,8 +103,11 @@ func (x returns) Tell(ctx context.Context, t *inbound.Told) error {
 	if err == nil && t.Suppress {
 		var out *waxwing.Outgoing
 		if out, err = l.Bytes(ctx, t.Tenant, store.ConfirmationOf(t.Message), int(t.Message&(store.IDStep-1))); err == nil {
-			err = l.Suppress(ctx, t.Tenant, out.To, waxwing.Act{By: "feedback", Reason: t.Class + ": " + t.Reason})
+			err = l.Suppress(ctx, t.Tenant, out.To, waxwing.Act{By: waxwing.ByFeedback, Reason: t.Class + ": " + t.Reason})
 		}
+	}
+	if err == nil && t.Kind == waxwing.Bounced && t.Class == string(bounce.Hard) {
+		err = x.of(t.Tenant).pipe.Bounced(ctx, t.Tenant, store.ConfirmationOf(t.Message))
 	}
 	if errors.Is(err, waxwing.ErrNotFound) || errors.Is(err, waxwing.ErrState) {
 		return nil // it is gone, or was never sent: nobody is to send this again

@@ -12,11 +12,13 @@ import (
 const (
 	AfterRejected    = "rejected"
 	AfterUnreachable = "unreachable"
+	// AfterBounced is known when the message is long over: see pipeline's Bounced.
+	AfterBounced = "bounced"
 )
 
 // Fallback is what is sent instead of a message that its channel cannot deliver.
 type Fallback struct {
-	// After are the causes: AfterRejected, AfterUnreachable. None: each of them.
+	// After are the causes: AfterRejected, AfterUnreachable, AfterBounced. None: each of them.
 	After []string
 	// Unreachable is for how long all providers must have failed.
 	Unreachable time.Duration

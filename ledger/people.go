@@ -109,6 +109,9 @@ func (x *People) Suppress(ctx context.Context, tid waxwing.TenantID, address str
 		if s, err = g.Load(ctx, &store.Keys{Whole: ids, People: []seal.Hash{h}}); err != nil {
 			return err
 		}
+		if s.Suppressed[h] && act.By == waxwing.ByFeedback {
+			return nil // told again; what is sent elsewhere instead is not to be stopped by that
+		}
 		for _, id := range ids {
 			x.p.drop(g, id)
 		}

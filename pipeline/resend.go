@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
@@ -46,6 +48,40 @@ func (x *Pipeline) Resend(ctx context.Context, tenant waxwing.TenantID, id waxwi
 	}
 	x.out.wake(m.flow, d.Channel, msg, w.Tenant)
 	return msg, rendered, nil
+}
+
+// bouncesFor is how long after its order a mail that comes back starts the fallback: later it would only puzzle.
+const bouncesFor = 72 * time.Hour
+
+// Bounced sends what is sent instead of a mail that was accepted and came back for good, where the tenant's pipeline has
+// a fallback for that and the order an address for it. It does nothing where anything else was sent already: said twice it
+// sends once.
+func (x *Pipeline) Bounced(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID) error {
+	m := x.settings.Load().members[tenant]
+	if m == nil || m.flow.fallback == nil || !slices.Contains(m.flow.fallback.After, delivery.AfterBounced) {
+		return nil
+	}
+	w, err := x.p.Ledger.ReworkOf(ctx, tenant, id)
+	if err != nil || w.Next > 2 || x.p.Clock().Sub(w.Created) > bouncesFor {
+		return err
+	}
+	d, err := x.runner.instead(m.flow, &waxwing.Claim{Out: waxwing.Outgoing{Tenant: tenant}, Confirmation: id})
+	if errors.Is(err, waxwing.ErrNotFound) {
+		x.p.Log.Info("a mail came back, and its order has no number to send a text to", "confirmation", id)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d.State = waxwing.Queued
+	msg, err := x.p.Ledger.Add(ctx, w, &d, m.config.TTL.D())
+	if errors.Is(err, waxwing.ErrState) { // somebody was faster: a person, or the same bounce
+		return nil
+	}
+	if err == nil {
+		x.out.wake(m.flow, d.Channel, msg, tenant)
+	}
+	return err
 }
 
 // again takes the newest e-mail as it is.

@@ -21,8 +21,9 @@ type Fallback struct {
 	Channels []string `yaml:"channels,omitempty" enum:"sms" default:"[sms]"`
 	// Providers are asked in this order.
 	Providers []string `yaml:"providers"`
-	// After says which failures of the e-mail start it.
-	After []string `yaml:"after,omitempty" enum:"rejected,unreachable" default:"[rejected, unreachable]"`
+	// After says which failures of the e-mail start it; bounced is one that was accepted and came back for good (feedback), within
+	// three days of the order.
+	After []string `yaml:"after,omitempty" enum:"rejected,bounced,unreachable" default:"[rejected, bounced, unreachable]"`
 	// Unreachable is how long every e-mail provider must have failed.
 	Unreachable config.Duration `yaml:"unreachable,omitempty" default:"5m" min:"1s" max:"24h"`
 }

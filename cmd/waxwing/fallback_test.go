@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -162,5 +165,51 @@ func TestTextsInDoubtHaveAnEnd(t *testing.T) {
 	clock.forward(24 * time.Hour)
 	if v := r.until(id, waxwing.Failed); v.Messages[1].Reason != "expired_uncertain" || truth.Total() != 4 {
 		t.Fatalf("%+v", v.Messages[1])
+	}
+}
+
+// TestBouncedMailBecomesText: a mail that was accepted comes back for good, twice, and a text goes out in its place, once.
+func TestBouncedMailBecomesText(t *testing.T) {
+	box := t.TempDir()
+	for _, sub := range []string{"new", "cur", "tmp"} {
+		if err := os.Mkdir(filepath.Join(box, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := newRig(t, func(r *rig, _ *daemon.Extras) {
+		r.cfg = testConfigWith(t, fmt.Sprintf("feedback: {maildir: %q, every: 1s}\n", box))
+		acme := r.cfg.Tenants["acme"]
+		acme.ReturnPath = "bounces@mail.acme.example"
+		r.cfg.Tenants["acme"] = acme
+	})
+	id := r.accepted(shopifyOrder(43, "gone@example.com", "paid"))
+	v := r.until(id, waxwing.Sent)
+	bounce := func(name string) {
+		b := fmt.Sprintf("Delivered-To: %s\r\nFrom: MAILER-DAEMON@mx.example.com\r\nSubject: Undelivered Mail Returned to Sender\r\n"+
+			"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"+
+			"Reporting-MTA: dns; mx.example.com\r\n\r\nFinal-Recipient: rfc822; gone@example.com\r\nAction: failed\r\nStatus: 5.1.1\r\n"+
+			"Diagnostic-Code: smtp; 550 5.1.1 no such user\r\n\r\n--b--\r\n", r.allMails()[0].From)
+		if err := os.WriteFile(filepath.Join(box, "tmp", name), []byte(b), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(box, "tmp", name), filepath.Join(box, "new", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(name string) func() bool {
+		return func() bool { _, err := os.Stat(filepath.Join(box, "new", name)); return os.IsNotExist(err) }
+	}
+	bounce("1")
+	r.poll("the text", func() bool {
+		v = r.get(v.ID.String())
+		return len(v.Messages) == 2 && v.Messages[1].State == waxwing.Sent
+	})
+	bounce("2")
+	r.poll("the second bounce to be read", read("2"))
+	v = r.get(v.ID.String())
+	r.wantText(v, "43")
+	wantCauses(t, v, "annotated", "fallback")
+	if strings.Count(causes(v), "by_person") != 1 || v.Messages[0].State != waxwing.Sent {
+		t.Errorf("%s; the mail is %s", causes(v), v.Messages[0].State)
 	}
 }

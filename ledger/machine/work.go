@@ -172,6 +172,10 @@ func (s *Set) Add(w Seen, d *Draft, ttl time.Duration) (c Changes, err error) {
 	row.Messages++
 	c.Confirmations = append(c.Confirmations, row)
 	c.lookups(w.ID, d.People)
-	s.draft(&c, w.ID|waxwing.ID(w.Next), d, life{row.Tenant, CausePerson, s.ms(), s.Now.Add(ttl).UnixMilli()})
+	cause := CausePerson
+	if !d.Resend { // nobody asked: what was sent has come back
+		cause = CauseFallback
+	}
+	s.draft(&c, w.ID|waxwing.ID(w.Next), d, life{row.Tenant, cause, s.ms(), s.Now.Add(ttl).UnixMilli()})
 	return c, nil
 }

@@ -44,6 +44,11 @@ func TestRealShops(t *testing.T) {
 	dir := os.Getenv("WAXWING_REAL_SHOPS_IN")
 	if dir == "" {
 		dir = t.TempDir()
+		for _, d := range []string{filepath.Dir(dir), dir} { // the shops' Postgres is another user's
+			if err := os.Chmod(d, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	var shops []*realShop
 	if only != "medusa" {
