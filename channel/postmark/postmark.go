@@ -32,9 +32,10 @@ type Settings struct {
 	Token config.Secret `yaml:"token" want:"the server's API token, as \"${VAR}\" or \"file:/path\""`
 	// Stream is the message stream that mails go by; it must be a transactional one.
 	Stream string `yaml:"stream,omitempty" default:"outbound"`
-	// WebhookUser and WebhookPassword are what the webhooks' addresses at Postmark have before the @
-	// (https://user:password@host/...). Without them no callbacks are taken.
-	WebhookUser     string        `yaml:"webhook_user,omitempty"`
+	// WebhookUser is what the webhooks' addresses at Postmark begin with (https://user:password@host/...).
+	// Without it no callbacks are taken.
+	WebhookUser string `yaml:"webhook_user,omitempty"`
+	// WebhookPassword stands behind it, and is all that callbacks are known by: 16 characters or more.
 	WebhookPassword config.Secret `yaml:"webhook_password,omitempty"`
 	// BaseURL is where the API is; only a stand-in needs another.
 	BaseURL string `yaml:"base_url,omitempty" default:"https://api.postmarkapp.com"`

@@ -296,12 +296,14 @@ func TestPostmark(t *testing.T) {
 	}
 }
 
-// TestTwilioSignature is held to the example of Twilio's own documentation.
+// TestTwilioSignature is held to the examples of Twilio's documentation and of its libraries.
 func TestTwilioSignature(t *testing.T) {
-	v := url.Values{"CallSid": {"CA1234567890ABCDE"}, "Caller": {"+14158675310"}, "Digits": {"1234"}, "From": {"+14158675310"}, "To": {"+18005551212"}}
-	got := twilio{"https://mycompany.com/myapp.php", "12345"}.sign("foo=1&bar=2", v)
-	if s := base64.StdEncoding.EncodeToString(got); s != "GvWf1cFY/Q7PnoempGyD5oXAezc=" && s != "RSOYDt4T1cUTdK1PDd93/VVr8B8=" {
-		t.Errorf("%s", s)
+	for caller, want := range map[string]string{"+14158675309": "RSOYDt4T1cUTdK1PDd93/VVr8B8=", "+14158675310": "GvWf1cFY/Q7PnoempGyD5oXAezc="} {
+		v := url.Values{"CallSid": {"CA1234567890ABCDE"}, "Caller": {caller}, "Digits": {"1234"}, "From": {caller}, "To": {"+18005551212"}}
+		got := twilio{"https://mycompany.com/myapp.php", "12345"}.sign("foo=1&bar=2", v)
+		if s := base64.StdEncoding.EncodeToString(got); s != want {
+			t.Errorf("%s: %s", caller, s)
+		}
 	}
 }
 
