@@ -1,6 +1,8 @@
 package waxwing
 
 import (
+	"crypto/sha256"
+	"encoding/base32"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,6 +11,15 @@ import (
 
 // TenantID names a merchant. Every row, key, template and quota belongs to one.
 type TenantID string
+
+// Tag stands for the tenant in what others are given, since names may be long and are nobody's
+// business: 8 small letters and digits.
+func (t TenantID) Tag() string {
+	sum := sha256.Sum256([]byte("return path of " + t))
+	return tagEncoding.EncodeToString(sum[:5])
+}
+
+var tagEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // ShopID names one store of a tenant; a tenant may have several of one format.
 type ShopID string

@@ -127,6 +127,19 @@ type Outgoing struct {
 	Stay func() bool
 }
 
+// Reference is what a provider is asked to give back with what it tells of the message later: its
+// tenant's tag, its id and the first 20 characters of its idempotency key, a keyed hash that nobody
+// can make. It is the key alone where that is shorter, as in tests. It has 41 small letters and digits.
+func (o *Outgoing) Reference() string {
+	if len(o.IdempotencyKey) < ReferenceToken {
+		return o.IdempotencyKey
+	}
+	return o.Tenant.Tag() + o.Message.String() + o.IdempotencyKey[:ReferenceToken]
+}
+
+// ReferenceToken is how many characters of the idempotency key a reference has: 100 bits.
+const ReferenceToken = 20
+
 // String hides the message.
 func (o *Outgoing) String() string { return "message " + o.Message.String() }
 

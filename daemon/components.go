@@ -26,6 +26,7 @@ import (
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/delivery"
 	"github.com/waxwinghq/waxwing/enrich"
+	"github.com/waxwinghq/waxwing/feedback/callback"
 	"github.com/waxwinghq/waxwing/locales"
 	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/pipeline/queue/amqp"
@@ -147,6 +148,26 @@ var providerTypes = []providerType{
 	provider(httptext.Component(), (*httptext.Settings).Open),
 	provider(webpush.Component(), (*webpush.Settings).Open),
 	provider(fcm.Component(), (*fcm.Settings).Open),
+}
+
+// callbackTypes are the types of providers that tell later what became of messages, and how each is known.
+var callbackTypes = map[string]callbackType{
+	"mailgun": callbackOf(func(s *mailgun.Settings, _ *callback.Certificates) callback.Provider {
+		return callback.Mailgun(s.SigningKey)
+	}),
+	"ses": callbackOf(func(s *ses.Settings, c *callback.Certificates) callback.Provider { return callback.SES(s.TopicARN, c) }),
+	"postmark": callbackOf(func(s *postmark.Settings, _ *callback.Certificates) callback.Provider {
+		return callback.Postmark(s.WebhookUser, s.WebhookPassword)
+	}),
+	"sendgrid": callbackOf(func(s *sendgrid.Settings, _ *callback.Certificates) callback.Provider {
+		return callback.SendGrid(s.EventKey())
+	}),
+	"twilio": callbackOf(func(s *twilio.Settings, _ *callback.Certificates) callback.Provider {
+		return callback.Twilio(s.CallbackURL, s.Token)
+	}),
+	"vonage": callbackOf(func(s *vonage.Settings, _ *callback.Certificates) callback.Provider {
+		return callback.Vonage(s.SignatureSecret)
+	}),
 }
 
 // sourceTypes are the types of sources beside webhooks and the API, which the listener

@@ -24,6 +24,7 @@ import (
 	"github.com/waxwinghq/waxwing/daemon/silence"
 	"github.com/waxwinghq/waxwing/delivery"
 	"github.com/waxwinghq/waxwing/enrich"
+	"github.com/waxwinghq/waxwing/feedback/callback"
 	"github.com/waxwinghq/waxwing/feedback/inbound"
 	"github.com/waxwinghq/waxwing/ledger"
 	"github.com/waxwinghq/waxwing/ledger/sqlite"
@@ -50,6 +51,7 @@ type Daemon struct {
 	sources   *sources
 	silence   *silence.Watcher
 	returns   *inbound.Service  // nil: nobody takes mails that come back
+	callbacks *callback.Desk    // of providers
 	composer  *compose.Composer // the one that is in use; guarded by reloads after the start
 	formats   map[string]waxwing.Format
 	behind    *pipeline.Settings // of the pipeline; guarded by reloads after the start
@@ -243,7 +245,9 @@ func (d *Daemon) assemble(x Extras) (err error) {
 		}
 		return out
 	})
-	d.server = web.New(web.Parts{Config: d.cfg, Formats: parts.Formats, Intake: d, Desk: d.shards, Books: d.Books(), Workshop: d.workshop, Shelves: d.Books(), Uses: d.workshop.host.Uses,
+	d.callbacks = callback.NewDesk(returns{d.shards}, suppressing(d.cfg.Feedback), d.log)
+	d.callbacks.Use(callbackDoors(d.cfg, snsCertificates()), tenantIDs(d.cfg.Tenants))
+	d.server = web.New(web.Parts{Callbacks: d.callbacks.Take, Config: d.cfg, Formats: parts.Formats, Intake: d, Desk: d.shards, Books: d.Books(), Workshop: d.workshop, Shelves: d.Books(), Uses: d.workshop.host.Uses,
 		Meter: meter, Sources: brings, Schema: generic.Schema, Ready: d.ready, Pages: x.Pages, Version: Version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
 	return nil
 }

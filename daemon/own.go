@@ -9,7 +9,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/httpsend"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/feedback/callback"
 	"github.com/waxwinghq/waxwing/pipeline"
 )
 
@@ -87,4 +90,38 @@ func (d *Daemon) retire(old own) {
 			}
 		})
 	}
+}
+
+// callbackType makes of a provider's settings how its callbacks are known; nil: it takes none.
+type callbackType func(b config.Block, c *callback.Certificates) callback.Provider
+
+func callbackOf[S config.Block](open func(S, *callback.Certificates) callback.Provider) callbackType {
+	return func(b config.Block, c *callback.Certificates) callback.Provider { return open(b.(S), c) }
+}
+
+// callbackDoors are those of the platform's providers and of the tenants' own, by their paths.
+func callbackDoors(c *config.Config, certificates *callback.Certificates) map[string]callback.Door {
+	doors := map[string]callback.Door{}
+	add := func(at string, d callback.Door, p config.Provider) {
+		if open := callbackTypes[p.Type]; open != nil {
+			if d.Provider = open(p.Settings, certificates); d.Provider != nil {
+				doors[at] = d
+			}
+		}
+	}
+	for name, p := range c.Providers {
+		add(callback.Platform+"/"+name, callback.Door{Name: name}, p)
+	}
+	for tenant, t := range c.Tenants {
+		for name, p := range t.Providers {
+			full := pipeline.OwnName(tenant, name)
+			add(full, callback.Door{Name: full, Tenant: waxwing.TenantID(tenant)}, p)
+		}
+	}
+	return doors
+}
+
+// snsCertificates are fetched from public addresses only.
+func snsCertificates() *callback.Certificates {
+	return callback.NewCertificates(httpsend.Public(5*time.Second), nil, nil)
 }

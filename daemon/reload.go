@@ -106,6 +106,7 @@ func (d *Daemon) use(next *config.Config, composer *compose.Composer, behind *pi
 	for i, set := range sets {
 		d.shards.all[i].pipe.Use(set)
 	}
+	d.callbacks.Use(callbackDoors(next, snsCertificates()), tenantIDs(behind.Tenants))
 	d.server.Use(next, d.formatsOf(next))
 }
 

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,7 +99,7 @@ func (x returns) Checks(t waxwing.TenantID, message waxwing.ID, token string) bo
 // ledger, and then what is sent instead is queued; whoever ends between them is told again.
 func (x returns) Tell(ctx context.Context, t *inbound.Told) error {
 	l := x.of(t.Tenant).ledger
-	err := l.Annotate(ctx, &ledger.Annotation{Tenant: t.Tenant, Message: t.Message, Kind: t.Kind, Provider: "return path",
+	err := l.Annotate(ctx, &ledger.Annotation{Tenant: t.Tenant, Message: t.Message, Kind: t.Kind, Provider: cmp.Or(t.By, "return path"),
 		Class: t.Class, Reason: t.Reason, Evidence: t.Evidence})
 	if err == nil && t.Suppress {
 		var out *waxwing.Outgoing
@@ -113,6 +114,39 @@ func (x returns) Tell(ctx context.Context, t *inbound.Told) error {
 		return nil // it is gone, or was never sent: nobody is to send this again
 	}
 	return err
+}
+
+// Offered is callback.Books'.
+func (x returns) Offered(ctx context.Context, tenant waxwing.TenantID, message waxwing.ID) (to string, by []string, err error) {
+	v, err := x.of(tenant).ledger.Get(ctx, tenant, store.ConfirmationOf(message))
+	switch {
+	case errors.Is(err, waxwing.ErrNotFound):
+		return "", nil, err
+	case err != nil:
+		return "", nil, fmt.Errorf("%w: %w", waxwing.ErrUnavailable, err)
+	}
+	for i := range v.Messages {
+		m := &v.Messages[i]
+		if m.ID != message {
+			continue
+		}
+		for j := range m.Attempts {
+			by = append(by, m.Attempts[j].Provider)
+		}
+		if m.State == waxwing.Dot { // the provider is faster than its own answer: it tells again
+			return "", nil, waxwing.ErrUnavailable
+		}
+		return m.To, by, nil
+	}
+	return "", nil, waxwing.ErrNotFound
+}
+
+// suppressing are the classes that suppress, by default all.
+func suppressing(f *config.Feedback) []string {
+	if f == nil {
+		return []string{"hard", "complaint"}
+	}
+	return f.Suppress
 }
 
 // takeReturns takes mails that come back, where the configuration says how; nil: it does not.

@@ -87,6 +87,9 @@ type Parts struct {
 	Schema []byte
 	// Ready says why the daemon is not ready to take orders; nil: it is.
 	Ready func() error
+	// Callbacks takes what a provider posted to /feedback/{tenant}/{provider}, whose body is raw, and
+	// gives the status to answer with; believed: it was signed. nil: there is no such route.
+	Callbacks func(r *http.Request, raw []byte) (status int, believed bool)
 	// Pages are further routes: the demonstration's mailbox.
 	Pages map[string]http.Handler
 	// Version is the program's, as the page at / shows it.
@@ -183,7 +186,7 @@ func (s *Server) routes() http.Handler {
 // orders makes the routes of whoever takes orders in and tells of them.
 func (s *Server) orders(m *http.ServeMux) {
 	said := &problems{s.p.Log, s.bodies.most}
-	(&hooks{doors: s.doors, bodies: s.bodies, problems: said, intake: s.p.Intake, log: s.p.Log, now: time.Now, pings: make(chan struct{}, 1)}).routes(m)
+	(&hooks{doors: s.doors, bodies: s.bodies, problems: said, intake: s.p.Intake, log: s.p.Log, now: time.Now, pings: make(chan struct{}, 1), callbacks: s.p.Callbacks}).routes(m)
 	a := &api{doors: s.doors, bodies: s.bodies, problems: said, log: s.p.Log}
 	large := newReads()
 	(&confirmations{api: a, intake: s.p.Intake, desk: s.p.Desk, books: s.p.Books, reads: large, yield: s.gate.yield}).routes(m)

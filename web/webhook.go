@@ -29,10 +29,40 @@ type hooks struct {
 	log      *slog.Logger
 	now      func() time.Time
 	pings    chan struct{} // one test delivery is recorded at a time
+	// callbacks is Parts'.
+	callbacks func(r *http.Request, raw []byte) (status int, believed bool)
 }
 
 func (x *hooks) routes(m *http.ServeMux) {
 	m.HandleFunc("POST /hooks/{tenant}/{shop}", x.webhook)
+	if x.callbacks != nil {
+		m.HandleFunc("POST /feedback/{tenant}/{provider}", x.callback)
+	}
+}
+
+// maxCallback is the largest of a provider's callbacks, in bytes: SendGrid's batches end at 768 KiB.
+const maxCallback = 1 << 20
+
+// callback answers a provider with a status alone.
+func (x *hooks) callback(w http.ResponseWriter, r *http.Request) {
+	unheard(r)
+	r.Body = http.MaxBytesReader(w, r.Body, maxCallback)
+	raw, err := x.bodies.take(w, r)
+	if err != nil {
+		x.problems.answer(w, r, err)
+		return
+	}
+	status, believed := x.callbacks(r, raw)
+	if believed {
+		trust(r)
+	} else {
+		enter(r, stranger)
+	}
+	if status == http.StatusNotFound {
+		http.NotFound(w, r) // as any path that there is not
+		return
+	}
+	w.WriteHeader(status)
 }
 
 // nobodys stands in where a shop has fewer secrets than others, or there is no such

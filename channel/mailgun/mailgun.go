@@ -38,6 +38,9 @@ type Settings struct {
 	Key config.Secret `yaml:"key" want:"the sending key, as \"${VAR}\" or \"file:/path\""`
 	// Region is where the domain was made: us or eu.
 	Region string `yaml:"region,omitempty" default:"us" enum:"us,eu"`
+	// SigningKey is the account's HTTP webhook signing key, by which Mailgun's callbacks are known.
+	// Without it none are taken.
+	SigningKey config.Secret `yaml:"signing_key,omitempty"`
 	// BaseURL is where the API is; only a stand-in needs another than the region's.
 	BaseURL string `yaml:"base_url,omitempty"`
 	config.Pool
@@ -98,6 +101,7 @@ func (p *protocol) Request(_ context.Context, out *waxwing.Outgoing) (*httpsend.
 		{"o:tracking", "no"}, {"o:tracking-clicks", "no"}, {"o:tracking-opens", "no"},
 		// By this a mail is found again among the events.
 		{"v:waxwing", out.IdempotencyKey},
+		{"v:waxwing_ref", out.Reference()},
 	} {
 		body = fmt.Appendf(body, "--%s\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n%s\r\n", mark, f[0], f[1])
 	}

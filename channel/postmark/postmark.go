@@ -32,6 +32,11 @@ type Settings struct {
 	Token config.Secret `yaml:"token" want:"the server's API token, as \"${VAR}\" or \"file:/path\""`
 	// Stream is the message stream that mails go by; it must be a transactional one.
 	Stream string `yaml:"stream,omitempty" default:"outbound"`
+	// WebhookUser is what the webhooks' addresses at Postmark begin with (https://user:password@host/...).
+	// Without it no callbacks are taken.
+	WebhookUser string `yaml:"webhook_user,omitempty"`
+	// WebhookPassword stands behind it, and is all that callbacks are known by: 16 characters or more.
+	WebhookPassword config.Secret `yaml:"webhook_password,omitempty"`
 	// BaseURL is where the API is; only a stand-in needs another.
 	BaseURL string `yaml:"base_url,omitempty" default:"https://api.postmarkapp.com"`
 	config.Pool
@@ -39,6 +44,16 @@ type Settings struct {
 
 // Check reports what Postmark would refuse.
 func (s *Settings) Check(r *config.Report) {
+	switch {
+	case (s.WebhookUser == "") != (s.WebhookPassword == ""):
+		key, other := "webhook_user", "webhook_password"
+		if s.WebhookUser == "" {
+			key, other = other, key
+		}
+		r.Fail(key, r.Path(key)+" is half of what callbacks are known by", "Write "+other+" beside it, or take it out")
+	case s.WebhookPassword != "" && len(s.WebhookPassword) < 16:
+		r.Fail("webhook_password", r.Path("webhook_password")+" can be guessed: it has fewer than 16 characters", "It is all that callbacks are known by: make one by openssl rand -hex 16")
+	}
 	httpsend.CheckBase(r, "base_url", s.BaseURL, "Postmark's own, https://api.postmarkapp.com")
 }
 
@@ -93,7 +108,7 @@ func (p *protocol) Request(_ context.Context, out *waxwing.Outgoing) (*httpsend.
 		return nil, httpsend.Refuse(waxwing.PolicyFault, err)
 	}
 	l := letter{From: shown(m.From), To: shown(mime.Mailbox{Name: m.To.Name, Addr: out.To}), ReplyTo: shown(m.ReplyTo), Subject: m.Subject, TextBody: m.Text,
-		HTMLBody: m.HTML, Headers: m.Header, MessageStream: p.stream, TrackLinks: "None", Metadata: map[string]string{"waxwing": out.IdempotencyKey}}
+		HTMLBody: m.HTML, Headers: m.Header, MessageStream: p.stream, TrackLinks: "None", Metadata: map[string]string{"waxwing": out.IdempotencyKey, "waxwing_ref": out.Reference()}}
 	if m.MessageID != "" { // X-PM-KeepID has Postmark leave it as it is
 		l.Headers = append(l.Headers, mime.Field{Name: "Message-ID", Value: "<" + m.MessageID + ">"}, mime.Field{Name: "X-PM-KeepID", Value: "true"})
 	}

@@ -5,6 +5,10 @@ package sendgrid
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -30,6 +34,9 @@ type Settings struct {
 	Key config.Secret `yaml:"key" want:"the API key, as \"${VAR}\" or \"file:/path\""`
 	// Region is global, or eu for a subuser of the region EU.
 	Region string `yaml:"region,omitempty" default:"global" enum:"global,eu"`
+	// WebhookKey is the verification key of the signed event webhook, as SendGrid's page shows it
+	// (base64): a public key, no secret. Without it no callbacks are taken.
+	WebhookKey string `yaml:"webhook_key,omitempty"`
 	// BaseURL is where the API is; only a stand-in needs another than the region's.
 	BaseURL string `yaml:"base_url,omitempty"`
 	config.Pool
@@ -37,7 +44,23 @@ type Settings struct {
 
 // Check reports what SendGrid would refuse.
 func (s *Settings) Check(r *config.Report) {
+	if s.WebhookKey != "" && s.EventKey() == nil {
+		r.Fail("webhook_key", r.Path("webhook_key")+" is no public key of ECDSA over P-256", "Copy the verification key of the signed event webhook from SendGrid's page (MFkw...)")
+	}
 	httpsend.CheckBase(r, "base_url", s.BaseURL, "SendGrid's own of the region")
+}
+
+// EventKey is the webhook's verification key; nil: there is none, or it is none.
+func (s *Settings) EventKey() *ecdsa.PublicKey {
+	der, err := base64.StdEncoding.DecodeString(s.WebhookKey)
+	if err != nil {
+		return nil
+	}
+	key, err := x509.ParsePKIXPublicKey(der)
+	if k, ok := key.(*ecdsa.PublicKey); err == nil && ok && k.Curve == elliptic.P256() {
+		return k
+	}
+	return nil
 }
 
 // Open makes the provider of this name, which connects when there is something to send.
@@ -110,7 +133,7 @@ func (p *protocol) Request(_ context.Context, out *waxwing.Outgoing) (*httpsend.
 		return nil, httpsend.Refuse(waxwing.PolicyFault, err)
 	}
 	l := letter{Personalizations: []recipients{{To: []mailbox{{out.To, m.To.Name}}}}, From: mailbox{m.From.Addr, m.From.Name},
-		Subject: m.Subject, Headers: map[string]string{}, CustomArgs: map[string]string{"waxwing": out.IdempotencyKey}}
+		Subject: m.Subject, Headers: map[string]string{}, CustomArgs: map[string]string{"waxwing": out.IdempotencyKey, "waxwing_ref": out.Reference()}}
 	if m.ReplyTo.Addr != "" {
 		l.ReplyTo = &mailbox{m.ReplyTo.Addr, m.ReplyTo.Name}
 	}

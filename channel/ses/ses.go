@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -46,6 +47,9 @@ type Settings struct {
 	SessionToken config.Secret `yaml:"session_token,omitempty"`
 	// ConfigurationSet is the one to send by, where there is one.
 	ConfigurationSet string `yaml:"configuration_set,omitempty"`
+	// TopicARN is the SNS topic that the configuration set publishes its events to, and that this
+	// daemon is subscribed to. Without it no callbacks are taken.
+	TopicARN string `yaml:"topic_arn,omitempty"`
 	// BaseURL is where the API is; only a stand-in, or an endpoint within a VPC, needs another than the region's.
 	BaseURL string `yaml:"base_url,omitempty"`
 	config.Pool
@@ -57,8 +61,14 @@ func (s *Settings) Check(r *config.Report) {
 	if !region(s.Region) {
 		r.Fail("region", fmt.Sprintf("%s %s is no region", r.Path("region"), r.Quote("region")), "Write it as in eu-central-1")
 	}
+	if s.TopicARN != "" && !topic.MatchString(s.TopicARN) {
+		r.Fail("topic_arn", fmt.Sprintf("%s %s is no topic of SNS", r.Path("topic_arn"), r.Quote("topic_arn")), "Write it as in arn:aws:sns:eu-central-1:123456789012:ses-events")
+	}
 	httpsend.CheckBase(r, "base_url", s.BaseURL, "SES's own of the region")
 }
+
+// topic is a topic's name of a partition whose hosts are below amazonaws.com.
+var topic = regexp.MustCompile(`^arn:aws(-us-gov)?:sns:[a-z0-9-]{1,40}:[0-9]{12}:[A-Za-z0-9_-]{1,256}$`)
 
 func region(s string) bool {
 	return s != "" && len(s) < 40 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
@@ -121,7 +131,7 @@ func (p *protocol) Request(ctx context.Context, out *waxwing.Outgoing) (*httpsen
 	l.Destination.ToAddresses = []string{out.To}
 	l.Content.Raw.Data = out.Data
 	if k := out.IdempotencyKey; k != "" && len(k) <= 256 && strings.Trim(k, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.@") == "" {
-		l.EmailTags = []tag{{"waxwing", k}} // by which its events are known
+		l.EmailTags = []tag{{"waxwing", k}, {"waxwing_ref", out.Reference()}} // by which its events are known
 	}
 	body, err := json.Marshal(l)
 	if err != nil {

@@ -101,7 +101,7 @@ func TestBytesStayOurs(t *testing.T) {
 		t.Fatalf("%+v", a)
 	}
 	var l letter
-	if err := json.Unmarshal(post.Body, &l); err != nil || !bytes.Equal(l.Content.Raw.Data, m.Data) || l.FromEmailAddress != m.From || len(l.EmailTags) != 1 {
+	if err := json.Unmarshal(post.Body, &l); err != nil || !bytes.Equal(l.Content.Raw.Data, m.Data) || l.FromEmailAddress != m.From || len(l.EmailTags) != 2 {
 		t.Errorf("%+v, %v", l, err)
 	}
 	if post.Header.Get("X-Amz-Security-Token") != "session" || post.Path != "/v2/email/outbound-emails" {

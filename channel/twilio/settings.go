@@ -32,6 +32,9 @@ type Settings struct {
 	// From is the number that texts come from (+15005550006) or a messaging
 	// service (MG...).
 	From string `yaml:"from" want:"the number that texts come from, such as \"+15005550006\""`
+	// CallbackURL is the address of this daemon's /feedback/... for the provider, as Twilio reaches it.
+	// Twilio is asked to post there what becomes of each text; without it, it is not.
+	CallbackURL string `yaml:"callback_url,omitempty"`
 	config.Pool
 }
 
@@ -47,6 +50,9 @@ func (s *Settings) Check(r *config.Report) {
 	}
 	if s.From != "" && !sendsFrom(s.From) {
 		r.Fail("from", fmt.Sprintf("%s %s is no number that Twilio sends from", r.Path("from"), r.Quote("from")), `Write it with + and the country's code, in quotes: "+15005550006"; or a messaging service: MG and 32 hex digits`)
+	}
+	if c, err := url.Parse(s.CallbackURL); s.CallbackURL != "" && (err != nil || c.Scheme != "https" || c.Host == "" || c.User != nil || c.RawQuery != "" || c.Fragment != "") {
+		r.Fail("callback_url", fmt.Sprintf("%s %s is no https address without user and query", r.Path("callback_url"), r.Quote("callback_url")), "Write it as Twilio reaches it, such as https://mail.example.com/feedback/-/texts")
 	}
 	u, err := url.Parse(s.BaseURL)
 	switch {
@@ -73,5 +79,5 @@ func sendsFrom(s string) bool {
 // Open makes the provider of this name, which connects when there is something to send.
 // It fails where the settings cannot work.
 func (s *Settings) Open(name string, _ *slog.Logger) (*httpsend.Sender, error) {
-	return New(Config{Name: name, BaseURL: s.BaseURL, Account: s.Account, Token: s.Token, From: s.From, Connections: s.Connections})
+	return New(Config{Name: name, BaseURL: s.BaseURL, Account: s.Account, Token: s.Token, From: s.From, Callback: s.CallbackURL, Connections: s.Connections})
 }

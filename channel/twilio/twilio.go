@@ -25,6 +25,8 @@ type Config struct {
 	// From is the account's sending number (E.164) or messaging service (MG...);
 	// "": the one that a message names.
 	From string
+	// Callback is where Twilio posts what becomes of a text, without a query; "": nowhere.
+	Callback string
 	// Connections, Timeout, ConnectTimeout, Guard, TLSConfig, Dial and Clock are those of
 	// httpsend.Config.
 	Connections    int
@@ -48,7 +50,7 @@ func New(c Config) (*httpsend.Sender, error) {
 	if c.Account == "" || strings.Trim(c.Account, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != "" {
 		return nil, errors.New("account must be letters and digits (AC...)")
 	}
-	p := &protocol{url: base + "/2010-04-01/Accounts/" + c.Account + "/Messages.json", from: c.From,
+	p := &protocol{url: base + "/2010-04-01/Accounts/" + c.Account + "/Messages.json", from: c.From, callback: c.Callback,
 		auth: waxwing.Secret("Basic " + base64.StdEncoding.EncodeToString([]byte(c.Account+":"+c.Token.Reveal())))}
 	return httpsend.New(httpsend.Config{Kind: "twilio", Name: c.Name, Connections: c.Connections, Timeout: c.Timeout, ConnectTimeout: c.ConnectTimeout,
 		Guard: c.Guard, TLSConfig: c.TLSConfig, Dial: c.Dial, Clock: c.Clock}, p), nil
@@ -56,8 +58,8 @@ func New(c Config) (*httpsend.Sender, error) {
 
 // protocol is Twilio's Messages API.
 type protocol struct {
-	url, from string
-	auth      waxwing.Secret
+	url, from, callback string
+	auth                waxwing.Secret
 }
 
 // Request is a form.
@@ -70,6 +72,9 @@ func (p *protocol) Request(_ context.Context, out *waxwing.Outgoing) (*httpsend.
 		from = out.From
 	}
 	v := url.Values{"To": {out.To}, "Body": {string(out.Data)}}
+	if p.callback != "" {
+		v.Set("StatusCallback", p.callback+"?"+url.Values{"waxwing_ref": {out.Reference()}}.Encode())
+	}
 	if strings.HasPrefix(from, "MG") {
 		v.Set("MessagingServiceSid", from)
 	} else {

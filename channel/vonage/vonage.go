@@ -30,6 +30,9 @@ type Settings struct {
 	Key string `yaml:"key" want:"the API key"`
 	// Secret is the API secret.
 	Secret config.Secret `yaml:"secret" want:"the API secret, as \"${VAR}\" or \"file:/path\""`
+	// SignatureSecret is the account's signature secret, by which signed delivery receipts are known.
+	// Without it none are taken.
+	SignatureSecret config.Secret `yaml:"signature_secret,omitempty"`
 	// From is the number that texts come from, or a name of at most 11 letters and digits where
 	// the country allows one.
 	From string `yaml:"from" want:"the number or name that texts come from"`
@@ -87,8 +90,8 @@ func (p *protocol) Request(_ context.Context, out *waxwing.Outgoing) (*httpsend.
 	if !gsm7(string(out.Data)) {
 		v.Set("type", "unicode")
 	}
-	if len(out.IdempotencyKey) <= 100 { // by which reports name the text; the API does not look for copies
-		v.Set("client-ref", out.IdempotencyKey)
+	if ref := out.Reference(); len(ref) <= 100 { // by which reports name the text; the API does not look for copies
+		v.Set("client-ref", ref)
 	}
 	return &httpsend.Request{URL: p.url, Body: []byte(v.Encode()), Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}}, nil
 }

@@ -20,6 +20,13 @@ func words(r Reason, alternatives ...string) rule {
 	return rule{r, regexp.MustCompile(`(?:` + strings.Join(alternatives, `|`) + `)`)}
 }
 
+// Judge gives the class and reason of a bounce by what a server said of it: an enhanced status and
+// a reply's code, where they are known, and its words.
+func Judge(status string, code int, words string) (Class, Reason) {
+	p := judge(Recipient{Status: status, Code: code, Diagnostic: clip(oneLine(clip(words, maxText/4)), 1000)}, "")
+	return p.Class, p.Reason
+}
+
 // judge gives a recipient its class and reason, by what its server said and by what stands
 // near it for people.
 func judge(p Recipient, near string) Recipient {

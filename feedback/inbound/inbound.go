@@ -26,7 +26,9 @@ import (
 type Told struct {
 	Tenant  waxwing.TenantID
 	Message waxwing.ID
-	Kind    waxwing.AnnotationKind
+	// By is who told it: a provider's name; "" is the return path.
+	By   string
+	Kind waxwing.AnnotationKind
 	// Class and Reason are feedback/bounce's words.
 	Class, Reason string
 	// Evidence is what was read, as JSON; it holds personal data.
@@ -198,9 +200,12 @@ func (s *Service) told(r *bounce.Report) (t Told, ok bool) {
 
 // complaint is a complaint's type as the trail has it: one of the registered ones (RFC 5965,
 // 7.3), since the trail takes no words of strangers.
-func complaint(r bounce.Reason) string {
+func complaint(r bounce.Reason) string { return Complaint(string(r)) }
+
+// Complaint is a complaint's type in the words of the trail.
+func Complaint(r string) string {
 	for _, known := range []string{"abuse", "fraud", "virus", "opt-out", "opt-out-list", "other"} {
-		if string(r) == known {
+		if r == known {
 			return known
 		}
 	}

@@ -5,8 +5,6 @@
 package returnpath
 
 import (
-	"crypto/sha256"
-	"encoding/base32"
 	"strings"
 
 	"github.com/waxwinghq/waxwing"
@@ -17,7 +15,7 @@ import (
 const MaxLocal = 64 - 1 - tagLength - idLength - TokenLength
 
 // TokenLength is how many characters of a message's token an address has: 100 bits.
-const TokenLength = 20
+const TokenLength = waxwing.ReferenceToken
 
 const tagLength, idLength = 8, 13
 
@@ -28,13 +26,8 @@ type Path struct {
 	Token   string // the first TokenLength characters of the message's
 }
 
-var encoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
-
 // Tag stands for a tenant in an address, since names may be long and are nobody's business.
-func Tag(t waxwing.TenantID) string {
-	sum := sha256.Sum256([]byte("return path of " + t))
-	return encoding.EncodeToString(sum[:5])
-}
+func Tag(t waxwing.TenantID) string { return t.Tag() }
 
 // Write makes the address of a message of a tenant whose return_path is base. A token that is
 // shorter than TokenLength, or a base without @, give base as it is.
@@ -50,10 +43,17 @@ func Write(base string, t waxwing.TenantID, id waxwing.ID, token string) string 
 func Read(address string) (p Path, ok bool) {
 	local, _, found := strings.Cut(strings.ToLower(address), "@")
 	i := strings.LastIndexByte(local, '+')
-	if !found || i < 0 || len(local)-i-1 != tagLength+idLength+TokenLength {
+	if !found || i < 0 {
 		return p, false
 	}
-	s := local[i+1:]
+	return ReadReference(local[i+1:])
+}
+
+// ReadReference reads a waxwing.Outgoing's Reference, which says what an address says.
+func ReadReference(s string) (p Path, ok bool) {
+	if len(s) != tagLength+idLength+TokenLength {
+		return p, false
+	}
 	id, err := waxwing.ParseID(s[tagLength : tagLength+idLength])
 	if err != nil {
 		return p, false
