@@ -29,7 +29,6 @@ type policy struct {
 	prefixes []netip.Prefix
 	included []string
 	open     bool // something depends on the mail (macros, exists, ptr), so that no answer is whole
-	problem  string
 }
 
 // errSPF is a policy that cannot be evaluated (permerror).
