@@ -90,13 +90,13 @@ fuzz: ## Run each fuzz target for FUZZTIME, whatever the others find; FUZZ=REGEX
 docs: ## Write again what is generated: schema, reference, CLDR data
 	$(GO) generate ./...
 
-services: ## The tests that need a real Postgres, MariaDB, Redis, RabbitMQ or NATS, or an SQS (fauxqs); WAXWING_REQUIRE_SERVICES=1 fails where it is missing
+services: ## The tests that need a real Postgres, MariaDB, Redis, RabbitMQ or NATS, an SQS (fauxqs), python3-dkim or SpamAssassin; WAXWING_REQUIRE_SERVICES=1 fails where it is missing
 	@$(MAKE) --no-print-directory -j2 services-daemons services-stores
 
 # Beside each other, since they wait for servers most of the time: those of whole daemons, and those of each store and broker.
 .PHONY: services-daemons services-stores
 services-daemons:
-	WAXWING_SERVICES=1 $(GO) test -count=1 -parallel 4 -timeout 20m -run 'Postgres|Broker' ./cmd/waxwing
+	WAXWING_SERVICES=1 $(GO) test -count=1 -parallel 4 -timeout 20m -run 'Postgres|Broker|TestService' ./cmd/waxwing
 services-stores:
 	$(GO) test -count=1 -run Postgres ./enrich
 	WAXWING_SERVICES=1 $(GO) test -count=1 -timeout 20m ./pipeline/queue/... ./ledger/postgres/... ./source/...

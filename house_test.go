@@ -84,6 +84,7 @@ var owners = []struct {
 	{"golang.org/x/net/html", []string{"templates"}, "reads a template's HTML, at load"},
 	{"github.com/tetratelabs/wazero", []string{"plugins"}, "runs merchants' WebAssembly, without cgo"},
 	{"github.com/emersion/go-smtp", []string{"feedback"}, "the server that takes mails that come back"},
+	{"golang.org/x/net/publicsuffix", []string{"cmd"}, "what a domain is registered under, for DMARC"},
 	{"golang.org/x/net/idna", []string{"channel"}, "domains of addresses as A-labels"},
 }
 
@@ -96,6 +97,7 @@ var inTests = map[string]string{
 	"github.com/rogpeppe/go-internal":       "testscript: the command line's stories",
 	"github.com/santhosh-tekuri/jsonschema": "holds answers and orders to their schemas",
 	"github.com/google/go-cmp":              "differences that can be read",
+	"golang.org/x/net/dns/dnsmessage":       "a DNS server of the test's own",
 	"golang.org/x/net/html":                 "reads mails as a browser does",
 	"golang.org/x/text":                     "an oracle for locales",
 	"github.com/jackc/pgx":                  "asks a real Postgres",

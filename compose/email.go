@@ -54,7 +54,7 @@ func (x *Composer) email(p *profile, w *waxwing.Work, o *waxwing.Order, at time.
 	}
 	m := mime.Mail{From: p.from, To: mime.Mailbox{Name: o.Customer.FullName(), Addr: rcpt.String()}, ReplyTo: p.reply,
 		Subject: sc.mail.Subject, MessageID: w.Token + "@" + p.domain, Date: at, Text: sc.mail.Text, HTML: sc.mail.HTML,
-		Passages: set.passages(in.Locale.RTL()), Marks: sc.mail.Marks, Language: in.Locale.Tag(), EntityRef: w.Token}
+		Passages: set.passages(in.Locale.RTL()), Marks: sc.mail.Marks, Language: in.Locale.Tag(), EntityRef: w.Token, FeedbackID: feedbackID(w)}
 	if d.Data, sc.extents, err = p.build(sc, &m, at); err != nil {
 		return d, err
 	}
@@ -62,6 +62,12 @@ func (x *Composer) email(p *profile, w *waxwing.Work, o *waxwing.Order, at time.
 	d.From, d.To, d.MessageID, d.Locale = p.returnPath(w), rcpt.String(), m.MessageID, in.Locale.Tag()
 	d.SMTPUTF8, d.Dictionary = m.SMTPUTF8(), set.dictionary(in.Locale.Tag())
 	return d, nil
+}
+
+// feedbackID names the stream of mails that one is of, for the figures of mailbox providers: what it tells, the
+// shop, the tenant, and the sender as the last one. It is the same for all of the stream's mails.
+func feedbackID(w *waxwing.Work) string {
+	return "order:" + string(w.Shop) + ":" + string(w.Tenant) + ":waxwing"
 }
 
 // build makes the mail's bytes, which are the caller's, and says where its passages stand:
@@ -79,12 +85,12 @@ func (p *profile) build(sc *scratch, m *mime.Mail, at time.Time) (data []byte, e
 	return data, extents, err
 }
 
-// sign copies the mail out of the scratch buffer, with its signature in front.
+// sign copies the mail out of the scratch buffer, with its signatures in front.
 func (p *profile) sign(mail []byte, at time.Time) ([]byte, error) {
 	if p.signer == nil {
 		return append([]byte(nil), mail...), nil
 	}
-	out, err := p.signer.Append(make([]byte, 0, len(mail)+1024), mail, at)
+	out, err := p.signer.Append(make([]byte, 0, len(mail)+p.signer.Room()), mail, at)
 	if err != nil {
 		return nil, fmt.Errorf("dkim: %w", err)
 	}

@@ -89,13 +89,32 @@ func newProfile(name string, t *config.Tenant, builtin *templateSet, log *slog.L
 		}
 	}
 	if t.DKIM != nil {
-		key, err := dkim.ParseKey(t.DKIM.Key)
-		if err != nil {
-			return nil, fmt.Errorf("dkim.key: %w", err)
-		}
-		if p.signer, err = dkim.New(t.DKIM.Domain, t.DKIM.Selector, key); err != nil {
-			return nil, fmt.Errorf("dkim: %w", err)
+		if p.signer, err = newSigner(t.DKIM); err != nil {
+			return nil, err
 		}
 	}
 	return p, nil
+}
+
+// newSigner signs by all of a tenant's keys.
+func newSigner(d *config.DKIM) (s *dkim.Signer, err error) {
+	for i, k := range d.Keys() {
+		at := "dkim"
+		if i > 0 {
+			at = fmt.Sprintf("dkim.also[%d]", i-1)
+		}
+		key, err := dkim.ParseKey(k.Key)
+		if err != nil {
+			return nil, fmt.Errorf("%s.key: %w", at, err)
+		}
+		if s == nil {
+			s, err = dkim.New(d.Domain, k.Selector, key)
+		} else {
+			s, err = s.With(k.Selector, key)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", at, err)
+		}
+	}
+	return s, nil
 }

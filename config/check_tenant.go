@@ -277,15 +277,45 @@ func (x *tenantRules) shopAPI(path string, s Shop) {
 	}
 }
 
+// mostDKIM is how many keys sign beside the first: two of each algorithm, during a rotation.
+const mostDKIM = 3
+
 func (x *tenantRules) dkim(path string, k *DKIM) {
-	for _, n := range []struct{ key, value, such string }{{"domain", k.Domain, "example.com"}, {"selector", k.Selector, "waxwing1"}} {
-		if !IsHost(n.value) {
-			x.fail(path+"."+n.key, fmt.Sprintf("%s.%s %s is no host name", path, n.key, x.quote(path+"."+n.key)), "Write it in ASCII, such as "+n.such)
+	if !isDNSName(k.Domain) {
+		x.fail(path+".domain", fmt.Sprintf("%s.domain %s is no host name", path, x.quote(path+".domain")), "Write it in ASCII, such as example.com")
+	}
+	if len(k.Also) > mostDKIM {
+		x.failKey(path+".also", fmt.Sprintf("%s.also has %d entries", path, len(k.Also)), fmt.Sprintf("Keep %d at most: each costs every mail a signature", mostDKIM))
+	}
+	seen := map[string]bool{}
+	for i, key := range k.Keys() {
+		at := path
+		if i > 0 {
+			at = fmt.Sprintf("%s.also[%d]", path, i-1)
+		}
+		if x.isBad(at) {
+			continue
+		}
+		if !x.isBad(at + ".selector") {
+			switch name := strings.ToLower(key.Selector); {
+			case !isDNSName(key.Selector):
+				x.fail(at+".selector", fmt.Sprintf("%s.selector %s is no host name", at, x.quote(at+".selector")), "Write it in ASCII, such as waxwing1")
+			case seen[name]:
+				x.fail(at+".selector", fmt.Sprintf("%s.selector %s is that of another key", at, x.quote(at+".selector")), "Give each key a selector of its own: one record can hold one key")
+			default:
+				seen[name] = true
+			}
+		}
+		if problem := privateKey(key.Key.Reveal()); problem != "" && !x.isBad(at+".key") {
+			x.fail(at+".key", at+".key "+problem, `Write "file:dkim.pem", made with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out dkim.pem`)
 		}
 	}
-	if problem := privateKey(k.Key.Reveal()); problem != "" {
-		x.fail(path+".key", path+".key "+problem, `Write "file:dkim.pem", made with: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out dkim.pem`)
-	}
+}
+
+// isDNSName reports whether s is a name in DNS as a signature may give it (RFC 6376, 3.1):
+// neither an address nor one with a dot at its end.
+func isDNSName(s string) bool {
+	return IsHost(s) && !strings.Contains(s, ":") && !strings.HasSuffix(s, ".")
 }
 
 // plugin checks that its files are there; what they hold is checked where they

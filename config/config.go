@@ -318,6 +318,22 @@ type DKIM struct {
 	// Key is a private key in PEM, RSA of 2048 bits or more or Ed25519
 	// (RFC 8463); mostly written as "file:dkim.pem".
 	Key Secret `yaml:"key"`
+	// Also are further keys of the domain, three at most. Each mail has a signature by
+	// each key: Ed25519 beside RSA, or the old one and the new one during a rotation.
+	Also []DKIMKey `yaml:"also,omitempty"`
+}
+
+// DKIMKey is one more key that signs.
+type DKIMKey struct {
+	// Selector is a selector of its own.
+	Selector string `yaml:"selector"`
+	// Key is a private key like that above.
+	Key Secret `yaml:"key"`
+}
+
+// Keys are all keys that sign, the first one first.
+func (d *DKIM) Keys() []DKIMKey {
+	return append([]DKIMKey{{Selector: d.Selector, Key: d.Key}}, d.Also...)
 }
 
 // Shop is one store of a tenant.

@@ -328,7 +328,7 @@ func defaultOf(f field) any {
 // reference fills the tables into reference.md.tmpl.
 func (g *generator) reference(t *testing.T) []byte {
 	types := map[string]reflect.Type{}
-	for _, typ := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[HTTP](), reflect.TypeFor[BearerKey](), reflect.TypeFor[Keys](), reflect.TypeFor[Tenant](), reflect.TypeFor[Brand](), reflect.TypeFor[Delivery](), reflect.TypeFor[DKIM](), reflect.TypeFor[Shop](),
+	for _, typ := range []reflect.Type{reflect.TypeFor[Config](), reflect.TypeFor[HTTP](), reflect.TypeFor[BearerKey](), reflect.TypeFor[Keys](), reflect.TypeFor[Tenant](), reflect.TypeFor[Brand](), reflect.TypeFor[Delivery](), reflect.TypeFor[DKIM](), reflect.TypeFor[DKIMKey](), reflect.TypeFor[Shop](),
 		reflect.TypeFor[Limits](), reflect.TypeFor[Retention](), reflect.TypeFor[Log](),
 		reflect.TypeFor[Legal](), reflect.TypeFor[Mapping](), reflect.TypeFor[LegalText](), reflect.TypeFor[PaymentInstructions](), reflect.TypeFor[Instruction]()} {
 		types[typ.Name()] = typ

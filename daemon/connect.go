@@ -70,7 +70,7 @@ func (x Connector) Connect(ctx context.Context, c *config.Config) (all []Tried, 
 		}
 	}
 	for _, name := range sortedNames(c.Tenants) {
-		all = append(all, x.tryDKIM(ctx, "tenants."+name, c.Tenants[name]))
+		all = append(all, x.tryDKIM(ctx, "tenants."+name, c.Tenants[name])...)
 	}
 	lookups, err := enrich.Open(c.Enrich)
 	if err != nil {
@@ -132,15 +132,27 @@ func (x Connector) tryProvider(ctx context.Context, what string, c config.Provid
 	return t
 }
 
-// tryDKIM holds the key against what the domain publishes.
-func (x Connector) tryDKIM(ctx context.Context, what string, t config.Tenant) Tried {
-	out := Tried{What: what + ".dkim"}
+// tryDKIM holds each key against what the domain publishes.
+func (x Connector) tryDKIM(ctx context.Context, what string, t config.Tenant) (all []Tried) {
+	what += ".dkim"
 	if t.DKIM == nil {
-		out.Said = "not set: the tenant's mails are not signed, unless the mail server does it"
-		return out
+		return []Tried{{What: what, Said: "not set: the tenant's mails are not signed, unless the mail server does it"}}
 	}
-	name := t.DKIM.Selector + "._domainkey." + strings.TrimSuffix(t.DKIM.Domain, ".")
-	key, err := dkim.ParseKey(t.DKIM.Key)
+	for i, k := range t.DKIM.Keys() {
+		at := what
+		if i > 0 {
+			at = fmt.Sprintf("%s.also[%d]", what, i-1)
+		}
+		all = append(all, x.tryKey(ctx, at, t, k))
+	}
+	return all
+}
+
+// tryKey holds one key against its record.
+func (x Connector) tryKey(ctx context.Context, what string, t config.Tenant, k config.DKIMKey) Tried {
+	out := Tried{What: what}
+	name := k.Selector + "._domainkey." + strings.TrimSuffix(t.DKIM.Domain, ".")
+	key, err := dkim.ParseKey(k.Key)
 	if err != nil {
 		out.Failed, out.Said = true, err.Error()
 		return out

@@ -97,27 +97,63 @@ var signed = []string{
 	"content-transfer-encoding", "content-language", "auto-submitted", "feedback-id",
 }
 
-// Signer signs for one domain and selector. It is safe for concurrent use.
+// Signer signs for one domain by one key or more, each of a selector of its own. It is
+// safe for concurrent use.
 type Signer struct {
-	domain, selector string
-	key              *Key
+	domain string
+	keys   []named
+}
+
+// named is a key and the selector that its public half is published under.
+type named struct {
+	selector string
+	key      *Key
 }
 
 // New returns a Signer. The domain should be the From address's own, or one
 // above it, so that the signature counts for DMARC.
 func New(domain, selector string, key *Key) (*Signer, error) {
-	if !hostname(domain) || !hostname(selector) {
+	if !hostname(domain) {
 		return nil, ErrName
 	}
-	return &Signer{domain: domain, selector: selector, key: key}, nil
+	return (&Signer{domain: domain}).With(selector, key)
 }
 
+// With returns a Signer that signs by one more key, in a field of its own behind those of s:
+// during a rotation, or Ed25519 beside RSA. A receiver that knows either accepts the mail.
+// The selector is that of no other key of s, or ErrName.
+func (s *Signer) With(selector string, key *Key) (*Signer, error) {
+	if !hostname(selector) {
+		return nil, ErrName
+	}
+	for _, k := range s.keys {
+		if strings.EqualFold(k.selector, selector) {
+			return nil, ErrName
+		}
+	}
+	return &Signer{domain: s.domain, keys: append(s.keys[:len(s.keys):len(s.keys)], named{selector, key})}, nil
+}
+
+// Room is how many bytes Append adds at most, and hardly less.
+func (s *Signer) Room() int {
+	n := 0
+	for _, k := range s.keys {
+		n += 720 + len(s.domain) + len(k.selector)
+		if k.key.rsa != nil {
+			n += k.key.rsa.Size() * 7 / 5
+		}
+	}
+	return n
+}
+
+// hostname reports whether s is made of sub-domains (RFC 6376, 3.1; RFC 5321, 4.1.2): ASCII
+// letters, digits and inner hyphens. An underscore is let pass: there are such domains in DNS.
 func hostname(s string) bool {
 	if s == "" || len(s) > 253 {
 		return false
 	}
 	for l := range strings.SplitSeq(s, ".") {
-		if l == "" || len(l) > 63 {
+		if l == "" || len(l) > 63 || l[0] == '-' || l[len(l)-1] == '-' {
 			return false
 		}
 		for i := range len(l) {
@@ -130,17 +166,15 @@ func hostname(s string) bool {
 	return true
 }
 
-// Append appends to dst the DKIM-Signature field, with its CRLF, that belongs
-// before message, which has CRLF line ends. at becomes the signature's t=.
+// Append appends to dst the DKIM-Signature fields, each with its CRLF, that belong
+// before message, which has CRLF line ends. at becomes the signatures' t=.
 func (s *Signer) Append(dst, message []byte, at time.Time) ([]byte, error) {
 	fields, body, err := split(message)
 	if err != nil {
 		return dst, err
 	}
-	start := len(dst)
-	dst = fmt.Appendf(dst, "DKIM-Signature: v=1; a=%s; c=relaxed/relaxed;\r\n d=%s;\r\n s=%s; t=%d;\r\n h=",
-		s.key.algorithm(), s.domain, s.selector, at.Unix())
-	canon := make([]byte, 0, 2048)
+	canon := make([]byte, 0, 2048) // of what is signed but for the signature's own field
+	names := make([]byte, 0, 512)
 	col := 3
 	for i, name := range signed {
 		times := 1
@@ -152,29 +186,36 @@ func (s *Signer) Append(dst, message []byte, at time.Time) ([]byte, error) {
 		}
 		for t := range times {
 			if i+t > 0 {
-				dst, col = append(dst, ':'), col+1
+				names, col = append(names, ':'), col+1
 			}
 			if col+len(name) > 74 {
-				dst, col = append(dst, "\r\n "...), 1
+				names, col = append(names, "\r\n "...), 1
 			}
-			dst, col = append(dst, name...), col+len(name)
+			names, col = append(names, name...), col+len(name)
 		}
 	}
 	sum := hashBody(body)
-	dst = append(dst, ";\r\n bh="...)
-	dst = base64.StdEncoding.AppendEncode(dst, sum[:])
-	dst = append(dst, ";\r\n b="...)
-	canon = relaxField(canon, dst[start:])
-	sig, err := s.key.sign(sha256.Sum256(canon))
-	if err != nil {
-		return dst[:start], fmt.Errorf("DKIM: sign: %w", err)
+	start := len(dst)
+	for _, k := range s.keys {
+		begin := len(dst)
+		dst = fmt.Appendf(dst, "DKIM-Signature: v=1; a=%s; c=relaxed/relaxed;\r\n d=%s;\r\n s=%s; t=%d;\r\n h=",
+			k.key.algorithm(), s.domain, k.selector, at.Unix())
+		dst = append(append(dst, names...), ";\r\n bh="...)
+		dst = base64.StdEncoding.AppendEncode(dst, sum[:])
+		dst = append(dst, ";\r\n b="...)
+		// The fields are the same for each key; only this one's own is written over the last one's.
+		sig, err := k.key.sign(sha256.Sum256(relaxField(canon, dst[begin:])))
+		if err != nil {
+			return dst[:start], fmt.Errorf("DKIM: sign: %w", err)
+		}
+		b64 := base64.StdEncoding.EncodeToString(sig)
+		for n := 72; len(b64) > n; n = 75 {
+			dst = append(append(dst, b64[:n]...), "\r\n "...)
+			b64 = b64[n:]
+		}
+		dst = append(append(dst, b64...), '\r', '\n')
 	}
-	b64 := base64.StdEncoding.EncodeToString(sig)
-	for n := 72; len(b64) > n; n = 75 {
-		dst = append(append(dst, b64[:n]...), "\r\n "...)
-		b64 = b64[n:]
-	}
-	return append(append(dst, b64...), '\r', '\n'), nil
+	return dst, nil
 }
 
 // field is one header field with its folds, without its last CRLF.

@@ -131,6 +131,64 @@ func TestAddedFieldsBreakIt(t *testing.T) {
 	}
 }
 
+// TestTwoKeys: each key has a signature that verifies by its own record, and with one of the records gone the
+// other still does: a rotation loses nothing.
+func TestTwoKeys(t *testing.T) {
+	all := keys(t)
+	order := []struct {
+		selector string
+		key      *dkim.Key
+	}{{"old", all["rsa pkcs1"]}, {"new-rsa", all["rsa pkcs8"]}, {"new-ed", all["ed25519"]}}
+	s, err := dkim.New("acme.example", "old", order[0].key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.With("OLD", order[1].key); !errors.Is(err, dkim.ErrName) {
+		t.Errorf("one selector for two keys: %v", err)
+	}
+	if _, err := s.With("a b", order[1].key); !errors.Is(err, dkim.ErrName) {
+		t.Errorf("no selector: %v", err)
+	}
+	one := s
+	for _, k := range order[1:] {
+		if s, err = s.With(k.selector, k.key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	msg := []byte("From: a@acme.example\r\nTo: b@example.com\r\nSubject: x\r\nFeedback-ID: a:b:c\r\n\r\nbody\r\n")
+	head, err := s.Append([]byte("before"), msg, at)
+	if err != nil || !bytes.HasPrefix(head, []byte("before")) {
+		t.Fatal(err)
+	}
+	head = head[len("before"):]
+	if alone, _ := one.Append(nil, msg, at); !bytes.HasPrefix(head, alone) || len(alone) > one.Room() {
+		t.Error("what the first key signs differs where there are others")
+	}
+	if len(head) > s.Room() {
+		t.Errorf("%d bytes in a room of %d", len(head), s.Room())
+	}
+	for gone := -1; gone < len(order); gone++ {
+		v, err := verify.VerifyWithOptions(bytes.NewReader(append(head[:len(head):len(head)], msg...)), &verify.VerifyOptions{
+			LookupTXT: func(d string) ([]string, error) {
+				for i, k := range order {
+					if i != gone && d == k.selector+"._domainkey.acme.example" {
+						return []string{k.key.Record()}, nil
+					}
+				}
+				return nil, errors.New("no such record")
+			},
+		})
+		if err != nil || len(v) != len(order) {
+			t.Fatalf("%v, %d signatures", err, len(v))
+		}
+		for i := range v {
+			if (v[i].Err == nil) == (i == gone) {
+				t.Errorf("record %d is gone: signature %d: %v", gone, i, v[i].Err)
+			}
+		}
+	}
+}
+
 func TestBadKeysAndNames(t *testing.T) {
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
@@ -145,7 +203,7 @@ func TestBadKeysAndNames(t *testing.T) {
 			t.Errorf("accepted %.30q", s)
 		}
 	}
-	for _, d := range []string{"", "a b", "a;b", "a\r\nb", "a..b", "ä.example", strings.Repeat("a", 64)} {
+	for _, d := range []string{"", "a b", "a;b", "a\r\nb", "a..b", "ä.example", "-a", "a-.example", "::1", strings.Repeat("a", 64)} {
 		if _, err := dkim.New(d, "wax", nil); err == nil {
 			t.Errorf("accepted %q", d)
 		}
@@ -179,4 +237,13 @@ func BenchmarkAppend(b *testing.B) {
 			}
 		})
 	}
+	all := keys(b)
+	s, _ := dkim.New("acme.example", "wax", all["rsa pkcs1"])
+	s, _ = s.With("wax2", all["ed25519"])
+	b.Run("both", func(b *testing.B) {
+		var dst []byte
+		for b.Loop() {
+			dst, _ = s.Append(dst[:0], msg, at)
+		}
+	})
 }

@@ -57,8 +57,9 @@ func (l *truthLimit) stop()     { _ = l.s.Close() }
 
 // postfix is a real one, which hands what it takes to a truth server.
 type postfix struct {
-	dir string
-	s   *sink.Server
+	dir   string
+	s     *sink.Server
+	mails func(sink.Mail) // gets what it hands on, where it is set
 }
 
 const postfixMain = `compatibility_level = 3.6
@@ -112,7 +113,11 @@ func (p *postfix) start(t *testing.T, limit int, arrived func(string)) string {
 		t.Fatal(err)
 	}
 	p.dir = dir
-	p.s = sink.New(sink.Config{OnMail: func(m sink.Mail) { arrived(m.To) }})
+	p.s = sink.New(sink.Config{Keep: p.mails != nil, OnMail: func(m sink.Mail) {
+		if arrived(m.To); p.mails != nil {
+			p.mails(m)
+		}
+	}})
 	next, err := p.s.Listen("")
 	if err != nil {
 		t.Fatal(err)
