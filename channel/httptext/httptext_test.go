@@ -14,6 +14,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/httpsend"
 	"github.com/waxwinghq/waxwing/channel/httptext"
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/config/reach"
 )
 
 // gateway is one that says by its answer's body what became of a text.
@@ -109,7 +110,7 @@ func TestPublicOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := s.Offer(t.Context(), channeltest.Text(1), func() error { return nil })
-	if a.Verdict != waxwing.Deferred || a.Phase != waxwing.PhaseConnect || !errors.Is(a.Err, httpsend.ErrInside) {
+	if a.Verdict != waxwing.Deferred || a.Phase != waxwing.PhaseConnect || !errors.Is(a.Err, reach.ErrInside) {
 		t.Errorf("%+v", a)
 	}
 	if err := s.Close(t.Context()); err != nil {

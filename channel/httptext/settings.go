@@ -13,6 +13,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/httpsend"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/reach"
 )
 
 // Component is the provider's entry in a registry.
@@ -140,7 +141,7 @@ func hostOf(s string) string {
 func (s *Settings) Open(name string, _ *slog.Logger) (*httpsend.Sender, error) {
 	c := httpsend.Config{Name: name, Connections: s.Connections}
 	if !s.Private {
-		c.Dial = httpsend.Public(10 * time.Second)
+		c.Dial = reach.Guard{}.Dial(10 * time.Second)
 	}
 	return New(s, c)
 }

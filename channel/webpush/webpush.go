@@ -22,6 +22,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/httpsend"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/reach"
 )
 
 // Component is the provider's entry in a registry.
@@ -71,7 +72,7 @@ func readKey(s waxwing.Secret) (*ecdsa.PrivateKey, error) {
 // Open makes the provider of this name, which connects when there is something to send. Whoever
 // subscribes names the address, so it reaches the public internet only.
 func (s *Settings) Open(name string, _ *slog.Logger) (*httpsend.Sender, error) {
-	return New(s, httpsend.Config{Name: name, Connections: s.Connections, Dial: httpsend.Public(10 * time.Second)})
+	return New(s, httpsend.Config{Name: name, Connections: s.Connections, Dial: reach.Guard{}.Dial(10 * time.Second)})
 }
 
 // New is Open with the rest of what a provider over HTTP has. Without a TTL it is 24 h.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/reach"
 )
 
 const (
@@ -85,9 +86,9 @@ func (c *Client) Order(ctx context.Context, api *waxwing.ShopAPI, at *config.Sho
 // transport connects for one order, for all of which a few connections serve.
 func (c *Client) transport(base *url.URL, allow []netip.Prefix) *http.Transport {
 	if loopback(base.Hostname()) { // which the operator has written
-		allow = append(allow[:len(allow):len(allow)], netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
+		allow = append(allow[:len(allow):len(allow)], reach.Loopback()...)
 	}
-	d := &net.Dialer{Timeout: 5 * time.Second, Resolver: c.Resolver, Control: Guard{allow}.Control}
+	d := &net.Dialer{Timeout: 5 * time.Second, Resolver: c.Resolver, Control: reach.Guard{Allow: allow}.Control}
 	return &http.Transport{Proxy: nil, DialContext: d.DialContext, TLSHandshakeTimeout: 5 * time.Second, MaxConnsPerHost: 4, MaxIdleConnsPerHost: 4,
 		MaxResponseHeaderBytes: 64 << 10, ForceAttemptHTTP2: true}
 }
@@ -184,13 +185,16 @@ func after(h http.Header, now time.Time) time.Duration {
 	return min(max(d, leastWait), mostWait)
 }
 
+// errNotPublic is reach.ErrInside, with what to do.
+var errNotPublic = fmt.Errorf("%w; where that is right, name its network under allow", reach.ErrInside)
+
 // nameless leaves out the address, which may hold an order's id.
 func nameless(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	if errors.Is(err, errNotPublic) {
+	if errors.Is(err, reach.ErrInside) {
 		return errNotPublic
 	}
 	var op *net.OpError

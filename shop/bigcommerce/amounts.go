@@ -12,6 +12,7 @@ import (
 // sums are the order's totals with the tax in them or without.
 type sums struct {
 	subtotal, shipping, handling, wrapping, tax waxwing.Money
+	fees                                        []waxwing.Adjustment
 }
 
 // field reads an amount of the order.
@@ -20,12 +21,27 @@ func (r *reader) field(name string) waxwing.Money { return r.money.Kept(r.v.Get(
 // sumsOf reads the totals: suffix is "ex_tax" or "inc_tax".
 func (r *reader) sumsOf(suffix string) sums {
 	return sums{subtotal: r.field("subtotal_" + suffix), shipping: r.field("shipping_cost_" + suffix), handling: r.field("handling_cost_" + suffix),
-		wrapping: r.field("wrapping_cost_" + suffix), tax: r.field("total_tax")}
+		wrapping: r.field("wrapping_cost_" + suffix), tax: r.field("total_tax"), fees: r.fees(suffix)}
+}
+
+// fees are what the shop or an app adds by a name of its own; they stand in the order where it was asked for with them.
+func (r *reader) fees(suffix string) (out []waxwing.Adjustment) {
+	for _, f := range r.list("fees").Items() {
+		a := waxwing.Adjustment{Title: shop.Clean(f.First("customer_display_name", "display_name_customer", "name"), shop.MaxName),
+			Amount: r.money.Kept(f.Either("cost_"+suffix, "cost"), "fees.cost_"+suffix)}
+		if !a.Amount.IsZero() && len(out) < 100 {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // rows is what the totals come to.
 func (r *reader) rows(s sums, gross bool, cut waxwing.Money) int64 {
 	n := s.subtotal.Minor + s.shipping.Minor + s.handling.Minor + s.wrapping.Minor - cut.Minor
+	for i := range s.fees {
+		n += s.fees[i].Amount.Minor
+	}
 	if !gross {
 		n += s.tax.Minor
 	}
@@ -47,7 +63,7 @@ func (r *reader) amounts() error {
 	case total.Minor < 0:
 		return shop.ErrNegative
 	}
-	if err := shop.CheckLists(v, "products", "coupons", "shipping_addresses"); err != nil {
+	if err := shop.CheckLists(v, "products", "coupons", "shipping_addresses", "fees"); err != nil {
 		return err
 	}
 	coupons, other := r.field("coupon_discount"), r.field("discount_amount")
@@ -85,6 +101,7 @@ func (r *reader) amounts() error {
 			o.Fees = append(o.Fees, waxwing.Adjustment{Amount: f})
 		}
 	}
+	o.Fees = append(o.Fees, s.fees...)
 	r.discounts(coupons, other)
 	if o.Delivery.Method != "" || !o.ShippingTotal.IsZero() {
 		o.Ship = []waxwing.Adjustment{{Title: o.Delivery.Method, Amount: o.ShippingTotal}}

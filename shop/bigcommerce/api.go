@@ -28,7 +28,7 @@ const (
 // ask puts an order together from what the API gives in parts.
 func ask(ctx context.Context, get waxwing.Get, id string) ([]byte, error) {
 	path := "/v2/orders/" + url.PathEscape(id)
-	order, err := get(ctx, path)
+	order, err := get(ctx, path+"?include=fees")
 	if err != nil {
 		return nil, err
 	}

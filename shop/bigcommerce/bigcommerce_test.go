@@ -165,7 +165,7 @@ func TestAsking(t *testing.T) {
 	get := func(_ context.Context, path string) ([]byte, error) {
 		asked[path]++
 		switch path {
-		case "/v2/orders/2101":
+		case "/v2/orders/2101?include=fees":
 			bare := shoptest.Payload(t, fixture)
 			bare["products"] = map[string]any{"url": "https://evil.example", "resource": "/orders/2101/products"}
 			delete(bare, "shipping_addresses")
@@ -234,6 +234,29 @@ func TestPayment(t *testing.T) {
 		shoptest.AddsUp(t, o)
 		if o.Payment.Status != c.want || o.Payment.Offline != c.offline {
 			t.Errorf("%s: %q %q", name, o.Payment.Status, o.Payment.Offline)
+		}
+	}
+}
+
+// TestFees: what the shop adds by a name of its own is a row, with the tax or without it as the other rows are.
+func TestFees(t *testing.T) {
+	for name, c := range map[string]struct{ file, total, tax, want string }{
+		"without the tax": {fixture, "101.1600", "5.1600", "3.00"},
+		"with the tax":    {"testdata/gross-certificate-credit.json", "114.3000", "10.3900", "3.30"},
+	} {
+		m := shoptest.Payload(t, c.file)
+		m["fees"] = []any{
+			map[string]any{"id": 1, "type": "custom_fee", "name": "cold", "customer_display_name": "Cold pack", "cost": "3.0000", "cost_ex_tax": "3.0000", "cost_inc_tax": "3.3000"},
+			map[string]any{"id": 2, "type": "custom_fee", "name": "none", "cost_ex_tax": "0.0000", "cost_inc_tax": "0.0000"},
+		}
+		m["total_tax"] = c.tax
+		o, err := Format.Normalise("", shoptest.With(t, m, "total_inc_tax", c.total))
+		if err != nil {
+			t.Fatal(err)
+		}
+		shoptest.AddsUp(t, o)
+		if len(o.Notices) != 0 || len(o.Fees) == 0 || o.Fees[len(o.Fees)-1].Title != "Cold pack" || o.Fees[len(o.Fees)-1].Amount.Decimal() != c.want {
+			t.Errorf("%s: %+v %v", name, o.Fees, o.Notices)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/reach"
 	"github.com/waxwinghq/waxwing/source"
 )
 
@@ -32,10 +34,19 @@ type Common struct {
 	URL string `yaml:"url"`
 	// Every is how often the list is asked for. An order whose webhook was lost is found within that, and its mail is so much late.
 	Every config.Duration `yaml:"every,omitempty" default:"5m" min:"1s" max:"1d"`
+	// Allow are networks, such as 10.1.0.0/16, in which the shop may be. Else it is only asked at public addresses, whatever its
+	// name leads to.
+	Allow []string `yaml:"allow,omitempty"`
 }
 
 // Check reports an address to which no secret should be sent.
 func (c *Common) check(r *config.Report) {
+	for i, n := range c.Allow {
+		at := fmt.Sprintf("allow[%d]", i)
+		if _, err := netip.ParsePrefix(n); err != nil && !r.Bad(at) {
+			r.Fail(at, fmt.Sprintf("%s %s is no network", r.Path(at), r.Quote(at)), "Write it as 10.1.0.0/16")
+		}
+	}
 	if r.Bad("url") {
 		return
 	}
@@ -97,14 +108,24 @@ type Poller struct {
 }
 
 func newPoller(c Common, p platform, log *slog.Logger) *Poller {
-	return &Poller{c: c, p: p, log: log, now: waxwing.SystemClock, http: client(), known: map[string][sha256.Size]byte{},
+	return &Poller{c: c, p: p, log: log, now: waxwing.SystemClock, http: c.client(), known: map[string][sha256.Size]byte{},
 		status: source.Status{State: source.Starting, Lag: -1, Behind: -1}}
 }
 
-// client goes nowhere else than where it is sent: the shop's secret is in each request.
-func client() *http.Client {
+// client goes nowhere else than where it is sent: the shop's secret is in each request. It connects to public addresses, to networks
+// that are allowed, and to this machine where that is what the operator has written.
+func (c *Common) client() *http.Client {
+	var g reach.Guard
+	for _, s := range c.Allow {
+		if p, err := netip.ParsePrefix(s); err == nil { // it was checked
+			g.Allow = append(g.Allow, p)
+		}
+	}
+	if u, err := url.Parse(c.URL); err == nil && loopback(u.Hostname()) {
+		g.Allow = append(g.Allow, reach.Loopback()...)
+	}
 	return &http.Client{Timeout: time.Minute,
-		Transport:     &http.Transport{Proxy: nil, TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: 50 * time.Second, MaxIdleConnsPerHost: 1, IdleConnTimeout: 30 * time.Second},
+		Transport:     &http.Transport{Proxy: nil, DialContext: g.Dial(10 * time.Second), TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: 50 * time.Second, MaxIdleConnsPerHost: 1, IdleConnTimeout: 30 * time.Second},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
@@ -306,6 +327,9 @@ func (x *Poller) get(ctx context.Context, u *url.URL) (p page, err error) {
 // bare leaves out the address, which may hold a key.
 func bare(err error) error {
 	var u *url.Error
+	if errors.Is(err, reach.ErrInside) {
+		return fmt.Errorf("the shop's list of orders: %w; where that is right, name its network under allow", reach.ErrInside)
+	}
 	if errors.As(err, &u) {
 		return fmt.Errorf("the shop's list of orders: %w", u.Err)
 	}

@@ -273,6 +273,24 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestInside: a name that leads to what is not public is not asked, unless the operator names the network; and the refusal does not
+// say where it leads.
+func TestInside(t *testing.T) {
+	asked := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { asked++; w.WriteHeader(http.StatusTeapot) }))
+	defer srv.Close()
+	for allow, want := range map[string]string{"": "name its network under allow", "0.0.0.0/32": "418"} {
+		x := &WooSettings{Common: Common{URL: strings.Replace(srv.URL, "127.0.0.1", "0.0.0.0", 1), Every: config.Duration(time.Hour), Allow: []string{allow}}, Key: "ck_secret", Secret: "cs_secret"}
+		p, _ := x.Open("", nil)
+		if err := p.Run(t.Context(), nil); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "0.0.0.0") {
+			t.Errorf("%q: %v", allow, err)
+		}
+	}
+	if asked != 1 {
+		t.Errorf("asked %d times", asked)
+	}
+}
+
 // TestSettings: where no secret may be sent.
 func TestSettings(t *testing.T) {
 	for address, want := range map[string]bool{"https://acme.myshopify.com": true, "https://acme.example/shop/": true, "http://127.0.0.1:8080": true, "http://acme.example": false, "acme.example": false,

@@ -174,7 +174,7 @@ func show(out io.Writer, o *waxwing.Order) {
 	for _, list := range []struct {
 		word, sign string
 		rows       []waxwing.Adjustment
-	}{{"discount", "-", o.Discounts}, {"shipping", "", o.Ship}, {"fee", "", o.Fees}, {"tax", "", o.Taxes}, {"gift card", "-", o.GiftCards}} {
+	}{{"discount", "-", o.Discounts}, {"shipping", "", orWhole(o.Ship, o.ShippingTotal)}, {"fee", "", o.Fees}, {"tax", "", orWhole(o.Taxes, o.TaxTotal)}} {
 		for _, a := range list.rows {
 			word := list.word
 			if list.word == "tax" && o.TaxesIncluded {
@@ -193,10 +193,21 @@ func show(out io.Writer, o *waxwing.Order) {
 		row(string(r.Kind)+" "+r.Title, r.Amount.Decimal())
 	}
 	row("TOTAL", o.Total.String())
+	for _, g := range o.GiftCards { // a way to pay the total, not a part of it
+		row(strings.TrimSpace("by gift card "+g.Title), g.Amount.Decimal())
+	}
 	_ = w.Flush() // as the lines before
 	for _, n := range o.Notices {
 		_, _ = fmt.Fprintf(out, "Note: %v\n", n)
 	}
+}
+
+// orWhole are a list's rows, or one of its sum where the shop gives the sum alone.
+func orWhole(rows []waxwing.Adjustment, sum waxwing.Money) []waxwing.Adjustment {
+	if len(rows) == 0 && !sum.IsZero() {
+		return []waxwing.Adjustment{{Amount: sum}}
+	}
+	return rows
 }
 
 // verdict says what would become of the order.
