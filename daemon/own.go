@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/channel/httpsend"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/reach"
 	"github.com/waxwinghq/waxwing/feedback/callback"
 	"github.com/waxwinghq/waxwing/pipeline"
 )
@@ -123,5 +123,5 @@ func callbackDoors(c *config.Config, certificates *callback.Certificates) map[st
 
 // snsCertificates are fetched from public addresses only.
 func snsCertificates() *callback.Certificates {
-	return callback.NewCertificates(httpsend.Public(5*time.Second), nil, nil)
+	return callback.NewCertificates(reach.Guard{}.Dial(5*time.Second), nil, nil)
 }

@@ -11,14 +11,13 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/waxwinghq/waxwing/channel/address"
 	"github.com/waxwinghq/waxwing/channel/dkim"
-	"github.com/waxwinghq/waxwing/channel/httpsend"
 	"github.com/waxwinghq/waxwing/channel/smtp"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/config/reach"
 )
 
 // What a look may take: all of it, and one question.
@@ -142,12 +141,7 @@ func newLooker(server string) (*looker, error) {
 			return (&net.Dialer{Timeout: oneTime}).DialContext(ctx, network, server)
 		}}
 	}
-	dial := &net.Dialer{Timeout: oneTime, Resolver: dns, ControlContext: func(_ context.Context, _, addr string, _ syscall.RawConn) error {
-		if a, err := netip.ParseAddrPort(addr); err != nil || !httpsend.IsPublic(a.Addr()) {
-			return httpsend.ErrInside
-		}
-		return nil
-	}}
+	dial := &net.Dialer{Timeout: oneTime, Resolver: dns, Control: reach.Guard{}.Control}
 	return &looker{dns: dns, web: &http.Client{Timeout: 2 * oneTime,
 		Transport:     &http.Transport{DialContext: dial.DialContext, TLSHandshakeTimeout: oneTime, MaxResponseHeaderBytes: 16 << 10, DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // RFC 8461, 3.3
