@@ -124,7 +124,7 @@ func TestBrokerWorkers(t *testing.T) {
 			f := newCrew(t, server, bus, c.carry, c.daemons, c.workers, func(n *node) sink.Plan {
 				x := sink.Faults{Latency: time.Millisecond}
 				if n.role == "all" && c.workers > 0 {
-					x.Latency = 300 * time.Millisecond
+					x.Latency = time.Second
 				}
 				return x.Plan()
 			})

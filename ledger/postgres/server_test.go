@@ -90,15 +90,24 @@ func TestPostgresNames(t *testing.T) {
 	if l.nameless.Load() {
 		t.Error("a migration took the names away")
 	}
-	for _, c := range l.write.AcquireAllIdle(t.Context()) {
-		if _, err := c.Exec(t.Context(), "DEALLOCATE ALL"); err != nil { // as if a pooler had lent another one
-			t.Error(err)
+	lend := func() { // as if a pooler had lent other ones
+		t.Helper()
+		for _, c := range l.write.AcquireAllIdle(t.Context()) {
+			if _, err := c.Exec(t.Context(), "DEALLOCATE ALL"); err != nil {
+				t.Error(err)
+			}
+			c.Release()
 		}
-		c.Release()
 	}
-	held(t, l, 3)
-	if n := names(); n != 0 || !l.nameless.Load() {
-		t.Errorf("%d statements have names where a pooler knows none", n)
+	n := 3
+	for ; n < 20 && !l.nameless.Load(); n++ { // a beat may be at work on one of them just now, which keeps its names
+		lend()
+		held(t, l, n)
+	}
+	lend()
+	held(t, l, n)
+	if most := names(); most != 0 || !l.nameless.Load() {
+		t.Errorf("%d statements have names where a pooler knows none", most)
 	}
 	audited(t, l)
 	if err := l.Close(); err != nil {
