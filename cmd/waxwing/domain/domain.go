@@ -130,6 +130,7 @@ func (c Check) sends(name string) (*sending, error) {
 // print prints findings, and says which of them make mail fail.
 func print(w io.Writer, name string, all []Finding) error {
 	var fatal []string
+	unseen := false
 	for _, f := range all {
 		if _, err := fmt.Fprintf(w, "%-8s %s: %s.\n", f.State, f.Kind, strings.TrimSuffix(remote.Printable(f.Said), ".")); err != nil {
 			return err
@@ -137,12 +138,17 @@ func print(w io.Writer, name string, all []Finding) error {
 		for _, p := range f.Publish {
 			_, _ = fmt.Fprintf(w, "         %s\n", remote.Printable(p))
 		}
+		unseen = unseen || strings.Contains(f.Said, notAsked)
 		if f.Fatal {
 			fatal = append(fatal, f.Kind)
 		}
 	}
 	if len(fatal) > 0 {
 		return fmt.Errorf("%s: %w: %s", name, ErrFails, strings.Join(fatal, ", "))
+	}
+	if unseen {
+		_, err := fmt.Fprintf(w, "Not all of %s could be looked up: whether its mail would fail is not known.\n", name)
+		return err
 	}
 	_, err := fmt.Fprintf(w, "Nothing here makes mail from %s fail.\n", name)
 	return err

@@ -229,8 +229,8 @@ func TestCheck(t *testing.T) {
 		{name: "no MX", gone: []string{"MX acme.example"}, fails: true, want: []string{"missing  MX", "acme.example. 3600 IN MX 10"}},
 		{name: "MX nowhere", gone: []string{"A mx.acme.example"}, fails: true, want: []string{"wrong    MX"}},
 		{name: "an address alone", gone: []string{"MX acme.example"}, change: zone{"A acme.example": {"9.8.7.6"}}, want: []string{"warn     MX"}},
-		{name: "DNS is ill", change: zone{"TXT acme.example": {"SERVFAIL"}}, want: []string{"warn     SPF", "DNS could not be asked"}},
-		{name: "a policy inside", change: zone{"TXT _mta-sts.acme.example": {"v=STSv1; id=1"}, "A mta-sts.acme.example": {"127.0.0.1"}}, want: []string{"wrong    MTA-STS", "not one of the public internet"}},
+		{name: "DNS is ill", change: zone{"TXT acme.example": {"SERVFAIL"}}, want: []string{"warn     SPF", "DNS could not be asked", "Not all of acme.example could be looked up"}},
+		{name: "a policy inside", change: zone{"TXT _mta-sts.acme.example": {"v=STSv1; id=1"}, "A mta-sts.acme.example": {"127.0.0.1"}}, want: []string{"wrong    MTA-STS", "not of the public internet"}},
 		{name: "what a terminal does not like", change: zone{"MX acme.example": {"m\x1b[31m.acme.example."}}, want: []string{"MX acme.example"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -148,6 +148,9 @@ func newLooker(server string) (*looker, error) {
 	}}, nil
 }
 
+// notAsked begins what is said where nothing is known, since DNS gave no answer.
+const notAsked = "DNS could not be asked"
+
 // txt are the texts of a name that begin with a version; none and no error: there is nothing of it.
 func (l *looker) txt(ctx context.Context, name, version string) (found []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, oneTime)
@@ -177,9 +180,9 @@ func notFound(err error) bool {
 func asked(name string, err error) error {
 	var e *net.DNSError
 	if errors.As(err, &e) {
-		return fmt.Errorf("DNS could not be asked for %s: %s", name, e.Err)
+		return fmt.Errorf(notAsked+" for %s: %s", name, e.Err)
 	}
-	return fmt.Errorf("DNS could not be asked for %s: %w", name, err)
+	return fmt.Errorf(notAsked+" for %s: %w", name, err)
 }
 
 func (l *looker) addresses(ctx context.Context, host string) ([]netip.Addr, error) {
