@@ -169,7 +169,7 @@ func TestHostileFields(t *testing.T) {
 }
 
 var mailHeaders = []string{"From", "To", "Reply-To", "Subject", "Date", "Message-Id", "Mime-Version", "Content-Type", "Content-Language",
-	"Auto-Submitted", "X-Entity-Ref-Id", "X-Auto-Response-Suppress", "Content-Transfer-Encoding"}
+	"Auto-Submitted", "X-Entity-Ref-Id", "X-Auto-Response-Suppress", "Content-Transfer-Encoding", "Feedback-Id"}
 
 var (
 	anyScript  = regexp.MustCompile(`(?is)<script\b([^>]*)>(.*?)</script`)
