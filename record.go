@@ -6,8 +6,8 @@ import "time"
 // which says why. It is quarantined, whatever its shop's format.
 const RefusedKey = "waxwing_refused"
 
-// SourceCallback is the source of what a shop has answered about an order that an event only named.
-const SourceCallback = "callback"
+// SourceFetch is the source of what a shop has answered about an order that an event only named.
+const SourceFetch = "fetch"
 
 // SourcePing is the source of test deliveries that nobody signed.
 const SourcePing = "ping"
@@ -30,7 +30,7 @@ type Event struct {
 	// longer ago than that, which counts for an order that is not known yet: an
 	// edit of last year's order is no news, a late payment of a held one is.
 	Stale, Old bool
-	// Answers is, of SourceCallback, the version of the bare event (see Work) that was asked about: it
+	// Answers is, of SourceFetch, the version of the bare event (see Work) that was asked about: it
 	// counts while that is the one that counts.
 	Answers int64
 	// Lookup is what it is found by where it leads to no work yet: nobody will read

@@ -361,4 +361,4 @@ func (x *checker) choosesLedger(path, name string) {
 }
 
 // builtIn are the names under which events are known that no source of the configuration brings.
-var builtIn = []string{"api", "import", "ping", "webhook"}
+var builtIn = []string{"api", "fetch", "import", "ping", "webhook"}

@@ -233,7 +233,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 	meter.Instances(d.shards.members)
 	meter.Brokers(d.shards.brokers)
 	brings := func() map[string]metrics.Source {
-		all := d.shards.callbacks()
+		all := d.shards.fetches()
 		maps.Copy(all, d.sources.statuses())
 		return all
 	}

@@ -282,11 +282,11 @@ func (x *shards) brokers() map[string]metrics.Broker {
 	return out
 }
 
-// callbacks says how it stands with each shop that was asked for whole orders, as with a source of events.
-func (x *shards) callbacks() map[string]metrics.Source {
+// fetches says how it stands with each shop that was asked for whole orders, as with a source of events.
+func (x *shards) fetches() map[string]metrics.Source {
 	out := map[string]metrics.Source{}
 	for _, s := range x.all {
-		for _, c := range s.pipe.Callbacks() {
+		for _, c := range s.pipe.Fetches() {
 			as := metrics.Source{State: string(source.Reading), Events: map[string]int64{"answered": c.Answered}, Failures: c.Failed}
 			if c.Trouble != "" {
 				as.State, as.Detail = string(source.Failing), c.Line()

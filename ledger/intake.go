@@ -37,7 +37,7 @@ func (i *Intake) Accept(ctx context.Context, ev *waxwing.Event) (waxwing.Receipt
 		Updated: ms(ev.Key.UpdatedAt), Rank: int64(ev.Key.Rank), Poison: ev.Poison, Ignore: ev.Key.Ignore, Stale: ev.Stale, Old: ev.Old,
 		Maybe: i.p.MaybeSent != nil && i.p.MaybeSent(ev), Hashes: i.p.Lookups.Index(t, ev.Lookup),
 		Event: store.Event{Source: ev.Source, Topic: machine.Clip(ev.Topic, 64), At: ev.At.UnixMilli()}}}
-	if a.Answer, a.Answers = ev.Source == waxwing.SourceCallback, ev.Answers; ev.Key.Bare != "" && ev.Poison == "" {
+	if a.Answer, a.Answers = ev.Source == waxwing.SourceFetch, ev.Answers; ev.Key.Bare != "" && ev.Poison == "" {
 		a.Bare, a.Updated, a.Rank = true, 0, 0
 	}
 	a.Event.Updated = a.Updated

@@ -11,7 +11,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/delivery"
-	"github.com/waxwinghq/waxwing/pipeline/callback"
+	"github.com/waxwinghq/waxwing/pipeline/fetch"
 )
 
 // runner takes orders through the stages of their pipelines, and records what became of them.
@@ -25,7 +25,7 @@ type runner struct {
 	out       *outbound
 	first     waxwing.Channel // what rendering waits for
 	strangers strangers
-	desk      *callback.Desk // asks shops for what events leave out
+	desk      *fetch.Desk // asks shops for what events leave out
 	accept    func(context.Context, *waxwing.Event) (waxwing.Receipt, error)
 }
 
@@ -59,7 +59,7 @@ func (x *runner) ask(w *waxwing.Work, order string) {
 	}
 	own := *w // the ledger's is shared, and its event is not needed any more
 	own.Raw = nil
-	x.desk.Put(&callback.Question{ID: w.ID, Tenant: w.Tenant, Shop: w.Shop, Order: order, Created: w.Created, Until: m.config.HoldTTL.D(), API: f.API, At: at,
+	x.desk.Put(&fetch.Question{ID: w.ID, Tenant: w.Tenant, Shop: w.Shop, Order: order, Created: w.Created, Until: m.config.HoldTTL.D(), API: f.API, At: at,
 		Take: func(ctx context.Context, raw []byte) error { return x.answered(ctx, &askedFor{&own, m, f, order}, raw) },
 		GiveUp: func(ctx context.Context, reason string) error {
 			return x.told(x.p.Ledger.Quarantine(ctx, &own, reason, waxwing.Lookup{Order: []string{order}}), &own, waxwing.Quarantined, reason)
@@ -81,7 +81,7 @@ func (x *runner) answered(ctx context.Context, n *askedFor, raw []byte) error {
 	key, err := n.format.Key("", raw)
 	switch {
 	case err != nil:
-		return &callback.AnswerError{Text: "what the shop's API answers cannot be read: " + err.Error()}
+		return &fetch.AnswerError{Text: "what the shop's API answers cannot be read: " + err.Error()}
 	case key.Ignore != "": // it may become one: the shop says so then
 		err := x.told(x.p.Ledger.Hold(ctx, w, "the shop's API: "+key.Ignore, w.Created.Add(n.member.config.HoldTTL.D()), waxwing.Lookup{Order: []string{n.order}}), w, waxwing.Held, key.Ignore)
 		if errors.Is(err, waxwing.ErrState) {
@@ -89,9 +89,9 @@ func (x *runner) answered(ctx context.Context, n *askedFor, raw []byte) error {
 		}
 		return err
 	case key.Bare != "" || key.OrderID != n.order || key.Kind != "" || key.Part != "":
-		return &callback.AnswerError{Text: "the shop's API answers with another order than was asked for"}
+		return &fetch.AnswerError{Text: "the shop's API answers with another order than was asked for"}
 	}
-	_, err = x.accept(ctx, &waxwing.Event{Tenant: w.Tenant, Shop: w.Shop, Source: waxwing.SourceCallback, Raw: raw, Answers: w.Version})
+	_, err = x.accept(ctx, &waxwing.Event{Tenant: w.Tenant, Shop: w.Shop, Source: waxwing.SourceFetch, Raw: raw, Answers: w.Version})
 	return err
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/delivery"
-	"github.com/waxwinghq/waxwing/pipeline/callback"
+	"github.com/waxwinghq/waxwing/pipeline/fetch"
 	"github.com/waxwinghq/waxwing/pipeline/queue"
 )
 
@@ -31,7 +31,7 @@ type Pipeline struct {
 	runner   *runner
 	out      *outbound
 	sweeper  *sweeper
-	desk     *callback.Desk
+	desk     *fetch.Desk
 	stop     *delivery.Stop
 	journal  *journal
 }
@@ -58,7 +58,7 @@ func New(p Parts) (*Pipeline, error) {
 	x.flows = &flows{p: &x.p, hops: x.hops, connect: x.connect}
 	x.out = &outbound{p: &x.p, stop: x.stop, journal: x.journal, settings: &x.settings, flows: x.flows, wakes: x.wakes,
 		channels: map[waxwing.Channel]*channel{}, senders: map[way]*delivery.Sender{}}
-	x.desk = callback.NewDesk(&callback.Client{Resolver: p.Resolver}, p.Clock, p.Log)
+	x.desk = fetch.NewDesk(&fetch.Client{Resolver: p.Resolver}, p.Clock, p.Log)
 	x.runner = &runner{desk: x.desk, accept: x.Accept, p: &x.p, stop: x.stop, journal: x.journal, settings: &x.settings, wakes: x.wakes, out: x.out, first: waxwing.Channels[0]}
 	x.out.instead = x.runner.instead
 	x.orders = newPool(p.Config.Limits.Render, "render", topic+"orders", x.runner.workInTurn)
@@ -124,8 +124,8 @@ func (x *Pipeline) Queues() map[string]int {
 	return out
 }
 
-// Callbacks says how it stands with each shop that was asked for whole orders.
-func (x *Pipeline) Callbacks() []callback.Status { return x.desk.Statuses() }
+// Fetches says how it stands with each shop that was asked for whole orders.
+func (x *Pipeline) Fetches() []fetch.Status { return x.desk.Statuses() }
 
 // Brokers says how it stands with each broker that a queue stands on.
 func (x *Pipeline) Brokers() map[string]queue.Stats { return x.wakes.relays.Stats() }

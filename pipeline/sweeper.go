@@ -9,7 +9,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/delivery"
-	"github.com/waxwinghq/waxwing/pipeline/callback"
+	"github.com/waxwinghq/waxwing/pipeline/fetch"
 )
 
 // sweeper finds what is due in the ledger, so that nothing depends on a message of the queue.
@@ -22,7 +22,7 @@ type sweeper struct {
 	work      func(waxwing.ID) // takes an order as far as it goes
 	loops     sync.WaitGroup
 	strangers *strangers // orders that rest
-	desk      *callback.Desk
+	desk      *fetch.Desk
 	swept     time.Time // sweepOrders': up to when what is due was found; zero: it begins anew
 	fresh     bool      // sweepOrders': something was to be done since it began anew
 	still     int       // sweepOrders': sweeps since swept has moved

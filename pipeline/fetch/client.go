@@ -1,6 +1,6 @@
-// Package callback asks shops for the whole order where their events only name it. A guarded client asks,
+// Package fetch asks shops for the whole order where their events only name it. A guarded client asks,
 // and a desk sees to it that one shop's outage keeps neither workers nor other shops waiting.
-package callback
+package fetch
 
 import (
 	"context"
