@@ -74,6 +74,9 @@ type Customer struct {
 	Email     string `json:"email,omitempty"` // as given; the send stage judges it
 	Phone     string `json:"phone,omitempty"` // as given; E.164 where the shop has it
 	Group     string `json:"group,omitempty"` // "vip" and the like, from enrich
+	// Push is where she is reached by push messages, "" nowhere: a browser's subscription, sealed by
+	// /push or as it is, or an app's registration token. Neither plugins nor templates see it.
+	Push string `json:"-"`
 	// Orders is how many she has placed before and Points what she has
 	// collected, from enrich; nil: unknown.
 	Orders *int64 `json:"orders,omitempty"`

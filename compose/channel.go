@@ -15,6 +15,8 @@ func (x *Composer) Compose(ch waxwing.Channel, w *waxwing.Work, o *waxwing.Order
 		return x.Email(w, o, at)
 	case waxwing.SMS:
 		return x.SMS(w, o, at)
+	case waxwing.Push:
+		return x.Push(w, o, at)
 	}
 	return waxwing.Draft{}, fmt.Errorf("nothing is composed for the channel %s: %w", ch, waxwing.ErrNotFound)
 }

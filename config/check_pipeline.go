@@ -228,10 +228,10 @@ func (r *Report) Lookups(key string, list []string) {
 	r.x.refers(r.Path(key), list, sorted(r.x.c.Enrich), "enrich", "lookup")
 }
 
-// Carriers checks a list of names of providers, each of which must carry what is sent by a
-// channel: "an e-mail".
-func (r *Report) Carriers(key string, list []string, ch waxwing.Channel, message string) {
-	r.x.carriers(r.Path(key), list, ch, message)
+// Carriers checks a list of names of providers, each of which must carry what is sent by one of
+// these channels, which message says in words, "an e-mail"; and each channel must have one.
+func (r *Report) Carriers(key string, list []string, message string, channels ...waxwing.Channel) {
+	r.x.carriers(r.Path(key), list, message, channels)
 }
 
 // Name checks a name of the file's author.
@@ -310,9 +310,12 @@ func (x *checker) refers(path string, list, defined []string, section, what stri
 	}
 }
 
-// carriers checks a list of providers and that each can carry the message.
-func (x *checker) carriers(path string, list []string, ch waxwing.Channel, message string) {
-	types := x.words.carrying(ch)
+// carriers checks a list of providers, that each can carry the message, and that none of its channels is without.
+func (x *checker) carriers(path string, list []string, message string, channels []waxwing.Channel) {
+	var types []string
+	for _, ch := range channels {
+		types = append(types, x.words.carrying(ch)...)
+	}
 	if len(list) == 0 {
 		x.fail(path, path+" is empty", "Name one of "+choices(append(x.carrying(types), "a new provider of type "+choices(types))))
 	}
@@ -327,6 +330,15 @@ func (x *checker) carriers(path string, list []string, ch waxwing.Channel, messa
 			remedy = "Name one of type " + choices(types) + ": " + choices(others)
 		}
 		x.fail(fmt.Sprintf("%s[%d]", path, i), fmt.Sprintf("provider %q is of type %s and cannot carry %s", name, p.Type, message), remedy)
+	}
+	for _, ch := range channels {
+		of := x.words.carrying(ch)
+		if carries := x.carrying(of); len(channels) > 1 && len(list) > 0 && !slices.ContainsFunc(list, func(name string) bool {
+			p, known := x.c.Providers[name]
+			return !known || slices.Contains(carries, name) || p.Type == ""
+		}) {
+			x.fail(path, fmt.Sprintf("%s has no provider for the channel %s", path, ch), "Name one of type "+choices(of)+", or take the channel out")
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/address"
+	"github.com/waxwinghq/waxwing/channel/webpush"
 	"github.com/waxwinghq/waxwing/compose"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon/silence"
@@ -50,8 +51,9 @@ type Daemon struct {
 	lookups   *enrich.Lookups
 	sources   *sources
 	silence   *silence.Watcher
-	returns   *inbound.Service  // nil: nobody takes mails that come back
-	callbacks *callback.Desk    // of providers
+	returns   *inbound.Service // nil: nobody takes mails that come back
+	callbacks *callback.Desk   // of providers
+	push      *webpush.Subscriptions
 	composer  *compose.Composer // the one that is in use; guarded by reloads after the start
 	formats   map[string]waxwing.Format
 	behind    *pipeline.Settings // of the pipeline; guarded by reloads after the start
@@ -209,13 +211,13 @@ func (d *Daemon) openLedgers(ctx context.Context, x Extras) (err error) {
 
 func (d *Daemon) assemble(x Extras) (err error) {
 	parts := pipeline.Parts{Formats: FormatsOf(d.cfg), Composer: d.composer,
-		Providers: map[string]delivery.Provider{}, Enrichers: map[string]pipeline.Enricher{}, Clock: x.Clock, Log: d.log,
+		Providers: map[string]delivery.Provider{}, Carries: map[string]waxwing.Channel{}, Enrichers: map[string]pipeline.Enricher{}, Clock: x.Clock, Log: d.log,
 		Plugins: d.workshop, Numbers: compose.Numbers, Wrap: x.Wrap, NoSweeper: x.NoSweeper}
 	maps.Copy(parts.Formats, d.workshop.pluginFormats(d.cfg, parts.Formats["generic"]))
 	d.formats = parts.Formats
 	d.behind = &pipeline.Settings{Tenants: d.cfg.Tenants, Formats: d.formats, Composer: d.composer, Own: d.own.of(d.cfg.Tenants)}
 	for n, p := range d.providers {
-		parts.Providers[n] = p
+		parts.Providers[n], parts.Carries[n] = p, Carries(d.cfg.Providers[n])
 	}
 	for n, l := range d.lookups.All() {
 		parts.Enrichers[n] = l
@@ -247,8 +249,12 @@ func (d *Daemon) assemble(x Extras) (err error) {
 	})
 	d.callbacks = callback.NewDesk(returns{d.shards}, suppressing(d.cfg.Feedback), d.log)
 	d.callbacks.Use(callbackDoors(d.cfg, snsCertificates()), tenantIDs(d.cfg.Tenants))
+	d.push = webpush.NewSubscriptions()
+	d.push.Use(pushSettings(d.cfg, d.cfg.Tenants))
+	pages := map[string]http.Handler{"/push/": d.push}
+	maps.Copy(pages, x.Pages)
 	d.server = web.New(web.Parts{Callbacks: d.callbacks.Take, Config: d.cfg, Formats: parts.Formats, Intake: d, Desk: d.shards, Books: d.Books(), Workshop: d.workshop, Shelves: d.Books(), Uses: d.workshop.host.Uses,
-		Meter: meter, Sources: brings, Schema: generic.Schema, Ready: d.ready, Pages: x.Pages, Version: Version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
+		Meter: meter, Sources: brings, Schema: generic.Schema, Ready: d.ready, Pages: pages, Version: Version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
 	return nil
 }
 

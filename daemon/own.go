@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/webpush"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/config/reach"
 	"github.com/waxwinghq/waxwing/feedback/callback"
@@ -124,4 +126,32 @@ func callbackDoors(c *config.Config, certificates *callback.Certificates) map[st
 // snsCertificates are fetched from public addresses only.
 func snsCertificates() *callback.Certificates {
 	return callback.NewCertificates(reach.Guard{}.Dial(5*time.Second), nil, nil)
+}
+
+// pushSettings are by what each tenant's customers subscribe to push messages: its own provider of
+// browsers, else the first that its pipeline falls back to.
+func pushSettings(c *config.Config, tenants map[string]config.Tenant) map[waxwing.TenantID]*webpush.Settings {
+	out, common := map[waxwing.TenantID]*webpush.Settings{}, map[string]*webpush.Settings{}
+	for name, stages := range c.EveryPipeline() {
+		common[name] = firstPush(pipeline.FallbackProviders(stages), c.Providers)
+	}
+	for name, t := range tenants {
+		p := firstPush(sortedNames(t.Providers), t.Providers)
+		if p == nil && !t.OwnProvidersOnly {
+			p = common[cmp.Or(t.Pipeline, config.DefaultPipeline)]
+		}
+		if p != nil {
+			out[waxwing.TenantID(name)] = p
+		}
+	}
+	return out
+}
+
+func firstPush(names []string, providers map[string]config.Provider) *webpush.Settings {
+	for _, n := range names {
+		if s, ok := providers[n].Settings.(*webpush.Settings); ok {
+			return s
+		}
+	}
+	return nil
 }

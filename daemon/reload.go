@@ -107,6 +107,7 @@ func (d *Daemon) use(next *config.Config, composer *compose.Composer, behind *pi
 		d.shards.all[i].pipe.Use(set)
 	}
 	d.callbacks.Use(callbackDoors(next, snsCertificates()), tenantIDs(behind.Tenants))
+	d.push.Use(pushSettings(next, behind.Tenants))
 	d.server.Use(next, d.formatsOf(next))
 }
 

@@ -119,7 +119,7 @@ func (x *outbound) newSender(f *flow, ch waxwing.Channel, by []delivery.Named) (
 	if len(by) > 0 && by[0].Own {
 		c.Most = max(x.p.Config.Limits.Send/ownPart, 1)
 	}
-	if b := f.fallback; b != nil && ch == f.channel {
+	if b := f.fallback; b != nil && (ch == f.channel || slices.Contains(f.instead, ch)) && len(f.beyond(ch)) > 0 {
 		c.Fallback = &delivery.Fallback{After: b.After, Unreachable: b.Unreachable.D()}
 		if !x.p.SendsOnly {
 			c.Fallback.Make = func(c *waxwing.Claim) (waxwing.Draft, error) { return x.instead(f, c) }

@@ -77,7 +77,7 @@ func (x *flows) of(name string, all []config.Stage) (*flow, error) {
 			}
 			f.providers[f.channel] = b.Providers
 		case *Fallback:
-			f.fallsBack(b)
+			x.fallsBack(f, b)
 		default:
 			if x.p.SendsOnly {
 				break // whoever takes an order in runs it
@@ -107,7 +107,7 @@ func topicOf(broker, name string) string {
 }
 
 // fallsBack notes where messages go that the first channel cannot deliver.
-func (f *flow) fallsBack(b *Fallback) {
+func (x *flows) fallsBack(f *flow, b *Fallback) {
 	f.fallback = b
 	names := b.Channels
 	if len(names) == 0 {
@@ -115,8 +115,20 @@ func (f *flow) fallsBack(b *Fallback) {
 	}
 	for _, ch := range names {
 		f.instead = append(f.instead, waxwing.Channel(ch))
-		f.providers[waxwing.Channel(ch)] = b.Providers
+		for _, p := range b.Providers {
+			if carries := x.p.Carries[p]; carries == "" || carries == waxwing.Channel(ch) {
+				f.providers[waxwing.Channel(ch)] = append(f.providers[waxwing.Channel(ch)], p)
+			}
+		}
 	}
+}
+
+// beyond are the channels that a message of this one may fall back to, in their order.
+func (f *flow) beyond(ch waxwing.Channel) []waxwing.Channel {
+	if ch == f.channel {
+		return f.instead
+	}
+	return f.instead[slices.Index(f.instead, ch)+1:]
 }
 
 // words are the stages' names up to the render, with | for a queue.

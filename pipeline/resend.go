@@ -67,7 +67,7 @@ func (x *Pipeline) Bounced(ctx context.Context, tenant waxwing.TenantID, id waxw
 	}
 	d, err := x.runner.instead(m.flow, &waxwing.Claim{Out: waxwing.Outgoing{Tenant: tenant}, Confirmation: id})
 	if errors.Is(err, waxwing.ErrNotFound) {
-		x.p.Log.Info("a mail came back, and its order has no number to send a text to", "confirmation", id)
+		x.p.Log.Info("a mail came back, and its order names no other way to its customer", "confirmation", id)
 		return nil
 	}
 	if err != nil {
@@ -150,7 +150,7 @@ func (x *runner) instead(f *flow, c *waxwing.Claim) (waxwing.Draft, error) {
 		return waxwing.Draft{}, notNow(err)
 	}
 	set := x.settings.Load()
-	j := &Job{Work: w, Settings: set, For: Instead, flow: f}
+	j := &Job{Work: w, Settings: set, For: Instead, Failed: c.Out.Channel, flow: f}
 	switch err := x.whole(j, set.members[w.Tenant], unreadable); {
 	case errors.Is(err, waxwing.ErrNotFound):
 		return waxwing.Draft{}, waxwing.ErrNotFound

@@ -37,6 +37,8 @@ type Job struct {
 	// For is what the stages are run for, To a corrected address, "" none: the runner sets them.
 	For Purpose
 	To  string
+	// Failed is the channel whose message there is to be another one of Instead.
+	Failed waxwing.Channel
 
 	flow  *flow
 	began time.Time
@@ -184,6 +186,8 @@ type Parts struct {
 	Formats   map[string]waxwing.Format
 	Composer  Composer
 	Providers map[string]delivery.Provider
+	// Carries are the channels of the providers by their names; one that is not there carries any.
+	Carries map[string]waxwing.Channel
 	// Own are the tenants' own providers; see Settings.
 	Own       map[string][]OwnProvider
 	Enrichers map[string]Enricher

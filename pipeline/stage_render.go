@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
@@ -37,7 +38,7 @@ func (*renderer) Name() string { return "rendered" }
 func (s *renderer) Run(_ context.Context, j *Job) (Decision, error) {
 	notes := append(j.Notes, j.Order.Notices...)
 	if j.For == Instead {
-		d, ok := s.instead(j.Settings.Composer, j.Work, j.Order)
+		d, ok := s.instead(j.Settings.Composer, j.Work, j.Order, j.Failed)
 		if !ok {
 			return Decision{}, waxwing.ErrNotFound
 		}
@@ -58,7 +59,7 @@ func (s *renderer) Run(_ context.Context, j *Job) (Decision, error) {
 		j.Drafts = []waxwing.Draft{{Channel: s.channel, State: waxwing.Failed, Reason: reasonOf(err), Notes: notes}}
 		next := *j.Work
 		next.Next++
-		if t, ok := s.instead(j.Settings.Composer, &next, j.Order); ok {
+		if t, ok := s.instead(j.Settings.Composer, &next, j.Order, s.channel); ok {
 			j.Drafts = append(j.Drafts, t)
 		}
 	}
@@ -66,9 +67,9 @@ func (s *renderer) Run(_ context.Context, j *Job) (Decision, error) {
 	return Decision{}, nil
 }
 
-// instead is the message of the first other channel that can carry the order.
-func (s *renderer) instead(c Composer, w *waxwing.Work, o *waxwing.Order) (waxwing.Draft, bool) {
-	for _, ch := range s.others {
+// instead is the message of the first channel that can carry the order, of those that come after the one that has failed.
+func (s *renderer) instead(c Composer, w *waxwing.Work, o *waxwing.Order, failed waxwing.Channel) (waxwing.Draft, bool) {
+	for _, ch := range s.others[slices.Index(s.others, failed)+1:] {
 		if d, err := s.compose(c, ch, w, o); err == nil {
 			d.State = waxwing.Queued
 			return d, true

@@ -27,7 +27,7 @@ type Send struct {
 
 // Check looks for the providers.
 func (s *Send) Check(r *config.Report) {
-	r.Carriers("providers", s.Providers, waxwing.Email, "an e-mail")
+	r.Carriers("providers", s.Providers, "an e-mail", waxwing.Email)
 	if len(s.Retry) == 0 {
 		r.Fail("retry", r.Path("retry")+" is empty", "List how long to wait after each try, such as [1m, 5m, 15m], or leave it out")
 	}

@@ -95,6 +95,22 @@ func (s *Set) SMS(in *Input) string {
 	return string(runes[:min(len(runes), 67*maxSegments/2)])
 }
 
+// Note is the short text of SMS as a push message shows it: who sends it, which order and what is to
+// be done, and where a tap leads. Without a brand's name the text is the title. url: "" nowhere.
+func (s *Set) Note(in *Input) (title, body, url string) {
+	v := view{}
+	v.fill(in, 0)
+	if url = string(v.root[fButtonURL]); url == "" {
+		url = string(v.root[fSecondURL])
+	}
+	texts := v.smsTexts("")
+	body = texts[len(texts)-1] // what stands after the name
+	if title = smsValue(v.brand.Name, 60); title == "" {
+		title, body = body, ""
+	}
+	return title, body, url
+}
+
 // smsTexts are what may be said with a link, the best first.
 func (v *view) smsTexts(link string) []string {
 	args := &locales.Args{locales.ArgMerchant: smsValue(v.brand.Name, 30), locales.ArgNumber: smsValue(v.order.Number, 24), locales.ArgLink: link}

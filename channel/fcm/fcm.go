@@ -41,6 +41,8 @@ func (s *Settings) Open(name string, _ *slog.Logger) (*httpsend.Sender, error) {
 	return New(s, httpsend.Config{Name: name, Connections: s.Connections})
 }
 
+var errBrowser = errors.New("the recipient is a browser, and no app")
+
 // New is Open with the rest of what a provider over HTTP has.
 func New(s *Settings, c httpsend.Config) (*httpsend.Sender, error) {
 	base := s.BaseURL
@@ -91,6 +93,9 @@ type (
 // Request is the message with an access token, which is asked for before the commit. Its collapse key
 // has a later copy replace one that the device has not shown yet.
 func (p *protocol) Request(ctx context.Context, out *waxwing.Outgoing) (*httpsend.Request, error) {
+	if strings.HasPrefix(out.To, "{") || strings.HasPrefix(out.To, "wxp1.") {
+		return nil, httpsend.Refuse(waxwing.PolicyFault, errBrowser) // what sends to browsers may take it
+	}
 	if len(out.To) < 20 || len(out.To) > 4096 || strings.Trim(out.To, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_:-") != "" {
 		return nil, httpsend.Refuse(waxwing.AddressFault, errors.New("the recipient is no registration token"))
 	}

@@ -1,14 +1,13 @@
 // Package webpush sends push messages to browsers (RFC 8030), encrypted for each (RFC 8291) and
-// signed by the merchant's key (RFC 8292). The recipient is a subscription, as a browser gives it.
+// signed by the merchant's key (RFC 8292). The recipient is a subscription, as a browser gives it, or
+// sealed by what a shop's page subscribes at.
 package webpush
 
 import (
 	"context"
-	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -92,14 +91,19 @@ func New(s *Settings, c httpsend.Config) (*httpsend.Sender, error) {
 	if c.Clock == nil {
 		c.Clock = waxwing.SystemClock
 	}
+	x, err := newSealer(raw)
+	if err != nil {
+		return nil, errKey
+	}
 	c.Kind, c.Theirs = "webpush", true
-	return httpsend.New(c, &protocol{set: *s, key: key, secret: raw, public: b64.EncodeToString(pub), clock: c.Clock, tokens: map[string]signed{}}), nil
+	return httpsend.New(c, &protocol{set: *s, key: key, secret: raw, sealer: x, public: b64.EncodeToString(pub), clock: c.Clock, tokens: map[string]signed{}}), nil
 }
 
 type protocol struct {
 	set    Settings
 	key    *ecdsa.PrivateKey
 	secret []byte
+	sealer *sealer
 	public string
 	clock  waxwing.Clock
 	mu     sync.Mutex
@@ -112,8 +116,8 @@ type signed struct {
 	made time.Time
 }
 
-// Subscription is where a browser is reached: what PushSubscription.toJSON gives, and what stands
-// in Outgoing.To.
+// Subscription is where a browser is reached: what PushSubscription.toJSON gives. Outgoing.To has it
+// as it is, or sealed by Subscriptions.
 type Subscription struct {
 	Endpoint string `json:"endpoint"`
 	Keys     struct {
@@ -122,54 +126,33 @@ type Subscription struct {
 	} `json:"keys"`
 }
 
-var errSubscription = errors.New("the recipient is no subscription of a browser")
-
-// read takes a subscription apart.
-func read(to string) (sub Subscription, origin string, theirs *ecdh.PublicKey, auth []byte, err error) {
-	if len(to) > 4096 || json.Unmarshal([]byte(to), &sub) != nil {
-		return sub, "", nil, nil, errSubscription
-	}
-	u, err := url.Parse(sub.Endpoint)
-	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && config.IsLoopback(u.Hostname())) {
-		return sub, "", nil, nil, errSubscription
-	}
-	point, err := b64.DecodeString(strings.TrimRight(sub.Keys.P256dh, "="))
-	if err != nil {
-		return sub, "", nil, nil, errSubscription
-	}
-	if theirs, err = ecdh.P256().NewPublicKey(point); err != nil {
-		return sub, "", nil, nil, errSubscription
-	}
-	if auth, err = b64.DecodeString(strings.TrimRight(sub.Keys.Auth, "=")); err != nil || len(auth) != 16 {
-		return sub, "", nil, nil, errSubscription
-	}
-	return sub, u.Scheme + "://" + u.Host, theirs, auth, nil
-}
-
 // Request is the message, sealed for the browser. Its topic has a push service that still keeps an
 // earlier copy put this one in its place (RFC 8030, 5.4).
 func (p *protocol) Request(_ context.Context, out *waxwing.Outgoing) (*httpsend.Request, error) {
-	sub, origin, theirs, auth, err := read(out.To)
-	if err != nil {
+	to, err := p.recipient(out)
+	switch {
+	case errors.Is(err, errForeign):
+		return nil, httpsend.Refuse(waxwing.PolicyFault, err) // others may know it
+	case err != nil:
 		return nil, httpsend.Refuse(waxwing.AddressFault, err)
 	}
 	if _, err := httpsend.ReadNote(out); err != nil {
 		return nil, err
 	}
-	ours, salt, err := once(p.secret, out.Data, out.IdempotencyKey, sub.Endpoint)
+	ours, salt, err := once(p.secret, out.Data, out.IdempotencyKey, to.endpoint)
 	if err != nil {
 		return nil, err
 	}
-	body, err := seal(out.Data, theirs, auth, ours, salt)
+	body, err := seal(out.Data, to.theirs, to.auth, ours, salt)
 	if err != nil {
 		return nil, httpsend.Refuse(waxwing.AddressFault, errSubscription)
 	}
-	t, err := p.token(origin)
+	t, err := p.token(to.origin)
 	if err != nil {
 		return nil, err
 	}
 	topic := sha256.Sum256([]byte(out.IdempotencyKey))
-	return &httpsend.Request{URL: sub.Endpoint, Body: body, Accepts: "*/*", Header: http.Header{
+	return &httpsend.Request{URL: to.endpoint, Body: body, Accepts: "*/*", Header: http.Header{
 		"Authorization": {"vapid t=" + t + ", k=" + p.public}, "Content-Encoding": {"aes128gcm"}, "Content-Type": {"application/octet-stream"},
 		"Ttl": {strconv.Itoa(int(p.set.TTL.D().Seconds()))}, "Urgency": {p.urgency()}, "Topic": {b64.EncodeToString(topic[:24])}}}, nil
 }

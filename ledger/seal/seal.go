@@ -194,8 +194,12 @@ func NormalisePhone(s string) string {
 	return b.String()
 }
 
-// NormalisePerson hashes an e-mail address or a phone number alike.
+// NormalisePerson hashes an e-mail address or a phone number alike. Where push messages go is
+// neither, and stays as it is: it has letters, and is longer than any number.
 func NormalisePerson(s string) string {
+	if len(s) > 64 && (s[0] == '{' || !strings.Contains(s, "@")) {
+		return s
+	}
 	if strings.Contains(s, "@") {
 		return NormaliseEmail(s)
 	}

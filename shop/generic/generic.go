@@ -35,7 +35,7 @@ var (
 		"updated_at", "cancelled_at", "customer", "addresses", "items", "taxes_included", "discounts", "shipping",
 		"fees", "taxes", "gift_cards", "tip", "adjustments", "totals", "payment", "stock", "delivery", "links", "note",
 		"purchase_order"}
-	customerKeys  = []string{"id", "first_name", "last_name", "email", "phone", "group"}
+	customerKeys  = []string{"id", "first_name", "last_name", "email", "phone", "group", "push"}
 	addressesKeys = []string{"billing", "shipping", "pickup"}
 	addressKeys   = []string{"name", "company", "lines", "city", "region", "postal_code", "country", "phone"}
 	itemKeys      = []string{"sku", "product_id", "variant_id", "name", "variant", "properties", "quantity",

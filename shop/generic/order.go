@@ -83,6 +83,10 @@ func customerOf(f fields) (c waxwing.Customer) {
 	c.Phone = f.text("phone", shop.MaxPhone)
 	c.Group = f.text("group", shop.MaxName)
 	f.text("email", shop.MaxEmail)
+	f.text("push", shop.MaxPush)
+	if c.Push = shop.PushRecipient(f.v.Get("push").Text()); c.Push == "" && f.v.Get("push").Trimmed() != "" {
+		f.fail("push", "no recipient of push messages: want what /push answered, or an app's registration token")
+	}
 	c.Email = shop.MailAddress(f.v.Get("email").Text())
 	return c
 }

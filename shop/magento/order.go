@@ -146,6 +146,7 @@ func (r *reader) customer() {
 		LastName:  shop.Clean(v.Get("customer_lastname").Text(), shop.MaxName),
 		Email:     shop.MailAddress(v.Get("customer_email").Text()),
 		Phone:     shop.Clean(billing.Get("telephone").Text(), shop.MaxPhone),
+		Push:      shop.Push(v.Get("extension_attributes"), v.Get("custom_attributes")),
 	}
 	if id, ok := shop.OrderID(v.Get("customer_id")); ok {
 		who.ID = id

@@ -50,7 +50,7 @@ var fields = map[string]field{
 	"type": {kind: choice, known: types}, "id": {required: true}, "number": {}, "test": {kind: flag}, "locale": {kind: locale},
 	"currency": {kind: currency, required: true}, "shop_currency": {kind: currency},
 	"placed_at": {kind: moment, required: true}, "updated_at": {kind: moment}, "cancelled_at": {kind: moment},
-	"customer.id": {}, "customer.first_name": {}, "customer.last_name": {}, "customer.email": {}, "customer.phone": {}, "customer.group": {},
+	"customer.id": {}, "customer.first_name": {}, "customer.last_name": {}, "customer.email": {}, "customer.phone": {}, "customer.group": {}, "customer.push": {},
 	"items": {kind: list, required: true}, "items.sku": {}, "items.product_id": {}, "items.variant_id": {}, "items.name": {required: true}, "items.variant": {},
 	"items.properties": {kind: list}, "items.properties.name": {}, "items.properties.value": {},
 	"items.quantity": {kind: count, required: true}, "items.unit_price": {kind: price}, "items.total": {kind: amount}, "items.discount": {kind: reduced},

@@ -60,6 +60,7 @@ func (r *reader) people() {
 		LastName:  shop.Clean(who.Get("last_name").Text(), shop.MaxName),
 		Email:     shop.MailAddress(v.Get("email").Text()),
 		Phone:     shop.Clean(who.Get("phone").Text(), shop.MaxPhone),
+		Push:      shop.Push(v.Get("metadata")),
 	}
 	o.Shipping, o.Billing = addressOf(ship), addressOf(bill)
 }

@@ -52,6 +52,7 @@ func customerOf(v payload.Value, o *waxwing.Order) waxwing.Customer {
 		LastName:  shop.Clean(c.Get("last_name").Text(), shop.MaxName),
 		Email:     shop.MailAddress(v.First("email", "contact_email")),
 		Phone:     shop.Clean(v.Get("phone").Text(), shop.MaxPhone),
+		Push:      shop.Push(v.Get("note_attributes")),
 	}
 	if who.Email == "" {
 		who.Email = shop.MailAddress(c.Get("email").Text())

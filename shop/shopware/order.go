@@ -139,6 +139,7 @@ func (r *reader) customer() {
 		LastName:  shop.Clean(c.Get("lastName").Text(), shop.MaxName),
 		Email:     shop.MailAddress(c.Get("email").Text()),
 		Phone:     shop.Clean(billing.Get("phoneNumber").Text(), shop.MaxPhone),
+		Push:      shop.Push(r.v.Get("customFields")),
 		ID:        shop.Clean(c.First("customerNumber", "customerId"), shop.MaxNumber),
 	}
 	if who.FirstName == "" && who.LastName == "" {

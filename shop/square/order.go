@@ -127,6 +127,7 @@ func (r *reader) whole() error {
 	kind, details := r.fulfillment()
 	who := details.Get("recipient")
 	name := shop.Clean(who.Get("display_name").Text(), shop.MaxName)
+	o.Customer.Push = shop.Push(v.Get("metadata"))
 	o.Customer.FirstName, o.Customer.Phone = name, shop.Clean(who.Get("phone_number").Text(), shop.MaxPhone)
 	if o.Delivery.Pickup = kind == "pickup" || kind == "in_store"; !o.Delivery.Pickup && kind != "digital" {
 		o.Shipping = addressOf(who.Get("address"), name)

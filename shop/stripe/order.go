@@ -57,7 +57,8 @@ func (r *reader) people() {
 	who := v.Get("customer_details")
 	o.Customer = waxwing.Customer{ID: refID(v.Get("customer")), Email: r.email(),
 		FirstName: shop.Clean(firstOf(who.Get("individual_name"), who.Get("name"), v.Get("customer_name"), v.Get("shipping").Get("name")), shop.MaxName),
-		Phone:     shop.Clean(firstOf(who.Get("phone"), v.Get("customer_phone"), v.Get("shipping").Get("phone")), shop.MaxPhone)}
+		Phone:     shop.Clean(firstOf(who.Get("phone"), v.Get("customer_phone"), v.Get("shipping").Get("phone")), shop.MaxPhone),
+		Push:      shop.Push(v.Get("metadata"))}
 	billing := who
 	if r.object == invoice {
 		billing = payload.Value{}

@@ -101,6 +101,7 @@ func (r *reader) people() {
 		LastName:  shop.Clean(who.Get("lastName").Text(), shop.MaxName),
 		Email:     shop.MailAddress(who.Get("emailAddress").Text()),
 		Phone:     shop.Clean(who.Get("phoneNumber").Text(), shop.MaxPhone),
+		Push:      shop.Push(v.Get("customFields")),
 	}
 	o.Shipping, o.Billing = addressOf(v.Get("shippingAddress")), addressOf(v.Get("billingAddress"))
 	if o.Billing == nil && o.Shipping != nil { // {}: as the shipping address

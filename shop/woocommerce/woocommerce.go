@@ -286,6 +286,7 @@ func customerOf(v payload.Value) waxwing.Customer {
 		LastName:  plainText(b.Get("last_name"), shop.MaxName),
 		Email:     shop.MailAddress(html.UnescapeString(b.Get("email").Text())),
 		Phone:     plainText(b.Get("phone"), shop.MaxPhone),
+		Push:      shop.Push(v.Get("meta_data")),
 	}
 	if id := shop.Clean(v.Get("customer_id").Text(), shop.MaxNumber); id != "0" {
 		who.ID = id
