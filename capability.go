@@ -1,6 +1,9 @@
 package waxwing
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Capabilities are what a type of provider's documents promise, and what Waxwing does with it
 // (docs/delivery.md has them as a table).
@@ -10,8 +13,8 @@ type Capabilities struct {
 	KeyLife time.Duration
 	// Asked is by what it is asked what became of a message, in words; "": it is not.
 	Asked string
-	// Settles is after how long it usually knows of all that it took. Until then "there is none" is
-	// not believed at all; later it is no proof either, but the policy decides.
+	// Settles is how long after an attempt it usually knows of it. Until then "there is none" means
+	// nothing (ErrEarly); later it is no proof either, but the policy decides.
 	Settles time.Duration
 	// Most is the largest message that is offered, in bytes; 0: no bound of its own.
 	Most int
@@ -33,9 +36,8 @@ type Doubt struct {
 	Pipeline string
 	// Provider is the one whose answer was lost last.
 	Provider string
-	// Lost is how often an answer to it was lost, the last time at Ended.
-	Lost  int
-	Ended time.Time
+	// Lost is how often an answer to it was lost.
+	Lost int
 	// Expires is when its time to live is over.
 	Expires time.Time
 	// Attempts and Until are how its row was left: what was done to it since shows by them.
@@ -54,9 +56,18 @@ type Question struct {
 	Tenant  TenantID
 	// To is the recipient, Reference and IdempotencyKey what the offer had: see Outgoing.
 	To, Reference, IdempotencyKey string
-	// Began is when the first attempt at this provider began whose answer was lost.
-	Began time.Time
+	// Began is when the first attempt at this provider began whose answer was lost, and Ended when
+	// the last one ended.
+	Began, Ended time.Time
 }
+
+// Why a provider does not say whether it took a message.
+var (
+	// ErrNotAsked: there is no way to ask it.
+	ErrNotAsked = errors.New("this provider is not asked")
+	// ErrEarly: it knows of none, and would not yet if it had taken it.
+	ErrEarly = errors.New("too early to tell")
+)
 
 // Evidence is what a provider knows of a message that it took.
 type Evidence struct {

@@ -273,6 +273,24 @@ func typeOf(p config.Provider) (t providerType) {
 // Carries is the channel of a provider's messages; "" where there is no such type.
 func Carries(p config.Provider) waxwing.Channel { return typeOf(p).Carries }
 
+// Asked reports whether any provider of a configuration can be asked what became of a message.
+func Asked(c *config.Config) bool {
+	can := func(p config.Provider) bool { return typeOf(p).Can.CanBeAsked() }
+	for _, p := range c.Providers {
+		if can(p) {
+			return true
+		}
+	}
+	for _, t := range c.Tenants {
+		for _, p := range t.Providers {
+			if can(p) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // FirstMailer is the provider that mails go by first; "" where there is none.
 func FirstMailer(c *config.Config) string {
 	if s := pipeline.SendOf(c.Pipeline); s != nil && len(s.Providers) > 0 {

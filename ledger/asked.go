@@ -102,8 +102,8 @@ func doubtedOf(s *machine.Set, id waxwing.ID, until int64) doubted {
 // fillDoubt adds what its provider is asked with. Content that can never be read again leaves
 // nothing to ask by.
 func (c *Claims) fillDoubt(ctx context.Context, m *doubted) (*waxwing.Doubt, error) {
-	d := &waxwing.Doubt{Question: waxwing.Question{Message: m.ID, Began: time.UnixMilli(m.began)}, Confirmation: store.ConfirmationOf(m.ID), Channel: m.Channel,
-		Provider: m.last.Provider, Lost: m.lost, Ended: time.UnixMilli(m.last.Ended), Expires: time.UnixMilli(m.Expires), Attempts: m.Attempts,
+	d := &waxwing.Doubt{Question: waxwing.Question{Message: m.ID, Began: time.UnixMilli(m.began), Ended: time.UnixMilli(m.last.Ended)}, Confirmation: store.ConfirmationOf(m.ID), Channel: m.Channel,
+		Provider: m.last.Provider, Lost: m.lost, Expires: time.UnixMilli(m.Expires), Attempts: m.Attempts,
 		Until: time.UnixMilli(m.until), Blind: !m.found}
 	out, _, err := c.p.reader.Offered(ctx, &m.Message)
 	if errors.Is(err, pack.ErrDictionary) && c.p.learn(ctx) == nil {
