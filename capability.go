@@ -23,9 +23,6 @@ type Capabilities struct {
 	Batch int
 }
 
-// CanBeAsked reports whether the provider tells later what became of a message.
-func (c Capabilities) CanBeAsked() bool { return c.Asked != "" }
-
 // Doubt is a message whose answer was lost, and which its provider is asked about. Whoever has it
 // has it alone for a while (AskFor).
 type Doubt struct {
@@ -65,6 +62,8 @@ type Question struct {
 var (
 	// ErrNotAsked: there is no way to ask it.
 	ErrNotAsked = errors.New("this provider is not asked")
+	// ErrMayNotAsk: it could be asked, and our key is not allowed to.
+	ErrMayNotAsk = errors.New("the key may not ask")
 	// ErrEarly: it knows of none, and would not yet if it had taken it.
 	ErrEarly = errors.New("too early to tell")
 )

@@ -13,7 +13,7 @@ import (
 type Askable interface {
 	// Became asks for a message that may have been taken, until ctx ends. Nil evidence without an
 	// error: it knows of none, which is no proof where its events lag. waxwing.ErrEarly: nor would it
-	// yet; waxwing.ErrNotAsked: this one cannot be asked. No error holds anything personal.
+	// yet; waxwing.ErrNotAsked: this one cannot be asked; waxwing.ErrMayNotAsk: not by us. No error holds anything personal.
 	Became(ctx context.Context, q *waxwing.Question) (*waxwing.Evidence, error)
 }
 
@@ -102,6 +102,9 @@ func (a *Asker) reply(d *waxwing.Doubt) (r waxwing.Reply, err error) {
 	switch {
 	case errors.Is(err, waxwing.ErrNotAsked):
 		return r, nil
+	case errors.Is(err, waxwing.ErrMayNotAsk): // nor would it be in a minute
+		r.Said = waxwing.SaidUnknown
+		return r, err
 	case errors.Is(err, waxwing.ErrEarly):
 		r.Said, err = waxwing.SaidAbsent, nil
 	case err != nil:

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -86,6 +87,7 @@ func TestAsker(t *testing.T) {
 		"it does not answer":      {p: &knowing{hangs: true}, ago: time.Minute, said: waxwing.SaidUnknown, again: time.Minute + waxwing.AskFor},
 		"it cannot be asked":      {p: &answers{}, ago: time.Minute},
 		"nor can this one":        {p: &knowing{err: waxwing.ErrNotAsked}, ago: time.Minute},
+		"our key may not":         {p: &knowing{err: fmt.Errorf("mailgun: %w", waxwing.ErrMayNotAsk)}, ago: time.Minute, said: waxwing.SaidUnknown, counted: "asked a unknown"},
 		"nothing to ask by":       {p: &knowing{}, ago: time.Minute, change: func(d *doubts) { d.left[0].Blind = true }},
 		"it is not there anymore": {p: &knowing{}, ago: time.Minute, change: func(d *doubts) { d.left[0].Provider = "gone" }},
 		"held":                    {p: &knowing{}, ago: time.Minute, said: waxwing.SaidAbsent, counted: "held", change: func(d *doubts) { d.held = true }},

@@ -49,7 +49,7 @@ func (c *Claims) Doubts(ctx context.Context, limit int) ([]*waxwing.Doubt, error
 			} else {
 				var until int64
 				var asked bool
-				if ch, until, asked = s.Ask(id, asking); asked {
+				if ch, until, asked = machine.Ask(s, id, asking); asked {
 					got = append(got, doubtedOf(s, id, until))
 				}
 			}
@@ -130,7 +130,7 @@ func (c *Claims) Answered(ctx context.Context, d *waxwing.Doubt, r *waxwing.Repl
 		if err != nil {
 			return err
 		}
-		ch, is, err := s.Answered(a)
+		ch, is, err := machine.Answered(s, a)
 		if err != nil {
 			return err
 		}

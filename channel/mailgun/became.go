@@ -66,6 +66,9 @@ func (p *Provider) Became(ctx context.Context, q *waxwing.Question) (*waxwing.Ev
 		if err != nil {
 			return nil, fmt.Errorf("mailgun: events: %w", err)
 		}
+		if ans.Status == http.StatusUnauthorized || ans.Status == http.StatusForbidden { // a sending key
+			return nil, fmt.Errorf("mailgun: events: %w: %w", ans.Error(""), waxwing.ErrMayNotAsk)
+		}
 		if ans.Status != http.StatusOK || !ans.JSON(&got) || got.Items == nil {
 			return nil, fmt.Errorf("mailgun: events: %w", ans.Error(""))
 		}

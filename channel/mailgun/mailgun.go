@@ -37,6 +37,9 @@ type Settings struct {
 	Domain string `yaml:"domain" want:"the sending domain, such as mg.example.com"`
 	// Key is a sending key of the domain, or the account's API key.
 	Key config.Secret `yaml:"key" want:"the sending key, as \"${VAR}\" or \"file:/path\""`
+	// EventsKey is one that may read the domain's events, by which Mailgun is asked what became of a
+	// mail whose answer was lost: a sending key may not. Left out, key is tried.
+	EventsKey config.Secret `yaml:"events_key,omitempty"`
 	// Region is where the domain was made: us or eu.
 	Region string `yaml:"region,omitempty" default:"us" enum:"us,eu"`
 	// SigningKey is the account's HTTP webhook signing key, by which Mailgun's callbacks are known.
@@ -78,13 +81,21 @@ func New(s *Settings, c httpsend.Config) (*Provider, error) {
 		return nil, fmt.Errorf("domain is none")
 	}
 	c.Kind = "mailgun"
-	auth := waxwing.Secret("Basic " + base64.StdEncoding.EncodeToString([]byte("api:"+s.Key.Reveal())))
+	auth := basic(s.Key)
+	events := auth
+	if s.EventsKey != "" {
+		events = basic(s.EventsKey)
+	}
 	clock := c.Clock
 	if clock == nil {
 		clock = waxwing.SystemClock
 	}
 	domain := base + "/v3/" + s.Domain
-	return &Provider{Sender: httpsend.New(c, &protocol{url: domain + "/messages.mime", auth: auth}), events: domain + "/events", auth: auth, clock: clock}, nil
+	return &Provider{Sender: httpsend.New(c, &protocol{url: domain + "/messages.mime", auth: auth}), events: domain + "/events", auth: events, clock: clock}, nil
+}
+
+func basic(key waxwing.Secret) waxwing.Secret {
+	return waxwing.Secret("Basic " + base64.StdEncoding.EncodeToString([]byte("api:"+key.Reveal())))
 }
 
 type protocol struct {

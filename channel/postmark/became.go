@@ -36,6 +36,9 @@ func (p *Provider) Became(ctx context.Context, q *waxwing.Question) (*waxwing.Ev
 	if err != nil {
 		return nil, fmt.Errorf("postmark: messages: %w", err)
 	}
+	if ans.Status == http.StatusUnauthorized || ans.Status == http.StatusForbidden {
+		return nil, fmt.Errorf("postmark: messages: %w: %w", ans.Error(""), waxwing.ErrMayNotAsk)
+	}
 	if ans.Status != http.StatusOK || !ans.JSON(&got) || got.TotalCount == nil {
 		return nil, fmt.Errorf("postmark: messages: %w", ans.Error(""))
 	}

@@ -52,18 +52,18 @@ const AndAsk = "+ask"
 func PolicyOf(s string) (policy string, ask bool) { return strings.CutSuffix(s, AndAsk) }
 
 // doubtful crashes behind a mail's commit point, and waits until its provider is asked.
-func (b *Bench) doubtful(policy string) (conf, msg waxwing.ID, d *waxwing.Doubt) {
+func doubtful(b *Bench, policy string) (conf, msg waxwing.ID, d *waxwing.Doubt) {
 	b.t.Helper()
 	b.crash(policy)
 	conf, msg = b.queued()
 	c := b.claim(msg)
 	b.must(b.s.CommitDot(b.t.Context(), c, "mail"))
 	b.crash(policy)
-	return conf, msg, b.asks(61 * time.Second)
+	return conf, msg, asks(b, 61*time.Second)
 }
 
 // asks waits, and takes the one doubt that there is to be asked about.
-func (b *Bench) asks(wait time.Duration) *waxwing.Doubt {
+func asks(b *Bench, wait time.Duration) *waxwing.Doubt {
 	b.t.Helper()
 	if got, err := b.s.Doubts(b.t.Context(), 9); err != nil || len(got) != 0 {
 		b.t.Fatalf("asked before its time: %d %v", len(got), err)
@@ -87,7 +87,7 @@ func (b *Bench) asks(wait time.Duration) *waxwing.Doubt {
 // askedAndTaken finds a mail at its provider whose answer a crash has lost: it is sent, once.
 func askedAndTaken(policy string) func(b *Bench) {
 	return func(b *Bench) {
-		conf, msg, d := b.doubtful(policy + AndAsk)
+		conf, msg, d := doubtful(b, policy+AndAsk)
 		if d.Message != msg || d.Confirmation != conf || d.Provider != "mail" || d.Lost != 1 || d.Blind || d.To == "" || len(d.Reference) < 20 || d.Began.IsZero() || d.Attempts != 1 {
 			b.t.Fatalf("%+v", d)
 		}
@@ -107,14 +107,14 @@ func askedAndTaken(policy string) func(b *Bench) {
 // asked again, also where the one who asks dies, and then the policy decides.
 func askedInVain(policy string, want waxwing.State) func(b *Bench) {
 	return func(b *Bench) {
-		conf, msg, first := b.doubtful(policy + AndAsk)
+		conf, msg, first := doubtful(b, policy+AndAsk)
 		b.crash(policy + AndAsk) // nobody answers
-		d := b.asks(16 * time.Second)
+		d := asks(b, 16*time.Second)
 		_, err := b.s.Answered(b.t.Context(), first, &waxwing.Reply{Said: waxwing.SaidTaken})
 		b.wantState(err) // who asked was not heard of since
 		_, err = b.s.Answered(b.t.Context(), d, &waxwing.Reply{Said: waxwing.SaidUnknown, Again: b.clock().Add(time.Minute)})
 		b.must(err)
-		d = b.asks(61 * time.Second)
+		d = asks(b, 61*time.Second)
 		held, err := b.s.Answered(b.t.Context(), d, &waxwing.Reply{Said: waxwing.SaidAbsent})
 		b.must(err)
 		v := b.wantIs(conf, want)
@@ -140,7 +140,7 @@ func askedInVain(policy string, want waxwing.State) func(b *Bench) {
 
 // notAskedAnyMore has the rule forbid a copy of a message that waits for its provider's answer.
 func notAskedAnyMore(b *Bench) {
-	conf, _, _ := b.doubtful("hold" + AndAsk)
+	conf, _, _ := doubtful(b, "hold"+AndAsk)
 	b.crash("hold")
 	b.later(time.Minute)
 	if got, err := b.s.ClaimDue(b.t.Context(), waxwing.Email, 9); err != nil || len(got) != 0 {

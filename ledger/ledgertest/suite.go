@@ -36,9 +36,9 @@ type Store interface {
 	ClaimCarried(ctx context.Context, id waxwing.ID, sealed []byte) (*waxwing.Claim, error)
 	// ClaimDue takes due messages of a channel, oldest first.
 	ClaimDue(ctx context.Context, ch waxwing.Channel, limit int) ([]*waxwing.Claim, error)
-	// Doubts gives messages in doubt to ask about, and Answered takes what was said; ErrState:
-	// something else was done to it meanwhile.
+	// Doubts gives messages in doubt to ask about, to nobody else for a while.
 	Doubts(ctx context.Context, limit int) ([]*waxwing.Doubt, error)
+	// Answered takes what was said; ErrState: something else was done to it meanwhile.
 	Answered(ctx context.Context, d *waxwing.Doubt, r *waxwing.Reply) (held bool, err error)
 	// EndDue ends messages whose time is over; more: there may be others.
 	EndDue(ctx context.Context) (more bool, err error)

@@ -15,7 +15,7 @@ import (
 // claim is made, since nothing is offered; whoever answers late finds another time in the row.
 //
 // Loaded: the message, its claim, the instance.
-func (s *Set) Ask(id waxwing.ID, during time.Duration) (c Changes, until int64, asked bool) {
+func Ask(s *Set, id waxwing.ID, during time.Duration) (c Changes, until int64, asked bool) {
 	c = s.none()
 	m, ok := s.Messages[id]
 	if _, held := s.Claims[id]; held || !ok || !s.Rule.Ask || m.State != waxwing.Uncertain || m.NextAt == 0 || m.NextAt > s.ms() || m.Expires <= s.ms() || !s.alive() {
@@ -40,7 +40,7 @@ type Answer struct {
 // refuses with ErrState where something else was done to the message since it was asked about.
 //
 // Loaded: the message, its claim, its doubts.
-func (s *Set) Answered(a *Answer) (c Changes, held bool, err error) {
+func Answered(s *Set, a *Answer) (c Changes, held bool, err error) {
 	c = s.none()
 	m, ok := s.Messages[a.Message]
 	if _, taken := s.Claims[a.Message]; taken || !ok || m.State != waxwing.Uncertain || m.NextAt != a.Until || m.Attempts != a.Attempts {

@@ -11,8 +11,8 @@ import (
 
 // asks are the commands about a message in doubt.
 var asks = map[string]func(*Set) Changes{
-	"ask":                func(s *Set) Changes { s.Rule.Ask = true; c, _, _ := s.Ask(msg, 15*time.Second); return c },
-	"ask, nobody can be": func(s *Set) Changes { c, _, _ := s.Ask(msg, 15*time.Second); return c },
+	"ask":                func(s *Set) Changes { s.Rule.Ask = true; c, _, _ := Ask(s, msg, 15*time.Second); return c },
+	"ask, nobody can be": func(s *Set) Changes { c, _, _ := Ask(s, msg, 15*time.Second); return c },
 	"claim, to be asked": func(s *Set) Changes { s.Rule.Ask = true; c, _ := s.Claim(msg); return c },
 	"claim, to be held":  func(s *Set) Changes { s.Rule.Policy = waxwing.HoldDoubt; c, _ := s.Claim(msg); return c },
 	"end, to be asked": func(s *Set) Changes {
@@ -44,9 +44,9 @@ var asks = map[string]func(*Set) Changes{
 func answered(policy string, r waxwing.Reply) func(*Set) Changes {
 	return func(s *Set) Changes {
 		s.Rule.Ask, s.Rule.Policy = true, policy
-		c, until, _ := s.Ask(msg, 15*time.Second)
+		c, until, _ := Ask(s, msg, 15*time.Second)
 		s.Take(&c)
-		c, _, err := s.Answered(&Answer{Message: msg, Until: until, Provider: "mail", Reply: r})
+		c, _, err := Answered(s, &Answer{Message: msg, Until: until, Provider: "mail", Reply: r})
 		return refused(c, err)
 	}
 }
@@ -63,7 +63,7 @@ func TestAnsweredLate(t *testing.T) {
 	} {
 		s := begun("uncertain")
 		s.Rule.Ask = true
-		c, until, asked := s.Ask(msg, 15*time.Second)
+		c, until, asked := Ask(s, msg, 15*time.Second)
 		if !asked {
 			t.Fatal("not asked")
 		}
@@ -71,7 +71,7 @@ func TestAnsweredLate(t *testing.T) {
 		if since != nil {
 			since(s)
 		}
-		c, _, err := s.Answered(&Answer{Message: msg, Until: until, Reply: waxwing.Reply{Said: waxwing.SaidTaken}})
+		c, _, err := Answered(s, &Answer{Message: msg, Until: until, Reply: waxwing.Reply{Said: waxwing.SaidTaken}})
 		if (err != nil) != (since != nil) || err != nil && (!errors.Is(err, waxwing.ErrState) || !c.Empty()) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -83,15 +83,15 @@ func TestAskedByOne(t *testing.T) {
 	s := begun("uncertain")
 	s.Rule.Ask, s.Epoch = true, 1
 	s.Instances[mine] = store.Instance{ID: mine, Epoch: 2}
-	if _, _, asked := s.Ask(msg, time.Second); asked {
+	if _, _, asked := Ask(s, msg, time.Second); asked {
 		t.Error("asked by the dead")
 	}
 	s.Instances[mine] = store.Instance{ID: mine, Epoch: 1}
-	c, _, asked := s.Ask(msg, time.Second)
+	c, _, asked := Ask(s, msg, time.Second)
 	if s.Take(&c); !asked {
 		t.Fatal("not asked")
 	}
-	if _, _, asked := s.Ask(msg, time.Second); asked {
+	if _, _, asked := Ask(s, msg, time.Second); asked {
 		t.Error("asked by two")
 	}
 	s.Now = s.Now.Add(2 * time.Second)

@@ -69,18 +69,18 @@ func (w *World) step() {
 			w.annotate(id)
 		}
 	case 24, 25:
-		w.ask()
+		ask(w)
 	case 26, 27:
-		w.answer()
+		answer(w)
 	default:
 		loss(w)
 	}
 }
 
 // ask has an instance ask about a message in doubt, where there is one that is due.
-func (w *World) ask() {
+func ask(w *World) {
 	for _, id := range w.messages() {
-		c, until, asked := w.s.Ask(id, 15*time.Second)
+		c, until, asked := machine.Ask(w.s, id, 15*time.Second)
 		if !asked {
 			if !c.Empty() {
 				w.fail("%s is not asked about, and something is changed", id)
@@ -95,7 +95,7 @@ func (w *World) ask() {
 
 // answer is a provider's word on a message, now or long after it was asked. Its events lag: what it
 // took it may not know of yet, but it never knows of what it did not take.
-func (w *World) answer() {
+func answer(w *World) {
 	if len(w.asked) == 0 {
 		return
 	}
@@ -109,7 +109,7 @@ func (w *World) answer() {
 		a.Reply.Again = w.s.Now.Add(time.Minute)
 	}
 	before := w.state[a.Message]
-	c, _, err := w.s.Answered(&a)
+	c, _, err := machine.Answered(w.s, &a)
 	if err != nil && !c.Empty() {
 		w.fail("an answer was refused and changed something: %v", err)
 	}
