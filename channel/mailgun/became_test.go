@@ -87,7 +87,7 @@ func TestBecame(t *testing.T) {
 			if c.ago == 0 {
 				c.ago = time.Minute
 			}
-			got, err := ask(t, srv.URL, t.Context(), question(c.ago))
+			got, err := ask(t.Context(), t, srv.URL, question(c.ago))
 			said := ""
 			if err != nil {
 				said = err.Error()
@@ -99,7 +99,7 @@ func TestBecame(t *testing.T) {
 	}
 }
 
-func ask(t *testing.T, url string, ctx context.Context, q *waxwing.Question) (*waxwing.Evidence, error) {
+func ask(ctx context.Context, t *testing.T, url string, q *waxwing.Question) (*waxwing.Evidence, error) {
 	t.Helper()
 	p, err := open(url, 0)
 	if err != nil {
@@ -120,7 +120,7 @@ func TestBecameEnds(t *testing.T) {
 	defer srv.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	got, err := ask(t, srv.URL, ctx, question(time.Minute))
+	got, err := ask(ctx, t, srv.URL, question(time.Minute))
 	if got != nil || !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "x.example") {
 		t.Errorf("%+v, %v", got, err)
 	}
