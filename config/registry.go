@@ -47,6 +47,8 @@ type Component struct {
 	Name string
 	// Carries is the channel of a provider's messages; "" for what is no provider.
 	Carries waxwing.Channel
+	// Can is what a provider's documents promise.
+	Can waxwing.Capabilities
 	// Settings makes the block of its keys: a pointer to a struct whose fields have this
 	// package's tags (see Config) and comments, which become the schema's and the
 	// reference's text. The loader fills it.

@@ -226,13 +226,17 @@ type Provider interface {
 type providerType struct {
 	config.Component
 	open func(b config.Block, name string, log *slog.Logger) (Provider, error)
+	// asked says that what it makes can be asked what became of a message.
+	asked bool
 }
 
 // provider lists a type whose settings S are opened as a P.
 func provider[S config.Block, P Provider](c config.Component, open func(S, string, *slog.Logger) (P, error)) providerType {
+	var none P
+	_, asked := any(none).(delivery.Askable)
 	return providerType{c, func(b config.Block, name string, log *slog.Logger) (Provider, error) {
 		return open(b.(S), name, log)
-	}}
+	}, asked}
 }
 
 // OpenProviders makes every provider that the configuration names. The caller closes
@@ -272,6 +276,15 @@ func typeOf(p config.Provider) (t providerType) {
 
 // Carries is the channel of a provider's messages; "" where there is no such type.
 func Carries(p config.Provider) waxwing.Channel { return typeOf(p).Carries }
+
+// Asked reports whether any provider of a configuration can be asked what became of a message.
+func Asked(c *config.Config) bool {
+	all := slices.Collect(maps.Values(c.Providers))
+	for _, t := range c.Tenants {
+		all = slices.AppendSeq(all, maps.Values(t.Providers))
+	}
+	return slices.ContainsFunc(all, func(p config.Provider) bool { return typeOf(p).asked })
+}
 
 // FirstMailer is the provider that mails go by first; "" where there is none.
 func FirstMailer(c *config.Config) string {

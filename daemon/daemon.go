@@ -198,8 +198,8 @@ func (d *Daemon) openLedgers(ctx context.Context, x Extras) (err error) {
 		}}, Fatal: d.failed, Witness: c.Witness, CacheBytes: d.memory.cache}
 	o.Sends = d.sends
 	if s := pipeline.SendOf(c.Pipeline); s != nil { // it is the same in all pipelines
-		r := s.Uncertain.Rule()
-		o.Policy, o.After, o.Copies = r.Policy, r.After, r.Copies
+		r := s.Uncertain.Rule(Asked(c))
+		o.Policy, o.After, o.Copies, o.Ask = r.Policy, r.After, r.Copies, r.Ask
 	}
 	d.shards, err = openShards(c, func(s *config.Store, dir string, tenants []waxwing.TenantID, log *slog.Logger) (Ledger, error) {
 		o := o
@@ -210,7 +210,7 @@ func (d *Daemon) openLedgers(ctx context.Context, x Extras) (err error) {
 }
 
 func (d *Daemon) assemble(x Extras) (err error) {
-	parts := pipeline.Parts{Formats: FormatsOf(d.cfg), Composer: d.composer,
+	parts := pipeline.Parts{Asked: Asked(d.cfg), Formats: FormatsOf(d.cfg), Composer: d.composer,
 		Providers: map[string]delivery.Provider{}, Carries: map[string]waxwing.Channel{}, Enrichers: map[string]pipeline.Enricher{}, Clock: x.Clock, Log: d.log,
 		Plugins: d.workshop, Numbers: compose.Numbers, Wrap: x.Wrap, NoSweeper: x.NoSweeper}
 	maps.Copy(parts.Formats, d.workshop.pluginFormats(d.cfg, parts.Formats["generic"]))

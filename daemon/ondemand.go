@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/delivery"
 )
 
 // idleFor is how long a tenant's own provider stays open that nothing is sent by.
@@ -49,6 +50,20 @@ func (x *onDemand) Offer(ctx context.Context, out *waxwing.Outgoing, commit func
 	}
 	defer x.leave()
 	return p.Offer(ctx, out, commit)
+}
+
+// Became is delivery.Askable's, of a provider that is one.
+func (x *onDemand) Became(ctx context.Context, q *waxwing.Question) (*waxwing.Evidence, error) {
+	p, a := x.use()
+	if p == nil {
+		return nil, a.Err
+	}
+	defer x.leave()
+	asked, ok := p.(delivery.Askable)
+	if !ok {
+		return nil, waxwing.ErrNotAsked
+	}
+	return asked.Became(ctx, q)
 }
 
 // Probe is delivery.Prober's.

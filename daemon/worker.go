@@ -89,7 +89,7 @@ func fitForWorkers(c *config.Config) error {
 
 func assembleWorker(d *Daemon, x Extras) (err error) {
 	d.behind = &pipeline.Settings{Tenants: d.cfg.Tenants, Own: d.own.of(d.cfg.Tenants)}
-	parts := pipeline.Parts{Providers: map[string]delivery.Provider{}, Clock: x.Clock, SendsOnly: true}
+	parts := pipeline.Parts{Providers: map[string]delivery.Provider{}, Clock: x.Clock, SendsOnly: true, Asked: Asked(d.cfg)}
 	for n, p := range d.providers {
 		parts.Providers[n] = p
 	}

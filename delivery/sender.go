@@ -36,6 +36,8 @@ type Meter interface {
 	Retried(channel waxwing.Channel)
 	// HeldInDoubt counts a message that goes out no more, since its answers were lost.
 	HeldInDoubt(channel waxwing.Channel, provider string)
+	// Asked counts what a provider said of a message in doubt: waxwing.SaidTaken and so on.
+	Asked(channel waxwing.Channel, provider, said string)
 	// ShortOfResources counts an offer that this machine had no descriptor, memory
 	// or port for.
 	ShortOfResources()

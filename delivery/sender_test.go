@@ -102,7 +102,10 @@ func (m *meter) Sent(_ waxwing.Channel, accepted, _ time.Duration) {
 }
 func (m *meter) Retried(waxwing.Channel)             { m.count("retried") }
 func (m *meter) HeldInDoubt(waxwing.Channel, string) { m.count("held") }
-func (m *meter) ShortOfResources()                   { m.count("short") }
+func (m *meter) Asked(_ waxwing.Channel, provider, said string) {
+	m.count("asked " + provider + " " + said)
+}
+func (m *meter) ShortOfResources() { m.count("short") }
 
 // silent is a journal that nobody reads.
 type silent struct{ ended int }

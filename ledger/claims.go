@@ -142,7 +142,7 @@ func (c *Claims) ClaimDue(ctx context.Context, ch waxwing.Channel, limit int) ([
 	share := c.p.reader.Share(ctx)
 	err := c.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
 		got = got[:0]
-		due := &store.DueMessages{Channel: ch, At: g.Now.Add(-sweepGrace).UnixMilli(), Limit: limit, Share: share}
+		due := &store.DueMessages{Channel: ch, At: g.Now.Add(-sweepGrace).UnixMilli(), Limit: limit, Queued: c.p.Rule.Ask, Share: share}
 		s, err := g.Load(ctx, &store.Keys{Due: due})
 		if err == nil && len(s.Due) == 0 && share != nil { // another instance has more than it can do, perhaps
 			due.At, due.Share = g.Now.Add(-view.StaleAfter).UnixMilli(), view.Stale()
@@ -184,7 +184,7 @@ const endBatch = 128
 // where the policy assumes so, uncertain ones as sent. It ends some a call, and says
 // whether there may be more. Those that are claimed end with their claim.
 func (c *Claims) EndDue(ctx context.Context) (more bool, err error) {
-	keys := &store.Keys{Over: &store.OverMessages{At: c.p.Clock().UnixMilli(), Doubt: c.p.Rule.Policy == waxwing.AssumeDoubt, Limit: endBatch}}
+	keys := &store.Keys{Over: &store.OverMessages{At: c.p.Clock().UnixMilli(), Doubt: c.p.Rule.Policy == waxwing.AssumeDoubt && !c.p.Rule.Ask, Limit: endBatch}}
 	var ids []waxwing.ID
 	err = c.p.Store.View(ctx, store.AnyTenant, func(r store.Rows) error {
 		s, err := r.Load(ctx, keys)

@@ -20,11 +20,13 @@ type Options struct {
 	Master waxwing.Secret
 	// Tenants that this daemon serves; unknown ones are refused.
 	Tenants []waxwing.TenantID
-	// Policy, After and Copies say what becomes of attempts that a crash left
+	// Policy, After, Copies and Ask say what becomes of attempts that a crash left
 	// uncertain: the parts of a waxwing.DoubtRule.
 	Policy string
 	After  time.Duration
 	Copies int
+	// Ask has providers asked about them first.
+	Ask bool
 	// HotBytes bounds what is kept in memory of confirmations under way.
 	HotBytes int64
 	Clock    waxwing.Clock

@@ -292,3 +292,10 @@ func (b *book) want(t *testing.T, what string, said ...string) {
 }
 
 var nobody = slog.New(slog.DiscardHandler)
+
+// Doubts is the ledger's: nobody is asked about here.
+func (b *book) Doubts(context.Context, int) ([]*waxwing.Doubt, error) { return nil, nil }
+
+func (b *book) Answered(context.Context, *waxwing.Doubt, *waxwing.Reply) (bool, error) {
+	return false, waxwing.ErrState
+}

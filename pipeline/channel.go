@@ -111,7 +111,7 @@ func (x *outbound) commonOf(f *flow, ch waxwing.Channel) (out []delivery.Named) 
 
 // newSender makes who sends a pipeline's messages by these providers.
 func (x *outbound) newSender(f *flow, ch waxwing.Channel, by []delivery.Named) (*delivery.Sender, error) {
-	c := delivery.Config{Channel: ch, Providers: by, Health: x.channels[ch].health, Doubt: f.send.Uncertain.Rule(), Outbox: x.p.Ledger, Meter: x.p.Meter,
+	c := delivery.Config{Channel: ch, Providers: by, Health: x.channels[ch].health, Doubt: f.send.Uncertain.Rule(x.p.Asked), Outbox: x.p.Ledger, Meter: x.p.Meter,
 		Journal: x.journal, Stop: x.stop, Clock: x.p.Clock, Log: x.p.Log, Queued: func(ch waxwing.Channel, id waxwing.ID) { x.wake(f, ch, id, "") }}
 	for _, d := range f.send.Retry {
 		c.Retry = append(c.Retry, d.D())
@@ -227,6 +227,11 @@ func (x *outbound) senderOf(c *waxwing.Claim) *delivery.Sender {
 		}
 	}
 	return x.senders[w]
+}
+
+// doubter is who would send a message in doubt again.
+func (x *outbound) doubter(d *waxwing.Doubt) *delivery.Sender {
+	return x.senderOf(&waxwing.Claim{Out: waxwing.Outgoing{Message: d.Message, Tenant: d.Tenant, Channel: d.Channel, Pipeline: d.Pipeline}})
 }
 
 // own makes who sends a tenant's messages by its own providers.

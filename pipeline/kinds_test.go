@@ -85,7 +85,7 @@ func TestUsualPipeline(t *testing.T) {
 	if got := f.words(); got != "normalised gate enriched plugins rendered" {
 		t.Error(got)
 	}
-	if s := SendOf(c.Pipeline); s == nil || len(s.Providers) != 2 || len(s.Retry) != 7 || s.Uncertain.Rule().Copies != 3 || f.fallback == nil || len(f.fallback.After) != 3 {
+	if s := SendOf(c.Pipeline); s == nil || len(s.Providers) != 2 || len(s.Retry) != 7 || s.Uncertain.Rule(false).Copies != 3 || f.fallback == nil || len(f.fallback.After) != 3 {
 		t.Errorf("%+v %+v", s, f.fallback)
 	}
 	if SendOf(nil) != nil {

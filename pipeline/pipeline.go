@@ -65,6 +65,9 @@ func New(p Parts) (*Pipeline, error) {
 	x.runner.orders = x.orders
 	x.intake = &intake{p: &x.p, journal: x.journal, settings: &x.settings, wakes: x.wakes, orders: x.orders}
 	x.sweeper = &sweeper{p: &x.p, stop: x.stop.Earlier(), orders: x.orders, hops: x.hops, channels: x.out.channels, work: x.runner.work, strangers: &x.runner.strangers, desk: x.desk}
+	if s := SendOf(p.Config.Pipeline); s != nil && s.Uncertain.Rule(p.Asked).Ask { // it is the same in all pipelines
+		x.sweeper.asker = &delivery.Asker{Ledger: p.Ledger, Rule: s.Uncertain.Rule(true), SenderOf: x.out.doubter, Meter: p.Meter, Stop: x.stop, Clock: p.Clock, Log: p.Log}
+	}
 	if x.p.NoSweeper = x.p.NoSweeper || x.p.SendsOnly; !x.p.SendsOnly {
 		x.wakes.to("orders", x.orders)
 	}
@@ -198,6 +201,7 @@ func (noMeter) Attempted(waxwing.Channel, string, waxwing.Verdict, waxwing.Phase
 func (noMeter) Sent(waxwing.Channel, time.Duration, time.Duration)                {}
 func (noMeter) Retried(waxwing.Channel)                                           {}
 func (noMeter) HeldInDoubt(waxwing.Channel, string)                               {}
+func (noMeter) Asked(waxwing.Channel, string, string)                             {}
 func (noMeter) ShortOfResources()                                                 {}
 func (noMeter) Shed()                                                             {}
 func (noMeter) Carried(bool, int)                                                 {}

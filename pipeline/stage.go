@@ -114,6 +114,7 @@ type Outbox interface {
 	delivery.Outbox
 	// ClaimDue takes due messages of a channel, oldest first.
 	ClaimDue(ctx context.Context, ch waxwing.Channel, limit int) ([]*waxwing.Claim, error)
+	delivery.Doubts
 	// EndDue ends some messages that no provider is needed for: whose time to live is
 	// over. more: there may be others.
 	EndDue(ctx context.Context) (more bool, err error)
@@ -204,6 +205,8 @@ type Parts struct {
 	Resolver *net.Resolver
 	Clock    waxwing.Clock
 	Log      *slog.Logger
+	// Asked says that some provider can be asked what became of a message.
+	Asked bool
 	// Wrap lets a test put itself between the stages and Watermill; NoSweeper
 	// switches the sweeper off, for the test that Watermill alone suffices.
 	Wrap      func(message.Publisher) message.Publisher

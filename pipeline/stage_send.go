@@ -45,11 +45,14 @@ type Doubt struct {
 	// Copies is how often the policy resend sends a message again at most. When
 	// the answer to the last copy is lost, too, it is held with an alarm.
 	Copies int `yaml:"copies,omitempty" default:"3" min:"1" max:"20"`
+	// Ask has a provider that can be asked say whether it took the message, before
+	// the policy decides; see docs/delivery.md for who can.
+	Ask bool `yaml:"ask,omitempty" default:"true"`
 }
 
-// Rule is the same for those who send.
-func (d Doubt) Rule() waxwing.DoubtRule {
-	return waxwing.DoubtRule{Policy: d.Policy, After: d.After.D(), Copies: d.Copies}
+// Rule is the same for those who send; asked says that some provider can be.
+func (d Doubt) Rule(asked bool) waxwing.DoubtRule {
+	return waxwing.DoubtRule{Policy: d.Policy, After: d.After.D(), Copies: d.Copies, Ask: d.Ask && asked}
 }
 
 // SendOf is the send stage of a pipeline; nil: it has none.

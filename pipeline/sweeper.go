@@ -23,10 +23,11 @@ type sweeper struct {
 	loops     sync.WaitGroup
 	strangers *strangers // orders that rest
 	desk      *fetch.Desk
-	swept     time.Time // sweepOrders': up to when what is due was found; zero: it begins anew
-	fresh     bool      // sweepOrders': something was to be done since it began anew
-	still     int       // sweepOrders': sweeps since swept has moved
-	begun     time.Time // when the loops were to look first
+	asker     *delivery.Asker // nil: nobody can be asked
+	swept     time.Time       // sweepOrders': up to when what is due was found; zero: it begins anew
+	fresh     bool            // sweepOrders': something was to be done since it began anew
+	still     int             // sweepOrders': sweeps since swept has moved
+	begun     time.Time       // when the loops were to look first
 }
 
 // sweep looks every second, give or take, for what is due, and goes on at once
@@ -45,6 +46,9 @@ func (x *sweeper) sweep() {
 		})
 	}
 	x.loops.Go(x.sweepEnds)
+	if x.asker != nil {
+		x.loops.Go(x.sweepDoubts)
+	}
 	if l, ok := x.p.Ledger.(interface{ Told() <-chan struct{} }); ok {
 		x.loops.Go(func() { x.heed(l.Told()) })
 	}
@@ -153,6 +157,19 @@ func (x *sweeper) sweepEnds() {
 		}
 		x.endHolds()
 		pause(x.stop, x.rest(endsEvery), nil)
+	}
+}
+
+// sweepDoubts has providers asked about messages whose answers were lost.
+func (x *sweeper) sweepDoubts() {
+	for !x.stop.HasBegun() {
+		more, err := x.asker.Sweep()
+		if err != nil {
+			x.complain("ask about messages in doubt", err)
+		}
+		if !more || err != nil {
+			pause(x.stop, x.rest(sweepEvery), nil)
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 // Component is the provider's entry in a registry.
 func Component() config.Component {
 	return config.Component{Name: "fcm", Carries: waxwing.Push, Settings: func() config.Block { return &Settings{} },
+		Can: waxwing.Capabilities{Most: httpsend.MaxNote, Batch: 1},
 		Example: `type: fcm
 account: "${FIREBASE_ACCOUNT}"`}
 }

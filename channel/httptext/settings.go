@@ -19,6 +19,7 @@ import (
 // Component is the provider's entry in a registry.
 func Component() config.Component {
 	return config.Component{Name: "httptext", Carries: waxwing.SMS, Settings: func() config.Block { return &Settings{} },
+		Can: waxwing.Capabilities{Most: 4 * httpsend.MaxText, Batch: 1},
 		Example: `type: httptext
 url: https://sms.example/v1/messages
 headers: [{name: Authorization, value: "${SMS_TOKEN}"}]

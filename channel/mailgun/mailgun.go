@@ -24,6 +24,7 @@ import (
 // Component is the provider's entry in a registry.
 func Component() config.Component {
 	return config.Component{Name: "mailgun", Carries: waxwing.Email, Settings: func() config.Block { return &Settings{} },
+		Can: waxwing.Capabilities{Asked: "events, by variable `waxwing_ref`", Settles: settles, Most: Most, Batch: 1},
 		Example: `type: mailgun
 domain: mg.example.com
 key: "${MAILGUN_KEY}"
@@ -36,6 +37,9 @@ type Settings struct {
 	Domain string `yaml:"domain" want:"the sending domain, such as mg.example.com"`
 	// Key is a sending key of the domain, or the account's API key.
 	Key config.Secret `yaml:"key" want:"the sending key, as \"${VAR}\" or \"file:/path\""`
+	// EventsKey is one that may read the domain's events, by which Mailgun is asked what became of a
+	// mail whose answer was lost: a sending key may not. Left out, key is tried.
+	EventsKey config.Secret `yaml:"events_key,omitempty"`
 	// Region is where the domain was made: us or eu.
 	Region string `yaml:"region,omitempty" default:"us" enum:"us,eu"`
 	// SigningKey is the account's HTTP webhook signing key, by which Mailgun's callbacks are known.
@@ -56,7 +60,7 @@ func (s *Settings) Check(r *config.Report) {
 }
 
 // Open makes the provider of this name, which connects when there is something to send.
-func (s *Settings) Open(name string, _ *slog.Logger) (*httpsend.Sender, error) {
+func (s *Settings) Open(name string, _ *slog.Logger) (*Provider, error) {
 	return New(s, httpsend.Config{Name: name, Connections: s.Connections})
 }
 
@@ -64,7 +68,7 @@ func (s *Settings) Open(name string, _ *slog.Logger) (*httpsend.Sender, error) {
 const Most = 25 << 20
 
 // New is Open with the rest of what a provider over HTTP has.
-func New(s *Settings, c httpsend.Config) (*httpsend.Sender, error) {
+func New(s *Settings, c httpsend.Config) (*Provider, error) {
 	base := s.BaseURL
 	if base == "" {
 		base = map[string]string{"": "https://api.mailgun.net", "us": "https://api.mailgun.net", "eu": "https://api.eu.mailgun.net"}[s.Region]
@@ -77,8 +81,21 @@ func New(s *Settings, c httpsend.Config) (*httpsend.Sender, error) {
 		return nil, fmt.Errorf("domain is none")
 	}
 	c.Kind = "mailgun"
-	return httpsend.New(c, &protocol{url: base + "/v3/" + s.Domain + "/messages.mime",
-		auth: waxwing.Secret("Basic " + base64.StdEncoding.EncodeToString([]byte("api:"+s.Key.Reveal())))}), nil
+	auth := basic(s.Key)
+	events := auth
+	if s.EventsKey != "" {
+		events = basic(s.EventsKey)
+	}
+	clock := c.Clock
+	if clock == nil {
+		clock = waxwing.SystemClock
+	}
+	domain := base + "/v3/" + s.Domain
+	return &Provider{Sender: httpsend.New(c, &protocol{url: domain + "/messages.mime", auth: auth}), events: domain + "/events", auth: events, clock: clock}, nil
+}
+
+func basic(key waxwing.Secret) waxwing.Secret {
+	return waxwing.Secret("Basic " + base64.StdEncoding.EncodeToString([]byte("api:"+key.Reveal())))
 }
 
 type protocol struct {

@@ -21,6 +21,7 @@ import (
 // Component is the provider's entry in a registry.
 func Component() config.Component {
 	return config.Component{Name: "postmark", Carries: waxwing.Email, Settings: func() config.Block { return &Settings{} },
+		Can: waxwing.Capabilities{Asked: "messages, by metadata `waxwing`", Settles: settles, Most: Most, Batch: 1},
 		Example: `type: postmark
 token: "${POSTMARK_TOKEN}"
 stream: outbound`}
@@ -58,7 +59,7 @@ func (s *Settings) Check(r *config.Report) {
 }
 
 // Open makes the provider of this name, which connects when there is something to send.
-func (s *Settings) Open(name string, _ *slog.Logger) (*httpsend.Sender, error) {
+func (s *Settings) Open(name string, _ *slog.Logger) (*Provider, error) {
 	return New(s, httpsend.Config{Name: name, Connections: s.Connections})
 }
 
@@ -66,7 +67,7 @@ func (s *Settings) Open(name string, _ *slog.Logger) (*httpsend.Sender, error) {
 const Most = 5 << 20
 
 // New is Open with the rest of what a provider over HTTP has.
-func New(s *Settings, c httpsend.Config) (*httpsend.Sender, error) {
+func New(s *Settings, c httpsend.Config) (*Provider, error) {
 	base := s.BaseURL
 	if base == "" {
 		base = "https://api.postmarkapp.com"
@@ -76,7 +77,12 @@ func New(s *Settings, c httpsend.Config) (*httpsend.Sender, error) {
 		return nil, err
 	}
 	c.Kind = "postmark"
-	return httpsend.New(c, &protocol{url: base + "/email", token: s.Token, stream: s.Stream}), nil
+	clock := c.Clock
+	if clock == nil {
+		clock = waxwing.SystemClock
+	}
+	return &Provider{Sender: httpsend.New(c, &protocol{url: base + "/email", token: s.Token, stream: s.Stream}), messages: base + "/messages/outbound",
+		token: s.Token, clock: clock}, nil
 }
 
 type protocol struct {

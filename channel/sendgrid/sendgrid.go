@@ -24,6 +24,7 @@ import (
 // Component is the provider's entry in a registry.
 func Component() config.Component {
 	return config.Component{Name: "sendgrid", Carries: waxwing.Email, Settings: func() config.Block { return &Settings{} },
+		Can: waxwing.Capabilities{Most: Most, Batch: 1},
 		Example: `type: sendgrid
 key: "${SENDGRID_KEY}"`}
 }

@@ -29,6 +29,7 @@ import (
 // Component is the provider's entry in a registry.
 func Component() config.Component {
 	return config.Component{Name: "ses", Carries: waxwing.Email, Settings: func() config.Block { return &Settings{} },
+		Can: waxwing.Capabilities{Most: Most, Batch: 1},
 		Example: `type: ses
 region: eu-central-1
 access_key: AKIAEXAMPLE

@@ -17,6 +17,7 @@ import (
 // Component is the provider's entry in a registry.
 func Component() config.Component {
 	return config.Component{Name: "smtp", Carries: waxwing.Email, Settings: func() config.Block { return &Settings{} },
+		Can: waxwing.Capabilities{Batch: 1},
 		Example: `type: smtp
 addr: smtp.example.com:587
 auth: {user: waxwing, password: "${SMTP_PASSWORD}"}`}

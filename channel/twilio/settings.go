@@ -15,6 +15,7 @@ import (
 // Component is the provider's entry in a registry.
 func Component() config.Component {
 	return config.Component{Name: "twilio", Carries: waxwing.SMS, Settings: func() config.Block { return &Settings{} },
+		Can: waxwing.Capabilities{Most: 4 * httpsend.MaxText, Batch: 1},
 		Example: `type: twilio
 account: AC0123456789abcdef
 token: "${TWILIO_TOKEN}"

@@ -18,6 +18,7 @@ import (
 // Component is the provider's entry in a registry.
 func Component() config.Component {
 	return config.Component{Name: "vonage", Carries: waxwing.SMS, Settings: func() config.Block { return &Settings{} },
+		Can: waxwing.Capabilities{Most: 4 * httpsend.MaxText, Batch: 1},
 		Example: `type: vonage
 key: abcd1234
 secret: "${VONAGE_SECRET}"

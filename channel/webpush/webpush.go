@@ -27,6 +27,7 @@ import (
 // Component is the provider's entry in a registry.
 func Component() config.Component {
 	return config.Component{Name: "webpush", Carries: waxwing.Push, Settings: func() config.Block { return &Settings{} },
+		Can: waxwing.Capabilities{Most: httpsend.MaxNote, Batch: 1},
 		Example: `type: webpush
 key: "${VAPID_KEY}"
 subject: mailto:webmaster@shop.example`}

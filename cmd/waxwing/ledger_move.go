@@ -90,8 +90,8 @@ func moverOf(c *config.Config, name string, log io.Writer) (move.Store, error) {
 	}
 	o := ledger.Options{Dir: dir, Master: c.Keys.Master, Log: newLog(c.Log, &slog.LevelVar{}, log)}
 	if s := pipeline.SendOf(c.Pipeline); s != nil { // what dead instances hold is judged as at a start
-		r := s.Uncertain.Rule()
-		o.Policy, o.After, o.Copies = r.Policy, r.After, r.Copies
+		r := s.Uncertain.Rule(daemon.Asked(c))
+		o.Policy, o.After, o.Copies, o.Ask = r.Policy, r.After, r.Copies, r.Ask
 	}
 	if at == nil {
 		return sqlite.Mover(sqlite.Options{Options: o, Witness: c.Witness})

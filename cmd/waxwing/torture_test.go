@@ -90,6 +90,9 @@ func tortureChild(dir string) int {
 	if at := os.Getenv(textsEnv); at != "" {
 		withTexts(c, at)
 	}
+	if at := os.Getenv(houseEnv); at != "" {
+		c.Providers["mail"] = provider(housedAt(at))
+	}
 	if os.Getenv(queuesEnv) != "" {
 		withQueues(c)
 	}
@@ -307,7 +310,7 @@ func withQueues(c *config.Config) {
 }
 
 // storm kills the daemon so often while orders arrive, and judges what came of them.
-func (x *torture) storm(rng *rand.Rand, toKill, orders int) {
+func (x *torture) storm(rng *rand.Rand, toKill, orders int) judgement {
 	t := x.t
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute+time.Duration(toKill)*time.Second+time.Duration(orders)*50*time.Millisecond)
@@ -361,7 +364,7 @@ func (x *torture) storm(rng *rand.Rand, toKill, orders int) {
 	if err := x.end(syscall.SIGTERM); err != nil {
 		t.Fatalf("SIGTERM: %v: %s", err, x.stderr.String())
 	}
-	x.judge(orders)
+	return x.judge(orders)
 }
 
 // judgement is what came of a storm's orders.

@@ -77,7 +77,8 @@ func (m *Memory) Open(ctx context.Context, o MemoryOptions) (*Opened, error) {
 			return nil
 		}
 	}
-	rule := waxwing.DoubtRule{Policy: o.Policy, After: time.Minute}
+	policy, ask := PolicyOf(o.Policy)
+	rule := waxwing.DoubtRule{Policy: policy, After: time.Minute, Ask: ask}
 	w := ledger.NewWriter(ledger.WriterParts{Store: m, Clock: o.Clock, Log: o.Log, Rule: rule, Anchor: o.Anchor, Lease: o.Lease, Beat: o.Beat, Before: m.before(o.Lease > 0)})
 	l.Ledger = ledger.New(ledger.Parts{Store: m, Keys: l.Keys, Contents: l.Contents, Lookups: view.NewLookups(o.People, nil), Cache: seal.NewCache(1 << 20),
 		Writer: w, Clock: o.Clock, Log: o.Log, Rule: rule, Quota: o.Quota})

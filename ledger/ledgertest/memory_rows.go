@@ -96,7 +96,9 @@ func (r *memoryRows) loadDue(s *store.Set, k *store.Keys, message func(waxwing.I
 		return ids[:min(len(ids), limit)]
 	}
 	if d := k.Due; d != nil {
-		s.Due = waits(func(m store.Message) bool { return m.Channel == d.Channel && m.NextAt <= d.At }, d.Limit)
+		s.Due = waits(func(m store.Message) bool {
+			return m.Channel == d.Channel && m.NextAt <= d.At && (!d.Queued || m.State == waxwing.Queued)
+		}, d.Limit)
 		for _, id := range s.Due {
 			message(id)
 		}

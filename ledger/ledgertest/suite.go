@@ -36,6 +36,10 @@ type Store interface {
 	ClaimCarried(ctx context.Context, id waxwing.ID, sealed []byte) (*waxwing.Claim, error)
 	// ClaimDue takes due messages of a channel, oldest first.
 	ClaimDue(ctx context.Context, ch waxwing.Channel, limit int) ([]*waxwing.Claim, error)
+	// Doubts gives messages in doubt to ask about, to nobody else for a while.
+	Doubts(ctx context.Context, limit int) ([]*waxwing.Doubt, error)
+	// Answered takes what was said; ErrState: something else was done to it meanwhile.
+	Answered(ctx context.Context, d *waxwing.Doubt, r *waxwing.Reply) (held bool, err error)
 	// EndDue ends messages whose time is over; more: there may be others.
 	EndDue(ctx context.Context) (more bool, err error)
 	// CommitDot is the commit point; ErrState: it must not be sent.
@@ -127,6 +131,13 @@ func Suite(t *testing.T, open func(*testing.T, string, waxwing.Clock, string) St
 		"crash after the dot":                crashDot,
 		"uncertain, assumed sent":            assumed,
 		"uncertain after each copy":          crashedOften,
+		"asked, and taken":                   askedAndTaken("resend"),
+		"asked before it is held: taken":     askedAndTaken("hold"),
+		"asked before it is assumed: taken":  askedAndTaken("assume_sent"),
+		"asked in vain, sent again":          askedInVain("resend", waxwing.Queued),
+		"asked in vain, held":                askedInVain("hold", waxwing.Uncertain),
+		"asked in vain, assumed":             askedInVain("assume_sent", waxwing.Sent),
+		"not asked any more":                 notAskedAnyMore,
 		"rejected, then by SMS":              fallback,
 		"cancelled before the dot":           cancelled,
 		"suppressed is never offered":        suppressed,

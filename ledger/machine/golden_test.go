@@ -296,6 +296,7 @@ func TestGolden(t *testing.T) {
 	var b strings.Builder
 	all := maps.Clone(more)
 	maps.Copy(all, onMessage)
+	maps.Copy(all, asks)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		for _, from := range messageStates {
 			s := begun(from)

@@ -27,7 +27,8 @@ func (s *Set) due(m *store.Message) bool {
 }
 
 // Claim takes a message for the set's instance, if it is due and nobody holds it. One
-// whose time is over ends instead, and so does one in doubt that is to be taken for sent.
+// whose time is over ends instead, and so does one in doubt that is to be taken for sent. One in
+// doubt that its provider is to be asked about is not taken: see Ask.
 //
 // An instance that was taken for dead takes nothing.
 //
@@ -41,13 +42,21 @@ func (s *Set) Claim(id waxwing.ID) (c Changes, taken bool) {
 	if c, ended := s.End(id); ended {
 		return c, false
 	}
+	if m.State == waxwing.Uncertain && s.Rule.Ask {
+		return c, false // its provider is asked first: see Ask
+	}
+	if m.State == waxwing.Uncertain && s.Rule.Holds(s.Doubts[id]) { // the rule was another one when it came into doubt
+		m.Reason, m.NextAt = waxwing.HeldInDoubt, m.Expires
+		c.Messages = append(c.Messages, m)
+		c.note(Entry{Confirmation: store.ConfirmationOf(id), Message: id, Cause: CauseNote, Detail: [][2]string{{"reason", m.Reason}}})
+		return c, false
+	}
 	conf := store.ConfirmationOf(id)
 	c.Claims = append(c.Claims, store.Claim{Message: id, Instance: s.Instance, At: s.ms(), Expires: m.Expires})
 	if m.State == waxwing.Uncertain {
 		m.State = waxwing.Queued
 		c.Messages = append(c.Messages, m)
-		c.note(Entry{Confirmation: conf, Message: id, From: waxwing.Uncertain, To: waxwing.Queued,
-			Cause: CausePossible, Detail: [][2]string{{"attempt", strconv.FormatInt(m.Attempts+1, 10)}}})
+		c.note(possible(&m))
 	}
 	c.note(Entry{Confirmation: conf, Message: id, From: waxwing.Queued, To: waxwing.Claimed, Cause: CauseClaimed})
 	return c, true
@@ -72,7 +81,7 @@ func (s *Set) End(id waxwing.ID) (c Changes, ended bool) {
 		}
 		s.finish(&c, m, ending{to: waxwing.Failed, reason: reason, cause: CauseExpired})
 		return c, true
-	case m.State == waxwing.Uncertain && s.Rule.Policy == waxwing.AssumeDoubt:
+	case m.State == waxwing.Uncertain && s.Rule.Policy == waxwing.AssumeDoubt && !s.Rule.Ask:
 		s.finish(&c, m, ending{to: waxwing.Sent, reason: CauseAssumed, cause: CauseAssumed})
 		return c, true
 	}

@@ -28,6 +28,7 @@ const (
 	CauseLateVerdict = "late_verdict"       // the provider's answer to an instance that was taken for dead
 	CausePossible    = "possible_duplicate" // an uncertain message goes out again
 	CauseAssumed     = "assumed_sent"       // uncertain, by policy counted as sent
+	CauseAsked       = "asked"              // what the provider says of an uncertain message
 	CauseTakeover    = "takeover"           // the instance that held it is dead
 	CauseExpired     = "expired"            // its time to live is over
 	CauseUnreachable = "unreachable"        // every provider failed for too long

@@ -314,7 +314,7 @@ func (l *Ledger) lease(now time.Time) int64 {
 // assemble makes the ledger over the database, for an instance that goes on from what is there.
 func (l *Ledger) assemble(before ledger.Before) {
 	l.self = before.Instance
-	rule := waxwing.DoubtRule{Policy: l.o.Policy, After: l.o.After, Copies: l.o.Copies}
+	rule := waxwing.DoubtRule{Policy: l.o.Policy, After: l.o.After, Copies: l.o.Copies, Ask: l.o.Ask}
 	p := ledger.WriterParts{Store: l.database, Clock: l.now, Log: l.o.Log, Rule: rule, Anchor: l.anchorOf, Before: before, Sends: l.o.Sends}
 	if !l.o.alone {
 		p.Lease = ledger.LeaseFor

@@ -22,6 +22,9 @@ func queueCold(b *pgx.Batch, s *store.Set, k *store.Keys, l locks) {
 	}
 	if d := k.Due; d != nil {
 		mine, order, args := shareOf(d.Share, 4, "next_at", "(SELECT next_at FROM messages WHERE channel = $1 AND next_at <> 0 ORDER BY next_at OFFSET $4 LIMIT 1)")
+		if d.Queued {
+			mine += " AND state = 'queued'"
+		}
 		b.Queue("SELECT "+messageColumns+` FROM messages m WHERE channel = $1 AND next_at <> 0 AND next_at <= $2`+mine+`
 			AND NOT EXISTS (SELECT 1 FROM claims k WHERE k.message = m.id) ORDER BY `+order+` LIMIT $3`+l.due, append([]any{string(d.Channel), d.At, d.Limit}, args...)...).
 			Query(each(scanMessage, func(m *store.Message) { s.Messages[m.ID], s.Due = *m, append(s.Due, m.ID) }))

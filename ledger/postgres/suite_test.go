@@ -42,7 +42,8 @@ func (d *databases) at(t *testing.T, dir string) waxwing.Secret {
 }
 
 func options(dsn waxwing.Secret, dir string, clock waxwing.Clock, policy string) Options {
-	return Options{DSN: dsn, Options: ledger.Options{Dir: dir, Master: master, Tenants: ledgertest.Tenants, Policy: policy, After: time.Minute, Clock: clock}}
+	policy, ask := ledgertest.PolicyOf(policy)
+	return Options{DSN: dsn, Options: ledger.Options{Dir: dir, Master: master, Tenants: ledgertest.Tenants, Policy: policy, Ask: ask, After: time.Minute, Clock: clock}}
 }
 
 func opened(t *testing.T, o Options) *Ledger {

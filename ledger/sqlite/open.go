@@ -48,7 +48,7 @@ type Options struct {
 }
 
 func (o *Options) doubt() waxwing.DoubtRule {
-	return waxwing.DoubtRule{Policy: o.Policy, After: o.After, Copies: o.Copies}
+	return waxwing.DoubtRule{Policy: o.Policy, After: o.After, Copies: o.Copies, Ask: o.Ask}
 }
 
 // Ledger is the embedded ledger. Its methods are safe for concurrent use.

@@ -275,7 +275,11 @@ func (t *dbTx) loadWhole(s *store.Set, id waxwing.ID) error {
 
 // loadDue loads messages whose time has come.
 func (t *dbTx) loadDue(s *store.Set, d *store.DueMessages) error {
-	err := t.c.Query("SELECT "+messagesOf(t.c)+` FROM messages WHERE channel=? AND next_at<=? AND id NOT IN (SELECT message FROM claims)
+	which := ""
+	if d.Queued {
+		which = " AND state='queued'"
+	}
+	err := t.c.Query("SELECT "+messagesOf(t.c)+` FROM messages WHERE channel=? AND next_at<=?`+which+` AND id NOT IN (SELECT message FROM claims)
 		ORDER BY next_at LIMIT ?`, func(v []driver.Value) error {
 		m := scanMessage(v)
 		s.Messages[m.ID] = m

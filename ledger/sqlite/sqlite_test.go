@@ -11,7 +11,8 @@ import (
 
 func openTest(t *testing.T, dir string, clock waxwing.Clock, policy string) *Ledger {
 	t.Helper()
-	l, err := Open(t.Context(), Options{Options: ledger.Options{Dir: dir, Tenants: ledgertest.Tenants, Policy: policy, After: time.Minute, Clock: clock}})
+	policy, ask := ledgertest.PolicyOf(policy)
+	l, err := Open(t.Context(), Options{Options: ledger.Options{Dir: dir, Tenants: ledgertest.Tenants, Policy: policy, Ask: ask, After: time.Minute, Clock: clock}})
 	if err != nil {
 		t.Fatal(err)
 	}

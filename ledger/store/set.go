@@ -203,6 +203,8 @@ type DueMessages struct {
 	Channel waxwing.Channel
 	At      int64
 	Limit   int
+	// Queued leaves out those in doubt.
+	Queued bool
 	// Share keeps instances out of each other's way; nil: all are asked for.
 	Share *Share
 }

@@ -31,7 +31,7 @@ type Meter struct {
 	accepted              *prometheus.HistogramVec
 	released              *prometheus.HistogramVec
 	retries               *prometheus.CounterVec
-	held                  *prometheus.CounterVec
+	held, asked           *prometheus.CounterVec
 	hooks                 *prometheus.CounterVec
 	keys                  *prometheus.CounterVec
 	shut                  prometheus.Counter
@@ -66,7 +66,8 @@ func New(waiting func() (Waiting, error)) *Meter {
 	m.shed = prometheus.NewCounter(prometheus.CounterOpts{Name: "waxwing_events_shed_total", Help: "Events turned away with 503, since recording them would have taken longer than 2 s."})
 	m.carried = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_carried_total", Help: "Messages given to a queue that carries content: with it, or as a reference, since it is too large."}, []string{"as"})
 	m.carriedBytes = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_carried_bytes_total", Help: "Bytes of those messages."}, []string{"as"})
-	m.reg.MustRegister(m.carried, m.carriedBytes, m.shut, m.short, m.shed, m.received, m.hooks, m.keys, m.rendered, m.attempts, m.accepted, m.released, m.retries, m.held, depth{m},
+	m.asked = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_doubts_asked_total", Help: "What providers said of messages whose answers were lost: taken, absent or unknown."}, []string{"channel", "provider", "said"})
+	m.reg.MustRegister(m.asked, m.carried, m.carriedBytes, m.shut, m.short, m.shed, m.received, m.hooks, m.keys, m.rendered, m.attempts, m.accepted, m.released, m.retries, m.held, depth{m},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -179,6 +180,11 @@ func (m *Meter) Retried(c waxwing.Channel) { m.retries.WithLabelValues(string(c)
 // HeldInDoubt counts a message that waits for a person.
 func (m *Meter) HeldInDoubt(c waxwing.Channel, provider string) {
 	m.held.WithLabelValues(string(c), provider).Inc()
+}
+
+// Asked counts what a provider said of a message in doubt.
+func (m *Meter) Asked(c waxwing.Channel, provider, said string) {
+	m.asked.WithLabelValues(string(c), provider, said).Inc()
 }
 
 // depth reads the ledger at each scrape.

@@ -66,6 +66,7 @@ var tellings = map[string][3]string{
 	"claimed":            {"plain", "Claimed by this instance", ""},
 	"commit_point":       {"plain", "Commit point", "Recorded before the final dot is written, so that a crash cannot hide a mail that was sent."},
 	"possible_duplicate": {"doubt", "Sent again, marked as a possible duplicate", "The same bytes and Message-ID: the recipient's side can tell."},
+	"asked":              {"wait", "Its provider was asked what became of it", ""}, // see tellAsked
 	"assumed_sent":       {"doubt", "Counted as sent, by the tenant's policy", ""},
 	"takeover":           {"wait", "Taken over from an instance that is dead", ""},
 	"late_verdict":       {"plain", "A late answer, to an instance that was taken for dead", "Recorded; where the mail was still in doubt, it is not any more."},
@@ -98,8 +99,23 @@ func tellNote(e *waxwing.TrailEntry) [3]string {
 	return [3]string{t[0], t[1], "As " + e.Detail["provider"] + " says."}
 }
 
+// tellAsked tells what a provider said of a message whose answer was lost.
+func tellAsked(e *waxwing.TrailEntry) [3]string {
+	by := "Its provider, " + e.Detail["provider"] + ", "
+	switch e.Detail["answer"] {
+	case waxwing.SaidTaken:
+		return [3]string{"good", "Found at its provider: it was sent", by + "was asked, and had taken it. No second mail is needed."}
+	case waxwing.SaidAbsent:
+		return [3]string{"doubt", "Its provider does not know of it", by + "was asked. What it took it may learn of late, so that this is no proof."}
+	}
+	return [3]string{"doubt", "Its provider could not tell what became of it", by + "was asked, and did not answer."}
+}
+
 func tell(s *Step, e *waxwing.TrailEntry) {
 	t, ok := tellings[e.Cause]
+	if e.Cause == "asked" {
+		t = tellAsked(e)
+	}
 	if e.Cause == "by_person" {
 		t, ok = tellAct(e), true
 	}

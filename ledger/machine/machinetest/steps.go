@@ -17,7 +17,7 @@ func (w *World) step() {
 		w.s.Now = w.s.Now.Add(time.Hour)
 	}
 	w.as(w.lives[w.rng.IntN(2)], w.rng.IntN(4) == 0)
-	switch w.rng.IntN(25) {
+	switch w.rng.IntN(29) {
 	case 0, 1, 2:
 		w.accept()
 	case 3, 4:
@@ -68,8 +68,60 @@ func (w *World) step() {
 		if id, ok := pick(w, w.messages()); ok {
 			w.annotate(id)
 		}
+	case 24, 25:
+		ask(w)
+	case 26, 27:
+		answer(w)
 	default:
 		loss(w)
+	}
+}
+
+// ask has an instance ask about a message in doubt, where there is one that is due.
+func ask(w *World) {
+	for _, id := range w.messages() {
+		c, until, asked := machine.Ask(w.s, id, 15*time.Second)
+		if !asked {
+			if !c.Empty() {
+				w.fail("%s is not asked about, and something is changed", id)
+			}
+			continue
+		}
+		w.commit(c)
+		w.asked = append(w.asked, machine.Answer{Message: id, Attempts: w.s.Messages[id].Attempts, Until: until, Provider: "mail"})
+		return
+	}
+}
+
+// answer is a provider's word on a message, now or long after it was asked. Its events lag: what it
+// took it may not know of yet, but it never knows of what it did not take.
+func answer(w *World) {
+	if len(w.asked) == 0 {
+		return
+	}
+	i := w.rng.IntN(len(w.asked))
+	a := w.asked[i]
+	w.asked = slices.Delete(w.asked, i, i+1)
+	a.Reply.Said = []string{waxwing.SaidAbsent, waxwing.SaidUnknown, ""}[w.rng.IntN(3)]
+	if w.taken[a.Message] > 0 && w.rng.IntN(2) == 0 {
+		a.Reply = waxwing.Reply{Said: waxwing.SaidTaken, Evidence: waxwing.Evidence{Ref: "r1", Words: "event accepted"}}
+	} else if w.rng.IntN(3) == 0 {
+		a.Reply.Again = w.s.Now.Add(time.Minute)
+	}
+	before := w.state[a.Message]
+	c, _, err := machine.Answered(w.s, &a)
+	if err != nil && !c.Empty() {
+		w.fail("an answer was refused and changed something: %v", err)
+	}
+	w.commit(c)
+	switch after := w.state[a.Message]; {
+	case err != nil:
+	case before != waxwing.Uncertain:
+		w.fail("an answer is taken for %s, which is %q", a.Message, before)
+	case a.Reply.Said == waxwing.SaidTaken && after != waxwing.Sent:
+		w.fail("%s was taken, says its provider, and is %q", a.Message, after)
+	case w.s.Rule.Policy != waxwing.ResendDoubt && after == waxwing.Queued:
+		w.fail("%s goes out again, and the policy is %s", a.Message, w.s.Rule.Policy)
 	}
 }
 

@@ -37,6 +37,7 @@ type World struct {
 	// claims and works are what instances hold in memory, and may be of yesterday.
 	claims []held
 	works  []machine.Seen
+	asked  []machine.Answer          // questions that were not answered yet
 	keys   map[store.Hash]waxwing.ID // of each order, the confirmation that it made first
 	o      Options
 	salt   [8]byte // of the history's hashes
@@ -58,7 +59,7 @@ func newWorld(seed uint64, o Options) *World {
 		taken: map[waxwing.ID]int{}, content: map[waxwing.ID]bool{}, sealed: map[waxwing.ID]int{}, person: map[waxwing.ID]store.Hash{},
 		keys: map[store.Hash]waxwing.ID{}}
 	policy := []string{waxwing.ResendDoubt, waxwing.ResendDoubt, waxwing.HoldDoubt, waxwing.AssumeDoubt}[w.rng.IntN(4)]
-	w.s = machine.NewSet(time.UnixMilli(1_800_000_000_000), 1, waxwing.DoubtRule{Policy: policy, After: time.Minute, Copies: 1 + w.rng.IntN(3)})
+	w.s = machine.NewSet(time.UnixMilli(1_800_000_000_000), 1, waxwing.DoubtRule{Policy: policy, After: time.Minute, Copies: 1 + w.rng.IntN(3), Ask: w.rng.IntN(2) == 0})
 	binary.BigEndian.PutUint64(w.salt[:], seed)
 	w.lives, w.last, w.epochs = [2]int64{1, 2}, 2, map[int64]int64{}
 	w.heard = map[int64]int64{}
