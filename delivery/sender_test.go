@@ -100,6 +100,11 @@ func (m *meter) Sent(_ waxwing.Channel, accepted, _ time.Duration) {
 		m.count("resent")
 	}
 }
+func (m *meter) Resolved(_ waxwing.Channel, to waxwing.State, instead waxwing.Channel) {
+	if m.count("to " + string(to)); instead != "" {
+		m.count("instead " + string(instead))
+	}
+}
 func (m *meter) Retried(waxwing.Channel)             { m.count("retried") }
 func (m *meter) HeldInDoubt(waxwing.Channel, string) { m.count("held") }
 func (m *meter) ShortOfResources()                   { m.count("short") }

@@ -29,6 +29,7 @@ type Writer struct {
 	done    chan struct{}
 	closed  atomic.Bool
 	running atomic.Bool
+	missed  atomic.Int64 // anchors that could not be written
 
 	// What follows is of the goroutine alone.
 	self     store.Instance
@@ -382,11 +383,16 @@ func (w *Writer) anchor() error {
 		return nil
 	}
 	if err := w.p.Anchor(&w.chain); err != nil {
+		w.missed.Add(1)
 		return err
 	}
 	w.anchored = w.chain.Seq
 	return nil
 }
+
+// AnchorFailures is how often an anchor could not be written since Open. What was committed
+// since the last one is not proven to be the trail's end.
+func (w *Writer) AnchorFailures() int64 { return w.missed.Load() }
 
 // AnchorNow is Anchor for whoever opens the ledger, before Run.
 func (w *Writer) AnchorNow() error { return w.anchor() }
