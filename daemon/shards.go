@@ -274,10 +274,7 @@ func (x *shards) queues() map[string]int {
 // measured has shown what a daemon and a process that only sends tell alike.
 func (x *shards) measured(m *metrics.Meter, dir string) {
 	x.meter = m
-	m.Version(Version())
-	m.Disk(dir)
-	m.Ledgers(x.ledgers)
-	m.Providers(x.providers)
+	m.Health(metrics.Health{Version: Version(), Dir: dir, Ledgers: x.ledgers, Providers: x.providers})
 }
 
 // ledgers says how it stands with each ledger.

@@ -16,8 +16,24 @@ type Ledger struct {
 	AnchorFailures int64
 }
 
-// Ledgers has shown how it stands with each ledger.
-func (m *Meter) Ledgers(now func() []Ledger) { m.reg.MustRegister(ledgers(now)) }
+// Health is what a process has shown of how it is.
+type Health struct {
+	Version string
+	Dir     string // the data folder: how full its disk is, where the system tells
+	// Ledgers and Providers are asked at each scrape.
+	Ledgers   func() []Ledger
+	Providers func() []Provider
+}
+
+// Health has shown how the process, its disk, ledgers and providers are.
+func (m *Meter) Health(h Health) {
+	info := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "waxwing_build_info", Help: "1, with the program's version."}, []string{"version"})
+	info.WithLabelValues(h.Version).Set(1)
+	m.reg.MustRegister(info, ledgers(h.Ledgers), providers(h.Providers))
+	if _, _, ok := space(h.Dir); ok {
+		m.reg.MustRegister(disk(h.Dir))
+	}
+}
 
 var (
 	ledgerUp      = prometheus.NewDesc("waxwing_ledger_up", "1 while the ledger can be written, 0 while no order of its tenants is taken.", []string{"ledger"}, nil)
@@ -47,9 +63,6 @@ type Provider struct {
 	N                    int
 }
 
-// Providers has shown how it stands with each provider.
-func (m *Meter) Providers(now func() []Provider) { m.reg.MustRegister(providers(now)) }
-
 var providerState = prometheus.NewDesc("waxwing_provider_state", "How many providers of this name are healthy, slow (others go first) or resting (nothing is offered to them), by the ledgers' pipelines.",
 	[]string{"channel", "provider", "state"}, nil)
 
@@ -61,20 +74,6 @@ func (providers) Describe(ch chan<- *prometheus.Desc) { ch <- providerState }
 func (f providers) Collect(ch chan<- prometheus.Metric) {
 	for _, p := range f() {
 		ch <- prometheus.MustNewConstMetric(providerState, prometheus.GaugeValue, float64(p.N), p.Channel, p.Name, p.State)
-	}
-}
-
-// Version has the program's version shown.
-func (m *Meter) Version(v string) {
-	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "waxwing_build_info", Help: "1, with the program's version."}, []string{"version"})
-	g.WithLabelValues(v).Set(1)
-	m.reg.MustRegister(g)
-}
-
-// Disk has shown how full the disk of a folder is, where the system tells.
-func (m *Meter) Disk(dir string) {
-	if _, _, ok := space(dir); ok {
-		m.reg.MustRegister(disk(dir))
 	}
 }
 

@@ -39,10 +39,8 @@ func whole(dir string) *Meter {
 	m.Plugins(func() []waxwing.TenantUse {
 		return []waxwing.TenantUse{{Tenant: "acme", Plugins: []waxwing.PluginUse{{Plugin: "p", Faults: map[string]int64{"trap": 1}}}}}
 	})
-	m.Ledgers(func() []Ledger { return []Ledger{{Writes: true, AnchorFailures: 1}} })
-	m.Providers(func() []Provider { return []Provider{{"email", "mail", "resting", 1}} })
-	m.Version("1.2.3")
-	m.Disk(dir)
+	m.Health(Health{Version: "1.2.3", Dir: dir, Ledgers: func() []Ledger { return []Ledger{{Writes: true, AnchorFailures: 1}} },
+		Providers: func() []Provider { return []Provider{{"email", "mail", "resting", 1}} }})
 	return m
 }
 
@@ -133,7 +131,7 @@ func TestHealth(t *testing.T) {
 		}
 	}
 	m = New(func() (Waiting, error) { return Waiting{}, errors.New("away") })
-	m.Ledgers(func() []Ledger { return []Ledger{{Name: "north"}} })
+	m.Health(Health{Ledgers: func() []Ledger { return []Ledger{{Name: "north"}} }, Providers: func() []Provider { return nil }})
 	if v, ok := value(t, m, "waxwing_ledger_up", map[string]string{"ledger": "north"}); !ok || v != 0 {
 		t.Errorf("a ledger that cannot be written: %f, %t", v, ok)
 	}
