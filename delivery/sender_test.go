@@ -252,6 +252,10 @@ func TestSend(t *testing.T) {
 				if c.counted != "" && b.meter.n[c.counted] == 0 {
 					t.Errorf("%q is not counted: %v", c.counted, b.meter.n)
 				}
+				instead, _, _ := strings.Cut(c.queued, " ")
+				if n := b.meter.n["instead "+instead]; (n == 1) != (c.queued != "") {
+					t.Errorf("queued %q, and %d messages instead are counted", c.queued, n)
+				}
 				if got := strings.Join(b.queued, ", "); got != c.queued {
 					t.Errorf("queued %q, want %q", got, c.queued)
 				}
