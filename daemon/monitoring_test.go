@@ -16,6 +16,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/delivery"
+	"github.com/waxwinghq/waxwing/ledger/postgres"
 	"github.com/waxwinghq/waxwing/web/metrics"
 )
 
@@ -26,6 +27,11 @@ func knownMetrics(t *testing.T) map[string][]string {
 	t.Helper()
 	x := newTown(t, map[string]string{"tenants/acme.yaml": generation("acme", 1)})
 	all := map[string][]string{"up": nil}
+	for what, l := range map[string]any{"SQLite": x.d.Ledger(), "Postgres": (*postgres.Ledger)(nil)} {
+		if _, ok := l.(interface{ AnchorFailures() int64 }); !ok {
+			t.Errorf("a ledger on %s does not tell of anchors that fail", what)
+		}
+	}
 	for name, m := range x.d.shards.meter.Known() {
 		all[name] = m.Labels
 	}
