@@ -401,6 +401,7 @@ func tableHolds(t *testing.T, known map[string][]string) {
 // TestServicePromtool has Prometheus' own tool read the rules and the dashboard's expressions, and
 // evaluate each alert with its fault and without.
 func TestServicePromtool(t *testing.T) {
+	t.Parallel()
 	tool, err := exec.LookPath("promtool")
 	if err != nil {
 		if os.Getenv("WAXWING_REQUIRE_SERVICES") != "" {
