@@ -90,7 +90,7 @@ fuzz: ## Run each fuzz target for FUZZTIME, whatever the others find; FUZZ=REGEX
 docs: ## Write again what is generated: schema, reference, CLDR data
 	$(GO) generate ./...
 
-services: ## The tests that need a real Postgres, MariaDB, Redis, RabbitMQ or NATS, an SQS (fauxqs), python3-dkim or SpamAssassin; WAXWING_REQUIRE_SERVICES=1 fails where it is missing
+services: ## The tests that need a real Postgres, MariaDB, Redis, RabbitMQ or NATS, an SQS (fauxqs), python3-dkim, SpamAssassin or promtool; WAXWING_REQUIRE_SERVICES=1 fails where it is missing
 	@$(MAKE) --no-print-directory -j2 services-daemons services-stores
 
 # Beside each other, since they wait for servers most of the time: those of whole daemons, and those of each store and broker.
@@ -99,6 +99,7 @@ services-daemons:
 	WAXWING_SERVICES=1 $(GO) test -count=1 -parallel 4 -timeout 20m -run 'Postgres|Broker|TestService' ./cmd/waxwing
 services-stores:
 	$(GO) test -count=1 -run Postgres ./enrich
+	$(GO) test -count=1 -run TestServicePromtool ./daemon
 	WAXWING_SERVICES=1 $(GO) test -count=1 -timeout 20m ./pipeline/queue/... ./ledger/postgres/... ./source/...
 
 lint: ## gofmt, vet, and what .golangci.yml lists (fetched at its first use; without a network it says so)

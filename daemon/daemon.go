@@ -234,6 +234,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 	meter.Queues(d.shards.queues)
 	meter.Instances(d.shards.members)
 	meter.Brokers(d.shards.brokers)
+	d.shards.measured(meter, d.cfg.Data)
 	brings := func() map[string]metrics.Source {
 		all := d.shards.fetches()
 		maps.Copy(all, d.sources.statuses())

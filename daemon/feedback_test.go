@@ -54,6 +54,9 @@ func TestReturns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if m := x.metrics(); !strings.Contains(m, `waxwing_feedback_total{class="hard",kind="bounced",provider="return path"} 1`+"\n") {
+		t.Error("the bounce is not counted, or twice")
+	}
 	list, err := x.d.Ledger().List(t.Context(), waxwing.Query{Tenant: "acme", Email: "gone@example.com", Limit: 2})
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%v %+v", err, list)

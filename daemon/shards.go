@@ -14,6 +14,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/delivery"
 	"github.com/waxwinghq/waxwing/pipeline"
 	"github.com/waxwinghq/waxwing/source"
 	"github.com/waxwinghq/waxwing/web/metrics"
@@ -29,8 +30,9 @@ type shard struct {
 
 // shards are all of a daemon's: most have one. A tenant is in one of them.
 type shards struct {
-	all []*shard // by name
-	by  atomic.Pointer[map[waxwing.TenantID]*shard]
+	all   []*shard       // by name
+	meter *metrics.Meter // of what comes back; set before anything does
+	by    atomic.Pointer[map[waxwing.TenantID]*shard]
 }
 
 // openShards opens the ledgers that a configuration names, each by open. Where it fails, those
@@ -265,6 +267,43 @@ func (x *shards) queues() map[string]int {
 		for name, n := range s.pipe.Queues() {
 			out[name] += n
 		}
+	}
+	return out
+}
+
+// measured has shown what a daemon and a process that only sends tell alike.
+func (x *shards) measured(m *metrics.Meter, dir string) {
+	x.meter = m
+	m.Health(metrics.Health{Version: Version(), Dir: dir, Ledgers: x.ledgers, Providers: x.providers})
+}
+
+// ledgers says how it stands with each ledger.
+func (x *shards) ledgers() (out []metrics.Ledger) {
+	for _, s := range x.all {
+		l := metrics.Ledger{Name: s.name, Writes: s.ledger.Healthy() == nil}
+		if a, ok := s.ledger.(interface{ AnchorFailures() int64 }); ok {
+			l.AnchorFailures = a.AnchorFailures()
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// providers counts the providers of all pipelines.
+func (x *shards) providers() (out []metrics.Provider) {
+	n := map[metrics.Provider]int{}
+	for _, s := range x.all {
+		for ch, by := range s.pipe.Providers() {
+			for name, in := range by {
+				for _, state := range delivery.ProviderStates {
+					n[metrics.Provider{Channel: string(ch), Name: name, State: string(state)}] += in[state]
+				}
+			}
+		}
+	}
+	for p, some := range n {
+		p.N = some
+		out = append(out, p)
 	}
 	return out
 }

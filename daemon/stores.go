@@ -99,8 +99,16 @@ func (x returns) Checks(t waxwing.TenantID, message waxwing.ID, token string) bo
 // ledger, and then what is sent instead is queued; whoever ends between them is told again.
 func (x returns) Tell(ctx context.Context, t *inbound.Told) error {
 	l := x.of(t.Tenant).ledger
-	err := l.Annotate(ctx, &ledger.Annotation{Tenant: t.Tenant, Message: t.Message, Kind: t.Kind, Provider: cmp.Or(t.By, "return path"),
-		Class: t.Class, Reason: t.Reason, Evidence: t.Evidence})
+	a := &ledger.Annotation{Tenant: t.Tenant, Message: t.Message, Kind: t.Kind, Provider: cmp.Or(t.By, "return path"),
+		Class: t.Class, Reason: t.Reason, Evidence: t.Evidence}
+	err := l.Annotate(ctx, a)
+	if err == nil && a.New && x.meter != nil {
+		by := a.Provider
+		if pipeline.IsOwn(by) {
+			by = "own"
+		}
+		x.meter.FedBack(by, t.Kind, t.Class)
+	}
 	if err == nil && t.Suppress {
 		var out *waxwing.Outgoing
 		if out, err = l.Bytes(ctx, t.Tenant, store.ConfirmationOf(t.Message), int(t.Message&(store.IDStep-1))); err == nil {

@@ -103,6 +103,7 @@ func assembleWorker(d *Daemon, x Extras) (err error) {
 		return err
 	}
 	meter.Brokers(d.shards.brokers)
+	d.shards.measured(meter, d.cfg.Data)
 	d.server = web.New(web.Parts{Bare: true, Config: d.cfg, Meter: meter, Ready: d.ready, Version: Version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
 	return nil
 }

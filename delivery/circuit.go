@@ -79,6 +79,17 @@ func (p *provider) healthy() bool { return p.openUntil.IsZero() }
 // usable says that messages may go there, if only for want of a better one.
 func (p *provider) usable() bool { return p.healthy() || p.slow }
 
+// state is how the circuit stands.
+func (p *provider) state() ProviderState {
+	switch {
+	case p.healthy():
+		return ProviderHealthy
+	case p.slow:
+		return ProviderSlow
+	}
+	return ProviderResting
+}
+
 // halfOpen says that the back-off is over, and nobody tries it.
 func (p *provider) halfOpen(now time.Time) bool {
 	return !p.healthy() && !p.trying && !now.Before(p.openUntil)

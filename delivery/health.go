@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -41,6 +42,39 @@ func (h *Health) Keep(names map[string]bool) {
 			delete(h.own, name)
 		}
 	}
+}
+
+// ProviderState is how a provider's circuit stands.
+type ProviderState string
+
+// The states of a circuit. A slow one works, and others go first.
+const (
+	ProviderHealthy ProviderState = "healthy"
+	ProviderSlow    ProviderState = "slow"
+	ProviderResting ProviderState = "resting"
+)
+
+// ProviderStates are all of them.
+var ProviderStates = []ProviderState{ProviderHealthy, ProviderSlow, ProviderResting}
+
+// Count counts the providers by their names in metrics and their states: tenants' own ones have
+// a name together.
+func (h *Health) Count() map[string]map[ProviderState]int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.common.lock()
+	defer h.common.unlock()
+	out := map[string]map[ProviderState]int{}
+	for _, all := range []map[string]*provider{h.shared, h.own} {
+		for _, p := range all {
+			name := cmp.Or(p.label, p.name)
+			if out[name] == nil {
+				out[name] = map[ProviderState]int{}
+			}
+			out[name][p.state()]++
+		}
+	}
+	return out
 }
 
 // route gives some providers, in their order, as a Sender sees them. One that is known by its

@@ -29,7 +29,8 @@ func twoWays(t *testing.T, h *Health) (a, b *failover) {
 // tenant's own nobody else.
 func TestHealthIsShared(t *testing.T) {
 	now := time.Now()
-	a, b := twoWays(t, newHealth(time.Now, nil))
+	h := newHealth(time.Now, nil)
+	a, b := twoWays(t, h)
 	if a.all[1] != b.all[0] || a.all[0] == b.all[0] {
 		t.Fatal("the common provider is two")
 	}
@@ -46,12 +47,21 @@ func TestHealthIsShared(t *testing.T) {
 	if !a.healthy() || !b.healthy() || a.all[0].healthy() {
 		t.Error("a tenant's own fails, and the common one stands in for it")
 	}
+	if n := h.Count(); n["own:smtp"][ProviderResting] != 1 || n["mail"][ProviderHealthy] != 1 || len(n) != 2 {
+		t.Errorf("one is well and one rests, and counted are %v", n)
+	}
 	for range faultsToOpen {
 		b.assign(b.all[0])
 		b.record(b.all[0], wentBad, 0, now)
 	}
 	if a.healthy() || b.healthy() || a.downSince().IsZero() {
 		t.Error("both are down")
+	}
+	if n := h.Count(); n["mail"][ProviderResting] != 1 || n["mail"][ProviderHealthy] != 0 {
+		t.Errorf("both rest, and counted are %v", n)
+	}
+	if b.all[0].slow = true; h.Count()["mail"][ProviderSlow] != 1 {
+		t.Errorf("one is slow, and counted are %v", h.Count())
 	}
 }
 

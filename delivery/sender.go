@@ -32,6 +32,9 @@ type Meter interface {
 	// Sent observes a message that a provider took. sinceAccepted is negative for
 	// a person's resend, which has no such time.
 	Sent(channel waxwing.Channel, sinceAccepted, sinceReleased time.Duration)
+	// Resolved counts what an attempt led to: the message's state from then on, and the channel of
+	// what is sent instead, "" where nothing is.
+	Resolved(channel waxwing.Channel, to waxwing.State, instead waxwing.Channel)
 	// Retried counts a message that goes back to the queue.
 	Retried(channel waxwing.Channel)
 	// HeldInDoubt counts a message that goes out no more, since its answers were lost.
@@ -298,6 +301,11 @@ func (s *Sender) measure(c *waxwing.Claim, r *waxwing.Resolution) {
 	if a.Verdict != "" {
 		s.Meter.Attempted(c.Out.Channel, s.failover.label(a.Provider), a.Verdict, a.Phase)
 	}
+	instead := waxwing.Channel("")
+	if len(r.Fallback) > 0 {
+		instead = r.Fallback[0].Channel
+	}
+	s.Meter.Resolved(c.Out.Channel, r.To, instead)
 	switch r.To {
 	case waxwing.Sent:
 		now := s.Clock()

@@ -100,6 +100,11 @@ func (m *meter) Sent(_ waxwing.Channel, accepted, _ time.Duration) {
 		m.count("resent")
 	}
 }
+func (m *meter) Resolved(_ waxwing.Channel, to waxwing.State, instead waxwing.Channel) {
+	if m.count("to " + string(to)); instead != "" {
+		m.count("instead " + string(instead))
+	}
+}
 func (m *meter) Retried(waxwing.Channel)             { m.count("retried") }
 func (m *meter) HeldInDoubt(waxwing.Channel, string) { m.count("held") }
 func (m *meter) Asked(_ waxwing.Channel, provider, said string) {
@@ -249,6 +254,10 @@ func TestSend(t *testing.T) {
 				}
 				if c.counted != "" && b.meter.n[c.counted] == 0 {
 					t.Errorf("%q is not counted: %v", c.counted, b.meter.n)
+				}
+				instead, _, _ := strings.Cut(c.queued, " ")
+				if n := b.meter.n["instead "+instead]; (n == 1) != (c.queued != "") {
+					t.Errorf("queued %q, and %d messages instead are counted", c.queued, n)
 				}
 				if got := strings.Join(b.queued, ", "); got != c.queued {
 					t.Errorf("queued %q, want %q", got, c.queued)

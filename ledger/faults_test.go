@@ -501,6 +501,9 @@ func TestAnchors(t *testing.T) {
 		if err := l.Anchor(t.Context()); !errors.Is(err, full) {
 			t.Errorf("one that could not be kept: %v", err)
 		}
+		if n := l.AnchorFailures(); n != 1 {
+			t.Errorf("%d are counted that could not be kept", n)
+		}
 		fail(nil)
 		if err := errors.Join(l.Anchor(t.Context()), l.Anchor(t.Context())); err != nil {
 			t.Error(err)

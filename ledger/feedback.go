@@ -25,6 +25,8 @@ type Annotation struct {
 	Class, Reason string
 	// Evidence is how it was told. It is sealed with the message's bytes, and goes with them.
 	Evidence []byte
+	// New is set by Annotate: it was not known before.
+	New bool
 }
 
 // Annotate records what became known of a message, once of a kind: the same again changes
@@ -58,6 +60,7 @@ func (f *Feedback) Annotate(ctx context.Context, a *Annotation) error {
 		if err != nil {
 			return err
 		}
+		a.New = len(c.Annotations) > 0
 		return g.Apply(ctx, &c)
 	})
 }

@@ -29,6 +29,7 @@ type Writer struct {
 	done    chan struct{}
 	closed  atomic.Bool
 	running atomic.Bool
+	missed  atomic.Int64 // anchors that could not be written
 
 	// What follows is of the goroutine alone.
 	self     store.Instance
@@ -270,7 +271,7 @@ func (w *Writer) write() {
 		case o := <-w.ops:
 			group = append(group, o)
 		case <-tick.C:
-			if err := w.anchor(); err != nil {
+			if err := w.AnchorNow(); err != nil {
 				w.p.Log.Error("anchor not written", "err", err)
 			}
 			continue
@@ -368,7 +369,7 @@ func (w *Writer) Sync(ctx context.Context) error {
 func (w *Writer) Anchor(ctx context.Context) error {
 	var err error
 	if e := w.Do(ctx, func(_ context.Context, g *Group) error {
-		g.After(func() { err = w.anchor() })
+		g.After(func() { err = w.AnchorNow() })
 		return nil
 	}); e != nil {
 		return e
@@ -376,20 +377,23 @@ func (w *Writer) Anchor(ctx context.Context) error {
 	return err
 }
 
-// anchor has the head kept elsewhere, if the chain has moved.
-func (w *Writer) anchor() error {
+// AnchorNow has the head kept elsewhere, if the chain has moved. It is for the writer's goroutine,
+// and, before Run, for whoever opens the ledger.
+func (w *Writer) AnchorNow() error {
 	if w.chain.Seq == w.anchored {
 		return nil
 	}
 	if err := w.p.Anchor(&w.chain); err != nil {
+		w.missed.Add(1)
 		return err
 	}
 	w.anchored = w.chain.Seq
 	return nil
 }
 
-// AnchorNow is Anchor for whoever opens the ledger, before Run.
-func (w *Writer) AnchorNow() error { return w.anchor() }
+// AnchorFailures is how often an anchor could not be written since Open. What was committed
+// since the last one is not proven to be the trail's end.
+func (w *Writer) AnchorFailures() int64 { return w.missed.Load() }
 
 // Instance is this process's number in the ledger.
 func (w *Writer) Instance() int64 { return w.p.Before.Instance }
@@ -425,7 +429,7 @@ func (w *Writer) End(ctx context.Context) error {
 	if w.running.Load() {
 		<-w.done
 	}
-	return errors.Join(w.anchor(), w.Now(ctx, func(ctx context.Context, g *Group) error {
+	return errors.Join(w.AnchorNow(), w.Now(ctx, func(ctx context.Context, g *Group) error {
 		s, err := g.Load(ctx, &store.Keys{})
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -133,6 +134,15 @@ func (x *Pipeline) Fetches() []fetch.Status { return x.desk.Statuses() }
 // Brokers says how it stands with each broker that a queue stands on.
 func (x *Pipeline) Brokers() map[string]queue.Stats { return x.wakes.relays.Stats() }
 
+// Providers counts each channel's providers, by their names in metrics and their states.
+func (x *Pipeline) Providers() map[waxwing.Channel]map[string]map[delivery.ProviderState]int {
+	out := map[waxwing.Channel]map[string]map[delivery.ProviderState]int{}
+	for name, ch := range x.out.channels {
+		out[name] = ch.health.Count()
+	}
+	return out
+}
+
 // aMoment is how long what was taken in just now is worked on at the end, and how long what is offered may
 // come to its commit point after that.
 const aMoment = time.Second
@@ -199,6 +209,7 @@ func (noMeter) Received(waxwing.State, bool)                                    
 func (noMeter) Rendered(time.Duration)                                            {}
 func (noMeter) Attempted(waxwing.Channel, string, waxwing.Verdict, waxwing.Phase) {}
 func (noMeter) Sent(waxwing.Channel, time.Duration, time.Duration)                {}
+func (noMeter) Resolved(waxwing.Channel, waxwing.State, waxwing.Channel)          {}
 func (noMeter) Retried(waxwing.Channel)                                           {}
 func (noMeter) HeldInDoubt(waxwing.Channel, string)                               {}
 func (noMeter) Asked(waxwing.Channel, string, string)                             {}
@@ -245,6 +256,9 @@ type way struct {
 
 // OwnName is the name of a tenant's own provider in the trail: no other provider has it.
 func OwnName(tenant, name string) string { return tenant + "/" + name }
+
+// IsOwn says that a name of a provider is OwnName's: names of the configuration have no slash.
+func IsOwn(name string) bool { return strings.Contains(name, "/") }
 
 // Prepare makes settings ready for Use. An error says that they cannot be used; nothing has
 // changed then.

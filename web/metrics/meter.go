@@ -31,6 +31,8 @@ type Meter struct {
 	accepted              *prometheus.HistogramVec
 	released              *prometheus.HistogramVec
 	retries               *prometheus.CounterVec
+	resolved, instead     *prometheus.CounterVec
+	feedback              *prometheus.CounterVec
 	held, asked           *prometheus.CounterVec
 	hooks                 *prometheus.CounterVec
 	keys                  *prometheus.CounterVec
@@ -58,6 +60,9 @@ func New(waiting func() (Waiting, error)) *Meter {
 	m.accepted = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "waxwing_accepted_to_sent_seconds", Help: "From accepting the event to the provider's 250.", Buckets: buckets}, []string{"channel"})
 	m.released = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "waxwing_released_to_sent_seconds", Help: "From the gate's release to the provider's 250.", Buckets: buckets}, []string{"channel"})
 	m.retries = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_retries_total", Help: "Messages put back to be offered again."}, []string{"channel"})
+	m.resolved = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_messages_total", Help: "Messages by the state that an offer led to: sent, failed, cancelled (unreachable), queued and uncertain (they are offered again)."}, []string{"channel", "state"})
+	m.instead = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_fallbacks_total", Help: "Messages queued on a channel in place of one that could not be delivered on another."}, []string{"channel", "instead_of"})
+	m.feedback = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_feedback_total", Help: "What became known of sent messages, each once: delivered, bounced, complained, by who tells it and, of bounces, the class."}, []string{"provider", "kind", "class"})
 	m.held = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_held_in_doubt_total", Help: "Messages that were offered as often as allowed without an answer, and wait for a person."}, []string{"channel", "provider"})
 	m.hooks = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_webhooks_refused_total", Help: "Webhooks refused, by the shop that the configuration knows (empty: unknown) and the reason."}, []string{"tenant", "shop", "reason"})
 	m.keys = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_keys_refused_total", Help: "Requests to the API refused for their key, by the tenant that the configuration knows and the reason."}, []string{"tenant", "reason"})
@@ -67,8 +72,13 @@ func New(waiting func() (Waiting, error)) *Meter {
 	m.carried = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_carried_total", Help: "Messages given to a queue that carries content: with it, or as a reference, since it is too large."}, []string{"as"})
 	m.carriedBytes = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_carried_bytes_total", Help: "Bytes of those messages."}, []string{"as"})
 	m.asked = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "waxwing_doubts_asked_total", Help: "What providers said of messages whose answers were lost: taken, absent or unknown."}, []string{"channel", "provider", "said"})
-	m.reg.MustRegister(m.asked, m.carried, m.carriedBytes, m.shut, m.short, m.shed, m.received, m.hooks, m.keys, m.rendered, m.attempts, m.accepted, m.released, m.retries, m.held, depth{m},
+	m.reg.MustRegister(clock(), m.asked, m.resolved, m.instead, m.feedback, m.carried, m.carriedBytes, m.shut, m.short, m.shed, m.received, m.hooks, m.keys, m.rendered, m.attempts, m.accepted, m.released, m.retries, m.held, depth{m},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, s := range []waxwing.State{waxwing.Received, waxwing.Held, waxwing.Quarantined, waxwing.Ignored} {
+		for _, isNew := range []string{"true", "false"} {
+			m.received.WithLabelValues(string(s), isNew) // from 0: what begins with its first event shows no increase by it
+		}
+	}
 	return m
 }
 
@@ -172,6 +182,20 @@ func (q stageQueues) Collect(ch chan<- prometheus.Metric) {
 	for name, n := range q() {
 		ch <- prometheus.MustNewConstMetric(waitingBehind, prometheus.GaugeValue, float64(n), name)
 	}
+}
+
+// Resolved counts what an attempt led to.
+func (m *Meter) Resolved(c waxwing.Channel, to waxwing.State, instead waxwing.Channel) {
+	m.resolved.WithLabelValues(string(c), string(to)).Inc()
+	if instead != "" {
+		m.instead.WithLabelValues(string(instead), string(c)).Inc()
+	}
+}
+
+// FedBack counts what became known of a message. provider is who tells it, by a name of the
+// configuration; class is feedback/bounce's, or empty.
+func (m *Meter) FedBack(provider string, kind waxwing.AnnotationKind, class string) {
+	m.feedback.WithLabelValues(provider, string(kind), class).Inc()
 }
 
 // Retried counts a message that goes round again.
