@@ -99,6 +99,9 @@ TENANT
 					if how != "plain" && i > 1 {
 						continue // two forms of each kind tell
 					}
+					if i > 1 && (i%2 == 0) != (by == "file") {
+						continue // what it comes by matters to no further form
+					}
 					file := filepath.Join(dir, fmt.Sprintf("%d.yaml", n))
 					quoted := fmt.Sprintf("%q", fmt.Sprintf("file:%d.key", n))
 					if kind == "public" || by == "env" {

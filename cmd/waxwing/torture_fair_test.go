@@ -18,9 +18,9 @@ import (
 // TestTortureFair has one tenant's mails queue up, while the only server is away, and then go out as fast as that takes them,
 // while many others have an order now and then: these do not wait for the queue.
 func TestTortureFair(t *testing.T) {
-	hog, small, lasts := 3000, 10, 3
+	hog, small, lasts, connections := 1000, 10, 2, 4
 	if *tortureFull {
-		hog, small, lasts = 100_000, 50, 30
+		hog, small, lasts, connections = 100_000, 50, 30, 16
 	}
 	slowly := at(waxwing.PhaseDot, sink.Answer{Delay: 20 * time.Millisecond})
 	var mu sync.Mutex
@@ -39,11 +39,11 @@ func TestTortureFair(t *testing.T) {
 	r := &rig{t: t, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 	r.cfg = configtest.Load(t, daemon.Components(), fmt.Sprintf(`data: %q
 http: {listen: "127.0.0.1:0"}
-providers: {mail: {type: smtp, addr: %q, tls: none, connections: 16}}
+providers: {mail: {type: smtp, addr: %q, tls: none, connections: %d}}
 tenants:
   hog: {name: Hog, from: orders@hog.example, offline: [], keys: [hog-key], shops: {shopify: {secret: %q}}}%s
 pipeline: [normalise, render, {queue: {name: mail}}, {send: {providers: [mail]}}]
-`, t.TempDir(), server.addr, testShopSecret, tenants))
+`, t.TempDir(), server.addr, connections, testShopSecret, tenants))
 	r.cfg.Limits.Drain = config.Duration(time.Second)
 	r.start(daemon.Extras{})
 	t.Cleanup(func() { _ = r.d.Stop(); r.client.CloseIdleConnections() })
