@@ -52,7 +52,26 @@ type Settings struct {
 	// DotTimeout is how long the answer to the whole message is waited for (RFC 5321 4.5.3.2.6); shorter ones make duplicates.
 	DotTimeout config.Duration `yaml:"dot_timeout,omitempty" default:"10m" min:"1s" max:"1h" last:"true"`
 	// Timeouts bound the other steps; connect is for all of a server's addresses together.
-	Timeouts smtp.StepTimeouts `yaml:"timeouts,omitempty" last:"true"`
+	Timeouts StepTimeouts `yaml:"timeouts,omitempty" last:"true"`
+}
+
+// StepTimeouts is how long each step of handing a mail over may take. The defaults are RFC 5321's (4.5.3.2), but for the connection,
+// of which it says nothing.
+type StepTimeouts struct {
+	// Connect is for the TCP connection.
+	Connect config.Duration `yaml:"connect,omitempty" default:"30s" min:"1s" max:"10m"`
+	// Banner is for the server's greeting.
+	Banner config.Duration `yaml:"banner,omitempty" default:"5m" min:"1s" max:"1h"`
+	// Ehlo is for the answers to EHLO and STARTTLS.
+	Ehlo config.Duration `yaml:"ehlo,omitempty" default:"5m" min:"1s" max:"1h"`
+	// Mail is for the answer to MAIL.
+	Mail config.Duration `yaml:"mail,omitempty" default:"5m" min:"1s" max:"1h"`
+	// Rcpt is for the answer to RCPT; a server that calls back takes its time.
+	Rcpt config.Duration `yaml:"rcpt,omitempty" default:"5m" min:"1s" max:"1h"`
+	// Data is for the answer to DATA.
+	Data config.Duration `yaml:"data,omitempty" default:"2m" min:"1s" max:"1h"`
+	// Body is for each 64 KiB of the message.
+	Body config.Duration `yaml:"body,omitempty" default:"3m" min:"1s" max:"1h"`
 }
 
 // Check reports what keeps mails from being delivered, and what a tenant may not say.
@@ -116,7 +135,7 @@ func roots(file string) (*x509.CertPool, error) {
 func (s *Settings) Open(name string, log *slog.Logger) (*Sender, error) {
 	t := s.Timeouts
 	c := Config{Name: name, Hostname: s.Hostname, TLS: TLS(s.TLS), TLSRequired: s.TLSRequired, Connections: s.Connections, PerHost: s.PerHost, Port: s.Port, Log: log,
-		Timeouts: smtp.Timeouts{Connect: t.Connect.D(), Banner: t.Banner.D(), Hello: t.Ehlo.D(), Auth: t.Auth.D(),
+		Timeouts: smtp.Timeouts{Connect: t.Connect.D(), Banner: t.Banner.D(), Hello: t.Ehlo.D(),
 			Mail: t.Mail.D(), Rcpt: t.Rcpt.D(), Data: t.Data.D(), Block: t.Body.D(), Dot: s.DotTimeout.D()}}
 	for i, d := range c.TLSRequired {
 		c.TLSRequired[i] = strings.ToLower(d)
