@@ -198,34 +198,40 @@ func (s *Sender) turn(ctx context.Context, domain string, patience time.Duration
 	defer t.Stop()
 	p, until := s.paces.of(domain)
 	defer s.paces.done(p)
-	var since time.Time
-	for {
-		if pause := until.Sub(s.cfg.Clock()); pause > 0 {
-			a := put(waxwing.Deferred, waxwing.RecipientFault, "4.7.0", errPause)
-			a.RetryAfter = pause
-			return nil, &a
+	pause := func() *waxwing.Attempt {
+		wait := until.Sub(s.cfg.Clock())
+		if wait <= 0 {
+			return nil
 		}
-		now, changed, ok := s.paces.take(p)
-		if since = now; ok {
-			break
-		}
-		select {
-		case <-changed:
-			until = s.paces.until(p)
-		case <-t.C:
-			a := put(waxwing.Deferred, waxwing.RecipientFault, "4.4.5", errTurn)
-			return nil, &a
-		case <-ctx.Done():
-			return nil, gone(context.Cause(ctx))
-		case <-s.closing.Done():
-			return nil, gone(waxwing.ErrStopping)
-		}
+		a := put(waxwing.Deferred, waxwing.RecipientFault, "4.7.0", errPause)
+		a.RetryAfter = wait
+		return &a
+	}
+	if no = pause(); no != nil {
+		return nil, no
+	}
+	turn := s.paces.take(p)
+	select {
+	case <-turn.ready:
+		until = s.paces.until(p)
+		no = pause()
+	case <-t.C:
+		a := put(waxwing.Deferred, waxwing.RecipientFault, "4.4.5", errTurn)
+		no = &a
+	case <-ctx.Done():
+		no = gone(context.Cause(ctx))
+	case <-s.closing.Done():
+		no = gone(waxwing.ErrStopping)
+	}
+	if no != nil {
+		s.paces.quit(p, turn)
+		return nil, no
 	}
 	select {
 	case s.slots <- struct{}{}:
 		return func(a *waxwing.Attempt) time.Duration {
 			<-s.slots
-			return s.paces.leave(p, since, a)
+			return s.paces.leave(p, turn, a)
 		}, nil
 	case <-t.C:
 		a := put(waxwing.Deferred, waxwing.ProviderFault, "", errBusy)
@@ -236,7 +242,7 @@ func (s *Sender) turn(ctx context.Context, domain string, patience time.Duration
 	case <-s.closing.Done():
 		no = gone(waxwing.ErrStopping)
 	}
-	s.paces.leave(p, since, no)
+	s.paces.quit(p, turn)
 	return nil, no
 }
 

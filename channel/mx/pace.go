@@ -18,7 +18,7 @@ type pace struct {
 	rest    time.Time
 	step    time.Duration // how long it rests next
 	used    time.Time
-	changed chan struct{}
+	row     []*ticket // who waits for a turn
 }
 
 // paces are those of all domains, so many at most.
@@ -54,7 +54,7 @@ func (p *paces) of(domain string) (*pace, time.Time) {
 		if len(p.all) >= mostPaces {
 			p.forget()
 		}
-		x = &pace{limit: min(firstMost, p.most), step: firstRest, changed: make(chan struct{})}
+		x = &pace{limit: min(firstMost, p.most), step: firstRest}
 		p.all[domain] = x
 	}
 	x.lookers++
@@ -90,30 +90,66 @@ func (p *paces) until(x *pace) time.Time {
 	return x.rest
 }
 
-// take counts one more message since now, or says what to wait for.
-func (p *paces) take(x *pace) (now time.Time, changed <-chan struct{}, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now = p.clock()
-	slow := len(x.under) > 0 && now.Sub(x.under[0]) >= slowAfter
-	if len(x.under) >= int(x.limit) || slow && p.under >= p.half {
-		return now, x.changed, false
-	}
-	x.under = append(x.under, now)
-	p.under++
-	return now, nil, true
+// ticket is a message's place in the row at its domain: whoever came first goes first, or one could wait for ever
+// behind those that come again at once.
+type ticket struct {
+	ready chan struct{} // closed when it may go
+	since time.Time     // when that was
 }
 
-// leave takes a message off and learns from what it came to. It gives how long the domain rests.
-func (p *paces) leave(x *pace, since time.Time, a *waxwing.Attempt) time.Duration {
+// take has one more message wait for its turn, which may have come already.
+func (p *paces) take(x *pace) *ticket {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if i := slices.Index(x.under, since); i >= 0 {
+	t := &ticket{ready: make(chan struct{})}
+	x.row = append(x.row, t)
+	p.grant(x)
+	return t
+}
+
+// grant lets those go whose turn has come. p.mu is held.
+func (p *paces) grant(x *pace) {
+	now := p.clock()
+	for len(x.row) > 0 {
+		slow := len(x.under) > 0 && now.Sub(x.under[0]) >= slowAfter
+		if len(x.under) >= int(x.limit) || slow && p.under >= p.half {
+			return
+		}
+		t := x.row[0]
+		x.row = x.row[1:]
+		t.since = now
+		x.under = append(x.under, now)
+		p.under++
+		close(t.ready)
+	}
+}
+
+// quit takes a message off that has come to nothing, or out of the row.
+func (p *paces) quit(x *pace, t *ticket) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := slices.Index(x.row, t); i >= 0 {
+		x.row = slices.Delete(x.row, i, i+1)
+		return
+	}
+	p.off(x, t)
+	p.grant(x)
+}
+
+// off counts a message no longer. p.mu is held.
+func (p *paces) off(x *pace, t *ticket) {
+	if i := slices.Index(x.under, t.since); i >= 0 {
 		x.under = slices.Delete(x.under, i, i+1)
 	}
 	p.under--
-	close(x.changed)
-	x.changed = make(chan struct{})
+}
+
+// leave takes a message off and learns from what it came to. It gives how long the domain rests.
+func (p *paces) leave(x *pace, t *ticket, a *waxwing.Attempt) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.off(x, t)
+	defer p.grant(x) // by what was learnt
 	now := p.clock()
 	switch {
 	case a.Verdict == waxwing.Accepted:

@@ -18,14 +18,49 @@ var (
 	slower = waxwing.Attempt{Verdict: waxwing.Deferred, Fault: waxwing.RecipientFault, Code: 421}
 )
 
-// fill takes as many messages to a domain as it lets, and gives since when.
-func fill(p *paces, x *pace) (all []time.Time) {
+// turn takes a message to a domain if its turn comes at once.
+func turn(p *paces, x *pace) (*ticket, bool) {
+	t := p.take(x)
+	select {
+	case <-t.ready:
+		return t, true
+	default:
+		p.quit(x, t)
+		return nil, false
+	}
+}
+
+// fill takes as many messages to a domain as it lets.
+func fill(p *paces, x *pace) (all []*ticket) {
 	for {
-		now, _, ok := p.take(x)
+		t, ok := turn(p, x)
 		if !ok {
 			return all
 		}
-		all = append(all, now)
+		all = append(all, t)
+	}
+}
+
+// TestTheRowIsKept: whoever came first goes first, those that have left it are passed over, and nobody who comes
+// later goes before.
+func TestTheRowIsKept(t *testing.T) {
+	p := newPaces(8, 100, time.Now)
+	x, _ := p.of("acme.example")
+	under := fill(p, x)
+	first, gone, last := p.take(x), p.take(x), p.take(x)
+	p.quit(x, gone)
+	p.quit(x, under[0])
+	<-first.ready
+	if _, ok := turn(p, x); ok {
+		t.Error("a later one goes first")
+	}
+	p.leave(x, first, &taken)
+	<-last.ready
+	for _, u := range append(under[1:], last) {
+		p.quit(x, u)
+	}
+	if len(x.under) != 0 || p.under != 0 || len(x.row) != 0 {
+		t.Errorf("%d under way, %d of all, %d in the row, want none", len(x.under), p.under, len(x.row))
 	}
 }
 
@@ -38,8 +73,8 @@ func TestPace(t *testing.T) {
 	p.done(x)
 	round := func(a waxwing.Attempt) int {
 		all := fill(p, x)
-		for _, since := range all {
-			p.leave(x, since, &a)
+		for _, u := range all {
+			p.leave(x, u, &a)
 		}
 		return len(all)
 	}
@@ -76,11 +111,11 @@ func TestPacesAreBounded(t *testing.T) {
 	p := newPaces(8, 100, func() time.Time { return now })
 	busy, _ := p.of("busy.example")
 	p.done(busy)
-	_, _, _ = p.take(busy)
+	_ = p.take(busy)
 	resting, _ := p.of("resting.example")
 	p.done(resting)
-	since, _, _ := p.take(resting)
-	p.leave(resting, since, &slower)
+	under := p.take(resting)
+	p.leave(resting, under, &slower)
 	for i := range 3 * mostPaces {
 		x, _ := p.of(fmt.Sprintf("d%d.example", i))
 		p.done(x)
@@ -102,7 +137,7 @@ func TestSlowDomainsTakeHalfAtMost(t *testing.T) {
 		t.Errorf("%d at once", n)
 	}
 	slower, _ := p.of("slower.example")
-	since, _, ok := p.take(slower)
+	under, ok := turn(p, slower)
 	if !ok {
 		t.Fatal("not taken")
 	}
@@ -114,8 +149,8 @@ func TestSlowDomainsTakeHalfAtMost(t *testing.T) {
 	if n := len(fill(p, well)); n != 4 {
 		t.Errorf("%d at once to a domain that is well", n)
 	}
-	p.leave(slower, since, &taken)
-	if _, _, ok := p.take(slower); !ok {
+	p.leave(slower, under, &taken)
+	if _, ok := turn(p, slower); !ok {
 		t.Error("a domain that is slow no longer gets none")
 	}
 }
