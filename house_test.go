@@ -86,6 +86,8 @@ var owners = []struct {
 	{"github.com/emersion/go-smtp", []string{"feedback"}, "the server that takes mails that come back"},
 	{"golang.org/x/net/publicsuffix", []string{"cmd"}, "what a domain is registered under, for DMARC"},
 	{"golang.org/x/net/idna", []string{"channel"}, "domains of addresses as A-labels"},
+	{"github.com/miekg/dns", []string{"channel"}, "where a domain's mail goes: net.Resolver tells neither for how long nor whether a name is there without an MX"},
+	{"golang.org/x/sync", []string{"channel"}, "one question to DNS for all who ask it at once"},
 }
 
 // inTests are modules that only tests know, wherever they are.

@@ -419,7 +419,7 @@ func (g *generator) types(t *testing.T, kind string) string {
 		}
 		b.WriteString(g.params(typ))
 		if c.Notes != "" {
-			b.WriteString("\n" + c.Notes)
+			b.WriteString("\n" + c.Notes + "\n")
 		}
 	}
 	return strings.TrimSuffix(b.String(), "\n")

@@ -65,7 +65,7 @@ func TestRegistered(t *testing.T) {
 		"good":             {"{type: drum, key: k, connections: 3}", ""},
 		"of its own check": {"{type: drum, key: k, from: nowhere}", `2:36: providers.drum.from is nowhere. Write somewhere`},
 		"missing":          {"{type: drum}", `2:3: providers.drum: "key" is missing. Add key: with text`},
-		"of others":        {"{type: drum, key: k, tls: none}", `2:30: "tls" belongs to providers of type smtp, and this one's is drum. Take it out, or change the type`},
+		"of others":        {"{type: drum, key: k, tls: none}", `2:30: "tls" belongs to providers of type smtp or mx, and this one's is drum. Take it out, or change the type`},
 		"of two others":    {"{type: smtp, addr: \"a.example:25\", from: x}", `2:44: "from" belongs to providers of type twilio or vonage or httptext or drum, and this one's is smtp. Take it out, or change the type`},
 		"mistyped":         {"{type: drumm, key: k}", `2:16: providers.drum.type: there is no "drumm". Did you mean "drum"?`},
 		"its bounds":       {"{type: drum, key: k, shout: 10}", `2:37: providers.drum.shout is out of range: "10". Choose from 1 to 9`},

@@ -16,6 +16,7 @@ import (
 	"github.com/waxwinghq/waxwing/channel/fcm"
 	"github.com/waxwinghq/waxwing/channel/httptext"
 	"github.com/waxwinghq/waxwing/channel/mailgun"
+	"github.com/waxwinghq/waxwing/channel/mx"
 	"github.com/waxwinghq/waxwing/channel/postmark"
 	"github.com/waxwinghq/waxwing/channel/sendgrid"
 	"github.com/waxwinghq/waxwing/channel/ses"
@@ -139,6 +140,7 @@ func FormatsOf(c *config.Config) map[string]waxwing.Format {
 // providerTypes are the types of providers.
 var providerTypes = []providerType{
 	provider(smtp.Component(), (*smtp.Settings).Open),
+	provider(mx.Component(), (*mx.Settings).Open),
 	provider(twilio.Component(), (*twilio.Settings).Open),
 	provider(mailgun.Component(), (*mailgun.Settings).Open),
 	provider(ses.Component(), (*ses.Settings).Open),

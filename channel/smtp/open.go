@@ -89,7 +89,7 @@ func (l *link) greet(j *job) *outcome {
 	if o := l.hello(j, waxwing.PhaseEHLO); o != nil {
 		return o
 	}
-	if l.s.cfg.TLS == StartTLS {
+	if mode := l.s.cfg.TLS; mode == StartTLS || mode == Opportunistic && l.offers.startTLS {
 		j.enter(waxwing.PhaseSTARTTLS, nil)
 		if !l.offers.startTLS {
 			return &outcome{ruling: unwell, phase: waxwing.PhaseSTARTTLS, err: errors.New("the server does not offer STARTTLS")}

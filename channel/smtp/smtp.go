@@ -24,11 +24,15 @@ import (
 // TLSMode says how a connection is encrypted.
 type TLSMode string
 
-// The modes. There is no mode that falls back to plain text.
+// The modes. Only Opportunistic falls back to plain text: no configuration of this provider names it.
 const (
 	NoTLS       TLSMode = "none"
 	StartTLS    TLSMode = "starttls" // RFC 3207; a server that does not offer it is left
 	ImplicitTLS TLSMode = "implicit" // RFC 8314
+	// Opportunistic is StartTLS where the server offers it, and plain text where it does not (RFC 7435),
+	// which is how mail servers speak to each other where nothing else is agreed. What the certificate has
+	// to be is TLSConfig's.
+	Opportunistic TLSMode = "opportunistic"
 )
 
 // Timeouts bound each step. Zero means the default in brackets, which from
