@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/turns"
 )
 
 // Protocol is what one provider's API wants and says. Its methods are called concurrently.
@@ -86,7 +87,7 @@ type Sender struct {
 	cfg    Config
 	api    Protocol
 	client *http.Client
-	slots  chan struct{}
+	slots  *turns.Gate
 	stop   chan struct{}
 	once   sync.Once
 	wg     sync.WaitGroup
@@ -114,7 +115,7 @@ func New(c Config, api Protocol) *Sender {
 	if c.Clock == nil {
 		c.Clock = waxwing.SystemClock
 	}
-	s := &Sender{cfg: c, api: api, slots: make(chan struct{}, c.Connections), stop: make(chan struct{})}
+	s := &Sender{cfg: c, api: api, slots: turns.New(c.Connections), stop: make(chan struct{})}
 	s.base, s.kill = context.WithCancel(context.Background())
 	s.client = &http.Client{
 		Transport: &http.Transport{
@@ -166,7 +167,7 @@ func (s *Sender) Offer(ctx context.Context, out *waxwing.Outgoing, commit func()
 }
 
 func (s *Sender) offer(ctx context.Context, a *waxwing.Attempt, out *waxwing.Outgoing, commit func() error) {
-	done, err := s.enter(ctx, out.Patience)
+	done, err := s.enter(ctx, out.Tenant, out.Patience)
 	if err != nil {
 		s.rule(a, waxwing.Deferred, waxwing.TransportFault, err)
 		if errors.Is(err, errSlow) {
@@ -248,8 +249,8 @@ func (r *Refusal) Unwrap() error { return r.Err }
 // and why, without personal data.
 func Refuse(f waxwing.Fault, err error) error { return &Refusal{f, err} }
 
-// enter takes a slot; done gives it back.
-func (s *Sender) enter(ctx context.Context, patience time.Duration) (done func(), err error) {
+// enter takes a slot, by turns of the tenants; done gives it back.
+func (s *Sender) enter(ctx context.Context, tenant waxwing.TenantID, patience time.Duration) (done func(), err error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
@@ -259,8 +260,14 @@ func (s *Sender) enter(ctx context.Context, patience time.Duration) (done func()
 		defer t.Stop()
 		slow = t.C
 	}
+	turn := s.slots.Ask(tenant)
+	defer func() {
+		if done == nil {
+			turn.Leave()
+		}
+	}()
 	select {
-	case s.slots <- struct{}{}:
+	case <-turn.In():
 	case <-s.stop:
 		return nil, waxwing.ErrStopping
 	case <-ctx.Done():
@@ -272,12 +279,11 @@ func (s *Sender) enter(ctx context.Context, patience time.Duration) (done func()
 	defer s.mu.Unlock()
 	select {
 	case <-s.stop:
-		<-s.slots
 		return nil, waxwing.ErrStopping
 	default:
 	}
 	s.wg.Add(1)
-	return func() { <-s.slots; s.wg.Done() }, nil
+	return func() { turn.Leave(); s.wg.Done() }, nil
 }
 
 // make turns r into net/http's, which can be written once only.

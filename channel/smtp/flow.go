@@ -75,6 +75,13 @@ func (f *flow) begin() (o *opening, changed, down <-chan struct{}) {
 	return o, f.changed, f.down
 }
 
+// falls is closed when the server takes no connection at all.
+func (f *flow) falls() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.down
+}
+
 // renew is begin for a connection that takes the place of a broken one.
 func (f *flow) renew(l *link) *opening {
 	f.mu.Lock()

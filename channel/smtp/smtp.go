@@ -19,6 +19,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/address"
+	"github.com/waxwinghq/waxwing/channel/turns"
 )
 
 // TLSMode says how a connection is encrypted.
@@ -142,6 +143,7 @@ type Sender struct {
 	// tries warm first, and cold only where flow lets it open one more.
 	warm, cold chan *job
 	flow       *flow
+	turns      *turns.Gate  // so many contend for a connection; the rest wait by turns of their tenants
 	answered   atomic.Int64 // when a mail last had its answer, Unix ns
 	stop       chan struct{}
 	stopOnce   sync.Once
@@ -156,6 +158,7 @@ type Sender struct {
 func New(c Config) *Sender {
 	s := &Sender{cfg: c.withDefaults(), warm: make(chan *job), cold: make(chan *job), stop: make(chan struct{})}
 	s.flow = newFlow(s.cfg.Connections, s.tell)
+	s.turns = turns.New(s.MaxInFlight())
 	s.setup, s.kill = context.WithCancel(context.Background())
 	s.tls = &tls.Config{}
 	if c.TLSConfig != nil {
@@ -211,6 +214,11 @@ func (s *Sender) Offer(ctx context.Context, out *waxwing.Outgoing, commit func()
 		p.t = time.NewTimer(p.d)
 		defer p.t.Stop()
 		p.C = p.t.C
+	}
+	turn := s.turns.Ask(out.Tenant)
+	defer turn.Leave()
+	if o := s.comeIn(ctx, turn, &p); o != nil {
+		return j.attempt(*o)
 	}
 	for {
 		if o := s.enqueue(ctx, j, &p); o != nil {
@@ -279,14 +287,42 @@ func (p *patience) again(s *Sender) bool {
 	return true
 }
 
+// notOffered is what becomes of a message that was not offered, for a reason that is not the server's.
+var notOffered = ruling{verdict: waxwing.Deferred, fault: waxwing.TransportFault}
+
+// comeIn waits for a message's turn, or says why not.
+func (s *Sender) comeIn(ctx context.Context, turn *turns.Turn, p *patience) *outcome {
+	select {
+	case <-turn.In():
+		return nil
+	default:
+	}
+	for down := s.flow.falls(); ; {
+		select {
+		case <-turn.In():
+			return nil
+		case <-down: // for those that were tried, and so for this one
+			why := s.flow.reason()
+			return &why
+		case <-s.stop:
+			return &outcome{ruling: notOffered, phase: waxwing.PhaseConnect, err: waxwing.ErrStopping}
+		case <-ctx.Done():
+			return &outcome{ruling: notOffered, phase: waxwing.PhaseConnect, err: context.Cause(ctx)}
+		case <-p.C:
+			if !p.again(s) {
+				return s.tooBusy(p)
+			}
+		}
+	}
+}
+
 // enqueue gives j to a connection, or says why not.
 func (s *Sender) enqueue(ctx context.Context, j *job, p *patience) *outcome {
-	broken := ruling{verdict: waxwing.Deferred, fault: waxwing.TransportFault}
 	select {
 	case <-s.stop:
-		return &outcome{ruling: broken, phase: waxwing.PhaseConnect, err: waxwing.ErrStopping}
+		return &outcome{ruling: notOffered, phase: waxwing.PhaseConnect, err: waxwing.ErrStopping}
 	case <-ctx.Done():
-		return &outcome{ruling: broken, phase: waxwing.PhaseConnect, err: context.Cause(ctx)}
+		return &outcome{ruling: notOffered, phase: waxwing.PhaseConnect, err: context.Cause(ctx)}
 	case s.warm <- j:
 		return nil
 	default:
@@ -311,9 +347,9 @@ func (s *Sender) enqueue(ctx context.Context, j *job, p *patience) *outcome {
 			why := s.flow.reason()
 			end = &why
 		case <-s.stop:
-			end = &outcome{ruling: broken, phase: waxwing.PhaseConnect, err: waxwing.ErrStopping}
+			end = &outcome{ruling: notOffered, phase: waxwing.PhaseConnect, err: waxwing.ErrStopping}
 		case <-ctx.Done():
-			end = &outcome{ruling: broken, phase: waxwing.PhaseConnect, err: context.Cause(ctx)}
+			end = &outcome{ruling: notOffered, phase: waxwing.PhaseConnect, err: context.Cause(ctx)}
 		case <-p.C:
 			if p.again(s) {
 				if right != nil {
