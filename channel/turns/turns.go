@@ -37,9 +37,8 @@ const (
 	gone
 )
 
-var atOnce = make(chan struct{})
-
-func init() { close(atOnce) }
+// atOnce is the In of those who need not wait.
+var atOnce = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // Ask takes a place for a tenant. The caller waits for In, and calls Leave in any case.
 func (g *Gate) Ask(tenant waxwing.TenantID) *Turn {
