@@ -110,6 +110,11 @@ func TestNotesReachTheDraft(t *testing.T) {
 	if _, d := composed(t, sayingOrder("till", "en")); len(d.Notes) != 0 {
 		t.Errorf("%q", d.Notes)
 	}
+	o = sayingOrder("till", "en")
+	o.Customer.Email = "jana@gmial.com"
+	if _, d := composed(t, o); d.To != "jana@gmial.com" || !slices.Equal(d.Notes, []string{"address: it ends in gmial.com; gmail.com may be meant"}) {
+		t.Errorf("to %s: %q", d.To, d.Notes)
+	}
 }
 
 // The subject that preview prints is the one in the header, in every locale,

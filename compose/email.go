@@ -48,6 +48,9 @@ func (x *Composer) email(p *profile, w *waxwing.Work, o *waxwing.Order, at time.
 		x.log.Error("a mail cannot be rendered with what plugins said; it goes without", "tenant", w.Tenant, "confirmation", w.ID)
 		d.Notes = append(d.Notes, "render: what plugins said was left out, since no mail came out of it")
 	}
+	if meant := rcpt.Slip(); meant != "" { // for support: nobody but the customer knows
+		d.Notes = append(d.Notes, "address: it ends in "+rcpt.Domain+"; "+meant+" may be meant")
+	}
 	d.Notes = append(d.Notes, o.Notices...)
 	if off := sc.mail.Unbalanced; !off.IsZero() {
 		d.Notes = append(d.Notes, "render: the amounts shown do not add up to the total by "+off.String())
