@@ -93,6 +93,8 @@ type Draft struct {
 	// Resend marks a message that a person asked for; Act says who, and why.
 	Resend bool
 	Act    Act
+	// NotBefore is the earliest moment at which a Queued one is offered; zero: now.
+	NotBefore time.Time
 	// Notes are kept in the trail: what enrich left out, a template's fallback.
 	Notes []string
 	// Sealed is the content as the ledger keeps it, once it does.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -27,6 +28,26 @@ func (x *checker) tenant(path, name string) {
 	x.c.Tenants[name] = t
 }
 
+// quiet checks the hours in which nobody is woken.
+func (x *tenantRules) quiet(path string, q *Quiet) {
+	if q == nil {
+		return
+	}
+	for key, v := range map[string]string{".from": q.From, ".to": q.To} {
+		if _, ok := clock(v); !ok && !x.isBad(path+key) {
+			x.fail(path+key, fmt.Sprintf("%s%s %s is no time of day", path, key, x.quote(path+key)), `Write hours and minutes in quotes, such as "22:00"`)
+		}
+	}
+	if q.From == q.To {
+		x.fail(path+".to", path+" begins and ends at the same time", "Write two times, or take it out")
+	}
+	if _, err := time.LoadLocation(q.TimeZone); err != nil || q.TimeZone == "" || q.TimeZone == "Local" {
+		if !x.isBad(path + ".time_zone") {
+			x.fail(path+".time_zone", fmt.Sprintf("%s.time_zone %s is no time zone", path, x.quote(path+".time_zone")), "Write it as the IANA names it, such as Europe/Berlin")
+		}
+	}
+}
+
 func (x *tenantRules) all() {
 	t, path := x.t, x.path
 	if strings.TrimSpace(t.Name) == "" {
@@ -43,6 +64,7 @@ func (x *tenantRules) all() {
 	if !isColor(t.Brand.Color) {
 		x.fail(path+".brand.color", fmt.Sprintf("%s.brand.color %s is no colour", path, x.quote(path+".brand.color")), `Write "#rrggbb" in quotes, such as "#1a5fb4"`)
 	}
+	x.quiet(path+".quiet", t.Quiet)
 	x.locales()
 	x.deliveries(path+".deliveries", t.Deliveries)
 	x.legal(path+".legal", t.Legal)

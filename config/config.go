@@ -211,6 +211,18 @@ type Tenant struct {
 	// OwnProvidersOnly keeps the tenant's messages from going by others than its own
 	// providers, on each channel that it has one for: they wait while those are down.
 	OwnProvidersOnly bool `yaml:"own_providers_only,omitempty"`
+	// Quiet are hours in which no text or push message goes out in a mail's place: it waits for their end.
+	Quiet *Quiet `yaml:"quiet,omitempty"`
+}
+
+// Quiet are the hours of a day in which customers are not to be woken.
+type Quiet struct {
+	// From is when they begin, as "22:00".
+	From string `yaml:"from"`
+	// To is when they end, as "07:00"; the next day, where that is before from.
+	To string `yaml:"to"`
+	// TimeZone is where the customers live, as the IANA names it.
+	TimeZone string `yaml:"time_zone" want:"where the customers live, such as Europe/Berlin"`
 }
 
 // Plugin is one plugin of a tenant.

@@ -91,3 +91,33 @@ func (d Duration) String() string {
 	}
 	return d.D().String()
 }
+
+// clock reads a time of day, "07:00", as minutes after midnight.
+func clock(s string) (minutes int, ok bool) {
+	t, err := time.Parse("15:04", s)
+	return t.Hour()*60 + t.Minute(), err == nil && len(s) == len("15:04")
+}
+
+// Until is when the quiet hours end that a moment lies in; zero: in none, or there are none.
+func (q *Quiet) Until(now time.Time) time.Time {
+	if q == nil {
+		return time.Time{}
+	}
+	zone, err := time.LoadLocation(q.TimeZone)
+	from, ok := clock(q.From)
+	to, ok2 := clock(q.To)
+	if err != nil || !ok || !ok2 {
+		return time.Time{} // the loader refuses it
+	}
+	here := now.In(zone)
+	at := here.Hour()*60 + here.Minute()
+	day := here.Day()
+	switch {
+	case from < to && from <= at && at < to, from > to && at < to:
+	case from > to && at >= from:
+		day++
+	default:
+		return time.Time{}
+	}
+	return time.Date(here.Year(), here.Month(), day, to/60, to%60, 0, 0, zone)
+}

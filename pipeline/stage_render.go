@@ -38,7 +38,7 @@ func (*renderer) Name() string { return "rendered" }
 func (s *renderer) Run(_ context.Context, j *Job) (Decision, error) {
 	notes := append(j.Notes, j.Order.Notices...)
 	if j.For == Instead {
-		d, ok := s.instead(j.Settings.Composer, j.Work, j.Order, j.Failed)
+		d, ok := s.instead(j, j.Work, j.Failed)
 		if !ok {
 			return Decision{}, waxwing.ErrNotFound
 		}
@@ -59,7 +59,7 @@ func (s *renderer) Run(_ context.Context, j *Job) (Decision, error) {
 		j.Drafts = []waxwing.Draft{{Channel: s.channel, State: waxwing.Failed, Reason: reasonOf(err), Notes: notes}}
 		next := *j.Work
 		next.Next++
-		if t, ok := s.instead(j.Settings.Composer, &next, j.Order, s.channel); ok {
+		if t, ok := s.instead(j, &next, s.channel); ok {
 			j.Drafts = append(j.Drafts, t)
 		}
 	}
@@ -67,11 +67,15 @@ func (s *renderer) Run(_ context.Context, j *Job) (Decision, error) {
 	return Decision{}, nil
 }
 
-// instead is the message of the first channel that can carry the order, of those that come after the one that has failed.
-func (s *renderer) instead(c Composer, w *waxwing.Work, o *waxwing.Order, failed waxwing.Channel) (waxwing.Draft, bool) {
+// instead is the message of the first channel that can carry the order, of those that come after the one that has failed. It
+// waits for the end of the tenant's quiet hours.
+func (s *renderer) instead(j *Job, w *waxwing.Work, failed waxwing.Channel) (waxwing.Draft, bool) {
 	for _, ch := range s.others[slices.Index(s.others, failed)+1:] {
-		if d, err := s.compose(c, ch, w, o); err == nil {
+		if d, err := s.compose(j.Settings.Composer, ch, w, j.Order); err == nil {
 			d.State = waxwing.Queued
+			if d.NotBefore = j.Tenant.Quiet.Until(s.clock()); !d.NotBefore.IsZero() {
+				d.Notes = append(d.Notes, "fallback: it waits for the end of the quiet hours, "+d.NotBefore.Format("15:04"))
+			}
 			return d, true
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/pipeline"
 )
@@ -115,6 +116,34 @@ func TestUnreachableAcrossARestart(t *testing.T) {
 	r.poll("a fault", func() bool { return len(r.get(id).Messages[0].Attempts) > before })
 	clock.forward(3 * time.Minute)
 	r.wantText(r.until(id, waxwing.Sent), "45")
+}
+
+// Nobody is woken by a text: it waits for the end of the quiet hours.
+func TestTextWaitsForTheMorning(t *testing.T) {
+	clock := &testClock{}
+	now := time.Now().UTC()
+	r := newRig(t, withClock(clock), withPlan(at(waxwing.PhaseRcpt, sink.Answer{Code: 550, Text: "5.1.1 no such user"})), func(r *rig, _ *daemon.Extras) {
+		acme := r.cfg.Tenants["acme"]
+		acme.Quiet = &config.Quiet{From: now.Add(-time.Hour).Format("15:04"), To: now.Add(3 * time.Hour).Format("15:04"), TimeZone: "UTC"}
+		r.cfg.Tenants["acme"] = acme
+	})
+	id := r.accepted(shopifyOrder(46, "nobody@example.com", "paid"))
+	queued := func() bool {
+		m := r.get(id).Messages
+		return len(m) == 2 && m[0].State == waxwing.Failed && m[1].State == waxwing.Queued
+	}
+	r.poll("a text that waits", queued)
+	clock.forward(2 * time.Hour)
+	<-time.After(1500 * time.Millisecond) // the sweeper looks each second
+	if !queued() || len(r.allTexts()) != 0 {
+		t.Fatalf("%+v", r.get(id).Messages)
+	}
+	clock.forward(time.Hour)
+	v := r.until(id, waxwing.Sent)
+	r.wantText(v, "46")
+	if !strings.Contains(fmt.Sprint(v.Trail), "it waits for the end of the quiet hours") {
+		t.Errorf("%+v", v.Trail)
+	}
 }
 
 // A mail that may have arrived is not followed by a text.

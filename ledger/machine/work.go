@@ -34,6 +34,8 @@ type Draft struct {
 	State  waxwing.State
 	Reason string
 	Locale string
+	// NotBefore is the earliest moment at which it is offered, in ms since 1970; 0: now.
+	NotBefore int64
 	// Resend marks a message that a person asked for; Act says who, and why.
 	Resend bool
 	Act    waxwing.Act
@@ -94,7 +96,7 @@ func (s *Set) draft(c *Changes, id waxwing.ID, d *Draft, of life) {
 	m := store.Message{ID: id, Tenant: of.tenant, Channel: d.Channel, State: state, Reason: reason, Locale: d.Locale, Resend: d.Resend,
 		Act: d.Act, Revision: d.Revision, Expires: of.expires, Released: of.released, Digest: d.Digest}
 	if state == waxwing.Queued {
-		m.NextAt = s.ms()
+		m.NextAt = max(s.ms(), d.NotBefore)
 	}
 	c.Messages = append(c.Messages, m)
 	c.Contents = append(c.Contents, store.Content{ID: id, Body: d.Body, Ingredients: d.Ingredients})

@@ -79,6 +79,9 @@ func envelopeOf(d *waxwing.Draft) Envelope {
 // SealDraft makes a draft ready to be recorded, under the number that it will have.
 func (c *Contents) SealDraft(t *Tenant, dek *Key, id waxwing.ID, d *waxwing.Draft) (machine.Draft, error) {
 	s := machine.Draft{Channel: d.Channel, State: d.State, Reason: d.Reason, Locale: d.Locale, Resend: d.Resend, Act: d.Act, Notes: d.Notes}
+	if !d.NotBefore.IsZero() {
+		s.NotBefore = d.NotBefore.UnixMilli()
+	}
 	head, err := json.Marshal(envelopeOf(d))
 	if err != nil {
 		return s, err
