@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config"
 )
 
 // composer renders what a test says.
@@ -54,7 +55,7 @@ func TestRender(t *testing.T) {
 		if c.texts {
 			s.others = []waxwing.Channel{waxwing.Push, waxwing.SMS}
 		}
-		j := &Job{Settings: &Settings{Composer: &c.c}, Work: &waxwing.Work{Next: 1}, Order: &waxwing.Order{Notices: []string{"n2"}}, Notes: []string{"n1"}, Found: waxwing.Lookup{People: []string{"x"}}}
+		j := &Job{Tenant: &config.Tenant{}, Settings: &Settings{Composer: &c.c}, Work: &waxwing.Work{Next: 1}, Order: &waxwing.Order{Notices: []string{"n2"}}, Notes: []string{"n1"}, Found: waxwing.Lookup{People: []string{"x"}}}
 		if d, err := s.Run(t.Context(), j); err != nil || d != (Decision{}) {
 			t.Errorf("%s: %+v, %v", name, d, err)
 		}
