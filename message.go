@@ -160,6 +160,9 @@ type Attempt struct {
 	// Bad says that the provider itself is unwell and should rest (421, refused
 	// connections), whatever becomes of the message.
 	Bad bool
+	// Apart says that a server of this recipient's own answered, or did not: it says nothing of how
+	// the provider does with others.
+	Apart bool
 	// Busy says that nothing was offered since all of the provider's connections
 	// were in use for as long as Patience: it works, and others may be faster.
 	Busy bool

@@ -42,6 +42,7 @@ type provider struct {
 	rate        rate
 	dots        dots
 	early       map[*offer]struct{}
+	apart       bool // its messages go to servers of their recipients'
 }
 
 const (

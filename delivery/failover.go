@@ -213,6 +213,11 @@ func (f *failover) record(p *provider, a *waxwing.Attempt, took time.Duration, n
 	case a.Fault == waxwing.LedgerFault, a.Busy, a.Verdict == "": // says nothing about the provider
 		return 0, false
 	}
+	if a.Apart {
+		if p.apart, took = true, 0; a.Verdict != waxwing.Accepted {
+			return 0, false
+		}
+	}
 	// What one tenant has besides says nothing to those who share this one with it.
 	others := f.any(func(o *provider) bool { return o != p && o.healthy() && o.worked && (p.own || !o.own) })
 	if deferral(a) && len(f.all) > 1 {

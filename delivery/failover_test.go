@@ -114,6 +114,35 @@ func TestSlowProviderStandsBack(t *testing.T) {
 	f.want(t, 0, a)
 }
 
+// TestApartSaysNothingOfOthers: to who delivers to the recipients' own servers, one of these that loses answers or takes
+// long is one of many.
+func TestApartSaysNothingOfOthers(t *testing.T) {
+	f, a, b, _ := three()
+	now := time.Now()
+	for _, p := range []*provider{a, b} {
+		f.assign(p)
+		f.record(p, wentWell, 0, now)
+	}
+	lost := &waxwing.Attempt{Verdict: waxwing.UncertainVerdict, Fault: waxwing.TransportFault, Apart: true}
+	late := &waxwing.Attempt{Verdict: waxwing.Accepted, Apart: true}
+	for range 10 {
+		for _, x := range []*waxwing.Attempt{lost, late} {
+			f.assign(a)
+			if opened, _ := f.record(a, x, time.Minute, now); opened > 0 || !a.healthy() {
+				t.Fatalf("%+v opens the circuit", x)
+			}
+		}
+	}
+	a.dots.commit(now.Add(-time.Hour)) // one of them is silent
+	if p, _ := (watch{f}).stalled(); p != nil {
+		t.Errorf("%s is taken for silent", p.name)
+	}
+	f.assign(a)
+	if opened, _ := f.record(a, wasLost, 0, now); opened == 0 {
+		t.Error("what is the provider's own counts no more")
+	}
+}
+
 // TestBusyIsNoFault: waiting for a connection says nothing of its health.
 func TestBusyIsNoFault(t *testing.T) {
 	f, a, _, _ := three()

@@ -135,7 +135,7 @@ func (w watch) stalled() (*provider, time.Duration) {
 	defer f.unlock()
 	now := f.clock()
 	for _, p := range f.all {
-		if !p.healthy() || !p.dots.silent(now) {
+		if !p.healthy() || p.apart || !p.dots.silent(now) {
 			continue
 		}
 		if f.any(func(o *provider) bool {

@@ -156,6 +156,7 @@ var (
 func (s *Sender) Offer(ctx context.Context, out *waxwing.Outgoing, commit func() error) waxwing.Attempt {
 	a := waxwing.Attempt{Provider: s.cfg.Name, Phase: waxwing.PhaseConnect, Began: s.cfg.Clock()}
 	s.offer(ctx, &a, out, commit)
+	a.Apart = s.cfg.Theirs
 	if s.cfg.Theirs && a.Bad {
 		a.Bad = false
 		if a.Fault == waxwing.ProviderFault {

@@ -161,6 +161,7 @@ func (s *Sender) Offer(ctx context.Context, out *waxwing.Outgoing, commit func()
 		return tell(*no)
 	}
 	a := s.deliver(ctx, &delivery{out: out, commit: commit, domain: to.Domain})
+	a.Apart = a.Fault != waxwing.ProviderFault && a.Fault != waxwing.OwnFault // else it is the resolver, or this machine
 	if wait := leave(&a); wait > 0 {
 		a.RetryAfter = max(a.RetryAfter, wait)
 	}
