@@ -51,6 +51,9 @@ func (v *Preview) Mail() (m templates.Mail, err error) {
 // Text is what the text message would say.
 func (v *Preview) Text() string { return v.p.set.SMS(v.in) }
 
+// Note is what a push message would carry, as JSON.
+func (v *Preview) Note() ([]byte, error) { return note(v.p.set, v.in) }
+
 // Draft builds and signs the mail as it would be sent; see Composer.Email.
 func (v *Preview) Draft(at time.Time) (waxwing.Draft, error) {
 	return v.x.email(v.p, v.work, v.order, at)
