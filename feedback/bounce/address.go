@@ -90,6 +90,12 @@ var daemons = regexp.MustCompile(`(?i)(mailer[-_ ]?daemon|mail[-_ ]?daemon|postm
 // daemon is a mail from a mail server, by its sender.
 func daemon(h header) bool { return daemons.MatchString(clip(decodeWords(h.get("from")), 400)) }
 
+// mailers are local parts that only programs which deliver mail write from.
+var mailers = regexp.MustCompile(`(?i)(^|[<\s"(:,])(mailer[-_]daemon|mail[-_]daemon|maildaemon|postmaster|mdaemon|mail[-_]?delivery[-_]?(subsystem|system))(@|\\@|[>\s"]|$)|^\s*<>\s*$`)
+
+// mailer is a mail whose sender's address is a mail server's, not only its name.
+func mailer(h header) bool { return mailers.MatchString(clip(decodeWords(h.get("from")), 400)) }
+
 // decodeWords decodes a header's text (RFC 2047).
 func decodeWords(s string) string {
 	d := mime.WordDecoder{CharsetReader: charsetReader}

@@ -41,7 +41,8 @@ var listOf = regexp.MustCompile(`(?i)not a member of (?:this|the) (?:mailing )?l
 // bounceLike weighs whether a mail without a report's parts is from a mail server about a
 // mail. A person's words about a bounce, a newsletter, an order are none.
 func bounceLike(m *mail) bool {
-	if m.header.get("list-unsubscribe") != "" || answer.MatchString(m.header.get("subject")) && !daemon(m.header) {
+	// A list's program that hands on a bounce puts its own fields around it.
+	if m.header.get("list-unsubscribe") != "" && !mailer(m.header) || answer.MatchString(m.header.get("subject")) && !daemon(m.header) {
 		return false // a newsletter, or a person who answers
 	}
 	points := 0
