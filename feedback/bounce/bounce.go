@@ -136,7 +136,7 @@ func Read(raw []byte) *Report {
 	m := parse(raw)
 	r := &Report{To: m.to(), Software: m.software()}
 	r.Original = m.original()
-	for _, try := range []func(*mail) []Recipient{readComplaint, readNotification, readDSN, readReply, readText} {
+	for _, try := range []func(*mail) []Recipient{readComplaint, readNotification, readDSN, readRefusal, readReply, readText} {
 		if r.Recipients = try(m); len(r.Recipients) > 0 {
 			break
 		}

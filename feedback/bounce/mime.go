@@ -58,6 +58,8 @@ type mail struct {
 	rest     string   // what stands behind it in the same text
 	statuses []string // delivery reports
 	single   bool     // there is one recipient in them
+	encloses bool     // there is a part for the returned mail
+	receipts []string // disposition notifications (RFC 8098)
 	feedback []string
 }
 
@@ -261,7 +263,10 @@ func (m *mail) sort() {
 			m.statuses = append(m.statuses, p.text)
 		case p.kind == "message/feedback-report":
 			m.feedback = append(m.feedback, p.text)
+		case p.kind == "message/disposition-notification":
+			m.receipts = append(m.receipts, p.text)
 		case returnedTypes[p.kind]:
+			m.encloses = true
 			if m.returned == nil {
 				m.returned, _ = readHeader(p.text)
 			}

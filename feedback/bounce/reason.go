@@ -54,6 +54,12 @@ func judge(p Recipient, near string) Recipient {
 			r = Rejected
 		}
 	}
+	if (r == UserUnknown || r == HostUnknown) && (strings.HasSuffix(p.Status, ".1.7") || strings.HasSuffix(p.Status, ".1.8")) {
+		r = Rejected // these two are the sender's address (RFC 3463, 3.2)
+	}
+	if r == HostUnknown && p.Status == "5.5.4" { // of the protocol: the name in our greeting
+		r = NoPTR
+	}
 	if r == HostUnknown && strings.HasPrefix(p.Status, "4.") { // who asked the DNS does not call it for good
 		r = Network
 	}
@@ -115,8 +121,9 @@ var (
 	// lists are the block lists that a link may name: all that some servers say.
 	lists = regexp.MustCompile(`(?i)(spamhaus|spamcop|barracudacentral|sorbs|dnsbl)`)
 	links = regexp.MustCompile(`(?i)https?://\S{1,500}`)
-	// prefix is what IronPort and Postfix put before whatever another server said.
-	prefix = regexp.MustCompile(`(5\.\d\.\d - (unknown address error|other address status|bad destination host|message)\b|delivery temporarily suspended:)`)
+	// prefix is what IronPort and Postfix put before whatever another server said, and what a
+	// subject says of the sender, which is no word about why.
+	prefix = regexp.MustCompile(`(5\.\d\.\d - (unknown address error|other address status|bad destination host|message)\b|delivery temporarily suspended:|return(ed|ing)( mail| message)? to( the)? sender)`)
 	domain = regexp.MustCompile(`<?("[^"\s<>]{1,64}"|[^\s<>:;,()@"]{1,80})@[\pL\pN._-]{1,200}>?`)
 )
 
@@ -133,9 +140,9 @@ func normal(s string) string {
 const vague Reason = "vague"
 
 var statuses = map[string]Reason{
-	"1.0": vagueAddress, "1.1": UserUnknown, "1.2": HostUnknown, "1.3": UserUnknown, "1.4": UserUnknown, "1.6": Moved,
+	"1.0": vagueAddress, "1.1": UserUnknown, "1.2": HostUnknown, "1.3": UserUnknown, "1.4": System, "1.6": Moved,
 	"1.7": Rejected, "1.8": Rejected, "1.9": System, "1.10": UserUnknown, "1.351": UserUnknown,
-	"2.1": Suspended, "2.2": MailboxFull, "2.3": TooLarge, "2.4": Filtered,
+	"2.1": Suspended, "2.2": MailboxFull, "2.3": TooLarge, "2.4": System,
 	"3.1": SystemFull, "3.2": System, "3.3": System, "3.4": TooLarge, "3.5": System,
 	"4.0": Network, "4.1": Network, "4.2": Network, "4.3": Network, "4.4": HostUnknown, "4.5": RateLimited, "4.6": Network, "4.7": Expired,
 	"4.312": Network, "4.316": Network,
@@ -189,17 +196,20 @@ func commandOf(said, around string) string {
 
 // explicit words mean one thing, whatever the status says.
 var explicit = []rule{
-	words(Network, `name service error.{0,80}try again`, `host not found, try again`, `did not accept our requests to connect`, `socket error`, `malformed or unexpected name server`,
+	words(Network, `name service error.{0,80}try again`, `host not found, try again`, `did not accept our requests to connect`, `socket error`, `malformed or unexpected name server`, `(recipient|remote|destination|receiving)('s)? (mail )?(server|host|system) (is |was )?(currently |temporarily )?(unavailable|not available|busy|unreachable|not responding|down)`,
 		`exceeded \d+ hops`, `too many hops`, `(mail|routing|message|delivery)( is| server)?[ -]loop`, `mail for .{0,60} loops`),
 	// Before "quota" means a mailbox and "unavailable" a user: what a server does with who sends too much.
 	words(RateLimited, `throttling`, `daily .{0,20}(quota|limit)`, `(sending|submission|receive|message) (quota|limit) (is )?(exceeded|reached)`, `(receiv|send)ing (mail|messages|e-?mail)s? (at a rate|too (quickly|fast|often))`,
 		`frequency limit`, `(has|have|recipient|tenant).{0,20} exceeded (their|its|permitted|the) ?(message )?(limits?|threshold)( for| within|\b)`, `thread limit`, `max(imum)? (number of )?messages? per (session|connection)`, `account service is temporarily unavailable`),
 	words(Spam, `(appears?|looks?|seems?)( to be)?( like)? (spam|unsolicited|junk)`, `(flagged|identified|classified|detected|marked|considered|judged|recogni[sz]ed|tagged|filtered)( to be| as)?( \S{1,12})? (spam|junk|unsolicited)`, `(suspected|high-probability|probable|likely) spam`, `spam (or virus )?content`, `spam.{0,20}(is|was) (rejected|detected|refused|blocked|found)`, `message (is|was|contains|looks) spam`, `mail content denied`, `content filter agent quarantined`),
+	words(Violation, `accept.{0,20} over ipv6`),
+	words(UserUnknown, `5\.1\.[01] .{0,40}recipient rejected`),
+	words(Security, `authentication (is )?required`),
 	words(Filtered, `not accepting (mail|messages|e-?mail)s? (with|from)`, `message filtered`, `rule imposed mailbox access`),
 	words(System, `service refus\S* ?.{0,60}(try (again )?later|essayer plus tard)`),
 	words(Blocked, `(ip|ip address|host|server|client|network)s?( \S{1,45})?( is| was| has been)?( in our| on our| in a)? (black|block)-? ?list`, `spamhaus`, `spamcop`, `\bsorbs\b`, `barracudacentral`, `\bdnsbl\b`, `\brbl\b`, `listed (in|at|on|by) .{0,40}(black|block|dnsbl|rbl|bl\.)`),
 	words(Greylisted, `gr[ea]y-?list`, `gr[ea]y list`),
-	words(NotCompliant, `duplicate header`, `multiple .{0,30}(from|subject|to|date)\W{0,3} ?(header|address)`, `(not|non|isn't).{0,30}\brfc ?-?\d{3,4}`, `header .{0,20}(missing|is not unique)`, `missing .{0,30}header`),
+	words(NotCompliant, `8-?bit data`, `duplicate header`, `multiple .{0,30}(from|subject|to|date)\W{0,3} ?(header|address)`, `(not|non|isn't).{0,30}\brfc ?-?\d{3,4}`, `header .{0,20}(missing|is not unique)`, `missing .{0,30}header`),
 	words(AuthFailure, `\b(dmarc|dkim|spf)\b.{0,60}(fail|pass|polic|invalid|reject|align|violat|unauth|required|record|check|set ?up|softfail|perm|not )`,
 		`(fail|pass|reject|violat|invalid|require|due to|not |based on)[^.;]{0,60}\b(dmarc|dkim|spf)\b`,
 		`unauthenticated (e-?mail|mail|message)`, `sender policy framework`, `domain owner has requested`, `sender.{0,20}(un)?authenticat`,
