@@ -129,6 +129,8 @@ const (
 	maxText       = 64 << 10 // of a text are looked at for sentences
 	maxRecipients = 256
 	maxDiagnostic = 1000
+	maxNear       = 3 << 10 // of a text are held against the rules
+	manyJudged    = 4       // recipients of one report for whom all of its text is looked at
 )
 
 // Read reads a mail. It never fails: what it does not know is of kind None.

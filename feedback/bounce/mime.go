@@ -58,6 +58,7 @@ type mail struct {
 	rest     string   // what stands behind it in the same text
 	statuses []string // delivery reports
 	single   bool     // there is one recipient in them
+	judged   int      // recipients so far whose text for people was looked at
 	encloses bool     // there is a part for the returned mail
 	receipts []string // disposition notifications (RFC 8098)
 	feedback []string

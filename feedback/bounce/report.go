@@ -199,6 +199,16 @@ func (m *mail) group(h header) (p Recipient, ok bool) {
 		if p.Diagnostic == "" && m.single {
 			near = m.human
 		}
+		if m.judged++; m.judged > manyJudged { // a text about so many says little of each
+			if p.Diagnostic != "" {
+				near = ""
+			}
+			most := maxDiagnostic / 2
+			if m.judged > 16*manyJudged {
+				most = maxDiagnostic / 8
+			}
+			p.Diagnostic, near = clip(p.Diagnostic, most), clip(near, most)
+		}
 		p = judge(p, near)
 		if strings.EqualFold(how, "x-unix") && p.Class == Hard { // a program's words about its own machine
 			p.Reason, p.Class = Mailer, Soft

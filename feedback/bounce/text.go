@@ -43,7 +43,8 @@ var listOf = regexp.MustCompile(`(?i)not a member of (?:this|the) (?:mailing )?l
 // mail. A person's words about a bounce, a newsletter, an order are none.
 func bounceLike(m *mail) bool {
 	// A list's program that hands on a bounce puts its own fields around it.
-	if m.header.get("list-unsubscribe") != "" && !mailer(m.header) || answer.MatchString(m.header.get("subject")) && !daemon(m.header) {
+	handed := mailer(m.header) && (m.header.get("x-beenthere") != "" || m.header.get("errors-to") != "")
+	if m.header.get("list-unsubscribe") != "" && !handed || answer.MatchString(m.header.get("subject")) && !daemon(m.header) {
 		return false // a newsletter, or a person who answers
 	}
 	points := 0
