@@ -85,7 +85,7 @@ func (m *mail) software() string {
 	return clip(m.header.get("x-mailer"), 100)
 }
 
-var daemons = regexp.MustCompile(`(?i)(mailer[-_ ]?daemon|mail[-_ ]?daemon|postmaster|mdaemon|mail\.?delivery|delivery subsystem|delivery system|mail system|system administrator|mail-?system|bounce|mail\.daemon|mta-?admin|mailmaster|<>)`)
+var daemons = regexp.MustCompile(`(?i)(mailer[-_ ]?daemon|mail[-_ ]?daemon|postmaster|mdaemon|mail\.?delivery|delivery subsystem|delivery system|mail system|system administrator|mail-?system|bounce|mail\.daemon|mta-?admin|smtp[-_ ]?(gateway|mail)|mail[-_ ]?gateway|mailmaster|<>)`)
 
 // daemon is a mail from a mail server, by its sender.
 func daemon(h header) bool { return daemons.MatchString(clip(decodeWords(h.get("from")), 400)) }

@@ -136,6 +136,9 @@ const (
 // Read reads a mail. It never fails: what it does not know is of kind None.
 func Read(raw []byte) *Report {
 	m := parse(raw)
+	if in := m.inner(); in != nil {
+		m = in
+	}
 	r := &Report{To: m.to(), Software: m.software()}
 	r.Original = m.original()
 	for _, try := range []func(*mail) []Recipient{readComplaint, readNotification, readDSN, readRefusal, readReply, readText} {

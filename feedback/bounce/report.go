@@ -3,6 +3,7 @@ package bounce
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -123,6 +124,9 @@ func readDSN(m *mail) (out []Recipient) {
 			}
 		}
 	}
+	if slices.ContainsFunc(out, func(p Recipient) bool { return whole(p.Address) }) { // fields of nobody's
+		out = slices.DeleteFunc(out, func(p Recipient) bool { return p.Address == "" })
+	}
 	if len(out) == 1 && !whole(out[0].Address) {
 		if a := first(addresses(m.header.get("x-failed-recipients"))); a != "" {
 			out[0].Address = a
@@ -210,12 +214,18 @@ func (m *mail) group(h header) (p Recipient, ok bool) {
 			p.Diagnostic, near = clip(p.Diagnostic, most), clip(near, most)
 		}
 		p = judge(p, near)
+		if challenge.MatchString(p.Diagnostic) {
+			return Recipient{Address: p.Address, Kind: AutoReply, Diagnostic: p.Diagnostic}, true
+		}
 		if strings.EqualFold(how, "x-unix") && p.Class == Hard { // a program's words about its own machine
 			p.Reason, p.Class = Mailer, Soft
 		}
 	}
 	return p, true
 }
+
+// challenge is what a program says that asks the sender to prove who he is: it holds the mail.
+var challenge = regexp.MustCompile(`(?i)(sender (is )?not (yet )?(pre-?approved|on (my|the|his|her) guest ?list)|waitlisted)`)
 
 // inBrackets is a comment's text.
 func inBrackets(s string) string {

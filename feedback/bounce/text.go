@@ -26,11 +26,14 @@ var subjects = regexp.MustCompile(`(?i)(` +
 var saying = regexp.MustCompile(`(?i)(` +
 	`(could not|cannot|can ?not|couldn.t|was not|wasn.t able to|were unable to|unable to|not able to|failed to|has not( yet)? been|did not|has been|had trouble|error) ?(to )?(be )?(deliver|reach|deliver your|attempting to deliver|while attempting|been delivered|delivering|transmitted)|` +
 	`deliver[ey]*y? to the following|following (address|recipient|user)|(address|recipient|addresses)(\(s\)|\(es\))? (failed|affected|had|was|were|reject)|` +
-	`delivery (has )?(failed|failure|error|status)|undeliverable|unable to deliver|failed permanently|not delivered|did not reach|permanent (fatal )?error|` +
+	`delivery (has )?(failed|failure|error|status)|failed recipients?\b|non-?delivery report|undeliverable|unable to deliver|failed permanently|not delivered|did not reach|permanent (fatal )?error|` +
 	`transcript of session|failure reason|failed address|unknown (user|recipient|host)|user unknown|no such user|invalid final delivery|mailbox is full|no valid recipients|` +
 	`are not a member|user (is )?not known|delivery problems|not a valid (user|address|recipient|mailbox)|returned because|not been delivered|(message|mail|e-?mail) was (automatically )?(rejected|refused|returned)|advisory-only|(has been|was) postponed|no longer valid|said: ?[45]\d\d|generating server|remote host said|returned (a )?permanent error|` +
 	`не может быть доставлено|nicht zugestellt|n'a pas pu être|no se (ha )?(pudo|podido)|non è stato possibile|não (foi possível|pôde)|配信できません|配送できません|送信できません|届けられません|届けることができません|無法(傳送|投遞|傳遞|遞送)|无法(投递|发送|送达)|kunne ikke|kunde inte|nie można|nelze|` +
 	`the group you tried to contact|nebo nemáte oprávnění)`)
+
+// titled is a line that parts such a report's text.
+var titled = regexp.MustCompile(`(?im)^[ \t]*[-*=|]{2,}[ \t]*(failed (recipient|address)(e?s)?( follows?)?|non-?delivery report|(delivery )?failure report)\b`)
 
 var refusal = regexp.MustCompile(`(?m)(^|[^\d.])[45]\d\d[ -]([45]\.\d{1,3}\.\d{1,3} )?[^\s\d]`)
 
@@ -78,6 +81,9 @@ func bounceLike(m *mail) bool {
 	if refusal.MatchString(m.human) {
 		points++
 	}
+	if titled.MatchString(m.human) {
+		points += 2
+	}
 	if len(m.returned) > 0 {
 		points++
 	}
@@ -87,7 +93,7 @@ func bounceLike(m *mail) bool {
 	if points >= 5 || points >= 4 && said && (daemon(m.header) || nobody) {
 		return true
 	}
-	return points >= 4 && m.encloses && mailer(m.header) && len(readLines(m)) > 0
+	return points >= 4 && mailer(m.header) && len(readLines(m)) > 0
 }
 
 // readText reads a bounce that is written for people only.
@@ -179,7 +185,7 @@ var (
 	// starts is a line that an address begins, alone or with why behind it.
 	starts = regexp.MustCompile(`(?i)^[\s>*+"'(-]*<?("[^"\s<>]{1,64}"@[^\s<>:,;"()]{1,200}|[^\s<>:,;"()\[\]|]{1,80}@[\pL\pN._-]{1,200})["'>]*(<mailto:[^>\s]{1,300}>)?\s*(:|\.\.\.|,? on |\[|\(|$|-|\s+invalid address|<|\s{2,}|→|;)`)
 	// names is a phrase that an address follows.
-	names = regexp.MustCompile(`(?i)(?:rcpt to: ?|recipients?(?: address)?: ?|delivering (?:your|the) (?:mail|message) to|delivered to:?|deliver (?:your |the )?(?:mail |message )?to:?|undeliverable to|unknown user:|intended recipient: ?|intended for:? ?|addressed to:?|originally (?:sent|addressed) to|(?:mail|message) (?:that you sent )?to:?|(?:generated|expanded) from:? |delivery failed \d+ attempts: ?|local mailbox|smtp: ?|mailbox:? (?:of|for)?|is full: ?|reached our local address|original address: ?|invalid final delivery userid:|user not found:|delivery failed:|failed recipient:|permanent errors:|temporary errors:|undeliverable address:|gateway for|address: ?|user \S{1,80}|[45]\d\d(?: [45]\.\d{1,3}\.\d{1,3})?|\.\.\.|this address:?|adresse:?|destinatario:?|an:|mailing list|` + "`" + `) ?[<("']?((?:"[^"\s<>]{1,64}"|[\pL\pN!#$%&'*+/=?^_{|}~.-]{1,80})@[\pL\pN._-]{1,200})`)
+	names = regexp.MustCompile(`(?i)(?:rcpt to: ?|recipients?(?: address)?: ?|delivering (?:your|the) (?:mail|message) to|delivered to:?|deliver (?:your |the )?(?:mail |message )?to:?|undeliverable to|unknown user:?|intended recipient: ?|intended for:? ?|addressed to:?|originally (?:sent|addressed) to|(?:mail|message) (?:that you sent )?to:?|(?:generated|expanded) from:? |delivery failed \d+ attempts: ?|local mailbox|smtp[:=] ?|mailbox:? (?:of|for)?|is full: ?|reached our local address|original address: ?|invalid final delivery userid:|user not found:|delivery failed:|failed recipient:|permanent errors:|temporary errors:|undeliverable address:|gateway for|address: ?|user [^\s<@]{1,80} |[45]\d\d(?: [45]\.\d{1,3}\.\d{1,3})?|\.\.\.|this address:?|adresse:?|destinatario:?|an:|mailing list|` + "`" + `) ?[<("']?((?:"[^"\s<>]{1,64}"|[\pL\pN!#$%&'*+/=?^_{|}~.-]{1,80})@[\pL\pN._-]{1,200})`)
 	// alias is the address that a mail was sent to, before the server put another in its place.
 	alias = regexp.MustCompile(`(?i)\((?:ultimately )?(generated|expanded|forwarded) from:? |\boriginally (sent|addressed) to `)
 	// ours is a line whose address is not who did not get the mail.
