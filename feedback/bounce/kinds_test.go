@@ -86,7 +86,18 @@ func TestServersWords(t *testing.T) {
 		},
 		"words that a line joins":  {{"", 550, "550 BAD_RECIPIENT - see our page", UserUnknown}, {"", 550, "550 <a@example.com> is not an active address here", UserUnknown}},
 		"a relay that is not ours": {{"5.7.1", 553, "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", NoRelay}},
-		"loops":                    {{"5.6.0", 554, "554 5.6.0 Message exceeded 50 hops", Network}, {"", 550, "550 routing loop detected, too many received: headers", Network}},
+		"the network and the DNS": {
+			{"", 0, "Host name lookup failure", Network}, {"", 0, "all host address lookups failed permanently", HostUnknown},
+			{"", 550, "550 has exceeded the maximum hop count", Network}, {"", 0, "an SRV record indicated no SMTP service", NoMail},
+			{"", 450, "450 could not connect to the LDAP server", System},
+		},
+		"a relay between": {
+			{"", 550, "550 rejected by next-hop MTA on relaying, from MTA: 550 no such user here", UserUnknown},
+			{"", 0, "192.0.2.1 does not like recipient. Remote host said: 550 zzz", UserUnknown}, {"", 0, "192.0.2.1 does not like recipient. Remote host said: 554 looks like spam", Spam},
+		},
+		"a directory in other languages": {{"", 0, "anna はディレクトリのリストにありません", UserUnknown}, {"", 0, "anna non répertorié dans l'annuaire", UserUnknown}},
+		"not taken from us":              {{"", 550, "550 this server does not accept mail from there", Rejected}, {"", 550, "550 it is not accepting any mail", Filtered}},
+		"loops":                          {{"5.6.0", 554, "554 5.6.0 Message exceeded 50 hops", Network}, {"", 550, "550 routing loop detected, too many received: headers", Network}},
 		"closed mailboxes in other languages": {
 			{"", 550, "550 Esta casilla ha expirado", Suspended}, {"", 550, "550 indirizzo bloccato per inutilizzo", Suspended}, {"", 550, "550 账户已被禁用", Suspended},
 			{"", 550, "550 The recipient account isblocked", Suspended},
