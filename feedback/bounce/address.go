@@ -85,10 +85,16 @@ func (m *mail) software() string {
 	return clip(m.header.get("x-mailer"), 100)
 }
 
-var daemons = regexp.MustCompile(`(?i)(mailer[-_ ]?daemon|mail[-_ ]?daemon|postmaster|mdaemon|mail\.?delivery|delivery subsystem|delivery system|mail system|system administrator|mail-?system|bounce|mail\.daemon|mta-?admin|mailmaster|<>)`)
+var daemons = regexp.MustCompile(`(?i)(mailer[-_ ]?daemon|mail[-_ ]?daemon|postmaster|mdaemon|mail\.?delivery|delivery subsystem|delivery system|mail system|system administrator|mail-?system|bounce|mail\.daemon|mta-?admin|smtp[-_ ]?(gateway|mail)|mail[-_ ]?gateway|mailmaster|<>)`)
 
 // daemon is a mail from a mail server, by its sender.
 func daemon(h header) bool { return daemons.MatchString(clip(decodeWords(h.get("from")), 400)) }
+
+// mailers are local parts that only programs which deliver mail write from.
+var mailers = regexp.MustCompile(`(?i)(^|[<\s"(:,])(mailer[-_]daemon|mail[-_]daemon|maildaemon|postmaster|mdaemon|mail[-_]?delivery[-_]?(subsystem|system))(@|\\@|[>\s"]|$)|^\s*<>\s*$`)
+
+// mailer is a mail whose sender's address is a mail server's, not only its name.
+func mailer(h header) bool { return mailers.MatchString(clip(decodeWords(h.get("from")), 400)) }
 
 // decodeWords decodes a header's text (RFC 2047).
 func decodeWords(s string) string {

@@ -129,14 +129,19 @@ const (
 	maxText       = 64 << 10 // of a text are looked at for sentences
 	maxRecipients = 256
 	maxDiagnostic = 1000
+	maxNear       = 3 << 10 // of a text are held against the rules
+	manyJudged    = 4       // recipients of one report for whom all of its text is looked at
 )
 
 // Read reads a mail. It never fails: what it does not know is of kind None.
 func Read(raw []byte) *Report {
 	m := parse(raw)
+	if in := m.inner(); in != nil {
+		m = in
+	}
 	r := &Report{To: m.to(), Software: m.software()}
 	r.Original = m.original()
-	for _, try := range []func(*mail) []Recipient{readComplaint, readNotification, readDSN, readReply, readText} {
+	for _, try := range []func(*mail) []Recipient{readComplaint, readNotification, readDSN, readRefusal, readReply, readText} {
 		if r.Recipients = try(m); len(r.Recipients) > 0 {
 			break
 		}

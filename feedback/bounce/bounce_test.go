@@ -105,6 +105,12 @@ func hostile() map[string][]byte {
 	for i := range 100_000 {
 		fmt.Fprintf(&other, "Final-Recipient: rfc822; a%d@example.com\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n", i)
 	}
+	var worded, lined strings.Builder
+	for i := range 4000 {
+		fmt.Fprintf(&worded, "Final-Recipient: rfc822; a%d@example.com\r\nAction: failed\r\nStatus: 5.0.0\r\nDiagnostic-Code: smtp; 550 %d sender the mailbox could not %s\r\n\r\n", i, i, strings.Repeat("host user unknown domain ", 20))
+		fmt.Fprintf(&lined, "<a%d@example.com>: host sender the mailbox could\r\n", i)
+	}
+	wordy := strings.Replace(dsn, "It failed.", strings.Repeat("the host domain said nothing of it ", 2000), 1)
 	head := "From: MAILER-DAEMON <>\r\nReturn-Path: <>\r\nSubject: Undelivered Mail\r\n\r\n"
 	return map[string][]byte{
 		"ten megabytes":        []byte(head + strings.Repeat("could not be delivered a@b.c 550 5.1.1 user unknown ", 200_000)),
@@ -119,6 +125,13 @@ func hostile() map[string][]byte {
 		"many boundaries":      []byte("Content-Type: multipart/mixed; boundary=b\r\n\r\n" + strings.Repeat("--b\r\n\r\nx\r\n", 1_000_000)),
 		"elements that open":   []byte("Content-Type: text/html\r\nFrom: MAILER-DAEMON\r\n\r\n" + strings.Repeat("<style", 1_000_000)),
 		"words for all rules":  []byte(head + strings.Repeat("sender the mailbox recipient domain could not find exceed reach over quota host ", 100_000)),
+		"many groups of words": fmt.Appendf(nil, wordy, worded.String()),
+		"many lines":           []byte(head + "could not be delivered 550 5.0.0\r\n" + lined.String()),
+		"lines of senders":     []byte(head + strings.Repeat("<a@b.example>\n\n\n\n\n\n\n\n", 200_000)),
+		"a base64 bomb":        []byte("From: MAILER-DAEMON\r\nContent-Transfer-Encoding: base64\r\n\r\n" + strings.Repeat("QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB\r\n", 300_000)),
+		"mails in mails":       []byte(strings.Repeat("Content-Type: message/rfc822\r\n\r\n", 300_000)),
+		"pages":                []byte("From: MAILER-DAEMON\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + strings.Repeat("--b\r\nContent-Type: text/html\r\n\r\n"+strings.Repeat("<p>a@b.example failed ", 1000)+"\r\n", 100)),
+		"a sender in brackets": []byte("From: " + strings.Repeat("(mailer-daemon ", 500_000) + "\r\n\r\n"),
 		"zero bytes":           make([]byte, 10<<20),
 		"addresses of a field": []byte("From: MAILER-DAEMON\r\nX-Failed-Recipients: " + strings.Repeat("a@b.example, ", 500_000) + "\r\nSubject: Undelivered\r\n\r\ncould not be delivered"),
 	}

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"mime/quotedprintable"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -58,6 +59,9 @@ type mail struct {
 	rest     string   // what stands behind it in the same text
 	statuses []string // delivery reports
 	single   bool     // there is one recipient in them
+	judged   int      // recipients so far whose text for people was looked at
+	encloses bool     // there is a part for the returned mail
+	receipts []string // disposition notifications (RFC 8098)
 	feedback []string
 }
 
@@ -261,7 +265,10 @@ func (m *mail) sort() {
 			m.statuses = append(m.statuses, p.text)
 		case p.kind == "message/feedback-report":
 			m.feedback = append(m.feedback, p.text)
+		case p.kind == "message/disposition-notification":
+			m.receipts = append(m.receipts, p.text)
 		case returnedTypes[p.kind]:
+			m.encloses = true
 			if m.returned == nil {
 				m.returned, _ = readHeader(p.text)
 			}
@@ -294,6 +301,26 @@ func (m *mail) sort() {
 			m.statuses = append(m.statuses, said[i[0]:])
 		}
 	}
+}
+
+// inner is the report that a mail server's mail encloses instead of being one: a gateway
+// handed it on. It is nil where there is none, and where a person encloses one.
+func (m *mail) inner() *mail {
+	if len(m.statuses) > 0 || !mailer(m.header) {
+		return nil
+	}
+	for _, p := range m.parts {
+		if p.kind != "message/rfc822" {
+			continue
+		}
+		in := parse([]byte(p.text))
+		if in.kind != "multipart/report" || len(in.statuses) == 0 {
+			continue
+		}
+		in.header = append(slices.Clone(m.header), in.header...) // whom this mail came to is told first
+		return in
+	}
+	return nil
 }
 
 // embedded is where a delivery report begins that stands in a text.

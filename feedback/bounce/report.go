@@ -3,6 +3,7 @@ package bounce
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -123,6 +124,9 @@ func readDSN(m *mail) (out []Recipient) {
 			}
 		}
 	}
+	if slices.ContainsFunc(out, func(p Recipient) bool { return whole(p.Address) }) { // fields of nobody's
+		out = slices.DeleteFunc(out, func(p Recipient) bool { return p.Address == "" })
+	}
 	if len(out) == 1 && !whole(out[0].Address) {
 		if a := first(addresses(m.header.get("x-failed-recipients"))); a != "" {
 			out[0].Address = a
@@ -162,7 +166,7 @@ func (m *mail) group(h header) (p Recipient, ok bool) {
 		return p, false
 	}
 	p.Address = bare(final)
-	if !strings.Contains(p.Address, "@") {
+	if i := strings.LastIndexByte(p.Address, '@'); i < 0 || !strings.Contains(p.Address[i:], ".") { // a name of the server's own
 		if a := bare(asked); strings.Contains(a, "@") {
 			p.Address = a
 		} else if a := first(addresses(h.get("x-actual-recipient"))); a != "" {
@@ -199,13 +203,29 @@ func (m *mail) group(h header) (p Recipient, ok bool) {
 		if p.Diagnostic == "" && m.single {
 			near = m.human
 		}
+		if m.judged++; m.judged > manyJudged { // a text about so many says little of each
+			if p.Diagnostic != "" {
+				near = ""
+			}
+			most := maxDiagnostic / 2
+			if m.judged > 16*manyJudged {
+				most = maxDiagnostic / 8
+			}
+			p.Diagnostic, near = clip(p.Diagnostic, most), clip(near, most)
+		}
 		p = judge(p, near)
+		if challenge.MatchString(p.Diagnostic) {
+			return Recipient{Address: p.Address, Kind: AutoReply, Diagnostic: p.Diagnostic}, true
+		}
 		if strings.EqualFold(how, "x-unix") && p.Class == Hard { // a program's words about its own machine
 			p.Reason, p.Class = Mailer, Soft
 		}
 	}
 	return p, true
 }
+
+// challenge is what a program says that asks the sender to prove who he is: it holds the mail.
+var challenge = regexp.MustCompile(`(?i)(sender (is )?not (yet )?(pre-?approved|on (my|the|his|her) guest ?list)|waitlisted)`)
 
 // inBrackets is a comment's text.
 func inBrackets(s string) string {
@@ -261,7 +281,29 @@ func automatic(h header) bool {
 	return strings.HasPrefix(a, "auto-replied") || strings.HasPrefix(a, "auto-generated")
 }
 
-var replySubject = regexp.MustCompile(`(?i)^(re: ?|fwd?: ?|aw: ?)?(auto(matic|mated)?[ -]?(reply|response|respond|answer|antwort)|auto(matische)?[: ]|out of (the )?office|i am (out|away)|vacation|abwesen|automatische antwort|respuesta automática|réponse automatique|risposta automatica|resposta automática|自動応答|不在|away from my mail|on vacation|read:|gelesen:|lu ?:)`)
+var refusedByRule = regexp.MustCompile(`(?i)(automatically rejected|(was|been) (refused|rejected|declined)|quota|mailbox is full|not (be )?delivered)`)
+
+// readRefusal reads the refusal of a recipient's own rules (Sieve's reject, RFC 5429, 2.1.2) or of
+// a full mailbox behind the server: a receipt that says the mail was deleted, and why. A
+// receipt of a person's program that deleted a mail unread says no why, and is none.
+func readRefusal(m *mail) []Recipient {
+	if len(m.receipts) == 0 || !refusedByRule.MatchString(m.human) {
+		return nil
+	}
+	h, _ := readHeader(m.receipts[0])
+	how := strings.ToLower(h.get("disposition"))
+	if !strings.Contains(how, "automatic-action") || !strings.Contains(how, "deleted") && !strings.Contains(how, "failed") {
+		return nil
+	}
+	_, final := typed(h.get("final-recipient"))
+	p := judge(Recipient{Address: bare(final), Kind: Bounced, Diagnostic: m.human}, decodeWords(m.header.get("subject")))
+	if p.Reason == Unknown || p.Reason == Rejected {
+		p.Reason, p.Class = Filtered, ClassOf(Filtered)
+	}
+	return []Recipient{p}
+}
+
+var replySubject = regexp.MustCompile(`(?i)^(re: ?|fwd?: ?|aw: ?)?\[?(auto(matic|mated)?[ -]?(reply|response|respond|answer|antwort)|auto(matische)?[: ]|out of (the )?office|i am (out|away)|vacation|abwesen|automatische antwort|respuesta automática|réponse automatique|automaty\pL+ odpowied|odpowiedź automatyczna|automatisch antwoord|autosvar|automatis\pL+ svar|frånvaro|automaattinen|automatická odpov|otomatik yan|автоответ|автоматический ответ|自动回复|自動回覆|자동 ?(회신|응답)|부재 ?중|risposta automatica|resposta automática|自動応答|不在|away from my mail|on vacation|read:|gelesen:|lu ?:)`)
 
 // readReply knows the answer of a program that stands for a person.
 func readReply(m *mail) []Recipient {

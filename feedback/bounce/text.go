@@ -2,6 +2,7 @@ package bounce
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -25,11 +26,14 @@ var subjects = regexp.MustCompile(`(?i)(` +
 var saying = regexp.MustCompile(`(?i)(` +
 	`(could not|cannot|can ?not|couldn.t|was not|wasn.t able to|were unable to|unable to|not able to|failed to|has not( yet)? been|did not|has been|had trouble|error) ?(to )?(be )?(deliver|reach|deliver your|attempting to deliver|while attempting|been delivered|delivering|transmitted)|` +
 	`deliver[ey]*y? to the following|following (address|recipient|user)|(address|recipient|addresses)(\(s\)|\(es\))? (failed|affected|had|was|were|reject)|` +
-	`delivery (has )?(failed|failure|error|status)|undeliverable|unable to deliver|failed permanently|not delivered|did not reach|permanent (fatal )?error|` +
+	`delivery (has )?(failed|failure|error|status)|failed recipients?\b|non-?delivery report|undeliverable|unable to deliver|failed permanently|not delivered|did not reach|permanent (fatal )?error|` +
 	`transcript of session|failure reason|failed address|unknown (user|recipient|host)|user unknown|no such user|invalid final delivery|mailbox is full|no valid recipients|` +
-	`are not a member|said: ?[45]\d\d|generating server|remote host said|returned (a )?permanent error|` +
+	`are not a member|user (is )?not known|delivery problems|not a valid (user|address|recipient|mailbox)|returned because|not been delivered|(message|mail|e-?mail) was (automatically )?(rejected|refused|returned)|advisory-only|(has been|was) postponed|no longer valid|said: ?[45]\d\d|generating server|remote host said|returned (a )?permanent error|` +
 	`не может быть доставлено|nicht zugestellt|n'a pas pu être|no se (ha )?(pudo|podido)|non è stato possibile|não (foi possível|pôde)|配信できません|配送できません|送信できません|届けられません|届けることができません|無法(傳送|投遞|傳遞|遞送)|无法(投递|发送|送达)|kunne ikke|kunde inte|nie można|nelze|` +
 	`the group you tried to contact|nebo nemáte oprávnění)`)
+
+// titled is a line that parts such a report's text.
+var titled = regexp.MustCompile(`(?im)^[ \t]*[-*=|]{2,}[ \t]*(failed (recipient|address)(e?s)?( follows?)?|non-?delivery report|(delivery )?failure report)\b`)
 
 var refusal = regexp.MustCompile(`(?m)(^|[^\d.])[45]\d\d[ -]([45]\.\d{1,3}\.\d{1,3} )?[^\s\d]`)
 
@@ -41,7 +45,9 @@ var listOf = regexp.MustCompile(`(?i)not a member of (?:this|the) (?:mailing )?l
 // bounceLike weighs whether a mail without a report's parts is from a mail server about a
 // mail. A person's words about a bounce, a newsletter, an order are none.
 func bounceLike(m *mail) bool {
-	if m.header.get("list-unsubscribe") != "" || answer.MatchString(m.header.get("subject")) && !daemon(m.header) {
+	// A list's program that hands on a bounce puts its own fields around it.
+	handed := mailer(m.header) && (m.header.get("x-beenthere") != "" || m.header.get("errors-to") != "")
+	if m.header.get("list-unsubscribe") != "" && !handed || answer.MatchString(m.header.get("subject")) && !daemon(m.header) {
 		return false // a newsletter, or a person who answers
 	}
 	points := 0
@@ -59,6 +65,9 @@ func bounceLike(m *mail) bool {
 	if m.kind == "multipart/report" {
 		points += 3
 	}
+	if m.encloses && mailer(m.header) && len(m.returned) == 0 { // an empty mail, or one in pieces
+		points += 2
+	}
 	if subjects.MatchString(clip(decodeWords(m.header.get("subject")), 500)) {
 		points += 2
 	}
@@ -72,13 +81,19 @@ func bounceLike(m *mail) bool {
 	if refusal.MatchString(m.human) {
 		points++
 	}
+	if titled.MatchString(m.human) {
+		points += 2
+	}
 	if len(m.returned) > 0 {
 		points++
 	}
 	if m.header.get("list-id") != "" && !daemon(m.header) {
 		points -= 3
 	}
-	return points >= 5 || points >= 4 && said && (daemon(m.header) || nobody)
+	if points >= 5 || points >= 4 && said && (daemon(m.header) || nobody) {
+		return true
+	}
+	return points >= 4 && mailer(m.header) && len(readLines(m)) > 0
 }
 
 // readText reads a bounce that is written for people only.
@@ -117,6 +132,11 @@ func readText(m *mail) (out []Recipient) {
 		}
 	}
 	if len(out) == 0 {
+		if a := m.only(); a != "" {
+			out = append(out, Recipient{Address: a, Diagnostic: m.human})
+		}
+	}
+	if len(out) == 0 {
 		a := first(addresses(m.header.get("reply-to")))
 		out = append(out, Recipient{Address: a, Diagnostic: m.human})
 	}
@@ -136,21 +156,45 @@ func readText(m *mail) (out []Recipient) {
 	return out
 }
 
+// only is the address that a text tells of, where neither its place nor a phrase says so: the
+// first that is neither ours nor of the server that writes.
+func (m *mail) only() string {
+	writers := addresses(m.header.get("from") + " " + m.header.get("sender") + " " + m.header.get("reply-to"))
+	for _, l := range strings.Split(m.human, "\n") {
+		if contact.MatchString(l) {
+			continue
+		}
+		for _, a := range addresses(clip(l, 2000)) {
+			a = strings.TrimRight(a, ".-")
+			same := func(b string) bool { return strings.EqualFold(a, b) }
+			if whole(a) && !slices.ContainsFunc(m.to(), same) && !slices.ContainsFunc(writers, same) {
+				return a
+			}
+		}
+	}
+	return ""
+}
+
+// contact is a line whose address is for questions.
+var contact = regexp.MustCompile(`(?i)(contact|support|postmaster|please (send|write|forward)|call |administrator|help|\bfrom\b|\bsender\b|message-?id|https?://|mailer-daemon)`)
+
 // waiting is said while somebody still tries.
-var waiting = regexp.MustCompile(`(?i)(warning message only|warning: (message .{1,80} delayed|could not send)|do not need to resend|will be retried|has been delayed|delivery attempts will continue|not yet been delivered|will continue to (try|be)|still (being )?(retried|trying)|status notification \(delay\)|delayed \d+ hours|wird weiterhin versucht|will keep trying)`)
+var waiting = regexp.MustCompile(`(?i)(warning message only|warning: (message .{1,80} delayed|could not send)|do not need to resend|will be retried|has been (delayed|postponed)|advisory-only|continue to try to deliver|delivery attempts will continue|not yet been delivered|will continue to (try|be)|still (being )?(retried|trying)|status notification \(delay\)|delayed \d+ hours|wird weiterhin versucht|will keep trying)`)
 
 var (
 	// starts is a line that an address begins, alone or with why behind it.
 	starts = regexp.MustCompile(`(?i)^[\s>*+"'(-]*<?("[^"\s<>]{1,64}"@[^\s<>:,;"()]{1,200}|[^\s<>:,;"()\[\]|]{1,80}@[\pL\pN._-]{1,200})["'>]*(<mailto:[^>\s]{1,300}>)?\s*(:|\.\.\.|,? on |\[|\(|$|-|\s+invalid address|<|\s{2,}|→|;)`)
 	// names is a phrase that an address follows.
-	names = regexp.MustCompile(`(?i)(?:rcpt to: ?|recipients?(?: address)?: ?|delivering (?:your|the) (?:mail|message) to|delivered to:?|deliver (?:your |the )?(?:mail |message )?to:?|undeliverable to|unknown user:|invalid final delivery userid:|user not found:|delivery failed:|failed recipient:|permanent errors:|temporary errors:|undeliverable address:|gateway for|address: ?|user \S{1,80}|[45]\d\d(?: [45]\.\d{1,3}\.\d{1,3})?|\.\.\.|this address:?|adresse:?|destinatario:?|an:|mailing list|` + "`" + `) ?[<("']?((?:"[^"\s<>]{1,64}"|[\pL\pN!#$%&'*+/=?^_{|}~.-]{1,80})@[\pL\pN._-]{1,200})`)
+	names = regexp.MustCompile(`(?i)(?:rcpt to: ?|recipients?(?: address)?: ?|delivering (?:your|the) (?:mail|message) to|delivered to:?|deliver (?:your |the )?(?:mail |message )?to:?|undeliverable to|unknown user:?|intended recipient: ?|intended for:? ?|addressed to:?|originally (?:sent|addressed) to|(?:mail|message) (?:that you sent )?to:?|(?:generated|expanded) from:? |delivery failed \d+ attempts: ?|local mailbox|smtp[:=] ?|mailbox:? (?:of|for)?|is full: ?|reached our local address|original address: ?|invalid final delivery userid:|user not found:|delivery failed:|failed recipient:|permanent errors:|temporary errors:|undeliverable address:|gateway for|address: ?|user [^\s<@]{1,80} |[45]\d\d(?: [45]\.\d{1,3}\.\d{1,3})?|\.\.\.|this address:?|adresse:?|destinatario:?|an:|mailing list|` + "`" + `) ?[<("']?((?:"[^"\s<>]{1,64}"|[\pL\pN!#$%&'*+/=?^_{|}~.-]{1,80})@[\pL\pN._-]{1,200})`)
+	// alias is the address that a mail was sent to, before the server put another in its place.
+	alias = regexp.MustCompile(`(?i)\((?:ultimately )?(generated|expanded|forwarded) from:? |\boriginally (sent|addressed) to `)
 	// ours is a line whose address is not who did not get the mail.
 	ours = regexp.MustCompile(`(?i)(mail from:|^\s*(from|sender|cc|to|reply-to|subject|original sender|message-id|date|sent)\s*:|contact|support|postmaster for|please (send|write|include|forward)|e-?mail me|call |administrator|help|hello |dear |sehr geehrte|envelope-from|\bfrom <|\bfrom [a-z0-9._-]+@|@[^\s]*/|mailto:)`)
 )
 
 // readLines finds who did not get a mail, and what is said there.
 func readLines(m *mail) (out []Recipient) {
-	lines := strings.Split(m.human, "\n")
+	lines := strings.Split(ofSender.ReplaceAllString(m.human, " "), "\n")
 	if len(lines) > 5000 {
 		lines = lines[:5000]
 	}
@@ -159,7 +203,7 @@ func readLines(m *mail) (out []Recipient) {
 		for _, l := range lines {
 			l = clip(l, 2000)
 			a := ""
-			if !ours.MatchString(l) || strings.Contains(l, "<mailto:") || strings.Contains(strings.ToUpper(l), "RCPT TO:") {
+			if !ours.MatchString(l) || strings.Contains(l, "<mailto:") || strings.Contains(strings.ToUpper(l), "RCPT TO:") || alias.MatchString(l) {
 				a = strings.TrimRight(of(l), ".,;:'\"")
 			}
 			if a != "" && strings.Contains(a, "@") {
@@ -191,6 +235,9 @@ func readLines(m *mail) (out []Recipient) {
 	}
 	return out
 }
+
+// ofSender is a mail's sender before the words that tell of it.
+var ofSender = regexp.MustCompile(`(?i)<[^<>\s]{3,320}>\s{1,20}could not be delivered to (one or more|all|any|some) of`)
 
 func indexOf(out []Recipient, a string) int {
 	for i := range out {
