@@ -40,6 +40,7 @@ func check(d *decoder, c *Config) {
 	for _, name := range sorted(c.Providers) {
 		x.block("providers."+name, c.Providers[name].Settings)
 	}
+	x.networks("own_providers.allow", c.OwnProviders.Allow)
 	x.pipelines()
 	for _, name := range sorted(c.Tenants) {
 		x.tenant("tenants."+name, name)

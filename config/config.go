@@ -42,6 +42,8 @@ type Config struct {
 	Keys Keys `yaml:"keys,omitempty"`
 	// Providers carry messages; the pipeline names them.
 	Providers map[string]Provider `yaml:"providers"`
+	// OwnProviders bound those that tenants have of their own.
+	OwnProviders OwnProviders `yaml:"own_providers,omitempty"`
 	// Tenants are the merchants by name.
 	Tenants map[string]Tenant `yaml:"tenants" unless:"tenants_dir"`
 	// TenantsDir is a folder with a file for each further tenant, NAME.yaml: in it
@@ -135,6 +137,13 @@ type Provider struct {
 	Type string `yaml:"type" of:"provider"`
 	// Settings are the keys of its type.
 	Settings Block `settings:"provider"`
+}
+
+// OwnProviders bound the providers that tenants have of their own.
+type OwnProviders struct {
+	// Allow are networks, such as 10.1.0.0/16, in which a tenant's own provider may be. Else it is only
+	// connected to at public addresses, whatever its name leads to. Those of providers are not bound by it.
+	Allow []string `yaml:"allow,omitempty"`
 }
 
 // Tenant is one merchant.
@@ -386,8 +395,10 @@ type ShopAPI struct {
 }
 
 // Networks are those of allow. They were checked.
-func (a *ShopAPI) Networks() (out []netip.Prefix) {
-	for _, s := range a.Allow {
+func (a *ShopAPI) Networks() []netip.Prefix { return networks(a.Allow) }
+
+func networks(all []string) (out []netip.Prefix) {
+	for _, s := range all {
 		if p, err := netip.ParsePrefix(s); err == nil {
 			out = append(out, p)
 		}
