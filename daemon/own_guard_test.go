@@ -57,16 +57,16 @@ func resolveTo(t *testing.T, to [4]byte) {
 	t.Cleanup(func() { net.DefaultResolver = old; _ = pc.Close(); wg.Wait() })
 }
 
-// ownKeys are the keys of a tenant's own provider of each type that connects to AT, a host and a port.
+// ownKeys are the keys of a tenant's own provider of each type that connects to HOST:PORT, a host and a port.
 var ownKeys = map[string]string{
-	"smtp":     `addr: "AT", tls: none`,
-	"twilio":   `account: AC1, token: t, from: "+15005550006", base_url: "https://AT"`,
-	"mailgun":  `domain: mg.example.com, key: k, base_url: "https://AT"`,
-	"ses":      `region: eu-central-1, access_key: AKIAEXAMPLE, secret_key: s, base_url: "https://AT"`,
-	"postmark": `token: t, base_url: "https://AT"`,
-	"sendgrid": `key: k, base_url: "https://AT"`,
-	"vonage":   `key: k, secret: s, from: Acme, base_url: "https://AT"`,
-	"httptext": `url: "https://AT/texts", body: '{"to":"{to}","text":"{text}"}', accepted: {statuses: [200]}`,
+	"smtp":     `addr: "HOST:PORT", tls: none`,
+	"twilio":   `account: AC1, token: t, from: "+15005550006", base_url: "https://HOST:PORT"`,
+	"mailgun":  `domain: mg.example.com, key: k, base_url: "https://HOST:PORT"`,
+	"ses":      `region: eu-central-1, access_key: AKIAEXAMPLE, secret_key: s, base_url: "https://HOST:PORT"`,
+	"postmark": `token: t, base_url: "https://HOST:PORT"`,
+	"sendgrid": `key: k, base_url: "https://HOST:PORT"`,
+	"vonage":   `key: k, secret: s, from: Acme, base_url: "https://HOST:PORT"`,
+	"httptext": `url: "https://HOST:PORT/texts", body: '{"to":"{to}","text":"{text}"}', accepted: {statuses: [200]}`,
 }
 
 // appKeys are an fcm account's, whose tokens are asked for where it says.
@@ -79,7 +79,7 @@ var appKeys = sync.OnceValue(func() string {
 	if err != nil {
 		panic(err)
 	}
-	b, _ := json.Marshal(map[string]string{"type": "service_account", "project_id": "shop", "client_email": "a@acme.example", "token_uri": "https://AT/token",
+	b, _ := json.Marshal(map[string]string{"type": "service_account", "project_id": "shop", "client_email": "a@acme.example", "token_uri": "https://HOST:PORT/token",
 		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))})
 	return fmt.Sprintf("account: '%s'", b)
 })
@@ -104,7 +104,7 @@ func TestOwnProvidersReach(t *testing.T) {
 		}
 		for _, at := range []string{"10.0.0.1:2525", "127.0.0.1:2525", "169.254.169.254:80", "[fe80::1]:2525", "[::1]:2525", "[::ffff:10.0.0.1]:2525", "[::ffff:169.254.169.254]:80",
 			"[fd00:ec2::254]:80", "0.0.0.0:2525", "localhost:2525"} {
-			t.Run(x.Name+" "+at, func(t *testing.T) { refused(t, x, strings.ReplaceAll(keys, "AT", at)) })
+			t.Run(x.Name+" "+at, func(t *testing.T) { refused(t, x, strings.ReplaceAll(keys, "HOST:PORT", at)) })
 		}
 	}
 }
@@ -115,7 +115,7 @@ func TestOwnProvidersNames(t *testing.T) {
 		resolveTo(t, to)
 		for _, x := range providerTypes {
 			if keys, ok := ownKeys[x.Name]; ok {
-				t.Run(fmt.Sprint(x.Name, to), func(t *testing.T) { refused(t, x, strings.ReplaceAll(keys, "AT", "mail.acme.example:2525")) })
+				t.Run(fmt.Sprint(x.Name, to), func(t *testing.T) { refused(t, x, strings.ReplaceAll(keys, "HOST:PORT", "mail.acme.example:2525")) })
 			}
 		}
 	}
