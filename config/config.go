@@ -211,6 +211,9 @@ type Tenant struct {
 	PluginKeys map[string]string `yaml:"plugin_keys,omitempty"`
 	// Pipeline is the one that the tenant's orders take: default, or one of pipelines.
 	Pipeline string `yaml:"pipeline,omitempty" default:"default"`
+	// Mode is live, or sandbox: then nothing of the tenant's is sent. Mails, texts and push messages, also
+	// those sent again or instead of others, are caught, and shown to whoever has one of its keys.
+	Mode string `yaml:"mode,omitempty" enum:"live,sandbox" default:"live"`
 	// Ledger is the one of ledgers that holds the tenant's orders. It cannot change while the
 	// daemon runs; orders that are in another one are not known in this.
 	Ledger string `yaml:"ledger,omitempty"`
@@ -221,6 +224,12 @@ type Tenant struct {
 	// providers, on each channel that it has one for: they wait while those are down.
 	OwnProvidersOnly bool `yaml:"own_providers_only,omitempty"`
 }
+
+// Sandbox is the mode of a tenant of whose messages none is sent, and the name under which they are caught.
+const Sandbox = "sandbox"
+
+// InSandbox says that nothing of the tenant's is sent.
+func (t *Tenant) InSandbox() bool { return t.Mode == Sandbox }
 
 // Plugin is one plugin of a tenant.
 type Plugin struct {

@@ -101,7 +101,7 @@ func (t *Trial) Fit(cfg *config.Config) error {
 	cfg.Data, cfg.Ledger, cfg.Ledgers = TrialData(cfg.Data), nil, nil
 	cfg.Tenants = maps.Clone(cfg.Tenants)
 	for name, x := range cfg.Tenants {
-		x.Ledger = ""
+		x.Ledger, x.Mode = "", "" // all that there is here catches
 		if x.Providers, err = t.standIns(x.Providers); err != nil {
 			return fmt.Errorf("tenant %s: %w", name, err)
 		}

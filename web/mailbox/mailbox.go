@@ -15,6 +15,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/web"
+	"github.com/waxwinghq/waxwing/web/letter"
 	"github.com/waxwinghq/waxwing/web/story"
 )
 
@@ -170,8 +171,8 @@ func (m *Mailbox) contents(w http.ResponseWriter, r *http.Request) {
 		HasHTML bool   `json:"has_html"`
 	}{Text: string(l.Data), Size: len(l.Data), From: l.From, To: l.To, ID: l.ID}
 	if l.Channel == waxwing.Email {
-		p := openMail(l.Data)
-		out.Text, out.From, out.To, out.HasHTML = p.text, p.from, p.to, p.html != ""
+		p := letter.Open(l.Data)
+		out.Text, out.From, out.To, out.HasHTML = p.Text, p.From, p.To, p.HTML != ""
 	}
 	m.json(w, out)
 }
@@ -188,7 +189,7 @@ func (m *Mailbox) display(w http.ResponseWriter, r *http.Request) {
 		csp = strings.Replace(csp, "img-src 'self'", "img-src 'self' https:", 1)
 	}
 	web.Secure(w.Header(), "text/html; charset=utf-8", csp)
-	_, _ = w.Write([]byte(forDisplay(openMail(l.Data).html, r.URL.Query().Get("scheme"), m.c.PicturesAt)))
+	_, _ = w.Write([]byte(forDisplay(letter.Open(l.Data).HTML, r.URL.Query().Get("scheme"), m.c.PicturesAt)))
 }
 
 // source gives the exact bytes, as text that no browser takes for anything else.
