@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"log/slog"
 	"maps"
 	"reflect"
 	"slices"
@@ -62,7 +63,7 @@ func (d *Daemon) Reload(next *config.Config) (changes config.TenantChanges, err 
 	d.workshop.host.Configure(set)
 	d.takePlugins(next, changes)
 	d.use(next, composer, behind, sets)
-	d.tellModes(next)
+	tellModes(d.loaded, next, d.log)
 	d.retire(d.own.without(opened))
 	d.loaded, d.composer, d.own = next, composer, opened
 	for _, s := range d.shards.all {
@@ -72,14 +73,14 @@ func (d *Daemon) Reload(next *config.Config) (changes config.TenantChanges, err 
 }
 
 // tellModes says whose messages are caught from now on, and whose are sent again.
-func (d *Daemon) tellModes(next *config.Config) {
+func tellModes(running, next *config.Config, log *slog.Logger) {
 	for _, name := range sortedNames(next.Tenants) {
-		was, is := d.loaded.Tenants[name], next.Tenants[name]
+		was, is := running.Tenants[name], next.Tenants[name]
 		switch {
 		case is.InSandbox() && !was.InSandbox():
-			d.log.Warn("a tenant is in sandbox: what is its is caught, and nothing is sent", "tenant", name)
+			log.Warn("a tenant is in sandbox: what is its is caught, and nothing is sent", "tenant", name)
 		case !is.InSandbox() && was.InSandbox():
-			d.log.Info("a tenant is live: what is its is sent", "tenant", name)
+			log.Info("a tenant is live: what is its is sent", "tenant", name)
 		}
 	}
 }

@@ -245,7 +245,10 @@ pipeline: [normalise, render, queue: {name: mail}, send: {providers: [mail]}, fa
 	if code := x.ask("POST", "/v1/tenants/acme/orders", "key-of-tenant-acme", body, nil); code != http.StatusAccepted {
 		t.Fatalf("%d", code)
 	}
-	x.until("the text that waits", func() bool { _, by := x.attempts("acme", "ida@example.com"); return len(by) > 1 && by[len(by)-1] == "texts" })
+	x.until("the text that waits", func() bool {
+		_, by := x.attempts("acme", "ida@example.com")
+		return len(by) > 1 && by[len(by)-1] == "texts"
+	})
 	x.write("tenants/acme.yaml", generation("acme", 1)+sandboxed)
 	if _, err := x.reload(); err != nil {
 		t.Fatal(err)
