@@ -179,7 +179,7 @@ func TestDemoCatalogue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := map[string]string{"DEMO_CATALOGUE": dsn, "DEMO_TWILIO": "http://127.0.0.1:1", "DEMO_SMTP": "127.0.0.1:25", "DEMO_LISTEN": "127.0.0.1:0",
+	env := map[string]string{"DEMO_CATALOGUE": dsn, "DEMO_TWILIO": "http://127.0.0.1:1", "DEMO_SMTP": "127.0.0.1:25", "DEMO_SPARE": "127.0.0.1:26", "DEMO_LISTEN": "127.0.0.1:0",
 		"DEMO_DATA": "x", "DEMO_TOKEN": "t", "DEMO_SECRET": "demo-secret-0123", "DEMO_KEY": "demo-key-0123456"}
 	cfg, err := config.Parse("demo/waxwing.yaml", configFile, func(k string) (string, bool) { v, ok := env[k]; return v, ok }, daemon.Components())
 	if err != nil {

@@ -74,7 +74,7 @@ func (m *Mailbox) Open(c *config.Config, books Books) { m.list.open(c, books) }
 // Take adds a letter. The caller gives its bytes away.
 func (m *Mailbox) Take(l Letter) { m.list.take(l) }
 
-//go:embed app.css app.js icon.svg page.html pictures
+//go:embed app.css app.js trouble.js icon.svg page.html pictures
 var assets embed.FS
 
 // pageCSP lets the page run its own script and nothing else.
@@ -93,6 +93,9 @@ func (m *Mailbox) Pages() map[string]http.Handler {
 	return map[string]http.Handler{
 		"GET /{$}":                          asset("page.html", "text/html; charset=utf-8"),
 		"GET /mailbox/app.js":               asset("app.js", "text/javascript; charset=utf-8"),
+		"GET /mailbox/trouble.js":           asset("trouble.js", "text/javascript; charset=utf-8"),
+		"GET /mailbox/trouble":              http.HandlerFunc(m.trouble),
+		"POST /mailbox/trouble":             http.HandlerFunc(m.makeTrouble),
 		"GET /mailbox/app.css":              asset("app.css", "text/css; charset=utf-8"),
 		"GET /mailbox/icon.svg":             asset("icon.svg", "image/svg+xml"),
 		"GET /favicon.ico":                  http.RedirectHandler("/mailbox/icon.svg", http.StatusFound),
