@@ -116,6 +116,8 @@ type Outgoing struct {
 	IdempotencyKey string
 	// SMTPUTF8 and EightBit say what an SMTP server must offer (RFC 6531, 6152).
 	SMTPUTF8, EightBit bool
+	// Confirmation is the one that the message is of, where it is offered.
+	Confirmation ID
 	// Pipeline is the one that made the message; "": there was one, or an earlier program.
 	Pipeline string
 	// Patience is how long a slow provider is waited for before the commit
@@ -145,6 +147,13 @@ func (o *Outgoing) String() string { return "message " + o.Message.String() }
 
 // LogValue shows the id only.
 func (o *Outgoing) LogValue() slog.Value { return slog.StringValue(o.String()) }
+
+// Caught is a message that was caught instead of sent.
+type Caught struct {
+	Message, Confirmation ID
+	Channel               Channel
+	At                    time.Time
+}
 
 // Attempt is what became of offering a message to one provider once.
 type Attempt struct {

@@ -38,8 +38,12 @@ func check(d *decoder, c *Config) {
 	}
 	x.http()
 	for _, name := range sorted(c.Providers) {
+		if name == Sandbox {
+			x.failKey("providers."+name, "a provider cannot be called sandbox, which the trail says of what tenants in sandbox would have sent", "Give it another name, such as mail")
+		}
 		x.block("providers."+name, c.Providers[name].Settings)
 	}
+	x.networks("own_providers.allow", c.OwnProviders.Allow)
 	x.pipelines()
 	for _, name := range sorted(c.Tenants) {
 		x.tenant("tenants."+name, name)

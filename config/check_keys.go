@@ -75,6 +75,16 @@ func (x *tenantRules) signers(path string, keys map[string]string) {
 	}
 }
 
+// Sandboxed are the tenants in sandbox, by name.
+func (c *Config) Sandboxed() (out []string) {
+	for _, name := range sorted(c.Tenants) {
+		if t := c.Tenants[name]; t.InSandbox() {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // Warnings are what is allowed and unwise, a sentence each, without secrets.
 func (c *Config) Warnings() []string {
 	var out []string
@@ -98,6 +108,9 @@ func (c *Config) Warnings() []string {
 				look(fmt.Sprintf("%s.secrets[%d]", path, i), v, "secret")
 			}
 		}
+	}
+	if caught := c.Sandboxed(); len(caught) > 0 {
+		out = append(out, fmt.Sprintf("in sandbox, so that nothing of theirs is sent: %s; take mode: sandbox out once their customers may have mail", strings.Join(caught, ", ")))
 	}
 	if c.TenantsDir != "" {
 		for _, name := range c.unusedPipelines() {

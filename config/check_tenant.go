@@ -11,6 +11,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/waxwinghq/waxwing/config/reach"
 )
 
 // tenantRules are those of one tenant.
@@ -97,11 +99,15 @@ func (x *tenantRules) all() {
 	x.ownProviders()
 }
 
-// ownProviders checks a tenant's own as the platform's are.
+// ownProviders checks a tenant's own as the platform's are. From then on they reach what a
+// tenant may name, and nothing else.
 func (x *tenantRules) ownProviders() {
 	t, path := x.t, x.path
 	for _, p := range sorted(t.Providers) {
 		x.check.block(path+".providers."+p, t.Providers[p].Settings)
+		if b, ok := t.Providers[p].Settings.(pooled); ok {
+			b.pool().guard = &reach.Guard{Allow: networks(x.check.c.OwnProviders.Allow)}
+		}
 	}
 	if t.OwnProvidersOnly && len(t.Providers) == 0 && !x.given(path+".providers") {
 		x.fail(path+".own_providers_only", path+".own_providers_only stands without providers", "Define them under "+path+".providers, or take it out")
@@ -291,8 +297,13 @@ func (x *tenantRules) shopAPI(path string, s Shop) {
 	if t := s.API.Token.Reveal(); strings.TrimSpace(t) != t || strings.ContainsFunc(t, unicode.IsControl) {
 		x.fail(path+".token", path+".token begins or ends in a space, or holds a control character", "Take it out: no token has one")
 	}
-	for i, n := range s.API.Allow {
-		at := fmt.Sprintf("%s.allow[%d]", path, i)
+	x.check.networks(path+".allow", s.API.Allow)
+}
+
+// networks checks a list of those that the operator allows.
+func (x *checker) networks(path string, all []string) {
+	for i, n := range all {
+		at := fmt.Sprintf("%s[%d]", path, i)
 		if _, err := netip.ParsePrefix(n); err != nil && !x.isBad(at) {
 			x.fail(at, fmt.Sprintf("%s %s is no network", at, x.quote(at)), "Write it as 10.1.0.0/16")
 		}

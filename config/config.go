@@ -42,6 +42,8 @@ type Config struct {
 	Keys Keys `yaml:"keys,omitempty"`
 	// Providers carry messages; the pipeline names them.
 	Providers map[string]Provider `yaml:"providers"`
+	// OwnProviders bound those that tenants have of their own.
+	OwnProviders OwnProviders `yaml:"own_providers,omitempty"`
 	// Tenants are the merchants by name.
 	Tenants map[string]Tenant `yaml:"tenants" unless:"tenants_dir"`
 	// TenantsDir is a folder with a file for each further tenant, NAME.yaml: in it
@@ -137,6 +139,13 @@ type Provider struct {
 	Settings Block `settings:"provider"`
 }
 
+// OwnProviders bound the providers that tenants have of their own.
+type OwnProviders struct {
+	// Allow are networks, such as 10.1.0.0/16, in which a tenant's own provider may be. Else it is only
+	// connected to at public addresses, whatever its name leads to. Those of providers are not bound by it.
+	Allow []string `yaml:"allow,omitempty"`
+}
+
 // Tenant is one merchant.
 type Tenant struct {
 	// Name signs the mails and is shown beside their address.
@@ -202,6 +211,9 @@ type Tenant struct {
 	PluginKeys map[string]string `yaml:"plugin_keys,omitempty"`
 	// Pipeline is the one that the tenant's orders take: default, or one of pipelines.
 	Pipeline string `yaml:"pipeline,omitempty" default:"default"`
+	// Mode is live, or sandbox: then nothing of the tenant's is sent. Mails, texts and push messages, also
+	// those sent again or instead of others, are caught, and shown to whoever has one of its keys.
+	Mode string `yaml:"mode,omitempty" enum:"live,sandbox" default:"live"`
 	// Ledger is the one of ledgers that holds the tenant's orders. It cannot change while the
 	// daemon runs; orders that are in another one are not known in this.
 	Ledger string `yaml:"ledger,omitempty"`
@@ -224,6 +236,12 @@ type Quiet struct {
 	// TimeZone is where the customers live, as the IANA names it.
 	TimeZone string `yaml:"time_zone" want:"where the customers live, such as Europe/Berlin"`
 }
+
+// Sandbox is the mode of a tenant of whose messages none is sent, and the name under which they are caught.
+const Sandbox = "sandbox"
+
+// InSandbox says that nothing of the tenant's is sent.
+func (t *Tenant) InSandbox() bool { return t.Mode == Sandbox }
 
 // Plugin is one plugin of a tenant.
 type Plugin struct {
@@ -398,8 +416,10 @@ type ShopAPI struct {
 }
 
 // Networks are those of allow. They were checked.
-func (a *ShopAPI) Networks() (out []netip.Prefix) {
-	for _, s := range a.Allow {
+func (a *ShopAPI) Networks() []netip.Prefix { return networks(a.Allow) }
+
+func networks(all []string) (out []netip.Prefix) {
+	for _, s := range all {
 		if p, err := netip.ParsePrefix(s); err == nil {
 			out = append(out, p)
 		}

@@ -1,11 +1,15 @@
 package config
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/config/reach"
 )
 
 // Registry names the components that a configuration may speak of. This package knows
@@ -181,9 +185,26 @@ type Pool struct {
 	// Connections is how many are kept at most: also the most attempts that one
 	// crash can leave uncertain.
 	Connections int `yaml:"connections,omitempty" default:"32" min:"1" max:"1000"`
+
+	guard *reach.Guard // of a tenant's own provider; nil: the operator named where to connect
+}
+
+// Dial connects to the provider, within timeout (0: no limit of its own). It is nil where the operator named
+// the address, who may send it anywhere; what a tenant names is looked at where it leads to, each time.
+func (p *Pool) Dial(timeout time.Duration) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	if p.guard == nil {
+		return nil
+	}
+	return p.guard.Dial(timeout)
 }
 
 func (p *Pool) pool() *Pool { return p }
+
+// Unbound is the pool of a stand-in in the provider's place, which the program itself has put where it is.
+func (p Pool) Unbound() Pool {
+	p.guard = nil
+	return p
+}
 
 // pooled is a block with a Pool in it.
 type pooled interface {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/address"
+	"github.com/waxwinghq/waxwing/channel/sandbox"
 	"github.com/waxwinghq/waxwing/channel/webpush"
 	"github.com/waxwinghq/waxwing/compose"
 	"github.com/waxwinghq/waxwing/config"
@@ -35,6 +36,7 @@ import (
 	"github.com/waxwinghq/waxwing/source"
 	"github.com/waxwinghq/waxwing/web"
 	"github.com/waxwinghq/waxwing/web/metrics"
+	caughtpage "github.com/waxwinghq/waxwing/web/sandbox"
 )
 
 // Daemon is the program running. Its methods may be called from everywhere; after Stop
@@ -48,6 +50,7 @@ type Daemon struct {
 	shards    *shards // its ledgers, each with its pipeline
 	providers map[string]Provider
 	own       own // guarded by reloads after the start
+	caught    *sandbox.Catcher
 	lookups   *enrich.Lookups
 	sources   *sources
 	silence   *silence.Watcher
@@ -107,7 +110,7 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 		c.Plugins.Memory = mem.plugins
 	}
 	readRoots(c)
-	d = &Daemon{clients: files.clients, memory: mem, cfg: c, loaded: loaded, log: log, done: make(chan struct{}), restored: make(chan struct{}), fatal: make(chan error, 1)}
+	d = &Daemon{caught: sandbox.New(x.Clock), clients: files.clients, memory: mem, cfg: c, loaded: loaded, log: log, done: make(chan struct{}), restored: make(chan struct{}), fatal: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.stop, d.ctx = cancel, ctx
 	begun := d // a return of nil takes d away before the clean-up
@@ -215,7 +218,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 		Plugins: d.workshop, Numbers: compose.Numbers, Wrap: x.Wrap, NoSweeper: x.NoSweeper}
 	maps.Copy(parts.Formats, d.workshop.pluginFormats(d.cfg, parts.Formats["generic"]))
 	d.formats = parts.Formats
-	d.behind = &pipeline.Settings{Tenants: d.cfg.Tenants, Formats: d.formats, Composer: d.composer, Own: d.own.of(d.cfg.Tenants)}
+	d.behind = &pipeline.Settings{Tenants: d.cfg.Tenants, Formats: d.formats, Composer: d.composer, Own: d.own.of(d.cfg.Tenants, d.caught)}
 	for n, p := range d.providers {
 		parts.Providers[n], parts.Carries[n] = p, Carries(d.cfg.Providers[n])
 	}
@@ -253,8 +256,9 @@ func (d *Daemon) assemble(x Extras) (err error) {
 	d.push = webpush.NewSubscriptions()
 	d.push.Use(pushSettings(d.cfg, d.cfg.Tenants))
 	pages := map[string]http.Handler{"/push/": d.push}
+	maps.Copy(pages, caughtpage.Pages())
 	maps.Copy(pages, x.Pages)
-	d.server = web.New(web.Parts{Callbacks: d.callbacks.Take, Config: d.cfg, Formats: parts.Formats, Intake: d, Desk: d.shards, Books: d.Books(), Workshop: d.workshop, Shelves: d.Books(), Uses: d.workshop.host.Uses,
+	d.server = web.New(web.Parts{Caught: d.caught.Letters, Callbacks: d.callbacks.Take, Config: d.cfg, Formats: parts.Formats, Intake: d, Desk: d.shards, Books: d.Books(), Workshop: d.workshop, Shelves: d.Books(), Uses: d.workshop.host.Uses,
 		Meter: meter, Sources: brings, Schema: generic.Schema, Ready: d.ready, Pages: pages, Version: Version(), Connections: d.clients, Room: d.memory.bodies, Log: d.log})
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/sandbox"
 	"github.com/waxwinghq/waxwing/channel/webpush"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/config/reach"
@@ -31,6 +32,9 @@ type ownProvider struct {
 func openOwn(tenants map[string]config.Tenant, before own, log *slog.Logger) (own, error) {
 	all := own{}
 	for _, tenant := range sortedNames(tenants) {
+		if t := tenants[tenant]; t.InSandbox() {
+			continue // nobody connects for it
+		}
 		for name, p := range tenants[tenant].Providers {
 			full := pipeline.OwnName(tenant, name)
 			if old, ok := before[full]; ok && reflect.DeepEqual(old.settings, p) {
@@ -47,10 +51,17 @@ func openOwn(tenants map[string]config.Tenant, before own, log *slog.Logger) (ow
 	return all, nil
 }
 
-// of are the tenants' own as the pipeline takes them: in the order of their names.
-func (o own) of(tenants map[string]config.Tenant) map[string][]pipeline.OwnProvider {
+// of are the tenants' own as the pipeline takes them: in the order of their names. Tenants in
+// sandbox have what catches their messages, and nothing else.
+func (o own) of(tenants map[string]config.Tenant, caught *sandbox.Catcher) map[string][]pipeline.OwnProvider {
 	out := map[string][]pipeline.OwnProvider{}
 	for tenant, t := range tenants {
+		if t.InSandbox() {
+			for _, ch := range waxwing.Channels {
+				out[tenant] = append(out[tenant], pipeline.OwnProvider{Name: config.Sandbox, Type: config.Sandbox, Carries: ch, Provider: caught})
+			}
+			continue
+		}
 		for _, name := range sortedNames(t.Providers) {
 			p := o[pipeline.OwnName(tenant, name)]
 			out[tenant] = append(out[tenant], pipeline.OwnProvider{Name: name, Type: p.settings.Type, Carries: typeOf(p.settings).Carries, Provider: p.Provider})

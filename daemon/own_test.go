@@ -103,7 +103,7 @@ func TestOwnProviders(t *testing.T) {
 	acme := func(addr string, more string) string {
 		return generation("acme", 1) + fmt.Sprintf("providers:\n  mine: {type: smtp, addr: %q, tls: none}\n%s", addr, more)
 	}
-	x := newTownOf(t, fmt.Sprintf("providers: {mail: {type: smtp, addr: %q, tls: none}}\n", common.addr),
+	x := newTownOf(t, fmt.Sprintf("own_providers: {allow: [127.0.0.0/8]}\nproviders: {mail: {type: smtp, addr: %q, tls: none}}\n", common.addr),
 		map[string]string{"tenants/acme.yaml": acme(mine.addr, ""), "tenants/bolt.yaml": generation("bolt", 2)})
 	reload := func(text string) {
 		t.Helper()

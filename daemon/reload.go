@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"log/slog"
 	"maps"
 	"reflect"
 	"slices"
@@ -62,12 +63,26 @@ func (d *Daemon) Reload(next *config.Config) (changes config.TenantChanges, err 
 	d.workshop.host.Configure(set)
 	d.takePlugins(next, changes)
 	d.use(next, composer, behind, sets)
+	tellModes(d.loaded, next, d.log)
 	d.retire(d.own.without(opened))
 	d.loaded, d.composer, d.own = next, composer, opened
 	for _, s := range d.shards.all {
 		d.keepers.Go(func() { s.upkeep.teach(d.ctx, composer) })
 	}
 	return changes, nil
+}
+
+// tellModes says whose messages are caught from now on, and whose are sent again.
+func tellModes(running, next *config.Config, log *slog.Logger) {
+	for _, name := range sortedNames(next.Tenants) {
+		was, is := running.Tenants[name], next.Tenants[name]
+		switch {
+		case is.InSandbox() && !was.InSandbox():
+			log.Warn("a tenant is in sandbox: what is its is caught, and nothing is sent", "tenant", name)
+		case !is.InSandbox() && was.InSandbox():
+			log.Info("a tenant is live: what is its is sent", "tenant", name)
+		}
+	}
 }
 
 // prepare makes what the pipelines go by from the switch on, all together and each; it knows tenants that are gone,
@@ -80,7 +95,7 @@ func (d *Daemon) prepare(next *config.Config, composer *compose.Composer) (behin
 	if opened, err = openOwn(behind.Tenants, d.own, d.log); err != nil {
 		return nil, nil, opened, err
 	}
-	behind.Own = opened.of(behind.Tenants)
+	behind.Own = opened.of(behind.Tenants, d.caught)
 	sets = d.shards.settings(behind)
 	for i, set := range sets {
 		if err := d.shards.all[i].pipe.Prepare(set); err != nil {

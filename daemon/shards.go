@@ -289,6 +289,9 @@ func (x *shards) ledgers() (out []metrics.Ledger) {
 	return out
 }
 
+// Providers says how it stands with the providers of a daemon, as its metrics do.
+func Providers(d *Daemon) []metrics.Provider { return d.shards.providers() }
+
 // providers counts the providers of all pipelines.
 func (x *shards) providers() (out []metrics.Provider) {
 	n := map[metrics.Provider]int{}

@@ -9,6 +9,7 @@ import (
 	"net"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/sandbox"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/delivery"
 	"github.com/waxwinghq/waxwing/pipeline"
@@ -32,7 +33,7 @@ func StartWorker(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err e
 	mem.tell(log)
 	files.tell(log)
 	readRoots(c)
-	d = &Daemon{clients: workerClients, memory: mem, cfg: files.fit(c), loaded: c, log: log, sends: true,
+	d = &Daemon{caught: sandbox.New(x.Clock), clients: workerClients, memory: mem, cfg: files.fit(c), loaded: c, log: log, sends: true,
 		done: make(chan struct{}), restored: make(chan struct{}), fatal: make(chan error, 1)}
 	close(d.restored)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -88,7 +89,7 @@ func fitForWorkers(c *config.Config) error {
 }
 
 func assembleWorker(d *Daemon, x Extras) (err error) {
-	d.behind = &pipeline.Settings{Tenants: d.cfg.Tenants, Own: d.own.of(d.cfg.Tenants)}
+	d.behind = &pipeline.Settings{Tenants: d.cfg.Tenants, Own: d.own.of(d.cfg.Tenants, d.caught)}
 	parts := pipeline.Parts{Providers: map[string]delivery.Provider{}, Clock: x.Clock, SendsOnly: true, Asked: Asked(d.cfg)}
 	for n, p := range d.providers {
 		parts.Providers[n] = p

@@ -213,6 +213,7 @@ func (s *Sender) attempt(c *waxwing.Claim, t *tries) (*waxwing.Resolution, bool)
 			NextAt: s.spread.at(s.Clock(), f.nextTry())}, false
 	}
 	out := c.Out
+	out.Confirmation = c.Confirmation
 	if f.healthyBut(p, t.refused) {
 		out.Patience = t.patience()
 	}

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -48,6 +49,8 @@ type Demo struct {
 	daemon  *daemon.Daemon
 	mailbox *mailbox.Mailbox
 	mail    *sink.Server
+	spare   *sink.Server // takes what the first one does not
+	trouble *trouble     // of the first
 	texts   *http.Server
 	client  *http.Client
 }
@@ -108,12 +111,21 @@ func (d *Demo) world() (map[string]string, error) {
 	d.secret, d.key = hex.EncodeToString(secret[:]), hex.EncodeToString(key[:])
 	d.mailbox = mailbox.New(mailbox.Config{Formats: daemon.Formats(), PicturesAt: picturesAt})
 	fates := newFates()
-	d.mail = sink.New(sink.Config{Hello: "mailbox.example", Plan: fates.plan, Keep: true, OnMail: func(m sink.Mail) {
-		d.mailbox.Take(mailbox.Letter{Channel: waxwing.Email, ID: m.MessageID, From: m.From, To: m.To, Data: m.Data, At: m.At})
-	}})
+	d.trouble = newTrouble()
+	server := func(plan sink.Plan, taken *atomic.Int64) *sink.Server {
+		return sink.New(sink.Config{Hello: "mailbox.example", Plan: plan, Keep: true, OnMail: func(m sink.Mail) {
+			taken.Add(1)
+			d.mailbox.Take(mailbox.Letter{Channel: waxwing.Email, ID: m.MessageID, From: m.From, To: m.To, Data: m.Data, At: m.At})
+		}})
+	}
+	d.mail, d.spare = server(d.trouble.plan(fates.plan), &d.trouble.first), server(fates.plan, &d.trouble.next)
 	smtp, err := d.mail.Listen("")
 	if err != nil {
 		return nil, fmt.Errorf("demo: the mail server: %w", err)
+	}
+	spare, err := d.spare.Listen("")
+	if err != nil {
+		return nil, fmt.Errorf("demo: the second mail server: %w", err)
 	}
 	token := hex.EncodeToString(key[:8])
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -125,7 +137,7 @@ func (d *Demo) world() (map[string]string, error) {
 	}}}
 	go func() { _ = d.texts.Serve(l) }() // ends by Close
 	dsn, err := d.stock()
-	return map[string]string{"DEMO_SMTP": smtp, "DEMO_TWILIO": "http://" + l.Addr().String(), "DEMO_TOKEN": token,
+	return map[string]string{"DEMO_SMTP": smtp, "DEMO_SPARE": spare, "DEMO_TWILIO": "http://" + l.Addr().String(), "DEMO_TOKEN": token,
 		"DEMO_SECRET": d.secret, "DEMO_KEY": d.key, "DEMO_CATALOGUE": dsn}, err
 }
 
@@ -139,7 +151,7 @@ func (d *Demo) open(cfg *config.Config, asked bool, log *slog.Logger) (err error
 		case err == nil:
 			d.mailbox.Open(cfg, d.daemon.Books())
 			try := &Trial{cfg: cfg, client: d.client}
-			d.mailbox.Act(mailbox.Acts{Title: "demo mailbox", Shops: sampleShops(cfg, d.daemon.Formats()),
+			d.mailbox.Act(mailbox.Acts{Title: "demo mailbox", Shops: sampleShops(cfg, d.daemon.Formats()), Breaker: d.trouble.breaker(d.daemon),
 				Order: func(ctx context.Context, tenant, shop, locale string) error {
 					return try.order(ctx, d.daemon, tenant, shop, locale)
 				}})
@@ -170,8 +182,10 @@ func (d *Demo) Stop() error {
 	if d.texts != nil {
 		errs = append(errs, d.texts.Close())
 	}
-	if d.mail != nil {
-		errs = append(errs, d.mail.Close())
+	for _, s := range []*sink.Server{d.mail, d.spare} {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
 	}
 	d.client.CloseIdleConnections()
 	if !d.keep && d.dir != "" {

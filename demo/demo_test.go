@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -155,8 +156,11 @@ func TestDemo(t *testing.T) {
 	if _, err := os.Stat(d.dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the temporary folder is still there: %v", err)
 	}
-	if said := logs.String(); strings.Count(said, "\n") != 1 || !strings.Contains(said, "webhook refused") {
-		t.Errorf("a demonstration says what was refused and nothing else:\n%s", said)
+	// A provider that loses answers may rest for it: that is said, too.
+	said := strings.Split(strings.TrimSpace(logs.String()), "\n")
+	said = slices.DeleteFunc(said, func(line string) bool { return strings.Contains(line, `msg="provider rests"`) })
+	if len(said) != 1 || !strings.Contains(said[0], "webhook refused") {
+		t.Errorf("a demonstration says what was refused and nothing else:\n%s", strings.Join(said, "\n"))
 	}
 }
 
@@ -179,7 +183,7 @@ func TestDemoCatalogue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := map[string]string{"DEMO_CATALOGUE": dsn, "DEMO_TWILIO": "http://127.0.0.1:1", "DEMO_SMTP": "127.0.0.1:25", "DEMO_LISTEN": "127.0.0.1:0",
+	env := map[string]string{"DEMO_CATALOGUE": dsn, "DEMO_TWILIO": "http://127.0.0.1:1", "DEMO_SMTP": "127.0.0.1:25", "DEMO_SPARE": "127.0.0.1:26", "DEMO_LISTEN": "127.0.0.1:0",
 		"DEMO_DATA": "x", "DEMO_TOKEN": "t", "DEMO_SECRET": "demo-secret-0123", "DEMO_KEY": "demo-key-0123456"}
 	cfg, err := config.Parse("demo/waxwing.yaml", configFile, func(k string) (string, bool) { v, ok := env[k]; return v, ok }, daemon.Components())
 	if err != nil {

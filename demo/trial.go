@@ -101,7 +101,7 @@ func (t *Trial) Fit(cfg *config.Config) error {
 	cfg.Data, cfg.Ledger, cfg.Ledgers = TrialData(cfg.Data), nil, nil
 	cfg.Tenants = maps.Clone(cfg.Tenants)
 	for name, x := range cfg.Tenants {
-		x.Ledger = ""
+		x.Ledger, x.Mode = "", "" // all that there is here catches
 		if x.Providers, err = t.standIns(x.Providers); err != nil {
 			return fmt.Errorf("tenant %s: %w", name, err)
 		}
@@ -122,11 +122,11 @@ func (t *Trial) standIns(from map[string]config.Provider) (map[string]config.Pro
 		switch s := p.Settings.(type) {
 		case *smtp.Settings:
 			own := *s
-			own.Addr, own.TLS, own.Auth, own.CAFile = t.smtp, string(smtp.NoTLS), nil, ""
+			own.Addr, own.TLS, own.Auth, own.CAFile, own.Pool = t.smtp, string(smtp.NoTLS), nil, "", s.Unbound()
 			p.Settings = &own
 		case *twilio.Settings:
 			own := *s
-			own.BaseURL, own.Account, own.Token = t.twilio, "ACmailbox", t.token
+			own.BaseURL, own.Account, own.Token, own.Pool = t.twilio, "ACmailbox", t.token, s.Unbound()
 			p.Settings = &own
 		default:
 			pool := config.Pool{Connections: max(p.MaxConnections(), 1)}

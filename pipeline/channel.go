@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -111,7 +113,7 @@ func (x *outbound) commonOf(f *flow, ch waxwing.Channel) (out []delivery.Named) 
 
 // newSender makes who sends a pipeline's messages by these providers.
 func (x *outbound) newSender(f *flow, ch waxwing.Channel, by []delivery.Named) (*delivery.Sender, error) {
-	c := delivery.Config{Channel: ch, Providers: by, Health: x.channels[ch].health, Doubt: f.send.Uncertain.Rule(x.p.Asked), Outbox: x.p.Ledger, Meter: x.p.Meter,
+	c := delivery.Config{Channel: ch, Providers: by, Health: x.channels[ch].health, Doubt: f.send.Uncertain.Rule(x.p.Asked), Outbox: byMode{x.p.Ledger, x.settings, len(by) > 0 && by[0].Name == config.Sandbox}, Meter: x.p.Meter,
 		Journal: x.journal, Stop: x.stop, Clock: x.p.Clock, Log: x.p.Log, Queued: func(ch waxwing.Channel, id waxwing.ID) { x.wake(f, ch, id, "") }}
 	for _, d := range f.send.Retry {
 		c.Retry = append(c.Retry, d.D())
@@ -130,6 +132,24 @@ func (x *outbound) newSender(f *flow, ch waxwing.Channel, by []delivery.Named) (
 		return nil, fmt.Errorf("pipeline: %s: %w", ch, err)
 	}
 	return s, nil
+}
+
+// byMode keeps messages from going by providers that are not of their tenant's mode any more, since it
+// was changed while they were offered: they go back to the queue, and by the others.
+type byMode struct {
+	delivery.Outbox
+	settings *atomic.Pointer[Settings]
+	sandbox  bool // its providers are those of tenants in sandbox
+}
+
+var errMode = errors.New("the tenant's mode has changed")
+
+// CommitDot is delivery.Outbox's.
+func (x byMode) CommitDot(ctx context.Context, c *waxwing.Claim, provider string) error {
+	if m := x.settings.Load().members[c.Out.Tenant]; m != nil && m.config.InSandbox() != x.sandbox {
+		return errMode
+	}
+	return x.Outbox.CommitDot(ctx, c, provider)
 }
 
 // ownPart is of how many parts of a channel's workers one is what a tenant with providers of
@@ -239,7 +259,7 @@ func (x *outbound) own(s *Settings, tenant string, m *member) error {
 	m.own = map[way]*delivery.Sender{}
 	own := map[waxwing.Channel][]delivery.Named{}
 	for _, p := range s.Own[tenant] {
-		own[p.Carries] = append(own[p.Carries], delivery.Named{Provider: p.Provider, Name: OwnName(tenant, p.Name), Label: "own:" + p.Type, Own: true})
+		own[p.Carries] = append(own[p.Carries], delivery.Named{Provider: p.Provider, Name: p.name(tenant), Label: p.label(), Own: true})
 	}
 	for _, ch := range waxwing.Channels {
 		if len(own[ch]) == 0 {
@@ -248,7 +268,7 @@ func (x *outbound) own(s *Settings, tenant string, m *member) error {
 		for _, name := range sortedKeys(x.flows.all) {
 			f := x.flows.all[name]
 			all := own[ch]
-			if !m.config.OwnProvidersOnly {
+			if !m.config.OwnProvidersOnly && !m.config.InSandbox() {
 				all = append(slices.Clone(all), x.commonOf(f, ch)...)
 			}
 			made, err := x.newSender(f, ch, all)

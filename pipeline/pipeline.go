@@ -224,7 +224,8 @@ type Settings struct {
 	Tenants  map[string]config.Tenant
 	Formats  map[string]waxwing.Format
 	Composer Composer
-	// Own are the tenants' own providers by tenant, in their order, for those who have some.
+	// Own are the tenants' own providers by tenant, in their order, for those who have some. Those of a tenant in
+	// sandbox are of the type config.Sandbox, one for each channel.
 	Own map[string][]OwnProvider
 
 	members map[waxwing.TenantID]*member
@@ -257,6 +258,22 @@ type way struct {
 // OwnName is the name of a tenant's own provider in the trail: no other provider has it.
 func OwnName(tenant, name string) string { return tenant + "/" + name }
 
+// name is the provider's in the trail.
+func (p *OwnProvider) name(tenant string) string {
+	if p.Type == config.Sandbox {
+		return config.Sandbox
+	}
+	return OwnName(tenant, p.Name)
+}
+
+// label is what metrics call it.
+func (p *OwnProvider) label() string {
+	if p.Type == config.Sandbox {
+		return config.Sandbox
+	}
+	return "own:" + p.Type
+}
+
 // IsOwn says that a name of a provider is OwnName's: names of the configuration have no slash.
 func IsOwn(name string) bool { return strings.Contains(name, "/") }
 
@@ -276,7 +293,7 @@ func (x *Pipeline) Use(s *Settings) {
 	names := map[string]bool{}
 	for t, all := range s.Own {
 		for _, p := range all {
-			names[OwnName(t, p.Name)] = true
+			names[p.name(t)] = true
 		}
 	}
 	for _, ch := range x.out.channels {

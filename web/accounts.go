@@ -1,13 +1,17 @@
 package web
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/web/letter"
 )
 
 // accounts takes events of shops from programs that have the tenant's key, and says of orders that a shop has how
@@ -150,4 +154,137 @@ func knownShop(d *doors, t waxwing.TenantID, shop waxwing.ShopID) error {
 		return fault{http.StatusUnprocessableEntity, "no such shop", fmt.Sprintf("shop: there is no shop %.64q; the configuration knows none yet: add it under tenants.%s.shops, such as {%s: {format: generic}}", shop, t, "web")}
 	}
 	return fault{http.StatusUnprocessableEntity, "no such shop", fmt.Sprintf("shop: there is no shop %.64q; known are %s", shop, strings.Join(known, ", "))}
+}
+
+// caught shows what the sandbox caught of a tenant's messages. It knows which they were; what is in them the
+// ledger says, so that nothing is shown that was erased.
+type caught struct {
+	api   *api
+	list  func(waxwing.TenantID) []waxwing.Caught
+	books Books
+	reads *reads
+}
+
+func (x *caught) routes(m *http.ServeMux) {
+	const t = ofTenant
+	m.HandleFunc("GET "+t+"/sandbox", x.api.of(x.letters))
+	m.HandleFunc("GET "+t+"/sandbox/{id}", x.api.of(x.letter))
+}
+
+// mostCaught is how many are listed at once.
+const mostCaught = 50
+
+// caughtLetter is one of them. Text and HTML are its own in the answer to a request for it alone.
+type caughtLetter struct {
+	Message      waxwing.ID      `json:"message"`
+	Confirmation waxwing.ID      `json:"confirmation"`
+	N            int             `json:"n"`
+	Channel      waxwing.Channel `json:"channel"`
+	At           time.Time       `json:"at"`
+	From         string          `json:"from,omitempty"`
+	To           string          `json:"to,omitempty"`
+	Subject      string          `json:"subject,omitempty"`
+	Text         string          `json:"text,omitempty"`
+	HTML         string          `json:"html,omitempty"`
+}
+
+// of is what was caught, as far as the request may ask.
+func (x *caught) of(r *http.Request, t waxwing.TenantID) ([]waxwing.Caught, func(), error) {
+	if x.list == nil {
+		return nil, func() {}, nil
+	}
+	done, err := x.reads.enter(r.Context(), t)
+	return x.list(t), done, err
+}
+
+// letters lists the newest, or those before one.
+func (x *caught) letters(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	v := r.URL.Query()
+	if err := known(v, "before"); err != nil {
+		return err
+	}
+	all, done, err := x.of(r, t)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if b := v.Get("before"); b != "" {
+		id, err := waxwing.ParseID(b)
+		if err != nil {
+			return fault{http.StatusBadRequest, "bad parameter", "before: " + err.Error()}
+		}
+		i := slices.IndexFunc(all, func(c waxwing.Caught) bool { return c.Message == id })
+		if i < 0 {
+			i = len(all) - 1 // so old that it is forgotten, as are those before it
+		}
+		all = all[i+1:]
+	}
+	out := struct {
+		Sandbox bool           `json:"sandbox"`
+		Letters []caughtLetter `json:"letters"`
+	}{x.inSandbox(t), []caughtLetter{}}
+	for _, c := range all[:min(len(all), mostCaught)] {
+		l, err := x.open(r.Context(), t, c)
+		if errors.Is(err, waxwing.ErrNotFound) {
+			continue // it was erased, or its time is over
+		}
+		if err != nil {
+			return err
+		}
+		l.Text, l.HTML = "", ""
+		out.Letters = append(out.Letters, l)
+	}
+	return writeJSON(w, http.StatusOK, out)
+}
+
+func (x *caught) inSandbox(t waxwing.TenantID) bool {
+	c := x.api.doors.access().tenants[string(t)]
+	return c.InSandbox()
+}
+
+// letter shows one.
+func (x *caught) letter(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	id, err := confirmationID(r)
+	if err != nil {
+		return err
+	}
+	all, done, err := x.of(r, t)
+	if err != nil {
+		return err
+	}
+	defer done()
+	i := slices.IndexFunc(all, func(c waxwing.Caught) bool { return c.Message == id })
+	if i < 0 {
+		return fmt.Errorf("the sandbox has no such message: %w", waxwing.ErrNotFound)
+	}
+	l, err := x.open(r.Context(), t, all[i])
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, l)
+}
+
+// open reads what was caught: ErrNotFound where the ledger has it no more.
+func (x *caught) open(ctx context.Context, t waxwing.TenantID, c waxwing.Caught) (l caughtLetter, err error) {
+	v, err := x.books.Get(ctx, t, c.Confirmation)
+	if err != nil {
+		return l, err
+	}
+	i := slices.IndexFunc(v.Messages, func(m waxwing.MessageView) bool { return m.ID == c.Message })
+	if i < 0 || v.Erased {
+		return l, waxwing.ErrNotFound
+	}
+	out, err := x.books.Bytes(ctx, t, c.Confirmation, v.Messages[i].N)
+	if err != nil {
+		return l, err
+	}
+	if len(out.Data) == 0 {
+		return l, waxwing.ErrNotFound
+	}
+	l = caughtLetter{Message: c.Message, Confirmation: c.Confirmation, N: v.Messages[i].N, Channel: c.Channel, At: c.At.UTC(), From: out.From, To: out.To, Text: string(out.Data)}
+	if c.Channel == waxwing.Email {
+		m := letter.Open(out.Data)
+		l.From, l.Subject, l.Text, l.HTML = m.From, m.Subject, m.Text, m.HTML
+	}
+	return l, nil
 }

@@ -90,6 +90,8 @@ type Parts struct {
 	// Callbacks takes what a provider posted to /feedback/{tenant}/{provider}, whose body is raw, and
 	// gives the status to answer with; believed: it was signed. nil: there is no such route.
 	Callbacks func(r *http.Request, raw []byte) (status int, believed bool)
+	// Caught are a tenant's messages that the sandbox caught, the newest first; nil: there is none.
+	Caught func(waxwing.TenantID) []waxwing.Caught
 	// Pages are further routes: the demonstration's mailbox.
 	Pages map[string]http.Handler
 	// Version is the program's, as the page at / shows it.
@@ -191,6 +193,7 @@ func (s *Server) orders(m *http.ServeMux) {
 	large := newReads()
 	(&confirmations{api: a, intake: s.p.Intake, desk: s.p.Desk, books: s.p.Books, reads: large, yield: s.gate.yield}).routes(m)
 	(&accounts{api: a, intake: s.p.Intake, books: s.p.Books, reads: large}).routes(m)
+	(&caught{api: a, list: s.p.Caught, books: s.p.Books, reads: large}).routes(m)
 	(&people{api: a, books: s.p.Books, yield: s.gate.yield}).routes(m)
 	(&plugins{api: a, workshop: s.p.Workshop, shelves: s.p.Shelves, uses: s.p.Uses}).routes(m)
 	s.describe(m)

@@ -58,6 +58,9 @@ type Config struct {
 	Clock waxwing.Clock // nil: the system's
 }
 
+// ConnectTimeout is how long connecting may take where nothing else is said.
+const ConnectTimeout = 10 * time.Second
+
 // Request is what is written for one message.
 type Request struct {
 	Method string // "" is POST
@@ -104,7 +107,7 @@ func New(c Config, api Protocol) *Sender {
 	for _, d := range []struct {
 		v *time.Duration
 		d time.Duration
-	}{{&c.Timeout, time.Minute}, {&c.ConnectTimeout, 10 * time.Second}, {&c.Guard, 5 * time.Second}} {
+	}{{&c.Timeout, time.Minute}, {&c.ConnectTimeout, ConnectTimeout}, {&c.Guard, 5 * time.Second}} {
 		if *d.v <= 0 {
 			*d.v = d.d
 		}

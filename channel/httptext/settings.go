@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/httpsend"
@@ -140,9 +139,9 @@ func hostOf(s string) string {
 
 // Open makes the provider of this name, which connects when there is something to send.
 func (s *Settings) Open(name string, _ *slog.Logger) (*httpsend.Sender, error) {
-	c := httpsend.Config{Name: name, Connections: s.Connections}
-	if !s.Private {
-		c.Dial = reach.Guard{}.Dial(10 * time.Second)
+	c := httpsend.Config{Name: name, Connections: s.Connections, Dial: s.Dial(httpsend.ConnectTimeout)}
+	if c.Dial == nil && !s.Private {
+		c.Dial = reach.Guard{}.Dial(httpsend.ConnectTimeout)
 	}
 	return New(s, c)
 }

@@ -61,7 +61,7 @@ func (s *Settings) Check(r *config.Report) {
 
 // Open makes the provider of this name, which connects when there is something to send.
 func (s *Settings) Open(name string, _ *slog.Logger) (*Provider, error) {
-	return New(s, httpsend.Config{Name: name, Connections: s.Connections})
+	return New(s, httpsend.Config{Name: name, Connections: s.Connections, Dial: s.Dial(httpsend.ConnectTimeout)})
 }
 
 // Most is the largest mail that Mailgun takes, in bytes.

@@ -66,7 +66,7 @@ func (s *Settings) EventKey() *ecdsa.PublicKey {
 
 // Open makes the provider of this name, which connects when there is something to send.
 func (s *Settings) Open(name string, _ *slog.Logger) (*httpsend.Sender, error) {
-	return New(s, httpsend.Config{Name: name, Connections: s.Connections})
+	return New(s, httpsend.Config{Name: name, Connections: s.Connections, Dial: s.Dial(httpsend.ConnectTimeout)})
 }
 
 // Most is the largest mail that SendGrid takes, in bytes.

@@ -114,7 +114,8 @@ func (s *Settings) Plain() bool { return TLSMode(s.TLS) == NoTLS }
 // It fails where the ca_file cannot be used.
 func (s *Settings) Open(name string, log *slog.Logger) (*Sender, error) {
 	t := s.Timeouts
-	c := Config{Name: name, Addr: s.Addr, TLS: TLSMode(s.TLS), Hello: s.Hello, Connections: s.Connections, Log: log,
+	c := Config{Name: name, Addr: s.Addr, TLS: TLSMode(s.TLS), Hello: s.Hello, Connections: s.Connections, Log: log, Dial: s.Dial(0), // Timeouts.Connect bounds it
+
 		Timeouts: Timeouts{Connect: t.Connect.D(), Banner: t.Banner.D(), Hello: t.Ehlo.D(), Auth: t.Auth.D(),
 			Mail: t.Mail.D(), Rcpt: t.Rcpt.D(), Data: t.Data.D(), Block: t.Body.D(), Dot: s.DotTimeout.D()}}
 	if s.Auth != nil {

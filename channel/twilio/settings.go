@@ -80,5 +80,5 @@ func sendsFrom(s string) bool {
 // Open makes the provider of this name, which connects when there is something to send.
 // It fails where the settings cannot work.
 func (s *Settings) Open(name string, _ *slog.Logger) (*httpsend.Sender, error) {
-	return New(Config{Name: name, BaseURL: s.BaseURL, Account: s.Account, Token: s.Token, From: s.From, Callback: s.CallbackURL, Connections: s.Connections})
+	return New(Config{Name: name, BaseURL: s.BaseURL, Account: s.Account, Token: s.Token, From: s.From, Callback: s.CallbackURL, Connections: s.Connections, Dial: s.Dial(httpsend.ConnectTimeout)})
 }

@@ -59,7 +59,7 @@ func sender(s string) bool {
 
 // Open makes the provider of this name, which connects when there is something to send.
 func (s *Settings) Open(name string, _ *slog.Logger) (*httpsend.Sender, error) {
-	return New(s, httpsend.Config{Name: name, Connections: s.Connections})
+	return New(s, httpsend.Config{Name: name, Connections: s.Connections, Dial: s.Dial(httpsend.ConnectTimeout)})
 }
 
 // New is Open with the rest of what a provider over HTTP has.

@@ -34,6 +34,8 @@ type Acts struct {
 	Order func(ctx context.Context, tenant, shop, locale string) error
 	// Release sends a mail's bytes to a real address. Nil: there is no such button.
 	Release func(ctx context.Context, l Letter, to string) error
+	// Breaker breaks a provider.
+	Breaker *Breaker
 }
 
 // paced lets a few acts a minute through.

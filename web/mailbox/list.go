@@ -8,6 +8,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
+	"github.com/waxwinghq/waxwing/web/letter"
 )
 
 // list is what the mailbox shows: letters, and the confirmations of a ledger, as rows. It
@@ -56,10 +57,10 @@ func (l *list) take(x Letter) {
 	}
 	r := &row{letter: &x, At: x.At, Channel: x.Channel, To: x.To, Letter: true}
 	if x.Channel == waxwing.Email {
-		p := openMail(x.Data)
-		r.Subject, r.Locale = p.subject, p.language
+		p := letter.Open(x.Data)
+		r.Subject, r.Locale = p.Subject, p.Language
 		for _, t := range l.tenants {
-			if t.from == x.From || t.from == p.sender {
+			if t.from == x.From || t.from == p.Sender {
 				r.sender(t)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/web"
+	"github.com/waxwinghq/waxwing/web/letter"
 	"github.com/waxwinghq/waxwing/web/story"
 )
 
@@ -73,7 +74,7 @@ func (m *Mailbox) Open(c *config.Config, books Books) { m.list.open(c, books) }
 // Take adds a letter. The caller gives its bytes away.
 func (m *Mailbox) Take(l Letter) { m.list.take(l) }
 
-//go:embed app.css app.js icon.svg page.html pictures
+//go:embed app.css app.js trouble.js icon.svg page.html pictures
 var assets embed.FS
 
 // pageCSP lets the page run its own script and nothing else.
@@ -92,6 +93,9 @@ func (m *Mailbox) Pages() map[string]http.Handler {
 	return map[string]http.Handler{
 		"GET /{$}":                          asset("page.html", "text/html; charset=utf-8"),
 		"GET /mailbox/app.js":               asset("app.js", "text/javascript; charset=utf-8"),
+		"GET /mailbox/trouble.js":           asset("trouble.js", "text/javascript; charset=utf-8"),
+		"GET /mailbox/trouble":              http.HandlerFunc(m.trouble),
+		"POST /mailbox/trouble":             http.HandlerFunc(m.makeTrouble),
 		"GET /mailbox/app.css":              asset("app.css", "text/css; charset=utf-8"),
 		"GET /mailbox/icon.svg":             asset("icon.svg", "image/svg+xml"),
 		"GET /favicon.ico":                  http.RedirectHandler("/mailbox/icon.svg", http.StatusFound),
@@ -170,8 +174,8 @@ func (m *Mailbox) contents(w http.ResponseWriter, r *http.Request) {
 		HasHTML bool   `json:"has_html"`
 	}{Text: string(l.Data), Size: len(l.Data), From: l.From, To: l.To, ID: l.ID}
 	if l.Channel == waxwing.Email {
-		p := openMail(l.Data)
-		out.Text, out.From, out.To, out.HasHTML = p.text, p.from, p.to, p.html != ""
+		p := letter.Open(l.Data)
+		out.Text, out.From, out.To, out.HasHTML = p.Text, p.From, p.To, p.HTML != ""
 	}
 	m.json(w, out)
 }
@@ -188,7 +192,7 @@ func (m *Mailbox) display(w http.ResponseWriter, r *http.Request) {
 		csp = strings.Replace(csp, "img-src 'self'", "img-src 'self' https:", 1)
 	}
 	web.Secure(w.Header(), "text/html; charset=utf-8", csp)
-	_, _ = w.Write([]byte(forDisplay(openMail(l.Data).html, r.URL.Query().Get("scheme"), m.c.PicturesAt)))
+	_, _ = w.Write([]byte(forDisplay(letter.Open(l.Data).HTML, r.URL.Query().Get("scheme"), m.c.PicturesAt)))
 }
 
 // source gives the exact bytes, as text that no browser takes for anything else.
