@@ -2,7 +2,10 @@ package ledgertest
 
 import (
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger"
@@ -50,4 +53,102 @@ func annotated(b *Bench) {
 	a.Kind = waxwing.Bounced
 	b.must(b.s.Annotate(b.t.Context(), a)) // of her nothing is kept but that it bounced
 	b.wantIs(conf, waxwing.Sent)
+}
+
+// lifted suppresses an address for a reason, shows that, and has it mailed again: by the address, and
+// by the id; a second time it changes nothing, and another tenant can do neither.
+func lifted(b *Bench) {
+	ctx := b.t.Context()
+	conf, msg := b.queued()
+	b.send(b.claim(msg))
+	told := waxwing.Act{By: waxwing.ByFeedback, Reason: "hard: user-unknown"}
+	b.must(b.s.SuppressAs(ctx, "acme", &waxwing.Suppress{Address: strings.ToUpper(Person), Class: waxwing.SuppressedHard, Act: told}))
+	list := func(q waxwing.SuppressionQuery) []waxwing.Suppression {
+		b.t.Helper()
+		q.Tenant = "acme"
+		found, err := b.s.Suppressed(ctx, &q)
+		b.must(err)
+		return found
+	}
+	found := list(waxwing.SuppressionQuery{Address: Person})
+	if len(found) != 1 || found[0].Class != waxwing.SuppressedHard || found[0].Reason != told.Reason || found[0].By != told.By || !found[0].At.Equal(b.clock()) {
+		b.t.Fatalf("it is shown as %+v", found)
+	}
+	first := found[0]
+	b.later(time.Minute)
+	added, err := b.s.SuppressAll(ctx, "acme", []waxwing.Suppress{{Address: "b@example.com", Class: waxwing.SuppressedSoft, Act: act},
+		{ID: first.ID, Class: waxwing.SuppressedComplaint, Act: act}, {Address: "c@example.com", Class: waxwing.SuppressedComplaint, Act: act}})
+	if b.must(err); added != 2 {
+		b.t.Fatalf("%d of them are new, want 2", added)
+	}
+	whole := list(waxwing.SuppressionQuery{})
+	if len(whole) != 3 || whole[2] != first {
+		b.t.Fatalf("the list is %+v", whole)
+	}
+	var paged []waxwing.Suppression
+	for q := (waxwing.SuppressionQuery{Limit: 1}); len(paged) < 9; q.Before = &paged[len(paged)-1] {
+		page := list(q)
+		if len(page) == 0 {
+			break
+		}
+		paged = append(paged, page...)
+	}
+	if !slices.Equal(paged, whole) {
+		b.t.Fatalf("page by page it is %+v, want %+v", paged, whole)
+	}
+	for n := range 32 {
+		if by := list(waxwing.SuppressionQuery{Prefix: first.ID.String()[:n+1]}); !slices.Contains(by, first) || n > 15 && len(by) != 1 {
+			b.t.Fatalf("%d digits of its id find %+v", n+1, by)
+		}
+	}
+	lift := func(tenant waxwing.TenantID, o waxwing.Suppress, want bool) {
+		b.t.Helper()
+		o.Act = act
+		if did, err := b.s.Lift(ctx, tenant, &o); err != nil || did != want {
+			b.t.Fatalf("lifted %v, %v; want %v", did, err, want)
+		}
+	}
+	lift("bolt", waxwing.Suppress{ID: first.ID}, false)
+	lift("bolt", waxwing.Suppress{Address: Person}, false)
+	lift("acme", waxwing.Suppress{Address: Person}, true)
+	lift("acme", waxwing.Suppress{Address: Person}, false)
+	if v := b.wantIs(conf, waxwing.Sent); v.Trail[len(v.Trail)-1].Detail["act"] != "lift" || v.Trail[len(v.Trail)-1].Detail["by"] != string(act.By) {
+		b.t.Fatalf("the trail ends in %+v", v.Trail[len(v.Trail)-1])
+	}
+	next := b.accept(b.event("web", "1002", 0, "x"))
+	b.send(b.claim(b.ready(next.ID)))
+	b.wantIs(next.ID, waxwing.Sent)
+	b.must(b.s.Suppress(ctx, "acme", Person, act)) // again, by a person
+	lift("acme", waxwing.Suppress{ID: first.ID}, true)
+	b.must(b.s.Suppress(ctx, "acme", Person, act))
+	b.crash("resend")
+	if found := list(waxwing.SuppressionQuery{Address: Person}); len(found) != 1 || found[0].Class != waxwing.SuppressedPerson {
+		b.t.Fatalf("after a crash it is %+v", found)
+	}
+	if strings.Contains(b.export(), Person) {
+		b.t.Fatal("the address stands in the trail")
+	}
+}
+
+// softs counts mails that came back for a while: of an address, and since a time.
+func softs(b *Bench) {
+	ctx, began := b.t.Context(), b.clock()
+	for i, class := range []string{"soft", "full", "policy", "hard", "soft"} {
+		rc := b.accept(b.event("web", strconv.Itoa(2000+i), 0, "x"))
+		msg := b.ready(rc.ID)
+		b.send(b.claim(msg))
+		b.later(time.Hour)
+		for range 2 {
+			b.must(b.s.Annotate(ctx, &ledger.Annotation{Tenant: "acme", Message: msg, Kind: waxwing.Bounced, Provider: "mail", Class: class, Reason: "expired"}))
+		}
+		b.must(b.s.Annotate(ctx, &ledger.Annotation{Tenant: "acme", Message: msg, Kind: waxwing.Delivered, Provider: "mail"}))
+	}
+	for since, want := range map[time.Duration]int{0: 3, 90 * time.Minute: 2, 4 * time.Hour: 1, 6 * time.Hour: 0} {
+		if n, err := b.s.Softs(ctx, "acme", strings.ToUpper(Person), began.Add(since)); err != nil || n != want {
+			b.t.Fatalf("since %v there are %d, want %d: %v", since, n, want, err)
+		}
+	}
+	if n, err := b.s.Softs(ctx, "bolt", Person, began); err != nil || n != 0 {
+		b.t.Fatalf("another tenant has %d: %v", n, err)
+	}
 }
