@@ -397,6 +397,11 @@ func (x books) Suppress(ctx context.Context, t waxwing.TenantID, address string,
 	return x.of(t).ledger.Suppress(ctx, t, address, act)
 }
 
+// Deliveries is web.Books'.
+func (x books) Deliveries(ctx context.Context, q waxwing.Query) (*waxwing.Deliveries, error) {
+	return x.of(q.Tenant).ledger.Deliveries(ctx, q)
+}
+
 // SuppressAll is web.Books'.
 func (x books) SuppressAll(ctx context.Context, t waxwing.TenantID, all []waxwing.Suppress) (int, error) {
 	return x.of(t).ledger.SuppressAll(ctx, t, all)

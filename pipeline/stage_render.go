@@ -80,7 +80,7 @@ func (s *renderer) instead(c Composer, w *waxwing.Work, o *waxwing.Order, failed
 
 func reasonOf(err error) string {
 	if errors.Is(err, waxwing.ErrNotFound) {
-		return "no_address"
+		return waxwing.NoAddress
 	}
 	return err.Error()
 }

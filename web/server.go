@@ -53,6 +53,8 @@ type Books interface {
 	// Known gives the confirmations of a tenant's orders, with messages and attempts, each in its order's place; nil where
 	// there is none.
 	Known(ctx context.Context, tenant waxwing.TenantID, orders []waxwing.OrderRef) ([]*waxwing.ConfirmationView, error)
+	// Deliveries judges a piece of the query's span of time, from its Before on downwards.
+	Deliveries(ctx context.Context, q waxwing.Query) (*waxwing.Deliveries, error)
 	// Bytes gives a message as it was offered, the n-th, or the newest e-mail where n is 0.
 	Bytes(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID, n int) (*waxwing.Outgoing, error)
 	// Stop cancels what has not passed its commit point; ErrState: there is nothing to cancel.

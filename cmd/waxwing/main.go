@@ -15,6 +15,7 @@ import (
 	"github.com/waxwinghq/waxwing/cmd/waxwing/domain"
 	"github.com/waxwinghq/waxwing/cmd/waxwing/orders"
 	"github.com/waxwinghq/waxwing/cmd/waxwing/remote"
+	"github.com/waxwinghq/waxwing/cmd/waxwing/report"
 	"github.com/waxwinghq/waxwing/cmd/waxwing/suppress"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
@@ -32,6 +33,7 @@ type cli struct {
 	Source    orders.Source    `cmd:"" help:"What events are read from beside webhooks: check it, set it up, ask how it stands."`
 	Import    orders.Import    `cmd:"" help:"Bring the orders of a file, CSV or JSON: first shown, then sent at a rate."`
 	Reconcile orders.Reconcile `cmd:"" help:"Hold a shop's orders against the ledger: each is confirmed, held and why, undeliverable with evidence, or missing."`
+	Report    report.Report    `cmd:"" help:"Tell how well orders were confirmed, over a running daemon's API."`
 	Domain    domain.Domain    `cmd:"" help:"Have mails trusted: make DKIM keys, and check what a domain publishes (SPF, DKIM, DMARC, MX and more)."`
 	Ledger    ledgerCmd        `cmd:"" help:"Look into the ledger on this machine: list, show, verify, backup, export."`
 
