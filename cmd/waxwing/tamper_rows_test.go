@@ -60,7 +60,7 @@ var rowTricks = map[string]string{
 	"why a message was asked for":         "UPDATE messages SET why='she asked' WHERE id=(SELECT min(id) FROM messages)",
 	"a message's templates":               "UPDATE messages SET revision='2' WHERE id=(SELECT min(id) FROM messages)",
 	"what a message was made of":          "UPDATE contents SET ingredients=X'00' WHERE id=(SELECT min(id) FROM contents)",
-	"something became known":              "INSERT INTO annotations SELECT id, 'delivered', 1, 'mail', X'00' FROM messages ORDER BY id LIMIT 1",
+	"something became known":              "INSERT INTO annotations (message, kind, at, provider, sealed) SELECT id, 'delivered', 1, 'mail', X'00' FROM messages ORDER BY id LIMIT 1",
 	"an instance's lease":                 "UPDATE instances SET lease=1 WHERE id=1",
 	"an order's reason":                   "UPDATE confirmations SET reason='other' WHERE state='held'",
 	"which event counts":                  "UPDATE confirmations SET event=1 WHERE id=(SELECT min(id) FROM confirmations)",

@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,5 +151,85 @@ func softs(b *Bench) {
 	}
 	if n, err := b.s.Softs(ctx, "bolt", Person, began); err != nil || n != 0 {
 		b.t.Fatalf("another tenant has %d: %v", n, err)
+	}
+}
+
+// deliveries judges orders by the three bars: one delivered, one that bounced, one accepted late, one
+// that was refused, one without an address, one at the gate, one cancelled, and one that waits.
+func deliveries(b *Bench) {
+	ctx, began := b.t.Context(), b.clock()
+	order := func(n int) (conf, msg waxwing.ID) {
+		rc := b.accept(b.event("web", strconv.Itoa(3000+n), 0, "x"))
+		return rc.ID, b.ready(rc.ID)
+	}
+	tell := func(msg waxwing.ID, kind waxwing.AnnotationKind, class string) {
+		b.must(b.s.Annotate(ctx, &ledger.Annotation{Tenant: "acme", Message: msg, Kind: kind, Provider: "mail", Class: class}))
+	}
+	// took accepts at the bench's time, as a provider's answer does.
+	took := func(msg waxwing.ID) {
+		c := b.claim(msg)
+		b.must(b.s.CommitDot(ctx, c, "mail"))
+		r := accepted()
+		r.Attempt.Began, r.Attempt.Ended = b.clock(), b.clock()
+		b.must(b.s.Resolve(ctx, c, &r))
+	}
+	_, good := order(0)
+	took(good)
+	tell(good, waxwing.Delivered, "")
+	back, bounced := order(1)
+	took(bounced)
+	tell(bounced, waxwing.Delivered, "")
+	tell(bounced, waxwing.Bounced, "hard")
+	refused, no := order(2)
+	c := b.claim(no)
+	b.must(b.s.Resolve(ctx, c, &waxwing.Resolution{To: waxwing.Failed, Reason: "rejected", Attempt: waxwing.Attempt{Provider: "mail", Verdict: waxwing.Rejected,
+		Fault: waxwing.RecipientFault, Phase: waxwing.PhaseRcpt, Code: 550, Enhanced: "5.1.1", Reply: "550 no such user " + Person}}))
+	late, slow := order(3)
+	waits, _ := order(4)
+	rc := b.accept(b.event("web", "3005", 0, "x"))
+	w, err := b.s.Work(ctx, rc.ID)
+	b.must(err)
+	_, err = b.s.Ready(ctx, w, []waxwing.Draft{{Channel: waxwing.Email, State: waxwing.Failed, Reason: waxwing.NoAddress}}, lookup, 24*time.Hour)
+	b.must(err)
+	rc = b.accept(b.event("web", "3006", 0, "x"))
+	w, err = b.s.Work(ctx, rc.ID)
+	b.must(err)
+	b.must(b.s.Hold(ctx, w, "payment pending", b.clock().Add(14*24*time.Hour), lookup))
+	stop, _ := order(7)
+	b.must(b.s.Stop(ctx, "acme", stop, act))
+	b.later(23 * time.Hour)
+	claim := b.claim(slow)
+	b.must(b.s.CommitDot(ctx, claim, "mail"))
+	b.later(2 * time.Hour) // the answer comes late
+	r := accepted()
+	r.Attempt.Began, r.Attempt.Ended = b.clock(), b.clock()
+	b.must(b.s.Resolve(ctx, claim, &r))
+	b.later(72 * time.Hour)
+	tell(good, waxwing.Bounced, "soft") // too late to count
+
+	q := waxwing.Query{Tenant: "acme", Since: began.Add(-time.Minute), Until: began.Add(time.Hour)}
+	var all waxwing.Deliveries
+	for {
+		d, err := b.s.Deliveries(ctx, q)
+		b.must(err)
+		all.Orders, all.NotDue, all.NoAddress, all.Addressed = all.Orders+d.Orders, all.NotDue+d.NotDue, all.NoAddress+d.NoAddress, all.Addressed+d.Addressed
+		all.Accepted, all.Delivered, all.Kept, all.Rest = all.Accepted+d.Accepted, all.Delivered+d.Delivered, all.Kept+d.Kept, append(all.Rest, d.Rest...)
+		if q.Before = d.Next; d.Next == 0 {
+			break
+		}
+	}
+	if n := [...]int{all.Orders, all.NotDue, all.NoAddress, all.Addressed, all.Accepted, all.Delivered, all.Kept}; n != [...]int{8, 2, 1, 5, 2, 2, 1} {
+		b.t.Fatalf("orders, not due, without an address, with one, accepted, delivered, not bounced: %v", n)
+	}
+	why := map[waxwing.ID]string{}
+	for _, u := range all.Rest {
+		why[u.ID] = u.Why() + "; " + u.Reply
+	}
+	want := map[waxwing.ID]string{back: "bounced: hard; accepted 250", refused: "failed; rejected by recipient 550 5.1.1", late: "accepted late; accepted 250", waits: why[waits]}
+	if !maps.Equal(why, want) || !strings.HasPrefix(why[waits], "queued") {
+		b.t.Fatalf("the rest is %v, want %v", why, want)
+	}
+	if d, err := b.s.Deliveries(ctx, waxwing.Query{Tenant: "bolt", Since: q.Since, Until: q.Until}); err != nil || d.Orders != 0 {
+		b.t.Fatalf("another tenant has %+v: %v", d, err)
 	}
 }

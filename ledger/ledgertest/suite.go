@@ -79,6 +79,8 @@ type Store interface {
 	Erase(ctx context.Context, tenant waxwing.TenantID, ask waxwing.Erase) (waxwing.Erasure, error)
 	// List gives confirmations, the newest first.
 	List(ctx context.Context, q waxwing.Query) ([]waxwing.ConfirmationView, error)
+	// Deliveries judges a piece of a span of time.
+	Deliveries(ctx context.Context, q waxwing.Query) (*waxwing.Deliveries, error)
 	// Get gives one with its messages and trail.
 	Get(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID) (*waxwing.ConfirmationView, error)
 	// Bytes gives a message as it was offered.
@@ -151,6 +153,7 @@ func Suite(t *testing.T, open func(*testing.T, string, waxwing.Clock, string) St
 		"rejected, then by SMS":              fallback,
 		"cancelled before the dot":           cancelled,
 		"suppressed is never offered":        suppressed,
+		"the delivery rate":                  deliveries,
 		"suppressed, and lifted":             lifted,
 		"what came back for a while":         softs,
 		"expired":                            expired,
