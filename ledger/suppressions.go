@@ -91,7 +91,7 @@ func (x *Suppressions) suppress(ctx context.Context, g *Group, t *seal.Tenant, o
 	for _, id := range ids {
 		x.p.drop(g, id)
 	}
-	c := s.Suppress(b, ids)
+	c := b.Suppress(s, ids)
 	return fresh, g.Apply(ctx, &c)
 }
 
@@ -123,7 +123,7 @@ func (x *Suppressions) Lift(ctx context.Context, tid waxwing.TenantID, o *waxwin
 		if s, err = g.Load(ctx, &store.Keys{Confirmations: ids, People: []seal.Hash{h}}); err != nil {
 			return err
 		}
-		c := s.Lift(&machine.Bar{Tenant: t.No, Name: t.Name, Hash: h, Act: o.Act}, ids)
+		c := (&machine.Bar{Tenant: t.No, Name: t.Name, Hash: h, Act: o.Act}).Lift(s, ids)
 		was := len(c.Lifted) > 0
 		g.After(func() { lifted = was })
 		return g.Apply(ctx, &c)

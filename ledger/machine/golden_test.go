@@ -192,14 +192,14 @@ var more = map[string]func(*Set) Changes{
 	},
 	"suppress again": func(s *Set) Changes {
 		s.Suppressed[store.Hash{5}] = true
-		return s.Suppress(&Bar{Tenant: 1, Name: "acme", Hash: store.Hash{5}, Class: waxwing.SuppressedPerson, Act: waxwing.Act{By: "anna"}}, []waxwing.ID{conf, 3 * store.IDStep})
+		return (&Bar{Tenant: 1, Name: "acme", Hash: store.Hash{5}, Class: waxwing.SuppressedPerson, Act: waxwing.Act{By: "anna"}}).Suppress(s, []waxwing.ID{conf, 3 * store.IDStep})
 	},
 	"lift": func(s *Set) Changes {
 		s.Suppressed[store.Hash{5}] = true
-		return s.Lift(&Bar{Tenant: 1, Name: "acme", Hash: store.Hash{5}, Act: waxwing.Act{By: "anna", Reason: "she has a new mailbox"}}, []waxwing.ID{conf, 3 * store.IDStep})
+		return (&Bar{Tenant: 1, Name: "acme", Hash: store.Hash{5}, Act: waxwing.Act{By: "anna", Reason: "she has a new mailbox"}}).Lift(s, []waxwing.ID{conf, 3 * store.IDStep})
 	},
 	"lift what is not barred": func(s *Set) Changes {
-		return s.Lift(&Bar{Tenant: 1, Name: "acme", Hash: store.Hash{5}}, []waxwing.ID{conf})
+		return (&Bar{Tenant: 1, Name: "acme", Hash: store.Hash{5}}).Lift(s, []waxwing.ID{conf})
 	},
 	"erase what quotes": func(s *Set) Changes {
 		m := s.Messages[msg]

@@ -36,7 +36,7 @@ func (b *Bar) entry(act string) Entry {
 // stays as it is.
 //
 // Loaded: all confirmations that the address is a lookup of, with their messages and claims.
-func (s *Set) Suppress(b *Bar, named []waxwing.ID) (c Changes) {
+func (b *Bar) Suppress(s *Set, named []waxwing.ID) (c Changes) {
 	c = s.none()
 	if !s.Suppressed[b.Hash] {
 		c.Suppressions = append(c.Suppressions, store.Suppression{Hash: b.Hash, Tenant: b.Tenant, At: s.ms(), Cause: CausePerson, Class: b.Class,
@@ -61,7 +61,7 @@ func (s *Set) Suppress(b *Bar, named []waxwing.ID) (c Changes) {
 // suppressed nothing changes.
 //
 // Loaded: whether the address is suppressed, and all confirmations that it is a lookup of.
-func (s *Set) Lift(b *Bar, named []waxwing.ID) (c Changes) {
+func (b *Bar) Lift(s *Set, named []waxwing.ID) (c Changes) {
 	c = s.none()
 	if !s.Suppressed[b.Hash] {
 		return c

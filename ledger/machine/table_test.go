@@ -74,10 +74,10 @@ var onMessage = map[string]func(*Set) Changes{
 	"take over":       func(s *Set) Changes { c, _ := s.TakeOver(msg); return c },
 	"take over again": func(s *Set) Changes { s.Doubts[msg] = 3; c, _ := s.TakeOver(msg); return c },
 	"stop":            func(s *Set) Changes { c, _ := s.Stop(1, conf, store.Hash{9}, waxwing.Act{}); return c },
-	"suppress":        func(s *Set) Changes { return s.Suppress(barred, []waxwing.ID{conf}) },
+	"suppress":        func(s *Set) Changes { return barred.Suppress(s, []waxwing.ID{conf}) },
 	"suppress in doubt": func(s *Set) Changes {
 		s.Doubts[msg] = 1
-		return s.Suppress(barred, []waxwing.ID{conf})
+		return barred.Suppress(s, []waxwing.ID{conf})
 	},
 	"erase":    func(s *Set) Changes { c, _ := s.Erase(conf, waxwing.Act{}); return c },
 	"doubt":    func(s *Set) Changes { return s.Doubt(msg) },
@@ -225,7 +225,7 @@ var onConfirmation = map[string]func(*Set) (Changes, error){
 	"stop":                      func(s *Set) (Changes, error) { return s.Stop(1, conf, store.Hash{9}, waxwing.Act{}) },
 	"stop of another tenant":    func(s *Set) (Changes, error) { return s.Stop(2, conf, store.Hash{9}, waxwing.Act{}) },
 	"suppress": func(s *Set) (Changes, error) {
-		return s.Suppress(barred, []waxwing.ID{conf}), nil
+		return barred.Suppress(s, []waxwing.ID{conf}), nil
 	},
 	"erase":     func(s *Set) (Changes, error) { c, _ := s.Erase(conf, waxwing.Act{}); return c, nil },
 	"hold back": func(s *Set) (Changes, error) { return s.HoldBack(conf), nil },

@@ -178,38 +178,38 @@ func (t *dbTx) putRest(c *store.Changes) error {
 		}
 	}
 	for _, h := range c.Lifted {
-		if err := t.lift(h); err != nil {
+		if err := lift(t, h); err != nil {
 			return err
 		}
 	}
 	for i := range c.Suppressions {
-		if err := t.suppress(&c.Suppressions[i]); err != nil {
+		if err := suppress(t, &c.Suppressions[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *dbTx) suppress(x *store.Suppression) error {
+func suppress(t *dbTx, x *store.Suppression) error {
 	if _, err := t.exec("INSERT INTO suppressions (hash, tenant, at, cause, class, reason, actor) VALUES (?,?,?,?,nullif(?,''),nullif(?,''),nullif(?,'')) ON CONFLICT DO NOTHING",
 		x.Hash[:], x.Tenant, x.At, x.Cause, string(x.Class), x.Act.Reason, string(x.Act.By)); err != nil {
 		return err
 	}
-	t.bar(x.Hash, true)
+	bar(t, x.Hash, true)
 	return nil
 }
 
-func (t *dbTx) lift(h store.Hash) error {
+func lift(t *dbTx, h store.Hash) error {
 	if _, err := t.exec("DELETE FROM suppressions WHERE hash=?", h[:]); err != nil {
 		return err
 	}
-	t.bar(h, false)
+	bar(t, h, false)
 	return nil
 }
 
 // bar notes what the group has done to an address. Others hear of it after the commit: what is
 // undone must bar nobody.
-func (t *dbTx) bar(h store.Hash, barred bool) {
+func bar(t *dbTx, h store.Hash, barred bool) {
 	if t.barred == nil {
 		t.barred = map[store.Hash]bool{}
 	}
@@ -224,7 +224,7 @@ func (t *dbTx) bar(h store.Hash, barred bool) {
 }
 
 // isBarred says whether an address is suppressed as the group has it.
-func (t *dbTx) isBarred(h store.Hash) bool {
+func isBarred(t *dbTx, h store.Hash) bool {
 	if b, known := t.barred[h]; known {
 		return b
 	}

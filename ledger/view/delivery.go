@@ -9,6 +9,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/machine"
+	"github.com/waxwinghq/waxwing/ledger/seal"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -21,16 +22,22 @@ const (
 // deliveryPage is how many confirmations one look goes through, at most.
 const deliveryPage = 1000
 
+// Judge tells how well orders were confirmed. It is safe for concurrent use.
+type Judge struct {
+	Rows store.Viewer
+	Keys *seal.Keyring
+}
+
 // Deliveries judges a piece of a tenant's confirmations in a span of time, from q.Before on downwards: see
 // waxwing.Deliveries. Next is where the next piece begins.
-func (r *Reader) Deliveries(ctx context.Context, q waxwing.Query) (*waxwing.Deliveries, error) {
-	t, err := r.p.Keys.Tenant(q.Tenant)
+func (j *Judge) Deliveries(ctx context.Context, q waxwing.Query) (*waxwing.Deliveries, error) {
+	t, err := j.Keys.Tenant(q.Tenant)
 	if err != nil {
 		return nil, err
 	}
 	find := query(t, &waxwing.Query{Since: q.Since, Until: q.Until, Before: q.Before})
 	d := &waxwing.Deliveries{}
-	err = r.p.Rows.Browse(ctx, t.No, func(rows store.Rows) error {
+	err = j.Rows.Browse(ctx, t.No, func(rows store.Rows) error {
 		for seen := 0; seen < deliveryPage; {
 			ids, err := rows.Find(ctx, find)
 			if err != nil || len(ids) == 0 {

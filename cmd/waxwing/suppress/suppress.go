@@ -48,7 +48,7 @@ type Add struct {
 
 // Run suppresses it.
 func (c Add) Run(s orders.Streams) error {
-	return post(s.Out, c.Flags, "/people/suppress", map[string]string{"address": c.Address, "reason": c.Reason}, c.JSON, func(map[string]any) string {
+	return request{c.Flags, "/people/suppress", map[string]string{"address": c.Address, "reason": c.Reason}}.post(s.Out, c.JSON, func(map[string]any) string {
 		return "This address gets no mail of the tenant's any more; what was waiting for it is stopped."
 	})
 }
@@ -64,7 +64,7 @@ type Lift struct {
 
 // Run lifts it.
 func (c Lift) Run(s orders.Streams) error {
-	return post(s.Out, c.Flags, "/people/lift", map[string]string{"address": c.Address, "id": c.ID, "reason": c.Reason}, c.JSON, func(said map[string]any) string {
+	return request{c.Flags, "/people/lift", map[string]string{"address": c.Address, "id": c.ID, "reason": c.Reason}}.post(s.Out, c.JSON, func(said map[string]any) string {
 		if said["lifted"] == true {
 			return "This address is mailed again from now on. What was not sent meanwhile is not sent by that: see waxwing resend."
 		}
@@ -72,14 +72,21 @@ func (c Lift) Run(s orders.Streams) error {
 	})
 }
 
-// post sends a request, and prints the answer or what it means.
-func post(out io.Writer, to remote.Flags, path string, body any, asJSON bool, means func(map[string]any) string) error {
-	b, err := json.Marshal(body)
+// request is one to the API.
+type request struct {
+	to   remote.Flags
+	path string
+	body map[string]string
+}
+
+// post sends it, and prints the answer or what it means.
+func (r request) post(out io.Writer, asJSON bool, means func(map[string]any) string) error {
+	b, err := json.Marshal(r.body)
 	if err != nil {
 		return err
 	}
 	var said map[string]any
-	if err := to.Call(http.MethodPost, path, "application/json", b, &said); err != nil {
+	if err := r.to.Call(http.MethodPost, r.path, "application/json", b, &said); err != nil {
 		return err
 	}
 	if asJSON {

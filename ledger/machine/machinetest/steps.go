@@ -55,10 +55,10 @@ func (w *World) step() {
 		}
 		b := &machine.Bar{Tenant: 1, Name: "acme", Hash: h, Class: waxwing.SuppressedPerson}
 		if w.s.Suppressed[h] && w.rng.IntN(2) == 0 {
-			w.lift(b, named)
+			lift(w, b, named)
 			return
 		}
-		w.commit(w.s.Suppress(b, named))
+		w.commit(b.Suppress(w.s, named))
 	case 21:
 		if id, ok := pick(w, w.ids()); ok {
 			c, _ := w.s.Erase(id, waxwing.Act{})
@@ -132,8 +132,8 @@ func answer(w *World) {
 
 // lift has an address be mailed again: twice changes nothing more than once, and the next mail to it
 // passes its commit point.
-func (w *World) lift(b *machine.Bar, named []waxwing.ID) {
-	c := w.s.Lift(b, named)
+func lift(w *World, b *machine.Bar, named []waxwing.ID) {
+	c := b.Lift(w.s, named)
 	if len(c.Lifted) != 1 || len(c.Messages)+len(c.Confirmations) > 0 {
 		w.fail("a lift changes %+v", c.Changes)
 	}
@@ -141,7 +141,7 @@ func (w *World) lift(b *machine.Bar, named []waxwing.ID) {
 	if w.s.Suppressed[b.Hash] {
 		w.fail("%x is lifted, and stays suppressed", b.Hash[:4])
 	}
-	if c = w.s.Lift(b, named); !c.Empty() {
+	if c = b.Lift(w.s, named); !c.Empty() {
 		w.fail("a second lift changes something: %+v", c.Changes)
 	}
 }
