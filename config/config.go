@@ -95,8 +95,19 @@ type Feedback struct {
 	Maildir string `yaml:"maildir,omitempty"`
 	// Every is how often the folder is looked at.
 	Every Duration `yaml:"every,omitempty" default:"15s" min:"1s" max:"1h"`
-	// Suppress are what keeps an address from being mailed again, by its tenant, at once.
-	Suppress []string `yaml:"suppress,omitempty" enum:"hard,complaint" default:"[hard, complaint]"`
+	// Suppress are what keeps an address from being mailed again, by its tenant: hard and complaint at
+	// once, soft when it has happened often enough.
+	Suppress []string `yaml:"suppress,omitempty" enum:"hard,soft,complaint" default:"[hard, soft, complaint]"`
+	// Soft says how often is often enough.
+	Soft Soft `yaml:"soft,omitempty"`
+}
+
+// Soft bounds how many mails to an address may come back for a while, as for a full mailbox.
+type Soft struct {
+	// Count is how many suppress it.
+	Count int `yaml:"count,omitempty" default:"5" min:"1" max:"100"`
+	// Within is the time in which they come back.
+	Within Duration `yaml:"within,omitempty" default:"7d" min:"1h" max:"30d"`
 }
 
 // HTTP is the listener of webhooks, API and pages.

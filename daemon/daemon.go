@@ -145,7 +145,7 @@ func Start(c *config.Config, log *slog.Logger, x Extras) (d *Daemon, err error) 
 	if err = d.sources.keepIn(d.Ledger()); err != nil {
 		return nil, err
 	}
-	if d.returns, err = takeReturns(d); err != nil {
+	if d.returns, err = takeReturns(d, x); err != nil {
 		return nil, err
 	}
 	if x.Held != nil {
@@ -251,7 +251,7 @@ func (d *Daemon) assemble(x Extras) (err error) {
 		}
 		return out
 	})
-	d.callbacks = callback.NewDesk(returns{d.shards}, suppressing(d.cfg.Feedback), d.log)
+	d.callbacks = callback.NewDesk(newReturns(d, x.Clock), suppressing(d.cfg.Feedback), d.log)
 	d.callbacks.Use(callbackDoors(d.cfg, snsCertificates()), tenantIDs(d.cfg.Tenants))
 	d.push = webpush.NewSubscriptions()
 	d.push.Use(pushSettings(d.cfg, d.cfg.Tenants))

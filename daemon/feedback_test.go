@@ -6,9 +6,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/feedback/inbound"
 )
 
 // TestReturns: a mail goes out from an address of its own, comes back there, and its order says
@@ -82,4 +84,52 @@ func TestReturns(t *testing.T) {
 		list, err := x.d.Ledger().List(t.Context(), waxwing.Query{Tenant: "acme", Email: "gone@example.com", Limit: 3})
 		return err == nil && len(list) == 2 && list[0].State == waxwing.Suppressed
 	})
+}
+
+// TestSoftBounces: an address whose mails come back for a while is suppressed with the third within a
+// week, as configured, and not before, however often each is told; what is older does not count.
+func TestSoftBounces(t *testing.T) {
+	s := sink.New(sink.Config{})
+	addr, err := s.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	x := newTownOf(t, fmt.Sprintf("providers: {mail: {type: smtp, addr: %q, tls: none}}\nfeedback: {listen: \"127.0.0.1:0\", soft: {count: 3, within: 7d}}\n", addr),
+		map[string]string{"tenants/acme.yaml": generation("acme", 1)})
+	const who = "full@example.com"
+	for _, to := range []string{who, "Full@example.com", "FULL@example.com"} {
+		x.order("acme", to)
+	}
+	var sent []waxwing.ConfirmationView
+	x.until("three mails", func() bool {
+		sent, err = x.d.Ledger().List(t.Context(), waxwing.Query{Tenant: "acme", Email: who, State: waxwing.Sent})
+		return err == nil && len(sent) == 3
+	})
+	told := func(n int, class string, now time.Time) []waxwing.Suppression {
+		t.Helper()
+		r := newReturns(x.d, func() time.Time { return now })
+		if err := r.Tell(t.Context(), &inbound.Told{Tenant: "acme", Message: sent[n].ID | 1, Kind: waxwing.Bounced, Class: class, Reason: "expired"}); err != nil {
+			t.Fatal(err)
+		}
+		found, err := x.d.Books().Suppressed(t.Context(), &waxwing.SuppressionQuery{Tenant: "acme", Address: who})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	now := time.Now()
+	for _, c := range []struct {
+		n     int
+		class string
+		at    time.Time
+	}{{0, "soft", now}, {0, "soft", now}, {0, "soft", now}, {1, "full", now}, {2, "soft", now.Add(8 * 24 * time.Hour)}} {
+		if found := told(c.n, c.class, c.at); len(found) > 0 {
+			t.Fatalf("it is suppressed with %+v: %+v", c, found)
+		}
+	}
+	found := told(2, "soft", now)
+	if len(found) != 1 || found[0].Class != waxwing.SuppressedSoft || found[0].By != waxwing.ByFeedback || !strings.HasPrefix(found[0].Reason, "soft: 3 in ") {
+		t.Fatalf("the third within a week: %+v", found)
+	}
 }

@@ -400,6 +400,31 @@ func (x books) Suppress(ctx context.Context, t waxwing.TenantID, address string,
 	return x.of(t).ledger.Suppress(ctx, t, address, act)
 }
 
+// Deliveries is web.Books'.
+func (x books) Deliveries(ctx context.Context, q waxwing.Query) (*waxwing.Deliveries, error) {
+	return x.of(q.Tenant).ledger.Deliveries(ctx, q)
+}
+
+// SuppressAll is web.Books'.
+func (x books) SuppressAll(ctx context.Context, t waxwing.TenantID, all []waxwing.Suppress) (int, error) {
+	return x.of(t).ledger.SuppressAll(ctx, t, all)
+}
+
+// Lift is web.Books'.
+func (x books) Lift(ctx context.Context, t waxwing.TenantID, o *waxwing.Suppress) (bool, error) {
+	return x.of(t).ledger.Lift(ctx, t, o)
+}
+
+// Suppressed is web.Books'.
+func (x books) Suppressed(ctx context.Context, q *waxwing.SuppressionQuery) ([]waxwing.Suppression, error) {
+	return x.of(q.Tenant).ledger.Suppressed(ctx, q)
+}
+
+// SuppressionKey is web.Books'.
+func (x books) SuppressionKey(t waxwing.TenantID) (string, error) {
+	return x.of(t).ledger.SuppressionKey(t)
+}
+
 // Erase is web.Books'.
 func (x books) Erase(ctx context.Context, t waxwing.TenantID, ask waxwing.Erase) (waxwing.Erasure, error) {
 	return x.of(t).ledger.Erase(ctx, t, ask)

@@ -83,12 +83,57 @@ type teaching interface {
 type hearing interface {
 	// Annotate records what became known of a message, once of a kind; see ledger.Feedback.
 	Annotate(ctx context.Context, a *ledger.Annotation) error
+	// SuppressAs keeps an address from being written to, for a reason of any class.
+	SuppressAs(ctx context.Context, tenant waxwing.TenantID, o *waxwing.Suppress) error
+	// Softs tells how many mails to an address came back since then, each for a while.
+	Softs(ctx context.Context, tenant waxwing.TenantID, address string, since time.Time) (int, error)
 	// Checks says whether a token begins as that of a tenant's message does.
 	Checks(tenant waxwing.TenantID, message waxwing.ID, token string) bool
 }
 
 // returns tells each tenant's ledger what came back.
-type returns struct{ *shards }
+type returns struct {
+	*shards
+	soft  *config.Soft // how often is often enough; nil: never
+	clock waxwing.Clock
+}
+
+// newReturns has what comes back suppress as the configuration says.
+func newReturns(d *Daemon, clock waxwing.Clock) returns {
+	r := returns{shards: d.shards, soft: &config.Soft{Count: 5, Within: config.Duration(7 * 24 * time.Hour)}, clock: clock}
+	if f := d.cfg.Feedback; f != nil {
+		r.soft = &f.Soft
+	}
+	if !slices.Contains(suppressing(d.cfg.Feedback), "soft") {
+		r.soft = nil
+	}
+	if r.clock == nil {
+		r.clock = time.Now
+	}
+	return r
+}
+
+// bars suppresses whom a message went to where that is due by what is told of it.
+func (x returns) bars(ctx context.Context, l Ledger, t *inbound.Told) error {
+	class := waxwing.SuppressionClass(t.Class)
+	why := t.Class + ": " + t.Reason
+	soft := x.soft != nil && t.Kind == waxwing.Bounced && (t.Class == string(bounce.Soft) || t.Class == string(bounce.Full))
+	if !t.Suppress && !soft {
+		return nil
+	}
+	out, err := l.Bytes(ctx, t.Tenant, store.ConfirmationOf(t.Message), int(t.Message&(store.IDStep-1)))
+	if err != nil {
+		return err
+	}
+	if soft {
+		n, err := l.Softs(ctx, t.Tenant, out.To, x.clock().Add(-x.soft.Within.D()))
+		if err != nil || n < x.soft.Count {
+			return err
+		}
+		class, why = waxwing.SuppressedSoft, fmt.Sprintf("soft: %d in %s, the last: %s", n, x.soft.Within, t.Reason)
+	}
+	return l.SuppressAs(ctx, t.Tenant, &waxwing.Suppress{Address: out.To, Class: class, Act: waxwing.Act{By: waxwing.ByFeedback, Reason: why}})
+}
 
 // Checks is inbound.Teller's.
 func (x returns) Checks(t waxwing.TenantID, message waxwing.ID, token string) bool {
@@ -109,11 +154,8 @@ func (x returns) Tell(ctx context.Context, t *inbound.Told) error {
 		}
 		x.meter.FedBack(by, t.Kind, t.Class)
 	}
-	if err == nil && t.Suppress {
-		var out *waxwing.Outgoing
-		if out, err = l.Bytes(ctx, t.Tenant, store.ConfirmationOf(t.Message), int(t.Message&(store.IDStep-1))); err == nil {
-			err = l.Suppress(ctx, t.Tenant, out.To, waxwing.Act{By: waxwing.ByFeedback, Reason: t.Class + ": " + t.Reason})
-		}
+	if err == nil {
+		err = x.bars(ctx, l, t)
 	}
 	if err == nil && t.Kind == waxwing.Bounced && t.Class == string(bounce.Hard) {
 		err = x.of(t.Tenant).pipe.Bounced(ctx, t.Tenant, store.ConfirmationOf(t.Message))
@@ -152,17 +194,17 @@ func (x returns) Offered(ctx context.Context, tenant waxwing.TenantID, message w
 // suppressing are the classes that suppress, by default all.
 func suppressing(f *config.Feedback) []string {
 	if f == nil {
-		return []string{"hard", "complaint"}
+		return []string{"hard", "soft", "complaint"}
 	}
 	return f.Suppress
 }
 
 // takeReturns takes mails that come back, where the configuration says how; nil: it does not.
-func takeReturns(d *Daemon) (*inbound.Service, error) {
+func takeReturns(d *Daemon, x Extras) (*inbound.Service, error) {
 	if d.cfg.Feedback == nil {
 		return nil, nil
 	}
-	s, err := inbound.Open(d.cfg.Feedback, returns{d.shards}, func() (out []waxwing.TenantID) {
+	s, err := inbound.Open(d.cfg.Feedback, newReturns(d, x.Clock), func() (out []waxwing.TenantID) {
 		d.reloads.Lock()
 		defer d.reloads.Unlock()
 		for t := range d.loaded.Tenants {

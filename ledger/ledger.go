@@ -21,6 +21,8 @@ type Ledger struct {
 	*Leases
 	*Feedback
 	*People
+	*Suppressions
+	*view.Judge
 	*Plugins
 	*Upkeep
 }
@@ -59,7 +61,7 @@ func New(p Parts) *Ledger {
 	leases := &Leases{p: s, claims: claims}
 	p.Writer.beat, p.Writer.prolong = leases.beat, leases.prolong
 	return &Ledger{Reader: s.reader, Writer: p.Writer, Intake: &Intake{s}, Orders: &Orders{s, plugins}, Claims: claims, Leases: leases, Feedback: &Feedback{s},
-		People: &People{s, plugins}, Plugins: plugins, Upkeep: &Upkeep{s, plugins}}
+		People: &People{s, plugins}, Suppressions: &Suppressions{s}, Judge: &view.Judge{Rows: p.Store, Keys: p.Keys}, Plugins: plugins, Upkeep: &Upkeep{s, plugins}}
 }
 
 // shared is what those who change the ledger have in common.

@@ -93,33 +93,6 @@ func (x *People) whole(ctx context.Context, tid waxwing.TenantID, id waxwing.ID,
 	})
 }
 
-// Suppress keeps an address from being mailed, and stops what is queued for it.
-func (x *People) Suppress(ctx context.Context, tid waxwing.TenantID, address string, act waxwing.Act) error {
-	t, err := x.p.Keys.Tenant(tid)
-	if err != nil {
-		return err
-	}
-	h := t.Key.Index("person", seal.NormalisePerson(address))
-	return x.p.Writer.Do(ctx, func(ctx context.Context, g *Group) error {
-		s, err := g.Load(ctx, &store.Keys{Lookups: []seal.Hash{h}})
-		if err != nil {
-			return err
-		}
-		ids := s.Found[h]
-		if s, err = g.Load(ctx, &store.Keys{Whole: ids, People: []seal.Hash{h}}); err != nil {
-			return err
-		}
-		if s.Suppressed[h] && act.By == waxwing.ByFeedback {
-			return nil // told again; what is sent elsewhere instead is not to be stopped by that
-		}
-		for _, id := range ids {
-			x.p.drop(g, id)
-		}
-		c := s.Suppress(t.No, tid, h, ids, act)
-		return g.Apply(ctx, &c)
-	})
-}
-
 // eraseBatch is how many confirmations an op of the writer erases.
 const eraseBatch = 32
 

@@ -84,7 +84,7 @@ func (s *renderer) instead(j *Job, w *waxwing.Work, failed waxwing.Channel) (wax
 
 func reasonOf(err error) string {
 	if errors.Is(err, waxwing.ErrNotFound) {
-		return "no_address"
+		return waxwing.NoAddress
 	}
 	return err.Error()
 }

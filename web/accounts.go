@@ -26,6 +26,7 @@ type accounts struct {
 func (x *accounts) routes(m *http.ServeMux) {
 	m.HandleFunc("POST "+ofTenant+"/shops/{shop}/events", x.api.of(x.postEvent))
 	m.HandleFunc("POST "+ofTenant+"/reconcile", x.api.of(x.reconcile))
+	m.HandleFunc("GET "+ofTenant+"/deliveries", x.api.of(x.deliveries))
 }
 
 // sourceImport is the source of events that a person or a program brings, in place of their shop.
@@ -154,6 +155,38 @@ func knownShop(d *doors, t waxwing.TenantID, shop waxwing.ShopID) error {
 		return fault{http.StatusUnprocessableEntity, "no such shop", fmt.Sprintf("shop: there is no shop %.64q; the configuration knows none yet: add it under tenants.%s.shops, such as {%s: {format: generic}}", shop, t, "web")}
 	}
 	return fault{http.StatusUnprocessableEntity, "no such shop", fmt.Sprintf("shop: there is no shop %.64q; known are %s", shop, strings.Join(known, ", "))}
+}
+
+// deliveries tells what became of a span's orders, a piece at a time: so that no request takes long.
+func (x *accounts) deliveries(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	v := r.URL.Query()
+	if err := known(v, "since", "until", "before"); err != nil {
+		return err
+	}
+	q := waxwing.Query{Tenant: t}
+	if err := span(v, &q); err != nil {
+		return err
+	}
+	if q.Since.IsZero() || q.Until.IsZero() {
+		return fault{http.StatusBadRequest, "bad parameter", "want since and until"}
+	}
+	if b := v.Get("before"); b != "" {
+		id, err := waxwing.ParseID(b)
+		if err != nil {
+			return fault{http.StatusBadRequest, "bad parameter", "before: " + err.Error()}
+		}
+		q.Before = id
+	}
+	done, err := x.reads.enter(r.Context(), t)
+	if err != nil {
+		return err
+	}
+	defer done()
+	d, err := x.books.Deliveries(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, d)
 }
 
 // caught shows what the sandbox caught of a tenant's messages. It knows which they were; what is in them the

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,6 +50,9 @@ func (x *people) routes(m *http.ServeMux) {
 	m.HandleFunc("POST "+t+"/people/erase", x.api.of(x.erase))
 	m.HandleFunc("GET "+t+"/people/erase", x.api.of(x.erasures))
 	m.HandleFunc("POST "+t+"/people/suppress", x.api.of(x.suppress))
+	m.HandleFunc("GET "+t+"/people/suppressions", x.api.of(x.suppressions))
+	m.HandleFunc("POST "+t+"/people/suppressions", x.api.of(x.suppressAll))
+	m.HandleFunc("POST "+t+"/people/lift", x.api.of(x.lift))
 }
 
 // erase erases a person, or shows what that would be. 202 says that copies of what was
@@ -182,4 +187,173 @@ func (x *people) suppress(w http.ResponseWriter, r *http.Request, t waxwing.Tena
 	}
 	x.api.acted("an address was suppressed", t, 0, act)
 	return writeJSON(w, http.StatusOK, map[string]bool{"suppressed": true})
+}
+
+// mostSuppressed is how many addresses one request suppresses, and lists.
+const mostSuppressed = 500
+
+// suppressions lists addresses that are not to be mailed, the newest first, as hashes.
+func (x *people) suppressions(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	v := r.URL.Query()
+	if err := known(v, "address", "id", "before", "limit"); err != nil {
+		return err
+	}
+	q := &waxwing.SuppressionQuery{Tenant: t, Address: strings.TrimSpace(v.Get("address")), Prefix: v.Get("id"), Limit: 50}
+	if q.Address != "" && (len(q.Address) > 320 || !isPerson(q.Address)) {
+		return fault{http.StatusBadRequest, "bad parameter", "address: an e-mail address or a phone number"}
+	}
+	if b := v.Get("before"); b != "" {
+		at, id, _ := strings.Cut(b, "-")
+		n, err := strconv.ParseInt(at, 10, 64)
+		q.Before = &waxwing.Suppression{At: time.UnixMilli(n)}
+		if errors.Join(err, q.Before.ID.UnmarshalText([]byte(id))) != nil {
+			return fault{http.StatusBadRequest, "bad parameter", "before: what the page before gave as next"}
+		}
+	}
+	if l := v.Get("limit"); l != "" {
+		n, err := strconv.Atoi(l)
+		if err != nil || n < 1 || n > mostSuppressed {
+			return fault{http.StatusBadRequest, "bad parameter", "limit: a number from 1 to 500"}
+		}
+		q.Limit = n
+	}
+	key, err := x.books.SuppressionKey(t)
+	if err != nil {
+		return err
+	}
+	found, err := x.books.Suppressed(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Key          string                `json:"key"`
+		Suppressions []waxwing.Suppression `json:"suppressions"`
+		Next         string                `json:"next,omitempty"`
+	}{key, found, ""}
+	if len(found) == q.Limit {
+		last := found[len(found)-1]
+		answer.Next = fmt.Sprintf("%d-%s", last.At.UnixMilli(), last.ID)
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+// suppressed is one address to suppress: itself, or the id that it is known by under a key.
+type suppressed struct {
+	Address string                   `json:"address"`
+	ID      string                   `json:"id"`
+	Class   waxwing.SuppressionClass `json:"class"`
+	Reason  string                   `json:"reason"`
+}
+
+// unusable says why one of several cannot be suppressed.
+type unusable struct {
+	Index int    `json:"index"`
+	Why   string `json:"why"`
+}
+
+// suppressAll suppresses several addresses. What cannot be is named, and keeps the others from nothing.
+func (x *people) suppressAll(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	var body struct {
+		Class        waxwing.SuppressionClass `json:"class"`
+		Reason       string                   `json:"reason"`
+		Key          string                   `json:"key"`
+		Suppressions []suppressed             `json:"suppressions"`
+	}
+	if err := x.api.readSmall(w, r, &body); err != nil {
+		return err
+	}
+	if n := len(body.Suppressions); n == 0 || n > mostSuppressed {
+		return fault{http.StatusUnprocessableEntity, "bad suppressions", fmt.Sprintf("suppressions: %d, want 1 to %d in one request", n, mostSuppressed)}
+	}
+	act, err := x.api.doors.act(r, t, body.Reason)
+	if err != nil {
+		return err
+	}
+	key, err := x.books.SuppressionKey(t)
+	if err != nil {
+		return err
+	}
+	if body.Key != "" && body.Key != key {
+		return fault{http.StatusUnprocessableEntity, "other ids", "these ids are of a ledger with another key: in this one they are nobody's"}
+	}
+	var all []waxwing.Suppress
+	bad := []unusable{}
+	for i, s := range body.Suppressions {
+		o, err := s.read(body.Class, act, body.Key != "")
+		if err != nil {
+			bad = append(bad, unusable{i, err.Error()})
+			continue
+		}
+		all = append(all, o)
+	}
+	added, err := x.books.SuppressAll(r.Context(), t, all)
+	if err != nil {
+		return err
+	}
+	x.api.acted("addresses were suppressed", t, 0, act, "new", added, "known", len(all)-added)
+	return writeJSON(w, http.StatusOK, map[string]any{"new": added, "known": len(all) - added, "bad": bad})
+}
+
+// read checks one of several; keyed: ids may be given.
+func (s *suppressed) read(class waxwing.SuppressionClass, act waxwing.Act, keyed bool) (waxwing.Suppress, error) {
+	o := waxwing.Suppress{Address: strings.TrimSpace(s.Address), Class: s.Class, Act: act}
+	if o.Class == "" {
+		o.Class = class
+	}
+	if s.Reason != "" {
+		o.Act.Reason = strings.TrimSpace(s.Reason)
+	}
+	switch {
+	case (o.Address == "") == (s.ID == ""):
+		return o, errors.New("want an address or an id")
+	case s.ID != "" && !keyed:
+		return o, errors.New("an id is suppressed only with the key that it was exported with")
+	case s.ID != "":
+		if err := o.ID.UnmarshalText([]byte(s.ID)); err != nil {
+			return o, err
+		}
+	case len(o.Address) > 320 || !isPerson(o.Address):
+		return o, errors.New("no e-mail address and no phone number")
+	}
+	return o, errors.Join(waxwing.CheckSuppressionClass(o.Class), waxwing.CheckReason(o.Act.Reason))
+}
+
+// lift has an address be mailed again. An id may be given by how it begins.
+func (x *people) lift(w http.ResponseWriter, r *http.Request, t waxwing.TenantID) error {
+	var p struct {
+		person
+		ID string `json:"id"`
+	}
+	if err := x.api.readSmall(w, r, &p); err != nil {
+		return err
+	}
+	act, err := x.api.doors.act(r, t, p.Reason)
+	if err != nil {
+		return err
+	}
+	o := &waxwing.Suppress{Address: strings.TrimSpace(p.Address), Act: act}
+	if (o.Address == "") == (p.ID == "") || o.Address != "" && (len(o.Address) > 320 || !isPerson(o.Address)) || p.ID != "" && len(p.ID) < 6 {
+		return fault{http.StatusBadRequest, "bad address", `want {"address": "an e-mail address or a phone number"}, or {"id": "6 digits of its id, or more"}`}
+	}
+	lifted := false
+	if p.ID != "" {
+		found, err := x.books.Suppressed(r.Context(), &waxwing.SuppressionQuery{Tenant: t, Prefix: p.ID, Limit: 2})
+		switch {
+		case err != nil:
+			return err
+		case len(found) > 1:
+			return fault{http.StatusConflict, "not one", "several suppressions begin so: give more of the id"}
+		case len(found) == 1:
+			o.ID = found[0].ID
+		}
+	}
+	if o.Address != "" || o.ID != (waxwing.SuppressionID{}) {
+		if lifted, err = x.books.Lift(r.Context(), t, o); err != nil {
+			return err
+		}
+	}
+	if lifted {
+		x.api.acted("a suppression was lifted", t, 0, act)
+	}
+	return writeJSON(w, http.StatusOK, map[string]bool{"lifted": lifted})
 }

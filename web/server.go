@@ -53,6 +53,8 @@ type Books interface {
 	// Known gives the confirmations of a tenant's orders, with messages and attempts, each in its order's place; nil where
 	// there is none.
 	Known(ctx context.Context, tenant waxwing.TenantID, orders []waxwing.OrderRef) ([]*waxwing.ConfirmationView, error)
+	// Deliveries judges a piece of the query's span of time, from its Before on downwards.
+	Deliveries(ctx context.Context, q waxwing.Query) (*waxwing.Deliveries, error)
 	// Bytes gives a message as it was offered, the n-th, or the newest e-mail where n is 0.
 	Bytes(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID, n int) (*waxwing.Outgoing, error)
 	// Stop cancels what has not passed its commit point; ErrState: there is nothing to cancel.
@@ -61,11 +63,24 @@ type Books interface {
 	Release(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID, act waxwing.Act) error
 	// Suppress keeps an address or number from being written to, and stops what is queued for it.
 	Suppress(ctx context.Context, tenant waxwing.TenantID, address string, act waxwing.Act) error
+	SuppressionBooks
 	// Erase fails with ErrState where what it found is of several people and not
 	// confirmed, and with a Permanent error where the address is none.
 	Erase(ctx context.Context, tenant waxwing.TenantID, ask waxwing.Erase) (waxwing.Erasure, error)
 	// Scrub says how far copies of what was erased are overwritten.
 	Scrub() waxwing.Scrub
+}
+
+// SuppressionBooks are the addresses that are not to be written to.
+type SuppressionBooks interface {
+	// SuppressAll suppresses several, and says how many were not suppressed before.
+	SuppressAll(ctx context.Context, tenant waxwing.TenantID, all []waxwing.Suppress) (added int, err error)
+	// Lift has an address be written to again; lifted is false where it was not suppressed.
+	Lift(ctx context.Context, tenant waxwing.TenantID, o *waxwing.Suppress) (lifted bool, err error)
+	// Suppressed gives suppressions, the newest first; a Permanent error: the prefix is none of an id's.
+	Suppressed(ctx context.Context, q *waxwing.SuppressionQuery) ([]waxwing.Suppression, error)
+	// SuppressionKey tells ledgers' ids of suppressions apart.
+	SuppressionKey(tenant waxwing.TenantID) (string, error)
 }
 
 // Parts is what the server is put together from.

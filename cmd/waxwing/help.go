@@ -83,9 +83,6 @@ func (eraseCmd) Help() string {
 }
 
 // Help gives examples.
-func (suppressCmd) Help() string { return support + examples("waxwing suppress jana@example.com") }
-
-// Help gives examples.
 func (tailCmd) Help() string {
 	return support + examples("waxwing tail", "waxwing tail --json | jq -r .reason")
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/waxwinghq/waxwing/cmd/waxwing/domain"
 	"github.com/waxwinghq/waxwing/cmd/waxwing/orders"
 	"github.com/waxwinghq/waxwing/cmd/waxwing/remote"
+	"github.com/waxwinghq/waxwing/cmd/waxwing/report"
+	"github.com/waxwinghq/waxwing/cmd/waxwing/suppress"
 	"github.com/waxwinghq/waxwing/config"
 	"github.com/waxwinghq/waxwing/daemon"
 	"github.com/waxwinghq/waxwing/plugins/sandbox"
@@ -31,17 +33,18 @@ type cli struct {
 	Source    orders.Source    `cmd:"" help:"What events are read from beside webhooks: check it, set it up, ask how it stands."`
 	Import    orders.Import    `cmd:"" help:"Bring the orders of a file, CSV or JSON: first shown, then sent at a rate."`
 	Reconcile orders.Reconcile `cmd:"" help:"Hold a shop's orders against the ledger: each is confirmed, held and why, undeliverable with evidence, or missing."`
+	Report    report.Report    `cmd:"" help:"Tell how well orders were confirmed, over a running daemon's API."`
 	Domain    domain.Domain    `cmd:"" help:"Have mails trusted: make DKIM keys, and check what a domain publishes (SPF, DKIM, DMARC, MX and more)."`
 	Ledger    ledgerCmd        `cmd:"" help:"Look into the ledger on this machine: list, show, verify, backup, export."`
 
-	Find     findCmd     `cmd:"" group:"Support, over a running daemon's API:" help:"Find confirmations by order number, e-mail address, phone number or id."`
-	Show     showCmd     `cmd:"" group:"Support, over a running daemon's API:" help:"Show one confirmation: order, messages, attempts, and its trail in words."`
-	Resend   resendCmd   `cmd:"" group:"Support, over a running daemon's API:" help:"Send a confirmation once more, to a corrected address if need be."`
-	Release  releaseCmd  `cmd:"" group:"Support, over a running daemon's API:" help:"Let go what is held or quarantined."`
-	Cancel   cancelCmd   `cmd:"" group:"Support, over a running daemon's API:" help:"Stop what has not been sent."`
-	Erase    eraseCmd    `cmd:"" group:"Support, over a running daemon's API:" help:"Destroy everything that is kept of a person."`
-	Suppress suppressCmd `cmd:"" group:"Support, over a running daemon's API:" help:"Never mail an address again."`
-	Tail     tailCmd     `cmd:"" group:"Support, over a running daemon's API:" help:"Follow confirmations as they come and change."`
+	Find     findCmd           `cmd:"" group:"Support, over a running daemon's API:" help:"Find confirmations by order number, e-mail address, phone number or id."`
+	Show     showCmd           `cmd:"" group:"Support, over a running daemon's API:" help:"Show one confirmation: order, messages, attempts, and its trail in words."`
+	Resend   resendCmd         `cmd:"" group:"Support, over a running daemon's API:" help:"Send a confirmation once more, to a corrected address if need be."`
+	Release  releaseCmd        `cmd:"" group:"Support, over a running daemon's API:" help:"Let go what is held or quarantined."`
+	Cancel   cancelCmd         `cmd:"" group:"Support, over a running daemon's API:" help:"Stop what has not been sent."`
+	Erase    eraseCmd          `cmd:"" group:"Support, over a running daemon's API:" help:"Destroy everything that is kept of a person."`
+	Suppress suppress.Suppress `cmd:"" group:"Support, over a running daemon's API:" help:"The addresses that are not mailed: add, list, lift, import, export."`
+	Tail     tailCmd           `cmd:"" group:"Support, over a running daemon's API:" help:"Follow confirmations as they come and change."`
 
 	Top topCmd `cmd:"" help:"Watch the daemons that share a ledger: since when, last beat, lease, claims."`
 

@@ -294,18 +294,3 @@ func count(n any, noun string) string {
 	}
 	return fmt.Sprintf("%v %ss", n, noun)
 }
-
-type suppressCmd struct {
-	Address string `arg:"" help:"The e-mail address or phone number."`
-	whyFlag
-	jsonFlag
-	apiFlags
-}
-
-// Run keeps an address from being mailed.
-func (c suppressCmd) Run(s streams) error {
-	body := map[string]any{"address": c.Address, "reason": c.Reason}
-	return c.post(s, "/people/suppress", body, c.JSON, func(map[string]any) string {
-		return "This address gets no mail of the tenant's any more; what was waiting for it is stopped."
-	})
-}

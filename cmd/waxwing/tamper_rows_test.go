@@ -45,9 +45,11 @@ func wholeLife(t *testing.T) string {
 // rowTricks change what the trail does not repeat; each must show by the sums.
 var rowTricks = map[string]string{
 	"a suppression deleted":               "DELETE FROM suppressions",
-	"a suppression invented":              "INSERT INTO suppressions VALUES (randomblob(16),1,0,'by_person')",
+	"a suppression invented":              "INSERT INTO suppressions (hash, tenant, at, cause) VALUES (randomblob(16),1,0,'by_person')",
 	"a suppression of another":            "UPDATE suppressions SET hash=randomblob(16)",
 	"a suppression's tenant":              "UPDATE suppressions SET tenant=2",
+	"a suppression's class":               "UPDATE suppressions SET class='soft'",
+	"a suppression's reason":              "UPDATE suppressions SET reason='x'",
 	"an order's key":                      "UPDATE confirmations SET key=randomblob(16) WHERE id=(SELECT min(id) FROM confirmations)",
 	"an order's shop":                     "UPDATE confirmations SET shop='outlet' WHERE id=(SELECT min(id) FROM confirmations)",
 	"an order's tenant":                   "UPDATE confirmations SET tenant=9 WHERE id=(SELECT min(id) FROM confirmations)",
@@ -58,7 +60,7 @@ var rowTricks = map[string]string{
 	"why a message was asked for":         "UPDATE messages SET why='she asked' WHERE id=(SELECT min(id) FROM messages)",
 	"a message's templates":               "UPDATE messages SET revision='2' WHERE id=(SELECT min(id) FROM messages)",
 	"what a message was made of":          "UPDATE contents SET ingredients=X'00' WHERE id=(SELECT min(id) FROM contents)",
-	"something became known":              "INSERT INTO annotations SELECT id, 'delivered', 1, 'mail', X'00' FROM messages ORDER BY id LIMIT 1",
+	"something became known":              "INSERT INTO annotations (message, kind, at, provider, sealed) SELECT id, 'delivered', 1, 'mail', X'00' FROM messages ORDER BY id LIMIT 1",
 	"an instance's lease":                 "UPDATE instances SET lease=1 WHERE id=1",
 	"an order's reason":                   "UPDATE confirmations SET reason='other' WHERE state='held'",
 	"which event counts":                  "UPDATE confirmations SET event=1 WHERE id=(SELECT min(id) FROM confirmations)",

@@ -41,7 +41,7 @@ func (h *history) take(c *store.Changes) {
 	h.changes = append(h.changes, &store.Changes{ // the machine uses its slices again; entries are the caller's to write, with a batch
 		Confirmations: slices.Clone(c.Confirmations), Messages: slices.Clone(c.Messages), Claims: slices.Clone(c.Claims), Freed: slices.Clone(c.Freed),
 		Events: slices.Clone(c.Events), Contents: slices.Clone(c.Contents), Annotations: slices.Clone(c.Annotations), Attempts: slices.Clone(c.Attempts),
-		Lookups: slices.Clone(c.Lookups), Suppressions: slices.Clone(c.Suppressions), Destroyed: slices.Clone(c.Destroyed)})
+		Lookups: slices.Clone(c.Lookups), Suppressions: slices.Clone(c.Suppressions), Lifted: slices.Clone(c.Lifted), Destroyed: slices.Clone(c.Destroyed)})
 }
 
 // replay writes the changes to both stores in groups, and compares.
@@ -130,6 +130,7 @@ func keysOf(c *store.Changes) *store.Keys {
 	for _, id := range c.Destroyed {
 		whole(id)
 	}
+	k.People = append(k.People, c.Lifted...)
 	for i := range c.Suppressions {
 		k.People = append(k.People, c.Suppressions[i].Hash)
 	}

@@ -181,6 +181,10 @@ func (r *memoryRows) rest(c *store.Changes) {
 			r.Found[x.Hash] = ids
 		}
 	}
+	for _, h := range c.Lifted {
+		delete(r.Suppressed, h)
+		r.suppressions = slices.DeleteFunc(slices.Clone(r.suppressions), func(x store.Suppression) bool { return x.Hash == h })
+	}
 	for _, x := range c.Suppressions {
 		if !r.Suppressed[x.Hash] {
 			r.Suppressed[x.Hash], r.suppressions = true, append(r.suppressions, x)

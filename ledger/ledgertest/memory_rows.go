@@ -291,6 +291,20 @@ func (v memoryView) Due(_ context.Context, d *store.Due) (ids []waxwing.ID, last
 	return ids, last, nil
 }
 
+// Suppressions gives a tenant's, the newest first.
+func (v memoryView) Suppressions(_ context.Context, q *store.SuppressionQuery) (out []store.Suppression, err error) {
+	newest := func(a, b store.Suppression) int {
+		return cmp.Or(cmp.Compare(b.At, a.At), bytes.Compare(b.Hash[:], a.Hash[:]))
+	}
+	for _, x := range v.of().suppressions {
+		if x.Tenant == q.Tenant && bytes.Compare(x.Hash[:], q.First[:]) >= 0 && bytes.Compare(x.Hash[:], q.Last[:]) <= 0 && (q.Before == nil || newest(*q.Before, x) < 0) {
+			out = append(out, x)
+		}
+	}
+	slices.SortFunc(out, newest)
+	return out[:min(len(out), q.Limit)], nil
+}
+
 // Depth counts what waits.
 func (v memoryView) Depth(_ context.Context, now time.Time) (d store.Depth, err error) {
 	for _, c := range v.of().Confirmations {

@@ -65,10 +65,22 @@ type Store interface {
 	Stop(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID, act waxwing.Act) error
 	// Suppress keeps an address from being written to.
 	Suppress(ctx context.Context, tenant waxwing.TenantID, address string, act waxwing.Act) error
+	// SuppressAs is Suppress for a reason of any class.
+	SuppressAs(ctx context.Context, tenant waxwing.TenantID, o *waxwing.Suppress) error
+	// SuppressAll suppresses several, and says how many were not suppressed before.
+	SuppressAll(ctx context.Context, tenant waxwing.TenantID, all []waxwing.Suppress) (added int, err error)
+	// Lift has an address be written to again.
+	Lift(ctx context.Context, tenant waxwing.TenantID, o *waxwing.Suppress) (lifted bool, err error)
+	// Suppressed gives suppressions, the newest first.
+	Suppressed(ctx context.Context, q *waxwing.SuppressionQuery) ([]waxwing.Suppression, error)
+	// Softs counts what came back for a while.
+	Softs(ctx context.Context, tenant waxwing.TenantID, address string, since time.Time) (int, error)
 	// Erase destroys what is kept of a person.
 	Erase(ctx context.Context, tenant waxwing.TenantID, ask waxwing.Erase) (waxwing.Erasure, error)
 	// List gives confirmations, the newest first.
 	List(ctx context.Context, q waxwing.Query) ([]waxwing.ConfirmationView, error)
+	// Deliveries judges a piece of a span of time.
+	Deliveries(ctx context.Context, q waxwing.Query) (*waxwing.Deliveries, error)
 	// Get gives one with its messages and trail.
 	Get(ctx context.Context, tenant waxwing.TenantID, id waxwing.ID) (*waxwing.ConfirmationView, error)
 	// Bytes gives a message as it was offered.
@@ -141,6 +153,9 @@ func Suite(t *testing.T, open func(*testing.T, string, waxwing.Clock, string) St
 		"rejected, then by SMS":              fallback,
 		"cancelled before the dot":           cancelled,
 		"suppressed is never offered":        suppressed,
+		"the delivery rate":                  deliveries,
+		"suppressed, and lifted":             lifted,
+		"what came back for a while":         softs,
 		"expired":                            expired,
 		"erased":                             erased,
 		"what became known of it":            annotated,

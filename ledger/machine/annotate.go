@@ -44,7 +44,7 @@ func (s *Set) Annotate(n *Note) (c Changes, err error) {
 			return c, nil
 		}
 	}
-	a := store.Annotation{Message: m.ID, Kind: n.Kind, At: s.ms(), Provider: n.Provider, Sealed: n.Sealed}
+	a := store.Annotation{Message: m.ID, Kind: n.Kind, At: s.ms(), Provider: n.Provider, Sealed: n.Sealed, Class: Clip(n.Class, 40)}
 	if conf.Erased() {
 		a.Sealed = nil
 	}

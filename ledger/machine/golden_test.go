@@ -192,7 +192,14 @@ var more = map[string]func(*Set) Changes{
 	},
 	"suppress again": func(s *Set) Changes {
 		s.Suppressed[store.Hash{5}] = true
-		return s.Suppress(1, "acme", store.Hash{5}, []waxwing.ID{conf, 3 * store.IDStep}, waxwing.Act{By: "anna"})
+		return (&Bar{Tenant: 1, Name: "acme", Hash: store.Hash{5}, Class: waxwing.SuppressedPerson, Act: waxwing.Act{By: "anna"}}).Suppress(s, []waxwing.ID{conf, 3 * store.IDStep})
+	},
+	"lift": func(s *Set) Changes {
+		s.Suppressed[store.Hash{5}] = true
+		return (&Bar{Tenant: 1, Name: "acme", Hash: store.Hash{5}, Act: waxwing.Act{By: "anna", Reason: "she has a new mailbox"}}).Lift(s, []waxwing.ID{conf, 3 * store.IDStep})
+	},
+	"lift what is not barred": func(s *Set) Changes {
+		return (&Bar{Tenant: 1, Name: "acme", Hash: store.Hash{5}}).Lift(s, []waxwing.ID{conf})
 	},
 	"erase what quotes": func(s *Set) Changes {
 		m := s.Messages[msg]
@@ -366,6 +373,9 @@ func show(b *strings.Builder, c *Changes) {
 	for _, x := range c.Suppressions {
 		line("suppression", x)
 	}
+	for _, x := range c.Lifted {
+		line("lifted", x)
+	}
 	for _, x := range c.Destroyed {
 		line("destroyed", x)
 	}
@@ -381,7 +391,7 @@ func TestEmpty(t *testing.T) {
 	}
 	for i, c := range []store.Changes{{Confirmations: make([]store.Confirmation, 1)}, {Messages: make([]store.Message, 1)}, {Claims: make([]store.Claim, 1)},
 		{Freed: make([]waxwing.ID, 1)}, {Events: make([]store.Event, 1)}, {Contents: make([]store.Content, 1)}, {Annotations: make([]store.Annotation, 1)}, {Attempts: make([]store.Attempt, 1)},
-		{Lookups: make([]store.Lookup, 1)}, {Suppressions: make([]store.Suppression, 1)}, {Destroyed: make([]waxwing.ID, 1)}, {Entries: make([]Entry, 1)}} {
+		{Lookups: make([]store.Lookup, 1)}, {Suppressions: make([]store.Suppression, 1)}, {Lifted: make([]store.Hash, 1)}, {Destroyed: make([]waxwing.ID, 1)}, {Entries: make([]Entry, 1)}} {
 		if c.Empty() {
 			t.Errorf("part %d is nothing", i)
 		}

@@ -1,9 +1,7 @@
 package machine
 
 import (
-	"encoding/hex"
 	"fmt"
-	"slices"
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/ledger/store"
@@ -83,29 +81,6 @@ func (s *Set) stop(c *Changes, row *store.Confirmation, to waxwing.State, cause 
 		count++
 	}
 	return count
-}
-
-// Suppress keeps an address from being mailed, and stops what is queued for it.
-//
-// Loaded: all confirmations that the address is a lookup of, with their messages and claims.
-func (s *Set) Suppress(tenant int64, name waxwing.TenantID, h store.Hash, named []waxwing.ID, act waxwing.Act) (c Changes) {
-	c = s.none()
-	if !s.Suppressed[h] {
-		c.Suppressions = append(c.Suppressions, store.Suppression{Hash: h, Tenant: tenant, At: s.ms(), Cause: CausePerson})
-	}
-	c.note(Entry{Cause: CausePerson, Detail: slices.Concat([][2]string{{"act", "suppress"}, {"tenant", string(name)}, {"hash", hex.EncodeToString(h[:])}}, Detail(act))})
-	for _, id := range named {
-		row, ok := s.Confirmations[id]
-		if !ok {
-			continue
-		}
-		mails := row
-		mails.State = waxwing.Ready // what waits at the gate goes on waiting: its mail will be suppressed
-		if s.stop(&c, &mails, waxwing.Suppressed, CauseSuppressed, act) == 0 {
-			c.note(Entry{Confirmation: id, Cause: CausePerson, Detail: slices.Concat([][2]string{{"act", "suppress"}}, Detail(act))})
-		}
-	}
-	return c
 }
 
 // Erase destroys a confirmation's data key, and with it all that was sealed; what has not

@@ -42,7 +42,7 @@ func (s *Set) none() Changes {
 	s.spare = Changes{}
 	return Changes{store.Changes{Confirmations: c.Confirmations[:0], Messages: c.Messages[:0], Claims: c.Claims[:0],
 		Freed: c.Freed[:0], Events: c.Events[:0], Contents: c.Contents[:0], Annotations: c.Annotations[:0], Attempts: c.Attempts[:0], Lookups: c.Lookups[:0],
-		Suppressions: c.Suppressions[:0], Destroyed: c.Destroyed[:0], Entries: c.Entries[:0], Instances: c.Instances[:0]}}
+		Suppressions: c.Suppressions[:0], Lifted: c.Lifted[:0], Destroyed: c.Destroyed[:0], Entries: c.Entries[:0], Instances: c.Instances[:0]}}
 }
 
 // Over has the next command decide by rows that were loaded, as an instance at a time.
@@ -68,6 +68,9 @@ func (s *Set) Take(c *Changes) {
 		if a.Verdict == waxwing.UncertainVerdict {
 			s.Doubts[a.Message]++
 		}
+	}
+	for _, h := range c.Lifted {
+		delete(s.Suppressed, h)
 	}
 	for _, x := range c.Suppressions {
 		s.Suppressed[x.Hash] = true

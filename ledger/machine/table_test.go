@@ -74,10 +74,10 @@ var onMessage = map[string]func(*Set) Changes{
 	"take over":       func(s *Set) Changes { c, _ := s.TakeOver(msg); return c },
 	"take over again": func(s *Set) Changes { s.Doubts[msg] = 3; c, _ := s.TakeOver(msg); return c },
 	"stop":            func(s *Set) Changes { c, _ := s.Stop(1, conf, store.Hash{9}, waxwing.Act{}); return c },
-	"suppress":        func(s *Set) Changes { return s.Suppress(1, "acme", store.Hash{5}, []waxwing.ID{conf}, waxwing.Act{}) },
+	"suppress":        func(s *Set) Changes { return barred.Suppress(s, []waxwing.ID{conf}) },
 	"suppress in doubt": func(s *Set) Changes {
 		s.Doubts[msg] = 1
-		return s.Suppress(1, "acme", store.Hash{5}, []waxwing.ID{conf}, waxwing.Act{})
+		return barred.Suppress(s, []waxwing.ID{conf})
 	},
 	"erase":    func(s *Set) Changes { c, _ := s.Erase(conf, waxwing.Act{}); return c },
 	"doubt":    func(s *Set) Changes { return s.Doubt(msg) },
@@ -225,7 +225,7 @@ var onConfirmation = map[string]func(*Set) (Changes, error){
 	"stop":                      func(s *Set) (Changes, error) { return s.Stop(1, conf, store.Hash{9}, waxwing.Act{}) },
 	"stop of another tenant":    func(s *Set) (Changes, error) { return s.Stop(2, conf, store.Hash{9}, waxwing.Act{}) },
 	"suppress": func(s *Set) (Changes, error) {
-		return s.Suppress(1, "acme", store.Hash{5}, []waxwing.ID{conf}, waxwing.Act{}), nil
+		return barred.Suppress(s, []waxwing.ID{conf}), nil
 	},
 	"erase":     func(s *Set) (Changes, error) { c, _ := s.Erase(conf, waxwing.Act{}); return c, nil },
 	"hold back": func(s *Set) (Changes, error) { return s.HoldBack(conf), nil },
@@ -313,3 +313,6 @@ func TestEachCommandOnAConfirmation(t *testing.T) {
 		t.Errorf("the table has %d of %d commands", seen, len(onConfirmation))
 	}
 }
+
+// barred is the address that the tests' mails go to.
+var barred = &Bar{Tenant: 1, Name: "acme", Hash: store.Hash{5}, Class: waxwing.SuppressedPerson}

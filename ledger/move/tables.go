@@ -48,7 +48,7 @@ var Tables = []*Table{
 	table("plugin_versions", "saved", "saved:i tenant:i plugin:t no:i hash:t state:t percent:i why:t body:b"),
 	table("plugin_numbers", "tenant plugin", "tenant:i plugin:t number:i"),
 	table("plugin_runs", "id", "id:i tenant:i plugin:t confirmation:i hook:t role:t hash:t at:i fuel:i micros:i fault:t body:b"),
-	table("suppressions", "hash", "hash:b tenant:i at:i cause:t"),
+	table("suppressions", "hash", "hash:b tenant:i at:i cause:t class:t reason:t actor:t"),
 	table("confirmations", "id", "id:i tenant:i key:b kind:t part:t shop:t format:t state:t reason:t event:i updated:i rank:i asked:o due:i released:i "+
 		"messages:i events:i dek:b trail:t"),
 	table("events", "id", "id:i source:t topic:t at:i updated:i body:b"),
@@ -56,7 +56,7 @@ var Tables = []*Table{
 		"released:i digest:b actor:t why:t revision:t trail:t"),
 	table("contents", "id", "id:i body:b ingredients:b"),
 	table("attempts", "message n", "message:i n:i provider:t verdict:t fault:t phase:t code:i enhanced:t began:i ended:i sealed:b"),
-	table("annotations", "message kind", "message:i kind:t at:i provider:t sealed:b"),
+	table("annotations", "message kind", "message:i kind:t at:i provider:t sealed:b class:t"),
 	table("lookups", "hash confirmation", "hash:b confirmation:i"),
 	table("trail", "batch", "batch:i instance:i first:i last:i entries:b head:b"),
 }

@@ -191,11 +191,11 @@ func (o *overlay) flushRest(b *pgx.Batch) {
 			column(x, func(c *store.Content) []byte { return blob(c.Ingredients) }))
 	}
 	if x := o.annotations; len(x) > 0 {
-		b.Queue(`INSERT INTO annotations (message, kind, at, provider, sealed)
-			SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::bytea[]) ON CONFLICT DO NOTHING`,
+		b.Queue(`INSERT INTO annotations (message, kind, at, provider, sealed, class)
+			SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[], $5::bytea[], $6::text[]) ON CONFLICT DO NOTHING`,
 			column(x, func(a *store.Annotation) int64 { return int64(a.Message) }), column(x, func(a *store.Annotation) string { return clean(a.Kind) }),
 			column(x, func(a *store.Annotation) int64 { return a.At }), column(x, func(a *store.Annotation) string { return clean(a.Provider) }),
-			column(x, func(a *store.Annotation) []byte { return blob(a.Sealed) }))
+			column(x, func(a *store.Annotation) []byte { return blob(a.Sealed) }), column(x, func(a *store.Annotation) string { return clean(a.Class) }))
 	}
 	if x := o.attempts; len(x) > 0 {
 		b.Queue(`INSERT INTO attempts (`+attemptColumns+`) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
@@ -211,10 +211,15 @@ func (o *overlay) flushRest(b *pgx.Batch) {
 		b.Queue("INSERT INTO lookups (hash, confirmation) SELECT * FROM unnest($1::bytea[], $2::bigint[]) ORDER BY 1, 2 ON CONFLICT DO NOTHING",
 			column(x, func(l *store.Lookup) []byte { return l.Hash[:] }), column(x, func(l *store.Lookup) int64 { return int64(l.Confirmation) }))
 	}
+	if x := o.lifted; len(x) > 0 {
+		b.Queue("DELETE FROM suppressions WHERE hash = ANY($1)", hashes(x))
+	}
 	if x := o.suppressions; len(x) > 0 {
-		b.Queue(`INSERT INTO suppressions (hash, tenant, at, cause) SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::text[]) ORDER BY 1
-			ON CONFLICT DO NOTHING`,
+		b.Queue(`INSERT INTO suppressions (`+suppressionColumns+`) SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[],
+			$7::text[]) ORDER BY 1 ON CONFLICT DO NOTHING`,
 			column(x, func(s *store.Suppression) []byte { return s.Hash[:] }), column(x, func(s *store.Suppression) int64 { return s.Tenant }),
-			column(x, func(s *store.Suppression) int64 { return s.At }), column(x, func(s *store.Suppression) string { return clean(s.Cause) }))
+			column(x, func(s *store.Suppression) int64 { return s.At }), column(x, func(s *store.Suppression) string { return clean(s.Cause) }),
+			column(x, func(s *store.Suppression) string { return clean(s.Class) }), column(x, func(s *store.Suppression) string { return clean(s.Act.Reason) }),
+			column(x, func(s *store.Suppression) string { return clean(s.Act.By) }))
 	}
 }

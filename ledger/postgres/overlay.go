@@ -42,6 +42,7 @@ type queued struct {
 	attempts     []store.Attempt
 	lookups      []store.Lookup
 	suppressions []store.Suppression
+	lifted       []store.Hash // before suppressions
 	// unwritten says that something of the overlay is not written.
 	unwritten bool
 }
@@ -124,7 +125,9 @@ func (o *overlay) learn(asked *store.Keys, got *store.Set) {
 		o.whole[id] = true
 	}
 	for _, h := range asked.People {
-		o.suppressed[h] = o.suppressed[h] || got.Suppressed[h]
+		if _, known := o.suppressed[h]; !known {
+			o.suppressed[h] = got.Suppressed[h]
+		}
 	}
 	for id, in := range got.Instances {
 		o.instances[id] = &in
@@ -217,7 +220,12 @@ func (o *overlay) put(c *store.Changes) {
 	}
 	o.events, o.contents = append(o.events, c.Events...), append(o.contents, c.Contents...)
 	o.annotations, o.attempts = append(o.annotations, c.Annotations...), append(o.attempts, c.Attempts...)
-	o.lookups, o.suppressions = append(o.lookups, c.Lookups...), append(o.suppressions, c.Suppressions...)
+	o.lookups = append(o.lookups, c.Lookups...)
+	for _, h := range c.Lifted {
+		o.suppressed[h] = false
+		o.suppressions = slices.DeleteFunc(o.suppressions, func(x store.Suppression) bool { return x.Hash == h })
+	}
+	o.lifted, o.suppressions = append(o.lifted, c.Lifted...), append(o.suppressions, c.Suppressions...)
 	for _, x := range c.Suppressions {
 		o.suppressed[x.Hash] = true
 	}

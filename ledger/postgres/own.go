@@ -74,7 +74,7 @@ func queueContents(b *pgx.Batch, s *store.Set, k *store.Keys) {
 			Query(each(scanAttempt, func(a *store.Attempt) { s.Attempts[a.Message] = append(s.Attempts[a.Message], *a) }))
 	}
 	if len(k.Annotations) > 0 {
-		b.Queue("SELECT message, kind, at, provider, sealed FROM annotations WHERE message = ANY($1) ORDER BY at, kind", ints(k.Annotations)).
+		b.Queue("SELECT message, kind, at, provider, sealed, class FROM annotations WHERE message = ANY($1) ORDER BY at, kind", ints(k.Annotations)).
 			Query(each(scanAnnotation, func(a *store.Annotation) { s.Annotations[a.Message] = append(s.Annotations[a.Message], *a) }))
 	}
 	if len(k.Batches) > 0 {
@@ -231,7 +231,7 @@ func scanContent(r pgx.Rows, c *store.Content) error {
 }
 
 func scanAnnotation(r pgx.Rows, a *store.Annotation) error {
-	return r.Scan((*int64id)(&a.Message), (*string)(&a.Kind), &a.At, &a.Provider, &a.Sealed)
+	return r.Scan((*int64id)(&a.Message), (*string)(&a.Kind), &a.At, &a.Provider, &a.Sealed, &a.Class)
 }
 
 // scanBatch reads a batch, whose lines are unpacked. What cannot be unpacked is given as it

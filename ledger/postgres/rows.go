@@ -249,7 +249,7 @@ func (r rows) All(ctx context.Context, table store.Table, f func(row any) error)
 	case store.Attempts:
 		return all(ctx, r, scanAttempt, f, attemptColumns+" FROM attempts")
 	case store.Suppressions:
-		return all(ctx, r, scanSuppression, f, "hash, tenant, at, cause FROM suppressions")
+		return all(ctx, r, scanSuppression, f, suppressionColumns+" FROM suppressions")
 	case store.PluginVersions:
 		return all(ctx, r, scanVersion, f, "p.tenant, coalesce(t.name, ''), p.plugin, p.no, p.hash, p.state, p.percent, p.why, p.body FROM plugin_versions p LEFT JOIN tenants t ON t.no = p.tenant")
 	case store.PluginNumbers:
@@ -264,9 +264,22 @@ func all[T any](ctx context.Context, r rows, scan func(pgx.Rows, *T) error, f fu
 	return r.query(ctx, until(scan, func(x *T) error { return f(x) }), "SELECT "+q)
 }
 
+const suppressionColumns = "hash, tenant, at, cause, class, reason, actor"
+
+// Suppressions gives a tenant's, the newest first.
+func (r rows) Suppressions(ctx context.Context, q *store.SuppressionQuery) (out []store.Suppression, err error) {
+	where, args := "tenant = $1 AND hash >= $2 AND hash <= $3", []any{q.Tenant, q.First[:], q.Last[:], q.Limit}
+	if q.Before != nil {
+		where, args = where+" AND (at, hash) < ($5, $6)", append(args, q.Before.At, q.Before.Hash[:])
+	}
+	err = r.query(ctx, until(scanSuppression, func(x *store.Suppression) error { out = append(out, *x); return nil }),
+		"SELECT "+suppressionColumns+" FROM suppressions WHERE "+where+" ORDER BY at DESC, hash DESC LIMIT $4", args...)
+	return out, err
+}
+
 func scanSuppression(r pgx.Rows, x *store.Suppression) error {
 	var h []byte
-	err := r.Scan(&h, &x.Tenant, &x.At, &x.Cause)
+	err := r.Scan(&h, &x.Tenant, &x.At, &x.Cause, (*string)(&x.Class), &x.Act.Reason, (*string)(&x.Act.By))
 	copy(x.Hash[:], h)
 	return err
 }

@@ -150,8 +150,8 @@ func (t *dbTx) putRest(c *store.Changes) error {
 	}
 	for i := range c.Annotations {
 		a := &c.Annotations[i]
-		if _, err := t.exec("INSERT INTO annotations (message, kind, at, provider, sealed) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
-			int64(a.Message), string(a.Kind), a.At, a.Provider, a.Sealed); err != nil {
+		if _, err := t.exec("INSERT INTO annotations (message, kind, at, provider, sealed, class) VALUES (?,?,?,?,?,nullif(?,'')) ON CONFLICT DO NOTHING",
+			int64(a.Message), string(a.Kind), a.At, a.Provider, a.Sealed, a.Class); err != nil {
 			return err
 		}
 	}
@@ -177,16 +177,59 @@ func (t *dbTx) putRest(c *store.Changes) error {
 			return err
 		}
 	}
-	for i := range c.Suppressions {
-		x := c.Suppressions[i]
-		if _, err := t.exec("INSERT INTO suppressions (hash, tenant, at, cause) VALUES (?,?,?,?) ON CONFLICT DO NOTHING",
-			x.Hash[:], x.Tenant, x.At, x.Cause); err != nil {
+	for _, h := range c.Lifted {
+		if err := lift(t, h); err != nil {
 			return err
 		}
-		// After the commit: what was undone must not bar anybody.
-		t.after = append(t.after, func() { t.d.suppressed[x.Hash] = struct{}{} })
+	}
+	for i := range c.Suppressions {
+		if err := suppress(t, &c.Suppressions[i]); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+func suppress(t *dbTx, x *store.Suppression) error {
+	if _, err := t.exec("INSERT INTO suppressions (hash, tenant, at, cause, class, reason, actor) VALUES (?,?,?,?,nullif(?,''),nullif(?,''),nullif(?,'')) ON CONFLICT DO NOTHING",
+		x.Hash[:], x.Tenant, x.At, x.Cause, string(x.Class), x.Act.Reason, string(x.Act.By)); err != nil {
+		return err
+	}
+	bar(t, x.Hash, true)
+	return nil
+}
+
+func lift(t *dbTx, h store.Hash) error {
+	if _, err := t.exec("DELETE FROM suppressions WHERE hash=?", h[:]); err != nil {
+		return err
+	}
+	bar(t, h, false)
+	return nil
+}
+
+// bar notes what the group has done to an address. Others hear of it after the commit: what is
+// undone must bar nobody.
+func bar(t *dbTx, h store.Hash, barred bool) {
+	if t.barred == nil {
+		t.barred = map[store.Hash]bool{}
+	}
+	t.barred[h] = barred
+	t.after = append(t.after, func() {
+		if barred {
+			t.d.suppressed[h] = struct{}{}
+		} else {
+			delete(t.d.suppressed, h)
+		}
+	})
+}
+
+// isBarred says whether an address is suppressed as the group has it.
+func isBarred(t *dbTx, h store.Hash) bool {
+	if b, known := t.barred[h]; known {
+		return b
+	}
+	_, b := t.d.suppressed[h]
+	return b
 }
 
 // putContents writes the group's contents in the order of their ids: as they come they would

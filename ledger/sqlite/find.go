@@ -175,3 +175,31 @@ func (r rows) foundBy(q *store.Query) (ids []waxwing.ID, err error) {
 	}
 	return out, nil
 }
+
+// suppressionsOf are a suppression's columns. A file of an older layout has but the first.
+func suppressionsOf(c *db.Conn) string {
+	if layoutOnce(c) < 11 {
+		return "hash, tenant, at, cause, NULL, NULL, NULL"
+	}
+	return "hash, tenant, at, cause, class, reason, actor"
+}
+
+func scanSuppression(v []driver.Value) store.Suppression {
+	x := store.Suppression{Tenant: db.Int(v[1]), At: db.Int(v[2]), Cause: db.Text(v[3]), Class: waxwing.SuppressionClass(db.Text(v[4])),
+		Act: waxwing.Act{Reason: db.Text(v[5]), By: waxwing.Actor(db.Text(v[6]))}}
+	copy(x.Hash[:], db.Blob(v[0]))
+	return x
+}
+
+// Suppressions gives a tenant's, the newest first.
+func (r rows) Suppressions(_ context.Context, q *store.SuppressionQuery) (out []store.Suppression, err error) {
+	where, args := "tenant=? AND hash>=? AND hash<=?", []any{q.Tenant, q.First[:], q.Last[:]}
+	if q.Before != nil {
+		where, args = where+" AND (at,hash)<(?,?)", append(args, q.Before.At, q.Before.Hash[:])
+	}
+	err = r.c.Query("SELECT "+suppressionsOf(r.c)+" FROM suppressions WHERE "+where+" ORDER BY at DESC, hash DESC LIMIT ?", func(v []driver.Value) error {
+		out = append(out, scanSuppression(v))
+		return nil
+	}, append(args, q.Limit)...)
+	return out, err
+}

@@ -56,6 +56,8 @@ type dbTx struct {
 	contents []store.Content
 	// renamed are confirmations whose hashes are written with the rest of their rows.
 	renamed []waxwing.ID
+	// barred are addresses that the group has suppressed, or lifted.
+	barred map[store.Hash]bool
 	// marked says that the file tells of something deleted that must be in no file, traces
 	// that the time to overwrite it is right after the group.
 	marked, traces bool

@@ -37,7 +37,8 @@ func TestTheLayoutIsThatOfTheLastMigration(t *testing.T) {
 }
 
 // before7 takes away what layout 7 and later ones added.
-var before7 = []string{"DROP TABLE lookup_pages", "DROP TABLE lookup_segments", "ALTER TABLE confirmations DROP COLUMN named", "DROP TABLE annotations", "DROP INDEX confirmations_shop", "DROP INDEX confirmations_bare",
+var before7 = []string{"DROP INDEX suppressions_at", "ALTER TABLE suppressions DROP COLUMN class", "ALTER TABLE suppressions DROP COLUMN reason", "ALTER TABLE suppressions DROP COLUMN actor",
+	"DROP TABLE lookup_pages", "DROP TABLE lookup_segments", "ALTER TABLE confirmations DROP COLUMN named", "DROP TABLE annotations", "DROP INDEX confirmations_shop", "DROP INDEX confirmations_bare",
 	"CREATE INDEX confirmations_tenant ON confirmations (tenant, id)",
 	"ALTER TABLE confirmations DROP COLUMN kind", "ALTER TABLE confirmations DROP COLUMN part",
 	"ALTER TABLE messages DROP COLUMN first", "ALTER TABLE messages DROP COLUMN answer",
@@ -58,6 +59,30 @@ func olden(t *testing.T, l *Ledger) {
 		return err
 	}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestSuppressionsBefore11: what was suppressed before layout 11 stays so, is of the class person, and
+// verifies, as what is suppressed behind it does.
+func TestSuppressionsBefore11(t *testing.T) {
+	dir := t.TempDir()
+	l := openTest(t, dir, nil, "resend")
+	if err := l.SuppressAs(t.Context(), "acme", &waxwing.Suppress{Address: "ida@example.com"}); err != nil { // it knew no class
+		t.Fatal(err)
+	}
+	closeTest(t, l)
+	change(t, dir, append(slices.Clip(before7[:4]), "ALTER TABLE annotations DROP COLUMN class", "PRAGMA user_version=10")...)
+	l = openTest(t, dir, nil, "resend")
+	added, err := l.SuppressAll(t.Context(), "acme", []waxwing.Suppress{{Address: "ida@example.com", Class: waxwing.SuppressedHard}, {Address: "b@example.com", Class: waxwing.SuppressedHard}})
+	if err != nil || added != 1 {
+		t.Fatalf("%d %v", added, err)
+	}
+	found, err := l.Suppressed(t.Context(), &waxwing.SuppressionQuery{Tenant: "acme", Address: "ida@example.com"})
+	if err != nil || len(found) != 1 || found[0].Class != waxwing.SuppressedPerson {
+		t.Fatalf("%+v %v", found, err)
+	}
+	if r, err := l.Verify(t.Context(), ""); err != nil || len(r.Problems) > 0 {
+		t.Fatal(r, err)
 	}
 }
 

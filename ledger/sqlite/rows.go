@@ -221,7 +221,7 @@ func (t *dbTx) Load(ctx context.Context, k *store.Keys) (_ *store.Set, err error
 		}
 	}
 	for _, h := range k.People {
-		if _, ok := t.d.suppressed[h]; ok {
+		if isBarred(t, h) {
 			s.Suppressed[h] = true
 		}
 	}

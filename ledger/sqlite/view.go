@@ -27,12 +27,8 @@ var tables = map[store.Table]struct {
 	store.Contents: {1, always("id, body"), "contents", func(v []driver.Value) any {
 		return &store.Content{ID: waxwing.ID(db.Int(v[0])), Body: db.Blob(v[1])}
 	}},
-	store.Attempts: {1, always(attemptColumns), "attempts", func(v []driver.Value) any { a := scanAttempt(v); return &a }},
-	store.Suppressions: {1, always("hash, tenant, at, cause"), "suppressions", func(v []driver.Value) any {
-		x := store.Suppression{Tenant: db.Int(v[1]), At: db.Int(v[2]), Cause: db.Text(v[3])}
-		copy(x.Hash[:], db.Blob(v[0]))
-		return &x
-	}},
+	store.Attempts:     {1, always(attemptColumns), "attempts", func(v []driver.Value) any { a := scanAttempt(v); return &a }},
+	store.Suppressions: {1, suppressionsOf, "suppressions", func(v []driver.Value) any { x := scanSuppression(v); return &x }},
 	store.PluginVersions: {2, always("p.tenant, t.name, p.plugin, p.no, p.hash, p.state, p.percent, p.why, p.body"),
 		"plugin_versions p LEFT JOIN tenants t ON t.no=p.tenant", func(v []driver.Value) any {
 			return &store.PluginVersion{Tenant: db.Int(v[0]), TenantName: db.Text(v[1]), Plugin: db.Text(v[2]), No: db.Int(v[3]), Hash: db.Text(v[4]), State: db.Text(v[5]),
@@ -237,16 +233,16 @@ func (r rows) contents(s *store.Set, k *store.Keys) error {
 			return err
 		}
 	}
-	return r.annotations(s, k.Annotations)
+	return annotations(r.c, s, k.Annotations)
 }
 
 // annotations loads those of messages. A file of an older layout has none.
-func (r rows) annotations(s *store.Set, messages []waxwing.ID) error {
-	if len(messages) == 0 || layoutOnce(r.c) < 7 {
+func annotations(c *db.Conn, s *store.Set, messages []waxwing.ID) error {
+	if len(messages) == 0 || layoutOnce(c) < 7 {
 		return nil
 	}
 	for _, id := range messages {
-		err := r.c.Query("SELECT "+annotationColumns+" FROM annotations WHERE message=? ORDER BY at, kind", func(v []driver.Value) error {
+		err := c.Query("SELECT "+annotationsOf(c)+" FROM annotations WHERE message=? ORDER BY at, kind", func(v []driver.Value) error {
 			s.Annotations[id] = append(s.Annotations[id], scanAnnotation(v))
 			return nil
 		}, int64(id))
@@ -257,11 +253,17 @@ func (r rows) annotations(s *store.Set, messages []waxwing.ID) error {
 	return nil
 }
 
-const annotationColumns = "message, kind, at, provider, sealed"
+// annotationsOf are an annotation's columns. A file of an older layout knows no class.
+func annotationsOf(c *db.Conn) string {
+	if layoutOnce(c) < 11 {
+		return "message, kind, at, provider, sealed, NULL"
+	}
+	return "message, kind, at, provider, sealed, class"
+}
 
 func scanAnnotation(v []driver.Value) store.Annotation {
 	return store.Annotation{Message: waxwing.ID(db.Int(v[0])), Kind: waxwing.AnnotationKind(db.Text(v[1])), At: db.Int(v[2]), Provider: db.Text(v[3]),
-		Sealed: bytes.Clone(db.Blob(v[4]))}
+		Sealed: bytes.Clone(db.Blob(v[4])), Class: db.Text(v[5])}
 }
 
 const attemptColumns = "message, n, provider, verdict, fault, phase, code, enhanced, began, ended, sealed"

@@ -30,6 +30,8 @@ type Changes struct {
 	Attempts     []Attempt
 	Lookups      []Lookup
 	Suppressions []Suppression
+	// Lifted are addresses that may be mailed again. They are lifted before Suppressions are written.
+	Lifted []Hash
 	// Plugins are rows of plugins and of their runs; nil: there are none.
 	Plugins *PluginChanges
 	// Tenants are new; those whose name is known stay as they are.
@@ -51,7 +53,7 @@ type Changes struct {
 // Empty says that there is nothing to write.
 func (c *Changes) Empty() bool {
 	return len(c.Confirmations)+len(c.Messages)+len(c.Claims)+len(c.Freed)+len(c.Events)+len(c.Contents)+len(c.Annotations)+len(c.Attempts)+
-		len(c.Lookups)+len(c.Suppressions)+len(c.Destroyed)+len(c.Entries)+len(c.Tenants)+len(c.Dictionaries)+len(c.Instances) == 0 &&
+		len(c.Lookups)+len(c.Suppressions)+len(c.Lifted)+len(c.Destroyed)+len(c.Entries)+len(c.Tenants)+len(c.Dictionaries)+len(c.Instances) == 0 &&
 		c.Batch == nil && c.Plugins == nil && c.Expired == nil
 }
 

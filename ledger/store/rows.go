@@ -88,6 +88,7 @@ type Annotation struct {
 	At       int64
 	Provider string
 	Sealed   []byte // the evidence; empty: it was erased
+	Class    string // of a bounce; empty: it is none, or an older program noted it
 }
 
 // Claim is a message that an instance holds.
@@ -128,6 +129,8 @@ type Suppression struct {
 	Tenant int64
 	At     int64
 	Cause  string
+	Class  waxwing.SuppressionClass // empty: an older program's, SuppressedPerson
+	Act    waxwing.Act
 }
 
 // Batch is the entries of the trail that one group commit wrote.

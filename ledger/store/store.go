@@ -102,6 +102,9 @@ type Rows interface {
 	// Due gives up to d.Limit confirmations whose time has come, the longest due first. last
 	// is when the last of them became due.
 	Due(ctx context.Context, d *Due) (ids []waxwing.ID, last time.Time, err error)
+	// Suppressions gives a tenant's suppressions, the newest first, and those of one moment by
+	// their hash, the greatest first.
+	Suppressions(ctx context.Context, q *SuppressionQuery) ([]Suppression, error)
 	// Depth counts what waits as of now, up to MaxDepth of each.
 	Depth(ctx context.Context, now time.Time) (Depth, error)
 	// Runs gives runs of a tenant's plugins.
@@ -161,6 +164,16 @@ type Query struct {
 	Shop waxwing.ShopID
 	// Their ids: from From on, and below Below.
 	From, Below waxwing.ID
+}
+
+// SuppressionQuery asks for up to Limit of a tenant's suppressions.
+type SuppressionQuery struct {
+	Tenant int64
+	// First and Last are the hashes that they have at least and at most.
+	First, Last Hash
+	// Before is a row that they stand behind, by its At and Hash; nil: the newest are asked for.
+	Before *Suppression
+	Limit  int
 }
 
 // Due asks for confirmations in a state whose time has come from Since to At, in ms.

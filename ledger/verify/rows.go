@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/ledger/machine"
 	"github.com/waxwinghq/waxwing/ledger/store"
 )
 
@@ -109,28 +110,43 @@ func (v *verifier) resealed(e *waxwing.TrailEntry) {
 		e.At.Local().Format(time.DateTime))
 }
 
-// bar notes a suppression that the trail tells of.
+// bar notes a suppression that the trail tells of, or that one was lifted.
 func (v *verifier) bar(e *waxwing.TrailEntry) {
-	if h := e.Detail["hash"]; h != "" {
-		v.barred[h] = true
-	} else {
+	h := e.Detail["hash"]
+	switch {
+	case e.Detail["act"] == machine.ActLift && e.Cause == machine.CausePerson:
+		if _, known := v.barred[h]; !known && v.unnamed > 0 {
+			v.unnamed--
+		}
+		delete(v.barred, h)
+	case e.Detail["act"] != machine.ActSuppress:
+	case h == "":
 		v.unnamed++ // an older program wrote it
+	default:
+		if _, known := v.barred[h]; !known { // what is suppressed stays of the class that it was first
+			v.barred[h] = e.Detail["class"]
+		}
 	}
 }
 
 func (v *verifier) suppressions(ctx context.Context) error {
-	unknown := 0
+	unknown, other := 0, 0
 	err := v.rows.All(ctx, store.Suppressions, func(row any) error {
 		x := row.(*store.Suppression)
 		h := hex.EncodeToString(x.Hash[:])
-		if !v.barred[h] {
+		if class, known := v.barred[h]; !known {
 			unknown++
+		} else if class != string(x.Class) {
+			other++
 		}
 		delete(v.barred, h)
 		return nil
 	})
 	if unknown > v.unnamed {
 		v.r.Problem("%d suppressions stand in no entry of the trail", unknown-v.unnamed)
+	}
+	if other > 0 {
+		v.r.Problem("%d suppressions are of another class than the trail says", other)
 	}
 	if len(v.barred) > 0 {
 		v.r.Problem("%d suppressions stand in the trail, but their rows are gone", len(v.barred))

@@ -39,7 +39,7 @@ type Parts struct {
 // that it could not be done; what is wrong stands in the report.
 func Ledger(ctx context.Context, p Parts) error {
 	v := &verifier{r: p.Report, ends: map[string]string{}, anchors: p.Anchors, rows: p.Rows, contents: p.Contents, state: map[waxwing.ID]waxwing.State{},
-		digest: map[waxwing.ID]string{}, places: map[waxwing.ID]place{}, erased: map[waxwing.ID]bool{}, barred: map[string]bool{},
+		digest: map[waxwing.ID]string{}, places: map[waxwing.ID]place{}, erased: map[waxwing.ID]bool{}, barred: map[string]string{},
 		tries: map[waxwing.ID]tried{}, names: map[string]string{}, plugins: map[string]pluginEntry{}, numbers: map[string]int64{}, breaks: breaks{of: map[waxwing.ID][]gap{}}}
 	steps := []func(context.Context) error{v.trail, v.confirmations, v.messages, v.bodies, v.attempts, v.pluginRows, v.suppressions}
 	for _, own := range p.Own {
@@ -74,10 +74,10 @@ type verifier struct {
 	tries    map[waxwing.ID]tried
 	names    map[string]string // of providers, each kept once
 	plugins  map[string]pluginEntry
-	numbers  map[string]int64 // of signatures, by tenant and plugin
-	sealed   bool             // a chain said that its rows are sealed
-	barred   map[string]bool  // suppressions that the trail tells of, by hash
-	unnamed  int              // suppressions that it tells of without the hash
+	numbers  map[string]int64  // of signatures, by tenant and plugin
+	sealed   bool              // a chain said that its rows are sealed
+	barred   map[string]string // classes of the suppressions that the trail tells of, by hash
+	unnamed  int               // suppressions that it tells of without the hash
 }
 
 // tried sums up a message's attempts, and where its commit point was passed.
@@ -155,7 +155,7 @@ func (v *verifier) entry(ctx context.Context, e *waxwing.TrailEntry, h trail.Hea
 		v.resealed(e)
 		return nil
 	}
-	if e.Detail["act"] == "suppress" && e.Confirmation == 0 {
+	if e.Confirmation == 0 {
 		v.bar(e)
 	}
 	if e.Cause == machine.CausePlugin {

@@ -34,6 +34,9 @@ func (m *memory) Find(_ context.Context, q *store.Query) (ids []waxwing.ID, err 
 	}
 	return ids, nil
 }
+func (m *memory) Suppressions(context.Context, *store.SuppressionQuery) ([]store.Suppression, error) {
+	return nil, nil
+}
 func (m *memory) Due(context.Context, *store.Due) (ids []waxwing.ID, last time.Time, err error) {
 	return nil, time.Time{}, nil
 }

@@ -156,6 +156,8 @@ func tellAct(e *waxwing.TrailEntry) [3]string {
 	switch {
 	case e.Detail["act"] == "suppress":
 		return [3]string{"plain", "Her address was put on the list of those not to be mailed," + by, "What was sent before stays sent."}
+	case e.Detail["act"] == "lift":
+		return [3]string{"plain", "Her address was taken off the list of those not to be mailed," + by, "What was not sent meanwhile stays so."}
 	case e.Message != 0 && e.Detail["digest"] != "":
 		return [3]string{"good", "Sent again" + by, "A new message of the same confirmation."}
 	case e.To == waxwing.Cancelled:

@@ -53,7 +53,12 @@ func (w *World) step() {
 				named = append(named, store.ConfirmationOf(id))
 			}
 		}
-		w.commit(w.s.Suppress(1, "acme", h, named, waxwing.Act{}))
+		b := &machine.Bar{Tenant: 1, Name: "acme", Hash: h, Class: waxwing.SuppressedPerson}
+		if w.s.Suppressed[h] && w.rng.IntN(2) == 0 {
+			lift(w, b, named)
+			return
+		}
+		w.commit(b.Suppress(w.s, named))
 	case 21:
 		if id, ok := pick(w, w.ids()); ok {
 			c, _ := w.s.Erase(id, waxwing.Act{})
@@ -122,6 +127,22 @@ func answer(w *World) {
 		w.fail("%s was taken, says its provider, and is %q", a.Message, after)
 	case w.s.Rule.Policy != waxwing.ResendDoubt && after == waxwing.Queued:
 		w.fail("%s goes out again, and the policy is %s", a.Message, w.s.Rule.Policy)
+	}
+}
+
+// lift has an address be mailed again: twice changes nothing more than once, and the next mail to it
+// passes its commit point.
+func lift(w *World, b *machine.Bar, named []waxwing.ID) {
+	c := b.Lift(w.s, named)
+	if len(c.Lifted) != 1 || len(c.Messages)+len(c.Confirmations) > 0 {
+		w.fail("a lift changes %+v", c.Changes)
+	}
+	w.commit(c)
+	if w.s.Suppressed[b.Hash] {
+		w.fail("%x is lifted, and stays suppressed", b.Hash[:4])
+	}
+	if c = b.Lift(w.s, named); !c.Empty() {
+		w.fail("a second lift changes something: %+v", c.Changes)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // Layout is the tables' version that this program makes: the number of the last migration.
-const Layout int64 = 6
+const Layout int64 = 7
 
 // Marked is the first migration that says what it is. Those before it are contractions, and programs
 // that do not know it refuse each newer layout.

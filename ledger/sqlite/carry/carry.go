@@ -194,7 +194,8 @@ func readLookups(c *db.Conn, after []string, f func([]string, move.Row) error) e
 var nullable = map[string]bool{"instances.epoch": true, "instances.stopped": true, "instances.lease": true,
 	"confirmations.due": true, "confirmations.released": true, "confirmations.kind": true, "confirmations.part": true, "confirmations.dek": true,
 	"messages.next_at": true, "messages.digest": true, "messages.actor": true, "messages.why": true, "messages.revision": true,
-	"contents.ingredients": true, "attempts.sealed": true, "annotations.sealed": true}
+	"contents.ingredients": true, "attempts.sealed": true, "annotations.sealed": true, "annotations.class": true,
+	"suppressions.class": true, "suppressions.reason": true, "suppressions.actor": true}
 
 // Insert writes rows of a table, within the transaction under way.
 func Insert(c *db.Conn, t *move.Table, rows []move.Row) error {

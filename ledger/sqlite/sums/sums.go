@@ -113,7 +113,7 @@ func (s *Sums) end(b []byte) sum {
 
 // firstColumns are how many a table had when its rows were first summed, where later
 // layouts have added some.
-var firstColumns = map[string]int{"confirmations": 17, "messages": 16, "contents": 2, "instances": 3}
+var firstColumns = map[string]int{"confirmations": 17, "messages": 16, "contents": 2, "instances": 3, "suppressions": 4, "annotations": 5}
 
 // filled is a row without the empty end of what later layouts have added to it: so a row that
 // was there before has the hash that it had, and a new layout need not sum it anew.
