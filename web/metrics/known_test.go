@@ -27,6 +27,7 @@ func whole(dir string) *Meter {
 	m.Shed()
 	m.Carried(true, 10)
 	m.Connections(func() int { return 1 })
+	m.Asked(waxwing.Email, "mail", "taken")
 	m.Queues(func() map[string]int { return map[string]int{"mail": 1} })
 	m.Brokers(func() map[string]Broker { return map[string]Broker{"bus": {}} })
 	m.Instances(func() ([]waxwing.Member, error) { return []waxwing.Member{{ID: 1}}, nil })
