@@ -135,7 +135,7 @@ func (x *checker) feedback() {
 	if f == nil {
 		return
 	}
-	if f.Listen == "" && f.Maildir == "" {
+	if f.Listen == "" && f.Maildir == "" && !x.given("feedback.suppress") && !x.given("feedback.soft") { // these count for what providers call back with, too
 		x.failKey("feedback", "feedback has neither listen nor maildir", "Say where mails that come back are taken: listen: 127.0.0.1:2525, or maildir: a folder")
 	}
 	if problem := BadHostPort(f.Listen, true); f.Listen != "" && problem != "" {

@@ -77,7 +77,8 @@ type Config struct {
 	loaded *loaded
 }
 
-// Feedback takes mails that come back, by a listener, from a folder, or both.
+// Feedback takes mails that come back, by a listener, from a folder, or both; and it says what keeps
+// an address from being mailed again, whether a mail or a provider's callback tells it.
 type Feedback struct {
 	// Listen is the host:port where a mail server hands them over; without a host every
 	// interface is listened on. TLS and the world's spam belong to the server in front.

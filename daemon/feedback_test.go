@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"fmt"
+	"log/slog"
 	"net/smtp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/sink"
+	"github.com/waxwinghq/waxwing/config/configtest"
 	"github.com/waxwinghq/waxwing/feedback/inbound"
 )
 
@@ -131,5 +134,21 @@ func TestSoftBounces(t *testing.T) {
 	found := told(2, "soft", now)
 	if len(found) != 1 || found[0].Class != waxwing.SuppressedSoft || found[0].By != waxwing.ByFeedback || !strings.HasPrefix(found[0].Reason, "soft: 3 in ") {
 		t.Fatalf("the third within a week: %+v", found)
+	}
+}
+
+// TestFeedbackByCallbacksAlone: what suppresses an address may be said where no mails are taken.
+func TestFeedbackByCallbacksAlone(t *testing.T) {
+	c := configtest.Load(t, Components(), "data: "+t.TempDir()+"\nhttp: {listen: \"127.0.0.1:0\"}\nproviders: {mail: {type: smtp, addr: \"mail.example:25\"}}\n"+
+		"tenants: {acme: {name: Acme, from: orders@acme.example}}\nfeedback: {suppress: [hard, soft], soft: {count: 3}}\n")
+	d, err := Start(c, slog.New(slog.DiscardHandler), Extras{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.returns != nil || !slices.Equal(suppressing(d.cfg.Feedback), []string{"hard", "soft"}) || d.cfg.Feedback.Soft.Count != 3 {
+		t.Errorf("%+v", d.cfg.Feedback)
+	}
+	if err := d.Stop(); err != nil {
+		t.Error(err)
 	}
 }

@@ -201,7 +201,7 @@ func suppressing(f *config.Feedback) []string {
 
 // takeReturns takes mails that come back, where the configuration says how; nil: it does not.
 func takeReturns(d *Daemon, x Extras) (*inbound.Service, error) {
-	if d.cfg.Feedback == nil {
+	if f := d.cfg.Feedback; f == nil || f.Listen == "" && f.Maildir == "" {
 		return nil, nil
 	}
 	s, err := inbound.Open(d.cfg.Feedback, newReturns(d, x.Clock), func() (out []waxwing.TenantID) {
