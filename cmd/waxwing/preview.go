@@ -28,7 +28,7 @@ type previewCmd struct {
 	Topic    string `help:"The webhook's topic, where the event does not show it." placeholder:"orders/paid"`
 	Locale   string `help:"Render in this language, whatever the order says." placeholder:"de"`
 	Personal bool   `help:"Add what plugins might say: a note, recommendations, a delay, invented."`
-	Format   string `enum:"html,text,eml,json,sms,push" default:"html" help:"What to print: html, text, eml, json (the order as read), sms (how it is coded and in how many segments it goes is said beside it), push."`
+	Format   string `enum:"html,text,eml,json,sms,segments,push" default:"html" help:"What to print: html, text, eml, json (the order as read), sms, segments (how the sms is coded, and in how many it goes), push."`
 }
 
 // formatNames are the shops' formats, with commas between them.
@@ -150,10 +150,11 @@ func (c previewCmd) print(x *compose.Composer, o *waxwing.Order, s streams) erro
 		e.SetEscapeHTML(false)
 		return e.Encode(o)
 	case "sms":
-		text := v.Text()
-		coded, n := templates.Segments(text)
-		_, _ = fmt.Fprintf(s.err, "waxwing: %s in %s\n", coded, count(float64(n), "segment"))
-		_, err = fmt.Fprintln(s.out, text)
+		_, err = fmt.Fprintln(s.out, v.Text())
+		return err
+	case "segments":
+		coded, n := templates.Segments(v.Text())
+		_, err = fmt.Fprintf(s.out, "%s in %s\n", coded, count(float64(n), "segment"))
 		return err
 	case "push":
 		note, err := v.Note()
