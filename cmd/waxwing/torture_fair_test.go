@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ func TestTortureFair(t *testing.T) {
 		if came[m.To] = time.Now(); m.To == "hog@example.com" {
 			hogs++
 		}
-	}})
+	}}, &atomic.Bool{})
 	tenants := ""
 	for i := range small {
 		tenants += fmt.Sprintf("\n  small%d: {name: Small %[1]d, from: orders@small%[1]d.example, offline: [], keys: [key-%[1]d], shops: {shopify: {secret: %q}}}", i, testShopSecret)

@@ -36,7 +36,6 @@ import (
 // patient is a mail server that can fall ill in one way.
 type patient struct {
 	*gate
-	ill atomic.Bool
 	// keys are the provider's besides the address.
 	keys string
 	// fall has it fall ill, and heal be well again.
@@ -52,14 +51,14 @@ type illness struct {
 // behind makes a patient whose illness is its gate's.
 func behind(mode int32) func(*testing.T, *rand.Rand, func(sink.Mail)) *patient {
 	return func(t *testing.T, _ *rand.Rand, took func(sink.Mail)) *patient {
-		p := answering(t, sink.Config{OnMail: took})
+		p := answering(t, sink.Config{OnMail: took}, &atomic.Bool{})
 		p.fall, p.heal = func() { p.set(mode) }, func() { p.set(opened) }
 		return p
 	}
 }
 
-// answering makes a patient with this server.
-func answering(t *testing.T, c sink.Config) *patient {
+// answering makes a patient with this server, which is ill when that says so.
+func answering(t *testing.T, c sink.Config, ill *atomic.Bool) *patient {
 	s := sink.New(c)
 	addr, err := s.Listen("")
 	if err != nil {
@@ -67,7 +66,7 @@ func answering(t *testing.T, c sink.Config) *patient {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	p := &patient{gate: newGate(t, addr), keys: "tls: none"}
-	p.fall, p.heal = func() { p.ill.Store(true) }, func() { p.ill.Store(false) }
+	p.fall, p.heal = func() { ill.Store(true) }, func() { ill.Store(false) }
 	return p
 }
 
@@ -76,14 +75,13 @@ func saying(phases []waxwing.Phase, answers ...sink.Answer) func(*testing.T, *ra
 	return func(t *testing.T, rng *rand.Rand, took func(sink.Mail)) *patient {
 		phase, answer := phases[rng.IntN(len(phases))], answers[rng.IntN(len(answers))]
 		t.Logf("at %s: %+v", phase, answer)
-		var p *patient
-		p = answering(t, sink.Config{OnMail: took, Plan: func(q sink.Question) sink.Answer {
-			if q.Phase == phase && p.ill.Load() {
+		ill := &atomic.Bool{}
+		return answering(t, sink.Config{OnMail: took, Plan: func(q sink.Question) sink.Answer {
+			if q.Phase == phase && ill.Load() {
 				return answer
 			}
 			return sink.Answer{}
-		}})
-		return p
+		}}, ill)
 	}
 }
 
@@ -96,13 +94,13 @@ func speaking(ill func(expired *tls.Certificate) (*tls.Config, error)) func(*tes
 		if err := os.WriteFile(file, slices.Concat(root, old), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		var p *patient
-		p = answering(t, sink.Config{OnMail: took, TLS: &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-			if p.ill.Load() {
+		is := &atomic.Bool{}
+		p := answering(t, sink.Config{OnMail: took, TLS: &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			if is.Load() {
 				return ill(&expired)
 			}
 			return &tls.Config{Certificates: []tls.Certificate{good}}, nil
-		}}})
+		}}}, is)
 		p.keys = fmt.Sprintf("tls: starttls, ca_file: %q", file)
 		fall := p.fall
 		p.fall = func() { // who is connected has shaken hands long ago
@@ -215,7 +213,7 @@ func (w *ward) mails(provider string) int {
 func newWard(t *testing.T, i illness, rng *rand.Rand, section string) *ward {
 	w := &ward{at: map[string]time.Time{}, n: map[string]int{}, by: map[string]int{}}
 	w.first = i.make(t, rng, w.took("first"))
-	second := answering(t, sink.Config{OnMail: w.took("second"), Plan: at(waxwing.PhaseDot, sink.Answer{Delay: 20 * time.Millisecond})})
+	second := answering(t, sink.Config{OnMail: w.took("second"), Plan: at(waxwing.PhaseDot, sink.Answer{Delay: 20 * time.Millisecond})}, &atomic.Bool{})
 	patience := "40s"
 	if !*tortureFull {
 		patience = "5s"
