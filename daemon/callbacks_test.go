@@ -64,7 +64,7 @@ func TestCallbacks(t *testing.T) {
 	provider := func(x *mailgunStand, more string) string {
 		return fmt.Sprintf("{type: mailgun, domain: mg.example.com, key: k, base_url: %q%s}", x.URL, more)
 	}
-	x := newTownOf(t, "providers: {mail: "+provider(common, ", signing_key: platform")+", spare: "+provider(common, "")+"}\n",
+	x := newTownOf(t, "own_providers: {allow: [127.0.0.0/8]}\nproviders: {mail: "+provider(common, ", signing_key: platform")+", spare: "+provider(common, "")+"}\n",
 		map[string]string{"tenants/acme.yaml": generation("acme", 1), "tenants/bolt.yaml": generation("bolt", 2) + "providers: {mine: " + provider(mine, ", signing_key: bolts") + "}\n"})
 	post := func(at, body string) (int, string) {
 		t.Helper()

@@ -628,6 +628,8 @@ export class GenericCustomer {
   email: string = "";
   /** E.164 where possible: "+4915112345678". For the text message if e-mail fails. */
   phone: string = "";
+  /** For the push message if e-mail fails: what /push answered her browser, or her app's registration token. */
+  push: string = "";
   /** A group of customers, such as "vip". */
   group: string = "";
 
@@ -638,6 +640,7 @@ export class GenericCustomer {
     if (this.last_name.length > 0) { w.key("last_name"); w.text(this.last_name); }
     if (this.email.length > 0) { w.key("email"); w.text(this.email); }
     if (this.phone.length > 0) { w.key("phone"); w.text(this.phone); }
+    if (this.push.length > 0) { w.key("push"); w.text(this.push); }
     if (this.group.length > 0) { w.key("group"); w.text(this.group); }
     w.end("}");
   }

@@ -200,9 +200,10 @@ static const ww_field generic_customer_fields[] = {
   {"last_name", offsetof(ww_generic_customer, last_name), WW_TEXT, 0, 0},
   {"email", offsetof(ww_generic_customer, email), WW_TEXT, 0, 0},
   {"phone", offsetof(ww_generic_customer, phone), WW_TEXT, 0, 0},
+  {"push", offsetof(ww_generic_customer, push), WW_TEXT, 0, 0},
   {"group", offsetof(ww_generic_customer, group), WW_TEXT, 0, 0},
 };
-const ww_shape ww_generic_customer_shape = {generic_customer_fields, 6, sizeof(ww_generic_customer)};
+const ww_shape ww_generic_customer_shape = {generic_customer_fields, 7, sizeof(ww_generic_customer)};
 
 static const ww_field generic_addresses_fields[] = {
   {"billing", offsetof(ww_generic_addresses, billing), WW_OBJECT, 0, &ww_generic_address_shape},

@@ -394,6 +394,9 @@ struct ww_generic_customer {
   ww_str email;
   /* E.164 where possible: "+4915112345678". For the text message if e-mail fails. */
   ww_str phone;
+  /* For the push message if e-mail fails: what /push answered her browser, or her app's
+     registration token. */
+  ww_str push;
   /* A group of customers, such as "vip". */
   ww_str group;
 };

@@ -343,6 +343,9 @@ type GenericCustomer struct {
 	Email string `json:"email,omitempty"`
 	// E.164 where possible: "+4915112345678". For the text message if e-mail fails.
 	Phone string `json:"phone,omitempty"`
+	// For the push message if e-mail fails: what /push answered her browser, or her app's registration
+	// token.
+	Push string `json:"push,omitempty"`
 	// A group of customers, such as "vip".
 	Group string `json:"group,omitempty"`
 }

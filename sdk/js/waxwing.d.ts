@@ -322,6 +322,8 @@ export interface GenericCustomer {
   email?: string;
   /** E.164 where possible: "+4915112345678". For the text message if e-mail fails. */
   phone?: string;
+  /** For the push message if e-mail fails: what /push answered her browser, or her app's registration token. */
+  push?: string;
   /** A group of customers, such as "vip". */
   group?: string;
 }

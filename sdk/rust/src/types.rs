@@ -782,6 +782,9 @@ pub struct GenericCustomer {
     pub email: String,
     /// E.164 where possible: "+4915112345678". For the text message if e-mail fails.
     pub phone: String,
+    /// For the push message if e-mail fails: what /push answered her browser, or her app's
+    /// registration token.
+    pub push: String,
     /// A group of customers, such as "vip".
     pub group: String,
 }
@@ -808,6 +811,10 @@ impl Encode for GenericCustomer {
         if !self.phone.unknown() {
             w.key("phone");
             self.phone.encode(w);
+        }
+        if !self.push.unknown() {
+            w.key("push");
+            self.push.encode(w);
         }
         if !self.group.unknown() {
             w.key("group");
