@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
+	"github.com/waxwinghq/waxwing/channel/turns"
 	"github.com/waxwinghq/waxwing/channel/address"
 	"github.com/waxwinghq/waxwing/channel/mx/lookup"
 	"github.com/waxwinghq/waxwing/channel/mx/mtasts"
@@ -84,7 +85,7 @@ type Sender struct {
 	sts     *mtasts.Policies
 	pools   *pools
 	paces   *paces
-	slots   chan struct{} // one for each message under way
+	slots   *turns.Gate // one for each message under way
 	sockets chan struct{} // one for each connection that is open
 	// closing ends, by ErrStopping, what looks for a server when Close begins.
 	closing context.Context
@@ -107,7 +108,7 @@ func New(c Config) *Sender {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Sender{cfg: c, slots: make(chan struct{}, c.Connections), sockets: make(chan struct{}, c.Connections)}
+	s := &Sender{cfg: c, slots: turns.New(c.Connections), sockets: make(chan struct{}, c.Connections)}
 	s.closing, s.stop = context.WithCancelCause(context.Background())
 	s.paces = newPaces(c.PerHost, c.Connections, c.Clock)
 	s.pools = newPools(s.open, max(64, 2*c.Connections))
@@ -156,7 +157,7 @@ func (s *Sender) Offer(ctx context.Context, out *waxwing.Outgoing, commit func()
 		a.Phase = waxwing.PhaseRcpt
 		return tell(a)
 	}
-	leave, no := s.turn(ctx, to.Domain, out.Patience)
+	leave, no := s.turn(ctx, to.Domain, out)
 	if no != nil {
 		return tell(*no)
 	}
@@ -186,14 +187,14 @@ func put(v waxwing.Verdict, f waxwing.Fault, enhanced string, err error) waxwing
 
 // turn waits until the domain and then this provider have room for one more. leave gives both back, and says for how
 // long the domain is to be left alone.
-func (s *Sender) turn(ctx context.Context, domain string, patience time.Duration) (leave func(*waxwing.Attempt) time.Duration, no *waxwing.Attempt) {
+func (s *Sender) turn(ctx context.Context, domain string, out *waxwing.Outgoing) (leave func(*waxwing.Attempt) time.Duration, no *waxwing.Attempt) {
 	gone := func(err error) *waxwing.Attempt {
 		a := put(waxwing.Deferred, waxwing.TransportFault, "", err)
 		return &a
 	}
 	wait := turnFor
-	if patience > 0 {
-		wait = min(wait, patience)
+	if out.Patience > 0 {
+		wait = min(wait, out.Patience)
 	}
 	t := time.NewTimer(wait)
 	defer t.Stop()
@@ -228,10 +229,11 @@ func (s *Sender) turn(ctx context.Context, domain string, patience time.Duration
 		s.paces.quit(p, turn)
 		return nil, no
 	}
+	slot := s.slots.Ask(out.Tenant)
 	select {
-	case s.slots <- struct{}{}:
+	case <-slot.In():
 		return func(a *waxwing.Attempt) time.Duration {
-			<-s.slots
+			slot.Leave()
 			return s.paces.leave(p, turn, a)
 		}, nil
 	case <-t.C:
@@ -243,6 +245,7 @@ func (s *Sender) turn(ctx context.Context, domain string, patience time.Duration
 	case <-s.closing.Done():
 		no = gone(waxwing.ErrStopping)
 	}
+	slot.Leave()
 	s.paces.quit(p, turn)
 	return nil, no
 }
