@@ -20,6 +20,7 @@ import (
 
 	"github.com/waxwinghq/waxwing"
 	"github.com/waxwinghq/waxwing/channel/dkim"
+	"github.com/waxwinghq/waxwing/channel/mx/mtasts"
 	"github.com/waxwinghq/waxwing/cmd/waxwing/orders"
 )
 
@@ -345,7 +346,7 @@ func TestPolicyOfTransport(t *testing.T) {
 		{"none there", answers{404, ""}, Wrong},
 		{"moved", answers{301, head}, Wrong},
 		{"without mx", answers{200, head}, Wrong},
-		{"endless", answers{200, head + "mx: mx.acme.example\n" + strings.Repeat("x", maxPolicy)}, Wrong},
+		{"endless", answers{200, head + "mx: mx.acme.example\n" + strings.Repeat("x", mtasts.MaxBytes)}, Wrong},
 	} {
 		l, err := newLooker(zone{"TXT _mta-sts.acme.example": {"v=STSv1; id=1"}, "MX acme.example": {"mx.acme.example."}}.serve(t))
 		if err != nil {

@@ -7,9 +7,10 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/waxwinghq/waxwing/channel/mx/mtasts"
 )
 
 // exchangers looks whether the domains that mails name take mail: From, answers and what comes back.
@@ -150,9 +151,6 @@ func (l *looker) transport(ctx context.Context, name string) []Finding {
 	return []Finding{l.sts(ctx, name), l.reporting(ctx, name), l.logo(ctx, name)}
 }
 
-// maxPolicy is how long a policy is that is read.
-const maxPolicy = 64 << 10
-
 func (l *looker) sts(ctx context.Context, name string) Finding {
 	f := Finding{Kind: "MTA-STS", State: OK}
 	found, err := l.txt(ctx, "_mta-sts."+name, "v=stsv1")
@@ -168,13 +166,13 @@ func (l *looker) sts(ctx context.Context, name string) Finding {
 		f.State, f.Said, f.Publish = Wrong, "one record with an id= is wanted", []string{zoneLine("_mta-sts."+name, "v=STSv1; id="+stamp())}
 		return f
 	}
-	mode, patterns, err := l.stsPolicy(ctx, name)
+	policy, err := l.stsPolicy(ctx, name)
 	if err != nil {
 		f.State, f.Said = Wrong, "the policy at https://mta-sts."+name+"/.well-known/mta-sts.txt: "+err.Error()
 		return f
 	}
-	f.Said = "mode " + mode
-	if mode != "enforce" {
+	f.Said = "mode " + string(policy.Mode)
+	if policy.Mode != mtasts.Enforce {
 		f.State = Warn
 		return f
 	}
@@ -184,8 +182,7 @@ func (l *looker) sts(ctx context.Context, name string) Finding {
 	}
 	for _, m := range all {
 		h := strings.ToLower(strings.TrimSuffix(m.Host, "."))
-		_, parent, _ := strings.Cut(h, ".")
-		if !slices.Contains(patterns, h) && !slices.Contains(patterns, "*."+parent) {
+		if !policy.Allows(h) {
 			f.State, f.Said = Wrong, "the policy does not name the mail server "+h+": nothing is delivered to it"
 			f.Publish = []string{"mx: " + h}
 		}
@@ -194,44 +191,24 @@ func (l *looker) sts(ctx context.Context, name string) Finding {
 }
 
 // stsPolicy fetches the policy (RFC 8461, 3.2 and 3.3).
-func (l *looker) stsPolicy(ctx context.Context, name string) (mode string, mx []string, err error) {
+func (l *looker) stsPolicy(ctx context.Context, name string) (mtasts.Policy, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://mta-sts."+name+"/.well-known/mta-sts.txt", nil)
 	if err != nil {
-		return "", nil, err
+		return mtasts.Policy{}, err
 	}
 	a, err := l.web.Do(r)
 	if err != nil {
-		return "", nil, err
+		return mtasts.Policy{}, err
 	}
 	defer func() { _ = a.Body.Close() }() // only read
 	if a.StatusCode != http.StatusOK {
-		return "", nil, fmt.Errorf("it answers %d", a.StatusCode)
+		return mtasts.Policy{}, fmt.Errorf("it answers %d", a.StatusCode)
 	}
-	b, err := io.ReadAll(io.LimitReader(a.Body, maxPolicy+1))
+	b, err := io.ReadAll(io.LimitReader(a.Body, mtasts.MaxBytes+1))
 	if err != nil {
-		return "", nil, err
+		return mtasts.Policy{}, err
 	}
-	if len(b) > maxPolicy {
-		return "", nil, fmt.Errorf("it is longer than %d bytes", maxPolicy)
-	}
-	version, age := "", ""
-	for line := range strings.Lines(string(b)) {
-		k, v, _ := strings.Cut(strings.TrimSpace(line), ":")
-		switch v = strings.TrimSpace(v); k {
-		case "version":
-			version = v
-		case "mode":
-			mode = v
-		case "max_age":
-			age = v
-		case "mx":
-			mx = append(mx, strings.ToLower(v))
-		}
-	}
-	if _, err := strconv.ParseUint(age, 10, 32); err != nil || version != "STSv1" || !slices.Contains([]string{"enforce", "testing", "none"}, mode) || mode != "none" && len(mx) == 0 {
-		return "", nil, fmt.Errorf("it is none: version, mode, mx and max_age are wanted")
-	}
-	return mode, mx, nil
+	return mtasts.Parse(b)
 }
 
 func (l *looker) reporting(ctx context.Context, name string) Finding {
