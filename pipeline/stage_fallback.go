@@ -48,7 +48,11 @@ func (f *Fallback) Check(r *config.Report) {
 			channels = append(channels, ch)
 		}
 	}
-	r.Carriers("providers", f.Providers, fallbackWords[len(channels) > 1 || slices.Contains(channels, waxwing.Push)], channels...)
+	what := "a text"
+	if len(channels) != 1 || channels[0] != waxwing.SMS {
+		what = "what channels lists"
+	}
+	r.Carriers("providers", f.Providers, what, channels...)
 	for _, l := range []struct {
 		key  string
 		list []string
@@ -58,9 +62,6 @@ func (f *Fallback) Check(r *config.Report) {
 		}
 	}
 }
-
-// fallbackWords say what a provider cannot carry; true: where not only texts are asked for.
-var fallbackWords = map[bool]string{false: "a text", true: "what channels lists"}
 
 // FallbackProviders are those of a pipeline's fallback; none where it has no such stage.
 func FallbackProviders(all []config.Stage) []string {
