@@ -19,11 +19,11 @@ import (
 	"time"
 
 	"github.com/waxwinghq/waxwing"
-	"github.com/waxwinghq/waxwing/channel/turns"
 	"github.com/waxwinghq/waxwing/channel/address"
 	"github.com/waxwinghq/waxwing/channel/mx/lookup"
 	"github.com/waxwinghq/waxwing/channel/mx/mtasts"
 	"github.com/waxwinghq/waxwing/channel/smtp"
+	"github.com/waxwinghq/waxwing/channel/turns"
 	"github.com/waxwinghq/waxwing/config/reach"
 )
 
@@ -85,7 +85,7 @@ type Sender struct {
 	sts     *mtasts.Policies
 	pools   *pools
 	paces   *paces
-	slots   *turns.Gate // one for each message under way
+	slots   *turns.Gate   // one for each message under way
 	sockets chan struct{} // one for each connection that is open
 	// closing ends, by ErrStopping, what looks for a server when Close begins.
 	closing context.Context
